@@ -1,0 +1,50 @@
+//! The command line, once: what it takes, and the help that says so.
+
+use std::num::{NonZeroU16, NonZeroU64};
+
+use clap::{Args, Parser, Subcommand};
+use failover::{
+    config::{DEFAULT_PORT, Options, Span},
+    trace::{Color, Format},
+};
+
+/// Takes over from a gateway that stopped answering, and lets go when it is back
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Watch the primary, take over when it is down, let go when it is back
+    Run(Box<Options>),
+    /// Show kernel events of the port as they happen
+    Trace(TraceOptions),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TraceOptions {
+    /// The port to watch, at either end
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    pub(crate) port: NonZeroU16,
+    /// Sockets of every network namespace, not only of this one
+    #[arg(long)]
+    pub(crate) all_namespaces: bool,
+    /// How lines look
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: Format,
+    /// Whether text has colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// End after this time
+    #[arg(long)]
+    pub(crate) duration: Option<Span>,
+    /// End after so many events
+    #[arg(long)]
+    pub(crate) count: Option<NonZeroU64>,
+    /// Show the kernel program's own debug lines, on standard error
+    #[arg(long)]
+    pub(crate) debug: bool,
+}

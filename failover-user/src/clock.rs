@@ -1,0 +1,30 @@
+//! The clocks. Decisions use the boot clock, which neither steps nor stops while the machine
+//! sleeps; people read the wall clock, which is only ever printed.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::decide::Time;
+
+/// `CLOCK_BOOTTIME`, the clock of the kernel's events.
+#[must_use]
+pub fn now() -> Time {
+    let time = clock_gettime(ClockId::Boottime);
+    // The boot clock is never negative (clock_gettime(2)).
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
+    Time::from_boot(Duration::new(seconds, nanoseconds))
+}
+
+/// The wall-clock time of a point on the boot clock.
+#[must_use]
+pub fn wall(time: Time) -> Timestamp {
+    let ago = SignedDuration::try_from(now().since(time)).unwrap_or_default();
+    let ahead = SignedDuration::try_from(time.since(now())).unwrap_or_default();
+    Timestamp::now()
+        .checked_sub(ago)
+        .and_then(|wall| wall.checked_add(ahead))
+        .unwrap_or_default()
+}

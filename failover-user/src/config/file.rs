@@ -1,0 +1,132 @@
+//! The configuration file: TOML with the flags' names.
+
+use std::{collections::BTreeMap, fs::File, io::Read as _, path::Path};
+
+use clap::Args as _;
+use toml::Spanned;
+
+use super::{ConfigurationError, Options};
+
+/// Hundreds of times what all options take.
+const LONGEST_FILE: u64 = 64 * 1024;
+/// How alike (Jaro) a key must be to be what was meant; clap uses the same for flags.
+const ALIKE: f64 = 0.7;
+
+pub(super) fn read(path: &Path) -> Result<Options, ConfigurationError> {
+    let read_error = |source| ConfigurationError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut text = String::new();
+    let file = File::open(path).map_err(read_error)?;
+    file.take(LONGEST_FILE + 1)
+        .read_to_string(&mut text)
+        .map_err(read_error)?;
+    if text.len() as u64 > LONGEST_FILE {
+        return Err(ConfigurationError::TooLong {
+            path: path.to_owned(),
+            limit: LONGEST_FILE,
+        });
+    }
+    parse(&text).map_err(|(line, message)| ConfigurationError::File {
+        path: path.to_owned(),
+        line,
+        message,
+    })
+}
+
+/// The options, or line and message of what is wrong.
+fn parse(text: &str) -> Result<Options, (usize, String)> {
+    let at = |position: usize| {
+        1 + text
+            .bytes()
+            .take(position)
+            .filter(|byte| *byte == b'\n')
+            .count()
+    };
+    let toml_error = |error: toml::de::Error| {
+        let message = error.message().trim().replace('\n', ", ");
+        (at(error.span().map_or(0, |span| span.start)), message)
+    };
+    let keys: BTreeMap<Spanned<String>, toml::Value> = toml::from_str(text).map_err(toml_error)?;
+    let known = known_keys();
+    if let Some(key) = keys.keys().find(|key| !known.contains(key.get_ref())) {
+        return Err((at(key.span().start), unknown(key.get_ref(), &known)));
+    }
+    toml::from_str(text).map_err(toml_error)
+}
+
+fn unknown(key: &str, known: &[String]) -> String {
+    let nearest = known
+        .iter()
+        .map(|candidate| (strsim::jaro(key, candidate), candidate))
+        .filter(|(alike, _)| *alike > ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    match nearest {
+        Some((_, nearest)) => format!("unknown key `{key}`; did you mean `{nearest}`?"),
+        None => format!("unknown key `{key}`; `failover run --help` lists them"),
+    }
+}
+
+/// The long flags, but for the one that names this file.
+fn known_keys() -> Vec<String> {
+    Options::augment_args(clap::Command::new("keys"))
+        .get_arguments()
+        .filter_map(clap::Arg::get_long)
+        .filter(|name| *name != "config")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_file_has_the_flags_names() {
+        let options = parse(
+            "primary = \"pc-a:18789\"\nrecovery-interval = \"500ms\"\nstrikes = 2\n\
+             kernel-events = \"off\"\nlog-format = \"json\"\ndry-run = true\n",
+        )
+        .unwrap();
+        assert_eq!(options.primary.unwrap().to_string(), "pc-a:18789");
+        assert_eq!(options.recovery_interval.unwrap().get().as_millis(), 500);
+        assert_eq!(options.strikes.unwrap().get(), 2);
+        assert_eq!(options.dry_run, Some(true));
+    }
+
+    #[test]
+    fn every_flag_is_a_key() {
+        for key in known_keys() {
+            let (_, message) = parse(&format!("{key} = [[]]\n")).unwrap_err();
+            assert!(!message.contains("unknown key"), "{key}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line_and_the_nearest_right_one() {
+        let (line, message) = parse("strikes = 3\n\nintervall = \"30s\"\n").unwrap_err();
+        assert_eq!(line, 3);
+        assert_eq!(message, "unknown key `intervall`; did you mean `interval`?");
+        let (_, message) = parse("config = \"x\"\n").unwrap_err();
+        assert!(message.contains("unknown key `config`"), "{message}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_its_line() {
+        let (line, message) = parse("strikes = 3\ninterval = \"soon\"\n").unwrap_err();
+        assert_eq!(line, 2);
+        assert!(message.contains("`soon` is not a duration"), "{message}");
+        assert_eq!(parse("strikes = 0\n").unwrap_err().0, 1);
+        assert_eq!(parse("strikes = 3\nport = = 1\n").unwrap_err().0, 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_it_panic(text in "[\\PC\n]{0,200}") {
+            let _ = parse(&text);
+        }
+    }
+}

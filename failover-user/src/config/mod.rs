@@ -1,0 +1,299 @@
+//! The configuration: one definition of every option, for the command line and the file alike.
+//!
+//! [`Options`] is what somebody wrote; [`Configuration`] is what is in force, complete and checked.
+
+mod file;
+mod options;
+mod primary;
+mod span;
+
+use std::{
+    io,
+    num::{NonZeroU16, NonZeroU32},
+    path::PathBuf,
+    time::Duration,
+};
+
+use thiserror::Error;
+
+pub use options::{KernelEventsMode, LogFormat, Options};
+pub use primary::{Host, PrimaryAddress};
+pub use span::Span;
+
+use crate::gateway::{CommandLine, CommandLineError};
+
+/// OpenClaw's port.
+pub const DEFAULT_PORT: NonZeroU16 = NonZeroU16::new(18789).unwrap();
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
+const DEFAULT_RECOVERY_INTERVAL: Duration = Duration::from_secs(1);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+const DEFAULT_STRIKES: NonZeroU32 = NonZeroU32::new(3).unwrap();
+const DEFAULT_START: &str = "openclaw gateway start";
+const DEFAULT_STOP: &str = "openclaw gateway stop --force";
+/// A start of OpenClaw was seen to take 52 s before it failed.
+const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(90);
+/// OpenClaw's unit has 330 s to drain.
+const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(340);
+const DEFAULT_STATE_DIR: &str = "/var/lib/failover";
+const DEFAULT_CONTROL: &str = "/run/failover/control.sock";
+
+/// Shortest and longest that each duration may be: outside, somebody mistyped.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(10);
+const LONGEST_COMMAND: Duration = Duration::from_secs(3600);
+const MOST_STRIKES: u32 = 100;
+
+/// What is in force. Every value is concrete.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Configuration {
+    /// Where the primary is.
+    pub primary: PrimaryAddress,
+    /// The local gateway's port.
+    pub port: NonZeroU16,
+    /// The numbers of the state machine.
+    pub decide: crate::decide::Settings,
+    /// Starts the local gateway.
+    pub start: CommandLine,
+    /// Stops it.
+    pub stop: CommandLine,
+    /// What must be remembered, and the commands' output.
+    pub state_dir: PathBuf,
+    /// The control socket.
+    pub control: PathBuf,
+    /// How the log looks.
+    pub log_format: LogFormat,
+    /// Whether kernel events are wanted.
+    pub kernel_events: KernelEventsMode,
+    /// Decide and log, run nothing.
+    pub dry_run: bool,
+}
+
+/// What is wrong with a configuration. Each names the option and says what to do.
+#[derive(Debug, Error)]
+pub enum ConfigurationError {
+    /// The file can't be read.
+    #[error("reading {path}: {source}; give another with --config")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is much too long to be one.
+    #[error("{path} is longer than {limit} bytes; is it a configuration file?")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
+    },
+    /// A place in the file is wrong.
+    #[error("{path}:{line}: {message}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What, and what to do.
+        message: String,
+    },
+    /// Nobody said where the primary is.
+    #[error(
+        "no primary; say where PC-A is with --primary HOST[:PORT], or `primary = \"…\"` in the file"
+    )]
+    NoPrimary,
+    /// A value is out of range.
+    #[error("{option} is {value}; it must be between {least} and {most}")]
+    Range {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        value: String,
+        /// Smallest allowed.
+        least: String,
+        /// Largest allowed.
+        most: String,
+    },
+    /// Two values don't go together.
+    #[error(
+        "{longer} ({longer_value}) is longer than {shorter} ({shorter_value}); shorten {longer} or lengthen {shorter}"
+    )]
+    Order {
+        /// The option that is too long.
+        longer: &'static str,
+        /// Its value.
+        longer_value: Span,
+        /// The option that it must not exceed.
+        shorter: &'static str,
+        /// Its value.
+        shorter_value: Span,
+    },
+    /// A command can't be run.
+    #[error("{option}: {source}")]
+    Command {
+        /// The option.
+        option: &'static str,
+        /// Why.
+        source: CommandLineError,
+    },
+}
+
+impl Configuration {
+    /// Flags win over the file, the file over the defaults.
+    ///
+    /// # Errors
+    /// A [`ConfigurationError`], which names the option.
+    pub fn load(flags: Options) -> Result<Self, ConfigurationError> {
+        let file = match &flags.config {
+            Some(path) => file::read(path)?,
+            None => Options::default(),
+        };
+        Self::check(flags.or(file))
+    }
+
+    fn check(options: Options) -> Result<Self, ConfigurationError> {
+        let Options {
+            config: _,
+            primary,
+            port,
+            interval,
+            recovery_interval,
+            timeout,
+            strikes,
+            start,
+            stop,
+            start_timeout,
+            stop_timeout,
+            state_dir,
+            control,
+            kernel_events,
+            log_format,
+            dry_run,
+        } = options;
+        let dry_run = dry_run.unwrap_or(false);
+        let interval = between(
+            "interval",
+            interval,
+            DEFAULT_INTERVAL,
+            SHORTEST_INTERVAL,
+            LONGEST_INTERVAL,
+        )?;
+        let decide = crate::decide::Settings {
+            interval,
+            // What wasn't said follows the interval; what was said is never changed.
+            recovery_interval: no_longer(
+                "recovery-interval",
+                between(
+                    "recovery-interval",
+                    recovery_interval,
+                    DEFAULT_RECOVERY_INTERVAL.min(interval),
+                    SHORTEST_INTERVAL,
+                    LONGEST_INTERVAL,
+                )?,
+                interval,
+            )?,
+            timeout: no_longer(
+                "timeout",
+                between(
+                    "timeout",
+                    timeout,
+                    DEFAULT_TIMEOUT.min(interval),
+                    SHORTEST_TIMEOUT,
+                    LONGEST_INTERVAL,
+                )?,
+                interval,
+            )?,
+            strikes: checked_strikes(strikes.unwrap_or(DEFAULT_STRIKES))?,
+            start_timeout: between(
+                "start-timeout",
+                start_timeout,
+                DEFAULT_START_TIMEOUT,
+                SHORTEST_INTERVAL,
+                LONGEST_COMMAND,
+            )?,
+            stop_timeout: between(
+                "stop-timeout",
+                stop_timeout,
+                DEFAULT_STOP_TIMEOUT,
+                SHORTEST_INTERVAL,
+                LONGEST_COMMAND,
+            )?,
+        };
+        Ok(Self {
+            primary: primary.ok_or(ConfigurationError::NoPrimary)?,
+            port: port.unwrap_or(DEFAULT_PORT),
+            decide,
+            start: command("start", start.as_deref().unwrap_or(DEFAULT_START), dry_run)?,
+            stop: command("stop", stop.as_deref().unwrap_or(DEFAULT_STOP), dry_run)?,
+            state_dir: state_dir.unwrap_or_else(|| DEFAULT_STATE_DIR.into()),
+            control: control.unwrap_or_else(|| DEFAULT_CONTROL.into()),
+            log_format: log_format.unwrap_or_default(),
+            kernel_events: kernel_events.unwrap_or_default(),
+            dry_run,
+        })
+    }
+}
+
+fn between(
+    option: &'static str,
+    value: Option<Span>,
+    default: Duration,
+    least: Duration,
+    most: Duration,
+) -> Result<Duration, ConfigurationError> {
+    let value = value.map_or(default, Span::get);
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(ConfigurationError::Range {
+        option,
+        value: Span::from(value).to_string(),
+        least: Span::from(least).to_string(),
+        most: Span::from(most).to_string(),
+    })
+}
+
+fn no_longer(
+    option: &'static str,
+    value: Duration,
+    interval: Duration,
+) -> Result<Duration, ConfigurationError> {
+    if value <= interval {
+        return Ok(value);
+    }
+    Err(ConfigurationError::Order {
+        longer: option,
+        longer_value: value.into(),
+        shorter: "interval",
+        shorter_value: interval.into(),
+    })
+}
+
+fn checked_strikes(strikes: NonZeroU32) -> Result<NonZeroU32, ConfigurationError> {
+    if strikes.get() <= MOST_STRIKES {
+        return Ok(strikes);
+    }
+    Err(ConfigurationError::Range {
+        option: "strikes",
+        value: strikes.to_string(),
+        least: "1".to_owned(),
+        most: MOST_STRIKES.to_string(),
+    })
+}
+
+/// A dry run needs no gateway on the machine.
+fn command(
+    option: &'static str,
+    line: &str,
+    dry_run: bool,
+) -> Result<CommandLine, ConfigurationError> {
+    let command = CommandLine::parse(line).and_then(|command| {
+        if dry_run {
+            Ok(command)
+        } else {
+            command.resolved()
+        }
+    });
+    command.map_err(|source| ConfigurationError::Command { option, source })
+}

@@ -1,0 +1,130 @@
+//! Every option of `failover run`, once: its flag, its key in the file, its help.
+
+use std::{
+    num::{NonZeroU16, NonZeroU32},
+    path::PathBuf,
+};
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use super::{PrimaryAddress, Span};
+
+/// What somebody wrote, on the command line or in the file. A missing one has its default.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Options {
+    /// Configuration file (TOML, the same names); flags win over it
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// The gateway to watch, on PC-A [default port: 18789]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub primary: Option<PrimaryAddress>,
+
+    /// The local gateway's port [default: 18789]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<NonZeroU16>,
+
+    /// From one probe to the next [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    pub interval: Option<Span>,
+
+    /// The same while the local gateway is wanted or runs [default: 1s, or the interval if shorter]
+    #[arg(long, value_name = "DURATION")]
+    pub recovery_interval: Option<Span>,
+
+    /// How long a probe may take [default: 5s, or the interval if shorter]
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<Span>,
+
+    /// Failed probes in a row until takeover [default: 3]
+    #[arg(long, value_name = "COUNT")]
+    pub strikes: Option<NonZeroU32>,
+
+    /// Starts the local gateway; split like a shell does, run without one
+    /// [default: openclaw gateway start]
+    #[arg(long, value_name = "COMMAND")]
+    pub start: Option<String>,
+
+    /// Stops the local gateway [default: openclaw gateway stop --force]
+    #[arg(long, value_name = "COMMAND")]
+    pub stop: Option<String>,
+
+    /// From the start command to a listening port; then it is killed and tried again [default: 90s]
+    #[arg(long, value_name = "DURATION")]
+    pub start_timeout: Option<Span>,
+
+    /// How long the stop command may take; then it is killed and tried again [default: 340s]
+    #[arg(long, value_name = "DURATION")]
+    pub stop_timeout: Option<Span>,
+
+    /// Where the commands' output is kept [default: /var/lib/failover]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+
+    /// The control socket [default: /run/failover/control.sock]
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<PathBuf>,
+
+    /// Kernel events: use them if they can be had, insist on them, or do without [default: auto]
+    #[arg(long, value_name = "MODE")]
+    pub kernel_events: Option<KernelEventsMode>,
+
+    /// How the log looks [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+
+    /// Decide and log, run nothing
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    pub dry_run: Option<bool>,
+}
+
+/// Whether kernel events are wanted.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum KernelEventsMode {
+    /// Use them; where they can't be had, say why and look at the port every second.
+    #[default]
+    Auto,
+    /// Refuse to run without them.
+    Required,
+    /// Look at the port every second.
+    Off,
+}
+
+/// How the log looks.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Options {
+    /// These, and where they say nothing, the others.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            config: self.config.or(other.config),
+            primary: self.primary.or(other.primary),
+            port: self.port.or(other.port),
+            interval: self.interval.or(other.interval),
+            recovery_interval: self.recovery_interval.or(other.recovery_interval),
+            timeout: self.timeout.or(other.timeout),
+            strikes: self.strikes.or(other.strikes),
+            start: self.start.or(other.start),
+            stop: self.stop.or(other.stop),
+            start_timeout: self.start_timeout.or(other.start_timeout),
+            stop_timeout: self.stop_timeout.or(other.stop_timeout),
+            state_dir: self.state_dir.or(other.state_dir),
+            control: self.control.or(other.control),
+            kernel_events: self.kernel_events.or(other.kernel_events),
+            log_format: self.log_format.or(other.log_format),
+            dry_run: self.dry_run.or(other.dry_run),
+        }
+    }
+}

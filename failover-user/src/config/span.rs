@@ -1,0 +1,83 @@
+//! A span of time, as people write one: `500ms`, `30s`, `2m`, `1h 30m`.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// A span of time, never negative.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct Span(Duration);
+
+/// Not a span of time.
+#[derive(Debug, Error)]
+#[error("`{0}` is not a duration; write one like 500ms, 30s or 2m")]
+pub struct SpanError(String);
+
+impl Span {
+    /// The span itself.
+    #[must_use]
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self(duration)
+    }
+}
+
+impl FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Self, SpanError> {
+        let parsed = text.parse::<SignedDuration>().ok();
+        let span = parsed.and_then(|signed| Duration::try_from(signed).ok());
+        span.map(Self).ok_or_else(|| SpanError(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = SpanError;
+
+    fn try_from(text: String) -> Result<Self, SpanError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match SignedDuration::try_from(self.0) {
+            Ok(signed) => write!(formatter, "{signed:#}"),
+            Err(_) => write!(formatter, "{:?}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_write_durations_with_units() {
+        for (text, milliseconds) in [("500ms", 500), ("30s", 30_000), ("2m", 120_000), ("0s", 0)] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.get(), Duration::from_millis(milliseconds), "{text}");
+            assert_eq!(span.to_string().parse::<Span>().unwrap(), span, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_duration_is_refused_with_an_example() {
+        for text in ["", "30", "-5s", "five", "99999999999999999999s"] {
+            let error = text.parse::<Span>().unwrap_err();
+            assert!(
+                error.to_string().contains("write one like 500ms"),
+                "{text}: {error}"
+            );
+        }
+    }
+}

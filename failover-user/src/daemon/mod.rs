@@ -1,0 +1,356 @@
+//! The daemon: feeds what is seen to the decider and carries out what it decides. The only place
+//! that knows everyone, and that decides nothing itself.
+
+mod evidence;
+mod port;
+mod tell;
+
+use std::{collections::VecDeque, fs, io, time::Duration};
+
+use anyhow::Context as _;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
+use tracing::{error, info, warn};
+
+use crate::{
+    clock,
+    config::{Configuration, KernelEventsMode},
+    decide::{Action, Cause, Command, CommandResult, Decider, Event, Outcome, ProbeId, State},
+    gateway::{CommandOutput, RunningCommand},
+    kernel::{Batch, KernelEvent, KernelEvents, LoadError, Watch},
+    probe::{Prober, Report},
+};
+use port::LocalPort;
+use tell::{Losses, Recent};
+
+/// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone.
+///
+/// # Errors
+/// When the kernel program is required and can't be loaded, or the kernel can't be asked who
+/// listens.
+pub async fn run(configuration: Configuration) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
+    let mut daemon = Daemon::new(configuration)?;
+    daemon.begin()?;
+    loop {
+        tokio::select! {
+            () = daemon.step() => {}
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+        }
+    }
+    daemon.end();
+    Ok(())
+}
+
+struct Daemon {
+    configuration: Configuration,
+    decider: Decider,
+    prober: Prober,
+    /// The probe in flight, for the log.
+    probe_cause: Option<Cause>,
+    kernel: Option<KernelEvents>,
+    port: LocalPort,
+    command: Option<Running>,
+    /// Output of the last start: the gateway that it left behind may still write there.
+    output: Option<CommandOutput>,
+    recent: Recent,
+    losses: Losses,
+    own_pid: u32,
+}
+
+enum Running {
+    Real(Box<RunningCommand>),
+    /// A dry run's start, which never ends by itself.
+    Pretended,
+}
+
+/// What woke the daemon.
+enum Woken {
+    Kernel(io::Result<Batch>),
+    Probe(Report),
+    Command(Command, CommandResult),
+    Look,
+    Time,
+}
+
+impl Daemon {
+    fn new(configuration: Configuration) -> anyhow::Result<Self> {
+        if let Err(error) = fs::create_dir_all(&configuration.state_dir) {
+            warn!(
+                %error, state_dir = %configuration.state_dir.display(),
+                "the state directory can't be made; the commands' output is lost"
+            );
+        }
+        let kernel = load(&configuration)?;
+        Ok(Self {
+            decider: Decider::new(configuration.decide.clone(), clock::now()),
+            prober: Prober::new(configuration.primary.clone(), configuration.decide.timeout),
+            probe_cause: None,
+            port: LocalPort::new(configuration.port, kernel.is_some()),
+            kernel,
+            command: None,
+            output: None,
+            recent: Recent::default(),
+            losses: Losses::default(),
+            own_pid: std::process::id(),
+            configuration,
+        })
+    }
+
+    /// Looks at the port for the first time, and begins to decide.
+    fn begin(&mut self) -> anyhow::Result<()> {
+        let gateway = self.port.look()?;
+        info!(
+            primary = %self.configuration.primary,
+            port = self.configuration.port,
+            kernel_events = if self.kernel.is_some() { "on" } else { "off" },
+            dry_run = self.configuration.dry_run,
+            listening = self.port.is_listening(),
+            "armed"
+        );
+        self.handle(Event::Gateway(gateway));
+        Ok(())
+    }
+
+    fn end(&self) {
+        info!(
+            state = self.decider.state().name(),
+            listening = self.port.is_listening(),
+            "ending; a gateway that runs goes on"
+        );
+    }
+
+    /// Waits for the next thing to happen and deals with it. Cancel-safe: only waiting is cancelled.
+    async fn step(&mut self) {
+        match self.woken().await {
+            Woken::Kernel(Ok(batch)) => self.kernel_events(&batch),
+            Woken::Kernel(Err(error)) => {
+                error!(%error, "kernel events are lost from now on; looking at the port instead");
+                self.kernel = None;
+                self.port.without_events();
+            }
+            Woken::Probe(Report::Ended { probe, outcome }) => self.probe_ended(probe, outcome),
+            Woken::Probe(Report::Tripped(evidence)) => {
+                info!(%evidence, "the connection to the primary has died");
+                self.recent.note(&format!("tripwire: {evidence}"));
+                self.handle(Event::Evidence(evidence));
+            }
+            Woken::Command(command, result) => self.command_ended(command, result),
+            Woken::Look => self.look(),
+            Woken::Time => self.handle(Event::Woke),
+        }
+    }
+
+    async fn woken(&mut self) -> Woken {
+        let wake = self
+            .decider
+            .next_wake()
+            .map(|wake| wake.since(clock::now()));
+        let matters = !matches!(self.decider.state(), State::Standby | State::Suspect { .. });
+        let look = self.port.next_look(matters, &self.configuration.decide);
+        tokio::select! {
+            batch = kernel_events(&mut self.kernel) => Woken::Kernel(batch),
+            report = self.prober.next() => Woken::Probe(report),
+            (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
+            () = pause(look) => Woken::Look,
+            () = pause(wake) => Woken::Time,
+        }
+    }
+
+    // --- what is seen ------------------------------------------------------------------------
+
+    fn kernel_events(&mut self, batch: &Batch) {
+        let mut port_changed = batch.lost > 0;
+        self.losses.note(batch.lost);
+        for event in &batch.events {
+            let KernelEvent::TcpState(change) = event else {
+                continue;
+            };
+            port_changed |= self.port.concerns(change);
+            let evidence = evidence::of(
+                change,
+                self.prober.addresses(),
+                self.configuration.primary.port,
+                self.own_pid,
+            );
+            if let Some(evidence) = evidence {
+                self.recent.note(&format!(
+                    "{evidence} ({}, pid {})",
+                    change.origin.comm.escape_debug(),
+                    change.origin.pid.unwrap_or(0),
+                ));
+                self.handle(Event::Evidence(evidence));
+            }
+        }
+        if port_changed {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        match self.port.look() {
+            Ok(gateway) => self.handle(Event::Gateway(gateway)),
+            Err(error) => warn!(%error, "who listens isn't known; asked again"),
+        }
+    }
+
+    fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
+        tell::probe(&outcome, self.probe_cause.take(), self.decider.state());
+        if matches!(outcome, Outcome::Connected { .. }) {
+            self.recent.clear();
+        }
+        if let Some(output) = &self.output {
+            output.trim();
+        }
+        // What is seen comes first: the answer is judged by who listens now.
+        self.look();
+        self.handle(Event::ProbeEnded { probe, outcome });
+    }
+
+    fn command_ended(&mut self, command: Command, result: CommandResult) {
+        let running = self.command.take();
+        let elapsed = match &running {
+            Some(Running::Real(running)) => running.elapsed(),
+            Some(Running::Pretended) | None => Duration::ZERO,
+        };
+        let output = self
+            .output
+            .as_ref()
+            .map(CommandOutput::last_lines)
+            .unwrap_or_default();
+        match result {
+            CommandResult::Succeeded => {
+                info!(%command, %result, took = ?elapsed, "command ended");
+            }
+            _ => warn!(%command, %result, took = ?elapsed, output, "command ended"),
+        }
+        self.look();
+        self.handle(Event::CommandEnded { command, result });
+    }
+
+    // --- what is decided ---------------------------------------------------------------------
+
+    /// Feeds one event, and whatever follows at once from carrying out what it leads to.
+    fn handle(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.decider.handle(clock::now(), event) {
+                events.extend(self.carry_out(action));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Probe { probe, cause } => {
+                self.probe_cause = Some(cause);
+                self.prober.start(probe);
+                None
+            }
+            Action::Run(command) => self.run(command),
+            Action::Kill(command) => self.kill(command),
+            Action::Record(change) => {
+                tell::change(&change, &self.recent);
+                None
+            }
+        }
+    }
+
+    fn run(&mut self, command: Command) -> Option<Event> {
+        let line = match command {
+            Command::Start => &self.configuration.start,
+            Command::Stop => &self.configuration.stop,
+        };
+        if self.configuration.dry_run {
+            info!(%command, %line, "dry run: the command isn't run");
+            if command == Command::Stop {
+                return Some(Event::CommandEnded {
+                    command,
+                    result: CommandResult::Succeeded,
+                });
+            }
+            self.command = Some(Running::Pretended);
+            return None;
+        }
+        let output = CommandOutput::create(&self.configuration.state_dir, command)
+            .inspect_err(|error| warn!(%command, %error, "the command's output is lost"))
+            .ok();
+        match RunningCommand::spawn(command, line, output.as_ref()) {
+            Ok(running) => {
+                info!(%command, %line, pid = running.id(), "command started");
+                self.command = Some(Running::Real(Box::new(running)));
+                self.output = output;
+                None
+            }
+            Err(error) => {
+                error!(%command, %line, %error, "the command can't be run");
+                let result = CommandResult::NotRun {
+                    reason: error.to_string(),
+                };
+                Some(Event::CommandEnded { command, result })
+            }
+        }
+    }
+
+    fn kill(&mut self, command: Command) -> Option<Event> {
+        match &mut self.command {
+            Some(Running::Real(running)) => {
+                warn!(%command, elapsed = ?running.elapsed(), "killing the command and its process group");
+                running.kill();
+                None
+            }
+            Some(Running::Pretended) | None => {
+                self.command = None;
+                let result = CommandResult::Signalled {
+                    signal: libc::SIGKILL,
+                };
+                Some(Event::CommandEnded { command, result })
+            }
+        }
+    }
+}
+
+fn load(configuration: &Configuration) -> Result<Option<KernelEvents>, LoadError> {
+    if configuration.kernel_events == KernelEventsMode::Off {
+        return Ok(None);
+    }
+    let watch = Watch {
+        local_port: configuration.port,
+        primary_port: configuration.primary.port,
+        all_namespaces: false,
+        debug: tracing::enabled!(target: "failover_ebpf", tracing::Level::DEBUG),
+    };
+    match KernelEvents::load(watch) {
+        Ok(kernel) => Ok(Some(kernel)),
+        Err(error) if configuration.kernel_events == KernelEventsMode::Required => Err(error),
+        Err(error) => {
+            warn!(%error, "no kernel events; looking at the port every second instead");
+            Ok(None)
+        }
+    }
+}
+
+async fn kernel_events(kernel: &mut Option<KernelEvents>) -> io::Result<Batch> {
+    match kernel {
+        Some(kernel) => kernel.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn command_ended(command: &mut Option<Running>) -> (Command, CommandResult) {
+    match command {
+        Some(Running::Real(running)) => (running.command(), running.ended().await),
+        Some(Running::Pretended) | None => std::future::pending().await,
+    }
+}
+
+async fn pause(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}

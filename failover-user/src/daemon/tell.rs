@@ -1,0 +1,137 @@
+//! The log's lines: what a person asks at three in the morning. Only renders.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tracing::{debug, info, warn};
+
+use crate::{
+    clock,
+    decide::{Cause, Change, Failure, Outcome, State, Strike, Time},
+    errno,
+};
+
+/// Enough to see a pattern, too few to fill a log.
+const MOST_RECENT: usize = 16;
+
+/// What happened on connections to the primary since the last good probe.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    notes: VecDeque<String>,
+    forgotten: u64,
+}
+
+impl Recent {
+    pub(super) fn note(&mut self, what: &str) {
+        if self.notes.len() == MOST_RECENT {
+            self.notes.pop_front();
+            self.forgotten = self.forgotten.saturating_add(1);
+        }
+        let time = clock::wall(clock::now())
+            .strftime("%H:%M:%S%.3f")
+            .to_string();
+        self.notes.push_back(format!("{time} {what}"));
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn told(&self) -> String {
+        let notes: Vec<&str> = self.notes.iter().map(String::as_str).collect();
+        match self.forgotten {
+            0 => notes.join(", "),
+            forgotten => format!("{forgotten} earlier, {}", notes.join(", ")),
+        }
+    }
+}
+
+/// Lost kernel events: told at most once a second, however fast they are lost.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    untold: u64,
+    told: Option<Time>,
+}
+
+impl Losses {
+    pub(super) fn note(&mut self, lost: u64) {
+        self.untold = self.untold.saturating_add(lost);
+        let now = clock::now();
+        let recently = self
+            .told
+            .is_some_and(|told| now.since(told) < Duration::from_secs(1));
+        if self.untold > 0 && !recently {
+            warn!(
+                lost = self.untold,
+                "kernel events were lost; the port was looked at instead"
+            );
+            *self = Self {
+                untold: 0,
+                told: Some(now),
+            };
+        }
+    }
+}
+
+/// Every probe at debug, those that aren't good louder. While the local gateway serves, a failed
+/// probe each second is what is expected: the log must not grow by it.
+pub(super) fn probe(outcome: &Outcome, cause: Option<Cause>, state: State) {
+    let cause = cause.unwrap_or(Cause::Scheduled);
+    match outcome {
+        Outcome::Connected { took } => {
+            debug!(outcome = "connected", %cause, ?took, "probe");
+        }
+        Outcome::Failed { failure, took } => {
+            let (outcome, detail) = told_failure(*failure);
+            if matches!(state, State::Active | State::Starting { .. }) {
+                debug!(outcome, detail, %cause, ?took, "probe failed");
+            } else {
+                info!(outcome, detail, %cause, ?took, "probe failed");
+            }
+        }
+        Outcome::Unknown { reason } => {
+            warn!(outcome = "unknown", %cause, reason, "probe says nothing about the primary");
+        }
+    }
+}
+
+/// One line a change of state, with the whole reason.
+pub(super) fn change(change: &Change, recent: &Recent) {
+    let mut reason = change.reason.to_string();
+    if !change.strikes.is_empty() {
+        let strikes: Vec<String> = change.strikes.iter().map(strike).collect();
+        reason = format!("{reason}; failed probes: {}", strikes.join(", "));
+    }
+    let events = recent.told();
+    if !events.is_empty() {
+        reason = format!("{reason}; connections to the primary: {events}");
+    }
+    let (from, to) = (change.from.name(), change.to.name());
+    let strikes = change.strikes.len();
+    match change.to {
+        State::Starting { attempt } | State::Stopping { attempt } => {
+            warn!(from, to, strikes, attempt, reason, "state changed");
+        }
+        State::Suspect { .. } | State::Active => {
+            warn!(from, to, strikes, reason, "state changed");
+        }
+        State::Standby => info!(from, to, strikes, reason, "state changed"),
+    }
+}
+
+fn strike(strike: &Strike) -> String {
+    let time = clock::wall(strike.due).strftime("%H:%M:%S%.3f");
+    let (outcome, detail) = told_failure(strike.failure);
+    let detail = detail
+        .map(|detail| format!(" ({detail})"))
+        .unwrap_or_default();
+    format!("{time} {outcome}{detail} after {:.1?}", strike.took)
+}
+
+/// What happened, and the errno's name where there is more to know.
+fn told_failure(failure: Failure) -> (&'static str, Option<String>) {
+    match failure {
+        Failure::Refused => ("refused", None),
+        Failure::TimedOut => ("timed out", None),
+        Failure::Unreachable { errno } => ("unreachable", Some(errno::describe(errno))),
+    }
+}

@@ -1,0 +1,41 @@
+//! What comes out of a decision.
+
+use std::fmt;
+
+use super::{Cause, Change, ProbeId};
+
+/// Something to be done by whoever drives the decider.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Probe the primary, and report [`super::Event::ProbeEnded`] within the timeout.
+    Probe {
+        /// To be told with the outcome.
+        probe: ProbeId,
+        /// Why now.
+        cause: Cause,
+    },
+    /// Run the command, and report [`super::Event::CommandEnded`] when it has ended.
+    Run(Command),
+    /// End the command in flight with its whole process group; then the same report.
+    Kill(Command),
+    /// Tell people.
+    Record(Change),
+}
+
+/// The two commands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Command {
+    /// Start the local gateway.
+    Start,
+    /// Stop the local gateway.
+    Stop,
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+        })
+    }
+}

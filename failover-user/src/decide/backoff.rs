@@ -1,0 +1,72 @@
+//! Growing pauses between attempts that failed.
+
+use std::time::Duration;
+
+use super::Time;
+
+/// When the next command may run.
+#[derive(Clone, Debug)]
+pub(super) struct Backoff {
+    first: Duration,
+    longest: Duration,
+    /// Attempts that failed since the last that held.
+    failures: u32,
+    /// Attempts that were begun since then, for people.
+    attempts: u32,
+    not_before: Time,
+}
+
+impl Backoff {
+    pub(super) fn new(first: Duration, longest: Duration, now: Time) -> Self {
+        Self {
+            first,
+            longest: longest.max(first),
+            failures: 0,
+            attempts: 0,
+            not_before: now,
+        }
+    }
+
+    /// Which attempt this is, from 1.
+    pub(super) fn attempt(&self) -> u32 {
+        self.attempts.max(1)
+    }
+
+    pub(super) fn not_before(&self) -> Time {
+        self.not_before
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.attempts = self.attempts.saturating_add(1);
+    }
+
+    pub(super) fn reset(&mut self, now: Time) {
+        *self = Self::new(self.first, self.longest, now);
+    }
+
+    /// A command failed: the next waits, each time twice as long.
+    pub(super) fn failed(&mut self, now: Time) {
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = now + self.pause();
+    }
+
+    /// The gateway that was up for `uptime` is gone. The first time it is started again at once; one
+    /// that keeps dying young waits longer each time.
+    pub(super) fn vanished(&mut self, now: Time, uptime: Duration) {
+        if uptime >= self.longest {
+            self.reset(now);
+        }
+        self.not_before = now + self.pause();
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    fn pause(&self) -> Duration {
+        match self.failures {
+            0 => Duration::ZERO,
+            failures => {
+                let doublings = (failures - 1).min(16);
+                self.first.saturating_mul(1 << doublings).min(self.longest)
+            }
+        }
+    }
+}

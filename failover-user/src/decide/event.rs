@@ -1,0 +1,170 @@
+//! What goes into a decision: what was seen.
+
+use std::{fmt, time::Duration};
+
+use super::Command;
+
+/// Something that was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The time told by [`super::Decider::next_wake`] has come. Harmless at any other time.
+    Woke,
+    /// A probe has ended.
+    ProbeEnded {
+        /// As in [`super::Action::Probe`].
+        probe: ProbeId,
+        /// What it says.
+        outcome: Outcome,
+    },
+    /// Something happened on a connection to the primary, anybody's.
+    Evidence(Evidence),
+    /// Somebody looked at the local port.
+    Gateway(Gateway),
+    /// The command in flight has ended.
+    CommandEnded {
+        /// Which.
+        command: Command,
+        /// How.
+        result: CommandResult,
+    },
+}
+
+/// Tells one probe from another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ProbeId(pub(super) u64);
+
+/// What a probe says of the primary.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// It answered.
+    Connected {
+        /// From the first packet to the answer.
+        took: Duration,
+    },
+    /// It did not.
+    Failed {
+        /// How.
+        failure: Failure,
+        /// Until that was known.
+        took: Duration,
+    },
+    /// The probe says nothing about the primary: something of our own is amiss.
+    Unknown {
+        /// What, and what to do about it.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected { took } => write!(formatter, "connected after {took:.1?}"),
+            Self::Failed { failure, took } => write!(formatter, "{failure} after {took:.1?}"),
+            Self::Unknown { reason } => write!(formatter, "unknown: {reason}"),
+        }
+    }
+}
+
+/// How a probe failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Failure {
+    /// The host answered that nobody listens.
+    Refused,
+    /// Nobody answered in time.
+    TimedOut,
+    /// The network said that the host can't be reached, with this errno.
+    Unreachable {
+        /// As the kernel told it.
+        errno: i32,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => formatter.write_str("refused"),
+            Self::TimedOut => formatter.write_str("timed out"),
+            Self::Unreachable { errno } => write!(formatter, "unreachable (errno {errno})"),
+        }
+    }
+}
+
+/// What happened on a connection to the primary.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Evidence {
+    /// A connection attempt ended without a connection.
+    Refused,
+    /// A connection was reset by the primary.
+    Reset,
+    /// A connection died of silence.
+    TimedOut,
+    /// The primary closed a connection.
+    Closed,
+    /// A connection to the primary was established.
+    Established,
+}
+
+impl Evidence {
+    /// Does it speak for the primary's health?
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::Established)
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Refused => "connection refused",
+            Self::Reset => "connection reset",
+            Self::TimedOut => "connection timed out",
+            Self::Closed => "connection closed by the primary",
+            Self::Established => "connection established",
+        })
+    }
+}
+
+/// The local port, as it was seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Gateway {
+    /// Nobody listens.
+    Absent,
+    /// At least one socket listens.
+    Listening,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CommandResult {
+    /// With exit code 0.
+    Succeeded,
+    /// With another exit code.
+    Failed {
+        /// That code.
+        code: i32,
+    },
+    /// By a signal, ours or another's.
+    Signalled {
+        /// Its number.
+        signal: i32,
+    },
+    /// It could not be run.
+    NotRun {
+        /// Why.
+        reason: String,
+    },
+    /// It was killed and did not go away; nobody waits for it any longer.
+    Abandoned,
+}
+
+impl fmt::Display for CommandResult {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => formatter.write_str("succeeded"),
+            Self::Failed { code } => write!(formatter, "failed with exit code {code}"),
+            Self::Signalled { signal } => write!(formatter, "was ended by signal {signal}"),
+            Self::NotRun { reason } => write!(formatter, "could not be run: {reason}"),
+            Self::Abandoned => formatter.write_str("was killed and did not go away"),
+        }
+    }
+}

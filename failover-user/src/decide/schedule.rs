@@ -1,0 +1,198 @@
+//! When the next probe is due, and why: at a fixed rate, or earlier when there is news.
+//!
+//! Never two probes at a time, and never more than one early probe a second, however much news
+//! there is. An early probe for bad news restarts the schedule, so that it can be the first strike;
+//! one for good news leaves it alone.
+
+use std::{fmt, time::Duration};
+
+use super::{Action, Evidence, Outcome, ProbeId, Time};
+
+/// Shortest time from one early probe to the next.
+const EARLY_GAP: Duration = Duration::from_secs(1);
+/// A dying process closes its connections one by one, often before the socket that listens: a probe
+/// made at once would still be answered, by nobody, and the next would have to wait for its second.
+const BAD_NEWS_SETTLES: Duration = Duration::from_millis(50);
+/// A probe that begins this much after its time still counts as on time: a timer's own slack.
+const SLACK: Duration = Duration::from_millis(2);
+/// So many early probes in a row may find nothing amiss before the gap grows.
+const PATIENCE: u32 = 4;
+
+/// Why a probe was made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cause {
+    /// It was time.
+    Scheduled,
+    /// A connection to the primary broke.
+    BadNews,
+    /// A connection to the primary was established.
+    GoodNews,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Scheduled => "scheduled",
+            Self::BadNews => "bad-news",
+            Self::GoodNews => "good-news",
+        })
+    }
+}
+
+/// A probe in flight.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InFlight {
+    id: ProbeId,
+    pub(super) due: Time,
+    pub(super) cause: Cause,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Schedule {
+    last_id: u64,
+    in_flight: Option<InFlight>,
+    /// The last probe that the fixed rate counts from; before the first one, when that is due.
+    last_due: Option<Time>,
+    first_due: Time,
+    /// News that still waits for its probe.
+    news: Option<(Cause, Time)>,
+    last_early: Option<Time>,
+    /// Early probes in a row that did not find the primary failing, with no quiet interval between.
+    futile: u32,
+}
+
+impl Schedule {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            last_id: 0,
+            in_flight: None,
+            last_due: None,
+            first_due: now,
+            news: None,
+            last_early: None,
+            futile: 0,
+        }
+    }
+
+    /// News of the primary. While it is failing only good news matters, otherwise only bad.
+    pub(super) fn evidence(&mut self, now: Time, evidence: Evidence, failing: bool) {
+        let cause = match (evidence.is_good(), failing) {
+            (true, true) => Cause::GoodNews,
+            (false, false) => Cause::BadNews,
+            _ => return,
+        };
+        self.news.get_or_insert((cause, now));
+    }
+
+    /// The next probe's time, unless one is in flight.
+    pub(super) fn next(&self, pace: Duration) -> Option<Time> {
+        self.due(pace).map(|(due, _)| due)
+    }
+
+    /// The probe that is due, if one is.
+    pub(super) fn probe(&mut self, now: Time, pace: Duration) -> Option<Action> {
+        let (due, cause) = self.due(pace)?;
+        if now < due {
+            return None;
+        }
+        // Where both have come, the scheduled one goes first: news that keeps coming must not put
+        // it off.
+        let scheduled = self.scheduled(pace);
+        let (due, cause) = if now >= scheduled {
+            (scheduled, Cause::Scheduled)
+        } else {
+            (due, cause)
+        };
+        // The fixed rate survives a late wake-up, but a probe that is really late (a stall, a
+        // suspend, a slow probe before it) sets it anew: two probes are never closer than they
+        // should be.
+        let due = if now.since(due) > SLACK { now } else { due };
+        match cause {
+            Cause::Scheduled => {
+                self.last_due = Some(due);
+                if self.news.is_none() {
+                    self.futile = 0;
+                } else {
+                    // It looks into the news as an early probe would.
+                    self.last_early = Some(now);
+                }
+            }
+            Cause::BadNews => {
+                self.last_due = Some(now);
+                self.last_early = Some(now);
+            }
+            Cause::GoodNews => self.last_early = Some(now),
+        }
+        self.news = None;
+        self.last_id += 1;
+        let in_flight = InFlight {
+            id: ProbeId(self.last_id),
+            due,
+            cause,
+        };
+        self.in_flight = Some(in_flight);
+        Some(Action::Probe {
+            probe: in_flight.id,
+            cause,
+        })
+    }
+
+    /// The probe in flight, if it is this one: it is no longer.
+    pub(super) fn ended(&mut self, probe: ProbeId, outcome: &Outcome) -> Option<InFlight> {
+        let ended = self.in_flight.take_if(|in_flight| in_flight.id == probe)?;
+        match (outcome, ended.cause) {
+            (Outcome::Failed { .. }, _) => self.futile = 0,
+            (Outcome::Connected { .. } | Outcome::Unknown { .. }, Cause::BadNews) => {
+                self.futile = self.futile.saturating_add(1);
+            }
+            (Outcome::Connected { .. } | Outcome::Unknown { .. }, _) => {}
+        }
+        // What was known before the answer came is answered by it.
+        let answered = match outcome {
+            Outcome::Connected { .. } => Some(Cause::GoodNews),
+            Outcome::Failed { .. } => Some(Cause::BadNews),
+            Outcome::Unknown { .. } => None,
+        };
+        if self.news.map(|(cause, _)| cause) == answered {
+            self.news = None;
+        }
+        Some(ended)
+    }
+
+    fn scheduled(&self, pace: Duration) -> Time {
+        self.last_due.map_or(self.first_due, |last| last + pace)
+    }
+
+    fn due(&self, pace: Duration) -> Option<(Time, Cause)> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        let scheduled = self.scheduled(pace);
+        match self.news {
+            Some((cause, since)) => {
+                let settled = match cause {
+                    Cause::BadNews => since + BAD_NEWS_SETTLES,
+                    Cause::Scheduled | Cause::GoodNews => since,
+                };
+                let early = self
+                    .last_early
+                    .map_or(settled, |last| settled.max(last + self.gap(pace)));
+                Some(if early < scheduled {
+                    (early, cause)
+                } else {
+                    (scheduled, Cause::Scheduled)
+                })
+            }
+            None => Some((scheduled, Cause::Scheduled)),
+        }
+    }
+
+    /// News that keeps proving false gets less attention: a primary that closes every connection
+    /// after its answer must not be probed each second for ever.
+    fn gap(&self, pace: Duration) -> Duration {
+        let doublings = self.futile.saturating_sub(PATIENCE).min(16);
+        EARLY_GAP
+            .saturating_mul(1 << doublings)
+            .min(pace.max(EARLY_GAP))
+    }
+}

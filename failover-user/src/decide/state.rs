@@ -1,0 +1,102 @@
+//! The states that a person knows, and what a change of state says.
+
+use std::fmt;
+
+use super::{Command, CommandResult, Evidence, Gateway, Outcome, Strike};
+
+/// Where the daemon is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum State {
+    /// The primary serves, as far as is known; nobody listens here.
+    Standby,
+    /// The primary failed its last probes, too few to act.
+    Suspect {
+        /// How many count.
+        strikes: u32,
+    },
+    /// The primary is down; the local gateway is being started.
+    Starting {
+        /// Which attempt, from 1.
+        attempt: u32,
+    },
+    /// The local gateway listens.
+    Active,
+    /// The primary is back; the local gateway is being stopped.
+    Stopping {
+        /// Which attempt, from 1.
+        attempt: u32,
+    },
+}
+
+impl State {
+    /// The state's name, for logs and tools.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standby => "standby",
+            Self::Suspect { .. } => "suspect",
+            Self::Starting { .. } => "starting",
+            Self::Active => "active",
+            Self::Stopping { .. } => "stopping",
+        }
+    }
+
+    pub(super) fn same_name(self, other: Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+/// A change of state with all that a person asks about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Before.
+    pub from: State,
+    /// After.
+    pub to: State,
+    /// What made it so.
+    pub reason: Reason,
+    /// The failed probes that count now, oldest first.
+    pub strikes: Vec<Strike>,
+}
+
+/// The event that made a change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// Time went by: a pause ended, strikes grew too old.
+    Time,
+    /// A probe ended.
+    Probe(Outcome),
+    /// Something happened on a connection to the primary.
+    Evidence(Evidence),
+    /// The local port changed.
+    Gateway(Gateway),
+    /// A command ended.
+    CommandEnded {
+        /// Which.
+        command: Command,
+        /// How.
+        result: CommandResult,
+    },
+    /// The start command succeeded, and nothing listened within the start timeout.
+    NeverListened,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time => formatter.write_str("time went by"),
+            Self::Probe(outcome) => write!(formatter, "probe {outcome}"),
+            Self::Evidence(evidence) => write!(formatter, "{evidence}"),
+            Self::Gateway(Gateway::Listening) => formatter.write_str("the local gateway listens"),
+            Self::Gateway(Gateway::Absent) => {
+                formatter.write_str("the last socket that listened on the local port is gone")
+            }
+            Self::CommandEnded { command, result } => {
+                write!(formatter, "the {command} command {result}")
+            }
+            Self::NeverListened => {
+                formatter.write_str("the start command succeeded, but nothing listened in time")
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Three strikes: which failed probes count toward a takeover.
+//!
+//! A failed probe is a strike when it was due at least one interval after the strike before it, so
+//! that N strikes always span N-1 whole intervals, however often probes are made. A strike counts
+//! for as long as N intervals and timeouts: older ones say nothing of now.
+
+use std::time::Duration;
+
+use super::{Failure, Settings, Time};
+
+/// A failed probe that counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Strike {
+    /// When the probe was due, which is when it began, give or take the schedule's slack.
+    pub due: Time,
+    /// How it failed.
+    pub failure: Failure,
+    /// How long that took.
+    pub took: Duration,
+}
+
+/// The strikes that count, oldest first, never more than are needed.
+#[derive(Clone, Debug)]
+pub(super) struct Strikes {
+    needed: u32,
+    spacing: Duration,
+    lifetime: Duration,
+    list: Vec<Strike>,
+}
+
+impl Strikes {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            needed: settings.strikes.get(),
+            spacing: settings.interval,
+            lifetime: settings.strike_lifetime(),
+            list: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, strike: Strike) {
+        let next = self.list.last().map(|last| last.due + self.spacing);
+        if next.is_some_and(|next| strike.due < next) {
+            return;
+        }
+        self.list.push(strike);
+        if self.count() > self.needed {
+            self.list.remove(0);
+        }
+    }
+
+    pub(super) fn forget_old(&mut self, now: Time) {
+        self.list
+            .retain(|strike| now.since(strike.due) <= self.lifetime);
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.list.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn reached(&self) -> bool {
+        self.count() >= self.needed
+    }
+
+    pub(super) fn as_slice(&self) -> &[Strike] {
+        &self.list
+    }
+}

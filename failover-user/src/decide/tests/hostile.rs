@@ -1,0 +1,208 @@
+//! Events in any order, of things that never happened: the laws hold even then, nothing panics, and
+//! when the nonsense ends the decider is as good as new.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use proptest::{collection::vec, prelude::*};
+
+use super::{
+    super::{
+        Action, Command, CommandResult, Decider, Event, Failure, Outcome, ProbeId, Settings, State,
+        Time,
+    },
+    laws::Laws,
+    ms, s,
+    script::{ANSWERS, Primary, REFUSES, Script, Start, Stop},
+    strategies::{cases, evidence, gateway, result, settings},
+    world::World,
+};
+
+/// An event, or what becomes one when it is known which probe and command are in flight.
+#[derive(Clone, Debug)]
+enum Hostile {
+    Any(Event),
+    /// The probe in flight ends, if there is one.
+    ProbeEnds(Outcome),
+    /// The command in flight ends, if there is one.
+    CommandEnds(CommandResult),
+    /// As long as the decider wants to sleep, goes by.
+    Sleep,
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let took = s(1);
+    prop_oneof![
+        Just(Outcome::Connected { took }),
+        Just(Outcome::Failed {
+            failure: Failure::Refused,
+            took
+        }),
+        Just(Outcome::Failed {
+            failure: Failure::TimedOut,
+            took
+        }),
+        Just(Outcome::Unknown {
+            reason: String::new()
+        }),
+    ]
+}
+
+fn failure() -> Outcome {
+    Outcome::Failed {
+        failure: Failure::Refused,
+        took: ms(0),
+    }
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop::sample::select(vec![Command::Start, Command::Stop])
+}
+
+fn hostile() -> impl Strategy<Value = Hostile> {
+    let any_event = prop_oneof![
+        Just(Event::Woke),
+        (0..50_u64, outcome()).prop_map(|(id, outcome)| Event::ProbeEnded {
+            probe: ProbeId(id),
+            outcome
+        }),
+        evidence().prop_map(Event::Evidence),
+        gateway().prop_map(Event::Gateway),
+        (command(), result()).prop_map(|(command, result)| Event::CommandEnded { command, result }),
+    ];
+    prop_oneof![
+        4 => any_event.prop_map(Hostile::Any),
+        3 => Just(Hostile::ProbeEnds(failure())),
+        1 => outcome().prop_map(Hostile::ProbeEnds),
+        2 => result().prop_map(Hostile::CommandEnds),
+        4 => Just(Hostile::Sleep),
+    ]
+}
+
+fn events() -> impl Strategy<Value = Vec<(Duration, Hostile)>> {
+    let gap = prop_oneof![
+        6 => Just(ms(0)),
+        2 => (0..3000_u64).prop_map(ms),
+        1 => (0..90_000_u64).prop_map(ms),
+        1 => (0..400_u64).prop_map(Duration::from_nanos),
+    ];
+    vec((gap, hostile()), 0..200)
+}
+
+/// Feeds the events under the eyes of the laws, and returns the decider, its books and the time.
+fn endure(settings: &Settings, events: Vec<(Duration, Hostile)>) -> (Decider, Laws, Time) {
+    let mut now = Time::from_boot(s(77));
+    let mut decider = Decider::new(settings.clone(), now);
+    let mut laws = Laws::new(settings.clone());
+    for (gap, hostile) in events {
+        now = now + gap;
+        let event = match (hostile, laws.probe(), laws.command()) {
+            (Hostile::Any(event), ..) => event,
+            (Hostile::ProbeEnds(outcome), Some(probe), _) => Event::ProbeEnded { probe, outcome },
+            (Hostile::CommandEnds(result), _, Some(command)) => {
+                Event::CommandEnded { command, result }
+            }
+            (Hostile::Sleep, ..) => {
+                now = decider.next_wake().map_or(now, |wake| wake.max(now));
+                Event::Woke
+            }
+            _ => continue,
+        };
+        let before = decider.clone();
+        let actions = decider.handle(now, event.clone());
+        laws.check(now, &event, &actions, &before, &decider);
+    }
+    (decider, laws, now)
+}
+
+/// A world with causes and effects, after all that.
+fn calm_world(settings: Settings, after: (Decider, Laws, Time), primary: Primary) -> World {
+    let (decider, laws, now) = after;
+    let patience = settings.start_timeout + settings.stop_timeout + s(60);
+    let probes = (settings.interval + settings.timeout) * (settings.strikes.get() + 4);
+    let mut script = Script::new(settings).primary([(ms(0), primary)]);
+    script.boot = now.as_duration();
+    script.starts = vec![Start::works(ms(10))];
+    script.stops = vec![Stop::works(ms(10))];
+    let mut world = World::around(decider, laws, script);
+    world.play(patience + probes);
+    world
+}
+
+/// Numbers that nobody configures.
+fn absurd() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        Just(Duration::ZERO),
+        Just(Duration::from_nanos(1)),
+        (0..1000_u64).prop_map(|days| s(days * 86_400)),
+        Just(s(u64::MAX)),
+        Just(Duration::MAX),
+    ]
+}
+
+fn absurd_settings() -> impl Strategy<Value = Settings> {
+    let strikes = prop_oneof![1..5_u32, Just(u32::MAX)];
+    let durations = (absurd(), absurd(), absurd(), absurd(), absurd());
+    (durations, strikes).prop_map(|(durations, strikes)| {
+        let (interval, recovery_interval, timeout, start_timeout, stop_timeout) = durations;
+        Settings {
+            interval,
+            recovery_interval,
+            timeout,
+            strikes: NonZeroU32::new(strikes).unwrap(),
+            start_timeout,
+            stop_timeout,
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(128))]
+
+    #[test]
+    fn the_laws_hold_whatever_is_said(settings in settings(), events in events()) {
+        endure(&settings, events);
+    }
+
+    #[test]
+    fn no_nonsense_keeps_a_takeover_from_coming(settings in settings(), events in events()) {
+        let after = endure(&settings, events);
+        let world = calm_world(settings, after, REFUSES);
+        prop_assert_eq!(world.state(), State::Active, "{}", world.journal());
+    }
+
+    #[test]
+    fn no_nonsense_keeps_a_release_from_coming(settings in settings(), events in events()) {
+        let after = endure(&settings, events);
+        let world = calm_world(settings, after, ANSWERS);
+        prop_assert_eq!(world.state(), State::Standby, "{}", world.journal());
+    }
+
+    #[test]
+    fn nothing_panics_at_the_ends_of_time(
+        settings in absurd_settings(),
+        boot in absurd(),
+        events in vec((absurd(), hostile()), 0..200),
+        backwards in any::<bool>(),
+    ) {
+        let boot = Time::from_boot(boot);
+        let (mut now, mut probes) = (boot, 0);
+        let mut decider = Decider::new(settings, boot);
+        for (gap, hostile) in events {
+            // A clock that jumps about is nobody's fault but its own.
+            now = if backwards { Time::from_boot(gap) } else { now + gap };
+            let event = match hostile {
+                Hostile::Any(event) => event,
+                Hostile::ProbeEnds(outcome) => Event::ProbeEnded { probe: ProbeId(probes), outcome },
+                Hostile::CommandEnds(result) => Event::CommandEnded { command: Command::Start, result },
+                Hostile::Sleep => {
+                    now = decider.next_wake().unwrap_or(now);
+                    Event::Woke
+                }
+            };
+            let actions = decider.handle(now, event);
+            prop_assert!(actions.len() <= 4, "{:?}", actions);
+            let begun = actions.iter().filter(|action| matches!(action, Action::Probe { .. }));
+            probes += u64::from(begun.count() > 0);
+        }
+    }
+}

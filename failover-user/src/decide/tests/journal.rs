@@ -1,0 +1,109 @@
+//! What happened in a world, and when: one line each, for a person to read.
+
+use std::{fmt, time::Duration};
+
+use super::super::{Cause, Command, CommandResult, Evidence, Gateway, Outcome, State};
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub(super) enum Entry {
+    Probe(Cause),
+    ProbeEnded(Outcome),
+    Run(Command),
+    Kill(Command),
+    Ended(Command, CommandResult),
+    Gateway(Gateway),
+    Evidence(Evidence),
+    State(State),
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Probe(cause) => write!(formatter, "probe {cause}"),
+            Self::ProbeEnded(outcome) => write!(formatter, "probe {outcome}"),
+            Self::Run(command) => write!(formatter, "run {command}"),
+            Self::Kill(command) => write!(formatter, "kill {command}"),
+            Self::Ended(command, result) => write!(formatter, "{command} {result}"),
+            Self::Gateway(Gateway::Listening) => formatter.write_str("listens"),
+            Self::Gateway(Gateway::Absent) => formatter.write_str("gone"),
+            Self::Evidence(evidence) => write!(formatter, "{evidence}"),
+            Self::State(State::Suspect { strikes }) => write!(formatter, "suspect {strikes}"),
+            Self::State(state @ (State::Starting { attempt } | State::Stopping { attempt })) => {
+                write!(formatter, "{} {attempt}", state.name())
+            }
+            Self::State(state @ (State::Standby | State::Active)) => {
+                formatter.write_str(state.name())
+            }
+        }
+    }
+}
+
+/// Everything that happened, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Journal(Vec<(Duration, Entry)>);
+
+impl Journal {
+    pub(super) fn write(&mut self, at: Duration, entry: Entry) {
+        self.0.push((at, entry));
+    }
+
+    /// What was run, killed and ended.
+    pub(super) fn commands(&self) -> Vec<String> {
+        self.lines(|entry| matches!(entry, Entry::Run(_) | Entry::Kill(_) | Entry::Ended(..)))
+    }
+
+    /// What was run.
+    pub(super) fn runs(&self) -> Vec<String> {
+        self.lines(|entry| matches!(entry, Entry::Run(_)))
+    }
+
+    /// What was run, and what the local port saw of it.
+    pub(super) fn runs_and_gateway(&self) -> Vec<String> {
+        self.lines(|entry| matches!(entry, Entry::Run(_) | Entry::Gateway(_)))
+    }
+
+    /// The states it went through.
+    pub(super) fn states(&self) -> Vec<String> {
+        self.lines(|entry| matches!(entry, Entry::State(_)))
+    }
+
+    /// The probes, by their beginning.
+    pub(super) fn probes(&self) -> Vec<String> {
+        self.lines(|entry| matches!(entry, Entry::Probe(_)))
+    }
+
+    /// When probes began.
+    pub(super) fn probe_times(&self) -> Vec<Duration> {
+        self.times(|entry| matches!(entry, Entry::Probe(_)))
+    }
+
+    /// When commands were run.
+    pub(super) fn run_times(&self) -> Vec<Duration> {
+        self.times(|entry| matches!(entry, Entry::Run(_)))
+    }
+
+    fn times(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Duration> {
+        self.0
+            .iter()
+            .filter(|(_, entry)| wanted(entry))
+            .map(|(at, _)| *at)
+            .collect()
+    }
+
+    fn lines(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<String> {
+        self.0
+            .iter()
+            .filter(|(_, entry)| wanted(entry))
+            .map(|(at, entry)| format!("{} {entry}", at.as_secs_f64()))
+            .collect()
+    }
+}
+
+impl fmt::Display for Journal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines(|_| true)
+            .iter()
+            .try_for_each(|line| writeln!(formatter, "{line}"))
+    }
+}

@@ -1,0 +1,313 @@
+//! What holds at every single event, whatever happened before.
+//!
+//! The laws keep their own books, from events and actions alone.
+
+use std::time::Duration;
+
+use super::super::{
+    Action, Cause, Command, Decider, Event, Gateway, Outcome, ProbeId, Settings, Time,
+};
+use super::{ms, s};
+
+/// A timer may be this late without a probe counting as late.
+const SLACK: Duration = ms(2);
+
+#[derive(Clone, Debug)]
+pub(super) struct Laws {
+    settings: Settings,
+    probe: Option<(ProbeId, Cause, Time)>,
+    /// When the failed probes in a row began, oldest first.
+    failures: Vec<Time>,
+    /// When the last probe that said anything was answered, if it was.
+    success: Option<Time>,
+    command: Option<InFlight>,
+    gateway: Option<(Gateway, Time)>,
+    /// A start has run since the last stop: there may be something to undo.
+    started: bool,
+    last_early: Option<Time>,
+    last_on_schedule: Option<Time>,
+    /// The current second, and how often the timer fired in it.
+    fired: (u64, u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    command: Command,
+    killed: bool,
+}
+
+impl Laws {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            probe: None,
+            failures: Vec::new(),
+            success: None,
+            command: None,
+            gateway: None,
+            started: false,
+            last_early: None,
+            last_on_schedule: None,
+            fired: (0, 0),
+        }
+    }
+
+    /// The probe in flight.
+    pub(super) fn probe(&self) -> Option<ProbeId> {
+        self.probe.map(|(probe, ..)| probe)
+    }
+
+    /// The command in flight.
+    pub(super) fn command(&self) -> Option<Command> {
+        self.command.map(|in_flight| in_flight.command)
+    }
+
+    /// The timer fired although nothing else happened.
+    pub(super) fn timer_fired(&mut self, now: Time) {
+        let second = now.as_duration().as_secs();
+        let before = if self.fired.0 == second {
+            self.fired.1
+        } else {
+            0
+        };
+        self.fired = (second, before + 1);
+        assert!(before < 25, "the timer fires again and again at {now:?}");
+    }
+
+    pub(super) fn check(
+        &mut self,
+        now: Time,
+        event: &Event,
+        actions: &[Action],
+        before: &Decider,
+        after: &Decider,
+    ) {
+        if self.says_nothing(event) {
+            changes_nothing(now, event, before);
+        }
+        self.observe(now, event);
+        for action in actions {
+            match action {
+                Action::Probe { probe, cause } => self.probe_begins(now, *probe, *cause),
+                Action::Run(Command::Start) => self.start_runs(now, after),
+                Action::Run(Command::Stop) => self.stop_runs(),
+                Action::Kill(command) => self.kill(*command),
+                Action::Record(change) => {
+                    assert_eq!(change.from, before.state(), "a change from elsewhere");
+                    assert_ne!(change.from, change.to, "a change that is none");
+                }
+            }
+        }
+        let recorded = actions
+            .iter()
+            .filter(|action| matches!(action, Action::Record(_)))
+            .count();
+        let changes = usize::from(before.state() != after.state());
+        assert_eq!(recorded, changes, "every change is told once");
+        assert!(actions.len() <= 4, "one of each at most: {actions:?}");
+        self.strikes_are_in_the_books(now, after);
+        self.timer_is_never_stuck(now, after);
+    }
+
+    // --- the books ---------------------------------------------------------------------------
+
+    fn observe(&mut self, now: Time, event: &Event) {
+        match event {
+            Event::Woke | Event::Evidence(_) => {}
+            Event::ProbeEnded { probe, outcome } => {
+                let Some((_, cause, began)) = self.probe.take_if(|(id, ..)| id == probe) else {
+                    return;
+                };
+                match (outcome, cause) {
+                    (Outcome::Connected { .. }, _) => {
+                        self.failures.clear();
+                        self.success = Some(now);
+                    }
+                    (Outcome::Failed { .. }, Cause::Scheduled | Cause::BadNews) => {
+                        self.failures.push(began);
+                        self.success = None;
+                    }
+                    (Outcome::Failed { .. }, Cause::GoodNews) | (Outcome::Unknown { .. }, _) => {}
+                }
+            }
+            Event::Gateway(gateway) => match self.gateway {
+                Some((before, _)) if before == *gateway => {}
+                _ => self.gateway = Some((*gateway, now)),
+            },
+            Event::CommandEnded { command, .. } => {
+                self.command
+                    .take_if(|in_flight| in_flight.command == *command);
+            }
+        }
+    }
+
+    fn says_nothing(&self, event: &Event) -> bool {
+        match event {
+            Event::Woke | Event::Evidence(_) => true,
+            Event::ProbeEnded { probe, outcome } => match self.probe {
+                Some((id, cause, _)) if id == *probe => match outcome {
+                    Outcome::Connected { .. } => false,
+                    Outcome::Failed { .. } => cause == Cause::GoodNews,
+                    Outcome::Unknown { .. } => true,
+                },
+                _ => true,
+            },
+            Event::Gateway(gateway) => {
+                matches!(self.gateway, Some((before, _)) if before == *gateway)
+            }
+            Event::CommandEnded { command, .. } => self.command() != Some(*command),
+        }
+    }
+
+    // --- the laws ----------------------------------------------------------------------------
+
+    /// Probes never overlap, early ones are a second apart, and the others an interval.
+    fn probe_begins(&mut self, now: Time, probe: ProbeId, cause: Cause) {
+        assert!(self.probe.is_none(), "two probes at a time");
+        self.probe = Some((probe, cause, now));
+        if cause == Cause::Scheduled {
+            let interval = self.settings.interval.min(self.settings.recovery_interval);
+            let gap = self.last_on_schedule.map(|last| now.since(last));
+            assert!(
+                gap.is_none_or(|gap| gap + SLACK >= interval),
+                "a burst of probes: {gap:?} apart"
+            );
+        } else {
+            let gap = self.last_early.map(|last| now.since(last));
+            assert!(
+                gap.is_none_or(|gap| gap >= s(1)),
+                "early probes {gap:?} apart"
+            );
+            self.last_early = Some(now);
+        }
+        if cause != Cause::GoodNews {
+            self.last_on_schedule = Some(now);
+        }
+    }
+
+    /// Three failures in a row, an interval apart, none of them old, and nobody listens.
+    fn start_runs(&mut self, now: Time, after: &Decider) {
+        assert!(self.command.is_none(), "a start beside {:?}", self.command);
+        assert!(
+            matches!(self.gateway, Some((Gateway::Absent, _))),
+            "a start, and the local port is {:?}",
+            self.gateway
+        );
+        let interval = self.settings.interval;
+        let mut spaced: Vec<Time> = Vec::new();
+        for began in &self.failures {
+            let is_new = now.since(*began) <= self.strike_lifetime() + SLACK;
+            let is_apart = spaced
+                .last()
+                .is_none_or(|last| began.since(*last) + SLACK >= interval);
+            if is_new && is_apart {
+                spaced.push(*began);
+            }
+        }
+        let needed = self.settings.strikes.get();
+        assert!(
+            spaced.len() >= needed as usize,
+            "a start after failures at {:?}, now {now:?}",
+            self.failures
+        );
+        assert_eq!(after.strikes().len(), needed as usize);
+        self.command = Some(InFlight {
+            command: Command::Start,
+            killed: false,
+        });
+        self.started = true;
+    }
+
+    /// The last probe that said anything was answered since somebody listens, or undoes a start.
+    fn stop_runs(&mut self) {
+        assert!(self.command.is_none(), "a stop beside {:?}", self.command);
+        let Some(success) = self.success else {
+            panic!("a stop although the last probe failed");
+        };
+        let listened = matches!(
+            self.gateway,
+            Some((Gateway::Listening, since)) if success >= since
+        );
+        assert!(listened || self.started, "a stop of {:?}", self.gateway);
+        self.command = Some(InFlight {
+            command: Command::Stop,
+            killed: false,
+        });
+        self.started = false;
+    }
+
+    fn kill(&mut self, command: Command) {
+        match &mut self.command {
+            Some(in_flight) if in_flight.command == command && !in_flight.killed => {
+                in_flight.killed = true;
+            }
+            other => panic!("a kill of {command}, and in flight is {other:?}"),
+        }
+    }
+
+    /// What the decider calls strikes are failures that really happened, in a row, apart, not old.
+    fn strikes_are_in_the_books(&self, now: Time, after: &Decider) {
+        let strikes = after.strikes();
+        for strike in strikes {
+            let began = |failure: &&Time| failure.since(strike.due) <= SLACK;
+            assert!(
+                self.failures.iter().any(|failure| began(&failure)),
+                "{strike:?} is none of {:?}",
+                self.failures
+            );
+            assert!(
+                now.since(strike.due) <= self.strike_lifetime(),
+                "{strike:?} is old at {now:?}"
+            );
+        }
+        for pair in strikes.windows(2) {
+            assert!(
+                pair[1].due.since(pair[0].due) >= self.settings.interval,
+                "strikes too close: {pair:?}"
+            );
+        }
+    }
+
+    /// The timer is set later than now once it has fired; without one, a probe is in flight.
+    fn timer_is_never_stuck(&self, now: Time, after: &Decider) {
+        let mut woken = after.clone();
+        let actions = woken.handle(now, Event::Woke);
+        match woken.next_wake() {
+            Some(wake) => assert!(wake > now, "awake at {now:?}, and again at {wake:?}"),
+            None => assert!(
+                self.probe.is_some()
+                    || actions
+                        .iter()
+                        .any(|action| matches!(action, Action::Probe { .. })),
+                "nothing is due, ever"
+            ),
+        }
+    }
+
+    fn strike_lifetime(&self) -> Duration {
+        (self.settings.interval + self.settings.timeout) * self.settings.strikes.get()
+    }
+}
+
+/// The event made no difference but for when to probe.
+fn changes_nothing(now: Time, event: &Event, before: &Decider) {
+    let commands = |decider: &mut Decider, event: Event| -> Vec<Action> {
+        decider
+            .handle(now, event)
+            .into_iter()
+            .filter(|action| matches!(action, Action::Run(_) | Action::Kill(_)))
+            .collect()
+    };
+    let mut with = before.clone();
+    let mut with_actions = commands(&mut with, event.clone());
+    with_actions.extend(commands(&mut with, Event::Woke));
+    let mut without = before.clone();
+    let without_actions = commands(&mut without, Event::Woke);
+    assert_eq!(with_actions, without_actions, "{event:?} makes commands");
+    assert_eq!(with.state(), without.state(), "{event:?} makes a state");
+    assert_eq!(
+        with.strikes(),
+        without.strikes(),
+        "{event:?} makes a difference in strikes"
+    );
+}

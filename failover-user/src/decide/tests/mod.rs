@@ -1,0 +1,38 @@
+//! What the rules promise: told in scenarios, held as laws, searched for exceptions.
+//!
+//! [`laws`] are checked at every single event, of the scenarios and of the random worlds alike.
+
+mod hostile;
+mod journal;
+mod laws;
+mod properties;
+mod scenarios;
+mod script;
+mod strategies;
+mod world;
+
+use std::{num::NonZeroU32, time::Duration};
+
+use super::Settings;
+
+/// Seconds.
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Milliseconds.
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// The mission's numbers.
+fn mission() -> Settings {
+    Settings {
+        interval: s(30),
+        recovery_interval: s(1),
+        timeout: s(5),
+        strikes: NonZeroU32::new(3).unwrap(),
+        start_timeout: s(60),
+        stop_timeout: s(20),
+    }
+}

@@ -1,0 +1,98 @@
+//! Whatever a world does, the [laws](super::laws) hold; and when it calms down, all is well soon.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{
+    super::{Evidence, Settings, State},
+    ms, s,
+    script::{ANSWERS, Primary, REFUSES, SILENT, Script},
+    strategies::{cases, horizon, news, script, settings},
+    world::World,
+};
+
+/// Longer than anything takes that was begun before the world calmed down.
+fn soon(settings: &Settings) -> Duration {
+    let probes = (settings.interval + settings.timeout) * (settings.strikes.get() + 4);
+    // The random commands take 100 s at most, listening and dying the same again.
+    probes + settings.start_timeout + settings.stop_timeout + s(300)
+}
+
+/// A world that has played its script, and then calms down.
+fn calmed(script: Script, primary: Primary) -> World {
+    let (horizon, soon) = (horizon(&script.settings), soon(&script.settings));
+    let mut world = script.play(horizon);
+    world.calm_down(primary);
+    world.play(horizon + soon);
+    world
+}
+
+proptest! {
+    #![proptest_config(cases(192))]
+
+    /// From any state: a success leads to a stop where a local gateway listens.
+    #[test]
+    fn a_primary_that_answers_for_good_ends_in_standby(script in script()) {
+        let mut world = calmed(script.clone(), ANSWERS);
+        prop_assert_eq!(world.state(), State::Standby, "{}", world.journal());
+        prop_assert!(!world.listens(), "{}", world.journal());
+        let before = world.journal().commands();
+        world.play(world.elapsed() + script.settings.interval * 10);
+        prop_assert_eq!(world.journal().commands(), before);
+    }
+
+    /// From any state: three strikes lead to a gateway that listens, and stays.
+    #[test]
+    fn a_primary_that_refuses_for_good_ends_in_active(script in script()) {
+        let mut world = calmed(script.clone(), REFUSES);
+        prop_assert_eq!(world.state(), State::Active, "{}", world.journal());
+        prop_assert!(world.listens(), "{}", world.journal());
+        let before = world.journal().commands();
+        world.play(world.elapsed() + script.settings.interval * 10);
+        prop_assert_eq!(world.journal().commands(), before);
+        prop_assert_eq!(world.state(), State::Active);
+    }
+
+    /// From any state: a host that is gone is no different.
+    #[test]
+    fn a_primary_that_is_silent_for_good_ends_in_active(script in script()) {
+        let world = calmed(script, SILENT);
+        prop_assert_eq!(world.state(), State::Active, "{}", world.journal());
+    }
+
+    /// News, whatever it says, puts a takeover off by no more than a timeout a strike, and makes it
+    /// no earlier than two whole intervals after the first strike.
+    #[test]
+    fn news_neither_prevents_nor_hastens_a_takeover(
+        settings in settings(),
+        died in 0.0..3.0_f64,
+        silent in any::<bool>(),
+        tripwire in any::<bool>(),
+        storm in 10..500_u64,
+        evidence in settings().prop_flat_map(|settings| news(settings.interval)),
+    ) {
+        let died = settings.interval.mul_f64(died);
+        let cycle = settings.interval + settings.timeout;
+        let latest = died + settings.interval + cycle * settings.strikes.get();
+        let good = (0..2000).map(|step| (ms(storm * step), Evidence::Established));
+        let mut script = Script::new(settings.clone())
+            .evidence(evidence.into_iter().chain(good));
+        script.primary.push((died, if silent { SILENT } else { REFUSES }));
+        script.tripwire = tripwire;
+        let world = script.play(latest);
+        let start = world.journal().run_times().first().copied();
+        let earliest = died + settings.interval * (settings.strikes.get() - 1);
+        prop_assert!(start.is_some_and(|start| start >= earliest), "{}", world.journal());
+    }
+
+    /// Unknown probes from some time on: nothing is started or stopped because of them.
+    #[test]
+    fn a_watcher_that_cannot_probe_runs_nothing_new(script in script()) {
+        let horizon = horizon(&script.settings);
+        let mut quiet = script;
+        quiet.primary = vec![(s(0), Primary::Unknown { after: ms(1) })];
+        let world = quiet.play(horizon);
+        prop_assert_eq!(world.journal().commands(), [""; 0]);
+    }
+}

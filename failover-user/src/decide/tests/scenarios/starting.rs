@@ -1,0 +1,279 @@
+//! Start commands that fail, hang, lie, or stay.
+
+use super::super::{
+    super::{Evidence, Gateway},
+    ms, s,
+    script::{ANSWERS, REFUSES, Script, Start},
+};
+
+#[test]
+fn a_start_that_fails_is_tried_again_with_growing_pauses() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::fails(ms(0))])
+        .play(s(182));
+    // Pauses of 1, 2, 4, 8, 16, 30 and 30 s.
+    assert_eq!(
+        world.journal().runs(),
+        [
+            "60 run start",
+            "61 run start",
+            "63 run start",
+            "67 run start",
+            "75 run start",
+            "91 run start",
+            "121 run start",
+            "151 run start",
+            "181 run start",
+        ]
+    );
+}
+
+#[test]
+fn a_start_that_fails_twice_and_then_works_is_a_takeover_all_the_same() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([
+            Start::fails(ms(500)),
+            Start::fails(ms(500)),
+            Start::works(s(2)),
+        ])
+        .play(s(120));
+    assert_eq!(
+        world.journal().states(),
+        [
+            "0 suspect 1",
+            "30 suspect 2",
+            "60 starting 1",
+            "61.5 starting 2",
+            "64 starting 3",
+            "66 active",
+        ]
+    );
+}
+
+#[test]
+fn a_start_that_hangs_is_killed_at_its_timeout_and_tried_again() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::hangs(), Start::works(s(2))])
+        .play(s(200));
+    assert_eq!(
+        world.journal().commands(),
+        [
+            "60 run start",
+            "120 kill start",
+            "120.02 start was ended by signal 9",
+            "121.02 run start",
+            "123.02 start succeeded",
+        ]
+    );
+}
+
+#[test]
+fn a_start_that_succeeds_and_never_listens_is_tried_again_after_its_timeout() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::succeeds_but_never_listens(s(2)), Start::works(s(2))])
+        .play(s(200));
+    assert_eq!(
+        world.journal().commands(),
+        [
+            "60 run start",
+            "62 start succeeded",
+            "121 run start",
+            "123 start succeeded",
+        ]
+    );
+    assert_eq!(
+        world.journal().states()[2..],
+        ["60 starting 1", "121 starting 2", "123 active"]
+    );
+}
+
+#[test]
+fn a_start_is_up_when_the_port_listens_not_when_the_command_says_so() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::succeeds_and_listens_later(s(2), s(40))])
+        .play(s(300));
+    assert_eq!(
+        world.journal().states()[2..],
+        ["60 starting 1", "100 active"]
+    );
+    assert_eq!(world.journal().runs(), ["60 run start"]);
+}
+
+#[test]
+fn a_start_command_that_stays_in_the_foreground_is_left_alone() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::stays_in_the_foreground(s(2))])
+        .play(s(3600));
+    assert_eq!(world.journal().commands(), ["60 run start"]);
+    assert_eq!(
+        world.journal().states()[2..],
+        ["60 starting 1", "62 active"]
+    );
+}
+
+#[test]
+fn a_gateway_in_the_foreground_that_dies_is_started_again_at_once() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([
+            Start::stays_in_the_foreground(s(2)).then_dies_after(s(100)),
+            Start::stays_in_the_foreground(s(2)),
+        ])
+        .play(s(3600));
+    assert_eq!(
+        world.journal().commands(),
+        [
+            "60 run start",
+            "162 kill start",
+            "162 start failed with exit code 1",
+            "162 run start",
+        ]
+    );
+}
+
+#[test]
+fn a_start_command_that_outlives_its_gateway_is_killed_and_run_again() {
+    let hangs_around = Start {
+        listens: Some(s(2)),
+        dies: Some(s(100)),
+        ..Start::hangs()
+    };
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([hangs_around, Start::works(s(2))])
+        .play(s(3600));
+    assert_eq!(
+        world.journal().commands(),
+        [
+            "60 run start",
+            "162 kill start",
+            "162.02 start was ended by signal 9",
+            "162.02 run start",
+            "164.02 start succeeded",
+        ]
+    );
+}
+
+#[test]
+fn a_gateway_that_dies_while_active_is_started_again_at_once() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([
+            Start::works(s(2)).then_dies_after(ms(7300)),
+            Start::works(s(2)),
+        ])
+        .play(s(300));
+    assert_eq!(
+        world.journal().runs_and_gateway(),
+        [
+            "0 gone",
+            "60 run start",
+            "62 listens",
+            "69.3 gone",
+            "69.3 run start",
+            "71.3 listens",
+        ]
+    );
+}
+
+#[test]
+fn a_gateway_that_keeps_dying_young_is_started_with_growing_pauses() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::works(s(0)).then_dies_after(s(1))])
+        .play(s(170));
+    // Up for a second each time, then pauses of 0, 1, 2, 4, 8, 16, 30 s.
+    assert_eq!(
+        world.journal().runs(),
+        [
+            "60 run start",
+            "61 run start",
+            "63 run start",
+            "66 run start",
+            "71 run start",
+            "80 run start",
+            "97 run start",
+            "128 run start",
+            "159 run start",
+        ]
+    );
+}
+
+#[test]
+fn a_gateway_that_dies_after_a_long_life_is_started_again_at_once_every_time() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::works(s(0)).then_dies_after(s(30))])
+        .play(s(155));
+    assert_eq!(
+        world.journal().runs(),
+        [
+            "60 run start",
+            "90 run start",
+            "120 run start",
+            "150 run start"
+        ]
+    );
+}
+
+#[test]
+fn nothing_is_started_beside_a_gateway_that_somebody_started() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .by_hand([(s(50), Gateway::Listening)])
+        .play(s(300));
+    assert_eq!(
+        world.journal().states(),
+        ["0 suspect 1", "30 suspect 2", "50 active"]
+    );
+    assert_eq!(world.journal().commands(), [""; 0]);
+}
+
+#[test]
+fn a_gateway_that_somebody_starts_between_two_attempts_ends_them() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::fails(s(1))])
+        .by_hand([(ms(61_500), Gateway::Listening)])
+        .play(s(300));
+    assert_eq!(world.journal().runs(), ["60 run start"]);
+}
+
+#[test]
+fn a_success_between_two_attempts_ends_them_without_a_stop() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES), (s(70), ANSWERS)])
+        .starts([Start::fails(ms(0))])
+        .play(s(300));
+    assert_eq!(
+        world.journal().runs(),
+        [
+            "60 run start",
+            "61 run start",
+            "63 run start",
+            "67 run start"
+        ]
+    );
+    assert_eq!(world.journal().states().last().unwrap(), "70 standby");
+}
+
+#[test]
+fn a_takeover_after_a_release_begins_with_the_shortest_pause_again() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES), (s(100), ANSWERS), (s(101), REFUSES)])
+        .starts([Start::fails(ms(0))])
+        .evidence([(ms(101_500), Evidence::Closed)])
+        .play(s(163));
+    let runs = world.journal().runs();
+    assert_eq!(
+        runs[6..],
+        ["161.55 run start", "162.55 run start"],
+        "{runs:?}"
+    );
+}

@@ -1,0 +1,309 @@
+//! What happens in a world, as far as it doesn't depend on the decider. All times count from the
+//! world's beginning.
+
+use std::time::Duration;
+
+use super::{
+    super::{CommandResult, Evidence, Failure, Gateway, Outcome, Settings},
+    mission, ms,
+    world::World,
+};
+
+/// How the primary meets a probe that begins now.
+#[derive(Clone, Debug)]
+pub(super) enum Primary {
+    Answers {
+        after: Duration,
+    },
+    Refuses {
+        after: Duration,
+    },
+    /// Nothing comes back.
+    Silent,
+    /// The router says no, after a while.
+    Unreachable {
+        after: Duration,
+    },
+    /// The watcher can't probe, and needs this long to see it.
+    Unknown {
+        after: Duration,
+    },
+}
+
+pub(super) const ANSWERS: Primary = Primary::Answers { after: ms(0) };
+pub(super) const REFUSES: Primary = Primary::Refuses { after: ms(0) };
+pub(super) const SILENT: Primary = Primary::Silent;
+pub(super) const UNKNOWN: Primary = Primary::Unknown { after: ms(0) };
+
+impl Primary {
+    /// When the probe ends, and how.
+    pub(super) fn probed(&self, timeout: Duration) -> (Duration, Outcome) {
+        let failed = |failure, took| (took, Outcome::Failed { failure, took });
+        match *self {
+            Self::Answers { after } if after < timeout => {
+                (after, Outcome::Connected { took: after })
+            }
+            Self::Refuses { after } if after < timeout => failed(Failure::Refused, after),
+            Self::Unreachable { after } if after < timeout => {
+                failed(Failure::Unreachable { errno: 113 }, after)
+            }
+            Self::Unknown { after } => {
+                let reason = "no route at all".to_owned();
+                (after.min(timeout), Outcome::Unknown { reason })
+            }
+            _ => failed(Failure::TimedOut, timeout),
+        }
+    }
+
+    /// What somebody who was connected sees when the primary turns to this, and how much later.
+    pub(super) fn seen_by_a_connection(&self) -> Option<(Duration, Evidence)> {
+        match self {
+            Self::Refuses { .. } => Some((ms(0), Evidence::Closed)),
+            Self::Silent => Some((ms(4000), Evidence::TimedOut)),
+            Self::Answers { .. } | Self::Unreachable { .. } | Self::Unknown { .. } => None,
+        }
+    }
+}
+
+/// What one run of the start command does.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    /// `None`: hangs until it is killed.
+    pub(super) ends: Option<(Duration, CommandResult)>,
+    /// When the gateway listens, if ever.
+    pub(super) listens: Option<Duration>,
+    /// How long after that it dies, if ever.
+    pub(super) dies: Option<Duration>,
+    /// The command is the gateway: one ends with the other.
+    pub(super) foreground: bool,
+    /// What it left behind comes up although the command was killed.
+    pub(super) survives: bool,
+}
+
+impl Start {
+    const HANGS: Self = Self {
+        ends: None,
+        listens: None,
+        dies: None,
+        foreground: false,
+        survives: false,
+    };
+
+    pub(super) fn works(after: Duration) -> Self {
+        Self {
+            ends: Some((after, CommandResult::Succeeded)),
+            listens: Some(after),
+            ..Self::HANGS
+        }
+    }
+
+    pub(super) fn fails(after: Duration) -> Self {
+        Self {
+            ends: Some((after, CommandResult::Failed { code: 1 })),
+            ..Self::HANGS
+        }
+    }
+
+    pub(super) fn hangs() -> Self {
+        Self::HANGS
+    }
+
+    pub(super) fn succeeds_but_never_listens(after: Duration) -> Self {
+        Self {
+            ends: Some((after, CommandResult::Succeeded)),
+            ..Self::HANGS
+        }
+    }
+
+    pub(super) fn succeeds_and_listens_later(after: Duration, listens: Duration) -> Self {
+        Self {
+            listens: Some(listens),
+            ..Self::succeeds_but_never_listens(after)
+        }
+    }
+
+    pub(super) fn stays_in_the_foreground(listens: Duration) -> Self {
+        Self {
+            listens: Some(listens),
+            foreground: true,
+            ..Self::HANGS
+        }
+    }
+
+    pub(super) fn then_dies_after(self, uptime: Duration) -> Self {
+        Self {
+            dies: Some(uptime),
+            ..self
+        }
+    }
+
+    pub(super) fn leaves_something_behind(self) -> Self {
+        Self {
+            survives: true,
+            ..self
+        }
+    }
+}
+
+/// What one run of the stop command does.
+#[derive(Clone, Debug)]
+pub(super) struct Stop {
+    /// `None`: hangs until it is killed.
+    pub(super) ends: Option<(Duration, CommandResult)>,
+    /// When the gateway is gone, if ever.
+    pub(super) gone: Option<Duration>,
+}
+
+impl Stop {
+    pub(super) fn works(after: Duration) -> Self {
+        Self {
+            ends: Some((after, CommandResult::Succeeded)),
+            gone: Some(after),
+        }
+    }
+
+    pub(super) fn fails(after: Duration) -> Self {
+        Self {
+            ends: Some((after, CommandResult::Failed { code: 1 })),
+            gone: None,
+        }
+    }
+
+    pub(super) fn lies(after: Duration) -> Self {
+        Self {
+            ends: Some((after, CommandResult::Succeeded)),
+            gone: None,
+        }
+    }
+
+    pub(super) fn hangs() -> Self {
+        Self {
+            ends: None,
+            gone: None,
+        }
+    }
+}
+
+/// Does the kernel tell of the daemon's own probes, too?
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Echo {
+    No,
+    BeforeTheProbeEnds,
+    AfterTheProbeEnded,
+}
+
+/// A whole world's script.
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    pub(super) settings: Settings,
+    /// The machine's uptime when the world begins.
+    pub(super) boot: Duration,
+    pub(super) primary: Vec<(Duration, Primary)>,
+    /// The last one is repeated for ever, here and below.
+    pub(super) starts: Vec<Start>,
+    pub(super) stops: Vec<Stop>,
+    /// How long a killed command takes to go.
+    pub(super) dying: Duration,
+    /// The last good probe's connection stays open and tells when it breaks.
+    pub(super) tripwire: bool,
+    pub(super) echo: Echo,
+    pub(super) evidence: Vec<(Duration, Evidence)>,
+    /// Somebody else starts or stops the local gateway.
+    pub(super) by_hand: Vec<(Duration, Gateway)>,
+    /// When the daemon first looks at the local port.
+    pub(super) first_look: Duration,
+    /// From when until when the daemon gets no time at all.
+    pub(super) stalls: Vec<(Duration, Duration)>,
+    /// How late the daemon's timer is, over and over.
+    pub(super) lateness: Vec<Duration>,
+}
+
+impl Script {
+    /// A primary that answers, commands that work, a driver that is never late.
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            boot: Duration::from_secs(1000),
+            primary: vec![(ms(0), ANSWERS)],
+            starts: vec![Start::works(ms(2000))],
+            stops: vec![Stop::works(ms(1000))],
+            dying: ms(20),
+            tripwire: false,
+            echo: Echo::No,
+            evidence: Vec::new(),
+            by_hand: Vec::new(),
+            first_look: ms(0),
+            stalls: Vec::new(),
+            lateness: vec![ms(0)],
+        }
+    }
+
+    pub(super) fn mission() -> Self {
+        Self::new(mission())
+    }
+
+    pub(super) fn primary<const N: usize>(self, primary: [(Duration, Primary); N]) -> Self {
+        Self {
+            primary: primary.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn starts<const N: usize>(self, starts: [Start; N]) -> Self {
+        Self {
+            starts: starts.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn stops<const N: usize>(self, stops: [Stop; N]) -> Self {
+        Self {
+            stops: stops.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn tripwire(self) -> Self {
+        Self {
+            tripwire: true,
+            ..self
+        }
+    }
+
+    pub(super) fn evidence(self, evidence: impl IntoIterator<Item = (Duration, Evidence)>) -> Self {
+        Self {
+            evidence: evidence.into_iter().collect(),
+            ..self
+        }
+    }
+
+    pub(super) fn by_hand<const N: usize>(self, by_hand: [(Duration, Gateway); N]) -> Self {
+        Self {
+            by_hand: by_hand.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn first_look(self, first_look: Duration) -> Self {
+        Self { first_look, ..self }
+    }
+
+    pub(super) fn stall(mut self, from: Duration, until: Duration) -> Self {
+        self.stalls.push((from, until));
+        self
+    }
+
+    pub(super) fn lateness<const N: usize>(self, lateness: [Duration; N]) -> Self {
+        Self {
+            lateness: lateness.into(),
+            ..self
+        }
+    }
+
+    /// The world, played until this time.
+    pub(super) fn play(self, until: Duration) -> World {
+        let mut world = World::new(self);
+        world.play(until);
+        world
+    }
+}

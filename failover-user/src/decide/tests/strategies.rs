@@ -1,0 +1,201 @@
+//! Random settings and random worlds: absurd, but with causes before effects.
+
+use std::{num::NonZeroU32, ops::Range, time::Duration};
+
+use proptest::{collection::vec, prelude::*};
+
+use super::{
+    super::{CommandResult, Evidence, Gateway, Settings},
+    ms, s,
+    script::{ANSWERS, Echo, Primary, Script, Start, Stop},
+};
+
+/// Few cases, each of many events; a failure prints its seed and its smallest script, and what it
+/// finds becomes a scenario, so no files are kept.
+pub(super) fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+fn millis(range: Range<u64>) -> impl Strategy<Value = Duration> + Clone {
+    range.prop_map(ms)
+}
+
+pub(super) fn settings() -> impl Strategy<Value = Settings> {
+    let interval = prop_oneof![Just(30_000_u64), 100..60_000_u64];
+    (interval, 1..=100_u64, 1..=100_u64, 1..6_u32).prop_flat_map(
+        |(interval, timeout, recovery, strikes)| {
+            let part = move |percent: u64| ms((interval * percent / 100).max(100));
+            let patience = || millis(100..90_000);
+            (patience(), patience()).prop_map(move |(start_timeout, stop_timeout)| Settings {
+                interval: ms(interval),
+                recovery_interval: part(recovery),
+                timeout: part(timeout),
+                strikes: NonZeroU32::new(strikes).unwrap(),
+                start_timeout,
+                stop_timeout,
+            })
+        },
+    )
+}
+
+pub(super) fn evidence() -> impl Strategy<Value = Evidence> + Clone {
+    prop::sample::select(vec![
+        Evidence::Refused,
+        Evidence::Reset,
+        Evidence::TimedOut,
+        Evidence::Closed,
+        Evidence::Established,
+    ])
+}
+
+pub(super) fn gateway() -> impl Strategy<Value = Gateway> {
+    prop::sample::select(vec![Gateway::Absent, Gateway::Listening])
+}
+
+pub(super) fn result() -> impl Strategy<Value = CommandResult> {
+    prop_oneof![
+        Just(CommandResult::Succeeded),
+        Just(CommandResult::Failed { code: 1 }),
+        Just(CommandResult::Signalled { signal: 15 }),
+        Just(CommandResult::NotRun {
+            reason: "no such file".to_owned()
+        }),
+        Just(CommandResult::Abandoned),
+    ]
+}
+
+fn primary() -> impl Strategy<Value = Primary> {
+    let after = || prop_oneof![Just(ms(0)), millis(0..3), millis(0..8000)];
+    prop_oneof![
+        3 => after().prop_map(|after| Primary::Answers { after }),
+        3 => after().prop_map(|after| Primary::Refuses { after }),
+        2 => Just(Primary::Silent),
+        1 => after().prop_map(|after| Primary::Unreachable { after }),
+        1 => after().prop_map(|after| Primary::Unknown { after }),
+    ]
+}
+
+fn start() -> impl Strategy<Value = Start> {
+    let soon = || prop_oneof![millis(0..100), millis(0..100_000)];
+    (
+        prop::option::weighted(0.7, (soon(), result())),
+        prop::option::weighted(0.6, soon()),
+        prop::option::weighted(0.3, soon()),
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(ends, listens, dies, foreground, survives)| Start {
+            ends,
+            listens,
+            dies,
+            foreground,
+            survives,
+        })
+}
+
+fn stop() -> impl Strategy<Value = Stop> {
+    let soon = || prop_oneof![millis(0..100), millis(0..30_000)];
+    (
+        prop::option::weighted(0.7, (soon(), result())),
+        prop::option::weighted(0.6, soon()),
+    )
+        .prop_map(|(ends, gone)| Stop { ends, gone })
+}
+
+/// Moments in the order of time, on average `gap` apart, each with something.
+fn timeline<T: Clone + std::fmt::Debug>(
+    gap: Duration,
+    what: impl Strategy<Value = T>,
+    most: usize,
+) -> impl Strategy<Value = Vec<(Duration, T)>> {
+    vec((0.0..2.0_f64, what), 0..most).prop_map(move |steps| {
+        let mut at = Duration::ZERO;
+        steps
+            .into_iter()
+            .map(|(factor, what)| {
+                at += gap.mul_f64(factor);
+                (at, what)
+            })
+            .collect()
+    })
+}
+
+/// How long a random world's script is at least interesting.
+pub(super) fn horizon(settings: &Settings) -> Duration {
+    settings.interval * 20
+}
+
+pub(super) fn script() -> impl Strategy<Value = Script> {
+    settings().prop_flat_map(|settings| {
+        let interval = settings.interval;
+        let driver = (
+            prop_oneof![
+                Just(vec![ms(0)]),
+                vec(prop_oneof![3 => millis(0..3), 1 => millis(0..40)], 1..5),
+            ],
+            timeline(interval * 8, 0.0..5.0_f64, 3),
+            millis(0..5),
+            millis(0..3000),
+            millis(0..400_000_000),
+        );
+        let echo = prop::sample::select(vec![
+            Echo::No,
+            Echo::BeforeTheProbeEnds,
+            Echo::AfterTheProbeEnded,
+        ]);
+        let news = (any::<bool>(), echo, news(interval));
+        (
+            timeline(interval * 3, primary(), 12),
+            vec(start(), 1..6),
+            vec(stop(), 1..6),
+            timeline(interval * 6, gateway(), 4),
+            news,
+            driver,
+        )
+            .prop_map(move |(primary, starts, stops, by_hand, news, driver)| {
+                let (tripwire, echo, evidence) = news;
+                let (lateness, stalls, first_look, dying, boot) = driver;
+                let stall = |(from, factor): (Duration, f64)| {
+                    // Half a millisecond: never at the same instant as something planned.
+                    (
+                        from,
+                        from + interval.mul_f64(factor) + Duration::from_micros(500),
+                    )
+                };
+                Script {
+                    settings: settings.clone(),
+                    boot,
+                    primary: [(s(0), ANSWERS)].into_iter().chain(primary).collect(),
+                    starts,
+                    stops,
+                    dying,
+                    tripwire,
+                    echo,
+                    evidence,
+                    by_hand,
+                    first_look,
+                    stalls: stalls.into_iter().map(stall).collect(),
+                    lateness,
+                }
+            })
+    })
+}
+
+/// Single events here and there, or a storm.
+pub(super) fn news(interval: Duration) -> impl Strategy<Value = Vec<(Duration, Evidence)>> {
+    prop_oneof![
+        timeline(interval, evidence(), 20),
+        (timeline(interval / 40, evidence(), 200), 0.0..10.0_f64).prop_map(
+            move |(storm, begins)| {
+                storm
+                    .into_iter()
+                    .map(|(at, evidence)| (interval.mul_f64(begins) + at, evidence))
+                    .collect()
+            }
+        ),
+    ]
+}

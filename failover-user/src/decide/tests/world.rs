@@ -1,0 +1,291 @@
+//! Virtual time: a real decider, driven exactly as the daemon drives it, in a world that follows a
+//! [`Script`]. Every event is checked against the [`Laws`].
+
+mod daemon;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    super::{
+        Command, CommandResult, Decider, Event, Evidence, Gateway, Outcome, ProbeId, State, Strike,
+        Time,
+    },
+    journal::Journal,
+    laws::Laws,
+    script::{Primary, Script, Start, Stop},
+};
+
+/// Who made the gateway that listens: a run of the start command, or somebody else.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Run(u64);
+
+/// Something that will happen unless something else prevents it.
+#[derive(Clone, Debug)]
+enum Happening {
+    PrimaryBecomes(Primary),
+    TripwireBreaks(ProbeId, Evidence),
+    CommandEnds(Run, CommandResult),
+    GatewayListens(Run, Option<Duration>),
+    GatewayDies(Run),
+    GatewayIsStopped,
+    FirstLook,
+    /// The daemon comes to know this.
+    Told(Event),
+}
+
+/// The command in flight.
+#[derive(Clone, Debug)]
+struct InFlight {
+    run: Run,
+    command: Command,
+    /// Of a start, see there.
+    foreground: bool,
+    survives: bool,
+}
+
+pub(super) struct World {
+    script: Script,
+    decider: Decider,
+    laws: Laws,
+    now: Time,
+    /// In order of time, and of being planned where that is equal.
+    agenda: BTreeMap<(Time, u64), Happening>,
+    planned: u64,
+    primary: Primary,
+    /// The last good probe, whose connection is kept.
+    held: Option<ProbeId>,
+    in_flight: Option<InFlight>,
+    listener: Option<Run>,
+    last_run: Run,
+    /// What these runs started doesn't come up any more.
+    dead: Vec<Run>,
+    /// How many starts, stops and timer wake-ups there have been.
+    starts: usize,
+    stops: usize,
+    wakes: usize,
+    looked: bool,
+    journal: Journal,
+}
+
+impl World {
+    pub(super) fn new(script: Script) -> Self {
+        let now = Time::from_boot(script.boot);
+        let decider = Decider::new(script.settings.clone(), now);
+        Self::around(decider, Laws::new(script.settings.clone()), script)
+    }
+
+    /// A world for a decider that already knows something. What is in flight ends at once, with no
+    /// result.
+    pub(super) fn around(decider: Decider, laws: Laws, script: Script) -> Self {
+        let mut world = Self {
+            decider,
+            laws,
+            now: Time::from_boot(script.boot),
+            agenda: BTreeMap::new(),
+            planned: 0,
+            primary: Primary::Silent,
+            held: None,
+            in_flight: None,
+            listener: None,
+            last_run: Run(0),
+            dead: Vec::new(),
+            starts: 0,
+            stops: 0,
+            wakes: 0,
+            looked: false,
+            journal: Journal::default(),
+            script,
+        };
+        let Script {
+            primary,
+            evidence,
+            by_hand,
+            first_look,
+            ..
+        } = world.script.clone();
+        for (at, primary) in primary {
+            world.plan(at, Happening::PrimaryBecomes(primary));
+        }
+        if let Some(probe) = world.laws.probe() {
+            let outcome = Outcome::Unknown {
+                reason: "forgotten".to_owned(),
+            };
+            let ended = Event::ProbeEnded { probe, outcome };
+            world.plan(Duration::ZERO, Happening::Told(ended));
+        }
+        if let Some(command) = world.laws.command() {
+            let ended = Event::CommandEnded {
+                command,
+                result: CommandResult::Abandoned,
+            };
+            world.plan(Duration::ZERO, Happening::Told(ended));
+        }
+        for (at, evidence) in evidence {
+            world.plan(at, Happening::Told(Event::Evidence(evidence)));
+        }
+        for (at, gateway) in by_hand {
+            let happening = match gateway {
+                Gateway::Listening => Happening::GatewayListens(Run(0), None),
+                Gateway::Absent => Happening::GatewayIsStopped,
+            };
+            world.plan(at, happening);
+        }
+        world.plan(first_look, Happening::FirstLook);
+        world
+    }
+
+    /// Lets everything happen that happens until this time (from the world's beginning).
+    pub(super) fn play(&mut self, until: Duration) {
+        let until = Time::from_boot(self.script.boot) + until;
+        let (mut before, mut events) = (self.now, 0);
+        loop {
+            events = if self.now == before { events + 1 } else { 0 };
+            before = self.now;
+            assert!(events < 1000, "no end of events at {:?}", self.elapsed());
+            let planned = self.agenda.keys().next().copied();
+            let wake = self.decider.next_wake().map(|wake| {
+                let late = self.script.lateness[self.wakes % self.script.lateness.len()];
+                self.awake((wake + late).max(self.now))
+            });
+            match (planned, wake) {
+                (Some(key), _) if key.0 <= until && wake.is_none_or(|wake| key.0 <= wake) => {
+                    self.now = key.0;
+                    if let Some(happening) = self.agenda.remove(&key) {
+                        self.happen(happening);
+                    }
+                }
+                (_, Some(wake)) if wake <= until => {
+                    self.now = wake;
+                    self.wakes += 1;
+                    self.laws.timer_fired(wake);
+                    self.tell(Event::Woke);
+                }
+                _ => break,
+            }
+        }
+        self.now = until;
+    }
+
+    /// From now on the primary stays so, commands work, nobody meddles and the timer is on time.
+    pub(super) fn calm_down(&mut self, primary: Primary) {
+        let meddles = |happening: &Happening| {
+            matches!(
+                happening,
+                Happening::PrimaryBecomes(_) | Happening::GatewayListens(Run(0), _)
+            )
+        };
+        self.agenda.retain(|_, happening| !meddles(happening));
+        let now = self.elapsed();
+        // One that has begun ends when it ends: what waits for that keeps its order.
+        self.script.stalls.retain(|&(from, _)| from <= now);
+        self.plan(self.elapsed(), Happening::PrimaryBecomes(primary));
+        self.script.starts = vec![Start::works(Duration::from_millis(10))];
+        self.script.stops = vec![Stop::works(Duration::from_millis(10))];
+        self.script.lateness = vec![Duration::ZERO];
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.decider.state()
+    }
+
+    pub(super) fn strikes(&self) -> &[Strike] {
+        self.decider.strikes()
+    }
+
+    pub(super) fn listens(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.since_beginning(self.now)
+    }
+
+    pub(super) fn since_beginning(&self, time: Time) -> Duration {
+        time.since(Time::from_boot(self.script.boot))
+    }
+
+    // --- the world ---------------------------------------------------------------------------
+
+    fn plan(&mut self, at: Duration, happening: Happening) {
+        self.planned += 1;
+        let at = Time::from_boot(self.script.boot) + at;
+        self.agenda.insert((at, self.planned), happening);
+    }
+
+    fn plan_in(&mut self, delay: Duration, happening: Happening) {
+        self.plan(self.elapsed() + delay, happening);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::PrimaryBecomes(primary) => self.primary_becomes(primary),
+            Happening::TripwireBreaks(probe, evidence) => {
+                if self.held == Some(probe) {
+                    self.tell(Event::Evidence(evidence));
+                }
+            }
+            Happening::CommandEnds(run, result) => self.command_ends(run, result),
+            Happening::GatewayListens(run, dies) => {
+                if self.listener.is_none() && !self.dead.contains(&run) {
+                    self.listener = Some(run);
+                    if let Some(uptime) = dies {
+                        self.plan_in(uptime, Happening::GatewayDies(run));
+                    }
+                    self.tell_of_gateway();
+                }
+            }
+            Happening::GatewayDies(run) => self.gateway_dies(run),
+            Happening::GatewayIsStopped => {
+                self.dead.extend((1..=self.last_run.0).map(Run));
+                if let Some(run) = self.listener {
+                    self.gateway_dies(run);
+                }
+            }
+            Happening::FirstLook => {
+                self.looked = true;
+                self.tell_of_gateway();
+            }
+            Happening::Told(event) => self.tell(event),
+        }
+    }
+
+    fn primary_becomes(&mut self, primary: Primary) {
+        if let (true, Primary::Answers { .. }, Some(probe)) =
+            (self.script.tripwire, &self.primary, self.held)
+            && let Some((delay, evidence)) = primary.seen_by_a_connection()
+        {
+            self.plan_in(delay, Happening::TripwireBreaks(probe, evidence));
+        }
+        self.primary = primary;
+    }
+
+    fn command_ends(&mut self, run: Run, result: CommandResult) {
+        if let Some(ended) = self.in_flight.take_if(|in_flight| in_flight.run == run) {
+            if ended.foreground {
+                self.dead.push(run);
+                self.gateway_dies(run);
+            }
+            self.tell(Event::CommandEnded {
+                command: ended.command,
+                result,
+            });
+        }
+    }
+
+    fn gateway_dies(&mut self, run: Run) {
+        if self.listener.take_if(|listener| *listener == run).is_some() {
+            self.tell_of_gateway();
+        }
+        if self
+            .in_flight
+            .as_ref()
+            .is_some_and(|in_flight| in_flight.run == run && in_flight.foreground)
+        {
+            self.command_ends(run, CommandResult::Failed { code: 1 });
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The daemon in the world: it gets time when the script lets it, carries actions out and reports.
+
+use super::{
+    super::{
+        super::{
+            Action, Command, CommandResult, Event, Evidence, Failure, Gateway, Outcome, ProbeId,
+            Time,
+        },
+        journal::Entry,
+        script::Echo,
+    },
+    Happening, InFlight, Run, World,
+};
+
+impl World {
+    /// When the daemon gets time for what is due at this time.
+    pub(super) fn awake(&self, at: Time) -> Time {
+        let boot = Time::from_boot(self.script.boot);
+        self.script
+            .stalls
+            .iter()
+            .map(|&(from, until)| (boot + from, boot + until))
+            .find(|&(from, until)| (from..until).contains(&at))
+            .map_or(at, |(_, until)| until)
+    }
+
+    pub(super) fn tell_of_gateway(&mut self) {
+        let gateway = if self.listens() {
+            Gateway::Listening
+        } else {
+            Gateway::Absent
+        };
+        self.journal.write(self.elapsed(), Entry::Gateway(gateway));
+        if self.looked {
+            self.tell(Event::Gateway(gateway));
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        let awake = self.awake(self.now);
+        if awake > self.now {
+            let delay = awake.since(self.now);
+            self.plan_in(delay, Happening::Told(event));
+            return;
+        }
+        self.note(&event);
+        let before = self.decider.clone();
+        let actions = self.decider.handle(self.now, event.clone());
+        self.laws
+            .check(self.now, &event, &actions, &before, &self.decider);
+        for action in actions {
+            self.carry_out(action);
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        let entry = match event {
+            Event::Woke | Event::Gateway(_) => return,
+            Event::ProbeEnded { probe, outcome } => {
+                if matches!(outcome, Outcome::Connected { .. }) {
+                    self.held = Some(*probe);
+                }
+                Entry::ProbeEnded(outcome.clone())
+            }
+            Event::Evidence(evidence) => Entry::Evidence(*evidence),
+            Event::CommandEnded { command, result } => Entry::Ended(*command, result.clone()),
+        };
+        self.journal.write(self.elapsed(), entry);
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        let entry = match action {
+            Action::Probe { probe, cause } => {
+                self.probe(probe);
+                Entry::Probe(cause)
+            }
+            Action::Run(command) => {
+                self.run(command);
+                Entry::Run(command)
+            }
+            Action::Kill(command) => {
+                self.kill();
+                Entry::Kill(command)
+            }
+            Action::Record(change) => Entry::State(change.to),
+        };
+        self.journal.write(self.elapsed(), entry);
+    }
+
+    fn probe(&mut self, probe: ProbeId) {
+        self.held = None;
+        let (took, outcome) = self.primary.probed(self.script.settings.timeout);
+        let echo = match outcome {
+            Outcome::Connected { .. } => Some(Evidence::Established),
+            Outcome::Failed { failure, .. } => match failure {
+                Failure::Refused => Some(Evidence::Refused),
+                Failure::TimedOut | Failure::Unreachable { .. } => Some(Evidence::TimedOut),
+            },
+            Outcome::Unknown { .. } => Some(Evidence::Refused),
+        };
+        let echo = echo.map(|evidence| Happening::Told(Event::Evidence(evidence)));
+        let ended = Happening::Told(Event::ProbeEnded { probe, outcome });
+        let order = match self.script.echo {
+            Echo::No => [Some(ended), None],
+            Echo::BeforeTheProbeEnds => [echo, Some(ended)],
+            Echo::AfterTheProbeEnded => [Some(ended), echo],
+        };
+        for happening in order.into_iter().flatten() {
+            self.plan_in(took, happening);
+        }
+    }
+
+    fn run(&mut self, command: Command) {
+        let run = Run(self.last_run.0 + 1);
+        self.last_run = run;
+        let (ends, foreground, survives) = match command {
+            Command::Start => {
+                let scripts = &self.script.starts;
+                let start = scripts[self.starts.min(scripts.len() - 1)].clone();
+                self.starts += 1;
+                if let Some(delay) = start.listens {
+                    self.plan_in(delay, Happening::GatewayListens(run, start.dies));
+                }
+                (start.ends, start.foreground, start.survives)
+            }
+            Command::Stop => {
+                let scripts = &self.script.stops;
+                let stop = scripts[self.stops.min(scripts.len() - 1)].clone();
+                self.stops += 1;
+                if let Some(delay) = stop.gone {
+                    self.plan_in(delay, Happening::GatewayIsStopped);
+                }
+                (stop.ends, false, false)
+            }
+        };
+        if let Some((delay, result)) = ends {
+            self.plan_in(delay, Happening::CommandEnds(run, result));
+        }
+        self.in_flight = Some(InFlight {
+            run,
+            command,
+            foreground,
+            survives,
+        });
+    }
+
+    fn kill(&mut self) {
+        if let Some(InFlight { run, survives, .. }) = self.in_flight {
+            if !survives {
+                self.dead.push(run);
+            }
+            let killed = CommandResult::Signalled { signal: 9 };
+            self.plan_in(self.script.dying, Happening::CommandEnds(run, killed));
+        }
+    }
+}

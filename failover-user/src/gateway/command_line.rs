@@ -1,0 +1,128 @@
+//! A command as somebody wrote it: split like a shell does, run without one.
+
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{Access, access};
+use thiserror::Error;
+
+/// A program and its arguments.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CommandLine {
+    /// The program; an absolute path once it is resolved.
+    pub program: PathBuf,
+    /// What it is given.
+    pub arguments: Vec<String>,
+}
+
+/// Why a command can't be run.
+#[derive(Debug, Error, Eq, PartialEq)]
+pub enum CommandLineError {
+    /// Nothing there.
+    #[error("the command is empty; write the program and its arguments")]
+    Empty,
+    /// Quotes don't match.
+    #[error("`{0}` has a quote that isn't closed")]
+    Quotes(String),
+    /// No such program.
+    #[error("there is no program `{0}` in PATH; install it, or give its full path")]
+    NotFound(String),
+    /// A path that can't be run.
+    #[error("`{0}` can't be run; does it exist, and is it executable?")]
+    NotExecutable(String),
+}
+
+impl CommandLine {
+    /// Splits a line into words: quotes and backslashes as in a shell, nothing else.
+    ///
+    /// # Errors
+    /// When there are no words, or a quote is left open.
+    pub fn parse(line: &str) -> Result<Self, CommandLineError> {
+        let words =
+            shell_words::split(line).map_err(|_| CommandLineError::Quotes(line.to_owned()))?;
+        let mut words = words.into_iter();
+        match words.next() {
+            Some(program) if !program.is_empty() => Ok(Self {
+                program: program.into(),
+                arguments: words.collect(),
+            }),
+            _ => Err(CommandLineError::Empty),
+        }
+    }
+
+    /// The same with the program's absolute path, looked up in `PATH` now: a mistyped name is a
+    /// message today, not a failed takeover tonight.
+    ///
+    /// # Errors
+    /// When there is no such program, or it can't be run.
+    pub fn resolved(self) -> Result<Self, CommandLineError> {
+        let told = self.program.display().to_string();
+        if self.program.components().count() > 1 || self.program.is_absolute() {
+            let program = std::path::absolute(&self.program)
+                .ok()
+                .filter(|program| is_executable(program))
+                .ok_or(CommandLineError::NotExecutable(told))?;
+            return Ok(Self { program, ..self });
+        }
+        let path = env::var_os("PATH").unwrap_or_default();
+        let program = env::split_paths(&path)
+            .map(|folder| folder.join(&self.program))
+            .find(|program| is_executable(program))
+            .ok_or(CommandLineError::NotFound(told))?;
+        Ok(Self { program, ..self })
+    }
+}
+
+fn is_executable(program: &Path) -> bool {
+    program.is_file() && access(program, Access::EXEC_OK).is_ok()
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let program = self.program.to_string_lossy();
+        let words = std::iter::once(&*program).chain(self.arguments.iter().map(String::as_str));
+        formatter.write_str(&shell_words::join(words))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_split_like_a_shell_does_and_nothing_else_is_done() {
+        let command = CommandLine::parse(r#"sh -c 'echo "$HOME"; x' a\ b "c d""#).unwrap();
+        assert_eq!(command.program, Path::new("sh"));
+        assert_eq!(
+            command.arguments,
+            ["-c", r#"echo "$HOME"; x"#, "a b", "c d"]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused_when_it_is_written() {
+        assert_eq!(CommandLine::parse("  "), Err(CommandLineError::Empty));
+        assert!(matches!(
+            CommandLine::parse("a 'b"),
+            Err(CommandLineError::Quotes(_))
+        ));
+        let missing = CommandLine::parse("no-such-program-anywhere x").unwrap();
+        assert!(matches!(
+            missing.resolved(),
+            Err(CommandLineError::NotFound(_))
+        ));
+        let plain_file = CommandLine::parse("/etc/passwd").unwrap();
+        assert!(matches!(
+            plain_file.resolved(),
+            Err(CommandLineError::NotExecutable(_))
+        ));
+    }
+
+    #[test]
+    fn a_program_is_found_in_path() {
+        let found = CommandLine::parse("sh -c x").unwrap().resolved().unwrap();
+        assert!(found.program.is_absolute(), "{found}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Who listens on a port, asked of the kernel itself (sock_diag(7)): the truth that everything else
+//! is measured against.
+
+use std::net::{IpAddr, SocketAddr};
+
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_packet_sock_diag::{
+    SockDiagMessage,
+    constants::{AF_INET, AF_INET6, IPPROTO_TCP},
+    inet::{ExtensionFlags, InetRequest, SocketId, StateFlags},
+};
+use thiserror::Error;
+
+use crate::netlink::{self, NetlinkError, Protocol};
+
+/// A listening socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Listener {
+    /// Where it listens. An IPv4-mapped address is told as IPv4.
+    pub address: SocketAddr,
+    /// Who opened it.
+    pub uid: u32,
+    /// The socket's inode, as in `/proc/PID/fd`.
+    pub inode: u32,
+}
+
+/// The kernel can't be asked.
+#[derive(Debug, Error)]
+#[error("asking the kernel who listens on port {port}: {source}; `modprobe tcp_diag` may help")]
+pub struct ListenersError {
+    port: u16,
+    source: NetlinkError,
+}
+
+/// The TCP sockets that listen on the port, in the caller's network namespace.
+///
+/// # Errors
+/// When sock_diag isn't there or doesn't answer.
+pub fn listeners(port: u16) -> Result<Vec<Listener>, ListenersError> {
+    let mut found = Vec::new();
+    for family in [AF_INET, AF_INET6] {
+        let mut socket_id = match family {
+            AF_INET => SocketId::new_v4(),
+            _ => SocketId::new_v6(),
+        };
+        // In a dump of listeners this is a filter (inet_diag_dump_icsk, net/ipv4/inet_diag.c, 6.18).
+        socket_id.source_port = port;
+        let request = SockDiagMessage::InetRequest(InetRequest {
+            family,
+            protocol: IPPROTO_TCP,
+            extensions: ExtensionFlags::empty(),
+            states: StateFlags::LISTEN,
+            socket_id,
+        });
+        let answers = netlink::request(Protocol::SockDiag, NLM_F_REQUEST | NLM_F_DUMP, request)
+            .map_err(|source| ListenersError { port, source })?;
+        found.extend(answers.into_iter().filter_map(|answer| match answer {
+            SockDiagMessage::InetResponse(response)
+                if response.header.socket_id.source_port == port =>
+            {
+                let header = response.header;
+                let address: IpAddr = header.socket_id.source_address;
+                Some(Listener {
+                    address: SocketAddr::new(address.to_canonical(), port),
+                    uid: header.uid,
+                    inode: header.inode,
+                })
+            }
+            _ => None,
+        }));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_listener_is_seen_while_it_listens_and_not_after() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let seen = listeners(address.port()).unwrap();
+        assert_eq!(
+            seen.iter().map(|one| one.address).collect::<Vec<_>>(),
+            [address]
+        );
+        drop(socket);
+        assert_eq!(listeners(address.port()).unwrap(), []);
+    }
+
+    #[test]
+    fn both_families_are_looked_at() {
+        let Ok(socket) = TcpListener::bind("[::1]:0") else {
+            panic!("this machine has no IPv6 loopback, which the test needs");
+        };
+        let address = socket.local_addr().unwrap();
+        assert_eq!(listeners(address.port()).unwrap()[0].address, address);
+    }
+}

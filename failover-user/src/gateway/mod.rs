@@ -1,0 +1,12 @@
+//! The local gateway: the commands that start and stop it, and who listens on its port.
+//!
+//! A source of events: it never decides. A gateway is never this daemon's child in any way that
+//! would let one end the other.
+
+mod command;
+mod command_line;
+mod listeners;
+
+pub use command::{CommandOutput, RunningCommand};
+pub use command_line::{CommandLine, CommandLineError};
+pub use listeners::{Listener, ListenersError, listeners};

@@ -1,0 +1,114 @@
+//! Where a tracepoint's fields lie: the parser of tracefs `format` files.
+//!
+//! A line reads `field:unsigned short common_type; offset:0; size:2; signed:0;`, with tabs
+//! (kernel/trace/trace_events.c, `f_show`, 6.18).
+
+use thiserror::Error;
+
+/// A field's place in the record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Field {
+    pub(super) offset: u32,
+    pub(super) size: u32,
+}
+
+/// Why a field's place isn't known.
+#[derive(Debug, Error, Eq, PartialEq)]
+pub enum FormatError {
+    /// This kernel's tracepoint lacks it.
+    #[error("has no field `{0}`")]
+    Missing(String),
+    /// The kernel program was written for another size.
+    #[error("has field `{name}` with {found} bytes, not {expected}")]
+    Size {
+        /// The field.
+        name: String,
+        /// In the file.
+        found: u32,
+        /// In the kernel program.
+        expected: u32,
+    },
+}
+
+/// The place of the field of that name, if it has that size.
+pub(super) fn offset(format: &str, name: &str, size: u32) -> Result<u32, FormatError> {
+    let field = format
+        .lines()
+        .filter_map(parse_line)
+        .find_map(|(found, field)| (found == name).then_some(field))
+        .ok_or_else(|| FormatError::Missing(name.to_owned()))?;
+    if field.size != size {
+        return Err(FormatError::Size {
+            name: name.to_owned(),
+            found: field.size,
+            expected: size,
+        });
+    }
+    Ok(field.offset)
+}
+
+fn parse_line(line: &str) -> Option<(&str, Field)> {
+    let mut parts = line.trim().split(';').map(str::trim);
+    let declaration = parts.next()?.strip_prefix("field:")?;
+    let offset = parts.next()?.strip_prefix("offset:")?.parse().ok()?;
+    let size = parts.next()?.strip_prefix("size:")?.parse().ok()?;
+    // `__u8 saddr[4]`, `struct sockaddr * umyaddr`, `const void * skaddr`
+    let declarator = declaration.rsplit([' ', '*']).next()?;
+    let name = declarator.split('[').next()?;
+    (!name.is_empty()).then_some((name, Field { offset, size }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FORMAT: &str = "name: inet_sock_set_state\nID: 2287\nformat:\n\
+        \tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n\
+        \tfield:const void * skaddr;\toffset:8;\tsize:8;\tsigned:0;\n\
+        \tfield:__u16 sport;\toffset:24;\tsize:2;\tsigned:0;\n\
+        \tfield:__u8 saddr[4];\toffset:32;\tsize:4;\tsigned:0;\n\
+        \nprint fmt: \"field:x; offset:1;\"\n";
+
+    #[test]
+    fn a_field_is_found_by_its_name_whatever_its_type() {
+        assert_eq!(offset(FORMAT, "skaddr", 8), Ok(8));
+        assert_eq!(offset(FORMAT, "sport", 2), Ok(24));
+        assert_eq!(offset(FORMAT, "saddr", 4), Ok(32));
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        assert_eq!(
+            offset(FORMAT, "protocol", 2),
+            Err(FormatError::Missing("protocol".into()))
+        );
+    }
+
+    #[test]
+    fn a_field_of_another_size_is_refused() {
+        assert_eq!(
+            offset(FORMAT, "sport", 4),
+            Err(FormatError::Size {
+                name: "sport".into(),
+                found: 2,
+                expected: 4
+            })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,400}", name in ".{0,10}") {
+            let _ = offset(&text, &name, 4);
+        }
+
+        #[test]
+        fn no_mangled_format_makes_it_panic(cut in 0..FORMAT.len(), with in "[\\PC]{0,4}") {
+            let mut text = FORMAT.to_owned();
+            text.replace_range(cut..cut, &with);
+            let _ = offset(&text, "saddr", 4);
+        }
+    }
+}

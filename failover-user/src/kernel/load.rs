@@ -1,0 +1,315 @@
+//! Loading and attaching the kernel program, and reading what it tells.
+
+use std::{
+    io,
+    num::NonZeroU16,
+    os::{fd::AsRawFd, linux::fs::MetadataExt as _},
+};
+
+use aya::{
+    Ebpf, EbpfError, EbpfLoader,
+    maps::{MapData, MapError, PerCpuArray, RingBuf},
+    programs::{ProgramError, TracePoint},
+};
+use aya_log::EbpfLogger;
+use failover_ebpf::{Filter, GLOBAL_FILTER, GLOBAL_LAYOUT, Layout, MAP_EVENTS, MAP_LOST};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use thiserror::Error;
+use tokio::io::{Interest, unix::AsyncFd};
+
+use super::{
+    event::KernelEvent,
+    layout::{self, LayoutError},
+    tracefs::{self, TracefsError},
+};
+
+/// The kernel program, put here by the build script; empty when it wasn't built.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/failover.o"));
+
+/// The most events taken from the ring buffer in one go.
+const LARGEST_BATCH: usize = 256;
+
+/// Inode of the machine's first process-number namespace (include/uapi/linux/nsfs.h, 6.18,
+/// `PID_NS_INIT_INO`).
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// What to watch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Watch {
+    /// The local gateway's port.
+    pub local_port: NonZeroU16,
+    /// The primary's port.
+    pub primary_port: NonZeroU16,
+    /// Sockets of every network namespace, not only of the caller's.
+    pub all_namespaces: bool,
+    /// Hear the kernel program's own debug lines.
+    pub debug: bool,
+}
+
+/// Why there are no kernel events. Each says what to do.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// A plain `cargo build` without the kernel program.
+    #[error("this binary was built without its kernel program; build it with `cargo xtask build`")]
+    NotBuiltIn,
+    /// No tracefs.
+    #[error(
+        "{0}; kernel events need tracefs: run as root, or `mount -t tracefs nodev /sys/kernel/tracing`"
+    )]
+    Tracefs(#[from] TracefsError),
+    /// The kernel lacks something.
+    #[error(
+        "{0}; kernel events need Linux 5.8 or later with CONFIG_DEBUG_INFO_BTF and CONFIG_FTRACE_SYSCALLS, and root's rights to read them"
+    )]
+    Layout(#[from] LayoutError),
+    /// Own namespaces can't be told.
+    #[error("reading {path}: {source}; is /proc mounted?")]
+    Namespace {
+        /// The file.
+        path: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not allowed.
+    #[error(
+        "loading the kernel program isn't permitted ({0}); run as root, or give CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
+    )]
+    NotPermitted(String),
+    /// The kernel refused the program or a map.
+    #[error("the kernel refused the program: {0}; ring buffers need Linux 5.8 or later")]
+    Refused(String),
+    /// The object lacks a map or program: built from another version.
+    #[error("the kernel program has no `{0}`; build it anew with `cargo xtask build`")]
+    Incomplete(&'static str),
+    /// The events can't be waited for.
+    #[error("waiting for kernel events: {0}")]
+    Wait(#[source] io::Error),
+}
+
+/// A running kernel program. Dropping it detaches and unloads.
+pub struct KernelEvents {
+    events: AsyncFd<RingBuf<MapData>>,
+    lost: PerCpuArray<MapData, u64>,
+    lost_told: u64,
+    malformed: u64,
+    debug: Option<AsyncFd<Logger>>,
+    /// Holds the programs and their attachments.
+    _programs: Ebpf,
+}
+
+type Logger = EbpfLogger<&'static dyn log::Log>;
+
+/// Events that came together.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Batch {
+    /// In the order of the ring buffer.
+    pub events: Vec<KernelEvent>,
+    /// Events lost since the batch before.
+    pub lost: u64,
+}
+
+impl KernelEvents {
+    /// Loads the program into the kernel and attaches it.
+    ///
+    /// # Errors
+    /// A [`LoadError`], which says what to do.
+    pub fn load(watch: Watch) -> Result<Self, LoadError> {
+        if OBJECT.is_empty() {
+            return Err(LoadError::NotBuiltIn);
+        }
+        // Up to 5.10 BPF memory counts against this limit; where raising it isn't allowed, loading
+        // may work all the same.
+        let _ = setrlimit(
+            Resource::Memlock,
+            Rlimit {
+                current: None,
+                maximum: None,
+            },
+        );
+        let tracefs = tracefs::find_or_mount()?;
+        let layout = Pod(layout::read(&tracefs)?);
+        let filter = Pod(filter(watch)?);
+        let log_level = u8::from(watch.debug) * aya_log::Level::Debug as u8;
+        let mut programs = EbpfLoader::new()
+            // Nothing to relocate: the layout is a global.
+            .btf(None)
+            .override_global(GLOBAL_LAYOUT, &layout, true)
+            .override_global(GLOBAL_FILTER, &filter, true)
+            .override_global(aya_log::LEVEL, &log_level, true)
+            .load(OBJECT)?;
+        // Before attaching: the log's map must outlive loading, and no event may be missed.
+        let debug = EbpfLogger::init(&mut programs)
+            .map_err(|error| LoadError::Refused(error.to_string()))?;
+        let lost = programs
+            .take_map(MAP_LOST)
+            .ok_or(LoadError::Incomplete(MAP_LOST))?;
+        let events = programs
+            .take_map(MAP_EVENTS)
+            .ok_or(LoadError::Incomplete(MAP_EVENTS))?;
+        for (category, name) in [
+            ("sock", "inet_sock_set_state"),
+            // The exit first: an enter without one would leave its note behind.
+            ("syscalls", "sys_exit_bind"),
+            ("syscalls", "sys_enter_bind"),
+        ] {
+            let program = programs
+                .program_mut(name)
+                .ok_or(LoadError::Incomplete(name))?;
+            let program: &mut TracePoint = program.try_into()?;
+            program.load()?;
+            program.attach(category, name)?;
+        }
+        give_memory_back();
+        Ok(Self {
+            events: readable(RingBuf::try_from(events)?)?,
+            lost: PerCpuArray::try_from(lost)?,
+            lost_told: 0,
+            malformed: 0,
+            debug: watch.debug.then(|| readable(debug)).transpose()?,
+            _programs: programs,
+        })
+    }
+
+    /// Waits for events. Returns at least one, or a count of lost ones. Cancel-safe.
+    ///
+    /// # Errors
+    /// When the descriptor can't be waited for.
+    pub async fn next(&mut self) -> io::Result<Batch> {
+        loop {
+            let batch = self.drain();
+            if !batch.events.is_empty() || batch.lost > 0 {
+                return Ok(batch);
+            }
+            tokio::select! {
+                guard = self.events.readable_mut() => guard?.clear_ready(),
+                line = debug_line(&mut self.debug) => line?,
+            }
+        }
+    }
+
+    /// What has come until now, without waiting; so much at a time that a flood starves nobody.
+    pub fn drain(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        let ring = self.events.get_mut();
+        while batch.events.len() < LARGEST_BATCH
+            && let Some(record) = ring.next()
+        {
+            match KernelEvent::parse(&record) {
+                Some(event) => batch.events.push(event),
+                None => self.malformed = self.malformed.saturating_add(1),
+            }
+        }
+        batch.lost = self.newly_lost();
+        batch
+    }
+
+    /// Events that could not be told since this was asked last: the ring buffer was full, or what it
+    /// held was damaged.
+    fn newly_lost(&mut self) -> u64 {
+        let in_kernel = self
+            .lost
+            .get(&0, 0)
+            .map_or(0, |counts| counts.iter().sum::<u64>());
+        let total = in_kernel.saturating_add(self.malformed);
+        let newly = total.saturating_sub(self.lost_told);
+        self.lost_told = total;
+        newly
+    }
+}
+
+/// Reading the kernel's BTF takes 20 MB for a moment, aya's own look at it included, and the C
+/// library would keep them for later: for a daemon that never needs them again.
+fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: touches nothing but the allocator's own free lists, under its own lock.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+fn filter(watch: Watch) -> Result<Filter, LoadError> {
+    let namespace =
+        |path| std::fs::metadata(path).map_err(|source| LoadError::Namespace { path, source });
+    let pid = namespace("/proc/self/ns/pid")?;
+    let first = pid.st_ino() == FIRST_PID_NAMESPACE;
+    let netns = match watch.all_namespaces {
+        true => 0,
+        false => namespace("/proc/self/ns/net")?.st_ino(),
+    };
+    Ok(Filter {
+        pid_namespace_device: if first { 0 } else { pid.st_dev() },
+        pid_namespace_inode: if first { 0 } else { pid.st_ino() },
+        local_port: watch.local_port.get(),
+        primary_port: watch.primary_port.get(),
+        // Namespace inodes are 32 bits wide (include/linux/ns_common.h, 6.18).
+        netns: u32::try_from(netns).unwrap_or(u32::MAX),
+    })
+}
+
+/// Passes the kernel program's own lines on to the log. Without a logger it never returns.
+async fn debug_line(logger: &mut Option<AsyncFd<Logger>>) -> io::Result<()> {
+    match logger {
+        Some(logger) => {
+            let mut guard = logger.readable_mut().await?;
+            guard.get_inner_mut().flush();
+            guard.clear_ready();
+            Ok(())
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn readable<T: AsRawFd>(source: T) -> Result<AsyncFd<T>, LoadError> {
+    // SAFETY: aya's ring buffer and the logger around one own their map's descriptor until they are
+    // dropped, and always return that one.
+    unsafe { AsyncFd::register_with_interest(source, Interest::READABLE) }
+        .map_err(|error| LoadError::Wait(error.into()))
+}
+
+/// A record that goes into a global as it is.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct Pod<T>(T);
+
+// SAFETY: `repr(C)`, only numbers, no padding (sizes asserted in failover-ebpf), valid for any bits.
+unsafe impl aya::Pod for Pod<Layout> {}
+// SAFETY: the same.
+unsafe impl aya::Pod for Pod<Filter> {}
+
+impl From<EbpfError> for LoadError {
+    fn from(error: EbpfError) -> Self {
+        classify(&error)
+    }
+}
+
+impl From<ProgramError> for LoadError {
+    fn from(error: ProgramError) -> Self {
+        classify(&error)
+    }
+}
+
+impl From<MapError> for LoadError {
+    fn from(error: MapError) -> Self {
+        classify(&error)
+    }
+}
+
+/// Not permitted, or refused? The chain of causes tells.
+fn classify(error: &(dyn std::error::Error + 'static)) -> LoadError {
+    let mut text = error.to_string();
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        let kind = current.downcast_ref::<io::Error>().map(io::Error::kind);
+        if kind == Some(io::ErrorKind::PermissionDenied) {
+            return LoadError::NotPermitted(error.to_string());
+        }
+        cause = current.source();
+        if let Some(inner) = cause {
+            let inner = inner.to_string();
+            if !text.contains(&inner) {
+                text = format!("{text}: {inner}");
+            }
+        }
+    }
+    LoadError::Refused(text)
+}

@@ -1,0 +1,14 @@
+//! Takes over from a gateway that stopped answering, and lets go when it is back.
+//!
+//! See ARCHITECTURE.md for the map.
+
+pub mod clock;
+pub mod config;
+pub mod daemon;
+pub mod decide;
+pub mod errno;
+pub mod gateway;
+pub mod kernel;
+mod netlink;
+pub mod probe;
+pub mod trace;

@@ -1,0 +1,100 @@
+//! Is it our own cable? Which interface leads to the primary, and has it a carrier.
+
+use std::net::{IpAddr, SocketAddr};
+
+use netlink_packet_core::NLM_F_REQUEST;
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    link::{LinkAttribute, LinkFlags, LinkMessage},
+    route::{RouteAddress, RouteAttribute, RouteMessage},
+};
+
+use crate::netlink::{self, NetlinkError, Protocol};
+
+/// The interface without carrier, if every way to the primary goes through one. Where the kernel
+/// can't be asked, nothing is missing: a failed probe then counts.
+pub(super) fn missing(addresses: &[SocketAddr]) -> Option<String> {
+    let mut down = None;
+    for address in addresses {
+        match interface_to(address.ip()).and_then(|index| index.map_or(Ok(None), link)) {
+            Ok(Some((name, false))) => down = Some(name),
+            Ok(_) => return None,
+            Err(error) => {
+                tracing::debug!(%error, %address, "the way to the primary can't be looked up");
+                return None;
+            }
+        }
+    }
+    down
+}
+
+/// Index of the interface that the route to the address goes out of.
+fn interface_to(address: IpAddr) -> Result<Option<u32>, NetlinkError> {
+    let mut message = RouteMessage::default();
+    let (family, length, destination) = match address {
+        IpAddr::V4(address) => (AddressFamily::Inet, 32, RouteAddress::Inet(address)),
+        IpAddr::V6(address) => (AddressFamily::Inet6, 128, RouteAddress::Inet6(address)),
+    };
+    message.header.address_family = family;
+    message.header.destination_prefix_length = length;
+    message
+        .attributes
+        .push(RouteAttribute::Destination(destination));
+    let answers = netlink::request(
+        Protocol::Route,
+        NLM_F_REQUEST,
+        RouteNetlinkMessage::GetRoute(message),
+    )?;
+    Ok(answers.into_iter().find_map(|answer| match answer {
+        RouteNetlinkMessage::NewRoute(route) => {
+            route
+                .attributes
+                .into_iter()
+                .find_map(|attribute| match attribute {
+                    RouteAttribute::Oif(index) => Some(index),
+                    _ => None,
+                })
+        }
+        _ => None,
+    }))
+}
+
+/// Name of an interface, and whether it has a carrier.
+fn link(index: u32) -> Result<Option<(String, bool)>, NetlinkError> {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    let answers = netlink::request(
+        Protocol::Route,
+        NLM_F_REQUEST,
+        RouteNetlinkMessage::GetLink(message),
+    )?;
+    Ok(answers.into_iter().find_map(|answer| match answer {
+        RouteNetlinkMessage::NewLink(link) => {
+            let carrier = link.header.flags.contains(LinkFlags::LowerUp);
+            let name = link
+                .attributes
+                .into_iter()
+                .find_map(|attribute| match attribute {
+                    LinkAttribute::IfName(name) => Some(name),
+                    _ => None,
+                });
+            Some((
+                name.unwrap_or_else(|| format!("interface {index}")),
+                carrier,
+            ))
+        }
+        _ => None,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_oneself_has_a_carrier() {
+        let index = interface_to("127.0.0.1".parse().unwrap()).unwrap().unwrap();
+        assert_eq!(link(index).unwrap(), Some(("lo".to_owned(), true)));
+        assert_eq!(missing(&["127.0.0.1:1".parse().unwrap()]), None);
+    }
+}

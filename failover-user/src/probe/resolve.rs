@@ -1,0 +1,113 @@
+//! The primary's addresses: given, or looked up by name.
+//!
+//! A name is looked up when there is no address yet, and again when the primary stopped answering.
+//! A name server that is down costs nothing: the last good addresses go on being used, and there is
+//! never more than one look-up at a time.
+
+use std::{future::Future, net::SocketAddr};
+
+use tokio::{
+    net::lookup_host,
+    sync::watch::{self, Receiver},
+    task::JoinHandle,
+};
+
+use crate::config::{Host, PrimaryAddress};
+
+/// More than a host has; a hostile name server must not make probes long.
+const MOST_ADDRESSES: usize = 4;
+
+type Lookup = Result<Vec<SocketAddr>, String>;
+
+pub(super) struct Resolver {
+    primary: PrimaryAddress,
+    known: Vec<SocketAddr>,
+    looking: Option<(JoinHandle<()>, Receiver<Option<Lookup>>)>,
+}
+
+impl Resolver {
+    pub(super) fn new(primary: PrimaryAddress) -> Self {
+        let known = match &primary.host {
+            Host::Address(address) => vec![SocketAddr::new(*address, primary.port.get())],
+            Host::Name(_) => Vec::new(),
+        };
+        Self {
+            primary,
+            known,
+            looking: None,
+        }
+    }
+
+    /// The addresses to use now. Waits for a look-up only where there was never one.
+    pub(super) fn addresses(&mut self) -> impl Future<Output = Lookup> + use<> {
+        self.collect();
+        if self.known.is_empty() {
+            self.refresh();
+        }
+        let known = self.known.clone();
+        let answer = self.looking.as_ref().map(|(_, answer)| answer.clone());
+        async move {
+            match answer {
+                Some(mut answer) if known.is_empty() => {
+                    match answer.wait_for(Option::is_some).await {
+                        Ok(lookup) => lookup.clone().unwrap_or(Ok(known)),
+                        Err(_) => Err("the look-up was given up".to_owned()),
+                    }
+                }
+                _ => Ok(known),
+            }
+        }
+    }
+
+    pub(super) fn known(&self) -> &[SocketAddr] {
+        &self.known
+    }
+
+    /// Looks the name up again, in the background.
+    pub(super) fn refresh(&mut self) {
+        self.collect();
+        let Host::Name(name) = &self.primary.host else {
+            return;
+        };
+        if self.looking.is_some() {
+            return;
+        }
+        let (name, port) = (name.clone(), self.primary.port.get());
+        let (sender, receiver) = watch::channel(None);
+        let task = tokio::spawn(async move {
+            let found = lookup_host((name.as_str(), port)).await;
+            let lookup = match found {
+                Ok(found) => Ok(found.take(MOST_ADDRESSES).collect::<Vec<_>>()),
+                Err(error) => Err(error.to_string()),
+            };
+            let lookup = match lookup {
+                Ok(found) if found.is_empty() => Err(format!("`{name}` has no address")),
+                Ok(found) => Ok(found),
+                Err(error) => Err(format!(
+                    "`{name}` can't be resolved ({error}); see `getent ahosts {name}`, or give --primary an address"
+                )),
+            };
+            // Nobody listens when the daemon is going down.
+            let _ = sender.send(Some(lookup));
+        });
+        self.looking = Some((task, receiver));
+    }
+
+    /// Takes over a finished look-up.
+    pub(super) fn collect(&mut self) {
+        let Some((task, answer)) = &self.looking else {
+            return;
+        };
+        let finished = answer.borrow().clone();
+        match finished {
+            Some(Ok(found)) => self.known = found,
+            Some(Err(reason)) if !self.known.is_empty() => {
+                tracing::warn!(reason, "the last good address of the primary is used");
+            }
+            Some(Err(_)) => {}
+            None if task.is_finished() => {}
+            None => return,
+        }
+        self.looking = None;
+    }
+}

@@ -1,0 +1,121 @@
+//! Where the lines go: standard output, whose reader may leave at any time.
+
+use std::{
+    io::{self, ErrorKind, IsTerminal as _, Write as _},
+    os::fd::{AsRawFd, RawFd},
+};
+
+use clap::ValueEnum;
+use tokio::io::{Interest, unix::AsyncFd};
+
+use super::{json, text};
+use crate::kernel::KernelEvent;
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns, for people.
+    #[default]
+    Text,
+    /// One JSON object a line, for tools.
+    Json,
+}
+
+/// Whether text has colours.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// Standard output, one write a batch.
+pub(super) struct Output {
+    format: Format,
+    color: bool,
+    pending: String,
+    /// Tells when the reader has gone, where the kernel can tell: pipes and sockets.
+    watched: Option<AsyncFd<StandardOutput>>,
+}
+
+struct StandardOutput;
+
+impl AsRawFd for StandardOutput {
+    fn as_raw_fd(&self) -> RawFd {
+        io::stdout().as_raw_fd()
+    }
+}
+
+impl Output {
+    pub(super) fn new(format: Format, color: Color) -> Self {
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        };
+        // SAFETY: standard output is never closed by this process. Plain files can't be waited for,
+        // and need not be.
+        let watched = unsafe { AsyncFd::register_with_interest(StandardOutput, Interest::ERROR) };
+        Self {
+            format,
+            color,
+            pending: String::new(),
+            watched: watched.ok(),
+        }
+    }
+
+    /// The header, where there is one.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        if self.format == Format::Text {
+            self.pending.push_str(&text::header());
+        }
+        self.flush().map(drop)
+    }
+
+    pub(super) fn event(&mut self, event: &KernelEvent) {
+        match self.format {
+            Format::Text => text::event(&mut self.pending, event, self.color),
+            Format::Json => json::event(&mut self.pending, event),
+        }
+    }
+
+    /// Losses are an event like any other; in text they go to standard error, as in `tcpstates`.
+    pub(super) fn lost(&mut self, count: u64) {
+        match self.format {
+            Format::Text => eprintln!("{}", text::lost(count)),
+            Format::Json => json::lost(&mut self.pending, count),
+        }
+    }
+
+    /// Writes what is pending. `false`: the reader has gone, which is no error.
+    pub(super) fn flush(&mut self) -> io::Result<bool> {
+        let mut stdout = io::stdout().lock();
+        let written = stdout
+            .write_all(self.pending.as_bytes())
+            .and_then(|()| stdout.flush());
+        self.pending.clear();
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns when the reader has gone, where that can be told.
+    pub(super) async fn reader_gone(&self) {
+        match &self.watched {
+            Some(watched) if watched.ready(Interest::ERROR).await.is_ok() => {}
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// The closing line.
+    pub(super) fn end(&self, seen: u64, lost: u64) {
+        // Standard error may be gone too; then nobody wants to know.
+        let _ = writeln!(io::stderr(), "{}", text::totals(seen, lost));
+    }
+}
