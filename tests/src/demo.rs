@@ -1,0 +1,337 @@
+//! The demonstration: a takeover and a release, told as they happen.
+//!
+//! What it prints is what the daemon logs and what `failover trace` shows, merged on one time line;
+//! the closing table is computed from those very lines.
+
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::{
+    PORT,
+    commands::{Command, Commands},
+    lab::{Host, Lab, Process},
+    lines::{Line, Lines},
+    moment::Moment,
+    trace::endpoint,
+    wait,
+};
+
+/// How long any step may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the primary serves before it dies, so that a newcomer sees it healthy.
+const PEACE: Duration = Duration::from_millis(2200);
+const TIMINGS: [&str; 8] = [
+    "--interval",
+    "1s",
+    "--recovery-interval",
+    "250ms",
+    "--timeout",
+    "500ms",
+    "--strikes",
+    "3",
+];
+
+/// `failover-lab demo`
+#[derive(clap::Args, Clone, Debug)]
+pub struct Options {
+    /// The daemon's binary
+    #[arg(long)]
+    failover: PathBuf,
+}
+
+/// Shows it. The exit code is 0 only when both the takeover and the release happened.
+///
+/// # Errors
+/// When the lab can't be made, or the daemon doesn't do its work in time.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let lab = Lab::build()?;
+    let mut show = Show::begin(&lab, &options.failover)?;
+    show.note(
+        "lab",
+        "PC-A is 10.0.0.1, PC-B is 10.0.0.2, a switch between them",
+    );
+    show.note(
+        "lab",
+        "PC-B probes every 1 s, and takes over after three strikes",
+    );
+    let primary = lab.host_a().gateway()?;
+    show.note("PC-A", "the gateway serves");
+    show.daemon_begins()?;
+    let _ = show.follow(PEACE, |_| false);
+
+    let death = primary.kill();
+    show.note("PC-A", "the gateway is killed (SIGKILL)");
+    let first = show.strike(1)?;
+    let third = show.strike(3)?;
+    let start = show.log("command started", "start")?;
+    let active = show.state("active")?;
+    let listen = show.listener("CLOSE", "LISTEN")?;
+    let _ = show.follow(PEACE, |_| false);
+
+    show.note("PC-A", "the gateway is started again");
+    let _primary = lab.host_a().gateway()?;
+    let back = Moment::now();
+    let stopping = show.state("stopping")?;
+    let stop = show.log("command started", "stop")?;
+    let closed = show.listener("LISTEN", "CLOSE")?;
+    let standby = show.state("standby")?;
+    let _ = show.follow(Duration::from_millis(300), |_| false);
+
+    show.table(&[
+        ("the primary dies", death, death),
+        ("  first strike", first, death),
+        ("  third strike", third, death),
+        ("  start command", start, death),
+        ("  PC-B listens (kernel)", listen, death),
+        ("  PC-B active", active, death),
+        ("the primary is back", back, back),
+        ("  a good probe, stopping", stopping, back),
+        ("  stop command", stop, back),
+        ("  PC-B's port closed (kernel)", closed, back),
+        ("  PC-B in standby", standby, back),
+    ]);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is shown, and what it is read from.
+struct Show {
+    began: Moment,
+    standby: Host,
+    failover: PathBuf,
+    commands: Commands,
+    state: PathBuf,
+    log: Option<Source>,
+    kernel: Source,
+    color: bool,
+    /// All that was shown from the daemon and the kernel, for the table.
+    seen: Vec<(Moment, Line)>,
+}
+
+struct Source {
+    lines: Lines,
+    read: usize,
+    _process: Process,
+}
+
+impl Source {
+    fn new(lines: Lines, process: Process) -> Self {
+        Self {
+            lines,
+            read: 0,
+            _process: process,
+        }
+    }
+
+    fn next(&mut self) -> Vec<Line> {
+        let lines = self.lines.from(self.read);
+        self.read += lines.len();
+        lines
+    }
+}
+
+impl Show {
+    fn begin(lab: &Lab, failover: &Path) -> Result<Self> {
+        let failover = failover
+            .canonicalize()
+            .context("finding the daemon's binary")?;
+        let directory = lab.directory().join("pc-b");
+        let commands = Commands::new(&directory, lab.binary())?;
+        let mut trace = lab.host_b().command(&failover);
+        trace.args(["trace", "--output", "json"]);
+        trace.stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut process = lab.host_b().spawn(&mut trace)?;
+        let output = process.child().stdout.take().context("a pipe")?;
+        Ok(Self {
+            began: Moment::now(),
+            standby: lab.host_b().clone(),
+            failover,
+            commands,
+            state: directory.join("state"),
+            log: None,
+            kernel: Source::new(Lines::of(output), process),
+            color: io::stdout().is_terminal(),
+            seen: Vec::new(),
+        })
+    }
+
+    fn daemon_begins(&mut self) -> Result<()> {
+        let mut daemon = self.standby.command(&self.failover);
+        daemon
+            .args(["run", "--primary", "10.0.0.1", "--log-format", "json"])
+            .args(TIMINGS)
+            .args(["--start", &self.commands.line(Command::Start)])
+            .args(["--stop", &self.commands.line(Command::Stop)])
+            .arg("--state-dir")
+            .arg(&self.state)
+            .env("FAILOVER_LOG", "info,failover::daemon=debug")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut process = self.standby.spawn(&mut daemon)?;
+        let errors = process.child().stderr.take().context("a pipe")?;
+        self.log = Some(Source::new(Lines::of(errors), process));
+        self.await_line("the daemon watches", |line| line.message() == "armed")
+            .map(drop)
+    }
+
+    // --- waiting for what matters ------------------------------------------------------------
+
+    fn strike(&mut self, number: u64) -> Result<Moment> {
+        self.await_line(&format!("strike {number}"), |line| {
+            line.message() == "state changed" && line.number("strikes") == Some(number)
+        })
+    }
+
+    fn state(&mut self, state: &str) -> Result<Moment> {
+        self.await_line(&format!("state {state}"), |line| {
+            line.message() == "state changed" && line.field("to") == state
+        })
+    }
+
+    fn log(&mut self, message: &str, command: &str) -> Result<Moment> {
+        self.await_line(&format!("{message}: {command}"), |line| {
+            line.message() == message && line.field("command") == command
+        })
+    }
+
+    fn listener(&mut self, old: &str, new: &str) -> Result<Moment> {
+        self.await_line(&format!("the kernel's {new}"), |line| {
+            line.field("kind") == "tcp-state"
+                && (line.field("old"), line.field("new")) == (old, new)
+        })
+    }
+
+    fn await_line(&mut self, what: &str, wanted: impl Fn(&Line) -> bool) -> Result<Moment> {
+        let seen = self.seen.iter().rev().find(|(_, line)| wanted(line));
+        match seen
+            .map(|(moment, _)| *moment)
+            .or_else(|| self.follow(PATIENCE, &wanted))
+        {
+            Some(moment) => Ok(moment),
+            None => bail!("not within {PATIENCE:?}: {what}"),
+        }
+    }
+
+    /// Shows what comes, until the wanted line is among it or the time is up.
+    fn follow(&mut self, patience: Duration, wanted: impl Fn(&Line) -> bool) -> Option<Moment> {
+        wait::attempt(patience, || {
+            let mut lines = self.kernel.next();
+            lines.extend(self.log.iter_mut().flat_map(Source::next));
+            let mut lines: Vec<(Moment, Line)> = lines
+                .into_iter()
+                .filter_map(|line| {
+                    let time = [line.field("timestamp"), line.field("time")].concat();
+                    Some((Moment::of_day(&time)?, line))
+                })
+                .collect();
+            lines.sort_by_key(|(moment, _)| *moment);
+            let mut found = None;
+            for (moment, line) in lines {
+                if found.is_none() && wanted(&line) {
+                    found = Some(moment);
+                }
+                self.line(moment, &line);
+                self.seen.push((moment, line));
+            }
+            found
+        })
+    }
+
+    // --- showing -----------------------------------------------------------------------------
+
+    fn line(&self, moment: Moment, line: &Line) {
+        let told = match line.field("kind") {
+            "tcp-state" => kernel_state(line).map(|told| ("kernel", told)),
+            "bind" => Some((
+                "kernel",
+                format!("bind by {}: {}", line.field("comm"), line.field("result")),
+            )),
+            _ => daemon(line).map(|told| ("PC-B", told)),
+        };
+        if let Some((who, what)) = told {
+            self.print(moment, who, &what);
+        }
+    }
+
+    fn note(&self, who: &str, what: &str) {
+        self.print(Moment::now(), who, what);
+    }
+
+    fn print(&self, moment: Moment, who: &str, what: &str) {
+        let (begin, end) = match (self.color, who) {
+            (false, _) => ("", ""),
+            (true, "PC-A") => ("\x1b[35m", "\x1b[0m"),
+            (true, "PC-B") => ("\x1b[1m", "\x1b[0m"),
+            (true, _) => ("\x1b[2m", "\x1b[0m"),
+        };
+        let seconds = moment.since(self.began).as_secs_f64();
+        // A reader that has left ends nothing: the exit code still says what happened.
+        let _ = writeln!(
+            io::stdout(),
+            "{seconds:8.3} s  {begin}{who:<6}  {what}{end}"
+        );
+    }
+
+    fn table(&self, rows: &[(&str, Moment, Moment)]) {
+        let mut table = String::from("\nWhat took how long\n");
+        for (what, moment, since) in rows {
+            let took = moment.since(*since).as_secs_f64();
+            let _ = writeln!(table, "  {what:<32} {took:8.3} s");
+        }
+        let _ = write!(io::stdout(), "{table}");
+    }
+}
+
+/// Probes that come and go are the daemon's own; the rest of the port's life is worth a line.
+fn kernel_state(line: &Line) -> Option<String> {
+    let (old, new) = (line.field("old"), line.field("new"));
+    let local = endpoint(line, "local")?;
+    let remote = endpoint(line, "remote")?;
+    let error = line.field("error");
+    match (old, new) {
+        ("CLOSE", "LISTEN") | ("LISTEN", "CLOSE") => {
+            let (pid, comm) = (line.number("pid").unwrap_or_default(), line.field("comm"));
+            Some(format!("{local} {old} -> {new} (process {pid}, {comm})"))
+        }
+        (_, "CLOSE") if !error.is_empty() => {
+            Some(format!("connection to {remote}: {old} -> {new} ({error})"))
+        }
+        ("ESTABLISHED", "CLOSE_WAIT") if remote.port() == PORT => {
+            Some(format!("connection to {remote}: closed by the primary"))
+        }
+        _ => None,
+    }
+}
+
+fn daemon(line: &Line) -> Option<String> {
+    let text = |name: &str| line.field(name).to_owned();
+    Some(match line.message() {
+        "armed" => "armed: watching the primary".to_owned(),
+        "probe" => "probe: the primary answers".to_owned(),
+        "probe failed" => format!("probe: {}", text("outcome")),
+        "the connection to the primary has died" => "tripwire: the connection has died".to_owned(),
+        "state changed" => {
+            let strikes = line
+                .json
+                .get("strikes")
+                .and_then(Value::as_u64)
+                .unwrap_or_default();
+            let count = if text("to") == "suspect" {
+                format!(" (strike {strikes})")
+            } else {
+                String::new()
+            };
+            format!("{} -> {}{count}", text("from"), text("to").to_uppercase())
+        }
+        "command started" => format!("runs the {} command", text("command")),
+        "command ended" => format!("the {} command {}", text("command"), text("result")),
+        _ => return None,
+    })
+}

@@ -1,0 +1,76 @@
+//! `failover-lab`: the programs that run in the two-host lab, and what shows it to people.
+//!
+//! This file knows the verbs; each has a module of its own.
+
+use std::{io::Write as _, process::ExitCode, thread};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use failover_tests::{
+    commands::{self, Command},
+    demo, gateway,
+    lab::{Lab, reaper},
+};
+
+/// Two hosts on a switch, and what runs on them
+#[derive(Debug, Parser)]
+#[command(max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show a takeover and a release as they happen
+    Demo(demo::Options),
+    /// Run a small gateway
+    Gateway(gateway::Options),
+    /// Start the gateway as the plan says, and note it
+    Start(commands::Options),
+    /// Stop the gateway as the plan says, and note it
+    Stop(commands::Options),
+    /// Hold a lab until killed, for the test that nothing is left of it
+    #[command(hide = true)]
+    Hold,
+    /// End what runs in the namespaces named on standard input, once that is closed
+    #[command(hide = true)]
+    Reaper,
+}
+
+fn main() -> ExitCode {
+    match run(CommandLine::parse().verb) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "failover-lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<ExitCode> {
+    match verb {
+        Verb::Demo(options) => return demo::run(&options),
+        Verb::Gateway(options) => gateway::run(&options)?,
+        Verb::Start(options) => return commands::run(Command::Start, &options),
+        Verb::Stop(options) => return commands::run(Command::Stop, &options),
+        Verb::Hold => hold()?,
+        Verb::Reaper => reaper::run()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells what could be left behind, then waits to be killed.
+fn hold() -> Result<()> {
+    let lab = Lab::build()?;
+    let gateway = lab.host_a().gateway()?;
+    let mut output = std::io::stdout();
+    writeln!(output, "directory {}", lab.directory().display())?;
+    for namespace in lab.namespaces() {
+        writeln!(output, "namespace {}", namespace.inode())?;
+    }
+    writeln!(output, "gateway {}", gateway.pid())?;
+    loop {
+        thread::park();
+    }
+}

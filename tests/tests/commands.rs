@@ -1,0 +1,180 @@
+//! Starting and stopping the local gateway: commands that fail, hang and lie.
+
+use std::{path::Path, time::Duration};
+
+use failover_tests::{
+    commands::{Command, Event},
+    daemon::{Daemon, Setup},
+    lab::{Lab, Process},
+    wait,
+};
+use rustix::process::Signal;
+
+/// A daemon that has taken over from a primary that died.
+fn active(lab: &Lab, setup: Setup) -> Daemon {
+    let mut daemon = setup.spawn();
+    daemon.becomes("active");
+    lab.host_b().await_listening(true);
+    daemon
+}
+
+fn primary_back(lab: &Lab) -> Process {
+    lab.host_a().gateway().expect("PC-A's gateway starts")
+}
+
+fn is_gone(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.is_empty() || stat.contains(") Z ")
+}
+
+#[test]
+fn the_gateway_is_released_at_the_first_success() {
+    let lab = Lab::new();
+    let mut daemon = active(&lab, Setup::new(&lab));
+    let _primary = primary_back(&lab);
+    daemon.becomes("stopping");
+    daemon.becomes("standby");
+    lab.host_b().await_listening(false);
+    daemon.runs_nothing_for(Duration::from_secs(1));
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_gateway_that_dies_while_active_is_started_again_at_once() {
+    let lab = Lab::new();
+    let mut daemon = active(&lab, Setup::new(&lab));
+    let gateway = daemon.commands().gateway().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(gateway).unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    daemon.becomes("starting");
+    daemon.begins(2, Command::Start);
+    daemon.becomes("active");
+    assert_ne!(daemon.commands().gateway(), Some(gateway));
+    daemon.ends_having_run(&["start", "start"]);
+}
+
+#[test]
+fn a_start_that_fails_is_tried_again_with_growing_pauses() {
+    let lab = Lab::new();
+    let daemon = active(&lab, Setup::new(&lab).starts(&["fail", "fail", "ok"]));
+    let begun: Vec<_> = daemon
+        .commands()
+        .log()
+        .into_iter()
+        .filter(|one| one.event == Event::Begin)
+        .collect();
+    let pauses: Vec<Duration> = begun
+        .windows(2)
+        .map(|pair| pair[1].time.since(pair[0].time))
+        .collect();
+    assert!(pauses[0] >= Duration::from_millis(100), "{pauses:?}");
+    assert!(pauses[1] >= Duration::from_millis(200), "{pauses:?}");
+    daemon.ends_having_run(&["start", "start", "start"]);
+}
+
+#[test]
+fn a_start_that_hangs_is_killed_with_its_whole_process_group() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab)
+        .starts(&["hang", "ok"])
+        .start_timeout(Duration::from_millis(600));
+    let mut daemon = setup.spawn();
+    let grandchild = daemon.hanging_child();
+    daemon.becomes("active");
+    wait::until("the grandchild is gone", wait::LONG, || {
+        is_gone(grandchild).then_some(())
+    });
+    daemon.ends_having_run(&["start", "start"]);
+}
+
+#[test]
+fn a_start_that_says_it_worked_is_not_believed_until_the_port_listens() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab)
+        .starts(&["lie", "ok"])
+        .start_timeout(Duration::from_millis(600));
+    let daemon = active(&lab, setup);
+    daemon.ends_having_run(&["start", "start"]);
+}
+
+#[test]
+fn a_start_that_stays_in_the_foreground_is_the_gateway_and_is_left_alone() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab)
+        .starts(&["foreground"])
+        .start_timeout(Duration::from_millis(600));
+    let mut daemon = active(&lab, setup);
+    daemon.runs_nothing_for(Duration::from_millis(1500));
+    assert!(lab.host_b().listens(failover_tests::PORT));
+    let _primary = primary_back(&lab);
+    daemon.becomes("standby");
+    lab.host_b().await_listening(false);
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_stop_that_fails_is_tried_again_until_the_gateway_is_gone() {
+    let lab = Lab::new();
+    let mut daemon = active(&lab, Setup::new(&lab).stops(&["fail", "lie", "ok"]));
+    let _primary = primary_back(&lab);
+    daemon.becomes("standby");
+    lab.host_b().await_listening(false);
+    daemon.ends_having_run(&["start", "stop", "stop", "stop"]);
+}
+
+#[test]
+fn a_stop_that_hangs_is_killed_and_tried_again() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab)
+        .stops(&["hang", "ok"])
+        .stop_timeout(Duration::from_millis(600));
+    let mut daemon = active(&lab, setup);
+    let _primary = primary_back(&lab);
+    let grandchild = daemon.hanging_child();
+    daemon.becomes("standby");
+    wait::until("the grandchild is gone", wait::LONG, || {
+        is_gone(grandchild).then_some(())
+    });
+    daemon.ends_having_run(&["start", "stop", "stop"]);
+}
+
+#[test]
+fn a_success_cuts_a_start_short_and_undoes_it() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).starts(&["hang"]).spawn();
+    let grandchild = daemon.hanging_child();
+    let _primary = primary_back(&lab);
+    daemon.becomes("stopping");
+    daemon.begins(2, Command::Stop);
+    daemon.becomes("standby");
+    wait::until("the grandchild is gone", wait::LONG, || {
+        is_gone(grandchild).then_some(())
+    });
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_daemon_that_was_killed_finds_its_gateway_again_and_leaves_it_alone() {
+    let lab = Lab::new();
+    let daemon = active(&lab, Setup::new(&lab));
+    let gateway = daemon.commands().gateway();
+    let mut daemon = daemon.killed_and_restarted();
+    assert_eq!(daemon.states(), ["active"]);
+    daemon.runs_nothing_for(Duration::from_secs(1));
+    assert_eq!(daemon.commands().gateway(), gateway);
+    assert!(lab.host_b().listens(failover_tests::PORT));
+    let _primary = primary_back(&lab);
+    daemon.becomes("standby");
+    lab.host_b().await_listening(false);
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_daemon_that_is_ended_leaves_the_gateway_running() {
+    let lab = Lab::new();
+    let mut daemon = active(&lab, Setup::new(&lab));
+    let gateway = daemon.commands().gateway().unwrap();
+    daemon.terminate();
+    assert!(Path::new(&format!("/proc/{gateway}")).exists());
+    assert!(lab.host_b().listens(failover_tests::PORT));
+}

@@ -1,0 +1,163 @@
+//! When PC-B takes over, and when it does not.
+
+use std::time::Duration;
+
+use failover_tests::{commands::Command, daemon::Setup, lab::Lab, wait};
+
+const INTERVAL: Duration = Duration::from_millis(400);
+/// A probe may begin this much after its time and still be on time.
+const SLACK: Duration = Duration::from_millis(5);
+
+#[test]
+fn a_killed_primary_is_taken_over_after_three_strikes_that_span_two_intervals() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let death = primary.kill();
+    daemon.counts(1);
+    daemon.becomes("starting");
+    let start = daemon.begins(1, Command::Start);
+    lab.host_b().await_listening(true);
+    daemon.becomes("active");
+    let waited = start.time.since(death);
+    assert!(waited >= 2 * INTERVAL - SLACK, "started after {waited:?}");
+    assert!(
+        waited < 2 * INTERVAL + Duration::from_secs(1),
+        "started after {waited:?}"
+    );
+    assert_eq!(daemon.states(), ["suspect", "starting", "active"]);
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_host_that_is_gone_is_taken_over() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let gone = lab.switch_port(lab.host_a()).down();
+    daemon.becomes("active");
+    let start = daemon.begins(1, Command::Start);
+    let waited = start.time.since(gone);
+    assert!(waited >= 2 * INTERVAL - SLACK, "started after {waited:?}");
+    assert!(waited < Duration::from_secs(4), "started after {waited:?}");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn two_strikes_are_not_enough() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).interval(Duration::from_secs(1)).spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.counts(2);
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    daemon.runs_nothing_for(Duration::from_secs(2));
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn pc_bs_own_cable_is_no_reason_to_take_over() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    lab.switch_port(lab.host_b()).down();
+    let unknown = daemon.probes("unknown");
+    assert!(unknown.field("reason").contains("eth0"), "{unknown:?}");
+    daemon.runs_nothing_for(6 * INTERVAL);
+    lab.switch_port(lab.host_b()).up();
+    daemon.probes("connected");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_primary_that_was_never_there_is_taken_over() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_name_that_nobody_can_resolve_ends_nothing_and_starts_nothing() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).primary("no-such-host.invalid").spawn();
+    let unknown = daemon.probes("unknown");
+    assert!(
+        unknown.field("reason").contains("can't be resolved"),
+        "{unknown:?}"
+    );
+    daemon.runs_nothing_for(5 * INTERVAL);
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_dry_run_decides_and_runs_nothing() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).argument("--dry-run").spawn();
+    daemon.becomes("starting");
+    daemon.runs_nothing_for(INTERVAL);
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn without_kernel_events_everything_happens_all_the_same() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).argument("--kernel-events=off").spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.becomes("active");
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    lab.host_b().await_listening(false);
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn the_tripwire_makes_the_first_strike_at_once_however_long_the_interval() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).interval(Duration::from_secs(30)).spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.says_within(Duration::from_secs(1), "the first strike", |line| {
+        line.number("strikes") == Some(1)
+    });
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_host_that_falls_silent_is_noticed_within_five_seconds() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).interval(Duration::from_secs(30)).spawn();
+    daemon.probes("connected");
+    lab.switch_port(lab.host_a()).down();
+    // Keepalives take 4 s, the probe that follows 250 ms.
+    daemon.says_within(Duration::from_millis(5500), "the first strike", |line| {
+        line.number("strikes") == Some(1)
+    });
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_listener_in_another_namespace_is_nobodys_gateway() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let third = lab.add_host("PC-C");
+    let _stranger = third.gateway().unwrap();
+    daemon.probes("connected");
+    daemon.probes("connected");
+    wait::nothing_happens("the listener was taken for PC-B's", INTERVAL, || {
+        let said = daemon.said(|line| line.message() == "local port changed");
+        (!said.is_empty()).then_some(said)
+    });
+    daemon.ends_having_run(&[]);
+}

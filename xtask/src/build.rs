@@ -1,0 +1,42 @@
+//! `cargo xtask build`: the kernel program, and the one file to install.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::process::say;
+use crate::workspace::Workspace;
+use crate::{cargo, kernel, setup};
+
+/// Does the set-up, builds both and says where they are.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let tools = setup::ready(workspace)?;
+    say_size(workspace, &kernel::build(workspace, &tools)?)?;
+    say_size(workspace, &release(workspace)?)
+}
+
+/// Builds the daemon for use, with whatever kernel program there is.
+pub(crate) fn release(workspace: &Workspace) -> Result<PathBuf> {
+    let arguments = [
+        "build",
+        "--release",
+        "--package",
+        "failover",
+        "--bin",
+        "failover",
+    ];
+    cargo::build_program(workspace, &arguments, "failover")
+}
+
+fn say_size(workspace: &Workspace, file: &Path) -> Result<()> {
+    let bytes = file
+        .metadata()
+        .with_context(|| format!("cannot find {}", file.display()))?
+        .len();
+    say(&format!(
+        "{} is built, {} KiB",
+        workspace.relative(file).display(),
+        bytes.div_ceil(1024)
+    ));
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! `cargo xtask demo` and `cargo xtask bench`: the two-host lab, under root.
+
+use std::os::unix::process::CommandExt;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::privileges::Privileges;
+use crate::workspace::Workspace;
+use crate::{build, cargo, kernel, setup};
+
+/// What to do in the lab.
+#[derive(Clone, Copy)]
+pub(crate) enum Show {
+    /// Show a takeover and a release.
+    Demo,
+    /// Compare with keepalived.
+    Bench,
+}
+
+/// Builds all it takes, then becomes the lab. Returns only where that fails.
+///
+/// xtask doesn't stay as a parent: so Ctrl-C ends the lab and nothing but the lab, which cleans
+/// up, and its exit code is what the caller sees.
+pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[String]) -> Result<()> {
+    let privileges = Privileges::obtain().map_err(|error| {
+        anyhow!(
+            "the lab needs root: {error:#}; as root, type: cargo xtask {}",
+            verb(show)
+        )
+    })?;
+    let tools = setup::ready(workspace)?;
+    if matches!(show, Show::Bench) {
+        setup::program("keepalived", "keepalived", "the benchmark compares with it")?;
+    }
+    kernel::build(workspace, &tools)?;
+    let failover = build::release(workspace)?;
+    let build = [
+        "build",
+        "--release",
+        "--package",
+        "failover-tests",
+        "--bin",
+        "failover-lab",
+    ];
+    let lab = cargo::build_program(workspace, &build, "failover-lab")?;
+
+    let mut command = privileges.command(&lab);
+    command
+        .arg(verb(show))
+        .arg("--failover")
+        .arg(&failover)
+        .args(arguments);
+    Err(command.exec()).with_context(|| format!("cannot run {} as root", lab.display()))
+}
+
+fn verb(show: Show) -> &'static str {
+    match show {
+        Show::Demo => "demo",
+        Show::Bench => "bench",
+    }
+}

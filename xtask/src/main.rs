@@ -1,0 +1,96 @@
+//! `cargo xtask`: everything that plain cargo cannot do for this workspace.
+//!
+//! This file knows the verbs; each has a module of its own. Exit codes: 2 for a wrong command
+//! line, 1 for everything else that failed, and whatever the demonstration or benchmark says.
+
+mod apt;
+mod build;
+mod cargo;
+mod kernel;
+mod lab;
+mod linker;
+mod privileges;
+mod process;
+mod results;
+mod setup;
+mod test;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use workspace::Workspace;
+
+/// Sets up, builds, demonstrates, tests and measures failover.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    arg_required_else_help = true
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+enum Verb {
+    /// Find or install the toolchain and the linker for the kernel program, and iproute2
+    ///
+    /// The other verbs do this by themselves. When nothing is missing it changes nothing.
+    Setup,
+    /// Build the kernel program and target/release/failover
+    Build,
+    /// Show a takeover and a release in the two-host lab (needs root or sudo)
+    Demo {
+        /// Passed on to `failover-lab demo`; `-- --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run every test of the workspace, the end-to-end ones under root
+    Test {
+        /// Only run the tests that need no root
+        #[arg(long)]
+        unit: bool,
+        /// Only run the tests whose name contains one of these
+        filters: Vec<String>,
+    },
+    /// Measure failover against keepalived in the two-host lab (needs root or sudo)
+    Bench {
+        /// Passed on to `failover-lab bench`; `-- --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    match run(command_line.verb) {
+        Ok(code) => code,
+        Err(error) => {
+            process::say(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::locate()?;
+    match verb {
+        Verb::Setup => setup::report(&workspace, &setup::ready(&workspace)?),
+        Verb::Build => build::run(&workspace)?,
+        Verb::Demo { arguments } => lab::run(&workspace, lab::Show::Demo, &arguments)?,
+        Verb::Bench { arguments } => lab::run(&workspace, lab::Show::Bench, &arguments)?,
+        Verb::Test { unit, filters } => {
+            let scope = if unit {
+                test::Scope::Unit
+            } else {
+                test::Scope::Everything
+            };
+            return test::run(&workspace, scope, &filters);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,237 @@
+//! `cargo xtask test`: builds everything as the caller, then runs one suite after the other, the
+//! end-to-end ones as root.
+//!
+//! The suites are run from here and not by `cargo test`: so everything is compiled once and in
+//! one go, nothing but a finished test ever runs as root, and a suite that dies is noticed.
+
+use std::env;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::cargo::{self, Artifact};
+use crate::privileges::Privileges;
+use crate::process::say;
+use crate::results::{Collector, Tally};
+use crate::workspace::Workspace;
+use crate::{kernel, setup};
+
+/// Which tests to run.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Scope {
+    /// All.
+    Everything,
+    /// Those that need no root.
+    Unit,
+}
+
+/// Runs the tests, ends with the closing line, and succeeds only if all of them did.
+pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Result<ExitCode> {
+    let privileges = match scope {
+        Scope::Unit => None,
+        Scope::Everything => Some(Privileges::obtain().map_err(|error| {
+            anyhow!(
+                "the end-to-end tests need root: {error:#}; as root, type: cargo xtask test \
+                 (for the others: cargo xtask test --unit)"
+            )
+        })?),
+    };
+    prepare_kernel_program(workspace, scope)?;
+    let failover =
+        cargo::build_program(workspace, &["build", "--workspace", "--bins"], "failover")?;
+    let tests = ["test", "--workspace", "--no-run"];
+    let mut suites = cargo::executables(workspace, &tests)?;
+    suites.retain(|suite| suite.is_test && runs_in(scope, suite, workspace));
+    // Quick ones first.
+    suites.sort_by_key(|suite| (is_end_to_end(suite, workspace), suite.source.clone()));
+
+    let mut summary = Summary::default();
+    for suite in &suites {
+        let mut command = match privileges {
+            Some(privileges) if is_end_to_end(suite, workspace) => {
+                privileges.command(&suite.executable)
+            }
+            _ => Command::new(&suite.executable),
+        };
+        command
+            .current_dir(&suite.package)
+            .env("CARGO_MANIFEST_DIR", &suite.package)
+            .env("FAILOVER_BIN", &failover)
+            .args(colour())
+            .args(filters);
+        let name = workspace.relative(&suite.source).display().to_string();
+        eprintln!("     Running {name}");
+        let (results, status) = stream(&mut command, &mut io::stdout())?;
+        // The suite's own result comes last; a test may have printed what looks like one.
+        summary.add(&name, results.last().copied(), status);
+    }
+
+    let mut documentation = cargo::host(workspace);
+    documentation.args(["test", "--workspace", "--doc", "--no-fail-fast", "--"]);
+    documentation.args(colour()).args(filters);
+    let (results, status) = stream(&mut documentation, &mut io::stdout())?;
+    // One result for each package.
+    let sum = results.into_iter().reduce(|sum, result| sum + result);
+    summary.add("documentation tests", sum, status);
+
+    Ok(summary.close())
+}
+
+/// Builds the kernel program. Unit tests do without where the tools for it are not installed.
+fn prepare_kernel_program(workspace: &Workspace, scope: Scope) -> Result<()> {
+    let tools = match scope {
+        Scope::Everything => setup::ready(workspace)?,
+        Scope::Unit => {
+            let Some(tools) = setup::present(workspace) else {
+                say("testing without the kernel program; to get what it needs: cargo xtask setup");
+                return Ok(());
+            };
+            tools
+        }
+    };
+    kernel::build(workspace, &tools).map(drop)
+}
+
+fn is_end_to_end(suite: &Artifact, workspace: &Workspace) -> bool {
+    suite.package == workspace.end_to_end_package()
+}
+
+/// The end-to-end package's own library has unit tests too, which need no root.
+fn runs_in(scope: Scope, suite: &Artifact, workspace: &Workspace) -> bool {
+    scope == Scope::Everything || !is_end_to_end(suite, workspace) || suite.is_library
+}
+
+/// libtest sees a pipe and would leave colour out, so it is told what the terminal can do.
+fn colour() -> &'static [&'static str] {
+    let wanted = match env::var("CARGO_TERM_COLOR").as_deref() {
+        Ok("always") => true,
+        Ok("never") => false,
+        _ => io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none(),
+    };
+    if wanted { &["--color=always"] } else { &[] }
+}
+
+/// Runs `command`, passes its output on to `terminal` as it comes, and returns the results that it
+/// tells of.
+fn stream(command: &mut Command, terminal: &mut impl Write) -> Result<(Vec<Tally>, ExitStatus)> {
+    let program = Path::new(command.get_program()).display().to_string();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {program}"))?;
+    let mut output = child
+        .stdout
+        .take()
+        .context("a test has no standard output")?;
+    let mut collector = Collector::default();
+    let mut buffer = [0; 4096];
+    loop {
+        let length = match output.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read from {program}"));
+            }
+        };
+        let piece = buffer.get(..length).unwrap_or_default();
+        collector.feed(piece);
+        terminal
+            .write_all(piece)
+            .and_then(|()| terminal.flush())
+            .context("cannot write to standard output")?;
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for {program}"))?;
+    Ok((collector.finish(), status))
+}
+
+/// What all suites came to.
+#[derive(Default)]
+struct Summary {
+    tally: Tally,
+    complaints: Vec<String>,
+}
+
+impl Summary {
+    fn add(&mut self, name: &str, result: Option<Tally>, status: ExitStatus) {
+        let tally = result.unwrap_or_default();
+        self.tally += tally;
+        if tally.failed > 0 {
+            self.complaints
+                .push(format!("{name}: {} failed", tally.failed));
+        } else if result.is_none() {
+            self.complaints
+                .push(format!("{name}: ended without a result ({status})"));
+        } else if !status.success() {
+            self.complaints
+                .push(format!("{name}: all passed, but it ended with {status}"));
+        }
+    }
+
+    /// Prints the closing line, alone and last.
+    fn close(self) -> ExitCode {
+        for complaint in &self.complaints {
+            say(complaint);
+        }
+        println!("{}", self.tally);
+        if self.complaints.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    const GOOD: Tally = Tally {
+        passed: 3,
+        failed: 0,
+        skipped: 1,
+    };
+    const BAD: Tally = Tally {
+        passed: 1,
+        failed: 2,
+        skipped: 0,
+    };
+
+    #[test]
+    fn dead_suite_is_a_failure() {
+        let mut summary = Summary::default();
+        summary.add("good", Some(GOOD), ExitStatus::from_raw(0));
+        assert!(summary.complaints.is_empty());
+        summary.add("killed", None, ExitStatus::from_raw(9));
+        summary.add("left early", None, ExitStatus::from_raw(0));
+        summary.add("fell at the end", Some(GOOD), ExitStatus::from_raw(6));
+        assert_eq!(summary.complaints.len(), 3);
+        assert_eq!(summary.tally, GOOD + GOOD);
+    }
+
+    #[test]
+    fn counting_goes_on_after_a_failure() {
+        let mut summary = Summary::default();
+        summary.add("bad", Some(BAD), ExitStatus::from_raw(101 << 8));
+        summary.add("good", Some(GOOD), ExitStatus::from_raw(0));
+        assert_eq!(summary.tally, GOOD + BAD);
+        assert_eq!(summary.complaints, ["bad: 2 failed"]);
+    }
+
+    #[test]
+    fn output_is_passed_on_and_counted() {
+        let line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out";
+        let mut terminal = Vec::new();
+        let (results, status) = stream(Command::new("echo").arg(line), &mut terminal).unwrap();
+        assert_eq!(results, [GOOD]);
+        assert!(status.success());
+        assert_eq!(terminal, format!("{line}\n").as_bytes());
+    }
+}
