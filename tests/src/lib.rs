@@ -1,10 +1,12 @@
 //! The two-host lab, and what the scenarios, the demonstration and the benchmark share.
 //!
 //! [`lab`] makes PC-A and PC-B; [`gateway`] and [`commands`] are what runs on them in place of the
-//! real gateway; [`daemon`] and [`trace`] run the program under test and read what it says.
+//! real gateway; [`daemon`] and [`trace`] run the program under test and read what it says; [`demo`]
+//! and [`bench`] show it to people.
 //!
 //! Nothing here is global: every scenario has a lab of its own, so they run side by side.
 
+pub mod bench;
 pub mod commands;
 pub mod daemon;
 pub mod demo;

@@ -7,6 +7,7 @@ use std::{io::Write as _, process::ExitCode, thread};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use failover_tests::{
+    bench,
     commands::{self, Command},
     demo, gateway,
     lab::{Lab, reaper},
@@ -24,6 +25,8 @@ struct CommandLine {
 enum Verb {
     /// Show a takeover and a release as they happen
     Demo(demo::Options),
+    /// Measure failover, keepalived and the plain shell loop
+    Bench(bench::Options),
     /// Run a small gateway
     Gateway(gateway::Options),
     /// Start the gateway as the plan says, and note it
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<ExitCode> {
     match verb {
         Verb::Demo(options) => return demo::run(&options),
+        Verb::Bench(options) => return bench::run(&options),
         Verb::Gateway(options) => gateway::run(&options)?,
         Verb::Start(options) => return commands::run(Command::Start, &options),
         Verb::Stop(options) => return commands::run(Command::Stop, &options),

@@ -234,7 +234,8 @@ fn filter(watch: Watch) -> Result<Filter, LoadError> {
     let first = pid.st_ino() == FIRST_PID_NAMESPACE;
     let netns = match watch.all_namespaces {
         true => 0,
-        false => namespace("/proc/self/ns/net")?.st_ino(),
+        // Namespaces belong to threads.
+        false => namespace("/proc/thread-self/ns/net")?.st_ino(),
     };
     Ok(Filter {
         pid_namespace_device: if first { 0 } else { pid.st_dev() },

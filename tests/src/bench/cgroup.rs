@@ -1,0 +1,84 @@
+//! Counting what a monitor and all its short-lived children use: a control group of its own. Process
+//! tables would show tens of milliseconds at best, and forget children that nobody waited for.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::wait;
+
+/// A group of processes. Dropping it removes it, once they are gone.
+#[derive(Debug)]
+pub(super) struct Cgroup(PathBuf);
+
+impl Cgroup {
+    pub(super) fn new() -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let (pid, number) = (std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let path = mount_point()?.join(format!("failover-bench-{pid}-{number}"));
+        fs::create_dir(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    /// The file that a process writes its number to in order to enter.
+    pub(super) fn procs(&self) -> PathBuf {
+        self.0.join("cgroup.procs")
+    }
+
+    /// CPU time used so far, in user mode and in the kernel, of all that ever ran in it.
+    pub(super) fn cpu_time(&self) -> Result<Duration> {
+        let file = self.0.join("cpu.stat");
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        let microseconds = text
+            .lines()
+            .find_map(|line| line.strip_prefix("usage_usec "))
+            .and_then(|number| number.parse().ok())
+            .with_context(|| format!("no usage_usec in {}", file.display()))?;
+        Ok(Duration::from_micros(microseconds))
+    }
+
+    /// Resident memory of all that run in it now, in bytes; shared pages count for each.
+    pub(super) fn resident(&self) -> Result<u64> {
+        let file = self.procs();
+        let pids =
+            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        let sizes = pids.lines().filter_map(|pid| {
+            // A short-lived child may be gone by now.
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            let size = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmRSS:"))?;
+            size.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+        });
+        Ok(sizes.sum::<u64>() * 1024)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = fs::write(self.0.join("cgroup.kill"), "1");
+        let removed = wait::attempt(wait::LONG, || fs::remove_dir(&self.0).ok());
+        if removed.is_none() {
+            eprintln!("{} can't be removed", self.0.display());
+        }
+    }
+}
+
+/// Where the second version of control groups is mounted, beside the first or alone.
+fn mount_point() -> Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").context("reading /proc/self/mounts")?;
+    mounts
+        .lines()
+        .find_map(|line| {
+            let mut words = line.split(' ');
+            let (place, kind) = (words.nth(1)?, words.next()?);
+            (kind == "cgroup2").then(|| Path::new(place).to_owned())
+        })
+        .context("no cgroup2 is mounted; mount -t cgroup2 none /sys/fs/cgroup")
+}
