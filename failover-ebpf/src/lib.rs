@@ -199,9 +199,13 @@ pub struct Filter {
     pub primary_port: u16,
     /// Inode of the network namespace to report, or 0 for all.
     pub netns: u32,
+    /// A process whose TCP sockets are not reported, in the numbers of that namespace; 0 for none.
+    pub ignored_pid: u32,
+    /// Keeps the size a multiple of eight without hidden padding.
+    pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<Filter>() == 24);
+const _: () = assert!(size_of::<Filter>() == 32);
 
 impl Filter {
     /// Matches nothing.
@@ -211,6 +215,8 @@ impl Filter {
         local_port: 0,
         primary_port: 0,
         netns: 0,
+        ignored_pid: 0,
+        reserved: 0,
     };
 }
 

@@ -62,6 +62,9 @@ fn tell(context: &TracePointContext, local_port: u16, remote_port: u16) -> Optio
         _ => 0,
     };
     let owner = owner::of_socket(socket, old_state, new_state);
+    if owner.pid != 0 && owner.pid == global!(FILTER.ignored_pid) {
+        return Some(());
+    }
     report::send(&Event {
         // SAFETY: no arguments.
         time: unsafe { bpf_ktime_get_boot_ns() },

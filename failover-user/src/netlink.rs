@@ -47,37 +47,43 @@ pub enum NetlinkError {
     TooMany,
 }
 
-/// Sends the request and returns what is answered.
-pub(crate) fn request<M>(protocol: Protocol, flags: u16, message: M) -> Result<Vec<M>, NetlinkError>
-where
-    M: NetlinkSerializable + NetlinkDeserializable + Debug,
-    NetlinkPayload<M>: From<M>,
-{
-    let socket = open(protocol)?;
-    let mut header = NetlinkHeader::default();
-    header.flags = flags;
-    header.sequence_number = 1;
-    let mut packet = NetlinkMessage::new(header, NetlinkPayload::from(message));
-    packet.finalize();
-    let mut bytes = vec![0; packet.buffer_len()];
-    packet.serialize(&mut bytes);
-    send(&socket, &bytes, SendFlags::empty())?;
-    collect(&socket, flags & NLM_F_DUMP == NLM_F_DUMP)
-}
+/// A socket to ask with, in the network namespace of the thread that opened it. One that returned an
+/// error may still get late answers: ask the next question on another.
+#[derive(Debug)]
+pub(crate) struct Socket(OwnedFd);
 
-fn open(protocol: Protocol) -> Result<OwnedFd, NetlinkError> {
-    let protocol = match protocol {
-        Protocol::Route => None,
-        Protocol::SockDiag => Some(netlink::SOCK_DIAG),
-    };
-    let socket = socket_with(
-        AddressFamily::NETLINK,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        protocol,
-    )?;
-    set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
-    Ok(socket)
+impl Socket {
+    pub(crate) fn open(protocol: Protocol) -> Result<Self, NetlinkError> {
+        let protocol = match protocol {
+            Protocol::Route => None,
+            Protocol::SockDiag => Some(netlink::SOCK_DIAG),
+        };
+        let socket = socket_with(
+            AddressFamily::NETLINK,
+            SocketType::DGRAM,
+            SocketFlags::CLOEXEC,
+            protocol,
+        )?;
+        set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
+        Ok(Self(socket))
+    }
+
+    /// Sends the request and returns what is answered.
+    pub(crate) fn request<M>(&self, flags: u16, message: M) -> Result<Vec<M>, NetlinkError>
+    where
+        M: NetlinkSerializable + NetlinkDeserializable + Debug,
+        NetlinkPayload<M>: From<M>,
+    {
+        let mut header = NetlinkHeader::default();
+        header.flags = flags;
+        header.sequence_number = 1;
+        let mut packet = NetlinkMessage::new(header, NetlinkPayload::from(message));
+        packet.finalize();
+        let mut bytes = vec![0; packet.buffer_len()];
+        packet.serialize(&mut bytes);
+        send(&self.0, &bytes, SendFlags::empty())?;
+        collect(&self.0, flags & NLM_F_DUMP == NLM_F_DUMP)
+    }
 }
 
 fn collect<M: NetlinkDeserializable + Debug>(

@@ -1,5 +1,5 @@
-//! Which kernel events say something about the primary: those of other programs' connections to it.
-//! The daemon's own probes and tripwire speak for themselves.
+//! Which kernel events say something about the primary: those of connections to it. The daemon's own,
+//! probes and tripwire, aren't among them: the kernel program leaves them out.
 
 use std::{net::SocketAddr, num::NonZeroU16};
 
@@ -13,14 +13,13 @@ pub(super) fn of(
     change: &TcpStateChange,
     primary: &[SocketAddr],
     port: NonZeroU16,
-    own_pid: u32,
 ) -> Option<Evidence> {
     let remote = change.remote;
     let to_primary = remote.port() == port.get()
         && primary
             .iter()
             .any(|address| address.ip().to_canonical() == remote.ip());
-    if !to_primary || change.origin.pid == Some(own_pid) {
+    if !to_primary {
         return None;
     }
     match (change.old, change.new, change.error) {
@@ -61,9 +60,9 @@ mod tests {
         }
     }
 
-    fn evidence(change: &TcpStateChange, own_pid: u32) -> Option<Evidence> {
+    fn evidence(change: &TcpStateChange) -> Option<Evidence> {
         let primary = ["10.0.0.1:18789".parse().unwrap()];
-        of(change, &primary, NonZeroU16::new(18789).unwrap(), own_pid)
+        of(change, &primary, NonZeroU16::new(18789).unwrap())
     }
 
     #[test]
@@ -96,17 +95,16 @@ mod tests {
             (Established, Close, Some(libc::ECONNABORTED), None),
         ] {
             let change = change(old, new, error);
-            assert_eq!(evidence(&change, 1), expected, "{old} -> {new} {error:?}");
+            assert_eq!(evidence(&change), expected, "{old} -> {new} {error:?}");
         }
     }
 
     #[test]
-    fn the_daemons_own_connections_and_other_hosts_are_not() {
+    fn connections_to_other_hosts_and_ports_are_not() {
         let mut refused = change(TcpState::SynSent, TcpState::Close, Some(libc::ECONNREFUSED));
-        assert_eq!(evidence(&refused, 42), None);
         refused.remote = "10.0.0.3:18789".parse().unwrap();
-        assert_eq!(evidence(&refused, 1), None);
+        assert_eq!(evidence(&refused), None);
         refused.remote = "10.0.0.1:80".parse().unwrap();
-        assert_eq!(evidence(&refused, 1), None);
+        assert_eq!(evidence(&refused), None);
     }
 }

@@ -59,7 +59,6 @@ struct Daemon {
     output: Option<CommandOutput>,
     recent: Recent,
     losses: Losses,
-    own_pid: u32,
 }
 
 enum Running {
@@ -96,7 +95,6 @@ impl Daemon {
             output: None,
             recent: Recent::default(),
             losses: Losses::default(),
-            own_pid: std::process::id(),
             configuration,
         })
     }
@@ -175,7 +173,6 @@ impl Daemon {
                 change,
                 self.prober.addresses(),
                 self.configuration.primary.port,
-                self.own_pid,
             );
             if let Some(evidence) = evidence {
                 self.recent.note(&format!(
@@ -207,7 +204,11 @@ impl Daemon {
             output.trim();
         }
         // What is seen comes first: the answer is judged by who listens now.
-        self.look();
+        let quiet = matches!(self.decider.state(), State::Standby)
+            && matches!(outcome, Outcome::Connected { .. });
+        if !quiet || self.port.is_stale() {
+            self.look();
+        }
         self.handle(Event::ProbeEnded { probe, outcome });
     }
 
@@ -322,6 +323,8 @@ fn load(configuration: &Configuration) -> Result<Option<KernelEvents>, LoadError
         local_port: configuration.port,
         primary_port: configuration.primary.port,
         all_namespaces: false,
+        // Probes and tripwire speak for themselves; every event less is a wake-up less.
+        ignored_process: Some(std::process::id()),
         debug: tracing::enabled!(target: "failover_ebpf", tracing::Level::DEBUG),
     };
     match KernelEvents::load(watch) {

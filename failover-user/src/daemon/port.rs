@@ -8,13 +8,16 @@ use std::{num::NonZeroU16, time::Duration};
 use tracing::info;
 
 use crate::{
-    decide::{Gateway, Settings},
-    gateway::{Listener, ListenersError, listeners},
+    clock,
+    decide::{Gateway, Settings, Time},
+    gateway::{Listener, Listeners, ListenersError},
     kernel::{TcpState, TcpStateChange},
 };
 
 /// Without kernel events, the port is looked at this often while something matters.
 const POLL: Duration = Duration::from_secs(1);
+/// With kernel events, nothing changes unnoticed: in quiet times this often is enough to prove it.
+const CROSS_CHECK: Duration = Duration::from_secs(10);
 /// LISTEN is told before the socket can be found (inet_csk_listen_start, net/ipv4/
 /// inet_connection_sock.c, 6.18), by about a microsecond: so look again, soon and then later.
 const LOOK_AGAIN: [Duration; 4] = [
@@ -26,19 +29,23 @@ const LOOK_AGAIN: [Duration; 4] = [
 
 pub(super) struct LocalPort {
     port: NonZeroU16,
+    listeners: Listeners,
     seen: Vec<Listener>,
     kernel_events: bool,
     /// LISTEN was told and nothing is found yet: so many looks are left.
     announced: Option<usize>,
+    looked: Option<Time>,
 }
 
 impl LocalPort {
     pub(super) fn new(port: NonZeroU16, kernel_events: bool) -> Self {
         Self {
             port,
+            listeners: Listeners::on(port.get()),
             seen: Vec::new(),
             kernel_events,
             announced: None,
+            looked: None,
         }
     }
 
@@ -62,9 +69,16 @@ impl LocalPort {
         change.new == TcpState::Listen || change.old == TcpState::Listen
     }
 
+    /// Has nobody looked for so long that even quiet times need it?
+    pub(super) fn is_stale(&self) -> bool {
+        let fresh = |looked: Time| clock::now().since(looked) < CROSS_CHECK;
+        !(self.kernel_events && self.looked.is_some_and(fresh))
+    }
+
     /// Asks the kernel.
     pub(super) fn look(&mut self) -> Result<Gateway, ListenersError> {
-        let seen = listeners(self.port.get())?;
+        let seen = self.listeners.now()?;
+        self.looked = Some(clock::now());
         if seen != self.seen {
             let addresses = |list: &[Listener]| {
                 let told: Vec<String> = list.iter().map(|one| one.address.to_string()).collect();

@@ -11,7 +11,7 @@ use netlink_packet_sock_diag::{
 };
 use thiserror::Error;
 
-use crate::netlink::{self, NetlinkError, Protocol};
+use crate::netlink::{NetlinkError, Protocol, Socket};
 
 /// A listening socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,44 +32,76 @@ pub struct ListenersError {
     source: NetlinkError,
 }
 
-/// The TCP sockets that listen on the port, in the caller's network namespace.
-///
-/// # Errors
-/// When sock_diag isn't there or doesn't answer.
-pub fn listeners(port: u16) -> Result<Vec<Listener>, ListenersError> {
-    let mut found = Vec::new();
-    for family in [AF_INET, AF_INET6] {
-        let mut socket_id = match family {
-            AF_INET => SocketId::new_v4(),
-            _ => SocketId::new_v6(),
-        };
-        // In a dump of listeners this is a filter (inet_diag_dump_icsk, net/ipv4/inet_diag.c, 6.18).
-        socket_id.source_port = port;
-        let request = SockDiagMessage::InetRequest(InetRequest {
-            family,
-            protocol: IPPROTO_TCP,
-            extensions: ExtensionFlags::empty(),
-            states: StateFlags::LISTEN,
-            socket_id,
-        });
-        let answers = netlink::request(Protocol::SockDiag, NLM_F_REQUEST | NLM_F_DUMP, request)
-            .map_err(|source| ListenersError { port, source })?;
-        found.extend(answers.into_iter().filter_map(|answer| match answer {
-            SockDiagMessage::InetResponse(response)
-                if response.header.socket_id.source_port == port =>
-            {
-                let header = response.header;
-                let address: IpAddr = header.socket_id.source_address;
-                Some(Listener {
-                    address: SocketAddr::new(address.to_canonical(), port),
-                    uid: header.uid,
-                    inode: header.inode,
-                })
-            }
-            _ => None,
-        }));
+/// Asks who listens on one port, in the network namespace of the thread that asked first.
+#[derive(Debug)]
+pub struct Listeners {
+    port: u16,
+    /// Kept from one question to the next: opening one costs as much as asking.
+    socket: Option<Socket>,
+}
+
+impl Listeners {
+    /// Of this port.
+    #[must_use]
+    pub const fn on(port: u16) -> Self {
+        Self { port, socket: None }
     }
-    Ok(found)
+
+    /// The TCP sockets that listen there now.
+    ///
+    /// # Errors
+    /// When sock_diag isn't there or doesn't answer.
+    pub fn now(&mut self) -> Result<Vec<Listener>, ListenersError> {
+        let port = self.port;
+        self.ask().map_err(|source| ListenersError { port, source })
+    }
+
+    fn ask(&mut self) -> Result<Vec<Listener>, NetlinkError> {
+        let socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => Socket::open(Protocol::SockDiag)?,
+        };
+        let mut found = Vec::new();
+        for family in [AF_INET, AF_INET6] {
+            let answers =
+                socket.request(NLM_F_REQUEST | NLM_F_DUMP, question(family, self.port))?;
+            let listeners = answers
+                .iter()
+                .filter_map(|answer| listener(answer, self.port));
+            found.extend(listeners);
+        }
+        self.socket = Some(socket);
+        Ok(found)
+    }
+}
+
+fn question(family: u8, port: u16) -> SockDiagMessage {
+    let mut socket_id = match family {
+        AF_INET => SocketId::new_v4(),
+        _ => SocketId::new_v6(),
+    };
+    // In a dump of listeners this is a filter (inet_diag_dump_icsk, net/ipv4/inet_diag.c, 6.18).
+    socket_id.source_port = port;
+    SockDiagMessage::InetRequest(InetRequest {
+        family,
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::empty(),
+        states: StateFlags::LISTEN,
+        socket_id,
+    })
+}
+
+fn listener(answer: &SockDiagMessage, port: u16) -> Option<Listener> {
+    let SockDiagMessage::InetResponse(response) = answer else {
+        return None;
+    };
+    let header = &response.header;
+    let address: IpAddr = header.socket_id.source_address;
+    (header.socket_id.source_port == port).then(|| Listener {
+        address: SocketAddr::new(address.to_canonical(), port),
+        uid: header.uid,
+        inode: header.inode,
+    })
 }
 
 #[cfg(test)]
@@ -82,13 +114,14 @@ mod tests {
     fn a_listener_is_seen_while_it_listens_and_not_after() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
-        let seen = listeners(address.port()).unwrap();
+        let mut listeners = Listeners::on(address.port());
+        let seen = listeners.now().unwrap();
         assert_eq!(
             seen.iter().map(|one| one.address).collect::<Vec<_>>(),
             [address]
         );
         drop(socket);
-        assert_eq!(listeners(address.port()).unwrap(), []);
+        assert_eq!(listeners.now().unwrap(), []);
     }
 
     #[test]
@@ -97,6 +130,7 @@ mod tests {
             panic!("this machine has no IPv6 loopback, which the test needs");
         };
         let address = socket.local_addr().unwrap();
-        assert_eq!(listeners(address.port()).unwrap()[0].address, address);
+        let seen = Listeners::on(address.port()).now().unwrap();
+        assert_eq!(seen[0].address, address);
     }
 }

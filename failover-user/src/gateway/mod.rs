@@ -9,4 +9,4 @@ mod listeners;
 
 pub use command::{CommandOutput, RunningCommand};
 pub use command_line::{CommandLine, CommandLineError};
-pub use listeners::{Listener, ListenersError, listeners};
+pub use listeners::{Listener, Listeners, ListenersError};

@@ -42,6 +42,8 @@ pub struct Watch {
     pub primary_port: NonZeroU16,
     /// Sockets of every network namespace, not only of the caller's.
     pub all_namespaces: bool,
+    /// A process whose TCP sockets are nothing new to the caller: itself.
+    pub ignored_process: Option<u32>,
     /// Hear the kernel program's own debug lines.
     pub debug: bool,
 }
@@ -191,15 +193,21 @@ impl KernelEvents {
     pub fn drain(&mut self) -> Batch {
         let mut batch = Batch::default();
         let ring = self.events.get_mut();
+        let mut told = false;
         while batch.events.len() < LARGEST_BATCH
             && let Some(record) = ring.next()
         {
+            told = true;
             match KernelEvent::parse(&record) {
                 Some(event) => batch.events.push(event),
                 None => self.malformed = self.malformed.saturating_add(1),
             }
         }
-        batch.lost = self.newly_lost();
+        // Only a full ring loses events, so asking an empty one's count would be a system call for
+        // nothing.
+        if told {
+            batch.lost = self.newly_lost();
+        }
         batch
     }
 
@@ -244,6 +252,8 @@ fn filter(watch: Watch) -> Result<Filter, LoadError> {
         primary_port: watch.primary_port.get(),
         // Namespace inodes are 32 bits wide (include/linux/ns_common.h, 6.18).
         netns: u32::try_from(netns).unwrap_or(u32::MAX),
+        ignored_pid: watch.ignored_process.unwrap_or(0),
+        reserved: 0,
     })
 }
 

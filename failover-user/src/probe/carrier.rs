@@ -9,7 +9,7 @@ use netlink_packet_route::{
     route::{RouteAddress, RouteAttribute, RouteMessage},
 };
 
-use crate::netlink::{self, NetlinkError, Protocol};
+use crate::netlink::{NetlinkError, Protocol, Socket};
 
 /// The interface without carrier, if every way to the primary goes through one. Where the kernel
 /// can't be asked, nothing is missing: a failed probe then counts.
@@ -40,11 +40,8 @@ fn interface_to(address: IpAddr) -> Result<Option<u32>, NetlinkError> {
     message
         .attributes
         .push(RouteAttribute::Destination(destination));
-    let answers = netlink::request(
-        Protocol::Route,
-        NLM_F_REQUEST,
-        RouteNetlinkMessage::GetRoute(message),
-    )?;
+    let answers = Socket::open(Protocol::Route)?
+        .request(NLM_F_REQUEST, RouteNetlinkMessage::GetRoute(message))?;
     Ok(answers.into_iter().find_map(|answer| match answer {
         RouteNetlinkMessage::NewRoute(route) => {
             route
@@ -63,11 +60,8 @@ fn interface_to(address: IpAddr) -> Result<Option<u32>, NetlinkError> {
 fn link(index: u32) -> Result<Option<(String, bool)>, NetlinkError> {
     let mut message = LinkMessage::default();
     message.header.index = index;
-    let answers = netlink::request(
-        Protocol::Route,
-        NLM_F_REQUEST,
-        RouteNetlinkMessage::GetLink(message),
-    )?;
+    let answers = Socket::open(Protocol::Route)?
+        .request(NLM_F_REQUEST, RouteNetlinkMessage::GetLink(message))?;
     Ok(answers.into_iter().find_map(|answer| match answer {
         RouteNetlinkMessage::NewLink(link) => {
             let carrier = link.header.flags.contains(LinkFlags::LowerUp);

@@ -54,6 +54,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         local_port: settings.port,
         primary_port: settings.port,
         all_namespaces: settings.all_namespaces,
+        ignored_process: None,
         debug: settings.debug,
     })?;
     let mut output = Output::new(settings.format, settings.color);

@@ -38,6 +38,7 @@ pub(super) fn run(rate: u32, connections: u32) -> Result<Latency> {
             local_port: port,
             primary_port: port,
             all_namespaces: false,
+            ignored_process: None,
             debug: false,
         })?;
         let listener = TcpListener::bind(("127.0.0.1", PORT)).context("listening")?;
