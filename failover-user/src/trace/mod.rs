@@ -69,7 +69,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
             () = reached(end) => break,
-            () = output.reader_gone() => break,
+            () = output.reader_gone() => return Ok(()),
         };
         if !show(&batch, settings.count, &mut totals, &mut output)? {
             break;

@@ -38,6 +38,8 @@ pub(super) struct Output {
     format: Format,
     color: bool,
     pending: String,
+    /// The reader has gone.
+    closed: bool,
     /// Tells when the reader has gone, where the kernel can tell: pipes and sockets.
     watched: Option<AsyncFd<StandardOutput>>,
 }
@@ -64,6 +66,7 @@ impl Output {
             format,
             color,
             pending: String::new(),
+            closed: false,
             watched: watched.ok(),
         }
     }
@@ -100,7 +103,10 @@ impl Output {
         self.pending.clear();
         match written {
             Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }
@@ -113,8 +119,11 @@ impl Output {
         }
     }
 
-    /// The closing line.
+    /// The closing line; not for who left before the end, as `head` does.
     pub(super) fn end(&self, seen: u64, lost: u64) {
+        if self.closed {
+            return;
+        }
         // Standard error may be gone too; then nobody wants to know.
         let _ = writeln!(io::stderr(), "{}", text::totals(seen, lost));
     }
