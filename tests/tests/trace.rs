@@ -17,8 +17,6 @@ use failover_tests::{
 };
 use rustix::{net::sockopt::set_socket_linger, process::Signal};
 
-const ANOTHER_PORT: u16 = 18790;
-
 /// One address family: where a listener binds, where a client goes, and how both are shown.
 struct Family {
     listen: SocketAddr,
@@ -260,7 +258,7 @@ fn another_ports_sockets_are_not_shown() {
     let lab = Lab::new();
     let host = lab.host_b();
     let mut trace = Trace::on(host, &[]);
-    let another = SocketAddr::from((host.address(), ANOTHER_PORT));
+    let another = SocketAddr::from((host.address(), PORT + 1));
     let listener = host.listen(another, 1).unwrap();
     host.connect(another).unwrap();
     drop(listener);
