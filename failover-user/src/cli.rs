@@ -4,7 +4,7 @@ use std::num::{NonZeroU16, NonZeroU64};
 
 use clap::{Args, Parser, Subcommand};
 use failover::{
-    config::{DEFAULT_PORT, Options, Span},
+    config::{DEFAULT_PORT, Options, Span, count, port},
     trace::{Color, Format},
 };
 
@@ -27,7 +27,7 @@ pub(crate) enum Verb {
 #[derive(Args, Debug)]
 pub(crate) struct TraceOptions {
     /// The port to watch, at either end
-    #[arg(long, default_value_t = DEFAULT_PORT)]
+    #[arg(long, default_value_t = DEFAULT_PORT, value_parser = port)]
     pub(crate) port: NonZeroU16,
     /// Sockets of every network namespace, not only of this one
     #[arg(long)]
@@ -42,7 +42,7 @@ pub(crate) struct TraceOptions {
     #[arg(long)]
     pub(crate) duration: Option<Span>,
     /// End after so many events
-    #[arg(long)]
+    #[arg(long, value_parser = count::<NonZeroU64>)]
     pub(crate) count: Option<NonZeroU64>,
     /// Show the kernel program's own debug lines, on standard error
     #[arg(long)]

@@ -53,7 +53,17 @@ fn parse(text: &str) -> Result<Options, (usize, String)> {
     if let Some(key) = keys.keys().find(|key| !known.contains(key.get_ref())) {
         return Err((at(key.span().start), unknown(key.get_ref(), &known)));
     }
-    toml::from_str(text).map_err(toml_error)
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        // The line alone doesn't say whose value it is, nor does toml.
+        let position = error.span().map_or(0, |span| span.start);
+        let before = keys.keys().filter(|key| key.span().start <= position);
+        let key = before.max_by_key(|key| key.span().start);
+        let (line, message) = toml_error(error);
+        match key {
+            Some(key) => (line, format!("{}: {message}", key.get_ref())),
+            None => (line, message),
+        }
+    })
 }
 
 fn unknown(key: &str, known: &[String]) -> String {

@@ -16,7 +16,7 @@ use std::{
 
 use thiserror::Error;
 
-pub use options::{KernelEventsMode, LogFormat, Options};
+pub use options::{KernelEventsMode, LogFormat, Options, count, port};
 pub use primary::{Host, PrimaryAddress};
 pub use span::Span;
 

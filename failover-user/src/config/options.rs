@@ -3,6 +3,7 @@
 use std::{
     num::{NonZeroU16, NonZeroU32},
     path::PathBuf,
+    str::FromStr,
 };
 
 use clap::{Args, ValueEnum};
@@ -24,7 +25,7 @@ pub struct Options {
     pub primary: Option<PrimaryAddress>,
 
     /// The local gateway's port [default: 18789]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = port)]
     pub port: Option<NonZeroU16>,
 
     /// From one probe to the next [default: 30s]
@@ -40,7 +41,7 @@ pub struct Options {
     pub timeout: Option<Span>,
 
     /// Failed probes in a row until takeover [default: 3]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count::<NonZeroU32>)]
     pub strikes: Option<NonZeroU32>,
 
     /// Starts the local gateway; split like a shell does, run without one
@@ -79,6 +80,22 @@ pub struct Options {
     /// Decide and log, run nothing
     #[arg(long, num_args = 0, default_missing_value = "true")]
     pub dry_run: Option<bool>,
+}
+
+/// Reads a port. The parser that clap has for the type speaks of the type.
+///
+/// # Errors
+/// When it isn't one.
+pub fn port(text: &str) -> Result<NonZeroU16, &'static str> {
+    text.parse().map_err(|_| "write a number from 1 to 65535")
+}
+
+/// Reads a count of any width.
+///
+/// # Errors
+/// When it isn't one.
+pub fn count<T: FromStr>(text: &str) -> Result<T, &'static str> {
+    text.parse().map_err(|_| "write a number from 1")
 }
 
 /// Whether kernel events are wanted.

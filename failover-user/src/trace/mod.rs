@@ -61,7 +61,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut totals = Totals::default();
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
-    let end = settings.duration.map(|duration| Instant::now() + duration);
+    // Beyond the clock's last moment it never ends.
+    let end = settings
+        .duration
+        .and_then(|duration| Instant::now().checked_add(duration));
     output.begin()?;
     loop {
         let batch = tokio::select! {

@@ -5,6 +5,7 @@ use std::{
     os::fd::{AsRawFd, RawFd},
 };
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -72,7 +73,7 @@ impl Output {
     }
 
     /// The header, where there is one.
-    pub(super) fn begin(&mut self) -> io::Result<()> {
+    pub(super) fn begin(&mut self) -> anyhow::Result<()> {
         if self.format == Format::Text {
             self.pending.push_str(&text::header());
         }
@@ -95,7 +96,7 @@ impl Output {
     }
 
     /// Writes what is pending. `false`: the reader has gone, which is no error.
-    pub(super) fn flush(&mut self) -> io::Result<bool> {
+    pub(super) fn flush(&mut self) -> anyhow::Result<bool> {
         let mut stdout = io::stdout().lock();
         let written = stdout
             .write_all(self.pending.as_bytes())
@@ -107,7 +108,7 @@ impl Output {
                 self.closed = true;
                 Ok(false)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error).context("writing to standard output"),
         }
     }
 
