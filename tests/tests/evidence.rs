@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     time::Duration,
 };
 
@@ -99,7 +99,8 @@ fn somebody_who_hangs_up_on_the_primary_is_no_news() {
     let lab = Lab::new();
     let peace = peace(&lab);
     let before = peace.daemon.probed().len();
-    drop(peace.client);
+    // Not merely closed: a command that another test is starting may keep a copy for a moment.
+    peace.client.shutdown(Shutdown::Both).unwrap();
     drop(peace.at_primary);
     wait::nothing_happens("the primary was probed", SOON, || {
         let probed = peace.daemon.probed();

@@ -10,7 +10,7 @@ use std::{
 
 use failover_tests::{
     daemon::Setup,
-    lab::{Lab, failover_binary},
+    lab::{Lab, end_listener, failover_binary},
     lines::Lines,
     wait,
 };
@@ -347,9 +347,8 @@ fn a_duration_beyond_all_time_is_no_panic() {
         .stderr(Stdio::null());
     let mut process = lab.host_b().spawn(&mut command).unwrap();
     let status = wait::until("the count is reached", wait::LONG, || {
-        lab.host_b()
-            .listen(lab.host_b().gateway_address(), 1)
-            .unwrap();
+        let listener = lab.host_b().listen(lab.host_b().gateway_address(), 1);
+        end_listener(listener.unwrap());
         process.ended()
     });
     assert_eq!(status.code(), Some(0));

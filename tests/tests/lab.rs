@@ -103,7 +103,7 @@ fn held() -> Held {
     let gateway = wait::until("the lab is there", wait::LONG, || {
         told(&lines, "gateway").first()?.parse().ok()
     });
-    let directory = PathBuf::from(&told(&lines, "directory")[0]);
+    let directory: PathBuf = told(&lines, "directory").join("\n").into();
     let inodes: Vec<u64> = told(&lines, "namespace")
         .iter()
         .map(|inode| inode.parse().expect("a number"))

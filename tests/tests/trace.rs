@@ -2,14 +2,14 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     process::Stdio,
     time::{Duration, Instant},
 };
 
 use failover_tests::{
     PORT,
-    lab::{Host, Lab, failover_binary},
+    lab::{Host, Lab, end_listener, failover_binary},
     lines::Line,
     moment::Moment,
     trace::{Trace, endpoint, is_change},
@@ -17,11 +17,10 @@ use failover_tests::{
 };
 use rustix::{net::sockopt::set_socket_linger, process::Signal};
 
-/// One address family: where a listener binds, where a client goes, and how both are shown.
+/// One address family: where a listener binds, where a client goes, and how that is shown.
 struct Family {
     listen: SocketAddr,
     connect: SocketAddr,
-    listener: SocketAddr,
     server: SocketAddr,
 }
 
@@ -30,7 +29,6 @@ fn families(host: &Host) -> [Family; 3] {
     let same = |ip: IpAddr| Family {
         listen: (ip, PORT).into(),
         connect: (ip, PORT).into(),
-        listener: (ip, PORT).into(),
         server: (ip, PORT).into(),
     };
     [
@@ -39,7 +37,6 @@ fn families(host: &Host) -> [Family; 3] {
         Family {
             listen: (Ipv6Addr::UNSPECIFIED, PORT).into(),
             connect: (host.address().to_ipv6_mapped(), PORT).into(),
-            listener: (Ipv6Addr::UNSPECIFIED, PORT).into(),
             server: (host.address(), PORT).into(),
         },
     ]
@@ -93,8 +90,8 @@ fn assert_owner(event: &Line, host: &Host, pid: u32, comm: &str) {
 
 /// A bind, a LISTEN and a CLOSE.
 fn provoke(host: &Host) {
-    host.listen(host.gateway_address(), 1)
-        .expect("nobody else listens on this host");
+    let listener = host.listen(host.gateway_address(), 1);
+    end_listener(listener.expect("nobody else listens on this host"));
 }
 
 /// A trace of a host that has shown something; it may miss what happened before.
@@ -140,11 +137,11 @@ fn a_listener_is_shown_when_it_begins_and_when_it_ends() {
     for family in families(host) {
         let listener = host.listen(family.listen, 1).unwrap();
         let begins = trace.shows("a listener", |event| is_change(event, "CLOSE", "LISTEN"));
-        assert_eq!(endpoint(&begins, "local"), Some(family.listener));
+        assert_eq!(endpoint(&begins, "local"), Some(family.listen));
         assert_owner(&begins, host, std::process::id(), "listener");
-        drop(listener);
+        end_listener(listener);
         let ends = trace.shows("its end", |event| is_change(event, "LISTEN", "CLOSE"));
-        assert_eq!(endpoint(&ends, "local"), Some(family.listener));
+        assert_eq!(endpoint(&ends, "local"), Some(family.listen));
         assert_owner(&ends, host, std::process::id(), "listener");
     }
 }
@@ -163,11 +160,11 @@ fn a_connection_is_shown_at_both_ends_from_its_begin_to_its_orderly_end() {
         assert_eq!(endpoint(&begins, "remote"), Some(far));
         assert_owner(&begins, host, this, "client");
 
-        drop(client);
+        client.shutdown(Shutdown::Write).unwrap();
         trace.shows("the server hears of it", |event| {
             is_change(event, "ESTABLISHED", "CLOSE_WAIT") && is_at(event, far, near)
         });
-        host.enter("server", || drop(server));
+        host.enter("server", || server.shutdown(Shutdown::Both).unwrap());
         let at_client = goes_through(
             &trace,
             near,
@@ -198,6 +195,7 @@ fn a_connection_is_shown_at_both_ends_from_its_begin_to_its_orderly_end() {
         // Nobody's until the server acts on it.
         assert_owner(&at_server[0], host, 0, "");
         assert_owner(&at_server[3], host, this, "server");
+        end_listener(listener);
     }
 }
 
@@ -230,6 +228,7 @@ fn a_reset_is_shown_with_the_reason_and_whose_connection_it_was() {
         });
         assert_eq!(reset.field("error"), "ECONNRESET", "{reset:?}");
         assert_owner(&reset, host, std::process::id(), "client");
+        end_listener(listener);
     }
 }
 
@@ -261,7 +260,7 @@ fn another_ports_sockets_are_not_shown() {
     let another = SocketAddr::from((host.address(), PORT + 1));
     let listener = host.listen(another, 1).unwrap();
     host.connect(another).unwrap();
-    drop(listener);
+    end_listener(listener);
     host.connect(another).unwrap_err();
     provoke(host);
     trace.shows("the right port", |event| {

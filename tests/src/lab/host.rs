@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use rustix::{
     net::{
-        AddressFamily, SocketFlags, SocketType, bind, listen, socket_with,
+        AddressFamily, Shutdown, SocketFlags, SocketType, bind, listen, shutdown, socket_with,
         sockopt::{set_ipv6_v6only, set_socket_reuseaddr},
     },
     process::{Pid, Signal, kill_process},
@@ -244,6 +244,16 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Ends a listener of this process at once. One that is merely closed lives on as long as a command
+/// that another thread is just starting has its copy of it.
+///
+/// # Panics
+/// When it doesn't listen.
+pub fn end_listener(listener: TcpListener) {
+    shutdown(&listener, Shutdown::Read).expect("shutting down a listener");
+    drop(listener);
 }
 
 /// A stream socket bound to the address, in the caller's namespace.

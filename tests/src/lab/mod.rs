@@ -23,7 +23,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-pub use host::{Host, Process};
+pub use host::{Host, Process, end_listener};
 pub use namespace::{Identity, Namespace};
 use reaper::Reaper;
 
