@@ -7,6 +7,7 @@ pub mod config;
 pub mod daemon;
 pub mod decide;
 pub mod errno;
+mod escape;
 pub mod gateway;
 pub mod kernel;
 mod netlink;

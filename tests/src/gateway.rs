@@ -16,10 +16,13 @@ use clap::Args;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    net::listen,
+    net::{
+        bind, listen,
+        sockopt::{set_ipv6_v6only, set_socket_reuseaddr, set_socket_reuseport},
+    },
 };
 
-use crate::{duration, lab::host::bound, signals};
+use crate::{duration, lab::host::stream_socket, signals};
 
 const BACKLOG: i32 = 511;
 /// Later ones are closed at once.
@@ -35,6 +38,9 @@ pub struct Options {
     /// Where to listen; `[::]` takes IPv4 too unless an IPv4 address is given beside it
     #[arg(long, required = true, value_name = "ADDRESS:PORT")]
     listen: Vec<SocketAddr>,
+    /// Share the address with others who say so, too
+    #[arg(long)]
+    reuse_port: bool,
     /// Write the process number here once it listens
     #[arg(long, value_name = "FILE")]
     pid_file: Option<PathBuf>,
@@ -65,7 +71,8 @@ pub fn run(options: &Options) -> Result<()> {
         .listen
         .iter()
         .map(|address| {
-            listener(*address, only_v6).with_context(|| format!("listening on {address}"))
+            listener(*address, only_v6, options.reuse_port)
+                .with_context(|| format!("listening on {address}"))
         })
         .collect::<Result<Vec<_>>>()?;
     if let Some(path) = &options.pid_file {
@@ -74,8 +81,14 @@ pub fn run(options: &Options) -> Result<()> {
     serve(&listeners, options).context("serving")
 }
 
-fn listener(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
-    let socket = bound(address, only_v6 && address.is_ipv6())?;
+fn listener(address: SocketAddr, only_v6: bool, reuse_port: bool) -> io::Result<TcpListener> {
+    let socket = stream_socket(address)?;
+    set_socket_reuseaddr(&socket, true)?;
+    set_socket_reuseport(&socket, reuse_port)?;
+    if only_v6 && address.is_ipv6() {
+        set_ipv6_v6only(&socket, true)?;
+    }
+    bind(&socket, &address)?;
     listen(&socket, BACKLOG)?;
     let listener = TcpListener::from(socket);
     listener.set_nonblocking(true)?;

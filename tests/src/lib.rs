@@ -18,8 +18,30 @@ pub mod signals;
 pub mod trace;
 pub mod wait;
 
+use std::io::Write as _;
+
 /// The port that everything happens on.
 pub const PORT: u16 = 18789;
+
+/// Where `cargo xtask test` wants to be told of skipped tests.
+const SKIPS_VARIABLE: &str = "FAILOVER_SKIPS";
+
+/// Tells that the calling test can't run here, so that it is counted as skipped. The test returns then.
+///
+/// # Panics
+/// When that can't be told: a silent skip would look like a success.
+pub fn skip(why: &str) {
+    let test = std::thread::current().name().unwrap_or("?").to_owned();
+    eprintln!("skipped: {why}");
+    if let Some(file) = std::env::var_os(SKIPS_VARIABLE) {
+        let mut skips = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(file)
+            .expect("opening the list of skipped tests");
+        writeln!(skips, "{test}: {why}").expect("adding to the list of skipped tests");
+    }
+}
 
 /// Reads a duration like `300ms` or `2s`, for the command line.
 ///

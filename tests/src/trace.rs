@@ -37,7 +37,7 @@ impl Trace {
     pub fn on(host: &Host, arguments: &[&str]) -> Self {
         let mut trace = Self::spawn(host, &[&["--output", "json"], arguments].concat());
         wait::until("the trace begins", wait::LONG, || {
-            host.enter("mark", || bound((MARK, PORT).into(), false))
+            host.enter("mark", || bound((MARK, PORT).into()))
                 .expect("binding to an address of this host");
             assert!(!trace.output.ended(), "{}", trace.errors.text());
             trace.next(is_mark)

@@ -5,8 +5,9 @@
 //! one go, nothing but a finished test ever runs as root, and a suite that dies is noticed.
 
 use std::env;
+use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, anyhow};
@@ -47,6 +48,7 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
     // Quick ones first.
     suites.sort_by_key(|suite| (is_end_to_end(suite, workspace), suite.source.clone()));
 
+    let skips = Skips::new(workspace)?;
     let mut summary = Summary::default();
     for suite in &suites {
         let mut command = match privileges {
@@ -59,6 +61,7 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
             .current_dir(&suite.package)
             .env("CARGO_MANIFEST_DIR", &suite.package)
             .env("FAILOVER_BIN", &failover)
+            .env("FAILOVER_SKIPS", &skips.0)
             .args(colour())
             .args(filters);
         let name = workspace.relative(&suite.source).display().to_string();
@@ -66,6 +69,7 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
         let (results, status) = stream(&mut command, &mut io::stdout())?;
         // The suite's own result comes last; a test may have printed what looks like one.
         summary.add(&name, results.last().copied(), status);
+        summary.skip(&name, &skips.take()?);
     }
 
     let mut documentation = cargo::host(workspace);
@@ -77,6 +81,27 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
     summary.add("documentation tests", sum, status);
 
     Ok(summary.close())
+}
+
+/// The file in which tests that found that they can't run here say so. libtest counts them as passed.
+struct Skips(PathBuf);
+
+impl Skips {
+    fn new(workspace: &Workspace) -> Result<Self> {
+        let skips = Self(workspace.target().join("skipped-tests"));
+        skips.take()?;
+        Ok(skips)
+    }
+
+    /// What was said since this was asked last: a line each.
+    fn take(&self) -> Result<String> {
+        let told = match fs::read_to_string(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+            told => told,
+        };
+        told.and_then(|told| fs::remove_file(&self.0).map(|()| told))
+            .with_context(|| format!("cannot read and remove {}", self.0.display()))
+    }
 }
 
 /// Builds the kernel program. Unit tests do without where the tools for it are not installed.
@@ -154,6 +179,7 @@ fn stream(command: &mut Command, terminal: &mut impl Write) -> Result<(Vec<Tally
 #[derive(Default)]
 struct Summary {
     tally: Tally,
+    skipped: Vec<String>,
     complaints: Vec<String>,
 }
 
@@ -173,10 +199,19 @@ impl Summary {
         }
     }
 
+    /// Counts those tests of the suite as skipped that said so.
+    fn skip(&mut self, name: &str, told: &str) {
+        for line in told.lines() {
+            self.skipped.push(format!("{name}: skipped {line}"));
+            self.tally.passed = self.tally.passed.saturating_sub(1);
+            self.tally.skipped += 1;
+        }
+    }
+
     /// Prints the closing line, alone and last.
     fn close(self) -> ExitCode {
-        for complaint in &self.complaints {
-            say(complaint);
+        for line in self.skipped.iter().chain(&self.complaints) {
+            say(line);
         }
         println!("{}", self.tally);
         if self.complaints.is_empty() {
@@ -223,6 +258,16 @@ mod tests {
         summary.add("good", Some(GOOD), ExitStatus::from_raw(0));
         assert_eq!(summary.tally, GOOD + BAD);
         assert_eq!(summary.complaints, ["bad: 2 failed"]);
+    }
+
+    #[test]
+    fn a_test_that_says_that_it_is_skipped_has_not_passed() {
+        let mut summary = Summary::default();
+        summary.add("good", Some(GOOD), ExitStatus::from_raw(0));
+        summary.skip("good", "some_test: no such kernel\n");
+        assert_eq!(summary.tally.to_string(), "2 passed, 0 failed, 2 skipped");
+        assert_eq!(summary.skipped, ["good: skipped some_test: no such kernel"]);
+        assert!(summary.complaints.is_empty());
     }
 
     #[test]

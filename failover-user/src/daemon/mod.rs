@@ -1,6 +1,7 @@
 //! The daemon: feeds what is seen to the decider and carries out what it decides. The only place
 //! that knows everyone, and that decides nothing itself.
 
+mod agreement;
 mod evidence;
 mod port;
 mod tell;
@@ -18,12 +19,13 @@ use crate::{
     clock,
     config::{Configuration, KernelEventsMode},
     decide::{Action, Cause, Command, CommandResult, Decider, Event, Outcome, ProbeId, State},
+    escape::Escaped,
     gateway::{CommandOutput, RunningCommand},
-    kernel::{Batch, KernelEvent, KernelEvents, LoadError, Watch},
+    kernel::{Batch, Bind, KernelEvent, KernelEvents, LoadError, Watch},
     probe::{Prober, Report},
 };
 use port::LocalPort;
-use tell::{Losses, Recent};
+use tell::{AtMostEachSecond, Losses, Recent};
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone.
 ///
@@ -58,6 +60,8 @@ struct Daemon {
     /// Output of the last start: the gateway that it left behind may still write there.
     output: Option<CommandOutput>,
     recent: Recent,
+    /// Refused binds are told only so often.
+    taken: AtMostEachSecond,
     losses: Losses,
 }
 
@@ -94,6 +98,7 @@ impl Daemon {
             command: None,
             output: None,
             recent: Recent::default(),
+            taken: AtMostEachSecond::default(),
             losses: Losses::default(),
             configuration,
         })
@@ -163,10 +168,17 @@ impl Daemon {
 
     fn kernel_events(&mut self, batch: &Batch) {
         let mut port_changed = batch.lost > 0;
+        if batch.lost > 0 {
+            self.port.events_lost();
+        }
         self.losses.note(batch.lost);
         for event in &batch.events {
-            let KernelEvent::TcpState(change) = event else {
-                continue;
+            let change = match event {
+                KernelEvent::TcpState(change) => change,
+                KernelEvent::Bind(bind) => {
+                    self.bind(bind);
+                    continue;
+                }
             };
             port_changed |= self.port.concerns(change);
             let evidence = evidence::of(
@@ -177,7 +189,7 @@ impl Daemon {
             if let Some(evidence) = evidence {
                 self.recent.note(&format!(
                     "{evidence} ({}, pid {})",
-                    change.origin.comm.escape_debug(),
+                    Escaped(&change.origin.comm),
                     change.origin.pid.unwrap_or(0),
                 ));
                 self.handle(Event::Evidence(evidence));
@@ -186,6 +198,32 @@ impl Daemon {
         if port_changed {
             self.look();
         }
+    }
+
+    /// Somebody has taken the port, or can't have it: perhaps the gateway that is being started.
+    fn bind(&mut self, bind: &Bind) {
+        if bind.local.port() != self.configuration.port.get() {
+            return;
+        }
+        if bind.result.is_ok() {
+            self.port.bound(&bind.origin);
+        }
+        let starting =
+            self.command.is_some() || matches!(self.decider.state(), State::Starting { .. });
+        if !starting || bind.result != Err(libc::EADDRINUSE) || !self.taken.is_due() {
+            return;
+        }
+        self.look();
+        let held_by = self.port.held_by();
+        let origin = &bind.origin;
+        warn!(
+            address = %bind.local,
+            by = %Escaped(&origin.comm),
+            pid = origin.pid.unwrap_or(0),
+            uid = origin.uid,
+            held_by,
+            "the port is taken (EADDRINUSE)"
+        );
     }
 
     fn look(&mut self) {

@@ -45,29 +45,39 @@ impl Recent {
     }
 }
 
-/// Lost kernel events: told at most once a second, however fast they are lost.
+/// For what comes as fast as others please: told at most once a second.
+#[derive(Debug, Default)]
+pub(super) struct AtMostEachSecond(Option<Time>);
+
+impl AtMostEachSecond {
+    /// May it be told now? Then it counts as told.
+    pub(super) fn is_due(&mut self) -> bool {
+        let now = clock::now();
+        let due = self
+            .0
+            .is_none_or(|told| now.since(told) >= Duration::from_secs(1));
+        if due {
+            self.0 = Some(now);
+        }
+        due
+    }
+}
+
+/// Lost kernel events.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     untold: u64,
-    told: Option<Time>,
+    pace: AtMostEachSecond,
 }
 
 impl Losses {
     pub(super) fn note(&mut self, lost: u64) {
         self.untold = self.untold.saturating_add(lost);
-        let now = clock::now();
-        let recently = self
-            .told
-            .is_some_and(|told| now.since(told) < Duration::from_secs(1));
-        if self.untold > 0 && !recently {
+        if self.untold > 0 && self.pace.is_due() {
             warn!(
-                lost = self.untold,
+                lost = std::mem::take(&mut self.untold),
                 "kernel events were lost; the port was looked at instead"
             );
-            *self = Self {
-                untold: 0,
-                told: Some(now),
-            };
         }
     }
 }

@@ -5,8 +5,10 @@
 
 mod command;
 mod command_line;
+mod holder;
 mod listeners;
 
 pub use command::{CommandOutput, RunningCommand};
 pub use command_line::{CommandLine, CommandLineError};
+pub use holder::{Holder, Home, holders};
 pub use listeners::{Listener, Listeners, ListenersError};

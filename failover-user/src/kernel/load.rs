@@ -74,7 +74,7 @@ pub enum LoadError {
     },
     /// Not allowed.
     #[error(
-        "loading the kernel program isn't permitted ({0}); run as root, or give CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
+        "loading the kernel program isn't permitted ({0}); run as root, or give CAP_BPF and CAP_PERFMON"
     )]
     NotPermitted(String),
     /// The kernel refused the program or a map.

@@ -6,6 +6,7 @@ use crate::{
     clock,
     decide::Time,
     errno,
+    escape::Escaped,
     kernel::{Bind, KernelEvent, Origin, TcpState, TcpStateChange},
 };
 
@@ -58,7 +59,7 @@ pub(super) fn event(line: &mut String, event: &KernelEvent, color: bool) {
         if comm.is_empty() {
             "-".to_owned()
         } else {
-            escaped(comm)
+            Escaped(comm).to_string()
         },
         local.to_string(),
     );
@@ -85,19 +86,6 @@ fn mood(change: &TcpStateChange) -> &'static str {
         (_, TcpState::Listen | TcpState::Established, _) => GREEN,
         _ => "",
     }
-}
-
-/// Control characters become visible, so that a process name can't draw on the terminal.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for character in text.chars() {
-        if character.is_control() {
-            escaped.extend(character.escape_default());
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
 }
 
 /// What went missing.

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use rustix::{
     net::{
         AddressFamily, Shutdown, SocketFlags, SocketType, bind, listen, shutdown, socket_with,
-        sockopt::{set_ipv6_v6only, set_socket_reuseaddr},
+        sockopt::set_socket_reuseaddr,
     },
     process::{Pid, Signal, kill_process},
 };
@@ -130,7 +130,7 @@ impl Host {
     pub fn listen(&self, address: impl Into<SocketAddr>, backlog: i32) -> io::Result<TcpListener> {
         let address = address.into();
         self.enter("listener", || {
-            let socket = bound(address, false)?;
+            let socket = bound(address)?;
             listen(&socket, backlog)?;
             Ok(socket.into())
         })
@@ -256,17 +256,25 @@ pub fn end_listener(listener: TcpListener) {
     drop(listener);
 }
 
-/// A stream socket bound to the address, in the caller's namespace.
-pub(crate) fn bound(address: SocketAddr, only_v6: bool) -> rustix::io::Result<OwnedFd> {
+/// A socket for TCP to or from such an address, in the caller's namespace.
+///
+/// # Errors
+/// As told by the kernel.
+pub fn stream_socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
     let family = match address.ip() {
         IpAddr::V4(_) => AddressFamily::INET,
         IpAddr::V6(_) => AddressFamily::INET6,
     };
-    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+}
+
+/// The same, bound to the address, which may have been in use until now.
+///
+/// # Errors
+/// As told by the kernel.
+pub fn bound(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
+    let socket = stream_socket(address)?;
     set_socket_reuseaddr(&socket, true)?;
-    if only_v6 {
-        set_ipv6_v6only(&socket, true)?;
-    }
     bind(&socket, &address)?;
     Ok(socket)
 }
