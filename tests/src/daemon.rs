@@ -1,6 +1,6 @@
 //! The program under test as a daemon on PC-B, and what its log says.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{ffi::OsString, path::PathBuf, process::Stdio, time::Duration};
 
 use rustix::process::Signal;
 
@@ -24,7 +24,8 @@ pub struct Setup {
     timeout: Duration,
     start_timeout: Duration,
     stop_timeout: Duration,
-    hosts_file: Option<PathBuf>,
+    /// What runs the daemon, if it isn't run directly.
+    wrapper: Vec<OsString>,
     more: Vec<String>,
 }
 
@@ -46,7 +47,7 @@ impl Setup {
             timeout: Duration::from_millis(250),
             start_timeout: Duration::from_secs(2),
             stop_timeout: Duration::from_secs(2),
-            hosts_file: None,
+            wrapper: Vec::new(),
             more: Vec::new(),
         }
     }
@@ -111,10 +112,24 @@ impl Setup {
         self
     }
 
-    /// Names are looked up in this file instead of `/etc/hosts`.
+    /// Names are looked up in this file instead of `/etc/hosts`: in a mount namespace of its own.
     #[must_use]
     pub fn hosts_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.hosts_file = Some(path.into());
+        let shell = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
+        self.wrapper = ["unshare", "--mount", "sh", "-c", shell]
+            .map(OsString::from)
+            .to_vec();
+        self.wrapper.push(path.into().into_os_string());
+        self
+    }
+
+    /// Root without these capabilities, as capabilities(7) names them, in lower case.
+    #[must_use]
+    pub fn without_capabilities(mut self, names: &[&str]) -> Self {
+        let dropped: Vec<String> = names.iter().map(|name| format!("-{name}")).collect();
+        self.wrapper = ["setpriv", "--bounding-set", &dropped.join(",")]
+            .map(OsString::from)
+            .to_vec();
         self
     }
 
@@ -131,19 +146,14 @@ impl Setup {
     /// When it can't be run, or ends.
     #[must_use]
     pub fn spawn(self) -> Daemon {
-        let mut command = match &self.hosts_file {
-            None => self.host.command(failover_binary()),
-            Some(file) => {
-                // A mount namespace of its own; the shell becomes the daemon.
-                let mut command = self.host.command("unshare");
-                command
-                    .args(["--mount", "sh", "-c"])
-                    .arg(r#"mount --bind "$0" /etc/hosts && exec "$@""#)
-                    .arg(file)
-                    .arg(failover_binary());
-                command
-            }
-        };
+        let words: Vec<OsString> = self
+            .wrapper
+            .iter()
+            .cloned()
+            .chain([failover_binary().into_os_string()])
+            .collect();
+        let (program, arguments) = words.split_first().expect("at least the daemon");
+        let mut command = self.host.command(program);
         let times = [
             ("--interval", self.interval),
             ("--recovery-interval", self.recovery_interval),
@@ -152,6 +162,7 @@ impl Setup {
             ("--stop-timeout", self.stop_timeout),
         ];
         command
+            .args(arguments)
             .args(["run", "--strikes", "3", "--log-format", "json"])
             .args(["--primary", &self.primary])
             .args(times.iter().flat_map(|(option, time)| {
