@@ -11,6 +11,7 @@ pub mod commands;
 pub mod daemon;
 pub mod demo;
 pub mod gateway;
+pub mod guest;
 pub mod lab;
 pub mod lines;
 pub mod moment;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use failover_tests::{
     bench,
     commands::{self, Command},
-    demo, gateway,
+    demo, gateway, guest,
     lab::{Lab, reaper},
 };
 
@@ -33,6 +33,9 @@ enum Verb {
     Start(commands::Options),
     /// Stop the gateway as the plan says, and note it
     Stop(commands::Options),
+    /// Check the kernel of a guest machine, as its first process
+    #[command(hide = true)]
+    Guest,
     /// Hold a lab until killed, for the test that nothing is left of it
     #[command(hide = true)]
     Hold,
@@ -58,6 +61,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Gateway(options) => gateway::run(&options)?,
         Verb::Start(options) => return commands::run(Command::Start, &options),
         Verb::Stop(options) => return commands::run(Command::Stop, &options),
+        Verb::Guest => match guest::run()? {},
         Verb::Hold => hold()?,
         Verb::Reaper => reaper::run()?,
     }

@@ -1,0 +1,74 @@
+//! What an operating system does before the first check and after the last one.
+
+use std::{
+    convert::Infallible,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::{
+    mount::{MountFlags, mount},
+    system::{RebootCommand, finit_module, reboot, uname},
+    termios::tcdrain,
+};
+
+/// Source, type and place of the file systems.
+const FILE_SYSTEMS: [(&str, &str, &str); 4] = [
+    ("proc", "proc", "/proc"),
+    ("sysfs", "sysfs", "/sys"),
+    ("devtmpfs", "devtmpfs", "/dev"),
+    ("tmpfs", "tmpfs", "/tmp"),
+];
+/// Modules to load, in the order of their names.
+const MODULES: &str = "/modules";
+/// The kernel's note of what went wrong with it (Documentation/admin-guide/tainted-kernels.rst).
+const TAINTED: &str = "/proc/sys/kernel/tainted";
+/// A machine check, a bad page, an oops, a warning, a lockup.
+const COMPLAINTS: u64 = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14;
+
+/// Mounts what programs expect, and loads the modules that the lab needs.
+pub(super) fn prepare() -> Result<()> {
+    for (source, kind, place) in FILE_SYSTEMS {
+        fs::create_dir_all(place).with_context(|| format!("making {place}"))?;
+        mount(source, place, kind, MountFlags::empty(), None)
+            .with_context(|| format!("mounting {kind} on {place}"))?;
+    }
+    println!("Linux {}", uname().release().to_string_lossy());
+    let mut modules = fs::read_dir(MODULES)
+        .and_then(|entries| {
+            entries
+                .map(|entry| entry.map(|entry| entry.path()))
+                .collect::<io::Result<Vec<PathBuf>>>()
+        })
+        .with_context(|| format!("reading {MODULES}"))?;
+    modules.sort();
+    for module in modules {
+        load(&module).with_context(|| format!("loading {}", module.display()))?;
+    }
+    Ok(())
+}
+
+fn load(module: &Path) -> Result<()> {
+    let file = File::open(module)?;
+    Ok(finit_module(&file, c"", 0)?)
+}
+
+/// Fails when the kernel has warned of itself, or worse.
+pub(super) fn check_kernel_is_well() -> Result<()> {
+    let tainted = fs::read_to_string(TAINTED).with_context(|| format!("reading {TAINTED}"))?;
+    let tainted: u64 = tainted.trim().parse().context("the taint is no number")?;
+    ensure!(
+        tainted & COMPLAINTS == 0,
+        "the kernel is tainted ({tainted}); its messages on the console say why"
+    );
+    Ok(())
+}
+
+/// Switches off, once everything printed has left the machine.
+pub(super) fn power_off() -> Result<Infallible> {
+    let _ = tcdrain(io::stdout());
+    reboot(RebootCommand::PowerOff).context("switching off")?;
+    bail!("the machine is still on")
+}
