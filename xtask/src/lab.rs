@@ -1,6 +1,7 @@
 //! `cargo xtask demo` and `cargo xtask bench`: the two-host lab, under root.
 
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -34,15 +35,7 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[String]) -> Re
     }
     kernel::build(workspace, &tools)?;
     let failover = build::release(workspace)?;
-    let build = [
-        "build",
-        "--release",
-        "--package",
-        "failover-tests",
-        "--bin",
-        "failover-lab",
-    ];
-    let lab = cargo::build_program(workspace, &build, "failover-lab")?;
+    let lab = build(workspace)?;
 
     let mut command = privileges.command(&lab);
     command
@@ -51,6 +44,19 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[String]) -> Re
         .arg(&failover)
         .args(arguments);
     Err(command.exec()).with_context(|| format!("cannot run {} as root", lab.display()))
+}
+
+/// Builds the lab's program for use.
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    let arguments = [
+        "build",
+        "--release",
+        "--package",
+        "failover-tests",
+        "--bin",
+        "failover-lab",
+    ];
+    cargo::build_program(workspace, &arguments, "failover-lab")
 }
 
 fn verb(show: Show) -> &'static str {

@@ -15,6 +15,7 @@ mod results;
 mod setup;
 mod test;
 mod toolchain;
+mod vmtest;
 mod workspace;
 
 use std::process::ExitCode;
@@ -63,6 +64,12 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Test the program on other kernels, Debian's own, each in an emulated machine
+    Vmtest {
+        /// A version like 5.10, or `newest`; can be given several times
+        #[arg(long = "kernel", value_name = "VERSION", default_values = vmtest::DEFAULT_KERNELS)]
+        kernels: Vec<vmtest::Wanted>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -83,6 +90,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Build => build::run(&workspace)?,
         Verb::Demo { arguments } => lab::run(&workspace, lab::Show::Demo, &arguments)?,
         Verb::Bench { arguments } => lab::run(&workspace, lab::Show::Bench, &arguments)?,
+        Verb::Vmtest { kernels } => return vmtest::run(&workspace, &kernels),
         Verb::Test { unit, filters } => {
             let scope = if unit {
                 test::Scope::Unit

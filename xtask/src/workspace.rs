@@ -54,6 +54,11 @@ impl Workspace {
         self.kernel().join("failover.o")
     }
 
+    /// Kernels to test on, as downloaded; nothing to do with [`Self::kernel`].
+    pub(crate) fn guest_kernels(&self) -> PathBuf {
+        self.target().join("kernels")
+    }
+
     /// Tools that setup builds; never the user's `~/.cargo`.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target().join("tools")

@@ -1,0 +1,236 @@
+//! Debian's archive of kernels, through apt with lists of its own: what this machine has installed,
+//! and where it installs from, stays as it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{self, say};
+use crate::{apt, workspace::Workspace};
+
+/// What signs the suites below; on each Debian.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Where the kernels are, as of 2026: 5.10, 6.1, 6.12, all from 6.16 on, and the next Debian's.
+const SUITES: [(Source, &str); 5] = [
+    (Source::Security, "bullseye-security"),
+    (Source::Main, "bookworm"),
+    (Source::Main, "trixie"),
+    (Source::Main, "trixie-backports"),
+    (Source::Main, "sid"),
+];
+
+/// New kernels come a few times a month.
+const LISTS_ARE_FRESH: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Which of Debian's archives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Source {
+    /// Releases.
+    Main,
+    /// Their security updates.
+    Security,
+}
+
+/// apt with a private list of sources and a private state.
+pub(super) struct Archive {
+    directory: PathBuf,
+}
+
+impl Archive {
+    /// Prepares the lists, and fetches them where they are missing or old.
+    pub(super) fn open(workspace: &Workspace) -> Result<Self> {
+        let archive = Self {
+            directory: workspace.guest_kernels().join("apt"),
+        };
+        if !Path::new(KEYRING).exists() {
+            apt::install(&["debian-archive-keyring"])?;
+        }
+        for part in ["state", "cache"] {
+            let part = archive.directory.join(part);
+            fs::create_dir_all(&part).with_context(|| format!("cannot make {}", part.display()))?;
+        }
+        let sources = sources(&mirrors()?);
+        let changed = fs::read_to_string(archive.sources()).ok().as_ref() != Some(&sources);
+        if changed {
+            fs::write(archive.sources(), sources)
+                .with_context(|| format!("cannot write {}", archive.sources().display()))?;
+        }
+        if changed || !archive.is_fresh() {
+            archive.update()?;
+        }
+        Ok(archive)
+    }
+
+    /// Names of all packages that match a regular expression.
+    pub(super) fn search(&self, pattern: &str) -> Result<Vec<String>> {
+        let mut command = self.command("apt-cache");
+        let found = process::capture(command.args(["search", "--names-only", pattern]))?;
+        let names = found.lines().filter_map(|line| line.split(' ').next());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// What apt knows of a package.
+    pub(super) fn show(&self, package: &str) -> Result<String> {
+        let mut command = self.command("apt-cache");
+        process::capture(command.args(["show", "--no-all-versions", package]))
+    }
+
+    /// Downloads packages into a directory.
+    pub(super) fn download(&self, packages: &[String], into: &Path) -> Result<()> {
+        let mut command = self.command("apt-get");
+        command
+            .current_dir(into)
+            .args(["--quiet", "download"])
+            .args(packages);
+        process::run(&mut command).with_context(|| {
+            format!(
+                "cannot download {}; if the archive has newer ones by now, remove {} and try again",
+                packages.join(" "),
+                self.stamp().display()
+            )
+        })
+    }
+
+    /// A suite may have gone from the mirror, and its kernel not be the one that is wanted. So this
+    /// only tells, and the search for a kernel decides.
+    fn update(&self) -> Result<()> {
+        say("fetching the lists of Debian's kernels");
+        let mut command = self.command("apt-get");
+        match process::run(command.args(["--quiet", "update"])) {
+            Ok(()) => fs::write(self.stamp(), "")
+                .with_context(|| format!("cannot write {}", self.stamp().display())),
+            Err(error) => {
+                say(&format!("{error}; going on with what is there"));
+                Ok(())
+            }
+        }
+    }
+
+    fn is_fresh(&self) -> bool {
+        let written = self.stamp().metadata().and_then(|stamp| stamp.modified());
+        written
+            .ok()
+            .and_then(|written| written.elapsed().ok())
+            .is_some_and(|age| age < LISTS_ARE_FRESH)
+    }
+
+    /// Its date is that of the lists.
+    fn stamp(&self) -> PathBuf {
+        self.directory.join("updated")
+    }
+
+    fn sources(&self) -> PathBuf {
+        self.directory.join("sources.list")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("LC_ALL", "C");
+        let path = |name: &str| self.directory.join(name).display().to_string();
+        for (option, value) in [
+            ("Dir::Etc::SourceList", path("sources.list")),
+            ("Dir::Etc::SourceParts", "-".to_owned()),
+            ("Dir::State", path("state")),
+            ("Dir::State::status", "/dev/null".to_owned()),
+            ("Dir::Cache", path("cache")),
+            ("Acquire::Languages", "none".to_owned()),
+            // The work tree may be closed to apt's own account.
+            ("APT::Sandbox::User", "root".to_owned()),
+        ] {
+            command.arg("--option").arg(format!("{option}={value}"));
+        }
+        command
+    }
+}
+
+/// Where this machine gets Debian from.
+struct Mirrors {
+    main: String,
+    security: Option<String>,
+}
+
+/// Asks apt for the archives that call themselves Debian's: the sources may be in any of its
+/// formats, and third parties' beside them.
+fn mirrors() -> Result<Mirrors> {
+    let mut command = Command::new("apt-get");
+    command.args(["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"]);
+    parse_mirrors(&process::capture(&mut command)?)
+}
+
+fn parse_mirrors(targets: &str) -> Result<Mirrors> {
+    let find = |wanted: &str| {
+        targets.lines().find_map(|line| {
+            let address = line.strip_prefix("Debian|")?.strip_prefix(wanted)?;
+            Some(address.strip_prefix('|')?.to_owned())
+        })
+    };
+    let Some(main) = find("Debian") else {
+        bail!(
+            "apt knows of no Debian archive on this machine, and the kernels come from there; on \
+             Debian type `apt-get update` as root, elsewhere run this in a Debian container"
+        );
+    };
+    Ok(Mirrors {
+        main,
+        security: find("Debian-Security"),
+    })
+}
+
+/// The content of our sources.list.
+fn sources(mirrors: &Mirrors) -> String {
+    let mut text = String::new();
+    for (source, suite) in SUITES {
+        let address = match (source, &mirrors.security) {
+            (Source::Main, _) => &mirrors.main,
+            (Source::Security, Some(security)) => security,
+            (Source::Security, None) => {
+                say(&format!(
+                    "apt has no security updates here, so {suite} is left out"
+                ));
+                continue;
+            }
+        };
+        text.push_str(&format!(
+            "deb [signed-by={KEYRING} target=Packages] {address} {suite} main\n"
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGETS: &str = "\
+        Docker|Docker CE|https://elsewhere.invalid/linux/debian/\n\
+        Debian|Debian-Security|http://mirror.invalid/debian-security/\n\
+        Debian|Debian|http://mirror.invalid/debian/\n\
+        Debian|Debian|http://second.invalid/debian/\n";
+
+    #[test]
+    fn mirrors_are_debians_own() {
+        let mirrors = parse_mirrors(TARGETS).unwrap();
+        assert_eq!(mirrors.main, "http://mirror.invalid/debian/");
+        let security = mirrors.security.unwrap();
+        assert_eq!(security, "http://mirror.invalid/debian-security/");
+        assert!(parse_mirrors("Ubuntu|Ubuntu|http://mirror.invalid/ubuntu/\n").is_err());
+    }
+
+    #[test]
+    fn each_suite_comes_from_its_archive() {
+        let text = sources(&parse_mirrors(TARGETS).unwrap());
+        assert_eq!(text.lines().count(), SUITES.len());
+        assert!(text.contains("] http://mirror.invalid/debian-security/ bullseye-security main\n"));
+        assert!(text.contains("] http://mirror.invalid/debian/ sid main\n"));
+    }
+
+    #[test]
+    fn security_updates_may_be_missing() {
+        let mirrors = parse_mirrors("Debian|Debian|http://mirror.invalid/debian/\n").unwrap();
+        assert!(!sources(&mirrors).contains("bullseye"));
+    }
+}
