@@ -54,6 +54,20 @@ impl fmt::Display for Wanted {
     }
 }
 
+/// The kernels that there are.
+pub(super) struct Catalogue<'a> {
+    archive: &'a Archive,
+    packages: Vec<String>,
+}
+
+impl<'a> Catalogue<'a> {
+    /// Looks them up.
+    pub(super) fn read(archive: &'a Archive) -> Result<Self> {
+        let packages = archive.search(PATTERN)?;
+        Ok(Self { archive, packages })
+    }
+}
+
 /// A kernel that can be booted.
 pub(super) struct Kernel {
     /// As `uname -r` tells it.
@@ -70,20 +84,19 @@ impl Kernel {
     /// Finds the kernel that is meant, and downloads it unless it is there.
     pub(super) fn obtain(
         workspace: &Workspace,
-        archive: &Archive,
+        catalogue: &Catalogue<'_>,
         wanted: &Wanted,
     ) -> Result<Self> {
-        let packages = archive.search(PATTERN)?;
-        let package = choose(&packages, wanted).with_context(|| {
+        let package = choose(&catalogue.packages, wanted).with_context(|| {
             format!(
                 "Debian's archive has no kernel {wanted} for virtual machines; it has {}",
-                versions(&packages)
+                versions(&catalogue.packages)
             )
         })?;
         let directory = workspace.guest_kernels().join(package);
         let unpacked = directory.join("unpacked");
         if !unpacked.exists() {
-            fetch(archive, package, &directory, &unpacked)?;
+            fetch(catalogue.archive, package, &directory, &unpacked)?;
         }
         Self::in_directory(package, directory, &unpacked)
             .with_context(|| format!("{package} is not what it was; see {}", unpacked.display()))

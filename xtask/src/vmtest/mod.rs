@@ -16,8 +16,8 @@ use anyhow::{Context, Result, bail};
 
 use archive::Archive;
 use boot::Verdict;
-use image::Kernel;
 pub(crate) use image::Wanted;
+use image::{Catalogue, Kernel};
 
 use crate::process::{self, say};
 use crate::workspace::Workspace;
@@ -44,9 +44,10 @@ pub(crate) fn run(workspace: &Workspace, kernels: &[Wanted]) -> Result<ExitCode>
         ip: process::find_program("ip").context("`ip` is not there, though it was just now")?,
     };
     let archive = Archive::open(workspace)?;
+    let catalogue = Catalogue::read(&archive)?;
     let mut failures = 0;
     for wanted in kernels {
-        match test(workspace, &archive, wanted, &guest) {
+        match test(workspace, &catalogue, wanted, &guest) {
             Ok(Verdict::Passed(_)) => {}
             Ok(Verdict::Failed(_)) => failures += 1,
             // What is wrong with one kernel says nothing about the next.
@@ -72,11 +73,11 @@ struct Guest {
 
 fn test(
     workspace: &Workspace,
-    archive: &Archive,
+    catalogue: &Catalogue<'_>,
     wanted: &Wanted,
     guest: &Guest,
 ) -> Result<Verdict> {
-    let kernel = Kernel::obtain(workspace, archive, wanted)?;
+    let kernel = Kernel::obtain(workspace, catalogue, wanted)?;
     let modules = modules::collect(&kernel.modules, &MODULES)?;
     let programs = [&guest.failover, &guest.lab, &guest.ip].map(PathBuf::as_path);
     let initramfs = initramfs::pack(&programs, &modules)?;
