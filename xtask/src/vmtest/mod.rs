@@ -52,7 +52,7 @@ pub(crate) fn run(workspace: &Workspace, kernels: &[Wanted]) -> Result<ExitCode>
             Ok(Verdict::Failed(_)) => failures += 1,
             // What is wrong with one kernel says nothing about the next.
             Err(error) => {
-                say(&format!("kernel {wanted}: ERROR: {error:#}"));
+                say(&format!("kernel {wanted}: no test: {error:#}"));
                 failures += 1;
             }
         }
@@ -85,12 +85,9 @@ fn test(
     let verdict = boot::run(&kernel, &initramfs)?;
     let seconds = began.elapsed().as_secs_f64();
     let told = match &verdict {
-        Verdict::Passed(checks) => format!("passed {checks} checks"),
-        Verdict::Failed(why) => why.clone(),
+        Verdict::Passed(checks) => format!("passed {checks} checks in {seconds:.1} s"),
+        Verdict::Failed(why) => format!("failed after {seconds:.1} s: {why}"),
     };
-    say(&format!(
-        "kernel {}: {told} in {seconds:.1} s",
-        kernel.release
-    ));
+    say(&format!("kernel {}: {told}", kernel.release));
     Ok(verdict)
 }
