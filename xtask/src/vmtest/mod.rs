@@ -85,9 +85,12 @@ fn test(
     let verdict = boot::run(&kernel, &initramfs)?;
     let seconds = began.elapsed().as_secs_f64();
     let told = match &verdict {
-        Verdict::Passed(checks) => format!("passed {checks} checks in {seconds:.1} s"),
-        Verdict::Failed(why) => format!("failed after {seconds:.1} s: {why}"),
+        Verdict::Passed(checks) => format!("passed {checks} checks"),
+        Verdict::Failed(why) => why.clone(),
     };
-    say(&format!("kernel {}: {told}", kernel.release));
+    say(&format!(
+        "kernel {}, {seconds:.1} s: {told}",
+        kernel.release
+    ));
     Ok(verdict)
 }
