@@ -295,7 +295,15 @@ impl From<EbpfError> for LoadError {
 
 impl From<ProgramError> for LoadError {
     fn from(error: ProgramError) -> Self {
-        classify(&error)
+        match &error {
+            // The verifier says EACCES too (kernel/bpf/verifier.c, 6.18), but only it says why.
+            ProgramError::LoadError { verifier_log, .. }
+                if !verifier_log.to_string().is_empty() =>
+            {
+                Self::Refused(error.to_string())
+            }
+            _ => classify(&error),
+        }
     }
 }
 
