@@ -4,15 +4,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::cross::Target;
 use crate::process::say;
 use crate::workspace::Workspace;
-use crate::{cargo, kernel, setup};
+use crate::{cargo, cross, kernel, setup};
 
 /// Does the set-up, builds both and says where they are.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, target: Option<Target>) -> Result<()> {
     let tools = setup::ready(workspace)?;
     say_size(workspace, &kernel::build(workspace, &tools)?)?;
-    say_size(workspace, &release(workspace)?)
+    let failover = match target {
+        None => release(workspace)?,
+        // The kernel program is the same: both kinds of machine put the low byte first.
+        Some(target) => cross::build(workspace, target, "failover", "failover")?,
+    };
+    say_size(workspace, &failover)
 }
 
 /// Builds the daemon for use, with whatever kernel program there is.

@@ -6,6 +6,7 @@
 mod apt;
 mod build;
 mod cargo;
+mod cross;
 mod kernel;
 mod lab;
 mod linker;
@@ -43,7 +44,11 @@ enum Verb {
     /// The other verbs do this by themselves. When nothing is missing it changes nothing.
     Setup,
     /// Build the kernel program and target/release/failover
-    Build,
+    Build {
+        /// Build for another processor, into target/TARGET/release/failover
+        #[arg(long)]
+        target: Option<cross::Target>,
+    },
     /// Show a takeover and a release in the two-host lab (needs root or sudo)
     Demo {
         /// Passed on to `failover-lab demo`; `-- --help` lists them
@@ -87,7 +92,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::locate()?;
     match verb {
         Verb::Setup => setup::report(&workspace, &setup::ready(&workspace)?),
-        Verb::Build => build::run(&workspace)?,
+        Verb::Build { target } => build::run(&workspace, target)?,
         Verb::Demo { arguments } => lab::run(&workspace, lab::Show::Demo, &arguments)?,
         Verb::Bench { arguments } => lab::run(&workspace, lab::Show::Bench, &arguments)?,
         Verb::Vmtest { kernels } => return vmtest::run(&workspace, &kernels),
