@@ -86,7 +86,7 @@ impl Watched {
         let before = Moment::now();
         let (thread, listener) = self.here.enter("binder", || (gettid(), listener(address)));
         let listener = listener.expect("listening");
-        let refused = self.here.enter("late-binder", || bound(address, false));
+        let refused = self.here.enter("late-binder", || bound(address));
         assert_eq!(refused.err(), Some(Errno::ADDRINUSE), "the second bind");
 
         let mine = |event: &Line| endpoint(event, "local") == Some(address);
@@ -296,7 +296,7 @@ fn takes_over_and_releases(lab: &Lab) {
 
 /// In the caller's namespace, on the caller's thread.
 fn listener(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = bound(address, false)?;
+    let socket = bound(address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket.into())
 }
