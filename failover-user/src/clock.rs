@@ -18,6 +18,18 @@ pub fn now() -> Time {
     Time::from_boot(Duration::new(seconds, nanoseconds))
 }
 
+/// How long the machine has been suspended since it was switched on: what the boot clock counts and
+/// the monotonic one doesn't (clock_gettime(2)).
+#[must_use]
+pub fn suspended() -> Duration {
+    let monotonic = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(monotonic.tv_sec).unwrap_or(0);
+    let nanoseconds = u32::try_from(monotonic.tv_nsec).unwrap_or(0);
+    now()
+        .as_duration()
+        .saturating_sub(Duration::new(seconds, nanoseconds))
+}
+
 /// The wall-clock time of a point on the boot clock.
 #[must_use]
 pub fn wall(time: Time) -> Timestamp {

@@ -20,7 +20,10 @@ pub use options::{KernelEventsMode, LogFormat, Options, count, port};
 pub use primary::{Host, PrimaryAddress};
 pub use span::Span;
 
-use crate::gateway::{CommandLine, CommandLineError};
+use crate::{
+    decide::{Fence, Flapping},
+    gateway::{CommandLine, CommandLineError},
+};
 
 /// OpenClaw's port.
 pub const DEFAULT_PORT: NonZeroU16 = NonZeroU16::new(18789).unwrap();
@@ -34,6 +37,15 @@ const DEFAULT_STOP: &str = "openclaw gateway stop --force";
 const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(90);
 /// OpenClaw's unit has 330 s to drain.
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(340);
+const DEFAULT_FENCE_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_VETO_LIMIT: u32 = 3;
+const DEFAULT_FLAP_WINDOW: Duration = Duration::from_secs(10 * 60);
+const DEFAULT_FLAP_QUIET: Duration = Duration::from_secs(3600);
+const DEFAULT_FLAP_SUCCESSES: [NonZeroU32; 3] = [
+    NonZeroU32::new(1).unwrap(),
+    NonZeroU32::new(3).unwrap(),
+    NonZeroU32::new(10).unwrap(),
+];
 const DEFAULT_STATE_DIR: &str = "/var/lib/failover";
 const DEFAULT_CONTROL: &str = "/run/failover/control.sock";
 
@@ -42,7 +54,8 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(10);
 const LONGEST_COMMAND: Duration = Duration::from_secs(3600);
-const MOST_STRIKES: u32 = 100;
+const LONGEST_MEMORY: Duration = Duration::from_secs(30 * 24 * 3600);
+const MOST_PROBES: u32 = 100;
 
 /// What is in force. Every value is concrete.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -57,6 +70,8 @@ pub struct Configuration {
     pub start: CommandLine,
     /// Stops it.
     pub stop: CommandLine,
+    /// Makes sure that the primary is gone, if there is one.
+    pub fence: Option<CommandLine>,
     /// What must be remembered, and the commands' output.
     pub state_dir: PathBuf,
     /// The control socket.
@@ -129,6 +144,12 @@ pub enum ConfigurationError {
         /// Its value.
         shorter_value: Span,
     },
+    /// Something is required that there isn't.
+    #[error("fence-required is given without a fence; name the command with --fence")]
+    NothingToRequire,
+    /// No level of flapping is left.
+    #[error("flap-successes is empty; write counts like 1,3,10, or turn it off with flap-damping")]
+    NoSuccesses,
     /// A command can't be run.
     #[error("{option}: {source}")]
     Command {
@@ -140,6 +161,16 @@ pub enum ConfigurationError {
 }
 
 impl Configuration {
+    /// The line that a command is run by; only a fence may be missing.
+    #[must_use]
+    pub fn command(&self, command: crate::decide::Command) -> Option<&CommandLine> {
+        match command {
+            crate::decide::Command::Start => Some(&self.start),
+            crate::decide::Command::Stop => Some(&self.stop),
+            crate::decide::Command::Fence => self.fence.as_ref(),
+        }
+    }
+
     /// Flags win over the file, the file over the defaults.
     ///
     /// # Errors
@@ -161,6 +192,15 @@ impl Configuration {
             recovery_interval,
             timeout,
             strikes,
+            confirm_interval,
+            veto_limit,
+            flap_damping,
+            flap_window,
+            flap_quiet,
+            flap_successes,
+            fence,
+            fence_required,
+            fence_timeout,
             start,
             stop,
             start_timeout,
@@ -204,7 +244,7 @@ impl Configuration {
                 )?,
                 interval,
             )?,
-            strikes: checked_strikes(strikes.unwrap_or(DEFAULT_STRIKES))?,
+            strikes: checked_count("strikes", strikes.unwrap_or(DEFAULT_STRIKES))?,
             start_timeout: between(
                 "start-timeout",
                 start_timeout,
@@ -219,6 +259,37 @@ impl Configuration {
                 SHORTEST_INTERVAL,
                 LONGEST_COMMAND,
             )?,
+            confirm_interval: no_longer(
+                "confirm-interval",
+                between(
+                    "confirm-interval",
+                    confirm_interval,
+                    interval,
+                    SHORTEST_INTERVAL,
+                    LONGEST_INTERVAL,
+                )?,
+                interval,
+            )?,
+            witness_quorum: 0,
+            fence: match (&fence, fence_required) {
+                (None, None) => Fence::None,
+                (None, Some(_)) => return Err(ConfigurationError::NothingToRequire),
+                (Some(_), None | Some(true)) => Fence::Required,
+                (Some(_), Some(false)) => Fence::Optional,
+            },
+            fence_timeout: between(
+                "fence-timeout",
+                fence_timeout,
+                DEFAULT_FENCE_TIMEOUT,
+                SHORTEST_INTERVAL,
+                LONGEST_COMMAND,
+            )?,
+            veto_limit: veto_limit.unwrap_or(DEFAULT_VETO_LIMIT),
+            flapping: if flap_damping.unwrap_or(true) {
+                Some(flapping(flap_window, flap_quiet, flap_successes)?)
+            } else {
+                None
+            },
         };
         Ok(Self {
             primary: primary.ok_or(ConfigurationError::NoPrimary)?,
@@ -226,6 +297,9 @@ impl Configuration {
             decide,
             start: command("start", start.as_deref().unwrap_or(DEFAULT_START), dry_run)?,
             stop: command("stop", stop.as_deref().unwrap_or(DEFAULT_STOP), dry_run)?,
+            fence: fence
+                .map(|line| command("fence", &line, dry_run))
+                .transpose()?,
             state_dir: state_dir.unwrap_or_else(|| DEFAULT_STATE_DIR.into()),
             control: control.unwrap_or_else(|| DEFAULT_CONTROL.into()),
             log_format: log_format.unwrap_or_default(),
@@ -233,6 +307,37 @@ impl Configuration {
             dry_run,
         })
     }
+}
+
+fn flapping(
+    window: Option<Span>,
+    quiet: Option<Span>,
+    successes: Option<Vec<NonZeroU32>>,
+) -> Result<Flapping, ConfigurationError> {
+    let successes = successes.unwrap_or_else(|| DEFAULT_FLAP_SUCCESSES.to_vec());
+    if successes.is_empty() {
+        return Err(ConfigurationError::NoSuccesses);
+    }
+    for needed in &successes {
+        checked_count("flap-successes", *needed)?;
+    }
+    Ok(Flapping {
+        window: between(
+            "flap-window",
+            window,
+            DEFAULT_FLAP_WINDOW,
+            SHORTEST_INTERVAL,
+            LONGEST_MEMORY,
+        )?,
+        quiet: between(
+            "flap-quiet",
+            quiet,
+            DEFAULT_FLAP_QUIET,
+            SHORTEST_INTERVAL,
+            LONGEST_MEMORY,
+        )?,
+        successes,
+    })
 }
 
 fn between(
@@ -270,15 +375,18 @@ fn no_longer(
     })
 }
 
-fn checked_strikes(strikes: NonZeroU32) -> Result<NonZeroU32, ConfigurationError> {
-    if strikes.get() <= MOST_STRIKES {
-        return Ok(strikes);
+fn checked_count(
+    option: &'static str,
+    count: NonZeroU32,
+) -> Result<NonZeroU32, ConfigurationError> {
+    if count.get() <= MOST_PROBES {
+        return Ok(count);
     }
     Err(ConfigurationError::Range {
-        option: "strikes",
-        value: strikes.to_string(),
+        option,
+        value: count.to_string(),
         least: "1".to_owned(),
-        most: MOST_STRIKES.to_string(),
+        most: MOST_PROBES.to_string(),
     })
 }
 

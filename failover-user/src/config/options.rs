@@ -44,6 +44,44 @@ pub struct Options {
     #[arg(long, value_name = "COUNT", value_parser = count::<NonZeroU32>)]
     pub strikes: Option<NonZeroU32>,
 
+    /// From one probe to the next once one has failed, and from one strike to the next
+    /// [default: the interval]
+    #[arg(long, value_name = "DURATION")]
+    pub confirm_interval: Option<Span>,
+
+    /// So many failed probes in a row don't count while others' connections to the primary live
+    /// [default: 3]
+    #[arg(long, value_name = "COUNT")]
+    pub veto_limit: Option<u32>,
+
+    /// Ask more of a primary that keeps failing soon after a release [default: true]
+    #[arg(long, value_name = "BOOL")]
+    pub flap_damping: Option<bool>,
+
+    /// A takeover this soon after a release makes the next release harder [default: 10m]
+    #[arg(long, value_name = "DURATION")]
+    pub flap_window: Option<Span>,
+
+    /// After so long without a takeover everything is forgotten [default: 1h]
+    #[arg(long, value_name = "DURATION")]
+    pub flap_quiet: Option<Span>,
+
+    /// Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = count::<NonZeroU32>)]
+    pub flap_successes: Option<Vec<NonZeroU32>>,
+
+    /// Makes sure that the primary is gone before the local gateway starts: switches it off, say
+    #[arg(long, value_name = "COMMAND")]
+    pub fence: Option<String>,
+
+    /// Whether a takeover needs the fence command to succeed [default: true]
+    #[arg(long, value_name = "BOOL")]
+    pub fence_required: Option<bool>,
+
+    /// How long the fence command may take; then it is killed [default: 60s]
+    #[arg(long, value_name = "DURATION")]
+    pub fence_timeout: Option<Span>,
+
     /// Starts the local gateway; split like a shell does, run without one
     /// [default: openclaw gateway start]
     #[arg(long, value_name = "COMMAND")]
@@ -133,6 +171,15 @@ impl Options {
             recovery_interval: self.recovery_interval.or(other.recovery_interval),
             timeout: self.timeout.or(other.timeout),
             strikes: self.strikes.or(other.strikes),
+            confirm_interval: self.confirm_interval.or(other.confirm_interval),
+            veto_limit: self.veto_limit.or(other.veto_limit),
+            flap_damping: self.flap_damping.or(other.flap_damping),
+            flap_window: self.flap_window.or(other.flap_window),
+            flap_quiet: self.flap_quiet.or(other.flap_quiet),
+            flap_successes: self.flap_successes.or(other.flap_successes),
+            fence: self.fence.or(other.fence),
+            fence_required: self.fence_required.or(other.fence_required),
+            fence_timeout: self.fence_timeout.or(other.fence_timeout),
             start: self.start.or(other.start),
             stop: self.stop.or(other.stop),
             start_timeout: self.start_timeout.or(other.start_timeout),

@@ -48,6 +48,9 @@ pub async fn run(configuration: Configuration) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Clocks that are read one after the other never differ by so much.
+const SUSPENDED: Duration = Duration::from_millis(500);
+
 struct Daemon {
     configuration: Configuration,
     decider: Decider,
@@ -59,6 +62,10 @@ struct Daemon {
     command: Option<Running>,
     /// Output of the last start: the gateway that it left behind may still write there.
     output: Option<CommandOutput>,
+    /// Why the state changed last, for the commands.
+    reason: String,
+    /// How long the machine had been suspended when that was last asked.
+    suspended: Duration,
     recent: Recent,
     /// Refused binds are told only so often.
     taken: AtMostEachSecond,
@@ -97,6 +104,8 @@ impl Daemon {
             kernel,
             command: None,
             output: None,
+            reason: String::new(),
+            suspended: clock::suspended(),
             recent: Recent::default(),
             taken: AtMostEachSecond::default(),
             losses: Losses::default(),
@@ -129,7 +138,9 @@ impl Daemon {
 
     /// Waits for the next thing to happen and deals with it. Cancel-safe: only waiting is cancelled.
     async fn step(&mut self) {
-        match self.woken().await {
+        let woken = self.woken().await;
+        self.notice_suspend();
+        match woken {
             Woken::Kernel(Ok(batch)) => self.kernel_events(&batch),
             Woken::Kernel(Err(error)) => {
                 error!(%error, "kernel events are lost from now on; looking at the port instead");
@@ -161,6 +172,17 @@ impl Daemon {
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             () = pause(look) => Woken::Look,
             () = pause(wake) => Woken::Time,
+        }
+    }
+
+    /// Before anything else is told: timers and connections mean nothing across a suspend.
+    fn notice_suspend(&mut self) {
+        let suspended = clock::suspended();
+        let slept = suspended.saturating_sub(self.suspended);
+        self.suspended = suspended;
+        if slept >= SUSPENDED {
+            warn!(?slept, "the machine was suspended; strikes start again");
+            self.handle(Event::Suspended);
         }
     }
 
@@ -290,23 +312,26 @@ impl Daemon {
                 self.prober.start(probe);
                 None
             }
+            // Without witnesses none are asked.
+            Action::AskWitnesses { .. } => None,
             Action::Run(command) => self.run(command),
             Action::Kill(command) => self.kill(command),
             Action::Record(change) => {
-                tell::change(&change, &self.recent);
+                self.reason = tell::change(&change, &self.recent);
                 None
             }
         }
     }
 
     fn run(&mut self, command: Command) -> Option<Event> {
-        let line = match command {
-            Command::Start => &self.configuration.start,
-            Command::Stop => &self.configuration.stop,
+        let Some(line) = self.configuration.command(command) else {
+            let reason = "there is no such command".to_owned();
+            let result = CommandResult::NotRun { reason };
+            return Some(Event::CommandEnded { command, result });
         };
         if self.configuration.dry_run {
             info!(%command, %line, "dry run: the command isn't run");
-            if command == Command::Stop {
+            if command != Command::Start {
                 return Some(Event::CommandEnded {
                     command,
                     result: CommandResult::Succeeded,
@@ -318,7 +343,18 @@ impl Daemon {
         let output = CommandOutput::create(&self.configuration.state_dir, command)
             .inspect_err(|error| warn!(%command, %error, "the command's output is lost"))
             .ok();
-        match RunningCommand::spawn(command, line, output.as_ref()) {
+        let strikes = self.decider.strikes();
+        let first = strikes.first().map(|strike| clock::wall(strike.due));
+        let environment = [
+            ("FAILOVER_REASON", self.reason.clone()),
+            ("FAILOVER_PRIMARY", self.configuration.primary.to_string()),
+            ("FAILOVER_STRIKES", strikes.len().to_string()),
+            (
+                "FAILOVER_FIRST_STRIKE",
+                first.map(|time| time.to_string()).unwrap_or_default(),
+            ),
+        ];
+        match RunningCommand::spawn(command, line, &environment, output.as_ref()) {
             Ok(running) => {
                 info!(%command, %line, pid = running.id(), "command started");
                 self.command = Some(Running::Real(Box::new(running)));

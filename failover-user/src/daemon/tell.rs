@@ -104,8 +104,8 @@ pub(super) fn probe(outcome: &Outcome, cause: Option<Cause>, state: State) {
     }
 }
 
-/// One line a change of state, with the whole reason.
-pub(super) fn change(change: &Change, recent: &Recent) {
+/// One line a change of state, with the whole reason, which is returned.
+pub(super) fn change(change: &Change, recent: &Recent) -> String {
     let mut reason = change.reason.to_string();
     if !change.strikes.is_empty() {
         let strikes: Vec<String> = change.strikes.iter().map(strike).collect();
@@ -118,14 +118,15 @@ pub(super) fn change(change: &Change, recent: &Recent) {
     let (from, to) = (change.from.name(), change.to.name());
     let strikes = change.strikes.len();
     match change.to {
-        State::Starting { attempt } | State::Stopping { attempt } => {
+        State::Fencing { attempt } | State::Starting { attempt } | State::Stopping { attempt } => {
             warn!(from, to, strikes, attempt, reason, "state changed");
         }
-        State::Suspect { .. } | State::Active => {
+        State::Suspect { .. } | State::Isolated | State::Active => {
             warn!(from, to, strikes, reason, "state changed");
         }
         State::Standby => info!(from, to, strikes, reason, "state changed"),
     }
+    reason
 }
 
 fn strike(strike: &Strike) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Cause, Change, ProbeId};
+use super::{Cause, Change, ProbeId, RoundId};
 
 /// Something to be done by whoever drives the decider.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,17 +18,24 @@ pub enum Action {
     Run(Command),
     /// End the command in flight with its whole process group; then the same report.
     Kill(Command),
+    /// Ask the witnesses, and report [`super::Event::Witnesses`] within the timeout.
+    AskWitnesses {
+        /// To be told with the answer.
+        round: RoundId,
+    },
     /// Tell people.
     Record(Change),
 }
 
-/// The two commands.
+/// The commands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Command {
     /// Start the local gateway.
     Start,
     /// Stop the local gateway.
     Stop,
+    /// Make sure that the primary is gone.
+    Fence,
 }
 
 impl fmt::Display for Command {
@@ -36,6 +43,7 @@ impl fmt::Display for Command {
         formatter.write_str(match self {
             Self::Start => "start",
             Self::Stop => "stop",
+            Self::Fence => "fence",
         })
     }
 }

@@ -18,6 +18,15 @@ pub enum Event {
     },
     /// Something happened on a connection to the primary, anybody's.
     Evidence(Evidence),
+    /// The witnesses were asked.
+    Witnesses {
+        /// As in [`super::Action::AskWitnesses`].
+        round: RoundId,
+        /// How many answered.
+        answered: u32,
+    },
+    /// The machine was suspended: the clocks say so.
+    Suspended,
     /// Somebody looked at the local port.
     Gateway(Gateway),
     /// The command in flight has ended.
@@ -32,6 +41,10 @@ pub enum Event {
 /// Tells one probe from another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProbeId(pub(super) u64);
+
+/// Tells one round of asking the witnesses from another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RoundId(pub(super) u64);
 
 /// What a probe says of the primary.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -102,13 +115,15 @@ pub enum Evidence {
     Closed,
     /// A connection to the primary was established.
     Established,
+    /// The primary acknowledged what somebody sent, while a probe was in flight.
+    Acknowledged,
 }
 
 impl Evidence {
     /// Does it speak for the primary's health?
     #[must_use]
     pub const fn is_good(self) -> bool {
-        matches!(self, Self::Established)
+        matches!(self, Self::Established | Self::Acknowledged)
     }
 }
 
@@ -120,6 +135,7 @@ impl fmt::Display for Evidence {
             Self::TimedOut => "connection timed out",
             Self::Closed => "connection closed by the primary",
             Self::Established => "connection established",
+            Self::Acknowledged => "data acknowledged",
         })
     }
 }

@@ -10,8 +10,10 @@
 mod action;
 mod backoff;
 mod event;
+mod isolation;
 mod schedule;
 mod settings;
+mod stability;
 mod state;
 mod strikes;
 mod time;
@@ -20,16 +22,24 @@ mod time;
 mod tests;
 
 pub use action::{Action, Command};
-pub use event::{CommandResult, Event, Evidence, Failure, Gateway, Outcome, ProbeId};
+pub use event::{CommandResult, Event, Evidence, Failure, Gateway, Outcome, ProbeId, RoundId};
 pub use schedule::Cause;
-pub use settings::Settings;
+pub use settings::{Fence, Flapping, Settings};
 pub use state::{Change, Reason, State};
 pub use strikes::Strike;
 pub use time::Time;
 
+use std::time::Duration;
+
 use backoff::Backoff;
-use schedule::Schedule;
+use isolation::{Isolation, Turn};
+use schedule::{InFlight, SLACK, Schedule};
+use stability::Stability;
 use strikes::Strikes;
+
+/// A timer this late was not late: whoever waited for it was away. Far more than a loaded machine
+/// needs, and shorter than any outage.
+const ABSENCE: Duration = Duration::from_secs(2);
 
 /// The state machine. See the module.
 #[derive(Clone, Debug)]
@@ -44,6 +54,15 @@ pub struct Decider {
     stop_owed: bool,
     starts: Backoff,
     stops: Backoff,
+    fences: Backoff,
+    /// The primary was made sure of since it answered last.
+    fenced: bool,
+    isolation: Isolation,
+    stability: Stability,
+    /// When somebody's connection last showed the primary alive.
+    seen_alive: Option<Time>,
+    /// Strikes in a row that this has prevented.
+    vetoes: u32,
     schedule: Schedule,
     state: State,
     since: Time,
@@ -55,7 +74,13 @@ enum Primary {
     /// No probe has said anything yet, or what they said is too old.
     Unproven,
     /// The last probe that said anything was answered, at this time.
-    Healthy { at: Time },
+    Healthy {
+        at: Time,
+        /// So many in a row, a recovery interval apart.
+        successes: u32,
+        /// When the last of these was due.
+        counted: Time,
+    },
     /// The last one that said anything failed.
     Failing(Strikes),
 }
@@ -94,7 +119,13 @@ impl Decider {
             attempt: Attempt::Idle,
             stop_owed: false,
             starts: backoff.clone(),
-            stops: backoff,
+            stops: backoff.clone(),
+            fences: backoff,
+            fenced: false,
+            isolation: Isolation::new(&settings),
+            stability: Stability::new(&settings),
+            seen_alive: None,
+            vetoes: 0,
             schedule: Schedule::new(now),
             state: State::Standby,
             since: now,
@@ -106,7 +137,14 @@ impl Decider {
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         let mut commands = Vec::new();
-        let reason = self.absorb(now, event);
+        let absent = event == Event::Suspended || self.was_absent(now);
+        if absent {
+            self.begin_anew(now);
+        }
+        let mut reason = self.absorb(now, event);
+        if absent {
+            reason = Reason::Absence;
+        }
         self.forget_old_strikes(now);
         self.command(now, &mut commands);
         // People read why before they read what.
@@ -124,9 +162,14 @@ impl Decider {
     pub fn next_wake(&self) -> Option<Time> {
         let command = match self.attempt {
             Attempt::Running { .. } | Attempt::Settling { .. } => self.deadline(),
-            Attempt::Idle => self
-                .wanted()
-                .map(|command| self.pauses(command).not_before()),
+            Attempt::Idle => self.wanted().map(|command| {
+                let paused = self.pauses(command).not_before();
+                let gate = match command {
+                    Command::Stop => None,
+                    Command::Start | Command::Fence => self.isolation.waits_until(),
+                };
+                gate.map_or(paused, |gate| gate.max(paused))
+            }),
         };
         [self.schedule.next(self.pace()), command]
             .into_iter()
@@ -159,12 +202,23 @@ impl Decider {
 
     fn absorb(&mut self, now: Time, event: Event) -> Reason {
         match event {
-            Event::Woke => self.absorb_time(now),
+            Event::Woke | Event::Suspended => self.absorb_time(now),
             Event::ProbeEnded { probe, outcome } => self.absorb_probe(now, probe, outcome),
             Event::Evidence(evidence) => {
                 let failing = matches!(self.primary, Primary::Failing(_));
                 self.schedule.evidence(now, evidence, failing);
+                if evidence.is_good() {
+                    self.absorb_sign_of_life(now);
+                }
                 Reason::Evidence(evidence)
+            }
+            Event::Witnesses { round, answered } => {
+                if self.isolation.answered(round, answered) == Turn::Reconnected
+                    && matches!(self.primary, Primary::Failing(_))
+                {
+                    self.primary = Primary::Unproven;
+                }
+                Reason::Witnesses { answered }
             }
             Event::Gateway(gateway) => self.absorb_gateway(now, gateway),
             Event::CommandEnded { command, result } => self.absorb_command(now, command, result),
@@ -187,12 +241,17 @@ impl Decider {
             return Reason::Time;
         };
         match &outcome {
-            Outcome::Connected { .. } => {
-                self.primary = Primary::Healthy { at: now };
-                self.starts.reset(now);
-            }
+            Outcome::Connected { .. } => self.absorb_success(now, ended),
             // A probe brought forward by good news is a bonus: its failure changes nothing.
-            Outcome::Failed { .. } if ended.cause == Cause::GoodNews => {}
+            Outcome::Failed { .. } if ended.cause == Cause::GoodNews || ended.distrusted => {}
+            // Somebody else saw it alive meanwhile: the probe was wrong, not the primary.
+            Outcome::Failed { .. }
+                if self.seen_alive.is_some_and(|seen| seen >= ended.due)
+                    && self.vetoes < self.settings.veto_limit =>
+            {
+                self.vetoes += 1;
+                return Reason::Vetoed(outcome);
+            }
             Outcome::Failed { failure, took } => {
                 let strike = Strike {
                     due: ended.due,
@@ -211,6 +270,70 @@ impl Decider {
             Outcome::Unknown { .. } => {}
         }
         Reason::Probe(outcome)
+    }
+
+    fn absorb_success(&mut self, now: Time, ended: InFlight) {
+        let spacing = self.settings.recovery_interval.saturating_sub(SLACK);
+        self.primary = match self.primary {
+            Primary::Healthy {
+                successes, counted, ..
+            } => {
+                let counts = ended.due >= counted + spacing;
+                Primary::Healthy {
+                    at: now,
+                    successes: successes.saturating_add(u32::from(counts)),
+                    counted: if counts { ended.due } else { counted },
+                }
+            }
+            Primary::Unproven | Primary::Failing(_) => Primary::Healthy {
+                at: now,
+                successes: 1,
+                counted: ended.due,
+            },
+        };
+        self.starts.reset(now);
+        self.fences.reset(now);
+        self.fenced = false;
+        self.isolation.forget();
+        self.vetoes = 0;
+        if self.trusted() {
+            self.stability.release(now);
+        }
+    }
+
+    /// Somebody's connection shows that the primary lives: its last strike was none.
+    fn absorb_sign_of_life(&mut self, now: Time) {
+        self.seen_alive = Some(now);
+        if let Primary::Failing(strikes) = &mut self.primary
+            && !strikes.reached()
+            && self.vetoes < self.settings.veto_limit
+        {
+            self.vetoes += 1;
+            strikes.take_back();
+        }
+    }
+
+    /// Whoever drives the decider came much later than it should have.
+    fn was_absent(&self, now: Time) -> bool {
+        let answer = self
+            .schedule
+            .in_flight_since()
+            .map(|since| since + self.settings.timeout);
+        let expected = [self.next_wake(), answer].into_iter().flatten().min();
+        expected.is_some_and(|expected| now.since(expected) > ABSENCE)
+    }
+
+    /// What was seen before the absence says nothing of now, and no deadline was fair.
+    fn begin_anew(&mut self, now: Time) {
+        if matches!(self.primary, Primary::Failing(_)) {
+            self.primary = Primary::Unproven;
+        }
+        self.fenced = false;
+        self.schedule.distrust();
+        match &mut self.attempt {
+            Attempt::Running { since, .. } | Attempt::Settling { since } => *since = now,
+            Attempt::Idle => {}
+        }
     }
 
     fn absorb_gateway(&mut self, now: Time, gateway: Gateway) -> Reason {
@@ -266,6 +389,15 @@ impl Decider {
                     self.stops.failed(now);
                 }
             }
+            // The primary is back: whatever was made sure of then is not true now.
+            Command::Fence if self.healthy() => {}
+            Command::Fence => {
+                self.fenced =
+                    result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;
+                if !self.fenced {
+                    self.fences.failed(now);
+                }
+            }
         }
         Reason::CommandEnded { command, result }
     }
@@ -288,19 +420,24 @@ impl Decider {
                 command: Command::Start,
                 killed,
                 ..
-            } if self.healthy() => {
+            } if self.trusted() => {
                 // Good news is believed at once: a start in flight is cut short, then undone.
                 self.stop_owed = true;
                 if !killed {
                     self.kill(actions);
                 }
             }
+            Attempt::Running {
+                command: Command::Fence,
+                killed: false,
+                ..
+            } if self.healthy() => self.kill(actions),
             Attempt::Running { killed: false, .. }
                 if self.deadline().is_some_and(|deadline| now >= deadline) =>
             {
                 self.kill(actions);
             }
-            Attempt::Settling { .. } if self.healthy() => {
+            Attempt::Settling { .. } if self.trusted() => {
                 self.stop_owed = true;
                 self.attempt = Attempt::Idle;
                 self.run(now, Command::Stop, actions);
@@ -310,7 +447,11 @@ impl Decider {
                 if let Some(command) = self.wanted()
                     && now >= self.pauses(command).not_before()
                 {
-                    self.run(now, command, actions);
+                    if command == Command::Stop || self.isolation.ruled_out(now) {
+                        self.run(now, command, actions);
+                    } else if let Some(round) = self.isolation.ask(now) {
+                        actions.push(Action::AskWitnesses { round });
+                    }
                 }
             }
         }
@@ -319,13 +460,22 @@ impl Decider {
     /// The command that what is seen asks for.
     fn wanted(&self) -> Option<Command> {
         match (&self.primary, self.gateway?) {
-            _ if self.healthy() && self.stop_owed => Some(Command::Stop),
+            _ if self.trusted() && self.stop_owed => Some(Command::Stop),
             // Only an answer since it listens counts: somebody may have started it for a reason
             // that no probe has seen yet.
-            (Primary::Healthy { at }, Seen::Listening { since }) if *at >= since => {
+            (Primary::Healthy { at, .. }, Seen::Listening { since })
+                if *at >= since && self.trusted() =>
+            {
                 Some(Command::Stop)
             }
-            (Primary::Failing(strikes), Seen::Absent) if strikes.reached() => Some(Command::Start),
+            (Primary::Failing(strikes), Seen::Absent) if strikes.reached() => {
+                let made_sure = self.fenced || self.settings.fence == Fence::None;
+                Some(if made_sure {
+                    Command::Start
+                } else {
+                    Command::Fence
+                })
+            }
             _ => None,
         }
     }
@@ -334,6 +484,7 @@ impl Decider {
         match command {
             Command::Start => &self.starts,
             Command::Stop => &self.stops,
+            Command::Fence => &self.fences,
         }
     }
 
@@ -342,8 +493,10 @@ impl Decider {
             Command::Start => {
                 self.stop_owed = false;
                 self.starts.begin();
+                self.stability.takeover(now);
             }
             Command::Stop => self.stops.begin(),
+            Command::Fence => self.fences.begin(),
         }
         self.attempt = Attempt::Running {
             command,
@@ -385,12 +538,25 @@ impl Decider {
                 killed: false,
                 ..
             } => Some(since + self.settings.stop_timeout),
+            Attempt::Running {
+                command: Command::Fence,
+                since,
+                killed: false,
+                ..
+            } => Some(since + self.settings.fence_timeout),
             Attempt::Running { killed: true, .. } | Attempt::Idle => None,
         }
     }
 
+    /// The last probe that said anything was answered.
     fn healthy(&self) -> bool {
         matches!(self.primary, Primary::Healthy { .. })
+    }
+
+    /// It was, and often enough to let go of the local gateway.
+    fn trusted(&self) -> bool {
+        matches!(self.primary, Primary::Healthy { successes, .. }
+            if successes >= self.stability.needed())
     }
 
     fn listening(&self) -> bool {
@@ -430,13 +596,26 @@ impl Decider {
         let stopping = State::Stopping {
             attempt: self.stops.attempt(),
         };
-        let stop_wanted = self.wanted() == Some(Command::Stop);
+        let fencing = State::Fencing {
+            attempt: self.fences.attempt(),
+        };
+        let wanted = self.wanted();
+        let stop_wanted = wanted == Some(Command::Stop);
         match &self.primary {
             _ if self.stop_owed && (stop_wanted || runs.is_some()) => stopping,
             _ if self.listening() && (stop_wanted || runs == Some(Command::Stop)) => stopping,
             _ if self.listening() => State::Active,
             _ if runs == Some(Command::Start) => starting,
-            Primary::Failing(_) if self.wanted() == Some(Command::Start) => starting,
+            _ if runs == Some(Command::Fence) => fencing,
+            Primary::Failing(_) if wanted.is_some() && self.isolation.is_isolated() => {
+                State::Isolated
+            }
+            Primary::Failing(_) if wanted.is_some() && self.isolation.was_ruled_out() => {
+                match wanted {
+                    Some(Command::Fence) => fencing,
+                    _ => starting,
+                }
+            }
             Primary::Failing(strikes) => State::Suspect {
                 strikes: strikes.count(),
             },
@@ -445,12 +624,14 @@ impl Decider {
     }
 
     /// How often the primary is probed now.
-    fn pace(&self) -> core::time::Duration {
+    fn pace(&self) -> Duration {
         match self.state {
-            State::Standby | State::Suspect { .. } => self.settings.interval,
-            State::Starting { .. } | State::Active | State::Stopping { .. } => {
-                self.settings.recovery_interval
-            }
+            State::Standby | State::Isolated => self.settings.interval,
+            State::Suspect { .. } => self.settings.confirm_interval,
+            State::Fencing { .. }
+            | State::Starting { .. }
+            | State::Active
+            | State::Stopping { .. } => self.settings.recovery_interval,
         }
     }
 }

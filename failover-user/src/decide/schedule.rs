@@ -14,7 +14,7 @@ const EARLY_GAP: Duration = Duration::from_secs(1);
 /// made at once would still be answered, by nobody, and the next would have to wait for its second.
 const BAD_NEWS_SETTLES: Duration = Duration::from_millis(50);
 /// A probe that begins this much after its time still counts as on time: a timer's own slack.
-const SLACK: Duration = Duration::from_millis(2);
+pub(super) const SLACK: Duration = Duration::from_millis(2);
 /// So many early probes in a row may find nothing amiss before the gap grows.
 const PATIENCE: u32 = 4;
 
@@ -45,6 +45,8 @@ pub(super) struct InFlight {
     id: ProbeId,
     pub(super) due: Time,
     pub(super) cause: Cause,
+    /// Whoever waits for it was away meanwhile: its failure says nothing.
+    pub(super) distrusted: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +84,19 @@ impl Schedule {
             _ => return,
         };
         self.news.get_or_insert((cause, now));
+    }
+
+    /// Whoever waits was away for a while: the probe in flight may have failed for that reason alone.
+    /// The next one is made at once where it is overdue, and the fixed rate counts from there.
+    pub(super) fn distrust(&mut self) {
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.distrusted = true;
+        }
+    }
+
+    /// When the probe in flight was due.
+    pub(super) fn in_flight_since(&self) -> Option<Time> {
+        self.in_flight.map(|in_flight| in_flight.due)
     }
 
     /// The next probe's time, unless one is in flight.
@@ -129,6 +144,7 @@ impl Schedule {
             id: ProbeId(self.last_id),
             due,
             cause,
+            distrusted: false,
         };
         self.in_flight = Some(in_flight);
         Some(Action::Probe {

@@ -17,6 +17,40 @@ pub struct Settings {
     pub start_timeout: Duration,
     /// How long the stop command may take.
     pub stop_timeout: Duration,
+    /// From one probe to the next once the first strike is there, and from one strike to the next.
+    pub confirm_interval: Duration,
+    /// How many witnesses have to answer before a takeover; where it is 0 none are asked.
+    pub witness_quorum: u32,
+    /// What proves that the primary is gone.
+    pub fence: Fence,
+    /// How long the fence command may take.
+    pub fence_timeout: Duration,
+    /// How many failed probes in a row others' connections may gainsay.
+    pub veto_limit: u32,
+    /// How a primary that keeps failing is met; `None`: like any other.
+    pub flapping: Option<Flapping>,
+}
+
+/// Is there a command that makes sure that the primary is gone, before the local gateway starts?
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fence {
+    /// There is none.
+    None,
+    /// One that is tried once.
+    Optional,
+    /// One that has to succeed.
+    Required,
+}
+
+/// A primary that fails again soon after a release has to prove itself for longer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Flapping {
+    /// A takeover this soon after a release makes the next release harder.
+    pub window: Duration,
+    /// A takeover this long after the last release finds everything forgotten.
+    pub quiet: Duration,
+    /// How many successes in a row a release takes: the first time, the second, and so on.
+    pub successes: Vec<NonZeroU32>,
 }
 
 impl Settings {

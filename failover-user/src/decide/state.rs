@@ -14,6 +14,13 @@ pub enum State {
         /// How many count.
         strikes: u32,
     },
+    /// The primary failed often enough, and no witness answers: PC-B has no network.
+    Isolated,
+    /// The primary is down, and is being made sure of.
+    Fencing {
+        /// Which attempt, from 1.
+        attempt: u32,
+    },
     /// The primary is down; the local gateway is being started.
     Starting {
         /// Which attempt, from 1.
@@ -35,6 +42,8 @@ impl State {
         match self {
             Self::Standby => "standby",
             Self::Suspect { .. } => "suspect",
+            Self::Isolated => "isolated",
+            Self::Fencing { .. } => "fencing",
             Self::Starting { .. } => "starting",
             Self::Active => "active",
             Self::Stopping { .. } => "stopping",
@@ -66,6 +75,8 @@ pub enum Reason {
     Time,
     /// A probe ended.
     Probe(Outcome),
+    /// A probe failed, and somebody else's connection showed the primary alive meanwhile.
+    Vetoed(Outcome),
     /// Something happened on a connection to the primary.
     Evidence(Evidence),
     /// The local port changed.
@@ -79,6 +90,13 @@ pub enum Reason {
     },
     /// The start command succeeded, and nothing listened within the start timeout.
     NeverListened,
+    /// The daemon was not there for a while: suspended, stopped or stalled.
+    Absence,
+    /// The witnesses were asked.
+    Witnesses {
+        /// How many answered.
+        answered: u32,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -86,6 +104,10 @@ impl fmt::Display for Reason {
         match self {
             Self::Time => formatter.write_str("time went by"),
             Self::Probe(outcome) => write!(formatter, "probe {outcome}"),
+            Self::Vetoed(outcome) => write!(
+                formatter,
+                "probe {outcome}, but others' connections to the primary live"
+            ),
             Self::Evidence(evidence) => write!(formatter, "{evidence}"),
             Self::Gateway(Gateway::Listening) => formatter.write_str("the local gateway listens"),
             Self::Gateway(Gateway::Absent) => {
@@ -94,6 +116,11 @@ impl fmt::Display for Reason {
             Self::CommandEnded { command, result } => {
                 write!(formatter, "the {command} command {result}")
             }
+            Self::Absence => formatter.write_str(
+                "this machine or daemon was suspended, stopped or stalled; strikes start again",
+            ),
+            Self::Witnesses { answered: 0 } => formatter.write_str("no witness answers"),
+            Self::Witnesses { answered } => write!(formatter, "{answered} witnesses answer"),
             Self::NeverListened => {
                 formatter.write_str("the start command succeeded, but nothing listened in time")
             }

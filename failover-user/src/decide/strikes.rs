@@ -1,7 +1,7 @@
 //! Three strikes: which failed probes count toward a takeover.
 //!
-//! A failed probe is a strike when it was due at least one interval after the strike before it, so
-//! that N strikes always span N-1 whole intervals, however often probes are made. A strike counts
+//! A failed probe is a strike when it was due at least one confirm-interval after the strike before
+//! it, so that N strikes always span N-1 whole ones, however often probes are made. A strike counts
 //! for as long as N intervals and timeouts: older ones say nothing of now.
 
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Strikes {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             needed: settings.strikes.get(),
-            spacing: settings.interval,
+            spacing: settings.confirm_interval,
             lifetime: settings.strike_lifetime(),
             list: Vec::new(),
         }
@@ -47,6 +47,11 @@ impl Strikes {
         if self.count() > self.needed {
             self.list.remove(0);
         }
+    }
+
+    /// The last one was none: the primary was seen alive meanwhile.
+    pub(super) fn take_back(&mut self) {
+        self.list.pop();
     }
 
     pub(super) fn forget_old(&mut self, now: Time) {

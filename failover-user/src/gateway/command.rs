@@ -40,13 +40,14 @@ pub struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Runs it.
+    /// Runs it, with these additions to the environment.
     ///
     /// # Errors
     /// When there is no such program, or no process can be made.
     pub fn spawn(
         command: Command,
         line: &CommandLine,
+        environment: &[(&str, String)],
         output: Option<&CommandOutput>,
     ) -> io::Result<Self> {
         let stream = || match output {
@@ -56,6 +57,7 @@ impl RunningCommand {
         let mut process = Process::new(&line.program);
         process
             .args(&line.arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(stream()?)
             .stderr(stream()?);
@@ -220,7 +222,7 @@ mod tests {
         let folder = state_dir();
         let output = CommandOutput::create(folder.path(), Command::Start).unwrap();
         let line = sh("echo one; printf 'two\\033[2J\\n' >&2; exit 7");
-        let mut running = RunningCommand::spawn(Command::Start, &line, Some(&output)).unwrap();
+        let mut running = RunningCommand::spawn(Command::Start, &line, &[], Some(&output)).unwrap();
         assert_eq!(running.ended().await, CommandResult::Failed { code: 7 });
         assert_eq!(output.last_lines(), "one | two [2J");
     }
@@ -230,7 +232,7 @@ mod tests {
         let folder = state_dir();
         let output = CommandOutput::create(folder.path(), Command::Start).unwrap();
         let line = sh("sleep 1000 & echo $!; wait");
-        let mut running = RunningCommand::spawn(Command::Start, &line, Some(&output)).unwrap();
+        let mut running = RunningCommand::spawn(Command::Start, &line, &[], Some(&output)).unwrap();
         while output.last_lines().is_empty() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -259,7 +261,7 @@ mod tests {
         let folder = state_dir();
         let output = CommandOutput::create(folder.path(), Command::Start).unwrap();
         let line = sh("head -c 2000000 /dev/zero; echo end");
-        let mut running = RunningCommand::spawn(Command::Start, &line, Some(&output)).unwrap();
+        let mut running = RunningCommand::spawn(Command::Start, &line, &[], Some(&output)).unwrap();
         assert_eq!(running.ended().await, CommandResult::Succeeded);
         output.trim();
         assert_eq!(output.file.metadata().unwrap().len(), 0);

@@ -7,8 +7,8 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{
     super::{
-        Action, Command, CommandResult, Decider, Event, Failure, Outcome, ProbeId, Settings, State,
-        Time,
+        Action, Command, CommandResult, Decider, Event, Failure, Fence, Flapping, Outcome, ProbeId,
+        RoundId, Settings, State, Time,
     },
     laws::Laws,
     ms, s,
@@ -23,6 +23,8 @@ enum Hostile {
     Any(Event),
     /// The probe in flight ends, if there is one.
     ProbeEnds(Outcome),
+    /// The witnesses answer, if they were asked.
+    WitnessesAnswer(u32),
     /// The command in flight ends, if there is one.
     CommandEnds(CommandResult),
     /// As long as the decider wants to sleep, goes by.
@@ -55,7 +57,7 @@ fn failure() -> Outcome {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    prop::sample::select(vec![Command::Start, Command::Stop])
+    prop::sample::select(vec![Command::Start, Command::Stop, Command::Fence])
 }
 
 fn hostile() -> impl Strategy<Value = Hostile> {
@@ -67,6 +69,11 @@ fn hostile() -> impl Strategy<Value = Hostile> {
         }),
         evidence().prop_map(Event::Evidence),
         gateway().prop_map(Event::Gateway),
+        Just(Event::Suspended),
+        (0..20_u64, 0..3_u32).prop_map(|(round, answered)| Event::Witnesses {
+            round: RoundId(round),
+            answered
+        }),
         (command(), result()).prop_map(|(command, result)| Event::CommandEnded { command, result }),
     ];
     prop_oneof![
@@ -74,6 +81,7 @@ fn hostile() -> impl Strategy<Value = Hostile> {
         3 => Just(Hostile::ProbeEnds(failure())),
         1 => outcome().prop_map(Hostile::ProbeEnds),
         2 => result().prop_map(Hostile::CommandEnds),
+        2 => (0..3_u32).prop_map(Hostile::WitnessesAnswer),
         4 => Just(Hostile::Sleep),
     ]
 }
@@ -101,6 +109,10 @@ fn endure(settings: &Settings, events: Vec<(Duration, Hostile)>) -> (Decider, La
             (Hostile::CommandEnds(result), _, Some(command)) => {
                 Event::CommandEnded { command, result }
             }
+            (Hostile::WitnessesAnswer(answered), ..) => match laws.round() {
+                Some(round) => Event::Witnesses { round, answered },
+                None => continue,
+            },
             (Hostile::Sleep, ..) => {
                 now = decider.next_wake().map_or(now, |wake| wake.max(now));
                 Event::Woke
@@ -117,12 +129,15 @@ fn endure(settings: &Settings, events: Vec<(Duration, Hostile)>) -> (Decider, La
 /// A world with causes and effects, after all that.
 fn calm_world(settings: Settings, after: (Decider, Laws, Time), primary: Primary) -> World {
     let (decider, laws, now) = after;
-    let patience = settings.start_timeout + settings.stop_timeout + s(60);
-    let probes = (settings.interval + settings.timeout) * (settings.strikes.get() + 4);
+    let patience = settings.start_timeout + settings.stop_timeout + settings.fence_timeout + s(60);
+    // Strikes may have to start again, and a release may take a dozen successes.
+    let probes = (settings.interval + settings.timeout) * (2 * settings.strikes.get() + 20);
     let mut script = Script::new(settings).primary([(ms(0), primary)]);
     script.boot = now.as_duration();
     script.starts = vec![Start::works(ms(10))];
     script.stops = vec![Stop::works(ms(10))];
+    script.fences = vec![Some((ms(10), CommandResult::Succeeded))];
+    script.witnesses = vec![(ms(0), Some(u32::MAX))];
     let mut world = World::around(decider, laws, script);
     world.play(patience + probes);
     world
@@ -141,16 +156,37 @@ fn absurd() -> impl Strategy<Value = Duration> {
 
 fn absurd_settings() -> impl Strategy<Value = Settings> {
     let strikes = prop_oneof![1..5_u32, Just(u32::MAX)];
-    let durations = (absurd(), absurd(), absurd(), absurd(), absurd());
-    (durations, strikes).prop_map(|(durations, strikes)| {
-        let (interval, recovery_interval, timeout, start_timeout, stop_timeout) = durations;
+    let durations = [(); 9].map(|()| absurd());
+    let others = (any::<u32>(), any::<u32>(), any::<bool>());
+    (durations, strikes, others).prop_map(|(durations, strikes, others)| {
+        let [
+            interval,
+            recovery_interval,
+            timeout,
+            start_timeout,
+            stop_timeout,
+            ..,
+        ] = durations;
+        let [.., confirm_interval, fence_timeout, window, quiet] = durations;
+        let strikes = NonZeroU32::new(strikes).unwrap();
+        let (witness_quorum, veto_limit, fence) = others;
         Settings {
             interval,
             recovery_interval,
             timeout,
-            strikes: NonZeroU32::new(strikes).unwrap(),
+            strikes,
             start_timeout,
             stop_timeout,
+            confirm_interval,
+            witness_quorum,
+            fence: if fence { Fence::Required } else { Fence::None },
+            fence_timeout,
+            veto_limit,
+            flapping: Some(Flapping {
+                window,
+                quiet,
+                successes: vec![NonZeroU32::MIN, strikes],
+            }),
         }
     })
 }
@@ -194,6 +230,7 @@ proptest! {
                 Hostile::Any(event) => event,
                 Hostile::ProbeEnds(outcome) => Event::ProbeEnded { probe: ProbeId(probes), outcome },
                 Hostile::CommandEnds(result) => Event::CommandEnded { command: Command::Start, result },
+                Hostile::WitnessesAnswer(answered) => Event::Witnesses { round: RoundId(1), answered },
                 Hostile::Sleep => {
                     now = decider.next_wake().unwrap_or(now);
                     Event::Woke

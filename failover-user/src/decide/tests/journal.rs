@@ -9,6 +9,9 @@ use super::super::{Cause, Command, CommandResult, Evidence, Gateway, Outcome, St
 pub(super) enum Entry {
     Probe(Cause),
     ProbeEnded(Outcome),
+    AskWitnesses,
+    Witnesses(u32),
+    Suspended,
     Run(Command),
     Kill(Command),
     Ended(Command, CommandResult),
@@ -22,6 +25,9 @@ impl fmt::Display for Entry {
         match self {
             Self::Probe(cause) => write!(formatter, "probe {cause}"),
             Self::ProbeEnded(outcome) => write!(formatter, "probe {outcome}"),
+            Self::AskWitnesses => formatter.write_str("ask"),
+            Self::Witnesses(answered) => write!(formatter, "{answered} answer"),
+            Self::Suspended => formatter.write_str("suspended"),
             Self::Run(command) => write!(formatter, "run {command}"),
             Self::Kill(command) => write!(formatter, "kill {command}"),
             Self::Ended(command, result) => write!(formatter, "{command} {result}"),
@@ -29,10 +35,12 @@ impl fmt::Display for Entry {
             Self::Gateway(Gateway::Absent) => formatter.write_str("gone"),
             Self::Evidence(evidence) => write!(formatter, "{evidence}"),
             Self::State(State::Suspect { strikes }) => write!(formatter, "suspect {strikes}"),
-            Self::State(state @ (State::Starting { attempt } | State::Stopping { attempt })) => {
-                write!(formatter, "{} {attempt}", state.name())
-            }
-            Self::State(state @ (State::Standby | State::Active)) => {
+            Self::State(
+                state @ (State::Fencing { attempt }
+                | State::Starting { attempt }
+                | State::Stopping { attempt }),
+            ) => write!(formatter, "{} {attempt}", state.name()),
+            Self::State(state @ (State::Standby | State::Isolated | State::Active)) => {
                 formatter.write_str(state.name())
             }
         }
@@ -81,6 +89,16 @@ impl Journal {
     /// When commands were run.
     pub(super) fn run_times(&self) -> Vec<Duration> {
         self.times(|entry| matches!(entry, Entry::Run(_)))
+    }
+
+    /// When this command was run.
+    pub(super) fn run_times_of(&self, name: &str) -> Vec<Duration> {
+        self.times(|entry| matches!(entry, Entry::Run(command) if command.to_string() == name))
+    }
+
+    /// When the witnesses were asked.
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.lines(|entry| matches!(entry, Entry::AskWitnesses))
     }
 
     fn times(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Duration> {

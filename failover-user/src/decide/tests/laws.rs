@@ -5,10 +5,13 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, Cause, Command, Decider, Event, Gateway, Outcome, ProbeId, Settings, Time,
+    Action, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, Outcome, ProbeId,
+    RoundId, Settings, Time,
 };
 use super::{ms, s};
 
+/// Whoever comes later than this was away.
+const ABSENCE: Duration = s(2);
 /// A timer may be this late without a probe counting as late.
 const SLACK: Duration = ms(2);
 
@@ -22,6 +25,16 @@ pub(super) struct Laws {
     success: Option<Time>,
     command: Option<InFlight>,
     gateway: Option<(Gateway, Time)>,
+    /// The round of witnesses that was asked last, when, and how many answered.
+    witnesses: Option<(RoundId, Time, Option<u32>)>,
+    /// When too few witnesses answered, and since then none did.
+    isolated: Option<Time>,
+    /// The fence command has ended well, or as well as is asked, since the last success.
+    fenced: bool,
+    /// The probe that was in flight during an absence.
+    absent: Option<ProbeId>,
+    /// When somebody's connection last showed the primary alive.
+    seen_alive: Option<Time>,
     /// A start has run since the last stop: there may be something to undo.
     started: bool,
     last_early: Option<Time>,
@@ -45,6 +58,11 @@ impl Laws {
             success: None,
             command: None,
             gateway: None,
+            witnesses: None,
+            isolated: None,
+            fenced: false,
+            absent: None,
+            seen_alive: None,
             started: false,
             last_early: None,
             last_on_schedule: None,
@@ -55,6 +73,12 @@ impl Laws {
     /// The probe in flight.
     pub(super) fn probe(&self) -> Option<ProbeId> {
         self.probe.map(|(probe, ..)| probe)
+    }
+
+    /// The round of witnesses that wasn't answered yet.
+    pub(super) fn round(&self) -> Option<RoundId> {
+        self.witnesses
+            .and_then(|(round, _, answered)| answered.is_none().then_some(round))
     }
 
     /// The command in flight.
@@ -85,12 +109,15 @@ impl Laws {
         if self.says_nothing(event) {
             changes_nothing(now, event, before);
         }
+        self.notice_absence(now, event, before);
         self.observe(now, event);
         for action in actions {
             match action {
                 Action::Probe { probe, cause } => self.probe_begins(now, *probe, *cause),
                 Action::Run(Command::Start) => self.start_runs(now, after),
                 Action::Run(Command::Stop) => self.stop_runs(),
+                Action::Run(Command::Fence) => self.fence_runs(now),
+                Action::AskWitnesses { round } => self.witnesses = Some((*round, now, None)),
                 Action::Kill(command) => self.kill(*command),
                 Action::Record(change) => {
                     assert_eq!(change.from, before.state(), "a change from elsewhere");
@@ -113,7 +140,27 @@ impl Laws {
 
     fn observe(&mut self, now: Time, event: &Event) {
         match event {
-            Event::Woke | Event::Evidence(_) => {}
+            Event::Woke | Event::Suspended => {}
+            Event::Evidence(evidence) => {
+                if evidence.is_good() {
+                    self.seen_alive = Some(now);
+                }
+            }
+            Event::Witnesses { round, answered } => {
+                let Some((asked, at, answer @ None)) = &mut self.witnesses else {
+                    return;
+                };
+                if asked != round {
+                    return;
+                }
+                *answer = Some(*answered);
+                if *answered < self.settings.witness_quorum {
+                    self.isolated = Some(*at);
+                } else if self.isolated.take().is_some() {
+                    // Whatever failed until now may have failed for that reason.
+                    self.failures.clear();
+                }
+            }
             Event::ProbeEnded { probe, outcome } => {
                 let Some((_, cause, began)) = self.probe.take_if(|(id, ..)| id == probe) else {
                     return;
@@ -121,11 +168,20 @@ impl Laws {
                 match (outcome, cause) {
                     (Outcome::Connected { .. }, _) => {
                         self.failures.clear();
+                        self.fenced = false;
+                        self.isolated = None;
+                        self.witnesses = None;
                         self.success = Some(now);
                     }
+                    (Outcome::Failed { .. }, _) if self.absent == Some(*probe) => {}
                     (Outcome::Failed { .. }, Cause::Scheduled | Cause::BadNews) => {
                         self.failures.push(began);
-                        self.success = None;
+                        // What others saw may excuse it.
+                        if self.settings.veto_limit == 0
+                            || self.seen_alive.is_none_or(|seen| seen < began)
+                        {
+                            self.success = None;
+                        }
                     }
                     (Outcome::Failed { .. }, Cause::GoodNews) | (Outcome::Unknown { .. }, _) => {}
                 }
@@ -134,16 +190,40 @@ impl Laws {
                 Some((before, _)) if before == *gateway => {}
                 _ => self.gateway = Some((*gateway, now)),
             },
-            Event::CommandEnded { command, .. } => {
-                self.command
+            Event::CommandEnded { command, result } => {
+                let ended = self
+                    .command
                     .take_if(|in_flight| in_flight.command == *command);
+                let good =
+                    *result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;
+                let failing = self.success.is_none();
+                if ended.is_some() && *command == Command::Fence && good && failing {
+                    self.fenced = true;
+                }
             }
+        }
+    }
+
+    /// After an absence nothing counts that was seen before: the decider was called later than it
+    /// asked to be, or a probe was told later than it can end.
+    fn notice_absence(&mut self, now: Time, event: &Event, before: &Decider) {
+        let answer = self.probe.map(|(.., began)| began + self.settings.timeout);
+        let expected = [before.next_wake(), answer].into_iter().flatten().min();
+        let late = expected.is_some_and(|expected| now.since(expected) > ABSENCE + SLACK);
+        if late || *event == Event::Suspended {
+            self.failures.clear();
+            self.fenced = false;
+            self.absent = self.probe.map(|(probe, ..)| probe);
         }
     }
 
     fn says_nothing(&self, event: &Event) -> bool {
         match event {
-            Event::Woke | Event::Evidence(_) => true,
+            Event::Woke => true,
+            // Good news may take a strike back.
+            Event::Evidence(evidence) => !evidence.is_good(),
+            Event::Suspended => false,
+            Event::Witnesses { round, .. } => self.round() != Some(*round),
             Event::ProbeEnded { probe, outcome } => match self.probe {
                 Some((id, cause, _)) if id == *probe => match outcome {
                     Outcome::Connected { .. } => false,
@@ -166,7 +246,11 @@ impl Laws {
         assert!(self.probe.is_none(), "two probes at a time");
         self.probe = Some((probe, cause, now));
         if cause == Cause::Scheduled {
-            let interval = self.settings.interval.min(self.settings.recovery_interval);
+            let interval = self
+                .settings
+                .interval
+                .min(self.settings.recovery_interval)
+                .min(self.settings.confirm_interval);
             let gap = self.last_on_schedule.map(|last| now.since(last));
             assert!(
                 gap.is_none_or(|gap| gap + SLACK >= interval),
@@ -185,15 +269,44 @@ impl Laws {
         }
     }
 
-    /// Three failures in a row, an interval apart, none of them old, and nobody listens.
+    /// Three failures in a row, an interval apart, none of them old, nobody listens, enough
+    /// witnesses answered lately, and the primary was made sure of.
     fn start_runs(&mut self, now: Time, after: &Decider) {
-        assert!(self.command.is_none(), "a start beside {:?}", self.command);
+        self.takeover_begins(now, Command::Start);
+        assert!(
+            self.fenced || self.settings.fence == Fence::None,
+            "a start without a fence"
+        );
+        assert_eq!(after.strikes().len(), self.settings.strikes.get() as usize);
+        self.started = true;
+    }
+
+    /// The same reasons as for a start.
+    fn fence_runs(&mut self, now: Time) {
+        assert_ne!(self.settings.fence, Fence::None, "a fence that there isn't");
+        assert!(!self.fenced, "a second fence");
+        self.takeover_begins(now, Command::Fence);
+    }
+
+    fn takeover_begins(&mut self, now: Time, command: Command) {
+        assert!(
+            self.command.is_none(),
+            "{command} beside {:?}",
+            self.command
+        );
+        if self.settings.witness_quorum > 0 {
+            let fresh = self.witnesses.is_some_and(|(_, asked, answered)| {
+                now.since(asked) <= self.settings.interval
+                    && answered.is_some_and(|answered| answered >= self.settings.witness_quorum)
+            });
+            assert!(fresh, "{command}, and the witnesses: {:?}", self.witnesses);
+        }
         assert!(
             matches!(self.gateway, Some((Gateway::Absent, _))),
             "a start, and the local port is {:?}",
             self.gateway
         );
-        let interval = self.settings.interval;
+        let interval = self.settings.confirm_interval;
         let mut spaced: Vec<Time> = Vec::new();
         for began in &self.failures {
             let is_new = now.since(*began) <= self.strike_lifetime() + SLACK;
@@ -210,12 +323,10 @@ impl Laws {
             "a start after failures at {:?}, now {now:?}",
             self.failures
         );
-        assert_eq!(after.strikes().len(), needed as usize);
         self.command = Some(InFlight {
-            command: Command::Start,
+            command,
             killed: false,
         });
-        self.started = true;
     }
 
     /// The last probe that said anything was answered since somebody listens, or undoes a start.
@@ -262,7 +373,7 @@ impl Laws {
         }
         for pair in strikes.windows(2) {
             assert!(
-                pair[1].due.since(pair[0].due) >= self.settings.interval,
+                pair[1].due.since(pair[0].due) >= self.settings.confirm_interval,
                 "strikes too close: {pair:?}"
             );
         }

@@ -13,7 +13,7 @@ mod world;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::Settings;
+use super::{Fence, Settings};
 
 /// Seconds.
 const fn s(seconds: u64) -> Duration {
@@ -25,7 +25,7 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// The mission's numbers.
+/// The mission's numbers, without what can be added to them.
 fn mission() -> Settings {
     Settings {
         interval: s(30),
@@ -34,5 +34,11 @@ fn mission() -> Settings {
         strikes: NonZeroU32::new(3).unwrap(),
         start_timeout: s(60),
         stop_timeout: s(20),
+        confirm_interval: s(30),
+        witness_quorum: 0,
+        fence: Fence::None,
+        fence_timeout: s(10),
+        veto_limit: 0,
+        flapping: None,
     }
 }

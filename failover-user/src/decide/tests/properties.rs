@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    super::{Evidence, Settings, State},
+    super::{Evidence, Fence, Settings, State},
     ms, s,
     script::{ANSWERS, Primary, REFUSES, SILENT, Script},
     strategies::{cases, horizon, news, script, settings},
@@ -14,9 +14,10 @@ use super::{
 
 /// Longer than anything takes that was begun before the world calmed down.
 fn soon(settings: &Settings) -> Duration {
-    let probes = (settings.interval + settings.timeout) * (settings.strikes.get() + 4);
+    // Strikes may have to start again, and a release may take a dozen successes.
+    let probes = (settings.interval + settings.timeout) * (2 * settings.strikes.get() + 20);
     // The random commands take 100 s at most, listening and dying the same again.
-    probes + settings.start_timeout + settings.stop_timeout + s(300)
+    probes + settings.start_timeout + settings.stop_timeout + settings.fence_timeout + s(300)
 }
 
 /// A world that has played its script, and then calms down.
@@ -72,6 +73,12 @@ proptest! {
         storm in 10..500_u64,
         evidence in settings().prop_flat_map(|settings| news(settings.interval)),
     ) {
+        let settings = Settings {
+            witness_quorum: 0,
+            fence: Fence::None,
+            veto_limit: 0,
+            ..settings
+        };
         let died = settings.interval.mul_f64(died);
         let cycle = settings.interval + settings.timeout;
         let latest = died + settings.interval + cycle * settings.strikes.get();
@@ -82,7 +89,7 @@ proptest! {
         script.tripwire = tripwire;
         let world = script.play(latest);
         let start = world.journal().run_times().first().copied();
-        let earliest = died + settings.interval * (settings.strikes.get() - 1);
+        let earliest = died + settings.confirm_interval * (settings.strikes.get() - 1);
         prop_assert!(start.is_some_and(|start| start >= earliest), "{}", world.journal());
     }
 

@@ -204,6 +204,10 @@ pub(super) struct Script {
     pub(super) stops: Vec<Stop>,
     /// How long a killed command takes to go.
     pub(super) dying: Duration,
+    /// How the fence command ends, and when; `None`: it hangs.
+    pub(super) fences: Vec<Option<(Duration, CommandResult)>>,
+    /// How many witnesses answer from when on; `None`: nobody comes back to say.
+    pub(super) witnesses: Vec<(Duration, Option<u32>)>,
     /// The last good probe's connection stays open and tells when it breaks.
     pub(super) tripwire: bool,
     pub(super) echo: Echo,
@@ -228,6 +232,8 @@ impl Script {
             starts: vec![Start::works(ms(2000))],
             stops: vec![Stop::works(ms(1000))],
             dying: ms(20),
+            fences: vec![Some((ms(500), CommandResult::Succeeded))],
+            witnesses: vec![(ms(0), Some(1))],
             tripwire: false,
             echo: Echo::No,
             evidence: Vec::new(),
@@ -259,6 +265,23 @@ impl Script {
     pub(super) fn stops<const N: usize>(self, stops: [Stop; N]) -> Self {
         Self {
             stops: stops.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn fences<const N: usize>(
+        self,
+        fences: [Option<(Duration, CommandResult)>; N],
+    ) -> Self {
+        Self {
+            fences: fences.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn witnesses<const N: usize>(self, witnesses: [(Duration, Option<u32>); N]) -> Self {
+        Self {
+            witnesses: witnesses.into(),
             ..self
         }
     }

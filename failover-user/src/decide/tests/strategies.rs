@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, ops::Range, time::Duration};
 use proptest::{collection::vec, prelude::*};
 
 use super::{
-    super::{CommandResult, Evidence, Gateway, Settings},
+    super::{CommandResult, Evidence, Fence, Flapping, Gateway, Settings},
     ms, s,
     script::{ANSWERS, Echo, Primary, Script, Start, Stop},
 };
@@ -30,15 +30,48 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
         |(interval, timeout, recovery, strikes)| {
             let part = move |percent: u64| ms((interval * percent / 100).max(100));
             let patience = || millis(100..90_000);
-            (patience(), patience()).prop_map(move |(start_timeout, stop_timeout)| Settings {
-                interval: ms(interval),
-                recovery_interval: part(recovery),
-                timeout: part(timeout),
-                strikes: NonZeroU32::new(strikes).unwrap(),
-                start_timeout,
-                stop_timeout,
+            let patience = (patience(), patience(), patience());
+            (patience, judgement(), 1..=100_u64).prop_map(move |(patience, judgement, confirm)| {
+                let (start_timeout, stop_timeout, fence_timeout) = patience;
+                let (witness_quorum, fence, veto_limit, flapping) = judgement;
+                Settings {
+                    interval: ms(interval),
+                    recovery_interval: part(recovery),
+                    timeout: part(timeout),
+                    strikes: NonZeroU32::new(strikes).unwrap(),
+                    start_timeout,
+                    stop_timeout,
+                    confirm_interval: part(confirm),
+                    witness_quorum,
+                    fence,
+                    fence_timeout,
+                    veto_limit,
+                    flapping,
+                }
             })
         },
+    )
+}
+
+/// Each rule half of the time.
+fn judgement() -> impl Strategy<Value = (u32, Fence, u32, Option<Flapping>)> {
+    let fences = vec![Fence::None, Fence::None, Fence::Optional, Fence::Required];
+    let needed = (1..12_u32).prop_map(|needed| NonZeroU32::new(needed).unwrap());
+    let flapping = (
+        millis(100..1_000_000),
+        millis(100..4_000_000),
+        vec(needed, 1..4),
+    )
+        .prop_map(|(window, quiet, successes)| Flapping {
+            window,
+            quiet,
+            successes,
+        });
+    (
+        prop_oneof![Just(0), 1..3_u32],
+        prop::sample::select(fences),
+        prop_oneof![Just(0), 1..5_u32],
+        prop::option::of(flapping),
     )
 }
 
@@ -49,6 +82,7 @@ pub(super) fn evidence() -> impl Strategy<Value = Evidence> + Clone {
         Evidence::TimedOut,
         Evidence::Closed,
         Evidence::Established,
+        Evidence::Acknowledged,
     ])
 }
 
@@ -148,15 +182,23 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
             Echo::AfterTheProbeEnded,
         ]);
         let news = (any::<bool>(), echo, news(interval));
+        let judges = (
+            vec(
+                prop::option::weighted(0.8, (millis(0..100_000), result())),
+                1..4,
+            ),
+            timeline(interval * 4, prop::option::weighted(0.8, 0..4_u32), 6),
+        );
         (
             timeline(interval * 3, primary(), 12),
             vec(start(), 1..6),
             vec(stop(), 1..6),
             timeline(interval * 6, gateway(), 4),
             news,
-            driver,
+            (driver, judges),
         )
             .prop_map(move |(primary, starts, stops, by_hand, news, driver)| {
+                let (driver, (fences, witnesses)) = driver;
                 let (tripwire, echo, evidence) = news;
                 let (lateness, stalls, first_look, dying, boot) = driver;
                 let stall = |(from, factor): (Duration, f64)| {
@@ -173,6 +215,8 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                     starts,
                     stops,
                     dying,
+                    fences,
+                    witnesses: [(s(0), Some(1))].into_iter().chain(witnesses).collect(),
                     tripwire,
                     echo,
                     evidence,

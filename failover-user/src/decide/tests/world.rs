@@ -62,6 +62,7 @@ pub(super) struct World {
     /// How many starts, stops and timer wake-ups there have been.
     starts: usize,
     stops: usize,
+    fences: usize,
     wakes: usize,
     looked: bool,
     journal: Journal,
@@ -91,6 +92,7 @@ impl World {
             dead: Vec::new(),
             starts: 0,
             stops: 0,
+            fences: 0,
             wakes: 0,
             looked: false,
             journal: Journal::default(),
@@ -181,6 +183,8 @@ impl World {
         self.plan(self.elapsed(), Happening::PrimaryBecomes(primary));
         self.script.starts = vec![Start::works(Duration::from_millis(10))];
         self.script.stops = vec![Stop::works(Duration::from_millis(10))];
+        self.script.fences = vec![Some((Duration::from_millis(10), CommandResult::Succeeded))];
+        self.script.witnesses = vec![(Duration::ZERO, Some(u32::MAX))];
         self.script.lateness = vec![Duration::ZERO];
     }
 

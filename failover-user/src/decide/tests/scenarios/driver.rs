@@ -78,14 +78,22 @@ fn a_failure_that_is_read_long_after_it_happened_is_no_takeover() {
 }
 
 #[test]
-fn strikes_from_before_a_short_stall_count_and_still_span_two_intervals() {
+fn strikes_from_before_a_stall_start_again() {
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
         .stall(s(50), s(75))
-        .play(s(78));
+        .play(s(138));
     assert_eq!(
         world.journal().states(),
-        ["0 suspect 1", "30 suspect 2", "75 starting 1", "77 active"]
+        [
+            "0 suspect 1",
+            "30 suspect 2",
+            "75 standby",
+            "75 suspect 1",
+            "105 suspect 2",
+            "135 starting 1",
+            "137 active"
+        ]
     );
 }
 
@@ -102,7 +110,7 @@ fn news_read_after_a_stall_brings_no_more_than_one_early_probe() {
 }
 
 #[test]
-fn a_start_that_hung_through_a_stall_is_killed_when_the_daemon_has_time_again() {
+fn a_start_that_hung_through_a_stall_has_its_time_from_its_end() {
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
         .starts([Start::hangs(), Start::works(s(2))])
@@ -112,10 +120,10 @@ fn a_start_that_hung_through_a_stall_is_killed_when_the_daemon_has_time_again() 
         world.journal().commands(),
         [
             "60 run start",
-            "130 kill start",
-            "130.02 start was ended by signal 9",
-            "131.02 run start",
-            "133.02 start succeeded",
+            "190 kill start",
+            "190.02 start was ended by signal 9",
+            "191.02 run start",
+            "193.02 start succeeded",
         ]
     );
 }

@@ -5,6 +5,7 @@
 
 mod driver;
 mod evidence;
+mod judgement;
 mod release;
 mod starting;
 mod stopping;

@@ -1,5 +1,7 @@
 //! The daemon in the world: it gets time when the script lets it, carries actions out and reports.
 
+use std::time::Duration;
+
 use super::{
     super::{
         super::{
@@ -11,6 +13,9 @@ use super::{
     },
     Happening, InFlight, Run, World,
 };
+
+/// Witnesses are near.
+const WITNESSES_ANSWER: Duration = Duration::from_millis(10);
 
 impl World {
     /// When the daemon gets time for what is due at this time.
@@ -63,6 +68,8 @@ impl World {
                 Entry::ProbeEnded(outcome.clone())
             }
             Event::Evidence(evidence) => Entry::Evidence(*evidence),
+            Event::Witnesses { answered, .. } => Entry::Witnesses(*answered),
+            Event::Suspended => Entry::Suspended,
             Event::CommandEnded { command, result } => Entry::Ended(*command, result.clone()),
         };
         self.journal.write(self.elapsed(), entry);
@@ -73,6 +80,16 @@ impl World {
             Action::Probe { probe, cause } => {
                 self.probe(probe);
                 Entry::Probe(cause)
+            }
+            Action::AskWitnesses { round } => {
+                let now = self.elapsed();
+                let answers = self.script.witnesses.iter().rev();
+                let answer = answers.into_iter().find(|(from, _)| *from <= now);
+                if let Some(&(_, Some(answered))) = answer {
+                    let told = Event::Witnesses { round, answered };
+                    self.plan_in(WITNESSES_ANSWER, Happening::Told(told));
+                }
+                Entry::AskWitnesses
             }
             Action::Run(command) => {
                 self.run(command);
@@ -131,6 +148,12 @@ impl World {
                     self.plan_in(delay, Happening::GatewayIsStopped);
                 }
                 (stop.ends, false, false)
+            }
+            Command::Fence => {
+                let scripts = &self.script.fences;
+                let ends = scripts[self.fences.min(scripts.len() - 1)].clone();
+                self.fences += 1;
+                (ends, false, false)
             }
         };
         if let Some((delay, result)) = ends {

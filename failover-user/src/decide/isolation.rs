@@ -1,0 +1,119 @@
+//! Is it me? Before a takeover the witnesses are asked whether PC-B itself still has a network.
+//!
+//! Strikes taken while nobody answered prove nothing: once the witnesses answer again, they start
+//! anew.
+
+use std::time::Duration;
+
+use super::{RoundId, Settings, Time};
+
+/// The daemon answers within the timeout; this is for the day when it doesn't.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What the witnesses said, and when they are asked again.
+#[derive(Clone, Debug)]
+pub(super) struct Isolation {
+    quorum: u32,
+    interval: Duration,
+    patience: Duration,
+    last_round: u64,
+    /// The round in flight, and since when.
+    asking: Option<(RoundId, Time)>,
+    verdict: Option<Verdict>,
+}
+
+/// An answer, and when its question was asked.
+#[derive(Clone, Copy, Debug)]
+struct Verdict {
+    asked: Time,
+    connected: bool,
+}
+
+/// What an answer leads to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Turn {
+    /// Nothing new.
+    Same,
+    /// The network is back: what was seen without it counts for nothing.
+    Reconnected,
+}
+
+impl Isolation {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            quorum: settings.witness_quorum,
+            interval: settings.interval,
+            patience: settings.timeout.saturating_add(GRACE),
+            last_round: 0,
+            asking: None,
+            verdict: None,
+        }
+    }
+
+    /// Have enough witnesses answered lately, or need none?
+    pub(super) fn ruled_out(&self, now: Time) -> bool {
+        self.quorum == 0
+            || self.verdict.is_some_and(|verdict| {
+                verdict.connected && now.since(verdict.asked) < self.interval
+            })
+    }
+
+    /// Did enough answer when they were asked last, or need none?
+    pub(super) fn was_ruled_out(&self) -> bool {
+        self.quorum == 0 || self.verdict.is_some_and(|verdict| verdict.connected)
+    }
+
+    /// Did too few witnesses answer when they were asked last?
+    pub(super) fn is_isolated(&self) -> bool {
+        self.verdict.is_some_and(|verdict| !verdict.connected)
+    }
+
+    /// Until when a takeover waits for the witnesses, unless they answer before: for the round in
+    /// flight, or for the next one.
+    pub(super) fn waits_until(&self) -> Option<Time> {
+        match (self.asking, self.verdict) {
+            (Some((_, since)), _) => Some(since + self.patience),
+            (None, Some(verdict)) if !verdict.connected => Some(verdict.asked + self.interval),
+            (None, _) => None,
+        }
+    }
+
+    /// The round to ask now, unless one is in flight or was answered lately.
+    pub(super) fn ask(&mut self, now: Time) -> Option<RoundId> {
+        if self.waits_until().is_some_and(|until| now < until) {
+            return None;
+        }
+        if let Some((_, asked)) = self.asking {
+            // Nobody came back to say so: nobody answered.
+            self.verdict = Some(Verdict {
+                asked,
+                connected: false,
+            });
+        }
+        self.last_round += 1;
+        let round = RoundId(self.last_round);
+        self.asking = Some((round, now));
+        Some(round)
+    }
+
+    /// The witnesses' answer.
+    pub(super) fn answered(&mut self, round: RoundId, answered: u32) -> Turn {
+        let Some((_, asked)) = self.asking.take_if(|(asked, _)| *asked == round) else {
+            return Turn::Same;
+        };
+        let connected = answered >= self.quorum;
+        let turn = if connected && self.is_isolated() {
+            Turn::Reconnected
+        } else {
+            Turn::Same
+        };
+        self.verdict = Some(Verdict { asked, connected });
+        turn
+    }
+
+    /// Nobody needs to know any longer.
+    pub(super) fn forget(&mut self) {
+        self.asking = None;
+        self.verdict = None;
+    }
+}

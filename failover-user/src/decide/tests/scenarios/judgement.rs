@@ -1,0 +1,310 @@
+//! When not to act: isolation, fences, absences, vetoes, flapping, and confirming faster.
+
+use std::num::NonZeroU32;
+
+use super::super::{
+    super::{CommandResult, Evidence, Fence, Flapping, Settings, State},
+    mission, ms, s,
+    script::{ANSWERS, REFUSES, SILENT, Script},
+};
+
+fn witnessed() -> Settings {
+    Settings {
+        witness_quorum: 1,
+        ..mission()
+    }
+}
+
+fn fenced(fence: Fence) -> Settings {
+    Settings { fence, ..mission() }
+}
+
+fn damped() -> Settings {
+    Settings {
+        flapping: Some(Flapping {
+            window: s(600),
+            quiet: s(3600),
+            successes: [1, 3, 10]
+                .map(|needed| NonZeroU32::new(needed).unwrap())
+                .to_vec(),
+        }),
+        ..mission()
+    }
+}
+
+// --- is it me? -----------------------------------------------------------------------------------
+
+#[test]
+fn witnesses_are_asked_once_and_only_before_a_takeover() {
+    let world = Script::new(witnessed())
+        .primary([(s(0), ANSWERS), (s(10), SILENT)])
+        .play(s(120));
+    assert_eq!(world.journal().asked(), ["95 ask"]);
+    assert_eq!(
+        world.journal().commands(),
+        ["95.01 run start", "97.01 start succeeded"]
+    );
+}
+
+#[test]
+fn without_an_answer_from_a_witness_nothing_is_started_and_they_are_asked_again_each_interval() {
+    let world = Script::new(witnessed())
+        .primary([(s(0), SILENT)])
+        .witnesses([(s(0), Some(0))])
+        .play(s(200));
+    assert_eq!(world.journal().runs(), [""; 0]);
+    assert_eq!(world.state(), State::Isolated);
+    assert_eq!(
+        world.journal().asked(),
+        ["65 ask", "95 ask", "125 ask", "155 ask", "185 ask"]
+    );
+}
+
+#[test]
+fn strikes_of_an_isolated_watcher_count_for_nothing_once_it_has_a_network_again() {
+    let world = Script::new(witnessed())
+        .primary([(s(0), SILENT)])
+        .witnesses([(s(0), Some(0)), (s(100), Some(1))])
+        .play(s(300));
+    // Asked at 125, the witnesses answer; three more strikes come at 150, 180 and 210.
+    assert_eq!(
+        world.journal().commands(),
+        ["215.01 run start", "217.01 start succeeded"]
+    );
+}
+
+#[test]
+fn witnesses_that_nobody_comes_back_from_have_not_answered() {
+    let world = Script::new(witnessed())
+        .primary([(s(0), SILENT)])
+        .witnesses([(s(0), None)])
+        .play(s(300));
+    assert_eq!(world.journal().runs(), [""; 0]);
+    assert_eq!(world.state(), State::Isolated);
+}
+
+#[test]
+fn an_active_gateway_is_left_alone_when_the_witnesses_fall_silent() {
+    let world = Script::new(witnessed())
+        .primary([(s(0), SILENT)])
+        .witnesses([(s(0), Some(1)), (s(80), Some(0))])
+        .play(s(600));
+    assert_eq!(world.state(), State::Active);
+    assert_eq!(world.journal().runs(), ["65.01 run start"]);
+}
+
+// --- is it really gone? --------------------------------------------------------------------------
+
+#[test]
+fn a_fence_comes_before_the_start() {
+    let world = Script::new(fenced(Fence::Required))
+        .primary([(s(0), REFUSES)])
+        .play(s(70));
+    assert_eq!(
+        world.journal().commands(),
+        [
+            "60 run fence",
+            "60.5 fence succeeded",
+            "60.5 run start",
+            "62.5 start succeeded"
+        ]
+    );
+}
+
+#[test]
+fn a_required_fence_that_fails_blocks_the_takeover_and_is_tried_again() {
+    let failed = Some((ms(500), CommandResult::Failed { code: 1 }));
+    let worked = Some((ms(500), CommandResult::Succeeded));
+    let world = Script::new(fenced(Fence::Required))
+        .primary([(s(0), REFUSES)])
+        .fences([failed.clone(), failed, worked])
+        .play(s(70));
+    assert_eq!(
+        world.journal().runs(),
+        [
+            "60 run fence",
+            "61.5 run fence",
+            "64 run fence",
+            "64.5 run start"
+        ]
+    );
+}
+
+#[test]
+fn an_optional_fence_that_fails_is_tried_once() {
+    let world = Script::new(fenced(Fence::Optional))
+        .primary([(s(0), REFUSES)])
+        .fences([Some((ms(500), CommandResult::Failed { code: 1 }))])
+        .play(s(70));
+    assert_eq!(world.journal().runs(), ["60 run fence", "60.5 run start"]);
+}
+
+#[test]
+fn a_fence_that_hangs_is_killed_and_tried_again() {
+    let worked = Some((ms(500), CommandResult::Succeeded));
+    let world = Script::new(fenced(Fence::Required))
+        .primary([(s(0), REFUSES)])
+        .fences([None, worked])
+        .play(s(80));
+    assert_eq!(
+        world.journal().commands(),
+        [
+            "60 run fence",
+            "70 kill fence",
+            "70.02 fence was ended by signal 9",
+            "71.02 run fence",
+            "71.52 fence succeeded",
+            "71.52 run start",
+            "73.52 start succeeded"
+        ]
+    );
+}
+
+#[test]
+fn a_primary_that_comes_back_while_it_is_fenced_is_let_be() {
+    let world = Script::new(fenced(Fence::Required))
+        .primary([(s(0), REFUSES), (s(65), ANSWERS)])
+        .fences([None])
+        .play(s(300));
+    assert_eq!(
+        world.journal().commands(),
+        [
+            "60 run fence",
+            "65 kill fence",
+            "65.02 fence was ended by signal 9"
+        ]
+    );
+    assert_eq!(world.state(), State::Standby);
+}
+
+#[test]
+fn each_outage_is_fenced_anew() {
+    let world = Script::new(fenced(Fence::Required))
+        .primary([(s(0), REFUSES), (s(100), ANSWERS), (s(200), REFUSES)])
+        .play(s(400));
+    let fences = world.journal().runs();
+    let fences = fences.iter().filter(|run| run.ends_with("run fence"));
+    assert_eq!(fences.count(), 2, "{}", world.journal());
+}
+
+// --- was I asleep? -------------------------------------------------------------------------------
+
+#[test]
+fn a_stopped_daemon_with_two_strikes_starts_counting_again() {
+    for away in [s(10), s(60)] {
+        let world = Script::mission()
+            .primary([(s(0), REFUSES), (s(45), ANSWERS)])
+            .stall(s(55), s(55) + away)
+            .play(s(300));
+        assert_eq!(world.journal().runs(), [""; 0], "away for {away:?}");
+    }
+}
+
+#[test]
+fn a_probe_that_was_in_flight_during_an_absence_may_not_fail() {
+    // It times out at 65 and is read at 75, as a third strike if it were believed.
+    let world = Script::mission()
+        .primary([(s(0), SILENT), (s(70), ANSWERS)])
+        .stall(s(62), s(75))
+        .play(s(300));
+    assert_eq!(world.journal().runs(), [""; 0]);
+    assert_eq!(world.state(), State::Standby);
+}
+
+// --- did somebody else see it alive? --------------------------------------------------------------
+
+#[test]
+fn a_probe_that_fails_while_others_are_answered_is_no_strike_so_many_times_in_a_row() {
+    let settings = Settings {
+        veto_limit: 2,
+        ..mission()
+    };
+    // Each probe takes 5 s to fail, and 3 s into it somebody's data is acknowledged.
+    let alive = (0..100).map(|round| (s(30 * round + 3), Evidence::Acknowledged));
+    let world = Script::new(settings)
+        .primary([(s(0), SILENT)])
+        .evidence(alive)
+        .play(s(200));
+    assert_eq!(
+        world.journal().states(),
+        [
+            "65 suspect 1",
+            "95 suspect 2",
+            "125 starting 1",
+            "127 active"
+        ]
+    );
+}
+
+#[test]
+fn somebody_who_connects_after_a_strike_takes_it_back() {
+    let settings = Settings {
+        veto_limit: 3,
+        ..mission()
+    };
+    let world = Script::new(settings)
+        .primary([(s(0), SILENT)])
+        .evidence([(s(50), Evidence::Established)])
+        .play(s(55));
+    assert_eq!(
+        world.journal().states(),
+        ["5 suspect 1", "35 suspect 2", "50 suspect 1"]
+    );
+}
+
+// --- is it flapping? -----------------------------------------------------------------------------
+
+/// How long each release of an outage of 70 s, every 200 s, took from the primary's return.
+fn releases(settings: Settings, gap: u64) -> Vec<u64> {
+    let outages = 4;
+    let mut script = Script::new(settings);
+    for outage in 0..outages {
+        script.primary.push((s(gap * outage + 10), REFUSES));
+        script.primary.push((s(gap * outage + 100), ANSWERS));
+    }
+    let world = script.play(s(gap * outages));
+    let stops = world.journal().run_times_of("stop");
+    stops
+        .iter()
+        .zip(0..)
+        .map(|(at, outage)| at.as_secs() - (gap * outage + 100))
+        .collect()
+}
+
+#[test]
+fn a_primary_that_fails_again_soon_has_to_answer_longer_each_time() {
+    assert_eq!(releases(damped(), 200), [0, 2, 9, 9]);
+}
+
+#[test]
+fn a_primary_that_fails_again_much_later_is_believed_at_once() {
+    assert_eq!(releases(damped(), 4000), [0, 0, 0, 0]);
+}
+
+#[test]
+fn without_damping_every_release_needs_one_success() {
+    assert_eq!(releases(mission(), 200), [0, 0, 0, 0]);
+}
+
+// --- faster without being hastier ------------------------------------------------------------------
+
+#[test]
+fn a_shorter_confirm_interval_takes_over_sooner_with_as_many_strikes() {
+    let settings = Settings {
+        confirm_interval: s(5),
+        ..mission()
+    };
+    let world = Script::new(settings)
+        .primary([(s(0), ANSWERS), (s(100), REFUSES)])
+        .tripwire()
+        .play(s(115));
+    assert_eq!(
+        world.journal().states(),
+        [
+            "100.05 suspect 1",
+            "105.05 suspect 2",
+            "110.05 starting 1",
+            "112.05 active"
+        ]
+    );
+}
