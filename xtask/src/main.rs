@@ -74,6 +74,9 @@ enum Verb {
         /// A version like 5.10, or `newest`; can be given several times
         #[arg(long = "kernel", value_name = "VERSION", default_values = vmtest::DEFAULT_KERNELS)]
         kernels: Vec<vmtest::Wanted>,
+        /// Build for another processor, and emulate one
+        #[arg(long)]
+        target: Option<cross::Target>,
     },
 }
 
@@ -95,7 +98,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Build { target } => build::run(&workspace, target)?,
         Verb::Demo { arguments } => lab::run(&workspace, lab::Show::Demo, &arguments)?,
         Verb::Bench { arguments } => lab::run(&workspace, lab::Show::Bench, &arguments)?,
-        Verb::Vmtest { kernels } => return vmtest::run(&workspace, &kernels),
+        Verb::Vmtest { kernels, target } => return vmtest::run(&workspace, target, &kernels),
         Verb::Test { unit, filters } => {
             let scope = if unit {
                 test::Scope::Unit

@@ -1,6 +1,7 @@
 //! Debian's archive of kernels, through apt with lists of its own: what this machine has installed,
 //! and where it installs from, stays as it is.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::machine::Machine;
 use crate::process::{self, say};
 use crate::{apt, workspace::Workspace};
 
@@ -37,14 +39,21 @@ enum Source {
 
 /// apt with a private list of sources and a private state.
 pub(super) struct Archive {
+    /// Everything is below it.
+    kernels: PathBuf,
+    /// apt's own.
     directory: PathBuf,
+    machine: Machine,
 }
 
 impl Archive {
     /// Prepares the lists, and fetches them where they are missing or old.
-    pub(super) fn open(workspace: &Workspace) -> Result<Self> {
+    pub(super) fn open(workspace: &Workspace, machine: Machine) -> Result<Self> {
+        let kernels = workspace.guest_kernels().join(machine.architecture());
         let archive = Self {
-            directory: workspace.guest_kernels().join("apt"),
+            directory: kernels.join("apt"),
+            kernels,
+            machine,
         };
         if !Path::new(KEYRING).exists() {
             apt::install(&["debian-archive-keyring"])?;
@@ -73,14 +82,66 @@ impl Archive {
         Ok(names.map(str::to_owned).collect())
     }
 
-    /// What apt knows of a package.
-    pub(super) fn show(&self, package: &str) -> Result<String> {
-        let mut command = self.command("apt-cache");
-        process::capture(command.args(["show", "--no-all-versions", package]))
+    /// These packages, and all that they depend on and that are wanted.
+    pub(super) fn with_dependencies(
+        &self,
+        packages: &[&str],
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<String>> {
+        let mut known = BTreeSet::new();
+        let mut next: BTreeSet<String> = packages.iter().map(|&name| name.to_owned()).collect();
+        while !next.is_empty() {
+            let mut command = self.command("apt-cache");
+            command.args(["show", "--no-all-versions"]).args(&next);
+            let stanzas = process::capture(&mut command)?;
+            known.append(&mut next);
+            next.extend(
+                dependencies(&stanzas)
+                    .filter(|name| is_wanted(name) && !known.contains(*name))
+                    .map(str::to_owned),
+            );
+        }
+        Ok(known.into_iter().collect())
+    }
+
+    /// The unpacked content of packages: in a directory called `name`, where it stays for the next
+    /// time. It appears whole or not at all.
+    pub(super) fn unpack(
+        &self,
+        name: &str,
+        packages: impl FnOnce() -> Result<Vec<String>>,
+    ) -> Result<PathBuf> {
+        let directory = self.kernels.join(name);
+        let unpacked = directory.join("unpacked");
+        if unpacked.exists() {
+            return Ok(unpacked);
+        }
+        say(&format!("downloading {name}"));
+        let unfinished = directory.join("unfinished");
+        if unfinished.exists() {
+            remove(&unfinished)?;
+        }
+        let content = unfinished.join("content");
+        fs::create_dir_all(&content)
+            .with_context(|| format!("cannot make {}", content.display()))?;
+        self.download(&packages()?, &unfinished)?;
+        let entries = fs::read_dir(&unfinished)
+            .with_context(|| format!("cannot read {}", unfinished.display()))?;
+        for entry in entries {
+            let path = entry.context("cannot read a directory")?.path();
+            if path.extension().is_some_and(|extension| extension == "deb") {
+                let mut command = Command::new("dpkg");
+                process::run(command.arg("--extract").arg(&path).arg(&content))?;
+            }
+        }
+        fs::rename(&content, &unpacked)
+            .with_context(|| format!("cannot make {}", unpacked.display()))?;
+        remove(&unfinished)?;
+        Ok(unpacked)
     }
 
     /// Downloads packages into a directory.
-    pub(super) fn download(&self, packages: &[String], into: &Path) -> Result<()> {
+    fn download(&self, packages: &[String], into: &Path) -> Result<()> {
         let mut command = self.command("apt-get");
         command
             .current_dir(into)
@@ -130,6 +191,7 @@ impl Archive {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("LC_ALL", "C");
+        let architecture = self.machine.architecture();
         let path = |name: &str| self.directory.join(name).display().to_string();
         for (option, value) in [
             ("Dir::Etc::SourceList", path("sources.list")),
@@ -137,6 +199,10 @@ impl Archive {
             ("Dir::State", path("state")),
             ("Dir::State::status", "/dev/null".to_owned()),
             ("Dir::Cache", path("cache")),
+            // Some containers are set up to have none. With it, a look takes a third of the time.
+            ("Dir::Cache::pkgcache", "pkgcache.bin".to_owned()),
+            ("APT::Architecture", architecture.to_owned()),
+            ("APT::Architectures::", architecture.to_owned()),
             ("Acquire::Languages", "none".to_owned()),
             // The work tree may be closed to apt's own account.
             ("APT::Sandbox::User", "root".to_owned()),
@@ -145,6 +211,19 @@ impl Archive {
         }
         command
     }
+}
+
+fn remove(directory: &Path) -> Result<()> {
+    fs::remove_dir_all(directory).with_context(|| format!("cannot remove {}", directory.display()))
+}
+
+/// The first choices of what packages depend on, in what apt-cache shows of them.
+fn dependencies(stanzas: &str) -> impl Iterator<Item = &str> {
+    stanzas
+        .lines()
+        .filter_map(|line| line.strip_prefix("Depends:"))
+        .flat_map(|depends| depends.split(','))
+        .filter_map(|dependency| dependency.split_whitespace().next())
 }
 
 /// Where this machine gets Debian from.
@@ -232,5 +311,14 @@ mod tests {
     fn security_updates_may_be_missing() {
         let mirrors = parse_mirrors("Debian|Debian|http://mirror.invalid/debian/\n").unwrap();
         assert!(!sources(&mirrors).contains("bullseye"));
+    }
+
+    #[test]
+    fn dependencies_are_the_first_choices() {
+        let stanzas = "Package: linux-image-7\nVersion: 7\nDepends: dracut | initramfs-tools \
+            (>= 0.120), linux-base-7 (= 7.3.4-1)\n\nPackage: linux-base-7\nSize: 1\n\n\
+            Package: x\nDepends: libc6\n";
+        let found: Vec<&str> = dependencies(stanzas).collect();
+        assert_eq!(found, ["dracut", "linux-base-7", "libc6"]);
     }
 }

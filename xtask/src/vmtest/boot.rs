@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::image::Kernel;
-use super::initramfs::PROGRAMS;
+use super::machine::Machine;
+use super::programs::DIRECTORY;
 use crate::process;
 
-/// What emulates the machine.
-pub(super) const QEMU: &str = "qemu-system-x86_64";
 /// A run takes 10 s. A machine that is busy with other things may take much longer.
 const TIME_LIMIT: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(50);
@@ -32,7 +31,7 @@ pub(super) enum Verdict {
 }
 
 /// Boots the kernel with this initramfs, and waits for the guest's end.
-pub(super) fn run(kernel: &Kernel, initramfs: &[u8]) -> Result<Verdict> {
+pub(super) fn run(machine: Machine, kernel: &Kernel, initramfs: &[u8]) -> Result<Verdict> {
     let archive = kernel.directory.join("initramfs.cpio");
     fs::write(&archive, initramfs)
         .with_context(|| format!("cannot write {}", archive.display()))?;
@@ -40,11 +39,12 @@ pub(super) fn run(kernel: &Kernel, initramfs: &[u8]) -> Result<Verdict> {
     let output =
         File::create(&console).with_context(|| format!("cannot write {}", console.display()))?;
 
-    let mut machine = machine(kernel, &archive)
+    let (emulator, _) = machine.emulator();
+    let mut emulation = command(machine, kernel, &archive)
         .stdout(output)
         .spawn()
-        .with_context(|| format!("cannot run {QEMU}"))?;
-    let ended = wait(&mut machine)?;
+        .with_context(|| format!("cannot run {emulator}"))?;
+    let ended = wait(&mut emulation)?;
     let text = fs::read(&console).with_context(|| format!("cannot read {}", console.display()))?;
     let text = String::from_utf8_lossy(&text);
     let end = ended.map_or_else(
@@ -67,41 +67,44 @@ pub(super) fn run(kernel: &Kernel, initramfs: &[u8]) -> Result<Verdict> {
 
 /// The machine is emulated, not virtualized: this runs the same where KVM is missing, as in most
 /// places where tests run.
-fn machine(kernel: &Kernel, initramfs: &Path) -> Command {
-    let program = process::find_program(QEMU).unwrap_or_else(|| QEMU.into());
+fn command(machine: Machine, kernel: &Kernel, initramfs: &Path) -> Command {
+    let (emulator, _) = machine.emulator();
+    let program = process::find_program(emulator).unwrap_or_else(|| emulator.into());
     let mut command = Command::new(program);
     command
-        .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "512"])
+        .args(machine.options())
+        .args(["-accel", "tcg", "-smp", "2", "-m", "512"])
         .args(["-nodefaults", "-no-user-config", "-display", "none"])
         .args(["-serial", "stdio", "-no-reboot"])
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
         .arg(initramfs)
-        .args(["-append", &kernel_command_line()])
+        .args(["-append", &kernel_command_line(machine)])
         .stdin(Stdio::null());
     command
 }
 
 /// What stands after `--` are the arguments of the first process; what the kernel doesn't know and
 /// has a `=` becomes its environment. After a panic the machine restarts, which ends QEMU.
-fn kernel_command_line() -> String {
+fn kernel_command_line(machine: Machine) -> String {
+    let console = machine.console();
     format!(
-        "console=ttyS0 quiet panic=-1 rdinit={PROGRAMS}/failover-lab PATH={PROGRAMS} \
-         FAILOVER_BIN={PROGRAMS}/failover RUST_BACKTRACE=0 -- guest"
+        "console={console} quiet panic=-1 rdinit={DIRECTORY}/failover-lab PATH={DIRECTORY} \
+         FAILOVER_BIN={DIRECTORY}/failover RUST_BACKTRACE=0 -- guest"
     )
 }
 
 /// Waits for its end; `None`: it had to be killed.
-fn wait(machine: &mut Child) -> Result<Option<ExitStatus>> {
+fn wait(emulation: &mut Child) -> Result<Option<ExitStatus>> {
     let deadline = Instant::now() + TIME_LIMIT;
     loop {
-        if let Some(status) = machine.try_wait().context("cannot wait for QEMU")? {
+        if let Some(status) = emulation.try_wait().context("cannot wait for QEMU")? {
             return Ok(Some(status));
         }
         if Instant::now() >= deadline {
-            machine.kill().context("cannot end QEMU")?;
-            machine.wait().context("cannot wait for QEMU")?;
+            emulation.kill().context("cannot end QEMU")?;
+            emulation.wait().context("cannot wait for QEMU")?;
             return Ok(None);
         }
         thread::sleep(POLL);

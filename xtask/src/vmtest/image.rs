@@ -1,23 +1,19 @@
 //! Debian's kernels, unpacked in `target/kernels/`: which one is meant, and getting it.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
 
 use super::archive::Archive;
-use crate::process::{self, say};
-use crate::workspace::Workspace;
 
-/// Package names are PREFIX, release of the kernel. Those for virtual machines: small, and quick to
-/// start.
+/// Package names are this and the release of the kernel.
 const PREFIX: &str = "linux-image-";
-const FLAVOUR: &str = "-cloud-amd64";
+/// Kernels for virtual machines: small, and quick to start.
+const FLAVOUR: &str = "-cloud-";
 /// All of them, and no packages that only point to another.
-const PATTERN: &str = r"^linux-image-[0-9]+\.[0-9]+\.[0-9].*-cloud-amd64$";
+const PATTERN: &str = r"^linux-image-[0-9]+\.[0-9]+\.[0-9].*-cloud-[a-z0-9]+$";
 
 /// Which kernel to take.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,10 +31,10 @@ impl FromStr for Wanted {
         if text == "newest" {
             return Ok(Self::Newest);
         }
-        let numbers: Result<Vec<u64>, _> = text.split('.').map(str::parse).collect();
+        let numbers: Result<Vec<u64>, _> = text.split(['.', '-']).map(str::parse).collect();
         numbers
             .map(Self::Version)
-            .map_err(|_| "write a version like 6.1 or 6.12.117, or `newest`".to_owned())
+            .map_err(|_| "write a version like 6.1 or 6.1.0-50, or `newest`".to_owned())
     }
 }
 
@@ -82,29 +78,29 @@ pub(super) struct Kernel {
 
 impl Kernel {
     /// Finds the kernel that is meant, and downloads it unless it is there.
-    pub(super) fn obtain(
-        workspace: &Workspace,
-        catalogue: &Catalogue<'_>,
-        wanted: &Wanted,
-    ) -> Result<Self> {
+    pub(super) fn obtain(catalogue: &Catalogue<'_>, wanted: &Wanted) -> Result<Self> {
         let package = choose(&catalogue.packages, wanted).with_context(|| {
             format!(
                 "Debian's archive has no kernel {wanted} for virtual machines; it has {}",
                 versions(&catalogue.packages)
             )
         })?;
-        let directory = workspace.guest_kernels().join(package);
-        let unpacked = directory.join("unpacked");
-        if !unpacked.exists() {
-            fetch(catalogue.archive, package, &directory, &unpacked)?;
-        }
-        Self::in_directory(package, directory, &unpacked)
-            .with_context(|| format!("{package} is not what it was; see {}", unpacked.display()))
+        let release = package.strip_prefix(PREFIX).unwrap_or(package);
+        let unpacked = catalogue.archive.unpack(package, || {
+            // From 7.x on the image itself is empty, and depends on its parts.
+            let is_part = |name: &str| name.ends_with(release);
+            catalogue.archive.with_dependencies(&[package], is_part)
+        })?;
+        Self::in_directory(release, &unpacked).with_context(|| {
+            format!(
+                "{} is not whole; remove it and try again",
+                unpacked.display()
+            )
+        })
     }
 
     /// Newer packages have it all below /usr, older ones below / and /boot.
-    fn in_directory(package: &str, directory: PathBuf, unpacked: &Path) -> Result<Self> {
-        let release = package.strip_prefix(PREFIX).unwrap_or(package);
+    fn in_directory(release: &str, unpacked: &Path) -> Result<Self> {
         let first = |candidates: [String; 2], what: &str| {
             let mut candidates = candidates.into_iter().map(|path| unpacked.join(path));
             candidates
@@ -129,72 +125,9 @@ impl Kernel {
             release: release.to_owned(),
             image,
             modules,
-            directory,
+            directory: unpacked.parent().unwrap_or(unpacked).to_owned(),
         })
     }
-}
-
-/// Downloads and unpacks the package with those that it is made of. `unpacked` appears whole or not
-/// at all.
-fn fetch(archive: &Archive, package: &str, directory: &Path, unpacked: &Path) -> Result<()> {
-    say(&format!("downloading {package}"));
-    let unfinished = directory.join("unfinished");
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished)
-            .with_context(|| format!("cannot remove {}", unfinished.display()))?;
-    }
-    let content = unfinished.join("content");
-    fs::create_dir_all(&content).with_context(|| format!("cannot make {}", content.display()))?;
-    archive.download(&with_parts(archive, package)?, &unfinished)?;
-    let entries = fs::read_dir(&unfinished)
-        .with_context(|| format!("cannot read {}", unfinished.display()))?;
-    for entry in entries {
-        let path = entry.context("cannot read a directory")?.path();
-        if path.extension().is_some_and(|extension| extension == "deb") {
-            process::run(
-                Command::new("dpkg")
-                    .arg("--extract")
-                    .arg(&path)
-                    .arg(&content),
-            )?;
-        }
-    }
-    fs::rename(&content, unpacked)
-        .with_context(|| format!("cannot make {}", unpacked.display()))?;
-    fs::remove_dir_all(&unfinished)
-        .with_context(|| format!("cannot remove {}", unfinished.display()))
-}
-
-/// The package, and all packages of the same kernel that it depends on. From 7.x on the image itself
-/// is empty.
-fn with_parts(archive: &Archive, package: &str) -> Result<Vec<String>> {
-    let release = package.strip_prefix(PREFIX).unwrap_or(package);
-    let mut known = vec![package.to_owned()];
-    let mut next = 0;
-    while let Some(part) = known.get(next) {
-        for found in parts(&archive.show(part)?, release) {
-            if !known.contains(&found) {
-                known.push(found);
-            }
-        }
-        next += 1;
-    }
-    Ok(known)
-}
-
-/// What a package depends on and is of the same kernel.
-fn parts(stanza: &str, release: &str) -> Vec<String> {
-    let depends = stanza
-        .lines()
-        .find_map(|line| line.strip_prefix("Depends:"));
-    let names = depends
-        .unwrap_or_default()
-        .split([',', '|'])
-        .filter_map(|dependency| dependency.split_whitespace().next());
-    names
-        .filter(|name| name.ends_with(release))
-        .map(str::to_owned)
-        .collect()
 }
 
 /// The newest package that is meant.
@@ -212,8 +145,10 @@ fn choose<'a>(packages: &'a [String], wanted: &Wanted) -> Option<&'a str> {
 /// All numbers of a package's version, which order as the versions do: Debian's revision comes last.
 fn numbers(package: &str) -> Vec<u64> {
     let version = package.strip_prefix(PREFIX).unwrap_or(package);
-    let version = version.strip_suffix(FLAVOUR).unwrap_or(version);
     version
+        .split(FLAVOUR)
+        .next()
+        .unwrap_or(version)
         .split(|character: char| !character.is_ascii_digit())
         .filter_map(|number| number.parse().ok())
         .collect()
@@ -252,7 +187,7 @@ mod tests {
             "7.3.4+deb13",
             "5.10.0-46",
         ]
-        .map(|version| format!("{PREFIX}{version}{FLAVOUR}"))
+        .map(|version| format!("{PREFIX}{version}{FLAVOUR}amd64"))
         .to_vec()
     }
 
@@ -270,8 +205,9 @@ mod tests {
             ("6.1", "6.1.0-50"),
             ("6.12.107", "6.12.107+deb13"),
             ("5.10", "5.10.0-46"),
+            ("6.1.0-9", "6.1.0-9"),
         ] {
-            let package = format!("{PREFIX}{version}{FLAVOUR}");
+            let package = format!("{PREFIX}{version}{FLAVOUR}amd64");
             assert_eq!(chosen(wanted), Some(package), "{wanted}");
         }
     }
@@ -289,20 +225,5 @@ mod tests {
         assert!("latest".parse::<Wanted>().is_err());
         assert!("6.1-rc1".parse::<Wanted>().is_err());
         assert!("".parse::<Wanted>().is_err());
-    }
-
-    #[test]
-    fn parts_of_a_kernel_are_followed_and_nothing_else() {
-        let stanza = "Package: linux-image-7.3.4+deb13-cloud-amd64\n\
-            Depends: dracut | initramfs-tools (>= 0.120), linux-base-7.3.4+deb13-cloud-amd64 \
-            (= 7.3.4-1), linux-modules-7.3.4+deb13-cloud-amd64 (= 7.3.4-1)\nSize: 1\n";
-        assert_eq!(
-            parts(stanza, "7.3.4+deb13-cloud-amd64"),
-            [
-                "linux-base-7.3.4+deb13-cloud-amd64",
-                "linux-modules-7.3.4+deb13-cloud-amd64"
-            ]
-        );
-        assert!(parts("Package: x\n", "7.3.4+deb13-cloud-amd64").is_empty());
     }
 }

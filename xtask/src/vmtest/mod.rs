@@ -6,22 +6,26 @@ mod boot;
 mod cpio;
 mod image;
 mod initramfs;
+mod machine;
 mod modules;
+mod programs;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use archive::Archive;
 use boot::Verdict;
 pub(crate) use image::Wanted;
 use image::{Catalogue, Kernel};
+use machine::Machine;
+use programs::Files;
 
-use crate::process::{self, say};
+use crate::cross::Target;
+use crate::process::say;
 use crate::workspace::Workspace;
-use crate::{build, kernel, lab, setup};
+use crate::{kernel, setup};
 
 /// The oldest that matters, the machine's that most have, and the newest.
 pub(crate) const DEFAULT_KERNELS: [&str; 3] = ["5.10", "6.1", "newest"];
@@ -31,23 +35,25 @@ pub(crate) const DEFAULT_KERNELS: [&str; 3] = ["5.10", "6.1", "newest"];
 const MODULES: [&str; 3] = ["bridge", "veth", "tcp_diag"];
 
 /// Builds all it takes, then boots one kernel after the other.
-pub(crate) fn run(workspace: &Workspace, kernels: &[Wanted]) -> Result<ExitCode> {
-    if !cfg!(target_arch = "x86_64") {
-        bail!("vmtest boots kernels for x86-64 with the program as built here; run it on x86-64");
-    }
-    setup::program(boot::QEMU, "qemu-system-x86", "the kernels run in it")?;
+pub(crate) fn run(
+    workspace: &Workspace,
+    target: Option<Target>,
+    kernels: &[Wanted],
+) -> Result<ExitCode> {
+    let machine = Machine::of(target)?;
+    let (emulator, package) = machine.emulator();
+    setup::program(emulator, package, "the kernels run in it")?;
     let tools = setup::ready(workspace)?;
     kernel::build(workspace, &tools)?;
-    let guest = Guest {
-        failover: build::release(workspace)?,
-        lab: lab::build(workspace)?,
-        ip: process::find_program("ip").context("`ip` is not there, though it was just now")?,
+    let archive = Archive::open(workspace, machine)?;
+    let programs = match target {
+        None => programs::native(workspace)?,
+        Some(target) => programs::foreign(workspace, &archive, target)?,
     };
-    let archive = Archive::open(workspace)?;
     let catalogue = Catalogue::read(&archive)?;
     let mut failures = 0;
     for wanted in kernels {
-        match test(workspace, &catalogue, wanted, &guest) {
+        match test(machine, &programs, &catalogue, wanted) {
             Ok(Verdict::Passed(_)) => {}
             Ok(Verdict::Failed(_)) => failures += 1,
             // What is wrong with one kernel says nothing about the next.
@@ -64,25 +70,17 @@ pub(crate) fn run(workspace: &Workspace, kernels: &[Wanted]) -> Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// The programs that run in a guest.
-struct Guest {
-    failover: PathBuf,
-    lab: PathBuf,
-    ip: PathBuf,
-}
-
 fn test(
-    workspace: &Workspace,
+    machine: Machine,
+    programs: &Files,
     catalogue: &Catalogue<'_>,
     wanted: &Wanted,
-    guest: &Guest,
 ) -> Result<Verdict> {
-    let kernel = Kernel::obtain(workspace, catalogue, wanted)?;
+    let kernel = Kernel::obtain(catalogue, wanted)?;
     let modules = modules::collect(&kernel.modules, &MODULES)?;
-    let programs = [&guest.failover, &guest.lab, &guest.ip].map(PathBuf::as_path);
-    let initramfs = initramfs::pack(&programs, &modules)?;
+    let initramfs = initramfs::pack(programs, &modules)?;
     let began = Instant::now();
-    let verdict = boot::run(&kernel, &initramfs)?;
+    let verdict = boot::run(machine, &kernel, &initramfs)?;
     let seconds = began.elapsed().as_secs_f64();
     let told = match &verdict {
         Verdict::Passed(checks) => format!("passed {checks} checks"),

@@ -20,7 +20,7 @@ pub(super) struct Module {
 /// kernel is left out.
 pub(super) fn collect(directory: &Path, names: &[&str]) -> Result<Vec<Module>> {
     let mut search = Search {
-        files: files(directory)?,
+        files: files_below(directory)?,
         builtin: fs::read_to_string(directory.join("modules.builtin")).unwrap_or_default(),
         directory,
         modules: Vec::new(),
@@ -73,7 +73,7 @@ impl Search<'_> {
 }
 
 /// All files below a directory.
-fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut directories = vec![directory.to_path_buf()];
     while let Some(directory) = directories.pop() {
