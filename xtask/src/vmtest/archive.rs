@@ -43,7 +43,6 @@ pub(super) struct Archive {
     kernels: PathBuf,
     /// apt's own.
     directory: PathBuf,
-    machine: Machine,
 }
 
 impl Archive {
@@ -53,7 +52,6 @@ impl Archive {
         let archive = Self {
             directory: kernels.join("apt"),
             kernels,
-            machine,
         };
         if !Path::new(KEYRING).exists() {
             apt::install(&["debian-archive-keyring"])?;
@@ -62,13 +60,17 @@ impl Archive {
             let part = archive.directory.join(part);
             fs::create_dir_all(&part).with_context(|| format!("cannot make {}", part.display()))?;
         }
+        write(
+            &archive.configuration(),
+            &configuration(&archive.directory, machine.architecture()),
+        )?;
         let sources = sources(&mirrors()?);
-        let changed = fs::read_to_string(archive.sources()).ok().as_ref() != Some(&sources);
-        if changed {
-            fs::write(archive.sources(), sources)
-                .with_context(|| format!("cannot write {}", archive.sources().display()))?;
+        if fs::read_to_string(archive.sources()).ok().as_ref() != Some(&sources) {
+            // The lists are those of other sources.
+            let _ = fs::remove_file(archive.stamp());
+            write(&archive.sources(), &sources)?;
         }
-        if changed || !archive.is_fresh() {
+        if !archive.is_fresh() {
             archive.update()?;
         }
         Ok(archive)
@@ -149,7 +151,8 @@ impl Archive {
             .args(packages);
         process::run(&mut command).with_context(|| {
             format!(
-                "cannot download {}; if the archive has newer ones by now, remove {} and try again",
+                "cannot download {}, which the archive's lists name; take another kernel, or remove \
+                 {} to have new lists",
                 packages.join(" "),
                 self.stamp().display()
             )
@@ -162,8 +165,7 @@ impl Archive {
         say("fetching the lists of Debian's kernels");
         let mut command = self.command("apt-get");
         match process::run(command.args(["--quiet", "update"])) {
-            Ok(()) => fs::write(self.stamp(), "")
-                .with_context(|| format!("cannot write {}", self.stamp().display())),
+            Ok(()) => write(&self.stamp(), ""),
             Err(error) => {
                 say(&format!("{error}; going on with what is there"));
                 Ok(())
@@ -190,27 +192,44 @@ impl Archive {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env("LC_ALL", "C");
-        let architecture = self.machine.architecture();
-        let path = |name: &str| self.directory.join(name).display().to_string();
-        for (option, value) in [
-            ("Dir::Etc::SourceList", path("sources.list")),
-            ("Dir::Etc::SourceParts", "-".to_owned()),
-            ("Dir::State", path("state")),
-            ("Dir::State::status", "/dev/null".to_owned()),
-            ("Dir::Cache", path("cache")),
-            // Some containers are set up to have none. With it, a look takes a third of the time.
-            ("Dir::Cache::pkgcache", "pkgcache.bin".to_owned()),
-            ("APT::Architecture", architecture.to_owned()),
-            ("APT::Architectures::", architecture.to_owned()),
-            ("Acquire::Languages", "none".to_owned()),
-            // The work tree may be closed to apt's own account.
-            ("APT::Sandbox::User", "root".to_owned()),
-        ] {
-            command.arg("--option").arg(format!("{option}={value}"));
-        }
+        command
+            .env("LC_ALL", "C")
+            .arg("--config-file")
+            .arg(self.configuration());
         command
     }
+
+    fn configuration(&self) -> PathBuf {
+        self.directory.join("apt.conf")
+    }
+}
+
+/// What is different from this machine's apt. It is read last.
+fn configuration(directory: &Path, architecture: &str) -> String {
+    let directory = directory.display();
+    format!(
+        r#"Dir::Etc::SourceList "{directory}/sources.list";
+Dir::Etc::SourceParts "-";
+Dir::State "{directory}/state";
+Dir::State::status "/dev/null";
+Dir::Cache "{directory}/cache";
+// Some containers are set up to have none. With it, a look takes a third of the time.
+Dir::Cache::pkgcache "pkgcache.bin";
+#clear APT::Architectures;
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+Acquire::Languages "none";
+// The work tree may be closed to apt's own account.
+APT::Sandbox::User "root";
+// Nobody's business: these clean up after apt's usual work.
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+"#
+    )
+}
+
+fn write(file: &Path, content: &str) -> Result<()> {
+    fs::write(file, content).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn remove(directory: &Path) -> Result<()> {
