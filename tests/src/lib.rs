@@ -2,7 +2,7 @@
 //!
 //! [`lab`] makes PC-A and PC-B; [`gateway`] and [`commands`] are what runs on them in place of the
 //! real gateway; [`daemon`] and [`trace`] run the program under test and read what it says; [`demo`]
-//! and [`bench`] show it to people.
+//! and [`bench`] show it to people; [`guest`] checks a kernel with all of it.
 //!
 //! Nothing here is global: every scenario has a lab of its own, so they run side by side.
 

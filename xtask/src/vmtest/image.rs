@@ -20,8 +20,8 @@ const PATTERN: &str = r"^linux-image-[0-9]+\.[0-9]+\.[0-9].*-cloud-[a-z0-9]+$";
 pub(crate) enum Wanted {
     /// The newest of all.
     Newest,
-    /// The newest whose version begins so.
-    Version(Vec<u64>),
+    /// The newest whose version begins with these numbers.
+    Version(String),
 }
 
 impl FromStr for Wanted {
@@ -31,22 +31,22 @@ impl FromStr for Wanted {
         if text == "newest" {
             return Ok(Self::Newest);
         }
-        let numbers: Result<Vec<u64>, _> = text.split(['.', '-']).map(str::parse).collect();
-        numbers
-            .map(Self::Version)
-            .map_err(|_| "write a version like 6.1 or 6.1.0-50, or `newest`".to_owned())
+        if text
+            .split(['.', '-'])
+            .any(|number| number.parse::<u64>().is_err())
+        {
+            return Err("write a version like 6.1 or 6.1.0-50, or `newest`".to_owned());
+        }
+        Ok(Self::Version(text.to_owned()))
     }
 }
 
 impl fmt::Display for Wanted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Newest => formatter.write_str("newest"),
-            Self::Version(numbers) => {
-                let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
-                formatter.write_str(&numbers.join("."))
-            }
-        }
+        formatter.write_str(match self {
+            Self::Newest => "newest",
+            Self::Version(version) => version,
+        })
     }
 }
 
@@ -136,13 +136,14 @@ fn choose<'a>(packages: &'a [String], wanted: &Wanted) -> Option<&'a str> {
         .iter()
         .filter(|package| match wanted {
             Wanted::Newest => true,
-            Wanted::Version(version) => numbers(package).starts_with(version),
+            Wanted::Version(version) => numbers(package).starts_with(&numbers(version)),
         })
         .max_by_key(|package| numbers(package))
         .map(String::as_str)
 }
 
-/// All numbers of a package's version, which order as the versions do: Debian's revision comes last.
+/// All numbers of a version, or of a package's, which order as the versions do: Debian's revision
+/// comes last.
 fn numbers(package: &str) -> Vec<u64> {
     let version = package.strip_prefix(PREFIX).unwrap_or(package);
     version
@@ -164,7 +165,13 @@ fn versions(packages: &[String]) -> String {
     versions.dedup();
     let versions: Vec<String> = versions
         .into_iter()
-        .map(|version| Wanted::Version(version).to_string())
+        .map(|numbers| {
+            numbers
+                .iter()
+                .map(u64::to_string)
+                .collect::<Vec<_>>()
+                .join(".")
+        })
         .collect();
     match versions.as_slice() {
         [] => "none at all".to_owned(),
