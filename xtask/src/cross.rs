@@ -98,8 +98,8 @@ fn obtain_standard_library(target: Target) -> Result<()> {
     let triple = target.triple();
     if process::find_program("rustup").is_none() {
         bail!(
-            "the Rust compiler here has no standard library for {triple}, and only rustup could add \
-             it; install rustup, or build on such a machine"
+            "the Rust compiler here has no standard library for {triple}, and only rustup could \
+             add it; install rustup, or build on such a machine"
         );
     }
     say(&format!(

@@ -151,8 +151,8 @@ impl Archive {
             .args(packages);
         process::run(&mut command).with_context(|| {
             format!(
-                "cannot download {}, which the archive's lists name; take another kernel, or remove \
-                 {} to have new lists",
+                "cannot download {}, which the archive's lists name; take another kernel, or \
+                 remove {} to have new lists",
                 packages.join(" "),
                 self.stamp().display()
             )

@@ -39,8 +39,8 @@ impl Archive {
         let name_size = u32::try_from(path.len() + 1)
             .with_context(|| format!("the name {path} is too long for a cpio archive"))?;
         self.entries += 1;
-        // Inode, mode, owner, group, links, date, size, device (major, minor), the device that it is
-        // (major, minor), size of the name with its zero, checksum.
+        // Inode, mode, owner, group, links, date, size, device (major, minor), the device that it
+        // is (major, minor), size of the name with its zero, checksum.
         let fields = [
             self.entries,
             mode,

@@ -1,5 +1,5 @@
-//! `cargo xtask vmtest`: the program on kernels other than this machine's, each in a virtual machine
-//! with nothing but the program, the lab and the modules that the lab needs.
+//! `cargo xtask vmtest`: the program on kernels other than this machine's, each in an emulated
+//! machine with nothing but the program, the lab and the modules that the lab needs.
 
 mod archive;
 mod boot;
@@ -27,7 +27,7 @@ use crate::process::say;
 use crate::workspace::Workspace;
 use crate::{kernel, setup};
 
-/// The oldest that matters, the machine's that most have, and the newest.
+/// The oldest that matters, the one of Debian 12, and the newest.
 pub(crate) const DEFAULT_KERNELS: [&str; 3] = ["5.10", "6.1", "newest"];
 
 /// What the lab's cables and switch are, and what listeners are found with. Where no program loads

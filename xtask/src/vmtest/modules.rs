@@ -125,8 +125,8 @@ fn read(file: &Path) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Names of the modules that one needs, from the `depends=` entry of its `.modinfo` section: strings,
-/// each ended by a zero.
+/// Names of the modules that one needs, from the `depends=` entry of its `.modinfo` section, which
+/// holds strings, each ended by a zero.
 fn dependencies(content: &[u8]) -> Vec<String> {
     const ENTRY: &[u8] = b"\0depends=";
     let Some(start) = content
