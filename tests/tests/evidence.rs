@@ -124,10 +124,11 @@ fn somebody_who_gets_through_to_a_suspect_primary_brings_it_back_at_once() {
         .host_b()
         .connect(lab.host_a().gateway_address())
         .unwrap();
+    // Who gets through takes the strike back, and a probe looks into it.
+    let back = daemon.becomes("standby");
     let probe = daemon.probes("connected");
     assert_eq!(probe.field("cause"), "good-news", "{probe:?}");
-    let back = daemon.becomes("standby");
-    let waited = back.at.since(news);
+    let waited = probe.at.since(news);
     assert!(waited < SOON, "back after {waited:?}");
     assert!(back.at.since(suspect.at) < INTERVAL, "{suspect:?} {back:?}");
     assert_eq!(daemon.states(), ["suspect", "standby"]);

@@ -232,7 +232,7 @@ fn a_wrong_file_is_refused_with_the_line_the_key_and_the_remedy() {
             &[":3:", "`intervall`", "did you mean `interval`?"],
         ),
         ("zzz = 1", &[":1:", "`zzz`", "--help"]),
-        ("config = \"x\"", &[":1:", "`config`", "--help"]),
+        ("config = \"x\"", &[":1:", "unknown key `config`"]),
         ("[run]\nstrikes = 3", &[":1:", "`run`", "--help"]),
         ("interval = 30", &[":1: interval:", "`30`", "string"]),
         ("\ninterval = \"soon\"", &[":2: interval:", "`soon`", "30s"]),
