@@ -19,7 +19,12 @@ pub(crate) fn begin(format: LogFormat, default: &str) -> anyhow::Result<()> {
         })?,
         Err(_) => EnvFilter::new(default),
     };
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        // It would complain on standard error about standard error, and panic when that fails too:
+        // a full disk must not end the daemon.
+        .log_internal_errors(false);
     let begun = match format {
         LogFormat::Text => builder
             .with_target(false)

@@ -90,7 +90,7 @@ impl Output {
     /// Losses are an event like any other; in text they go to standard error, as in `tcpstates`.
     pub(super) fn lost(&mut self, count: u64) {
         match self.format {
-            Format::Text => eprintln!("{}", text::lost(count)),
+            Format::Text => say(&text::lost(count)),
             Format::Json => json::lost(&mut self.pending, count),
         }
     }
@@ -122,10 +122,13 @@ impl Output {
 
     /// The closing line; not for who left before the end, as `head` does.
     pub(super) fn end(&self, seen: u64, lost: u64) {
-        if self.closed {
-            return;
+        if !self.closed {
+            say(&text::totals(seen, lost));
         }
-        // Standard error may be gone too; then nobody wants to know.
-        let _ = writeln!(io::stderr(), "{}", text::totals(seen, lost));
     }
+}
+
+/// On standard error. It may be gone; then nobody wants to know.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
