@@ -1,16 +1,19 @@
 //! What nobody wishes for: floods, hostile names, lost events, and things that are gone too soon.
 
 use std::{
-    fs,
+    fs::{self, File, OpenOptions},
     net::{SocketAddr, TcpStream},
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
 use failover_tests::{
     PORT,
+    commands::{Command, Commands},
     daemon::{Daemon, Setup},
-    lab::{Host, Lab},
+    lab::{Host, Lab, Process, failover_binary},
+    lines::Lines,
     trace::Trace,
     wait,
 };
@@ -61,6 +64,31 @@ fn assert_stood_by(daemon: &Daemon) {
     let quiet = |state: &String| matches!(state.as_str(), "standby" | "suspect");
     assert!(states.iter().all(quiet), "{states:?}");
     assert_eq!(daemon.commands().names(), [""; 0]);
+}
+
+/// A daemon on PC-B whose log goes where the caller wants it, with its start command's words.
+fn logging_to(log: impl Into<Stdio>, lab: &Lab, arguments: &[&str], start: &str) -> Process {
+    let directory = lab.directory().join("pc-b");
+    let mut command = lab.host_b().command(failover_binary());
+    command
+        .args(["run", "--interval", "400ms", "--recovery-interval", "100ms"])
+        .args(["--timeout", "250ms", "--start", start, "--stop", "true"])
+        .args(["--primary", &lab.host_a().address().to_string()])
+        .arg("--state-dir")
+        .arg(directory.join("state"))
+        .arg("--control")
+        .arg(directory.join("control.sock"))
+        .args(arguments)
+        .stderr(log);
+    lab.host_b().spawn(&mut command).expect("a daemon")
+}
+
+/// Where every write fails.
+fn full() -> File {
+    OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("a disk that is full")
 }
 
 #[test]
@@ -145,4 +173,41 @@ fn a_trace_that_slept_through_a_flood_shows_what_it_lost_and_goes_on() {
     let lost: u64 = shown.iter().filter_map(|line| line.number("count")).sum();
     let last = trace.errors().text();
     assert!(last.ends_with(&format!(" {lost} lost")), "{last}");
+}
+
+#[test]
+fn a_log_that_takes_no_more_keeps_nobody_from_taking_over() {
+    let (_, broken) = std::io::pipe().unwrap();
+    for log in [Stdio::from(full()), Stdio::from(broken)] {
+        let lab = Lab::new();
+        let commands = Commands::new(&lab.directory().join("pc-b"), lab.binary()).unwrap();
+        let mut daemon = logging_to(log, &lab, &[], &commands.line(Command::Start));
+        lab.host_b().await_listening(true);
+        daemon.signal(Signal::TERM);
+        let status = wait::until("the daemon ends", wait::LONG, || daemon.ended());
+        assert_eq!(status.code(), Some(0));
+        assert_eq!(commands.names(), ["start"]);
+    }
+}
+
+#[test]
+fn a_trace_goes_on_where_nobody_hears_what_it_lost() {
+    let lab = Lab::new();
+    let host = lab.host_b();
+    let mut command = host.command(failover_binary());
+    command.arg("trace").stdout(Stdio::piped()).stderr(full());
+    let mut trace = host.spawn(&mut command).unwrap();
+    let output = Lines::of(trace.child().stdout.take().unwrap());
+    wait::until("the header", wait::LONG, || output.from(0).pop());
+    trace.signal(Signal::STOP);
+    overflow(host);
+    trace.signal(Signal::CONT);
+    wait::until("what was kept", wait::LONG, || output.from(1).pop());
+    let _listener = host.listen(host.gateway_address(), 1).unwrap();
+    wait::until("a listener", wait::LONG, || {
+        output.text().contains("-> LISTEN").then_some(())
+    });
+    trace.signal(Signal::TERM);
+    let status = wait::until("the trace ends", wait::LONG, || trace.ended());
+    assert_eq!(status.code(), Some(0));
 }
