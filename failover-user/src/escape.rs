@@ -26,6 +26,19 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// A text of our own user's, whole, on one line: only control characters are escaped.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
 /// Letters of any script, and ASCII that shows; a backslash is escaped, or nobody could tell.
 fn is_harmless(character: char) -> bool {
     character == ' '
@@ -45,6 +58,14 @@ mod tests {
             r"\u{202e}\u{200b}\u{7f}"
         );
         assert_eq!(Escaped("Füchse 狐").to_string(), "Füchse 狐");
+    }
+
+    #[test]
+    fn one_line_escapes_nothing_but_control_characters() {
+        assert_eq!(
+            one_line("a 'ä' \\n\n\x1b\u{9b}"),
+            "a 'ä' \\n\\n\\u{1b}\\u{9b}"
+        );
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::{
 use rustix::fs::{Access, access};
 use thiserror::Error;
 
+use crate::escape;
+
 /// A program and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CommandLine {
@@ -83,7 +85,8 @@ impl fmt::Display for CommandLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let program = self.program.to_string_lossy();
         let words = std::iter::once(&*program).chain(self.arguments.iter().map(String::as_str));
-        formatter.write_str(&shell_words::join(words))
+        // For people and the log, where a line is one line.
+        formatter.write_str(&escape::one_line(&shell_words::join(words)))
     }
 }
 
@@ -118,6 +121,12 @@ mod tests {
             plain_file.resolved(),
             Err(CommandLineError::NotExecutable(_))
         ));
+    }
+
+    #[test]
+    fn a_script_of_several_lines_is_told_in_one() {
+        let command = CommandLine::parse("sh -c 'a\nb\x1b[2J'").unwrap();
+        assert_eq!(command.to_string(), "sh -c 'a\\nb\\u{1b}[2J'");
     }
 
     #[test]
