@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    os::unix::process::CommandExt as _,
     process::Stdio,
     thread,
     time::{Duration, Instant},
@@ -12,12 +13,17 @@ use failover_tests::{
     PORT,
     commands::{Command, Commands},
     daemon::{Daemon, Setup},
-    lab::{Host, Lab, Process, failover_binary},
+    lab::{Host, Lab, Namespace, Process, failover_binary},
     lines::Lines,
-    trace::Trace,
+    trace::{Trace, is_change},
     wait,
 };
-use rustix::{net::sockopt::set_socket_linger, process::Signal};
+use rustix::{
+    net::{
+        AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt::set_socket_linger,
+    },
+    process::{Signal, getpid, kill_process},
+};
 
 /// More events than the ring buffer holds, several times over: a refused connection makes two.
 const OVERFLOW: u32 = 20_000;
@@ -210,4 +216,181 @@ fn a_trace_goes_on_where_nobody_hears_what_it_lost() {
     trace.signal(Signal::TERM);
     let status = wait::until("the trace ends", wait::LONG, || trace.ended());
     assert_eq!(status.code(), Some(0));
+}
+
+/// Names that would draw on a terminal, forge a line, or are no text at all.
+const HOSTILE: [&[u8]; 5] = [
+    b"\x1b[2J\x1b]0;x\x07\x08",
+    b"a\nb\r\nERROR c",
+    b"\xff\xfe\x9b31m\x00",
+    b"\xc2\x9b31m\x7f\xe2\x80\xa8",
+    b"\"},{{\\u{0}%s",
+];
+
+/// Connections from this host under hostile names.
+fn connect_as_the_hostile(host: &Host, address: SocketAddr) {
+    for name in HOSTILE {
+        host.enter("hostile", || {
+            fs::write("/proc/thread-self/comm", name).expect("naming a thread");
+            let _ = TcpStream::connect(address);
+        });
+    }
+}
+
+/// Every line is one: it begins with a time and holds nothing that a terminal would obey.
+fn assert_harmless(log: &[u8], json: bool) {
+    let text = str::from_utf8(log).expect("a log in UTF-8");
+    for line in text.lines() {
+        assert!(!line.contains(char::is_control), "{line:?}");
+        if json {
+            assert!(
+                serde_json::from_str::<serde_json::Value>(line).is_ok(),
+                "{line}"
+            );
+        } else {
+            let time = line.split_whitespace().next().unwrap_or_default();
+            assert!(time.starts_with("20") && time.ends_with('Z'), "{line:?}");
+        }
+    }
+}
+
+#[test]
+fn hostile_names_stay_inside_one_line_of_the_log() {
+    for format in ["json", "text"] {
+        let lab = Lab::new();
+        let primary = lab.host_a().gateway().unwrap();
+        let directory = lab.directory().join("pc-b");
+        let commands = Commands::new(&directory, lab.binary()).unwrap();
+        commands.plan(Command::Start, &["fail", "ok"]).unwrap();
+        // The command line and what it says are as hostile as the names.
+        let start = format!(
+            "sh -c 'printf \"\\033]0;x\\007\\302\\233\\377\\n\"; \nexec \"$@\"' \
+             '\x1b[31m\u{9b}\x7f\nERROR forged' {}",
+            commands.line(Command::Start)
+        );
+        let path = lab.directory().join("log");
+        let mut daemon = logging_to(
+            File::create(&path).unwrap(),
+            &lab,
+            &["--log-format", format],
+            &start,
+        );
+        wait::until("the daemon is armed", wait::LONG, || {
+            let log = fs::read(&path).expect("a log");
+            String::from_utf8_lossy(&log)
+                .contains("armed")
+                .then_some(())
+        });
+        primary.kill();
+        connect_as_the_hostile(lab.host_b(), lab.host_a().gateway_address());
+        lab.host_b().await_listening(true);
+        daemon.signal(Signal::TERM);
+        wait::until("the daemon ends", wait::LONG, || daemon.ended());
+        let log = fs::read(&path).unwrap();
+        assert!(String::from_utf8_lossy(&log).contains("ERROR c"), "no name");
+        assert_harmless(&log, format == "json");
+    }
+}
+
+/// Processes on this host that are killed as they connect: half of them before an answer came.
+fn come_and_go(host: &Host, address: SocketAddr, count: u32) {
+    let SocketAddr::V4(address) = address else {
+        panic!("an IPv4 address is asked for");
+    };
+    for number in 0..count {
+        let flags = match number % 2 {
+            0 => SocketFlags::NONBLOCK,
+            _ => SocketFlags::empty(),
+        };
+        let mut command = host.command("true");
+        // SAFETY: runs between fork and exec, makes bare system calls and takes no lock.
+        unsafe {
+            command.pre_exec(move || {
+                let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+                let _ = connect(&socket, &address);
+                kill_process(getpid(), Signal::KILL)?;
+                Ok(())
+            });
+        }
+        drop(host.spawn(&mut command).expect("a process"));
+    }
+}
+
+#[test]
+fn processes_that_are_gone_as_they_connect_are_no_trouble() {
+    let lab = Lab::new();
+    let host = lab.host_b();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    let mut trace = Trace::on(host, &[]);
+    daemon.probes("connected");
+    come_and_go(host, lab.host_a().gateway_address(), 100);
+    // Nobody listens here: refused.
+    come_and_go(host, host.gateway_address(), 100);
+    trace.shows("a connection of somebody who is gone", |line| {
+        is_change(line, "ESTABLISHED", "FIN_WAIT1") && line.number("pid") > Some(0)
+    });
+    trace.shows("a connection that was refused", |line| {
+        is_change(line, "SYN_SENT", "CLOSE") && line.field("error") == "ECONNREFUSED"
+    });
+    trace.signal(Signal::TERM);
+    assert!(trace.end(wait::LONG).success());
+    daemon.probes("connected");
+    assert_stood_by(&daemon);
+    primary.kill();
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_namespace_that_disappears_takes_nothing_else_with_it() {
+    let lab = Lab::new();
+    let mut trace = Trace::on(lab.host_b(), &["--all-namespaces"]);
+    for _ in 0..3 {
+        let inode = lose_a_namespace(&lab);
+        trace.shows("what happened there", |line| {
+            line.number("netns") == Some(inode) && line.field("new") == "ESTABLISHED"
+        });
+    }
+    let inode = lab.host_b().namespace().identity().inode();
+    let _listener = lab.host_b().listen((Ipv4Addr::LOCALHOST, PORT), 1).unwrap();
+    trace.shows("a listener on PC-B", |line| {
+        line.field("new") == "LISTEN" && line.number("netns") == Some(inode)
+    });
+    trace.signal(Signal::TERM);
+    assert!(trace.end(wait::LONG).success());
+    let last = trace.errors().text();
+    assert!(last.ends_with(" 0 lost"), "{last}");
+}
+
+/// A namespace that goes with a listener and a connection in it. Tells which it was.
+fn lose_a_namespace(lab: &Lab) -> u64 {
+    let doomed = Namespace::new().expect("a namespace");
+    let inode = doomed.identity().inode();
+    // The cable's other end is gone when the namespace is.
+    let ip = |namespace: &Namespace, arguments: &str| {
+        let mut command = namespace.command("ip");
+        let status = command.args(arguments.split(' ')).status();
+        assert!(status.expect("ip runs").success(), "ip {arguments}");
+    };
+    let other = format!(
+        "link add cable type veth peer name eth0 netns {}",
+        doomed.path()
+    );
+    ip(lab.host_b().namespace(), &other);
+    ip(&doomed, "link set lo up");
+    let sockets = doomed.enter("doomed", || {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, PORT)).expect("a listener");
+        let client = TcpStream::connect((Ipv4Addr::LOCALHOST, PORT)).expect("a connection");
+        (listener, client)
+    });
+    drop(doomed);
+    drop(sockets);
+    wait::until("the namespace is gone", wait::LONG, || {
+        let devices = lab
+            .host_b()
+            .enter("look", || fs::read_to_string("/proc/thread-self/net/dev"));
+        (!devices.expect("devices").contains("cable")).then_some(())
+    });
+    inode
 }
