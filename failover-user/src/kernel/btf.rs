@@ -11,6 +11,9 @@ const MAGIC: u16 = 0xeb9f;
 const MOST_TYPES: usize = 4_000_000;
 /// Typedefs and qualifiers in a row, anonymous structures in one another.
 const DEEPEST: u32 = 32;
+/// Members looked at for one question; the answer for 6.18 takes a few hundred. Without it, a
+/// structure with two anonymous members of its own type would be walked 2^32 times.
+const MOST_LOOKS: u32 = 1 << 20;
 
 const INT: u32 = 1;
 const PTR: u32 = 2;
@@ -112,6 +115,7 @@ impl<'a> Btf<'a> {
     /// Byte offset of a member, named with dots: `__sk_common.skc_net.net` in `sock`.
     pub(super) fn offset(&self, structure: &str, member: &str) -> Result<u32, BtfError> {
         let mut found = false;
+        let mut looks = MOST_LOOKS;
         for position in self.positions.iter().skip(1) {
             let header = self.header_at(*position as usize)?;
             if header.kind != STRUCT || !self.is_named(header.name, structure) {
@@ -119,7 +123,7 @@ impl<'a> Btf<'a> {
             }
             found = true;
             // Two structures may share a name; the one with the member is meant.
-            if let Some(bits) = self.walk(header, member)?
+            if let Some(bits) = self.walk(header, member, &mut looks)?
                 && bits % 8 == 0
             {
                 return Ok(bits / 8);
@@ -135,11 +139,16 @@ impl<'a> Btf<'a> {
         })
     }
 
-    fn walk(&self, structure: Header, path: &str) -> Result<Option<u32>, BtfError> {
+    fn walk(
+        &self,
+        structure: Header,
+        path: &str,
+        looks: &mut u32,
+    ) -> Result<Option<u32>, BtfError> {
         let mut header = structure;
         let mut bits = 0_u32;
         for name in path.split('.') {
-            let Some((offset, member_type)) = self.member(header, name, DEEPEST)? else {
+            let Some((offset, member_type)) = self.member(header, name, DEEPEST, looks)? else {
                 return Ok(None);
             };
             bits = bits.saturating_add(offset);
@@ -157,12 +166,14 @@ impl<'a> Btf<'a> {
         structure: Header,
         name: &str,
         depth: u32,
+        looks: &mut u32,
     ) -> Result<Option<(u32, u32)>, BtfError> {
         if !matches!(structure.kind, STRUCT | UNION) || depth == 0 {
             return Ok(None);
         }
         for index in 0..structure.length as usize {
             let at = structure.rest + index * 12;
+            *looks = looks.checked_sub(1).ok_or(BtfError::Damaged(at))?;
             let member_name = read_u32(self.bytes, at)?;
             let member_type = read_u32(self.bytes, at + 4)?;
             let raw = read_u32(self.bytes, at + 8)?;
@@ -177,7 +188,7 @@ impl<'a> Btf<'a> {
             }
             if self.is_named(member_name, "")
                 && let Some(inner) = self.stripped(member_type)?
-                && let Some((more, found)) = self.member(inner, name, depth - 1)?
+                && let Some((more, found)) = self.member(inner, name, depth - 1, looks)?
             {
                 return Ok(Some((offset.saturating_add(more), found)));
             }
@@ -340,6 +351,20 @@ mod tests {
         };
         let btf = Btf::parse(&bytes).unwrap();
         assert!(btf.offset("sock", "__sk_common.skc_net.net").unwrap() > 0);
+    }
+
+    /// Two anonymous members of the structure's own type.
+    #[test]
+    fn a_structure_inside_itself_is_not_walked_for_ever() {
+        let types = [1, (STRUCT << 24) | 2, 8, 0, 1, 0, 0, 1, 0];
+        let mut bytes = MAGIC.to_ne_bytes().to_vec();
+        bytes.extend([1, 0]);
+        for word in [24, 0, 36, 36, 3].into_iter().chain(types) {
+            bytes.extend(u32::to_ne_bytes(word));
+        }
+        bytes.extend(b"\0a\0");
+        let btf = Btf::parse(&bytes).unwrap();
+        assert!(matches!(btf.offset("a", "b"), Err(BtfError::Damaged(_))));
     }
 
     proptest! {
