@@ -3,9 +3,11 @@
 //! [`Options`] is what somebody wrote; [`Configuration`] is what is in force, complete and checked.
 
 mod file;
+mod host;
 mod options;
 mod primary;
 mod span;
+mod witness;
 
 use std::{
     io,
@@ -16,9 +18,11 @@ use std::{
 
 use thiserror::Error;
 
+pub use host::Host;
 pub use options::{KernelEventsMode, LogFormat, Options, count, port};
-pub use primary::{Host, PrimaryAddress};
+pub use primary::PrimaryAddress;
 pub use span::Span;
+pub use witness::{Witness, WitnessError};
 
 use crate::{
     decide::{Fence, Flapping},

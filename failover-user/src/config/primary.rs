@@ -1,19 +1,14 @@
 //! Where the primary is: `HOST[:PORT]`, with IPv6 addresses in brackets when a port follows.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    num::NonZeroU16,
-    str::FromStr,
-};
+use std::{fmt, net::SocketAddr, num::NonZeroU16, str::FromStr};
 
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::DEFAULT_PORT;
-
-/// Longest host name (RFC 1035, section 2.3.4).
-const LONGEST_NAME: usize = 253;
+use super::{
+    DEFAULT_PORT,
+    host::{Host, host_and_port},
+};
 
 /// A host and a port.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -25,15 +20,6 @@ pub struct PrimaryAddress {
     pub port: NonZeroU16,
 }
 
-/// A host.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Host {
-    /// By address.
-    Address(IpAddr),
-    /// By name.
-    Name(String),
-}
-
 /// Not an address of a primary.
 #[derive(Debug, Error)]
 #[error("`{0}` is not HOST[:PORT]; write 192.168.1.10, pc-a.lan:18789 or [fd00::1]:18789")]
@@ -43,59 +29,13 @@ impl FromStr for PrimaryAddress {
     type Err = PrimaryAddressError;
 
     fn from_str(text: &str) -> Result<Self, PrimaryAddressError> {
-        let error = || PrimaryAddressError(text.to_owned());
-        let with_port = |address: SocketAddr| {
-            let port = NonZeroU16::new(address.port()).ok_or_else(error)?;
-            Ok(Self {
-                host: Host::Address(address.ip()),
-                port,
-            })
-        };
-        if let Ok(address) = text.parse::<SocketAddr>() {
-            return with_port(address);
-        }
-        let bare = text
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'));
-        if let Ok(address) = bare.map_or_else(
-            || text.parse::<IpAddr>(),
-            |inner| inner.parse::<Ipv6Addr>().map(IpAddr::from),
-        ) {
-            return Ok(Self {
-                host: Host::Address(address),
-                port: DEFAULT_PORT,
-            });
-        }
-        let (name, port) = match text.split_once(':') {
-            Some((name, port)) => (name, port.parse().map_err(|_| error())?),
-            None => (text, DEFAULT_PORT),
-        };
-        if !is_host_name(name) {
-            return Err(error());
-        }
+        let (host, port) =
+            host_and_port(text).ok_or_else(|| PrimaryAddressError(text.to_owned()))?;
         Ok(Self {
-            host: Host::Name(name.to_owned()),
-            port,
+            host,
+            port: port.unwrap_or(DEFAULT_PORT),
         })
     }
-}
-
-/// Letters, digits, hyphens and underscores between dots; and not something like `10.0.0.256`,
-/// which is a mistyped address, not a name.
-fn is_host_name(name: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let looks_numeric = name
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.parse::<u32>().is_ok());
-    name.len() <= LONGEST_NAME && !looks_numeric && name.split('.').all(label)
 }
 
 impl TryFrom<String> for PrimaryAddress {

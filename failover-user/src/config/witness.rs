@@ -1,0 +1,154 @@
+//! A witness that PC-B still has a network: `HOST` is pinged, `HOST:PORT` is connected to.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
+    str::FromStr,
+};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::host::{Host, host_and_port};
+
+/// Something that answers as long as PC-B's network works, and that is neither PC-A nor PC-B.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct Witness {
+    /// An address, or a name that is resolved when it is needed.
+    pub host: Host,
+    /// TCP port to connect to. `None`: an ICMP echo.
+    pub port: Option<NonZeroU16>,
+}
+
+/// Not a witness.
+#[derive(Debug, Error)]
+pub enum WitnessError {
+    /// Neither an address nor a name.
+    #[error(
+        "`{0}` is not HOST[:PORT]; write 192.168.1.1 to ping it, or 9.9.9.9:53 or \
+         [2620:fe::fe]:53 to connect to it"
+    )]
+    Malformed(String),
+    /// An address that answers without any network, or belongs to nobody.
+    #[error("`{0}` says nothing about PC-B's network; write a router's or another host's address")]
+    Nobody(String),
+}
+
+impl FromStr for Witness {
+    type Err = WitnessError;
+
+    fn from_str(text: &str) -> Result<Self, WitnessError> {
+        let (host, port) =
+            host_and_port(text).ok_or_else(|| WitnessError::Malformed(text.to_owned()))?;
+        match &host {
+            Host::Address(address) if !can_testify(*address) => {
+                Err(WitnessError::Nobody(text.to_owned()))
+            }
+            _ => Ok(Self { host, port }),
+        }
+    }
+}
+
+fn can_testify(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    let broadcast = match address {
+        IpAddr::V4(address) => address.is_broadcast(),
+        IpAddr::V6(_) => false,
+    };
+    !(address.is_loopback() || address.is_unspecified() || address.is_multicast() || broadcast)
+}
+
+impl TryFrom<String> for Witness {
+    type Error = WitnessError;
+
+    fn try_from(text: String) -> Result<Self, WitnessError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.host, self.port) {
+            (Host::Address(address), Some(port)) => {
+                SocketAddr::new(*address, port.get()).fmt(formatter)
+            }
+            (Host::Address(address), None) => address.fmt(formatter),
+            (Host::Name(name), Some(port)) => write!(formatter, "{name}:{port}"),
+            (Host::Name(name), None) => formatter.write_str(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_is_told() {
+        for (text, told) in [
+            ("192.168.1.1", "192.168.1.1"),
+            ("9.9.9.9:53", "9.9.9.9:53"),
+            ("fd00::1", "fd00::1"),
+            ("[fd00::1]", "fd00::1"),
+            ("[2620:fe::fe]:53", "[2620:fe::fe]:53"),
+            ("router.lan", "router.lan"),
+            ("router.lan:80", "router.lan:80"),
+        ] {
+            assert_eq!(text.parse::<Witness>().unwrap().to_string(), told);
+        }
+        assert_eq!("10.0.0.1".parse::<Witness>().unwrap().port, None);
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused_with_what_to_write() {
+        for text in [
+            "",
+            ":53",
+            "9.9.9.9:",
+            "9.9.9.9:0",
+            "9.9.9.9:65536",
+            "10.0.0.256",
+            "[fd00::1",
+            "fd00::1]:53",
+            "icmp://10.0.0.1",
+            "a b",
+            "10.0.0.1/24",
+        ] {
+            let error = text.parse::<Witness>().unwrap_err().to_string();
+            assert!(error.contains("write 192.168.1.1 to ping it"), "{error}");
+        }
+    }
+
+    #[test]
+    fn who_answers_without_a_network_is_no_witness() {
+        for text in [
+            "127.0.0.1",
+            "[::1]:80",
+            "0.0.0.0",
+            "::",
+            "224.0.0.1",
+            "ff02::1",
+            "255.255.255.255",
+            "::ffff:127.0.0.1",
+        ] {
+            let error = text.parse::<Witness>().unwrap_err().to_string();
+            assert!(
+                error.contains("says nothing about PC-B's network"),
+                "{error}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,40}|[0-9a-f:.\\[\\]]{0,40}") {
+            if let Ok(witness) = text.parse::<Witness>() {
+                assert_eq!(witness.to_string().parse::<Witness>().unwrap(), witness);
+            }
+        }
+    }
+}
