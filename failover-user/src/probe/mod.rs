@@ -1,12 +1,15 @@
-//! Asking the primary: TCP connects, one at a time, and the tripwire between them.
+//! Asking the primary: TCP connects, one at a time, and the tripwire between them. And asking others
+//! whether it is the primary that is silent, or PC-B that is cut off.
 //!
 //! A source of events: it never decides. What it reports says whether the primary failed, or
 //! something of PC-B's own did.
 
 mod carrier;
 mod connect;
+mod echo;
 mod resolve;
 mod tripwire;
+mod witness;
 
 use std::{future::Future, net::SocketAddr, pin::Pin, time::Duration};
 
@@ -22,6 +25,7 @@ use crate::{
 use connect::Connect;
 use resolve::Resolver;
 use tripwire::Tripwire;
+pub use witness::{Answers, Testimony, Witnesses};
 
 /// What a [`Prober`] has to tell.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ impl Prober {
     #[must_use]
     pub fn new(primary: PrimaryAddress, timeout: Duration) -> Self {
         Self {
-            resolver: Resolver::new(primary),
+            resolver: Resolver::new(primary.host, primary.port.get(), "--primary"),
             timeout,
             in_flight: None,
             tripwire: None,

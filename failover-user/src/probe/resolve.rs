@@ -1,6 +1,6 @@
-//! The primary's addresses: given, or looked up by name.
+//! A host's addresses: given, or looked up by name.
 //!
-//! A name is looked up when there is no address yet, and again when the primary stopped answering.
+//! A name is looked up when there is no address yet, and again when the host stopped answering.
 //! A name server that is down costs nothing: the last good addresses go on being used, and there is
 //! never more than one look-up at a time.
 
@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::config::{Host, PrimaryAddress};
+use crate::config::Host;
 
 /// More than a host has; a hostile name server must not make probes long.
 const MOST_ADDRESSES: usize = 4;
@@ -20,19 +20,24 @@ const MOST_ADDRESSES: usize = 4;
 type Lookup = Result<Vec<SocketAddr>, String>;
 
 pub(super) struct Resolver {
-    primary: PrimaryAddress,
+    host: Host,
+    port: u16,
+    /// Where the name was given, for people.
+    option: &'static str,
     known: Vec<SocketAddr>,
     looking: Option<(JoinHandle<()>, Receiver<Option<Lookup>>)>,
 }
 
 impl Resolver {
-    pub(super) fn new(primary: PrimaryAddress) -> Self {
-        let known = match &primary.host {
-            Host::Address(address) => vec![SocketAddr::new(*address, primary.port.get())],
+    pub(super) fn new(host: Host, port: u16, option: &'static str) -> Self {
+        let known = match &host {
+            Host::Address(address) => vec![SocketAddr::new(*address, port)],
             Host::Name(_) => Vec::new(),
         };
         Self {
-            primary,
+            host,
+            port,
+            option,
             known,
             looking: None,
         }
@@ -66,13 +71,13 @@ impl Resolver {
     /// Looks the name up again, in the background.
     pub(super) fn refresh(&mut self) {
         self.collect();
-        let Host::Name(name) = &self.primary.host else {
+        let Host::Name(name) = &self.host else {
             return;
         };
         if self.looking.is_some() {
             return;
         }
-        let (name, port) = (name.clone(), self.primary.port.get());
+        let (name, port, option) = (name.clone(), self.port, self.option);
         let (sender, receiver) = watch::channel(None);
         let task = tokio::spawn(async move {
             let found = lookup_host((name.as_str(), port)).await;
@@ -84,7 +89,7 @@ impl Resolver {
                 Ok(found) if found.is_empty() => Err(format!("`{name}` has no address")),
                 Ok(found) => Ok(found),
                 Err(error) => Err(format!(
-                    "`{name}` can't be resolved ({error}); see `getent ahosts {name}`, or give --primary an address"
+                    "`{name}` can't be resolved ({error}); see `getent ahosts {name}`, or give {option} an address"
                 )),
             };
             // Nobody listens when the daemon is going down.
@@ -102,7 +107,7 @@ impl Resolver {
         match finished {
             Some(Ok(found)) => self.known = found,
             Some(Err(reason)) if !self.known.is_empty() => {
-                tracing::warn!(reason, "the last good address of the primary is used");
+                tracing::warn!(reason, "its last good address is used");
             }
             Some(Err(_)) => {}
             None if task.is_finished() => {}
