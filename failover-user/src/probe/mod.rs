@@ -4,6 +4,7 @@
 //! A source of events: it never decides. What it reports says whether the primary failed, or
 //! something of PC-B's own did.
 
+mod acknowledged;
 mod carrier;
 mod connect;
 mod echo;
@@ -22,6 +23,7 @@ use crate::{
     config::PrimaryAddress,
     decide::{Evidence, Failure, Outcome, ProbeId},
 };
+pub use acknowledged::acknowledged;
 use connect::Connect;
 use resolve::Resolver;
 use tripwire::Tripwire;
@@ -129,6 +131,14 @@ impl Prober {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         self.resolver.known()
+    }
+
+    /// Inodes of the prober's own connections to the primary, for [`acknowledged`]. A probe in flight
+    /// has none yet: it ends with its connection.
+    #[must_use]
+    pub fn own_sockets(&self) -> Vec<u64> {
+        let inode = self.tripwire.as_ref().and_then(Tripwire::inode);
+        inode.into_iter().collect()
     }
 
     /// A good probe's connection becomes the tripwire; a failed one ends the old.

@@ -8,6 +8,7 @@ use rustix::net::sockopt::{
 };
 use tokio::net::TcpStream;
 
+use super::acknowledged;
 use crate::decide::Evidence;
 
 /// A silent host is noticed one idle second and three unanswered keepalives later: 4 s (tcp(7)).
@@ -35,6 +36,11 @@ impl Tripwire {
             stream: Some(stream),
             heard: 0,
         }
+    }
+
+    /// Of its socket, as long as it has one.
+    pub(super) fn inode(&self) -> Option<u64> {
+        self.stream.as_ref().and_then(acknowledged::inode)
     }
 
     /// Returns when the connection has died. Cancel-safe.

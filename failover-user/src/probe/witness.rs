@@ -283,7 +283,6 @@ mod tests {
         let mut witnesses = Witnesses::new(vec![at(address)], LONG);
         witnesses.ask(1);
         assert!(tokio::time::timeout(SHORT, witnesses.next()).await.is_err());
-        drop(_taken);
         witnesses.timeout = SHORT;
         witnesses.ask(2);
         let begun = Instant::now();

@@ -1,0 +1,205 @@
+//! When did the primary last answer anybody on this machine? The kernel notes it for each connection.
+//!
+//! A probe that failed while others' connections go on says more of the probe than of the primary.
+
+use std::{net::SocketAddr, os::fd::AsFd, time::Duration};
+
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_packet_sock_diag::{
+    SockDiagMessage,
+    constants::{AF_INET, AF_INET6, IPPROTO_TCP},
+    inet::{
+        ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
+        nlas::Nla::{self, TcpInfo},
+    },
+};
+
+use crate::netlink::{NetlinkError, Protocol, Socket};
+
+/// Where `tcpi_last_data_recv` and `tcpi_last_ack_recv`, 32 bits each and in milliseconds, begin in
+/// `struct tcp_info` (include/uapi/linux/tcp.h, 6.18). Older kernels' is shorter, but not that short.
+const LAST_DATA: usize = 52;
+const LAST_ACKNOWLEDGEMENT: usize = 56;
+
+/// How long ago one of these addresses last acknowledged or sent something, on any established
+/// connection to it but our own, which are told by inode. `None`: there is no other connection.
+/// Exact to a clock tick, at most 10 ms.
+///
+/// # Errors
+/// When sock_diag(7) isn't there or doesn't answer.
+pub fn acknowledged(primary: &[SocketAddr], own: &[u64]) -> Result<Option<Duration>, NetlinkError> {
+    let Some(first) = primary.first() else {
+        return Ok(None);
+    };
+    let socket = Socket::open(Protocol::SockDiag)?;
+    let mut youngest = None;
+    // An IPv4 address may be connected to from an IPv6 socket.
+    for family in [AF_INET, AF_INET6] {
+        let answers = socket.request(NLM_F_REQUEST | NLM_F_DUMP, question(family, first.port()))?;
+        let ages = answers.iter().filter_map(|answer| match answer {
+            SockDiagMessage::InetResponse(response) => age(response, primary, own),
+            _ => None,
+        });
+        youngest = youngest.into_iter().chain(ages).min();
+    }
+    Ok(youngest)
+}
+
+/// The inode of a socket, as sock_diag tells it.
+pub(super) fn inode(socket: impl AsFd) -> Option<u64> {
+    rustix::fs::fstat(socket).ok().map(|stat| stat.st_ino)
+}
+
+fn question(family: u8, port: u16) -> SockDiagMessage {
+    let mut socket_id = match family {
+        AF_INET => SocketId::new_v4(),
+        _ => SocketId::new_v6(),
+    };
+    // In a dump this is a filter (inet_diag_dump_icsk, net/ipv4/inet_diag.c, 6.18).
+    socket_id.destination_port = port;
+    SockDiagMessage::InetRequest(InetRequest {
+        family,
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::INFO,
+        states: StateFlags::ESTABLISHED,
+        socket_id,
+    })
+}
+
+fn age(response: &InetResponse, primary: &[SocketAddr], own: &[u64]) -> Option<Duration> {
+    let header = &response.header;
+    let is_primary = |address: &SocketAddr| {
+        let remote = header.socket_id.destination_address;
+        address.port() == header.socket_id.destination_port
+            && address.ip().to_canonical() == remote.to_canonical()
+    };
+    if own.contains(&u64::from(header.inode)) || !primary.iter().any(is_primary) {
+        return None;
+    }
+    response.nlas.iter().find_map(since)
+}
+
+/// Acknowledgements that come along with data in order aren't always noted as such (tcp_rcv_established,
+/// net/ipv4/tcp_input.c, 6.18), so both count.
+fn since(attribute: &Nla) -> Option<Duration> {
+    let TcpInfo(info) = attribute else {
+        return None;
+    };
+    let at = |offset: usize| {
+        let bytes = info.get(offset..)?.first_chunk()?;
+        Some(u32::from_ne_bytes(*bytes))
+    };
+    let youngest = at(LAST_DATA)?.min(at(LAST_ACKNOWLEDGEMENT)?);
+    Some(Duration::from_millis(youngest.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::{TcpListener, TcpStream},
+        thread::sleep,
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// More than any clock tick.
+    const WHILE: Duration = Duration::from_millis(200);
+
+    const LONG: Duration = Duration::from_secs(5);
+
+    /// A listener, a connection to it, and its other end.
+    fn connection(address: &str) -> (TcpListener, TcpStream, TcpStream) {
+        let listener = TcpListener::bind(address).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        (listener, client, accepted)
+    }
+
+    #[test]
+    fn what_was_just_acknowledged_is_young_and_grows_older() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let (listener, mut client, _accepted) = connection(address);
+            let primary = [listener.local_addr().unwrap()];
+            sleep(WHILE);
+            let begun = Instant::now();
+            client.write_all(b"anybody there?").unwrap();
+            // Not at once, if the other end waits for something to send it along with.
+            while acknowledged(&primary, &[]).unwrap().unwrap() >= WHILE {
+                assert!(begun.elapsed() < LONG, "not acknowledged");
+            }
+            sleep(WHILE);
+            let older = acknowledged(&primary, &[]).unwrap().unwrap();
+            assert!(older >= WHILE - Duration::from_millis(20), "{older:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_primary_sends_counts_as_well() {
+        let (listener, mut client, mut accepted) = connection("127.0.0.1:0");
+        let primary = [listener.local_addr().unwrap()];
+        sleep(WHILE);
+        let begun = Instant::now();
+        accepted.write_all(b"hello").unwrap();
+        client.read_exact(&mut [0; 5]).unwrap();
+        let age = acknowledged(&primary, &[]).unwrap().unwrap();
+        assert!(age < begun.elapsed() + Duration::from_millis(20), "{age:?}");
+    }
+
+    #[test]
+    fn the_youngest_of_several_tells() {
+        let (listener, _old, _accepted) = connection("127.0.0.1:0");
+        let primary = [listener.local_addr().unwrap()];
+        sleep(WHILE);
+        let begun = Instant::now();
+        let _young = TcpStream::connect(primary[0]).unwrap();
+        let age = acknowledged(&primary, &[]).unwrap().unwrap();
+        assert!(age < begun.elapsed() + Duration::from_millis(20), "{age:?}");
+    }
+
+    #[test]
+    fn our_own_connections_say_nothing() {
+        let (listener, client, _accepted) = connection("127.0.0.1:0");
+        let primary = [listener.local_addr().unwrap()];
+        let own = inode(&client).unwrap();
+        assert!(acknowledged(&primary, &[own + 1]).unwrap().is_some());
+        assert_eq!(acknowledged(&primary, &[own]).unwrap(), None);
+    }
+
+    #[test]
+    fn connections_to_others_say_nothing() {
+        let (listener, client, accepted) = connection("127.0.0.1:0");
+        let there = listener.local_addr().unwrap();
+        let elsewhere: SocketAddr = ([127, 0, 0, 2], there.port()).into();
+        assert_eq!(acknowledged(&[elsewhere], &[]).unwrap(), None);
+        let other_port = TcpListener::bind("127.0.0.1:0").unwrap();
+        let nobody = other_port.local_addr().unwrap();
+        assert_eq!(acknowledged(&[nobody], &[]).unwrap(), None);
+        assert_eq!(acknowledged(&[], &[]).unwrap(), None);
+        // Closed by the other side, it is no longer established.
+        drop(accepted);
+        let begun = Instant::now();
+        while acknowledged(&[there], &[]).unwrap().is_some() {
+            assert!(begun.elapsed() < LONG, "it still counts");
+        }
+        drop(client);
+    }
+
+    #[test]
+    fn an_ipv4_primary_is_found_behind_an_ipv6_socket() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let _client = TcpStream::connect(format!("[::ffff:127.0.0.1]:{port}")).unwrap();
+        let primary = [listener.local_addr().unwrap()];
+        assert!(acknowledged(&primary, &[]).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_shorter_record_than_any_kernels_is_no_age() {
+        assert_eq!(since(&TcpInfo(vec![0; 59])), None);
+        let mut info = vec![0xff; 60];
+        info[56..].copy_from_slice(&1500_u32.to_ne_bytes());
+        assert_eq!(since(&TcpInfo(info)), Some(Duration::from_millis(1500)));
+    }
+}
