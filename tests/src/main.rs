@@ -33,6 +33,8 @@ enum Verb {
     Start(commands::Options),
     /// Stop the gateway as the plan says, and note it
     Stop(commands::Options),
+    /// Say that the primary is gone as the plan says, and note it
+    Fence(commands::Options),
     /// Check the kernel of a guest machine, as its first process
     #[command(hide = true)]
     Guest,
@@ -61,6 +63,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Gateway(options) => gateway::run(&options)?,
         Verb::Start(options) => return commands::run(Command::Start, &options),
         Verb::Stop(options) => return commands::run(Command::Stop, &options),
+        Verb::Fence(options) => return commands::run(Command::Fence, &options),
         Verb::Guest => match guest::run()? {},
         Verb::Hold => hold()?,
         Verb::Reaper => reaper::run()?,

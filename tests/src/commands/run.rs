@@ -1,15 +1,10 @@
-//! Start and stop commands that note each run and do as a script says.
-//!
-//! The daemon is given `failover-lab start …` and `failover-lab stop …`. Each run appends a line to
-//! `commands.log` when it begins and one when it ends, and behaves as line n of `start.plan` or
-//! `stop.plan` says, n being the how-manieth run of the command it is; the last line repeats.
+//! What one run of a command does.
 
 use std::{
-    fmt::Write as _,
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    fs::{self, File},
+    io,
     os::unix::process::CommandExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command as Process, ExitCode, Stdio},
     str::FromStr,
     thread,
@@ -17,39 +12,20 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{FlockOperation, flock},
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, setsid},
 };
-use serde::{Deserialize, Serialize};
 
+use super::{Command, Event, Record, append, gateway, pid_file, records};
 use crate::{PORT, duration, moment::Moment};
 
 /// A gateway that was told to end is given this long.
 const LONGEST_DRAIN: Duration = Duration::from_secs(60);
 
-/// Which command.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Command {
-    /// Starts the gateway.
-    Start,
-    /// Stops it.
-    Stop,
-}
-
-impl Command {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-        }
-    }
-}
-
-/// `failover-lab start` and `failover-lab stop`
+/// `failover-lab start`, `failover-lab stop` and `failover-lab fence`
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Where the plans, the log and the process number are
@@ -62,8 +38,8 @@ pub struct Options {
 
 /// What a run of a command does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Behaviour {
-    /// Succeeds once the gateway listens, or has gone.
+pub(super) enum Behaviour {
+    /// Succeeds once the gateway listens, or has gone; a fence at once.
     Ok,
     /// Does nothing for a while, then what `Ok` does.
     Slow(Duration),
@@ -98,128 +74,6 @@ impl FromStr for Behaviour {
             "ok-but-drain" => Self::OkButDrain(span()?),
             _ => bail!("no behaviour is called `{text}`"),
         })
-    }
-}
-
-/// A line of the log.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Record {
-    /// When.
-    pub time: Moment,
-    /// Which command.
-    pub command: Command,
-    /// The how-manieth run of this command, from 1.
-    pub run: usize,
-    /// What happened.
-    pub event: Event,
-    /// The command's process number.
-    pub pid: u32,
-    /// As the plan says.
-    pub behaviour: String,
-}
-
-/// What a line of the log tells.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Event {
-    /// A run begins.
-    Begin,
-    /// A run begins while another one hasn't ended: never right.
-    Overlap,
-    /// It has a child that only ends when it is killed.
-    Child {
-        /// That child.
-        pid: u32,
-    },
-    /// It ends. One that is killed tells nothing.
-    End {
-        /// What it returns.
-        code: u8,
-    },
-}
-
-/// The folder with plans, log and process number.
-#[derive(Clone, Debug)]
-pub struct Commands {
-    directory: PathBuf,
-    lab_binary: PathBuf,
-}
-
-impl Commands {
-    /// In this folder, which is made; all succeed unless planned otherwise.
-    ///
-    /// # Errors
-    /// When the folder can't be made.
-    pub fn new(directory: &Path, lab_binary: &Path) -> Result<Self> {
-        fs::create_dir_all(directory).context("making the commands' folder")?;
-        let commands = Self {
-            directory: directory.to_owned(),
-            lab_binary: lab_binary.to_owned(),
-        };
-        commands.plan(Command::Start, &["ok"])?;
-        commands.plan(Command::Stop, &["ok"])?;
-        Ok(commands)
-    }
-
-    /// Says what the runs of a command do, one after the other; the last repeats.
-    ///
-    /// # Errors
-    /// When one of them is unknown, or can't be written down.
-    pub fn plan(&self, command: Command, behaviours: &[&str]) -> Result<()> {
-        for behaviour in behaviours {
-            behaviour.parse::<Behaviour>()?;
-        }
-        fs::write(self.plan_file(command), behaviours.join("\n")).context("writing a plan")
-    }
-
-    /// The command line to give to the daemon.
-    #[must_use]
-    pub fn line(&self, command: Command) -> String {
-        format!(
-            "'{}' {} --directory '{}'",
-            self.lab_binary.display(),
-            command.name(),
-            self.directory.display()
-        )
-    }
-
-    /// What happened so far.
-    ///
-    /// # Panics
-    /// When a line is not one of ours.
-    #[must_use]
-    pub fn log(&self) -> Vec<Record> {
-        records(&self.directory).expect("reading the commands' log")
-    }
-
-    /// The commands that were run, in order.
-    #[must_use]
-    pub fn names(&self) -> Vec<&'static str> {
-        let log = self.log();
-        log.iter()
-            .filter(|record| record.event == Event::Begin)
-            .map(|record| record.command.name())
-            .collect()
-    }
-
-    /// The local gateway's process number, if one was started and not stopped.
-    #[must_use]
-    pub fn gateway(&self) -> Option<u32> {
-        gateway(&self.directory)
-    }
-
-    /// The log, for people.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        for record in self.log() {
-            let _ = writeln!(text, "{record:?}");
-        }
-        text
-    }
-
-    fn plan_file(&self, command: Command) -> PathBuf {
-        self.directory.join(format!("{}.plan", command.name()))
     }
 }
 
@@ -261,6 +115,7 @@ pub fn run(command: Command, options: &Options) -> Result<ExitCode> {
     let code = match command {
         Command::Start => start(behaviour, options, note)?,
         Command::Stop => stop(behaviour, options, note)?,
+        Command::Fence => fence(behaviour, note)?,
     };
     note(Event::End { code })?;
     Ok(code.into())
@@ -303,6 +158,21 @@ fn stop(behaviour: Behaviour, options: &Options, note: impl Fn(Event) -> Result<
         Behaviour::Lie => Ok(0),
         Behaviour::Hang => hang(note),
         Behaviour::Foreground | Behaviour::OkThenDie(_) => bail!("a stop can't do this"),
+    }
+}
+
+fn fence(behaviour: Behaviour, note: impl Fn(Event) -> Result<()>) -> Result<u8> {
+    match behaviour {
+        Behaviour::Ok | Behaviour::Lie => Ok(0),
+        Behaviour::Slow(span) => {
+            thread::sleep(span);
+            Ok(0)
+        }
+        Behaviour::Fail => Ok(1),
+        Behaviour::Hang => hang(note),
+        Behaviour::Foreground | Behaviour::OkThenDie(_) | Behaviour::OkButDrain(_) => {
+            bail!("a fence can't do this")
+        }
     }
 }
 
@@ -378,45 +248,6 @@ fn hang(note: impl Fn(Event) -> Result<()>) -> Result<u8> {
     note(Event::Child { pid: child.id() })?;
     let _ = child.wait();
     bail!("sleep infinity has ended")
-}
-
-/// The gateway's process number: one that was written down, and is still a gateway's.
-fn gateway(directory: &Path) -> Option<u32> {
-    let file = pid_file(directory);
-    let pid = fs::read_to_string(&file).ok()?.trim().parse().ok()?;
-    // The number may belong to somebody else by now. Who was told of this very file is ours.
-    let arguments = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    arguments
-        .split(|byte| *byte == 0)
-        .any(|argument| argument == file.as_os_str().as_encoded_bytes())
-        .then_some(pid)
-}
-
-fn pid_file(directory: &Path) -> PathBuf {
-    directory.join("gateway.pid")
-}
-
-fn records(directory: &Path) -> Result<Vec<Record>> {
-    let text = match fs::read_to_string(directory.join("commands.log")) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).context("reading the log"),
-    };
-    text.lines()
-        .map(|line| serde_json::from_str(line).with_context(|| format!("reading {line:?}")))
-        .collect()
-}
-
-/// One write to a file opened for appending: lines never mix.
-fn append(directory: &Path, record: &Record) -> Result<()> {
-    let mut line = serde_json::to_string(record).context("making a line")?;
-    line.push('\n');
-    let mut log = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(directory.join("commands.log"))
-        .context("opening the log")?;
-    log.write_all(line.as_bytes()).context("writing the log")
 }
 
 fn told(span: Duration) -> String {

@@ -1,0 +1,203 @@
+//! How a daemon under test is to run.
+
+use std::{ffi::OsString, path::PathBuf, process::Stdio, time::Duration};
+
+use super::Daemon;
+use crate::{
+    commands::{Command, Commands},
+    lab::{Host, Lab, failover_binary},
+    lines::Lines,
+};
+
+/// How the daemon is to run. The times are short ones that suit a loaded machine.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    host: Host,
+    pub(super) commands: Commands,
+    directory: PathBuf,
+    primary: String,
+    interval: Duration,
+    recovery_interval: Duration,
+    timeout: Duration,
+    start_timeout: Duration,
+    stop_timeout: Duration,
+    /// What runs the daemon, if it isn't run directly.
+    wrapper: Vec<OsString>,
+    more: Vec<String>,
+}
+
+impl Setup {
+    /// On PC-B of this lab, watching PC-A.
+    ///
+    /// # Panics
+    /// When the lab's directory can't be written to.
+    #[must_use]
+    pub fn new(lab: &Lab) -> Self {
+        let directory = lab.directory().join("pc-b");
+        Self {
+            host: lab.host_b().clone(),
+            commands: Commands::new(&directory, lab.binary()).expect("preparing the commands"),
+            directory,
+            primary: lab.host_a().gateway_address().to_string(),
+            interval: Duration::from_millis(400),
+            recovery_interval: Duration::from_millis(100),
+            timeout: Duration::from_millis(250),
+            start_timeout: Duration::from_secs(2),
+            stop_timeout: Duration::from_secs(2),
+            wrapper: Vec::new(),
+            more: Vec::new(),
+        }
+    }
+
+    /// Watching something else.
+    #[must_use]
+    pub fn primary(mut self, primary: &str) -> Self {
+        primary.clone_into(&mut self.primary);
+        self
+    }
+
+    /// From one probe to the next.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// How long a probe may take.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long a start may take.
+    #[must_use]
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.start_timeout = timeout;
+        self
+    }
+
+    /// How long a stop may take.
+    #[must_use]
+    pub fn stop_timeout(mut self, timeout: Duration) -> Self {
+        self.stop_timeout = timeout;
+        self
+    }
+
+    /// What the runs of the start command do, see [`crate::commands`].
+    ///
+    /// # Panics
+    /// When it can't be written down.
+    #[must_use]
+    pub fn starts(self, behaviours: &[&str]) -> Self {
+        self.plan(Command::Start, behaviours)
+    }
+
+    /// What the runs of the stop command do.
+    ///
+    /// # Panics
+    /// When it can't be written down.
+    #[must_use]
+    pub fn stops(self, behaviours: &[&str]) -> Self {
+        self.plan(Command::Stop, behaviours)
+    }
+
+    /// There is a fence command, and what its runs do.
+    ///
+    /// # Panics
+    /// When it can't be written down.
+    #[must_use]
+    pub fn fences(self, behaviours: &[&str]) -> Self {
+        let line = self.commands.line(Command::Fence);
+        let with_fence = self.argument("--fence").argument(&line);
+        with_fence.plan(Command::Fence, behaviours)
+    }
+
+    fn plan(self, command: Command, behaviours: &[&str]) -> Self {
+        self.commands
+            .plan(command, behaviours)
+            .expect("planning what the commands do");
+        self
+    }
+
+    /// Names are looked up in this file instead of `/etc/hosts`: in a mount namespace of its own.
+    #[must_use]
+    pub fn hosts_file(mut self, path: impl Into<PathBuf>) -> Self {
+        let shell = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
+        self.wrapper = ["unshare", "--mount", "sh", "-c", shell]
+            .map(OsString::from)
+            .to_vec();
+        self.wrapper.push(path.into().into_os_string());
+        self
+    }
+
+    /// Root without these capabilities, as capabilities(7) names them, in lower case.
+    #[must_use]
+    pub fn without_capabilities(mut self, names: &[&str]) -> Self {
+        let dropped: Vec<String> = names.iter().map(|name| format!("-{name}")).collect();
+        self.wrapper = ["setpriv", "--bounding-set", &dropped.join(",")]
+            .map(OsString::from)
+            .to_vec();
+        self
+    }
+
+    /// One more argument.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.more.push(argument.to_owned());
+        self
+    }
+
+    /// Starts the daemon, and waits until it is armed.
+    ///
+    /// # Panics
+    /// When it can't be run, or ends.
+    #[must_use]
+    pub fn spawn(self) -> Daemon {
+        let words: Vec<OsString> = self
+            .wrapper
+            .iter()
+            .cloned()
+            .chain([failover_binary().into_os_string()])
+            .collect();
+        let (program, arguments) = words.split_first().expect("at least the daemon");
+        let mut command = self.host.command(program);
+        let times = [
+            ("--interval", self.interval),
+            ("--recovery-interval", self.recovery_interval),
+            ("--timeout", self.timeout),
+            ("--start-timeout", self.start_timeout),
+            ("--stop-timeout", self.stop_timeout),
+        ];
+        command
+            .args(arguments)
+            .args(["run", "--strikes", "3", "--log-format", "json"])
+            .args(["--primary", &self.primary])
+            .args(times.iter().flat_map(|(option, time)| {
+                [(*option).to_owned(), format!("{}ms", time.as_millis())]
+            }))
+            .args(["--start", &self.commands.line(Command::Start)])
+            .args(["--stop", &self.commands.line(Command::Stop)])
+            .arg("--state-dir")
+            .arg(self.directory.join("state"))
+            .arg("--control")
+            .arg(self.directory.join("control.sock"))
+            .args(&self.more)
+            .env("FAILOVER_LOG", "info,failover=debug")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut process = self
+            .host
+            .spawn(&mut command)
+            .unwrap_or_else(|error| panic!("{error:#}"));
+        let errors = process.child().stderr.take().expect("a pipe");
+        let mut daemon = Daemon {
+            setup: self,
+            process,
+            lines: Lines::of(errors),
+            read: 0,
+        };
+        daemon.says("armed", |line| line.message() == "armed");
+        daemon
+    }
+}
