@@ -1,6 +1,7 @@
 //! Asking witnesses whether PC-B still has a network: all at once, each within a timeout.
 //!
-//! Who says anything at all is a witness: an ICMP echo, a connection, or a refusal.
+//! Whatever a witness says will do: an ICMP echo, a connection, or a refusal. Once enough have said
+//! something, the others aren't waited for.
 
 use std::{fmt, net::SocketAddr, num::NonZeroU16, time::Duration};
 
@@ -19,6 +20,7 @@ use crate::{config::Witness, decide::Failure, errno};
 /// Asks the witnesses. `R` tells one round of asking from another.
 pub struct Witnesses<R> {
     witnesses: Vec<(Witness, Resolver)>,
+    quorum: u32,
     timeout: Duration,
     round: Option<(R, JoinSet<Testimony>)>,
     answers: Vec<Testimony>,
@@ -29,7 +31,7 @@ pub struct Witnesses<R> {
 pub struct Answers<R> {
     /// As given to [`Witnesses::ask`].
     pub round: R,
-    /// One of each witness, in the order in which they came.
+    /// Of each witness that was waited for, in the order in which they came.
     pub answers: Vec<Testimony>,
 }
 
@@ -45,9 +47,9 @@ pub struct Testimony {
 }
 
 impl<R: Copy> Witnesses<R> {
-    /// These; each has so long to answer.
+    /// These, of which so many are enough; each has so long to answer.
     #[must_use]
-    pub fn new(witnesses: Vec<Witness>, timeout: Duration) -> Self {
+    pub fn new(witnesses: Vec<Witness>, quorum: u32, timeout: Duration) -> Self {
         let with_resolver = |witness: Witness| {
             let port = witness.port.map_or(0, NonZeroU16::get);
             let resolver = Resolver::new(witness.host.clone(), port, "--witnesses");
@@ -55,6 +57,7 @@ impl<R: Copy> Witnesses<R> {
         };
         Self {
             witnesses: witnesses.into_iter().map(with_resolver).collect(),
+            quorum,
             timeout,
             round: None,
             answers: Vec::new(),
@@ -91,13 +94,16 @@ impl<R: Copy> Witnesses<R> {
         self.round = Some((round, asked));
     }
 
-    /// Waits until all have answered or had their time. Never returns without a round. Cancel-safe.
+    /// Waits until enough have answered, or all have had their time. Never returns without a round.
+    /// Cancel-safe.
     pub async fn next(&mut self) -> Answers<R> {
         let Some((round, asked)) = &mut self.round else {
             return std::future::pending().await;
         };
         let round = *round;
-        while let Some(ended) = asked.join_next().await {
+        while count(&self.answers) < self.quorum
+            && let Some(ended) = asked.join_next().await
+        {
             match ended {
                 Ok(answer) => self.answers.push(answer),
                 Err(error) => tracing::error!(%error, "the answer of a witness was lost"),
@@ -123,9 +129,13 @@ impl<R> Answers<R> {
     /// How many answered.
     #[must_use]
     pub fn answered(&self) -> u32 {
-        let answered = self.answers.iter().filter(|answer| answer.said.is_ok());
-        answered.count().try_into().unwrap_or(u32::MAX)
+        count(&self.answers)
     }
+}
+
+fn count(answers: &[Testimony]) -> u32 {
+    let answered = answers.iter().filter(|answer| answer.said.is_ok());
+    answered.count().try_into().unwrap_or(u32::MAX)
 }
 
 impl<R> fmt::Display for Answers<R> {
@@ -213,8 +223,10 @@ mod tests {
         }
     }
 
+    /// All have to answer.
     async fn ask(witnesses: Vec<Witness>, timeout: Duration) -> Answers<u8> {
-        let mut witnesses = Witnesses::new(witnesses, timeout);
+        let quorum = u32::try_from(witnesses.len()).unwrap();
+        let mut witnesses = Witnesses::new(witnesses, quorum, timeout);
         witnesses.ask(7);
         tokio::time::timeout(LONG * 2, witnesses.next())
             .await
@@ -280,7 +292,7 @@ mod tests {
     #[tokio::test]
     async fn a_newer_round_ends_the_older() {
         let (_socket, address, _taken) = deaf();
-        let mut witnesses = Witnesses::new(vec![at(address)], LONG);
+        let mut witnesses = Witnesses::new(vec![at(address)], 1, LONG);
         witnesses.ask(1);
         assert!(tokio::time::timeout(SHORT, witnesses.next()).await.is_err());
         witnesses.timeout = SHORT;
@@ -294,11 +306,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nobody_is_waited_for_once_enough_have_answered() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (_socket, address, _taken) = deaf();
+        let there = listener.local_addr().unwrap();
+        let mut witnesses = Witnesses::new(vec![at(address), at(there), at(there)], 2, LONG);
+        witnesses.ask(());
+        let begun = Instant::now();
+        let answers = witnesses.next().await;
+        assert_eq!((answers.answered(), answers.answers.len()), (2, 2));
+        assert!(begun.elapsed() < LONG);
+    }
+
+    #[tokio::test]
     async fn waiting_may_be_interrupted_and_loses_no_answer() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (_socket, address, _taken) = deaf();
         let there = listener.local_addr().unwrap();
-        let mut witnesses = Witnesses::new(vec![at(there), at(address)], SHORT * 3);
+        let mut witnesses = Witnesses::new(vec![at(there), at(address)], 2, SHORT * 3);
         witnesses.ask(());
         assert!(tokio::time::timeout(SHORT, witnesses.next()).await.is_err());
         let answers = witnesses.next().await;
