@@ -139,12 +139,22 @@ impl Host {
     /// Does anybody there listen on the port?
     #[must_use]
     pub fn listens(&self, port: u16) -> bool {
+        self.has_socket(is_listener, port)
+    }
+
+    /// Does anybody there wait for a connection to such a port to be answered?
+    #[must_use]
+    pub fn connects(&self, port: u16) -> bool {
+        self.has_socket(is_connecting, port)
+    }
+
+    fn has_socket(&self, wanted: fn(&str, u16) -> bool, port: u16) -> bool {
         self.enter("look", || {
             ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"]
                 .into_iter()
                 .any(|table| {
                     let table = fs::read_to_string(table).unwrap_or_default();
-                    table.lines().any(|line| is_listener(line, port))
+                    table.lines().any(|line| wanted(line, port))
                 })
         })
     }
@@ -282,12 +292,20 @@ pub fn bound(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
 /// Is this line of `/proc/net/tcp` a listener on the port?
 fn is_listener(line: &str, port: u16) -> bool {
     const LISTEN: &str = "0A";
+    socket(line).is_some_and(|(local, _, state)| local == port && state == LISTEN)
+}
+
+/// Is it an unanswered connection to the port?
+fn is_connecting(line: &str, port: u16) -> bool {
+    const SYN_SENT: &str = "02";
+    socket(line).is_some_and(|(_, remote, state)| remote == port && state == SYN_SENT)
+}
+
+/// Local port, remote port and state in a line of `/proc/net/tcp`.
+fn socket(line: &str) -> Option<(u16, u16, &str)> {
+    let port = |address: &str| u16::from_str_radix(address.rsplit(':').next()?, 16).ok();
     let mut words = line.split_whitespace().skip(1);
-    let (local, state) = (words.next(), words.nth(1));
-    let local_port = local
-        .and_then(|local| local.rsplit(':').next())
-        .and_then(|hexadecimal| u16::from_str_radix(hexadecimal, 16).ok());
-    local_port == Some(port) && state == Some(LISTEN)
+    Some((port(words.next()?)?, port(words.next()?)?, words.next()?))
 }
 
 #[cfg(test)]
@@ -303,5 +321,8 @@ mod tests {
         assert!(!is_listener(listener, 80));
         assert!(!is_listener(connection, 18789));
         assert!(!is_listener(header, 18789));
+        let unanswered = "   2: 0200000A:9C40 0100000A:4965 02 00000001:00000000 01:00000000";
+        assert!(is_connecting(unanswered, 18789));
+        assert!(!is_connecting(connection, 18789));
     }
 }
