@@ -2,6 +2,7 @@
 //!
 //! [`Options`] is what somebody wrote; [`Configuration`] is what is in force, complete and checked.
 
+mod error;
 mod file;
 mod host;
 mod options;
@@ -10,23 +11,21 @@ mod span;
 mod witness;
 
 use std::{
-    io,
     num::{NonZeroU16, NonZeroU32},
     path::PathBuf,
     time::Duration,
 };
 
-use thiserror::Error;
-
+pub use error::ConfigurationError;
 pub use host::Host;
 pub use options::{KernelEventsMode, LogFormat, Options, count, port};
 pub use primary::PrimaryAddress;
 pub use span::Span;
-pub use witness::{Witness, WitnessError};
+pub use witness::{Witness, WitnessError, WitnessesError};
 
 use crate::{
     decide::{Fence, Flapping},
-    gateway::{CommandLine, CommandLineError},
+    gateway::CommandLine,
 };
 
 /// OpenClaw's port.
@@ -66,6 +65,8 @@ const MOST_PROBES: u32 = 100;
 pub struct Configuration {
     /// Where the primary is.
     pub primary: PrimaryAddress,
+    /// Who tells whether PC-B has a network.
+    pub witnesses: Vec<Witness>,
     /// The local gateway's port.
     pub port: NonZeroU16,
     /// The numbers of the state machine.
@@ -86,82 +87,6 @@ pub struct Configuration {
     pub kernel_events: KernelEventsMode,
     /// Decide and log, run nothing.
     pub dry_run: bool,
-}
-
-/// What is wrong with a configuration. Each names the option and says what to do.
-#[derive(Debug, Error)]
-pub enum ConfigurationError {
-    /// The file can't be read.
-    #[error("reading {path}: {source}; give another with --config")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is much too long to be one.
-    #[error("{path} is longer than {limit} bytes; is it a configuration file?")]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-        /// The limit.
-        limit: u64,
-    },
-    /// A place in the file is wrong.
-    #[error("{path}:{line}: {message}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What, and what to do.
-        message: String,
-    },
-    /// Nobody said where the primary is.
-    #[error(
-        "no primary; say where PC-A is with --primary HOST[:PORT], or `primary = \"…\"` in the file"
-    )]
-    NoPrimary,
-    /// A value is out of range.
-    #[error("{option} is {value}; it must be between {least} and {most}")]
-    Range {
-        /// The option.
-        option: &'static str,
-        /// What was given.
-        value: String,
-        /// Smallest allowed.
-        least: String,
-        /// Largest allowed.
-        most: String,
-    },
-    /// Two values don't go together.
-    #[error(
-        "{longer} ({longer_value}) is longer than {shorter} ({shorter_value}); shorten {longer} or lengthen {shorter}"
-    )]
-    Order {
-        /// The option that is too long.
-        longer: &'static str,
-        /// Its value.
-        longer_value: Span,
-        /// The option that it must not exceed.
-        shorter: &'static str,
-        /// Its value.
-        shorter_value: Span,
-    },
-    /// Something is required that there isn't.
-    #[error("fence-required is given without a fence; name the command with --fence")]
-    NothingToRequire,
-    /// No level of flapping is left.
-    #[error("flap-successes is empty; write counts like 1,3,10, or turn it off with flap-damping")]
-    NoSuccesses,
-    /// A command can't be run.
-    #[error("{option}: {source}")]
-    Command {
-        /// The option.
-        option: &'static str,
-        /// Why.
-        source: CommandLineError,
-    },
 }
 
 impl Configuration {
@@ -197,6 +122,8 @@ impl Configuration {
             timeout,
             strikes,
             confirm_interval,
+            witnesses,
+            witness_quorum,
             veto_limit,
             flap_damping,
             flap_window,
@@ -216,6 +143,9 @@ impl Configuration {
             dry_run,
         } = options;
         let dry_run = dry_run.unwrap_or(false);
+        let primary = primary.ok_or(ConfigurationError::NoPrimary)?;
+        let witnesses = witnesses.unwrap_or_default();
+        let witness_quorum = witness::check(&witnesses, witness_quorum, &primary)?;
         let interval = between(
             "interval",
             interval,
@@ -274,7 +204,7 @@ impl Configuration {
                 )?,
                 interval,
             )?,
-            witness_quorum: 0,
+            witness_quorum,
             fence: match (&fence, fence_required) {
                 (None, None) => Fence::None,
                 (None, Some(_)) => return Err(ConfigurationError::NothingToRequire),
@@ -296,7 +226,8 @@ impl Configuration {
             },
         };
         Ok(Self {
-            primary: primary.ok_or(ConfigurationError::NoPrimary)?,
+            primary,
+            witnesses,
             port: port.unwrap_or(DEFAULT_PORT),
             decide,
             start: command("start", start.as_deref().unwrap_or(DEFAULT_START), dry_run)?,

@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use super::{PrimaryAddress, Span};
+use super::{PrimaryAddress, Span, Witness};
 
 /// What somebody wrote, on the command line or in the file. A missing one has its default.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
@@ -48,6 +48,15 @@ pub struct Options {
     /// [default: the interval]
     #[arg(long, value_name = "DURATION")]
     pub confirm_interval: Option<Span>,
+
+    /// Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a
+    /// port is given [default: nobody]
+    #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',')]
+    pub witnesses: Option<Vec<Witness>>,
+
+    /// So many of them have to answer [default: 1]
+    #[arg(long, value_name = "COUNT", value_parser = count::<NonZeroU32>)]
+    pub witness_quorum: Option<NonZeroU32>,
 
     /// So many failed probes in a row don't count while others' connections to the primary live
     /// [default: 3]
@@ -172,6 +181,8 @@ impl Options {
             timeout: self.timeout.or(other.timeout),
             strikes: self.strikes.or(other.strikes),
             confirm_interval: self.confirm_interval.or(other.confirm_interval),
+            witnesses: self.witnesses.or(other.witnesses),
+            witness_quorum: self.witness_quorum.or(other.witness_quorum),
             veto_limit: self.veto_limit.or(other.veto_limit),
             flap_damping: self.flap_damping.or(other.flap_damping),
             flap_window: self.flap_window.or(other.flap_window),

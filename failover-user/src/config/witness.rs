@@ -3,14 +3,20 @@
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
-    num::NonZeroU16,
+    num::{NonZeroU16, NonZeroU32},
     str::FromStr,
 };
 
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::host::{Host, host_and_port};
+use super::{
+    PrimaryAddress,
+    host::{Host, host_and_port},
+};
+
+/// Each is asked at the same time, so there must not be hundreds.
+const MOST_WITNESSES: usize = 16;
 
 /// Something that answers as long as PC-B's network works, and that is neither PC-A nor PC-B.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -34,6 +40,62 @@ pub enum WitnessError {
     /// An address that answers without any network, or belongs to nobody.
     #[error("`{0}` says nothing about PC-B's network; write a router's or another host's address")]
     Nobody(String),
+}
+
+/// Witnesses that can't be asked like this.
+#[derive(Debug, Error)]
+pub enum WitnessesError {
+    /// More than anybody needs.
+    #[error("there are {0} witnesses; name {MOST_WITNESSES} at most")]
+    TooMany(usize),
+    /// One counts twice.
+    #[error("witness {0} is there twice; name each once")]
+    Twice(Witness),
+    /// One would never answer when it matters.
+    #[error("witness {0} is the primary itself; name a router or another host")]
+    Primary(Witness),
+    /// Nobody to ask.
+    #[error("witness-quorum is given without witnesses; name some with --witnesses HOST[:PORT]")]
+    Nobody,
+    /// More than there are.
+    #[error("witness-quorum is {quorum}, but there are only {witnesses}; lower it or name more")]
+    Quorum {
+        /// So many were asked for.
+        quorum: u32,
+        /// So many there are.
+        witnesses: usize,
+    },
+}
+
+/// How many have to answer: where there are none, nobody.
+pub(super) fn check(
+    witnesses: &[Witness],
+    quorum: Option<NonZeroU32>,
+    primary: &PrimaryAddress,
+) -> Result<u32, WitnessesError> {
+    if witnesses.len() > MOST_WITNESSES {
+        return Err(WitnessesError::TooMany(witnesses.len()));
+    }
+    for (number, witness) in witnesses.iter().enumerate() {
+        if witnesses.iter().take(number).any(|other| other == witness) {
+            return Err(WitnessesError::Twice(witness.clone()));
+        }
+        if witness.host == primary.host {
+            return Err(WitnessesError::Primary(witness.clone()));
+        }
+    }
+    match quorum {
+        None if witnesses.is_empty() => Ok(0),
+        None => Ok(1),
+        Some(_) if witnesses.is_empty() => Err(WitnessesError::Nobody),
+        Some(quorum) if usize::try_from(quorum.get()).is_ok_and(|most| most <= witnesses.len()) => {
+            Ok(quorum.get())
+        }
+        Some(quorum) => Err(WitnessesError::Quorum {
+            quorum: quorum.get(),
+            witnesses: witnesses.len(),
+        }),
+    }
 }
 
 impl FromStr for Witness {
@@ -141,6 +203,36 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    fn checked(witnesses: &[&str], quorum: Option<u32>) -> Result<u32, String> {
+        let witnesses: Vec<Witness> = witnesses.iter().map(|one| one.parse().unwrap()).collect();
+        let quorum = quorum.and_then(NonZeroU32::new);
+        check(&witnesses, quorum, &"10.0.0.1".parse().unwrap()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_quorum_is_one_unless_said_and_no_more_than_there_are() {
+        assert_eq!(checked(&[], None), Ok(0));
+        assert_eq!(checked(&["10.0.0.3", "10.0.0.4"], None), Ok(1));
+        assert_eq!(checked(&["10.0.0.3", "10.0.0.4"], Some(2)), Ok(2));
+        let error = checked(&["10.0.0.3"], Some(2)).unwrap_err();
+        assert!(error.contains("there are only 1"), "{error}");
+        let error = checked(&[], Some(1)).unwrap_err();
+        assert!(error.contains("name some with --witnesses"), "{error}");
+    }
+
+    #[test]
+    fn who_would_prove_nothing_is_refused() {
+        let error = checked(&["10.0.0.3", "10.0.0.3"], None).unwrap_err();
+        assert!(error.contains("there twice"), "{error}");
+        let error = checked(&["10.0.0.1:22"], None).unwrap_err();
+        assert!(error.contains("the primary itself"), "{error}");
+        let many: Vec<String> = (3..20).map(|number| format!("10.0.0.{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(checked(&many, None).unwrap_err().contains("at most"));
+        // One host may answer in two ways.
+        assert_eq!(checked(&["10.0.0.3", "10.0.0.3:80"], Some(2)), Ok(2));
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 //! that knows everyone, and that decides nothing itself.
 
 mod agreement;
+mod commands;
 mod evidence;
 mod port;
 mod tell;
@@ -18,12 +19,16 @@ use tracing::{error, info, warn};
 use crate::{
     clock,
     config::{Configuration, KernelEventsMode},
-    decide::{Action, Cause, Command, CommandResult, Decider, Event, Outcome, ProbeId, State},
+    decide::{
+        Action, Cause, Command, CommandResult, Decider, Event, Evidence, Outcome, ProbeId, RoundId,
+        State,
+    },
     escape::Escaped,
-    gateway::{CommandOutput, RunningCommand},
+    gateway::CommandOutput,
     kernel::{Batch, Bind, KernelEvent, KernelEvents, LoadError, Watch},
-    probe::{Prober, Report},
+    probe::{Answers, Prober, Report, Witnesses, acknowledged},
 };
+use commands::{Running, command_ended};
 use port::LocalPort;
 use tell::{AtMostEachSecond, Losses, Recent};
 
@@ -57,6 +62,7 @@ struct Daemon {
     prober: Prober,
     /// The probe in flight, for the log.
     probe_cause: Option<Cause>,
+    witnesses: Witnesses<RoundId>,
     kernel: Option<KernelEvents>,
     port: LocalPort,
     command: Option<Running>,
@@ -72,16 +78,11 @@ struct Daemon {
     losses: Losses,
 }
 
-enum Running {
-    Real(Box<RunningCommand>),
-    /// A dry run's start, which never ends by itself.
-    Pretended,
-}
-
 /// What woke the daemon.
 enum Woken {
     Kernel(io::Result<Batch>),
     Probe(Report),
+    Witnesses(Answers<RoundId>),
     Command(Command, CommandResult),
     Look,
     Time,
@@ -100,6 +101,11 @@ impl Daemon {
             decider: Decider::new(configuration.decide.clone(), clock::now()),
             prober: Prober::new(configuration.primary.clone(), configuration.decide.timeout),
             probe_cause: None,
+            witnesses: Witnesses::new(
+                configuration.witnesses.clone(),
+                configuration.decide.witness_quorum,
+                configuration.decide.timeout,
+            ),
             port: LocalPort::new(configuration.port, kernel.is_some()),
             kernel,
             command: None,
@@ -153,6 +159,7 @@ impl Daemon {
                 self.recent.note(&format!("tripwire: {evidence}"));
                 self.handle(Event::Evidence(evidence));
             }
+            Woken::Witnesses(answers) => self.witnesses_asked(&answers),
             Woken::Command(command, result) => self.command_ended(command, result),
             Woken::Look => self.look(),
             Woken::Time => self.handle(Event::Woke),
@@ -169,6 +176,7 @@ impl Daemon {
         tokio::select! {
             batch = kernel_events(&mut self.kernel) => Woken::Kernel(batch),
             report = self.prober.next() => Woken::Probe(report),
+            answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             () = pause(look) => Woken::Look,
             () = pause(wake) => Woken::Time,
@@ -269,28 +277,45 @@ impl Daemon {
         if !quiet || self.port.is_stale() {
             self.look();
         }
+        if let Outcome::Failed { took, .. } = outcome {
+            self.ask_others(took);
+        }
         self.handle(Event::ProbeEnded { probe, outcome });
     }
 
-    fn command_ended(&mut self, command: Command, result: CommandResult) {
-        let running = self.command.take();
-        let elapsed = match &running {
-            Some(Running::Real(running)) => running.elapsed(),
-            Some(Running::Pretended) | None => Duration::ZERO,
-        };
-        let output = self
-            .output
-            .as_ref()
-            .map(CommandOutput::last_lines)
-            .unwrap_or_default();
-        match result {
-            CommandResult::Succeeded => {
-                info!(%command, %result, took = ?elapsed, "command ended");
-            }
-            _ => warn!(%command, %result, took = ?elapsed, output, "command ended"),
+    /// A probe that took so long has failed: did the primary answer anybody else meanwhile?
+    fn ask_others(&mut self, took: Duration) {
+        let undecided = matches!(
+            self.decider.state(),
+            State::Standby | State::Suspect { .. } | State::Isolated
+        );
+        if !undecided {
+            return;
         }
-        self.look();
-        self.handle(Event::CommandEnded { command, result });
+        match acknowledged(self.prober.addresses(), &self.prober.own_sockets()) {
+            Ok(Some(age)) if age < took => {
+                let evidence = Evidence::Acknowledged;
+                info!(%evidence, ?age, "the primary answers others");
+                self.recent.note(&evidence.to_string());
+                self.handle(Event::Evidence(evidence));
+            }
+            Ok(_) => {}
+            Err(error) => warn!(%error, "whether the primary answers others isn't known"),
+        }
+    }
+
+    fn witnesses_asked(&mut self, answers: &Answers<RoundId>) {
+        let (answered, needed) = (answers.answered(), self.configuration.decide.witness_quorum);
+        if answered >= needed {
+            info!(answered, needed, %answers, "the witnesses were asked");
+        } else {
+            warn!(
+                answered, needed, %answers,
+                "too few witnesses answer; is PC-B cut off?"
+            );
+        }
+        let round = answers.round;
+        self.handle(Event::Witnesses { round, answered });
     }
 
     // --- what is decided ---------------------------------------------------------------------
@@ -312,78 +337,15 @@ impl Daemon {
                 self.prober.start(probe);
                 None
             }
-            // Without witnesses none are asked.
-            Action::AskWitnesses { .. } => None,
+            Action::AskWitnesses { round } => {
+                self.witnesses.ask(round);
+                None
+            }
             Action::Run(command) => self.run(command),
             Action::Kill(command) => self.kill(command),
             Action::Record(change) => {
                 self.reason = tell::change(&change, &self.recent);
                 None
-            }
-        }
-    }
-
-    fn run(&mut self, command: Command) -> Option<Event> {
-        let Some(line) = self.configuration.command(command) else {
-            let reason = "there is no such command".to_owned();
-            let result = CommandResult::NotRun { reason };
-            return Some(Event::CommandEnded { command, result });
-        };
-        if self.configuration.dry_run {
-            info!(%command, %line, "dry run: the command isn't run");
-            if command != Command::Start {
-                return Some(Event::CommandEnded {
-                    command,
-                    result: CommandResult::Succeeded,
-                });
-            }
-            self.command = Some(Running::Pretended);
-            return None;
-        }
-        let output = CommandOutput::create(&self.configuration.state_dir, command)
-            .inspect_err(|error| warn!(%command, %error, "the command's output is lost"))
-            .ok();
-        let strikes = self.decider.strikes();
-        let first = strikes.first().map(|strike| clock::wall(strike.due));
-        let environment = [
-            ("FAILOVER_REASON", self.reason.clone()),
-            ("FAILOVER_PRIMARY", self.configuration.primary.to_string()),
-            ("FAILOVER_STRIKES", strikes.len().to_string()),
-            (
-                "FAILOVER_FIRST_STRIKE",
-                first.map(|time| time.to_string()).unwrap_or_default(),
-            ),
-        ];
-        match RunningCommand::spawn(command, line, &environment, output.as_ref()) {
-            Ok(running) => {
-                info!(%command, %line, pid = running.id(), "command started");
-                self.command = Some(Running::Real(Box::new(running)));
-                self.output = output;
-                None
-            }
-            Err(error) => {
-                error!(%command, %line, %error, "the command can't be run");
-                let result = CommandResult::NotRun {
-                    reason: error.to_string(),
-                };
-                Some(Event::CommandEnded { command, result })
-            }
-        }
-    }
-
-    fn kill(&mut self, command: Command) -> Option<Event> {
-        match &mut self.command {
-            Some(Running::Real(running)) => {
-                warn!(%command, elapsed = ?running.elapsed(), "killing the command and its process group");
-                running.kill();
-                None
-            }
-            Some(Running::Pretended) | None => {
-                self.command = None;
-                let result = CommandResult::Signalled {
-                    signal: libc::SIGKILL,
-                };
-                Some(Event::CommandEnded { command, result })
             }
         }
     }
@@ -415,13 +377,6 @@ async fn kernel_events(kernel: &mut Option<KernelEvents>) -> io::Result<Batch> {
     match kernel {
         Some(kernel) => kernel.next().await,
         None => std::future::pending().await,
-    }
-}
-
-async fn command_ended(command: &mut Option<Running>) -> (Command, CommandResult) {
-    match command {
-        Some(Running::Real(running)) => (running.command(), running.ended().await),
-        Some(Running::Pretended) | None => std::future::pending().await,
     }
 }
 

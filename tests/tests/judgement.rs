@@ -1,0 +1,371 @@
+//! Is it the primary that is gone, or is it me? What a daemon does that is cut off, stopped or misled.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, Shutdown},
+    thread,
+    time::Duration,
+};
+
+use failover_tests::{
+    PORT,
+    commands::Command,
+    daemon::{Daemon, Setup},
+    lab::{Host, Lab},
+    wait,
+};
+use rustix::process::Signal;
+
+const INTERVAL: Duration = Duration::from_millis(400);
+/// A probe may begin this much after its time and still be on time.
+const SLACK: Duration = Duration::from_millis(5);
+/// Far more than a cut-off daemon would take to act, if it did.
+const WHILE: Duration = Duration::from_millis(2500);
+/// Nobody has this address.
+const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 99);
+
+/// A daemon that asks this witness.
+fn with_witness(lab: &Lab, witness: Ipv4Addr) -> Setup {
+    Setup::new(lab)
+        .argument("--witnesses")
+        .argument(&witness.to_string())
+}
+
+/// From now on nothing gets from the one to the other, and everything to everybody else.
+fn cut(from: &Host, to: &Host) {
+    from.run("ip", &["route", "add", "blackhole", &told(to)]);
+}
+
+fn heal(from: &Host, to: &Host) {
+    from.run("ip", &["route", "delete", "blackhole", &told(to)]);
+}
+
+fn told(host: &Host) -> String {
+    format!("{}/32", host.address())
+}
+
+/// How many scheduled probes were answered in a row before the last state of this name.
+fn successes_before(daemon: &Daemon, state: &str) -> usize {
+    let lines = daemon
+        .said(|line| line.message().starts_with("probe") || line.message() == "state changed");
+    lines
+        .iter()
+        .rev()
+        .skip_while(|line| line.field("to") != state)
+        .filter(|line| line.message() != "state changed")
+        .take_while(|line| line.field("outcome") == "connected")
+        .filter(|line| line.field("cause") == "scheduled")
+        .count()
+}
+
+// --- who is cut off -----------------------------------------------------------------------------
+
+#[test]
+fn a_pulled_cable_of_pc_bs_starts_nothing() {
+    let lab = Lab::new();
+    let third = lab.add_host("PC-C");
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = with_witness(&lab, third.address()).spawn();
+    daemon.probes("connected");
+    lab.switch_port(lab.host_b()).down();
+    daemon.probes("unknown");
+    // Not even if the primary dies meanwhile, unseen.
+    primary.kill();
+    daemon.runs_nothing_for(WHILE);
+    let _primary = lab.host_a().gateway().unwrap();
+    lab.switch_port(lab.host_b()).up();
+    daemon.probes("connected");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_pulled_cable_of_pc_bs_stops_nothing() {
+    let lab = Lab::new();
+    let third = lab.add_host("PC-C");
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = with_witness(&lab, third.address()).spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.becomes("active");
+    lab.switch_port(lab.host_b()).down();
+    daemon.probes("unknown");
+    // The primary is back, and PC-B can't know.
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.runs_nothing_for(WHILE);
+    assert!(lab.host_b().listens(PORT));
+    lab.switch_port(lab.host_b()).up();
+    daemon.becomes("standby");
+    lab.host_b().await_listening(false);
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn both_cables_pulled_start_nothing() {
+    let lab = Lab::new();
+    let third = lab.add_host("PC-C");
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = with_witness(&lab, third.address()).spawn();
+    daemon.probes("connected");
+    lab.switch_port(lab.host_a()).down();
+    lab.switch_port(lab.host_b()).down();
+    daemon.probes("unknown");
+    daemon.runs_nothing_for(WHILE);
+    lab.switch_port(lab.host_b()).up();
+    lab.switch_port(lab.host_a()).up();
+    daemon.probes("connected");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_dead_switch_is_isolation_and_not_the_primarys_death() {
+    let lab = Lab::new();
+    let third = lab.add_host("PC-C");
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = with_witness(&lab, third.address()).spawn();
+    daemon.probes("connected");
+    lab.switch_down();
+    daemon.becomes("isolated");
+    daemon.runs_nothing_for(WHILE);
+    lab.switch_up();
+    daemon.becomes("standby");
+    daemon.probes("connected");
+    daemon.runs_nothing_for(3 * INTERVAL);
+    assert_eq!(daemon.states(), ["suspect", "isolated", "standby"]);
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn strikes_of_the_time_of_isolation_count_for_nothing_after_it() {
+    let lab = Lab::new();
+    let third = lab.add_host("PC-C");
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = with_witness(&lab, third.address()).spawn();
+    daemon.probes("connected");
+    lab.switch_down();
+    primary.kill();
+    daemon.becomes("isolated");
+    let back = lab.switch_up();
+    daemon.becomes("active");
+    let start = daemon.begins(1, Command::Start);
+    let waited = start.time.since(back);
+    assert!(waited >= 2 * INTERVAL - SLACK, "started after {waited:?}");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_primary_that_only_pc_b_cannot_reach_is_taken_over_if_a_witness_answers() {
+    let lab = Lab::new();
+    let third = lab.add_host("PC-C");
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = with_witness(&lab, third.address()).spawn();
+    daemon.probes("connected");
+    cut(lab.host_a(), lab.host_b());
+    assert!(third.connect(lab.host_a().gateway_address()).is_ok());
+    daemon.becomes("active");
+    heal(lab.host_a(), lab.host_b());
+    daemon.becomes("standby");
+    lab.host_b().await_listening(false);
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn without_an_answering_witness_it_is_not() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = with_witness(&lab, NOBODY).spawn();
+    daemon.probes("connected");
+    cut(lab.host_a(), lab.host_b());
+    daemon.becomes("isolated");
+    daemon.runs_nothing_for(WHILE);
+    heal(lab.host_a(), lab.host_b());
+    daemon.becomes("standby");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_quorum_needs_as_many_witnesses_as_it_says() {
+    let lab = Lab::new();
+    let third = lab.add_host("PC-C");
+    let late = lab.add_host("PC-D");
+    lab.switch_port(&late).down();
+    let witnesses = format!("{NOBODY},{},[{}]:9", third.address6(), late.address6());
+    let mut daemon = Setup::new(&lab)
+        .argument("--witnesses")
+        .argument(&witnesses)
+        .argument("--witness-quorum=2")
+        .spawn();
+    daemon.becomes("isolated");
+    daemon.runs_nothing_for(INTERVAL);
+    // It refuses, and so it is there.
+    lab.switch_port(&late).up();
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+// --- who was away -------------------------------------------------------------------------------
+
+#[test]
+fn a_daemon_that_was_stopped_for_ten_seconds_finds_a_healthy_primary_healthy() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    daemon.signal(Signal::STOP);
+    thread::sleep(Duration::from_secs(10));
+    daemon.signal(Signal::CONT);
+    daemon.probes("connected");
+    daemon.runs_nothing_for(4 * INTERVAL);
+    assert_eq!(daemon.states(), Vec::<String>::new());
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_primary_that_died_and_came_back_while_the_daemon_was_stopped_is_healthy() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.counts(2);
+    daemon.signal(Signal::STOP);
+    thread::sleep(Duration::from_secs(3));
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.signal(Signal::CONT);
+    daemon.becomes("standby");
+    daemon.probes("connected");
+    daemon.runs_nothing_for(4 * INTERVAL);
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn strikes_from_before_a_stop_count_for_nothing_after_it() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.counts(2);
+    daemon.signal(Signal::STOP);
+    thread::sleep(Duration::from_secs(3));
+    let back = daemon.signal(Signal::CONT);
+    daemon.becomes("active");
+    let start = daemon.begins(1, Command::Start);
+    let waited = start.time.since(back);
+    assert!(waited >= 2 * INTERVAL - SLACK, "started after {waited:?}");
+    daemon.ends_having_run(&["start"]);
+}
+
+// --- who is misled ------------------------------------------------------------------------------
+
+#[test]
+fn a_primary_that_takes_nine_tenths_of_the_timeout_is_healthy() {
+    const TIMEOUT: Duration = Duration::from_millis(1100);
+    let lab = Lab::new();
+    let address = lab.host_a().gateway_address();
+    // With its queue full, the kernel drops what comes, and PC-B's tries again after a second
+    // (TCP_TIMEOUT_INIT, include/net/tcp.h, 6.18).
+    let primary = lab.host_a().listen(address, 0).unwrap();
+    let _first = lab.host_a().connect(address).unwrap();
+    let mut daemon = Setup::new(&lab).interval(TIMEOUT).timeout(TIMEOUT).spawn();
+    let mut accepted = Vec::new();
+    for _ in 0..4 {
+        wait::until("a probe that isn't answered", wait::LONG, || {
+            lab.host_b().connects(PORT).then_some(())
+        });
+        // Room for one more: the probe, at its second try.
+        accepted.push(primary.accept().unwrap());
+        daemon.probes("connected");
+    }
+    let took: Vec<_> = daemon.probed();
+    assert_eq!(took.len(), 4, "{took:?}");
+    for probe in took {
+        assert!(probe.field("took").starts_with("1.0"), "{probe:?}");
+    }
+    assert_eq!(daemon.states(), Vec::<String>::new());
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn while_the_primary_acknowledges_what_others_send_only_the_fourth_failed_probe_counts() {
+    let lab = Lab::new();
+    let address = lab.host_a().gateway_address();
+    // A client that is served, before a queue that is full.
+    let primary = lab.host_a().listen(address, 0).unwrap();
+    let client = lab.host_b().connect(address).unwrap();
+    let (at_primary, _) = primary.accept().unwrap();
+    let _full = lab.host_a().connect(address).unwrap();
+    let mut daemon = Setup::new(&lab).argument("--veto-limit=3").spawn();
+    thread::scope(|scope| {
+        scope.spawn(|| while matches!((&at_primary).read(&mut [0; 64]), Ok(1..)) {});
+        scope.spawn(|| {
+            while (&client).write_all(b".").is_ok() {
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        daemon.becomes("starting");
+        client.shutdown(Shutdown::Both).unwrap();
+    });
+    // Other probes than scheduled ones are made because there is good news, and change nothing.
+    let mut failed = daemon.probed();
+    failed.retain(|probe| probe.field("cause") == "scheduled");
+    assert_eq!(failed.len(), 3 + 3, "{failed:?}");
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+// --- how it is taken over, and let go -----------------------------------------------------------
+
+#[test]
+fn a_fence_that_fails_is_tried_again_and_nothing_starts_before_it_succeeds() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).fences(&["fail", "ok"]).spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.becomes("fencing");
+    daemon.becomes("active");
+    daemon.ends_having_run(&["fence", "fence", "start"]);
+}
+
+#[test]
+fn a_short_confirm_interval_makes_a_takeover_quick() {
+    const INTERVAL: Duration = Duration::from_secs(5);
+    const CONFIRM: Duration = Duration::from_millis(300);
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab)
+        .interval(INTERVAL)
+        .argument("--confirm-interval=300ms")
+        .spawn();
+    daemon.probes("connected");
+    let death = primary.kill();
+    daemon.becomes("active");
+    let start = daemon.begins(1, Command::Start);
+    let waited = start.time.since(death);
+    assert!(waited >= 2 * CONFIRM - SLACK, "started after {waited:?}");
+    assert!(waited < INTERVAL, "started after {waited:?}");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_primary_that_flaps_has_to_prove_itself_for_longer_each_time() {
+    let lab = Lab::new();
+    let mut primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab)
+        .argument("--flap-window=20s")
+        .argument("--flap-quiet=60s")
+        .spawn();
+    daemon.probes("connected");
+    let (mut needed, mut expected) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        primary.kill();
+        daemon.becomes("active");
+        primary = lab.host_a().gateway().unwrap();
+        daemon.becomes("stopping");
+        needed.push(successes_before(&daemon, "stopping"));
+        daemon.becomes("standby");
+        expected.extend(["start", "stop"]);
+    }
+    assert_eq!(needed, [1, 3, 10, 10, 10, 10, 10, 10, 10, 10]);
+    daemon.ends_having_run(&expected);
+}
