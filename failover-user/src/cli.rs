@@ -1,10 +1,13 @@
 //! The command line, once: what it takes, and the help that says so.
 
-use std::num::{NonZeroU16, NonZeroU64};
+use std::{
+    num::{NonZeroU16, NonZeroU64},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand};
 use failover::{
-    config::{DEFAULT_PORT, Options, Span, count, port},
+    config::{DEFAULT_CONTROL, DEFAULT_PORT, Options, Span, count, port},
     trace::{Color, Format},
 };
 
@@ -20,8 +23,25 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Watch the primary, take over when it is down, let go when it is back
     Run(Box<Options>),
+    /// Ask the daemon who serves and whether PC-B is safe
+    ///
+    /// Exit code 0: safe; 1: not protected, or no answer; 3: no daemon is running.
+    Status(StatusOptions),
     /// Show kernel events of the port as they happen
     Trace(TraceOptions),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StatusOptions {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    pub(crate) control: PathBuf,
+    /// How it looks
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: Format,
+    /// Show it again every second, in place, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod daemon;
 pub mod decide;
 pub mod errno;
@@ -12,4 +13,5 @@ pub mod gateway;
 pub mod kernel;
 mod netlink;
 pub mod probe;
+pub mod status;
 pub mod trace;

@@ -3,31 +3,43 @@
 mod cli;
 mod logging;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use failover::{
     config::{Configuration, ConfigurationError, Options},
+    control::{self, AskError},
+    status::Status,
     trace,
 };
 use tokio::runtime::{Builder, Runtime};
 
-use cli::{Cli, TraceOptions, Verb};
+use cli::{Cli, StatusOptions, TraceOptions, Verb};
 
 /// What the caller got wrong; the same code as clap's.
 const USAGE: u8 = 2;
+/// Nobody to ask.
+const NOT_RUNNING: u8 = 3;
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// Cursor to the top left, and everything from there erased (console_codes(4)).
+const CLEAR_SCREEN: &str = "\x1b[H\x1b[J";
 
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
-        Verb::Run(options) => run(*options),
-        Verb::Trace(options) => trace(&options),
+        Verb::Run(options) => run(*options).map(|()| ExitCode::SUCCESS),
+        Verb::Status(options) => status(&options),
+        Verb::Trace(options) => trace(&options).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Standard error may be closed; the code says enough then.
-            let _ = writeln!(std::io::stderr(), "failover: {}", told(&error));
+            let _ = writeln!(io::stderr(), "failover: {}", told(&error));
             if error.is::<ConfigurationError>() {
                 USAGE.into()
             } else {
@@ -55,6 +67,38 @@ fn run(options: Options) -> anyhow::Result<()> {
     let configuration = Configuration::load(options)?;
     logging::begin(configuration.log_format, "info")?;
     runtime()?.block_on(failover::daemon::run(configuration))
+}
+
+/// Shows the daemon's status, once or again and again. The exit code is that of the last one.
+fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
+    loop {
+        let status: Status = match control::ask(&options.control, control::Request::Status) {
+            Ok(status) => status,
+            Err(error @ AskError::NotRunning { .. }) => {
+                let _ = writeln!(io::stderr(), "failover: {error}");
+                return Ok(NOT_RUNNING.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let shown = match options.output {
+            trace::Format::Text => status.to_string(),
+            trace::Format::Json => serde_json::to_string(&status)? + "\n",
+        };
+        let clear = match (options.watch, options.output) {
+            (true, trace::Format::Text) => CLEAR_SCREEN,
+            _ => "",
+        };
+        // A reader that has left, as `head` does, wants no message.
+        let written = write!(io::stdout(), "{clear}{shown}").and_then(|()| io::stdout().flush());
+        if !options.watch || written.is_err() {
+            return Ok(if status.is_safe() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
+        std::thread::sleep(WATCH_INTERVAL);
+    }
 }
 
 fn trace(options: &TraceOptions) -> anyhow::Result<()> {

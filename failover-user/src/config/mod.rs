@@ -50,7 +50,8 @@ const DEFAULT_FLAP_SUCCESSES: [NonZeroU32; 3] = [
     NonZeroU32::new(10).unwrap(),
 ];
 const DEFAULT_STATE_DIR: &str = "/var/lib/failover";
-const DEFAULT_CONTROL: &str = "/run/failover/control.sock";
+/// Where the daemon is asked.
+pub const DEFAULT_CONTROL: &str = "/run/failover/control.sock";
 
 /// Shortest and longest that each duration may be: outside, somebody mistyped.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);

@@ -75,6 +75,11 @@ impl Agreement {
         })
     }
 
+    /// How often they disagreed.
+    pub(super) fn disagreements(&self) -> u64 {
+        self.disagreements
+    }
+
     /// How long until a difference becomes a disagreement.
     pub(super) fn settles_in(&self, now: Time) -> Option<Duration> {
         self.doubt

@@ -5,6 +5,7 @@ mod agreement;
 mod commands;
 mod evidence;
 mod port;
+mod snapshot;
 mod tell;
 
 use std::{collections::VecDeque, fs, io, time::Duration};
@@ -19,6 +20,7 @@ use tracing::{error, info, warn};
 use crate::{
     clock,
     config::{Configuration, KernelEventsMode},
+    control::{Question, Request, Server, ServerError},
     decide::{
         Action, Cause, Command, CommandResult, Decider, Event, Evidence, Outcome, ProbeId, RoundId,
         State,
@@ -30,6 +32,7 @@ use crate::{
 };
 use commands::{Running, command_ended};
 use port::LocalPort;
+use snapshot::Past;
 use tell::{AtMostEachSecond, Losses, Recent};
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone.
@@ -40,7 +43,8 @@ use tell::{AtMostEachSecond, Losses, Recent};
 pub async fn run(configuration: Configuration) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
-    let mut daemon = Daemon::new(configuration)?;
+    let control = listen(&configuration).await?;
+    let mut daemon = Daemon::new(configuration, control)?;
     daemon.begin()?;
     loop {
         tokio::select! {
@@ -72,6 +76,9 @@ struct Daemon {
     reason: String,
     /// How long the machine had been suspended when that was last asked.
     suspended: Duration,
+    /// `None` where there is no place for it: decisions go on.
+    control: Option<Server>,
+    past: Past,
     recent: Recent,
     /// Refused binds are told only so often.
     taken: AtMostEachSecond,
@@ -84,19 +91,21 @@ enum Woken {
     Probe(Report),
     Witnesses(Answers<RoundId>),
     Command(Command, CommandResult),
+    Question(Question),
     Look,
     Time,
 }
 
 impl Daemon {
-    fn new(configuration: Configuration) -> anyhow::Result<Self> {
+    fn new(configuration: Configuration, control: Option<Server>) -> anyhow::Result<Self> {
         if let Err(error) = fs::create_dir_all(&configuration.state_dir) {
             warn!(
                 %error, state_dir = %configuration.state_dir.display(),
                 "the state directory can't be made; the commands' output is lost"
             );
         }
-        let kernel = load(&configuration)?;
+        let mut past = Past::default();
+        let kernel = load(&configuration, &mut past)?;
         Ok(Self {
             decider: Decider::new(configuration.decide.clone(), clock::now()),
             prober: Prober::new(configuration.primary.clone(), configuration.decide.timeout),
@@ -112,6 +121,8 @@ impl Daemon {
             output: None,
             reason: String::new(),
             suspended: clock::suspended(),
+            control,
+            past,
             recent: Recent::default(),
             taken: AtMostEachSecond::default(),
             losses: Losses::default(),
@@ -150,6 +161,7 @@ impl Daemon {
             Woken::Kernel(Ok(batch)) => self.kernel_events(&batch),
             Woken::Kernel(Err(error)) => {
                 error!(%error, "kernel events are lost from now on; looking at the port instead");
+                self.past.polling = Some(error.to_string());
                 self.kernel = None;
                 self.port.without_events();
             }
@@ -161,6 +173,7 @@ impl Daemon {
             }
             Woken::Witnesses(answers) => self.witnesses_asked(&answers),
             Woken::Command(command, result) => self.command_ended(command, result),
+            Woken::Question(question) => self.answer(question),
             Woken::Look => self.look(),
             Woken::Time => self.handle(Event::Woke),
         }
@@ -178,6 +191,7 @@ impl Daemon {
             report = self.prober.next() => Woken::Probe(report),
             answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
+            question = question(&mut self.control) => Woken::Question(question),
             () = pause(look) => Woken::Look,
             () = pause(wake) => Woken::Time,
         }
@@ -201,6 +215,7 @@ impl Daemon {
         if batch.lost > 0 {
             self.port.events_lost();
         }
+        self.past.lost = self.past.lost.saturating_add(batch.lost);
         self.losses.note(batch.lost);
         for event in &batch.events {
             let change = match event {
@@ -277,6 +292,7 @@ impl Daemon {
         if !quiet || self.port.is_stale() {
             self.look();
         }
+        self.past.probe = Some((clock::now(), outcome.clone()));
         if let Outcome::Failed { took, .. } = outcome {
             self.ask_others(took);
         }
@@ -314,8 +330,22 @@ impl Daemon {
                 "too few witnesses answer; is PC-B cut off?"
             );
         }
+        self.past.witnesses = Some((clock::now(), answered));
         let round = answers.round;
         self.handle(Event::Witnesses { round, answered });
+    }
+
+    fn answer(&self, question: Question) {
+        let line = match question.request {
+            Request::Status => serde_json::to_string(&snapshot::status(
+                &self.configuration,
+                &self.decider,
+                &self.port,
+                &self.past,
+                &self.reason,
+            )),
+        };
+        question.answer(line.unwrap_or_default());
     }
 
     // --- what is decided ---------------------------------------------------------------------
@@ -351,8 +381,28 @@ impl Daemon {
     }
 }
 
-fn load(configuration: &Configuration) -> Result<Option<KernelEvents>, LoadError> {
+/// A daemon without a control socket is better than none; a second daemon isn't.
+async fn listen(configuration: &Configuration) -> anyhow::Result<Option<Server>> {
+    match Server::listen(&configuration.control).await {
+        Ok(server) => Ok(Some(server)),
+        Err(error @ ServerError::Taken { .. }) => Err(error.into()),
+        Err(error) => {
+            warn!(%error, "there is no control socket; `failover status` won't work");
+            Ok(None)
+        }
+    }
+}
+
+async fn question(control: &mut Option<Server>) -> Question {
+    match control {
+        Some(control) => control.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn load(configuration: &Configuration, past: &mut Past) -> Result<Option<KernelEvents>, LoadError> {
     if configuration.kernel_events == KernelEventsMode::Off {
+        past.polling = Some("as configured".to_owned());
         return Ok(None);
     }
     let watch = Watch {
@@ -368,6 +418,7 @@ fn load(configuration: &Configuration) -> Result<Option<KernelEvents>, LoadError
         Err(error) if configuration.kernel_events == KernelEventsMode::Required => Err(error),
         Err(error) => {
             warn!(%error, "no kernel events; looking at the port every second instead");
+            past.polling = Some(error.to_string());
             Ok(None)
         }
     }

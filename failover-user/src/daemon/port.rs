@@ -68,6 +68,15 @@ impl LocalPort {
         self.kernel_events = false;
     }
 
+    pub(super) fn has_events(&self) -> bool {
+        self.kernel_events
+    }
+
+    /// How often events and sock_diag disagreed.
+    pub(super) fn disagreements(&self) -> u64 {
+        self.agreement.disagreements()
+    }
+
     pub(super) fn is_listening(&self) -> bool {
         !self.seen.is_empty()
     }

@@ -131,11 +131,16 @@ pub(super) fn change(change: &Change, recent: &Recent) -> String {
 
 fn strike(strike: &Strike) -> String {
     let time = clock::wall(strike.due).strftime("%H:%M:%S%.3f");
+    format!("{time} {}", failure(strike))
+}
+
+/// How a strike's probe failed.
+pub(super) fn failure(strike: &Strike) -> String {
     let (outcome, detail) = told_failure(strike.failure);
     let detail = detail
         .map(|detail| format!(" ({detail})"))
         .unwrap_or_default();
-    format!("{time} {outcome}{detail} after {:.1?}", strike.took)
+    format!("{outcome}{detail} after {:.1?}", strike.took)
 }
 
 /// What happened, and the errno's name where there is more to know.

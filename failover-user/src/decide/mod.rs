@@ -198,6 +198,12 @@ impl Decider {
         }
     }
 
+    /// How many successes in a row a release takes now.
+    #[must_use]
+    pub fn release_needs(&self) -> u32 {
+        self.stability.needed()
+    }
+
     // --- taking in ---------------------------------------------------------------------------
 
     fn absorb(&mut self, now: Time, event: Event) -> Reason {

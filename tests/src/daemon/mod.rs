@@ -2,13 +2,14 @@
 
 mod setup;
 
-use std::time::Duration;
+use std::{path::Path, process, time::Duration};
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::{
     commands::{Command, Commands, Event, Record},
-    lab::Process,
+    lab::{Process, failover_binary},
     lines::{Line, Lines},
     moment::Moment,
     wait,
@@ -175,6 +176,30 @@ impl Daemon {
             let now = self.setup.commands.names();
             (now != before).then_some(now)
         });
+    }
+
+    // --- its answers -----------------------------------------------------------------------------
+
+    /// Its control socket.
+    #[must_use]
+    pub fn control(&self) -> &Path {
+        self.setup.control()
+    }
+
+    /// What `failover status` says of it, with the exit code.
+    ///
+    /// # Panics
+    /// When that isn't JSON.
+    #[must_use]
+    pub fn status(&self) -> (Value, i32) {
+        let output = process::Command::new(failover_binary())
+            .args(["status", "--output", "json", "--control"])
+            .arg(self.control())
+            .output()
+            .expect("running failover status");
+        let status = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        (status, output.status.code().expect("an exit code"))
     }
 
     // --- its life --------------------------------------------------------------------------------

@@ -1,6 +1,11 @@
 //! How a daemon under test is to run.
 
-use std::{ffi::OsString, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use super::Daemon;
 use crate::{
@@ -15,6 +20,7 @@ pub struct Setup {
     host: Host,
     pub(super) commands: Commands,
     directory: PathBuf,
+    control: PathBuf,
     primary: String,
     interval: Duration,
     recovery_interval: Duration,
@@ -37,6 +43,7 @@ impl Setup {
         Self {
             host: lab.host_b().clone(),
             commands: Commands::new(&directory, lab.binary()).expect("preparing the commands"),
+            control: directory.join("control.sock"),
             directory,
             primary: lab.host_a().gateway_address().to_string(),
             interval: Duration::from_millis(400),
@@ -148,6 +155,19 @@ impl Setup {
         self
     }
 
+    /// With its control socket elsewhere.
+    #[must_use]
+    pub fn control_at(mut self, path: impl Into<PathBuf>) -> Self {
+        self.control = path.into();
+        self
+    }
+
+    /// Its control socket.
+    #[must_use]
+    pub fn control(&self) -> &Path {
+        &self.control
+    }
+
     /// Starts the daemon, and waits until it is armed.
     ///
     /// # Panics
@@ -181,7 +201,7 @@ impl Setup {
             .arg("--state-dir")
             .arg(self.directory.join("state"))
             .arg("--control")
-            .arg(self.directory.join("control.sock"))
+            .arg(self.control())
             .args(&self.more)
             .env("FAILOVER_LOG", "info,failover=debug")
             .stdout(Stdio::null())

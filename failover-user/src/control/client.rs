@@ -1,0 +1,94 @@
+//! Asking the daemon, from another process. Blocking, with an end.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use thiserror::Error;
+
+use super::Request;
+
+/// A daemon that lives answers in milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Far more than any answer.
+const LONGEST_ANSWER: u64 = 1 << 20;
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum AskError {
+    /// Nobody listens there.
+    #[error(
+        "no daemon listens on {path}: {source}; is `failover run` running, with this --control?"
+    )]
+    NotRunning {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody does, and doesn't answer.
+    #[error("the daemon behind {path} doesn't answer: {source}")]
+    NoAnswer {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The answer isn't one.
+    #[error(
+        "the daemon behind {path} answers something else: {source}; are both of the same version?"
+    )]
+    Unreadable {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// Asks the daemon behind the socket.
+///
+/// # Errors
+/// An [`AskError`], which says what to do.
+pub fn ask<T: serde::de::DeserializeOwned>(path: &Path, request: Request) -> Result<T, AskError> {
+    let path_of = || path.to_owned();
+    let stream = UnixStream::connect(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning {
+            path: path_of(),
+            source,
+        },
+        _ => AskError::NoAnswer {
+            path: path_of(),
+            source,
+        },
+    })?;
+    let answer = exchange(&stream, request).map_err(|source| AskError::NoAnswer {
+        path: path_of(),
+        source,
+    })?;
+    serde_json::from_slice(&answer).map_err(|source| AskError::Unreadable {
+        path: path_of(),
+        source,
+    })
+}
+
+fn exchange(mut stream: &UnixStream, request: Request) -> io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut line = serde_json::to_vec(&request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = Vec::new();
+    stream.take(LONGEST_ANSWER).read_to_end(&mut answer)?;
+    if answer.is_empty() {
+        return Err(io::Error::other(
+            "it hung up; too many others may be asking",
+        ));
+    }
+    Ok(answer)
+}

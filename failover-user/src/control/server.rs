@@ -1,0 +1,172 @@
+//! The daemon's end of the control socket. Clients may be slow, silent or hostile: their number,
+//! size and time are limited, and none of them makes the daemon wait.
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::{Semaphore, mpsc, oneshot},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use super::{LONGEST_REQUEST, Request};
+
+/// More people don't ask at a time; the next is hung up on.
+const MOST_CLIENTS: usize = 16;
+/// From connecting to having read the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// After a failed accept (no descriptors left, say), so that it isn't tried as fast as it fails.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Reading and writing for root and the socket's group.
+const MODE: u32 = 0o660;
+
+/// Why there is no control socket.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// Another daemon is there.
+    #[error(
+        "another failover daemon (process {pid}) listens on {path}; stop it, or give another --control"
+    )]
+    Taken {
+        /// The socket.
+        path: PathBuf,
+        /// The other daemon, 0 if the kernel doesn't tell.
+        pid: i32,
+    },
+    /// The socket can't be made.
+    #[error("making the control socket {path}: {source}; give another place with --control")]
+    Make {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A client that waits for its answer.
+#[derive(Debug)]
+pub struct Question {
+    /// What it asks.
+    pub request: Request,
+    answer: oneshot::Sender<String>,
+}
+
+impl Question {
+    /// Answers with one line. A client that has left is no matter.
+    pub fn answer(self, line: String) {
+        let _ = self.answer.send(line);
+    }
+}
+
+/// The listening socket. Dropping it removes it.
+#[derive(Debug)]
+pub struct Server {
+    path: PathBuf,
+    questions: mpsc::Receiver<Question>,
+    accepting: JoinHandle<()>,
+}
+
+impl Server {
+    /// Listens on this path, in place of a daemon that is gone. Inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When another daemon is there, or the socket can't be made.
+    pub async fn listen(path: &Path) -> Result<Self, ServerError> {
+        if let Ok(Ok(other)) = timeout(PATIENCE, UnixStream::connect(path)).await {
+            let pid = other.peer_cred().ok().and_then(|peer| peer.pid());
+            return Err(ServerError::Taken {
+                path: path.to_owned(),
+                pid: pid.unwrap_or(0),
+            });
+        }
+        let listener = bind(path).map_err(|source| ServerError::Make {
+            path: path.to_owned(),
+            source,
+        })?;
+        let (sender, questions) = mpsc::channel(MOST_CLIENTS);
+        Ok(Self {
+            path: path.to_owned(),
+            questions,
+            accepting: tokio::spawn(accept(listener, sender)),
+        })
+    }
+
+    /// Waits for the next question. Cancel-safe.
+    pub async fn next(&mut self) -> Question {
+        match self.questions.recv().await {
+            Some(question) => question,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    // Nobody listened: it was left behind by a daemon that was killed.
+    match fs::symlink_metadata(path) {
+        Ok(found) if std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) => {
+            fs::remove_file(path)?;
+        }
+        Ok(_) => return Err(io::Error::other("something that is no socket is there")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
+    Ok(listener)
+}
+
+async fn accept(listener: UnixListener, questions: mpsc::Sender<Question>) {
+    let places = Arc::new(Semaphore::new(MOST_CLIENTS));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(PAUSE).await;
+            continue;
+        };
+        // Without a place it is hung up on.
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            let questions = questions.clone();
+            tokio::spawn(async move {
+                let _ = timeout(PATIENCE, serve(stream, questions)).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+async fn serve(stream: UnixStream, questions: mpsc::Sender<Question>) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut line = Vec::new();
+    BufReader::new(reader.take(LONGEST_REQUEST))
+        .read_until(b'\n', &mut line)
+        .await?;
+    let mut answer = match serde_json::from_slice(&line) {
+        Ok(request) => {
+            let (answer, answered) = oneshot::channel();
+            let question = Question { request, answer };
+            questions.send(question).await.map_err(io::Error::other)?;
+            answered.await.map_err(io::Error::other)?
+        }
+        Err(error) => serde_json::json!({ "error": error.to_string() }).to_string(),
+    };
+    answer.push('\n');
+    writer.write_all(answer.as_bytes()).await
+}

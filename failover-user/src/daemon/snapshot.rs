@@ -1,0 +1,112 @@
+//! The daemon's answer when it is asked how it is. Only looks.
+
+use std::num::NonZeroU16;
+
+use crate::{
+    clock,
+    config::Configuration,
+    decide::{Decider, Outcome, State, Time},
+    status::{self, Gateway, KernelEvents, Probe, Status, Witnesses},
+};
+
+use super::{port::LocalPort, tell};
+
+/// What the daemon alone remembers of the past, for people.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// The last probe that has ended, and when.
+    pub(super) probe: Option<(Time, Outcome)>,
+    /// The last round of the witnesses: when, and how many answered.
+    pub(super) witnesses: Option<(Time, u32)>,
+    /// Kernel events lost so far.
+    pub(super) lost: u64,
+    /// Why there are no kernel events.
+    pub(super) polling: Option<String>,
+}
+
+pub(super) fn status(
+    configuration: &Configuration,
+    decider: &Decider,
+    port: &LocalPort,
+    past: &Past,
+    reason: &str,
+) -> Status {
+    let time = |time| clock::wall(time).to_string();
+    let settings = &configuration.decide;
+    let strikes = decider.strikes().iter().map(|strike| Probe {
+        at: time(strike.due),
+        outcome: tell::failure(strike),
+    });
+    Status {
+        version: status::VERSION,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        heartbeat: time(clock::now()),
+        problems: problems(configuration, decider.state(), past),
+        state: decider.state().name().to_owned(),
+        since: time(decider.since()),
+        reason: reason.to_owned(),
+        primary: configuration.primary.to_string(),
+        strikes: strikes.collect(),
+        strikes_needed: settings.strikes.get(),
+        last_probe: past.probe.as_ref().map(|(at, outcome)| Probe {
+            at: time(*at),
+            outcome: outcome.to_string(),
+        }),
+        next: decider.next_wake().map(time),
+        gateway: Gateway {
+            port: NonZeroU16::get(configuration.port),
+            listening: port.is_listening(),
+            held_by: if port.is_listening() {
+                port.held_by()
+            } else {
+                String::new()
+            },
+        },
+        kernel_events: KernelEvents {
+            source: match port.has_events() {
+                true => "kernel".to_owned(),
+                false => "polling".to_owned(),
+            },
+            reason: past.polling.clone(),
+            lost: past.lost,
+            disagreements: port.disagreements(),
+        },
+        witnesses: (settings.witness_quorum > 0).then(|| Witnesses {
+            quorum: settings.witness_quorum,
+            answered: past.witnesses.map(|(_, answered)| answered),
+            at: past.witnesses.map(|(at, _)| time(at)),
+        }),
+        release_needs: decider.release_needs(),
+        dry_run: configuration.dry_run,
+    }
+}
+
+/// What keeps PC-B from protecting PC-A, or from letting go.
+fn problems(configuration: &Configuration, state: State, past: &Past) -> Vec<String> {
+    let mut problems = Vec::new();
+    match state {
+        State::Isolated => {
+            problems.push("no witness answers: PC-B is cut off, and nothing is started".to_owned());
+        }
+        State::Fencing { attempt } if attempt > 1 => {
+            problems.push(format!("the fence fails: attempt {attempt}"));
+        }
+        State::Starting { attempt } if attempt > 1 => {
+            problems.push(format!(
+                "the local gateway doesn't start: attempt {attempt}"
+            ));
+        }
+        State::Stopping { attempt } if attempt > 1 => {
+            problems.push(format!("the local gateway doesn't stop: attempt {attempt}"));
+        }
+        _ => {}
+    }
+    if let Some((_, Outcome::Unknown { reason })) = &past.probe {
+        problems.push(format!("the primary can't be probed: {reason}"));
+    }
+    if configuration.dry_run {
+        problems.push("dry run: nothing is started or stopped".to_owned());
+    }
+    problems
+}

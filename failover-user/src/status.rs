@@ -1,0 +1,276 @@
+//! What the daemon says of itself when it is asked: one document, made once, that every renderer
+//! shows. Here it is only data, and text for people.
+
+use std::fmt::{self, Write as _};
+
+use jiff::{SpanRound, Timestamp, Unit};
+use serde::{Deserialize, Serialize};
+
+/// Version of the document. Fields may be added within a version, never changed or removed.
+pub const VERSION: u32 = 1;
+
+/// The daemon at one moment. Times are RFC 3339, in UTC.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Status {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Version of the program.
+    pub program: String,
+    /// Process number of the daemon.
+    pub pid: u32,
+    /// When this was written: how old the news is.
+    pub heartbeat: String,
+    /// What keeps PC-B from protecting PC-A, a sentence each; empty when nothing does.
+    pub problems: Vec<String>,
+    /// The state's name.
+    pub state: String,
+    /// Since when.
+    pub since: String,
+    /// Why.
+    pub reason: String,
+    /// Where the primary is.
+    pub primary: String,
+    /// The failed probes in a row that count.
+    pub strikes: Vec<Probe>,
+    /// How many make a takeover.
+    pub strikes_needed: u32,
+    /// The last probe that has ended.
+    pub last_probe: Option<Probe>,
+    /// When something is due, if nothing happens before.
+    pub next: Option<String>,
+    /// The local port.
+    pub gateway: Gateway,
+    /// How changes of the local port are noticed.
+    pub kernel_events: KernelEvents,
+    /// The witnesses' last word, where there are any.
+    pub witnesses: Option<Witnesses>,
+    /// So many successes in a row make a release: more than one after the primary has flapped.
+    pub release_needs: u32,
+    /// Nothing is run.
+    pub dry_run: bool,
+}
+
+/// A probe and how it ended.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Probe {
+    /// When it began, or for the last one, when it ended.
+    pub at: String,
+    /// How it ended.
+    pub outcome: String,
+}
+
+/// The local port and who holds it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Gateway {
+    /// The port.
+    pub port: u16,
+    /// Does anybody listen?
+    pub listening: bool,
+    /// Who, for people; empty where nobody does.
+    pub held_by: String,
+}
+
+/// Where the daemon's knowledge of the local port comes from.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct KernelEvents {
+    /// `kernel`, or `polling` where the kernel program isn't loaded.
+    pub source: String,
+    /// Why it is polling.
+    pub reason: Option<String>,
+    /// Events lost so far.
+    pub lost: u64,
+    /// How often events and sock_diag disagreed.
+    pub disagreements: u64,
+}
+
+/// The last round of asking the witnesses.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Witnesses {
+    /// How many have to answer.
+    pub quorum: u32,
+    /// How many did; `None`: they weren't asked yet.
+    pub answered: Option<u32>,
+    /// When they were asked.
+    pub at: Option<String>,
+}
+
+impl Status {
+    /// Would PC-B take over if PC-A died now, or has it?
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// One screen.
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        let verdict = if self.is_safe() { "safe" } else { "NOT SAFE" };
+        let _ = writeln!(text, "{} ({verdict})", self.state.to_uppercase());
+        for problem in &self.problems {
+            row(&mut text, "problem", problem);
+        }
+        row(&mut text, "since", &with_age(&self.since));
+        if !self.reason.is_empty() {
+            row(&mut text, "because", &self.reason);
+        }
+        row(&mut text, "primary", &self.primary);
+        if let Some(probe) = &self.last_probe {
+            let told = format!("{}, {}", probe.outcome, with_age(&probe.at));
+            row(&mut text, "last probe", &told);
+        }
+        let count = format!("{} of {}", self.strikes.len(), self.strikes_needed);
+        row(&mut text, "strikes", &count);
+        for strike in &self.strikes {
+            row(&mut text, "", &format!("{} {}", strike.at, strike.outcome));
+        }
+        let gateway = match self.gateway.listening {
+            true => format!("port {}: {}", self.gateway.port, self.gateway.held_by),
+            false => format!("port {}: nobody listens", self.gateway.port),
+        };
+        row(&mut text, "local gateway", &gateway);
+        if let Some(witnesses) = &self.witnesses {
+            row(&mut text, "witnesses", &witnesses.to_string());
+        }
+        if self.release_needs > 1 {
+            let told = format!(
+                "the primary flaps: a release takes {} successes in a row",
+                self.release_needs
+            );
+            row(&mut text, "release", &told);
+        }
+        row(&mut text, "events", &self.kernel_events.to_string());
+        if let Some(next) = &self.next {
+            row(&mut text, "next", &with_age(next));
+        }
+        let daemon = format!("pid {}, version {}", self.pid, self.program);
+        row(&mut text, "daemon", &daemon);
+        row(&mut text, "heartbeat", &with_age(&self.heartbeat));
+        formatter.write_str(&text)
+    }
+}
+
+impl fmt::Display for Witnesses {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.answered, &self.at) {
+            (Some(answered), Some(at)) => write!(
+                formatter,
+                "{answered} answered, {} needed, asked {}",
+                self.quorum,
+                with_age(at)
+            ),
+            _ => write!(formatter, "{} needed, asked before a takeover", self.quorum),
+        }
+    }
+}
+
+impl fmt::Display for KernelEvents {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            source,
+            reason,
+            lost,
+            disagreements,
+        } = self;
+        write!(formatter, "{source}")?;
+        if let Some(reason) = reason {
+            write!(formatter, " ({reason})")?;
+        }
+        write!(formatter, ", {lost} lost, {disagreements} disagreements")
+    }
+}
+
+fn row(text: &mut String, name: &str, value: &str) {
+    let _ = writeln!(text, "  {name:<14} {value}");
+}
+
+/// A time with how long ago it was, or how far ahead it is.
+fn with_age(time: &str) -> String {
+    let Ok(then) = time.parse::<Timestamp>() else {
+        return time.to_owned();
+    };
+    let rounded = SpanRound::new().smallest(Unit::Second).largest(Unit::Hour);
+    let now = Timestamp::now();
+    let (from, to, word) = if then <= now {
+        (then, now, "ago")
+    } else {
+        (now, then, "from now")
+    };
+    match from.until(to).and_then(|span| span.round(rounded)) {
+        Ok(span) => format!("{time} ({span:#} {word})"),
+        Err(_) => time.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Status {
+        Status {
+            version: VERSION,
+            program: "1.2.3".to_owned(),
+            pid: 42,
+            heartbeat: "2026-01-01T00:00:00Z".to_owned(),
+            problems: Vec::new(),
+            state: "standby".to_owned(),
+            since: "2026-01-01T00:00:00Z".to_owned(),
+            reason: String::new(),
+            primary: "pc-a:18789".to_owned(),
+            strikes: Vec::new(),
+            strikes_needed: 3,
+            last_probe: None,
+            next: None,
+            gateway: Gateway {
+                port: 18789,
+                listening: false,
+                held_by: String::new(),
+            },
+            kernel_events: KernelEvents {
+                source: "kernel".to_owned(),
+                reason: None,
+                lost: 0,
+                disagreements: 0,
+            },
+            witnesses: None,
+            release_needs: 1,
+            dry_run: false,
+        }
+    }
+
+    #[test]
+    fn the_document_survives_its_way_through_json() {
+        let json = serde_json::to_string(&status()).unwrap();
+        assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status());
+    }
+
+    #[test]
+    fn fields_of_a_later_version_are_passed_over() {
+        let mut json = serde_json::to_value(status()).unwrap();
+        json["weather"] = "fine".into();
+        assert_eq!(serde_json::from_value::<Status>(json).unwrap(), status());
+    }
+
+    #[test]
+    fn the_screen_begins_with_the_state_and_whether_it_is_safe() {
+        assert!(status().to_string().starts_with("STANDBY (safe)\n"));
+        let mut isolated = status();
+        isolated.state = "isolated".to_owned();
+        isolated.problems = vec!["no witness answers".to_owned()];
+        let screen = isolated.to_string();
+        assert!(screen.starts_with("ISOLATED (NOT SAFE)\n"), "{screen}");
+        assert!(screen.contains("no witness answers"), "{screen}");
+    }
+
+    #[test]
+    fn times_are_told_with_their_age() {
+        let then = Timestamp::now() - jiff::SignedDuration::from_secs(3725);
+        let told = with_age(&then.to_string());
+        assert!(
+            told.ends_with("(1h 2m 5s ago)") || told.ends_with("(1h 2m 6s ago)"),
+            "{told}"
+        );
+        assert_eq!(with_age("never"), "never");
+    }
+}

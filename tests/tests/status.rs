@@ -1,0 +1,181 @@
+//! Asking the daemon: what it says of itself, and that nobody who asks can disturb it.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    process::Command,
+    time::Duration,
+};
+
+use failover_tests::{
+    daemon::Setup,
+    lab::{Lab, failover_binary},
+    wait,
+};
+
+#[test]
+fn a_healthy_primary_is_told_as_standby_and_safe() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let (status, code) = daemon.status();
+    assert_eq!(code, 0, "{status}");
+    assert_eq!(status["version"], 1);
+    assert_eq!(status["state"], "standby");
+    assert_eq!(status["pid"], daemon.pid());
+    assert_eq!(status["kernel_events"]["source"], "kernel");
+    assert_eq!(status["gateway"]["listening"], false);
+    let outcome = status["last_probe"]["outcome"].as_str().unwrap();
+    assert!(outcome.starts_with("connected"), "{status}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_takeover_is_told_with_its_strikes_its_reason_and_who_serves() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.becomes("active");
+    let (status, code) = daemon.status();
+    assert_eq!(code, 0, "{status}");
+    assert_eq!(status["state"], "active");
+    assert_eq!(status["strikes"].as_array().unwrap().len(), 3);
+    assert_eq!(status["gateway"]["listening"], true);
+    let gateway = daemon.commands().gateway().unwrap();
+    let held_by = status["gateway"]["held_by"].as_str().unwrap();
+    assert!(held_by.contains(&format!("pid {gateway}, ")), "{status}");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_watcher_that_is_cut_off_says_that_it_protects_nobody() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).argument("--witnesses=10.0.0.99").spawn();
+    daemon.becomes("isolated");
+    let (status, code) = daemon.status();
+    assert_eq!(code, 1, "{status}");
+    assert_eq!(status["state"], "isolated");
+    assert_eq!(status["witnesses"]["answered"], 0);
+    let problem = status["problems"][0].as_str().unwrap();
+    assert!(problem.contains("no witness answers"), "{status}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn without_kernel_events_the_status_says_so_and_why() {
+    let lab = Lab::new();
+    let daemon = Setup::new(&lab)
+        .without_capabilities(&["bpf", "perfmon", "sys_admin"])
+        .spawn();
+    let (status, _) = daemon.status();
+    assert_eq!(status["kernel_events"]["source"], "polling");
+    let reason = status["kernel_events"]["reason"].as_str().unwrap();
+    assert!(reason.contains("CAP_BPF"), "{status}");
+}
+
+#[test]
+fn without_a_daemon_the_exit_code_is_three_and_the_message_says_where() {
+    let lab = Lab::new();
+    let path = lab.directory().join("nobody.sock");
+    let output = Command::new(failover_binary())
+        .args(["status", "--control"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains(path.to_str().unwrap()), "{message}");
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_told_of_the_first() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    let output = lab
+        .host_b()
+        .command(failover_binary())
+        .args([
+            "run",
+            "--primary",
+            "10.0.0.1",
+            "--start",
+            "true",
+            "--stop",
+            "true",
+        ])
+        .arg("--control")
+        .arg(daemon.control())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        message.contains(&format!("process {}", daemon.pid())),
+        "{message}"
+    );
+    daemon.probes("connected");
+    assert_eq!(daemon.status().1, 0);
+}
+
+#[test]
+fn the_socket_of_a_daemon_that_was_killed_is_taken_over_and_removed_at_the_end() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let daemon = Setup::new(&lab).spawn();
+    let mut daemon = daemon.killed_and_restarted();
+    let (status, _) = daemon.status();
+    assert_eq!(status["pid"], daemon.pid());
+    let control = daemon.control().to_owned();
+    daemon.terminate();
+    assert!(!control.exists());
+}
+
+#[test]
+fn silent_endless_and_nonsensical_clients_disturb_nobody() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let control = daemon.control().to_owned();
+    let connect = || UnixStream::connect(&control);
+    for nonsense in [
+        &b"\n"[..],
+        b"{}\n",
+        b"{\"request\":\"reboot\"}\n",
+        &[0xff; 100_000],
+    ] {
+        let mut client = connect().unwrap();
+        // It may be hung up on before all of it is sent.
+        let _ = client.write_all(nonsense);
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.contains("error"), "{answer}");
+    }
+    // Far more than there are places.
+    let silent: Vec<_> = (0..100).filter_map(|_| connect().ok()).collect();
+    primary.kill();
+    daemon.becomes("active");
+    drop(silent);
+    wait::until("an answer", wait::LONG, || {
+        let output = Command::new(failover_binary())
+            .args(["status", "--control"])
+            .arg(daemon.control())
+            .output()
+            .ok()?;
+        output.status.success().then_some(())
+    });
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_daemon_that_has_no_place_for_its_socket_does_its_work_all_the_same() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab)
+        .control_at("/proc/nowhere/control.sock")
+        .spawn();
+    daemon.becomes("active");
+    daemon.runs_nothing_for(Duration::from_millis(200));
+    daemon.ends_having_run(&["start"]);
+}
