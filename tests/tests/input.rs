@@ -188,6 +188,19 @@ fn wrong_values_are_refused_with_the_option_and_the_remedy() {
             &["strikes is 101", "between 1 and 100"],
         ),
         (
+            &["--witnesses", "a b"],
+            &["--witnesses", "`a b`", "9.9.9.9:53"],
+        ),
+        (&["--witnesses", "127.0.0.1"], &["`127.0.0.1`", "router"]),
+        (
+            &["--witnesses=192.0.2.1:80"],
+            &["192.0.2.1:80", "the primary itself"],
+        ),
+        (
+            &["--witness-quorum=2"],
+            &["without witnesses", "--witnesses"],
+        ),
+        (
             &["--start", "no-such-program"],
             &["start:", "`no-such-program`", "install it"],
         ),
@@ -246,6 +259,10 @@ fn a_wrong_file_is_refused_with_the_line_the_key_and_the_remedy() {
         (
             "log-format = \"xml\"",
             &[":1: log-format:", "`xml`", "`text` or `json`"],
+        ),
+        (
+            "witnesses = [\"::1\"]",
+            &[":1: witnesses:", "`::1`", "another host"],
         ),
         ("strikes = 3\nstrikes = 4", &[":2:", "duplicate"]),
         ("strikes =", &[":1:"]),

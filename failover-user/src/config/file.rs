@@ -98,6 +98,7 @@ mod tests {
     fn the_file_has_the_flags_names() {
         let options = parse(
             "primary = \"pc-a:18789\"\nrecovery-interval = \"500ms\"\nstrikes = 2\n\
+             witnesses = [\"10.0.0.3\", \"[fd00::3]:53\"]\nwitness-quorum = 2\n\
              kernel-events = \"off\"\nlog-format = \"json\"\ndry-run = true\n",
         )
         .unwrap();
@@ -105,6 +106,9 @@ mod tests {
         assert_eq!(options.recovery_interval.unwrap().get().as_millis(), 500);
         assert_eq!(options.strikes.unwrap().get(), 2);
         assert_eq!(options.dry_run, Some(true));
+        let witnesses = options.witnesses.unwrap();
+        let witnesses: Vec<String> = witnesses.iter().map(ToString::to_string).collect();
+        assert_eq!(witnesses, ["10.0.0.3", "[fd00::3]:53"]);
     }
 
     #[test]
