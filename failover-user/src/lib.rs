@@ -9,6 +9,8 @@ pub mod daemon;
 pub mod decide;
 pub mod errno;
 mod escape;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod gateway;
 pub mod kernel;
 mod netlink;

@@ -36,7 +36,7 @@ pub(super) fn read(path: &Path) -> Result<Options, ConfigurationError> {
 }
 
 /// The options, or line and message of what is wrong.
-fn parse(text: &str) -> Result<Options, (usize, String)> {
+pub(crate) fn parse(text: &str) -> Result<Options, (usize, String)> {
     let at = |position: usize| {
         1 + text
             .bytes()
@@ -90,9 +90,10 @@ fn known_keys() -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::*;
+    use crate::fuzz;
 
     #[test]
     fn the_file_has_the_flags_names() {
@@ -137,10 +138,29 @@ mod tests {
         assert_eq!(parse("strikes = 3\nport = = 1\n").unwrap_err().0, 2);
     }
 
+    /// What every key may be set to, right and wrong.
+    fn line() -> impl Strategy<Value = String> {
+        let key = prop_oneof![select(known_keys()), "[a-z-]{1,9}"];
+        let value = prop_oneof![
+            "[0-9]{1,12}",
+            "(true|false|nan|\\[\\]|\\{\\}|[0-9]{4}-01-01)",
+            "\"[0-9]{1,9}(ns|ms|s|m|h|d)\"",
+            "\"[\\PC]{0,12}\"",
+        ];
+        (key, value).prop_map(|(key, value)| format!("{key} = {value}\n"))
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
         #[test]
-        fn no_file_makes_it_panic(text in "[\\PC\n]{0,200}") {
-            let _ = parse(&text);
+        fn no_file_breaks_it(text in "[\\PC\n]{0,200}") {
+            fuzz::configuration(text.as_bytes());
+        }
+
+        #[test]
+        fn no_value_breaks_it(lines in vec(line(), 0..4)) {
+            fuzz::configuration(format!("primary = \"a\"\n{}", lines.concat()).as_bytes());
         }
     }
 }

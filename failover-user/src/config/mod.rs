@@ -3,7 +3,7 @@
 //! [`Options`] is what somebody wrote; [`Configuration`] is what is in force, complete and checked.
 
 mod error;
-mod file;
+pub(crate) mod file;
 mod host;
 mod options;
 mod primary;
@@ -113,7 +113,7 @@ impl Configuration {
         Self::check(flags.or(file))
     }
 
-    fn check(options: Options) -> Result<Self, ConfigurationError> {
+    pub(crate) fn check(options: Options) -> Result<Self, ConfigurationError> {
         let Options {
             config: _,
             primary,

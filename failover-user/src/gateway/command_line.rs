@@ -92,7 +92,10 @@ impl fmt::Display for CommandLine {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::fuzz;
 
     #[test]
     fn words_are_split_like_a_shell_does_and_nothing_else_is_done() {
@@ -133,5 +136,17 @@ mod tests {
     fn a_program_is_found_in_path() {
         let found = CommandLine::parse("sh -c x").unwrap().resolved().unwrap();
         assert!(found.program.is_absolute(), "{found}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_breaks_it(line in ".{0,80}") {
+            fuzz::command_line(line.as_bytes());
+        }
+
+        #[test]
+        fn no_quoting_breaks_it(line in "[a '\"\\\\\n\t#$;~ä\0]{0,40}") {
+            fuzz::command_line(line.as_bytes());
+        }
     }
 }

@@ -61,7 +61,7 @@ pub enum BtfError {
 }
 
 /// BTF, with the place of each type.
-pub(super) struct Btf<'a> {
+pub(crate) struct Btf<'a> {
     bytes: &'a [u8],
     strings: usize,
     /// Byte position of each type, by its number; the first, `void`, has none.
@@ -82,7 +82,7 @@ struct Header {
 }
 
 impl<'a> Btf<'a> {
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, BtfError> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, BtfError> {
         if read_u16(bytes, 0) != Ok(MAGIC) {
             return Err(BtfError::NotBtf);
         }
@@ -112,8 +112,13 @@ impl<'a> Btf<'a> {
         Ok(btf)
     }
 
+    /// How many types there are, `void` included.
+    pub(crate) fn types(&self) -> usize {
+        self.positions.len()
+    }
+
     /// Byte offset of a member, named with dots: `__sk_common.skc_net.net` in `sock`.
-    pub(super) fn offset(&self, structure: &str, member: &str) -> Result<u32, BtfError> {
+    pub(crate) fn offset(&self, structure: &str, member: &str) -> Result<u32, BtfError> {
         let mut found = false;
         let mut looks = MOST_LOOKS;
         for position in self.positions.iter().skip(1) {
@@ -263,9 +268,10 @@ fn read_u32(bytes: &[u8], at: usize) -> Result<u32, BtfError> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::fuzz;
 
     /// A little BTF: `struct inner { int a, b; }`, `typedef const inner alias`,
     /// `struct outer { int x; union { int u; alias deep; }; }`, a forward `struct lost`.
@@ -369,20 +375,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(btf) = Btf::parse(&bytes) {
-                let _ = btf.offset("outer", "deep.b");
-            }
+        fn no_bytes_break_it(bytes in vec(any::<u8>(), 0..200)) {
+            fuzz::btf(&bytes);
         }
 
         #[test]
-        fn no_damage_makes_it_panic(at in 0..sample().len(), byte: u8, cut in 0..sample().len()) {
+        fn no_damage_breaks_it(damage in vec((0..sample().len(), any::<u8>()), 1..8), cut in 0..40_usize) {
             let mut bytes = sample();
-            bytes[at] = byte;
-            bytes.truncate(cut.max(at + 1));
-            if let Ok(btf) = Btf::parse(&bytes) {
-                let _ = btf.offset("outer", "deep.b");
+            for (at, byte) in damage {
+                bytes[at] = byte;
             }
+            bytes.truncate(bytes.len() - cut);
+            fuzz::btf(&bytes);
         }
     }
 }

@@ -212,9 +212,10 @@ impl Cursor<'_> {
 mod tests {
     use std::mem::offset_of;
 
-    use proptest::prelude::*;
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::fuzz;
 
     /// A record with each field at the place that `repr(C)` gives it.
     fn record(kind: u8, family: u16, error: i32) -> Vec<u8> {
@@ -293,13 +294,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_record_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 90..102)) {
-            let _ = KernelEvent::parse(&bytes);
+        fn no_record_breaks_it(bytes in vec(any::<u8>(), 90..102)) {
+            fuzz::event(&bytes);
         }
 
         #[test]
-        fn no_errno_makes_it_panic(kind in 0..4_u8, family in 0..12_u16, error: i32) {
-            let _ = KernelEvent::parse(&record(kind, family, error));
+        fn no_damage_breaks_it(
+            kind in 0..4_u8,
+            family in prop_oneof![Just(contract::AF_INET), Just(contract::AF_INET6), any::<u16>()],
+            error: i32,
+            damage in vec((0..size_of::<contract::Event>(), any::<u8>()), 0..24),
+        ) {
+            let mut bytes = record(kind, family, error);
+            for (at, byte) in damage {
+                bytes[at] = byte;
+            }
+            fuzz::event(&bytes);
         }
     }
 }

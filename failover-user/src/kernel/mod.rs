@@ -2,9 +2,9 @@
 //!
 //! A source of events: it never decides, and knows nothing of primaries or strikes.
 
-mod btf;
+pub(crate) mod btf;
 mod event;
-mod format;
+pub(crate) mod format;
 mod layout;
 mod load;
 mod tracefs;

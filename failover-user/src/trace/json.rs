@@ -52,7 +52,7 @@ impl From<SocketAddr> for Endpoint {
 }
 
 /// Appends one line.
-pub(super) fn event(output: &mut String, event: &KernelEvent) {
+pub(crate) fn event(output: &mut String, event: &KernelEvent) {
     let Origin {
         time,
         pid,

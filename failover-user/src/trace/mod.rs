@@ -2,9 +2,9 @@
 //!
 //! It renders what `kernel/` tells and decides nothing.
 
-mod json;
+pub(crate) mod json;
 mod output;
-mod text;
+pub(crate) mod text;
 
 use std::{num::NonZeroU16, time::Duration};
 

@@ -23,7 +23,7 @@ pub(super) fn header() -> String {
 }
 
 /// Appends one line.
-pub(super) fn event(line: &mut String, event: &KernelEvent, color: bool) {
+pub(crate) fn event(line: &mut String, event: &KernelEvent, color: bool) {
     let (local, remote, what, mood) = match event {
         KernelEvent::TcpState(change) => {
             let remote = match change.new {
