@@ -6,6 +6,7 @@ use clap::Args as _;
 use toml::Spanned;
 
 use super::{ConfigurationError, Options};
+use crate::escape;
 
 /// Hundreds of times what all options take.
 const LONGEST_FILE: u64 = 64 * 1024;
@@ -35,8 +36,12 @@ pub(super) fn read(path: &Path) -> Result<Options, ConfigurationError> {
     })
 }
 
-/// The options, or line and message of what is wrong.
+/// The options, or line and message of what is wrong. The message is one line, whatever it quotes.
 pub(crate) fn parse(text: &str) -> Result<Options, (usize, String)> {
+    options(text).map_err(|(line, message)| (line, escape::controls(&message)))
+}
+
+fn options(text: &str) -> Result<Options, (usize, String)> {
     let at = |position: usize| {
         1 + text
             .bytes()
@@ -127,6 +132,14 @@ mod tests {
         assert_eq!(message, "unknown key `intervall`; did you mean `interval`?");
         let (_, message) = parse("config = \"x\"\n").unwrap_err();
         assert!(message.contains("unknown key `config`"), "{message}");
+    }
+
+    #[test]
+    fn what_a_message_quotes_cannot_draw_on_the_terminal() {
+        for text in ["\"a\\u001B\\nb\" = 1\n", "primary = \"\\u001B[2J\\n\"\n"] {
+            let (_, message) = parse(text).unwrap_err();
+            assert!(!message.contains(char::is_control), "{message:?}");
+        }
     }
 
     #[test]
