@@ -38,7 +38,7 @@ pub(super) fn read(path: &Path) -> Result<Options, ConfigurationError> {
 
 /// The options, or line and message of what is wrong. The message is one line, whatever it quotes.
 pub(crate) fn parse(text: &str) -> Result<Options, (usize, String)> {
-    options(text).map_err(|(line, message)| (line, escape::controls(&message)))
+    options(text).map_err(|(line, message)| (line, escape::one_line(&message)))
 }
 
 fn options(text: &str) -> Result<Options, (usize, String)> {
