@@ -159,6 +159,7 @@ fn a_daemon_that_was_killed_finds_its_gateway_again_and_leaves_it_alone() {
     let daemon = active(&lab, Setup::new(&lab));
     let gateway = daemon.commands().gateway();
     let mut daemon = daemon.killed_and_restarted();
+    daemon.becomes("active");
     assert_eq!(daemon.states(), ["active"]);
     daemon.runs_nothing_for(Duration::from_secs(1));
     assert_eq!(daemon.commands().gateway(), gateway);
