@@ -65,7 +65,7 @@ fn told(error: &anyhow::Error) -> String {
 
 fn run(options: Options) -> anyhow::Result<()> {
     let configuration = Configuration::load(options)?;
-    logging::begin(configuration.log_format, "info")?;
+    let _log = logging::begin(configuration.log_format, "info")?;
     runtime()?.block_on(failover::daemon::run(configuration))
 }
 
@@ -102,7 +102,7 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
 }
 
 fn trace(options: &TraceOptions) -> anyhow::Result<()> {
-    logging::begin(
+    let _log = logging::begin(
         Default::default(),
         if options.debug { "debug" } else { "warn" },
     )?;

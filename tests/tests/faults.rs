@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
+    io::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::CommandExt as _,
     process::Stdio,
@@ -187,7 +188,10 @@ fn a_trace_that_slept_through_a_flood_shows_what_it_lost_and_goes_on() {
 #[test]
 fn a_log_that_takes_no_more_keeps_nobody_from_taking_over() {
     let (_, broken) = std::io::pipe().unwrap();
-    for log in [Stdio::from(full()), Stdio::from(broken)] {
+    // Somebody holds the other end and doesn't read: this is what a pipe takes (pipe(7)).
+    let (_unread, mut stuck) = std::io::pipe().unwrap();
+    stuck.write_all(&[b'x'; 65_536]).unwrap();
+    for log in [full().into(), Stdio::from(broken), stuck.into()] {
         let lab = Lab::new();
         let commands = Commands::new(&lab.directory().join("pc-b"), lab.binary()).unwrap();
         let mut daemon = logging_to(log, &lab, &[], &commands.line(Command::Start));

@@ -9,6 +9,7 @@ use crate::{
     clock,
     decide::{Command, CommandResult, Event},
     gateway::{CommandOutput, RunningCommand},
+    kernel::KernelEvents,
 };
 
 pub(super) enum Running {
@@ -84,6 +85,10 @@ impl Daemon {
     }
 
     pub(super) fn command_ended(&mut self, command: Command, result: CommandResult) {
+        // What the kernel saw of it comes first: a refused bind is the command's, not the next one's.
+        if let Some(batch) = self.kernel.as_mut().map(KernelEvents::drain) {
+            self.kernel_events(&batch);
+        }
         let running = self.command.take();
         let elapsed = match &running {
             Some(Running::Real(running)) => running.elapsed(),
