@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::Stdio, time::Duration};
 use failover_tests::{
     PORT,
     daemon::Setup,
-    lab::{Host, Lab, Process, host::stream_socket},
+    lab::{Host, Lab, Process, end_listener, host::stream_socket},
     lines::Line,
     trace::{Trace, endpoint, is_change},
     wait,
@@ -86,12 +86,12 @@ fn a_gateway_with_two_sockets_is_down_when_both_are_gone() {
     let six = lab.host_b().listen(loopback("[::1]"), 1).unwrap();
     let mut daemon = Setup::new(&lab).spawn();
     daemon.becomes("active");
-    drop(four);
+    end_listener(four);
     daemon.says("one socket less", |line| {
         changed(line) && !line.field("listens").contains("127.0.0.1")
     });
     daemon.runs_nothing_for(Duration::from_millis(500));
-    drop(six);
+    end_listener(six);
     daemon.becomes("starting");
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);
