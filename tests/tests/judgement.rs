@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, Shutdown},
+    net::{Ipv4Addr, Shutdown, TcpStream},
     thread,
     time::Duration,
 };
@@ -11,7 +11,7 @@ use failover_tests::{
     PORT,
     commands::Command,
     daemon::Setup,
-    lab::{Host, Lab},
+    lab::{Host, Lab, end_listener},
     wait,
 };
 use rustix::process::Signal;
@@ -225,14 +225,17 @@ fn a_primary_that_died_and_came_back_while_the_daemon_was_stopped_is_healthy() {
 
 #[test]
 fn strikes_from_before_a_stop_count_for_nothing_after_it() {
+    const INTERVAL: Duration = Duration::from_secs(1);
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();
-    let mut daemon = Setup::new(&lab).spawn();
+    // Strikes are remembered for three times both: for longer than the daemon is stopped.
+    let setup = Setup::new(&lab).interval(INTERVAL).timeout(INTERVAL);
+    let mut daemon = setup.spawn();
     daemon.probes("connected");
     primary.kill();
     daemon.counts(2);
     daemon.signal(Signal::STOP);
-    thread::sleep(Duration::from_secs(3));
+    thread::sleep(Duration::from_millis(3500));
     let back = daemon.signal(Signal::CONT);
     daemon.becomes("active");
     let start = daemon.begins(1, Command::Start);
@@ -243,18 +246,19 @@ fn strikes_from_before_a_stop_count_for_nothing_after_it() {
 
 #[test]
 fn a_probe_that_could_not_be_waited_for_is_no_strike() {
+    const TIMEOUT: Duration = Duration::from_secs(1);
     let lab = Lab::new();
     let address = lab.host_a().gateway_address();
     // With its queue full, the kernel answers nobody.
     let primary = lab.host_a().listen(address, 0).unwrap();
     let _first = lab.host_a().connect(address).unwrap();
-    let mut daemon = Setup::new(&lab).timeout(INTERVAL).spawn();
+    let mut daemon = Setup::new(&lab).interval(TIMEOUT).timeout(TIMEOUT).spawn();
     wait::until("a probe that isn't answered", wait::LONG, || {
         lab.host_b().connects(PORT).then_some(())
     });
     daemon.signal(Signal::STOP);
-    // The kernel tries again each second; so the answer isn't there when the daemon is.
-    thread::sleep(Duration::from_millis(2700));
+    // The kernel tries again each second: the answer isn't there yet when the daemon is again.
+    thread::sleep(Duration::from_millis(3500));
     let _accepted = primary.accept().unwrap();
     daemon.signal(Signal::CONT);
     daemon.probes("connected");
@@ -292,6 +296,27 @@ fn a_primary_that_takes_nine_tenths_of_the_timeout_is_healthy() {
     daemon.ends_having_run(&[]);
 }
 
+/// Runs `work` while the client sends something all the time, and the other end reads it.
+fn chatting<T>(client: &TcpStream, at_primary: &TcpStream, work: impl FnOnce() -> T) -> T {
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut end, mut buffer) = (at_primary, [0; 64]);
+            while matches!(end.read(&mut buffer), Ok(1..)) {}
+        });
+        scope.spawn(|| {
+            let mut end = client;
+            while end.write_all(b".").is_ok() {
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let done = work();
+        client
+            .shutdown(Shutdown::Both)
+            .expect("ending a connection");
+        done
+    })
+}
+
 #[test]
 fn while_the_primary_acknowledges_what_others_send_only_the_fourth_failed_probe_counts() {
     let lab = Lab::new();
@@ -302,20 +327,30 @@ fn while_the_primary_acknowledges_what_others_send_only_the_fourth_failed_probe_
     let (at_primary, _) = primary.accept().unwrap();
     let _full = lab.host_a().connect(address).unwrap();
     let mut daemon = Setup::new(&lab).argument("--veto-limit=3").spawn();
-    thread::scope(|scope| {
-        scope.spawn(|| while matches!((&at_primary).read(&mut [0; 64]), Ok(1..)) {});
-        scope.spawn(|| {
-            while (&client).write_all(b".").is_ok() {
-                thread::sleep(Duration::from_millis(10));
-            }
-        });
-        daemon.becomes("starting");
-        client.shutdown(Shutdown::Both).unwrap();
-    });
+    chatting(&client, &at_primary, || daemon.becomes("starting"));
     // Other probes than scheduled ones are made because there is good news, and change nothing.
     let mut failed = daemon.probed();
     failed.retain(|probe| probe.field("cause") == "scheduled");
     assert_eq!(failed.len(), 3 + 3, "{failed:?}");
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_refusal_is_a_refusal_whomever_the_primary_still_serves() {
+    let lab = Lab::new();
+    let address = lab.host_a().gateway_address();
+    let primary = lab.host_a().listen(address, 0).unwrap();
+    let client = lab.host_b().connect(address).unwrap();
+    let (at_primary, _) = primary.accept().unwrap();
+    end_listener(primary);
+    let mut daemon = Setup::new(&lab).spawn();
+    chatting(&client, &at_primary, || daemon.becomes("starting"));
+    let probed = daemon.probed();
+    assert!(
+        probed.iter().all(|one| one.field("outcome") == "refused") && probed.len() == 3,
+        "{probed:?}"
+    );
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);
 }
