@@ -14,7 +14,7 @@ use crate::{build, cargo, kernel, setup};
 pub(crate) enum Show {
     /// Show a takeover and a release.
     Demo,
-    /// Compare with keepalived.
+    /// Compare with keepalived, or the kernel program with bpftrace and tcpstates.
     Bench,
 }
 
@@ -31,7 +31,14 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[String]) -> Re
     })?;
     let tools = setup::ready(workspace)?;
     if matches!(show, Show::Bench) {
-        setup::program("keepalived", "keepalived", "the benchmark compares with it")?;
+        // `bench` alone takes some that `bench kernel` doesn't, and the other way round.
+        let peers: &[_] = match arguments.iter().any(|argument| argument == "kernel") {
+            true => &[("bpftrace", "bpftrace"), ("tcpstates", "libbpf-tools")],
+            false => &[("keepalived", "keepalived")],
+        };
+        for (name, package) in peers {
+            setup::program(name, package, "the benchmark compares with it")?;
+        }
     }
     kernel::build(workspace, &tools)?;
     let failover = build::release(workspace)?;

@@ -63,7 +63,8 @@ enum Verb {
         /// Only run the tests whose name contains one of these
         filters: Vec<String>,
     },
-    /// Measure failover against keepalived in the two-host lab (needs root or sudo)
+    /// Measure failover against keepalived in the two-host lab, or with `kernel` its kernel program
+    /// against bpftrace and tcpstates (needs root or sudo)
     Bench {
         /// Passed on to `failover-lab bench`; `-- --help` lists them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

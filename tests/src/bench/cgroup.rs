@@ -2,7 +2,7 @@
 //! tables would show tens of milliseconds at best, and forget children that nobody waited for.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -48,16 +48,19 @@ impl Cgroup {
         let file = self.procs();
         let pids =
             fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-        let sizes = pids.lines().filter_map(|pid| {
-            // A short-lived child may be gone by now.
-            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-            let size = status
-                .lines()
-                .find_map(|line| line.strip_prefix("VmRSS:"))?;
-            size.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
-        });
-        Ok(sizes.sum::<u64>() * 1024)
+        // A short-lived child may be gone by now.
+        Ok(pids.lines().filter_map(resident).sum())
     }
+}
+
+/// Resident memory of a process in bytes, unless it is gone.
+pub(super) fn resident(pid: impl fmt::Display) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = size.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 impl Drop for Cgroup {

@@ -1,9 +1,9 @@
 //! How long after the kernel's time stamp an event is in the daemon's hands: the program and the
 //! reader are the daemon's own, loaded here.
 
-use std::{io, net::TcpListener, num::NonZeroU16, thread, time::Duration};
+use std::{num::NonZeroU16, thread, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use failover::{
     clock,
     decide::Time,
@@ -11,7 +11,8 @@ use failover::{
 };
 use tokio::time::timeout;
 
-use crate::{PORT, lab::Lab};
+use super::load::Load;
+use crate::lab::Lab;
 
 /// After the last connection, events still come for so long at most.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -22,13 +23,15 @@ pub(super) struct Latency {
     /// From the kernel's time stamp to user space, for each event.
     pub(super) delays: Vec<Duration>,
     pub(super) lost: u64,
+    /// Connections a second that there were.
+    pub(super) rate: f64,
 }
 
-/// Makes so many connections a second on the port, for a while.
-pub(super) fn run(rate: u32, connections: u32) -> Result<Latency> {
+/// Watches the port of these connections while they are made.
+pub(super) fn run(load: Load) -> Result<Latency> {
     let lab = Lab::build()?;
     lab.host_b().enter("latency", || {
-        let port = NonZeroU16::new(PORT).context("no port")?;
+        let port = NonZeroU16::new(load.port).context("no port")?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -41,13 +44,12 @@ pub(super) fn run(rate: u32, connections: u32) -> Result<Latency> {
             ignored_process: None,
             debug: false,
         })?;
-        let listener = TcpListener::bind(("127.0.0.1", PORT)).context("listening")?;
         thread::scope(|scope| {
-            // Threads inherit the namespace.
-            let connecting = scope.spawn(|| connect(&listener, rate, connections));
+            let connecting = scope.spawn(move || load.run());
             let mut seen = Latency {
                 delays: Vec::new(),
                 lost: 0,
+                rate: 0.0,
             };
             runtime.block_on(async {
                 while let Ok(batch) = timeout(PATIENCE, kernel.next()).await {
@@ -60,23 +62,10 @@ pub(super) fn run(rate: u32, connections: u32) -> Result<Latency> {
                 anyhow::Ok(())
             })?;
             let connected = connecting.join();
-            connected
-                .map_err(|_| anyhow::anyhow!("the connecting thread panicked"))?
-                .context("connecting")?;
+            let took = connected.map_err(|_| anyhow!("the connecting thread panicked"))??;
+            seen.rate = load.reached(took);
             ensure!(!seen.delays.is_empty(), "the kernel told nothing");
             Ok(seen)
         })
     })
-}
-
-fn connect(listener: &TcpListener, rate: u32, connections: u32) -> io::Result<()> {
-    let address = listener.local_addr()?;
-    let pause = Duration::from_secs(1) / rate;
-    for _ in 0..connections {
-        let client = std::net::TcpStream::connect(address)?;
-        let (server, _) = listener.accept()?;
-        drop((client, server));
-        thread::sleep(pause);
-    }
-    Ok(())
 }

@@ -8,14 +8,14 @@
 mod cgroup;
 mod episode;
 mod idle;
+mod kernel;
 mod latency;
+mod load;
 mod monitor;
 mod report;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fs,
-    io::Write as _,
     num::NonZeroUsize,
     path::PathBuf,
     process::ExitCode,
@@ -24,9 +24,11 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 
+use crate::PORT;
 use episode::{Loss, Phases};
+use load::Load;
 use monitor::{FAST, MISSION, Monitor, Timing};
 use report::{Goal, Report, Row};
 
@@ -59,6 +61,15 @@ pub struct Options {
     /// Only the settings of one second: two minutes instead of ten
     #[arg(long)]
     quick: bool,
+    #[command(subcommand)]
+    mode: Option<Mode>,
+}
+
+/// Another benchmark.
+#[derive(clap::Subcommand, Clone, Debug)]
+enum Mode {
+    /// Measure the kernel program and its reader, beside bpftrace and tcpstates
+    Kernel(kernel::Options),
 }
 
 /// Measures, and prints the table. The exit code is 0 when every goal is met.
@@ -66,6 +77,9 @@ pub struct Options {
 /// # Errors
 /// When a lab can't be made, or a monitor doesn't do its work at all.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    if let Some(Mode::Kernel(kernel)) = &options.mode {
+        return kernel::run(kernel, &options.failover);
+    }
     let timings: &[Timing] = if options.quick {
         &[FAST]
     } else {
@@ -81,25 +95,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         bench.outages(*timing)?;
     }
     bench.idle(timings)?;
-    let report = Report {
-        seed: options.seed,
-        kernel: rustix::system::uname()
-            .release()
-            .to_string_lossy()
-            .into_owned(),
-        processors: thread::available_parallelism().map_or(1, NonZeroUsize::get),
-        rows: bench.rows,
-    };
-    write!(std::io::stdout(), "\n{}", report.table()).context("printing the table")?;
-    if let Some(file) = &options.json {
-        let json = serde_json::to_string_pretty(&report).context("making JSON")?;
-        fs::write(file, json).with_context(|| format!("writing {}", file.display()))?;
-    }
-    Ok(if report.met() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Report::new(Some(options.seed), bench.rows).publish(options.json.as_deref())
 }
 
 struct Bench<'options> {
@@ -114,7 +110,12 @@ type Samples = BTreeMap<Monitor, Vec<f64>>;
 impl Bench<'_> {
     fn kernel_latency(&mut self) -> Result<()> {
         progress(&format!("kernel events of {CONNECTIONS} connections"));
-        let latency = latency::run(RATE, CONNECTIONS)?;
+        let latency = latency::run(Load {
+            port: PORT,
+            connections: CONNECTIONS,
+            rate: Some(RATE),
+            threads: 1,
+        })?;
         anyhow::ensure!(
             latency.lost == 0,
             "{} kernel events were lost",
@@ -200,8 +201,7 @@ impl Bench<'_> {
             let of_timing = measured.iter().filter(|(_, name, _)| *name == timing.name);
             for (monitor, _, idle) in of_timing {
                 cpu.insert(*monitor, vec![idle.cpu.as_secs_f64() * 1e3]);
-                let bytes = u32::try_from(idle.resident / 1024).unwrap_or(u32::MAX);
-                memory.insert(*monitor, vec![f64::from(bytes) * 1024.0 / MEGABYTE]);
+                memory.insert(*monitor, vec![megabytes(idle.resident)]);
             }
             let limit = if timing.interval == MISSION.interval {
                 3.0
@@ -258,6 +258,11 @@ fn side_by_side<Job: Send, Done: Send>(
         }
         Ok(all)
     })
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    let kilobytes = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
+    f64::from(kilobytes) * 1024.0 / MEGABYTE
 }
 
 fn progress(what: &str) {

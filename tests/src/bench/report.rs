@@ -1,8 +1,18 @@
-//! The figures: one row a measure, one column a monitor, as a table and as JSON. Everything here is
-//! computed from the samples.
+//! The figures: one row a measure, one column a contestant, as a table and as JSON. Everything here
+//! is computed from the samples; less is always better.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    num::NonZeroUsize,
+    path::Path,
+    process::ExitCode,
+    thread,
+};
 
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::monitor::Monitor;
@@ -11,17 +21,54 @@ use super::monitor::Monitor;
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     /// Seed of the random phases: the same seed, the same phases.
-    pub(super) seed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
     /// Kernel release of the machine.
-    pub(super) kernel: String,
-    pub(super) processors: usize,
-    pub(super) rows: Vec<Row>,
+    kernel: String,
+    processors: usize,
+    rows: Vec<Row>,
 }
 
-/// A measure, taken of each monitor that has it.
+/// Whose figures they are, in the order of the columns.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Contestant {
+    Loop,
+    Keepalived,
+    Bpftrace,
+    Tcpstates,
+    /// The machine with nobody watching.
+    Nobody,
+    Failover,
+}
+
+impl Contestant {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Loop => "loop",
+            Self::Keepalived => "keepalived",
+            Self::Bpftrace => "bpftrace",
+            Self::Tcpstates => "tcpstates",
+            Self::Nobody => "nobody",
+            Self::Failover => "failover",
+        }
+    }
+}
+
+impl From<Monitor> for Contestant {
+    fn from(monitor: Monitor) -> Self {
+        match monitor {
+            Monitor::Loop => Self::Loop,
+            Monitor::Keepalived => Self::Keepalived,
+            Monitor::Failover => Self::Failover,
+        }
+    }
+}
+
+/// A measure, taken of each contestant that has it.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
-    /// Interval, timeout and strikes; empty where they don't matter.
+    /// Interval, timeout and strikes, or the load; empty where there is none.
     timing: &'static str,
     measure: &'static str,
     unit: &'static str,
@@ -29,7 +76,11 @@ pub(super) struct Row {
     met: bool,
     /// The better peer's median divided by failover's.
     ratio: Option<f64>,
-    monitors: BTreeMap<Monitor, Figures>,
+    /// Show median / p99 / most.
+    #[serde(skip)]
+    tail: bool,
+    #[serde(rename = "monitors")]
+    contestants: BTreeMap<Contestant, Figures>,
 }
 
 /// What failover is to stay under.
@@ -40,13 +91,56 @@ pub(super) enum Goal {
     Most(f64),
     /// The one in the middle.
     Median(f64),
+    /// The one in the middle, and the one that 99 of 100 don't exceed.
+    MedianAnd99(f64, f64),
+    /// The one in the middle, and every peer's.
+    MedianAndPeers(f64),
+    /// The better peer's median and so many percent more.
+    PercentMore(f64),
+    /// Nothing: it is only shown.
+    Shown,
 }
 
-/// Samples of one monitor.
+impl Goal {
+    /// What wasn't measured meets no goal.
+    fn met(self, ours: Option<&Figures>, ratio: Option<f64>) -> bool {
+        let Some(ours) = ours else { return false };
+        match self {
+            Self::Most(limit) => ours.most <= limit,
+            Self::Median(limit) => ours.median <= limit,
+            Self::MedianAnd99(median, percentile99) => {
+                ours.median <= median && ours.percentile99 <= percentile99
+            }
+            Self::MedianAndPeers(limit) => {
+                ours.median <= limit && ratio.is_some_and(|ratio| ratio > 1.0)
+            }
+            Self::PercentMore(limit) => {
+                ratio.is_some_and(|ratio| ratio.recip() <= 1.0 + limit / 100.0)
+            }
+            Self::Shown => true,
+        }
+    }
+
+    fn text(self) -> Option<String> {
+        match self {
+            Self::Most(limit) => Some(format!("most under {limit}")),
+            Self::Median(limit) => Some(format!("median under {limit}")),
+            Self::MedianAnd99(median, percentile99) => {
+                Some(format!("median under {median}, p99 under {percentile99}"))
+            }
+            Self::MedianAndPeers(limit) => Some(format!("median under {limit}, ratio above 1")),
+            Self::PercentMore(limit) => Some(format!("under {limit} % more than nobody")),
+            Self::Shown => None,
+        }
+    }
+}
+
+/// Samples of one contestant.
 #[derive(Clone, Debug, Serialize)]
 struct Figures {
     least: f64,
     median: f64,
+    percentile99: f64,
     most: f64,
     samples: usize,
 }
@@ -58,9 +152,11 @@ impl Figures {
         let count = samples.len();
         let upper = samples.get(count / 2)?;
         let lower = samples.get((count - 1) / 2)?;
+        let percentile99 = samples.get((count * 99).div_ceil(100).saturating_sub(1))?;
         Some(Self {
             least: *samples.first()?,
             median: f64::midpoint(*lower, *upper),
+            percentile99: *percentile99,
             most: *samples.last()?,
             samples: count,
         })
@@ -73,75 +169,122 @@ impl Row {
         measure: &'static str,
         unit: &'static str,
         goal: Goal,
-        samples: impl IntoIterator<Item = (Monitor, Vec<f64>)>,
+        samples: impl IntoIterator<Item = (impl Into<Contestant>, Vec<f64>)>,
     ) -> Self {
-        let monitors: BTreeMap<Monitor, Figures> = samples
+        let contestants: BTreeMap<Contestant, Figures> = samples
             .into_iter()
-            .filter_map(|(monitor, samples)| Some((monitor, Figures::of(samples)?)))
+            .filter_map(|(contestant, samples)| Some((contestant.into(), Figures::of(samples)?)))
             .collect();
-        let ours = monitors.get(&Monitor::Failover);
-        let peers = monitors
+        let ours = contestants.get(&Contestant::Failover);
+        let peers = contestants
             .iter()
-            .filter(|(monitor, _)| **monitor != Monitor::Failover);
+            .filter(|(contestant, _)| **contestant != Contestant::Failover);
         let best = peers
             .map(|(_, figures)| figures.median)
             .min_by(f64::total_cmp);
+        let ratio = best.zip(ours).map(|(best, ours)| best / ours.median);
         Self {
             timing,
             measure,
             unit,
             goal,
-            // What wasn't measured isn't met.
-            met: ours.is_some_and(|ours| match goal {
-                Goal::Most(limit) => ours.most <= limit,
-                Goal::Median(limit) => ours.median <= limit,
-            }),
-            ratio: best.zip(ours).map(|(best, ours)| best / ours.median),
-            monitors,
+            met: goal.met(ours, ratio),
+            ratio,
+            tail: false,
+            contestants,
         }
+    }
+
+    /// Shows the 99th percentile. The least of a thousand samples tells nothing.
+    pub(super) fn with_tail(mut self) -> Self {
+        self.tail = true;
+        self
+    }
+
+    fn title(&self) -> String {
+        let tail = if self.tail { " (with p99)" } else { "" };
+        let unit = if self.unit.is_empty() { "" } else { ", " };
+        format!("{}{unit}{}{tail}", self.measure, self.unit)
+    }
+
+    fn figures(&self, contestant: Contestant) -> String {
+        let Some(it) = self.contestants.get(&contestant) else {
+            return "-".to_owned();
+        };
+        let three = match self.tail {
+            true => [it.median, it.percentile99, it.most],
+            false => [it.least, it.median, it.most],
+        };
+        three.map(short).join(" / ")
     }
 }
 
 impl Report {
-    pub(super) fn met(&self) -> bool {
-        self.rows.iter().all(|row| row.met)
+    pub(super) fn new(seed: Option<u64>, rows: Vec<Row>) -> Self {
+        Self {
+            seed,
+            kernel: rustix::system::uname()
+                .release()
+                .to_string_lossy()
+                .into_owned(),
+            processors: thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            rows,
+        }
     }
 
-    pub(super) fn table(&self) -> String {
+    /// Prints the table, and writes the JSON where it is wanted. The exit code says whether every
+    /// goal is met.
+    pub(super) fn publish(&self, json: Option<&Path>) -> Result<ExitCode> {
+        write!(std::io::stdout(), "\n{}", self.table()).context("printing the table")?;
+        if let Some(file) = json {
+            let json = serde_json::to_string_pretty(self).context("making JSON")?;
+            fs::write(file, json).with_context(|| format!("writing {}", file.display()))?;
+        }
+        Ok(if self.rows.iter().all(|row| row.met) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+
+    fn table(&self) -> String {
+        let columns: BTreeSet<Contestant> = self
+            .rows
+            .iter()
+            .flat_map(|row| row.contestants.keys().copied())
+            .collect();
+        let width = self
+            .rows
+            .iter()
+            .map(|row| row.title().chars().count() + 2)
+            .fold(34, usize::max);
+        let seed = self
+            .seed
+            .map_or(String::new(), |seed| format!(", seed {seed}"));
         let mut table = format!(
-            "Linux {}, {} processors, seed {}. Each: least / median / most.\n\
-             {:<10}{:<34}{:>24}{:>24}{:>24}{:>8}  goal\n",
-            self.kernel,
-            self.processors,
-            self.seed,
-            "timing",
-            "measure",
-            Monitor::Loop.name(),
-            Monitor::Keepalived.name(),
-            Monitor::Failover.name(),
-            "ratio"
+            "Linux {}, {} processors{seed}. Each: least / median / most",
+            self.kernel, self.processors
         );
+        if self.rows.iter().any(|row| row.tail) {
+            table.push_str("; with p99: median / p99 / most");
+        }
+        let _ = write!(table, ".\n{:<10}{:<width$}", "timing", "measure");
+        for column in &columns {
+            let _ = write!(table, "{:>24}", column.name());
+        }
+        let _ = writeln!(table, "{:>8}  goal", "ratio");
         for row in &self.rows {
-            let measure = format!("{}, {}", row.measure, row.unit);
-            let _ = write!(table, "{:<10}{measure:<34}", row.timing);
-            for monitor in Monitor::ALL {
-                let figures = row.monitors.get(&monitor).map_or("-".to_owned(), |it| {
-                    format!(
-                        "{} / {} / {}",
-                        short(it.least),
-                        short(it.median),
-                        short(it.most)
-                    )
-                });
-                let _ = write!(table, "{figures:>24}");
+            let _ = write!(table, "{:<10}{:<width$}", row.timing, row.title());
+            for column in &columns {
+                let _ = write!(table, "{:>24}", row.figures(*column));
             }
             let ratio = row.ratio.map_or("-".to_owned(), short);
-            let goal = match row.goal {
-                Goal::Most(limit) => format!("most under {limit}"),
-                Goal::Median(limit) => format!("median under {limit}"),
+            let goal = match row.goal.text() {
+                Some(goal) if row.met => format!("{goal}: met"),
+                Some(goal) => format!("{goal}: MISSED"),
+                None => "-".to_owned(),
             };
-            let verdict = if row.met { "met" } else { "MISSED" };
-            let _ = writeln!(table, "{ratio:>8}  {goal}: {verdict}");
+            let _ = writeln!(table, "{ratio:>8}  {goal}");
         }
         table.push_str("ratio: the better peer's median, divided by failover's\n");
         table
@@ -151,6 +294,7 @@ impl Report {
 /// Three digits that count.
 fn short(value: f64) -> String {
     let decimals = match value.abs() {
+        0.0 => 0,
         value if value >= 100.0 => 0,
         value if value >= 10.0 => 1,
         value if value >= 1.0 => 2,
@@ -176,12 +320,12 @@ mod tests {
     fn least_median_and_most_are_those_of_the_samples() {
         let row = row(&[2.0, 1.0, 3.0]);
         let figures = |monitor| {
-            let it: &Figures = row.monitors.get(&monitor).unwrap();
+            let it: &Figures = row.contestants.get(&monitor).unwrap();
             (it.least, it.median, it.most)
         };
-        assert_eq!(figures(Monitor::Loop), (4.0, 8.0, 9.0));
-        assert_eq!(figures(Monitor::Keepalived), (2.0, 4.0, 6.0));
-        assert_eq!(figures(Monitor::Failover), (1.0, 2.0, 3.0));
+        assert_eq!(figures(Contestant::Loop), (4.0, 8.0, 9.0));
+        assert_eq!(figures(Contestant::Keepalived), (2.0, 4.0, 6.0));
+        assert_eq!(figures(Contestant::Failover), (1.0, 2.0, 3.0));
     }
 
     #[test]
@@ -198,5 +342,42 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_not_met() {
         assert!(!row(&[]).met);
+    }
+
+    #[test]
+    fn a_hundredth_of_the_samples_may_exceed_the_99th_percentile() {
+        let met = |slow: usize| {
+            let ours = [vec![1.0; 1000 - slow], vec![9.0; slow]].concat();
+            let samples = [(Contestant::Failover, ours)];
+            Row::new("", "delay", "µs", Goal::MedianAnd99(1.0, 2.0), samples).met
+        };
+        assert!(met(10));
+        assert!(!met(11));
+    }
+
+    #[test]
+    fn goals_against_peers_need_peers() {
+        let met = |goal, peer: &[f64]| {
+            let samples = [
+                (Contestant::Nobody, peer.to_vec()),
+                (Contestant::Failover, vec![100.0]),
+            ];
+            Row::new("", "time", "µs", goal, samples).met
+        };
+        assert!(met(Goal::MedianAndPeers(100.0), &[101.0]));
+        assert!(!met(Goal::MedianAndPeers(100.0), &[99.0]));
+        assert!(!met(Goal::MedianAndPeers(99.0), &[101.0]));
+        assert!(!met(Goal::MedianAndPeers(100.0), &[]));
+        assert!(met(Goal::PercentMore(1.0), &[99.5]));
+        assert!(!met(Goal::PercentMore(1.0), &[98.5]));
+        assert!(!met(Goal::PercentMore(1.0), &[]));
+    }
+
+    #[test]
+    fn only_columns_with_figures_are_shown() {
+        let samples = [(Contestant::Tcpstates, vec![1.0])];
+        let row = Row::new("", "time", "µs", Goal::Shown, samples);
+        let table = Report::new(None, vec![row]).table();
+        assert!(table.contains("tcpstates") && !table.contains("keepalived"));
     }
 }

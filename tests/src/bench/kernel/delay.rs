@@ -1,0 +1,83 @@
+//! How late kernel events are in user space, and whether any are lost, from a quiet port to a flood.
+
+use anyhow::Result;
+
+use super::WATCHED;
+use crate::bench::{
+    latency,
+    load::Load,
+    report::{Contestant, Goal, Row},
+};
+
+/// A rate and how long it is kept up.
+struct Step {
+    name: &'static str,
+    rate: u32,
+    seconds: u32,
+    threads: u8,
+    /// A flood's delays and losses are shown, no more.
+    flood: bool,
+}
+
+const STEPS: [Step; 3] = [
+    Step {
+        name: "100/s",
+        rate: 100,
+        seconds: 10,
+        threads: 1,
+        flood: false,
+    },
+    Step {
+        name: "5000/s",
+        rate: 5000,
+        seconds: 5,
+        threads: 2,
+        flood: false,
+    },
+    Step {
+        name: "20000/s",
+        rate: 20_000,
+        seconds: 3,
+        threads: 4,
+        flood: true,
+    },
+];
+
+pub(super) fn rows(progress: impl Fn(&str)) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for step in STEPS {
+        progress(&format!(
+            "delays at {} connections a second for {} s",
+            step.rate, step.seconds
+        ));
+        let seen = latency::run(Load {
+            port: WATCHED,
+            connections: step.rate * step.seconds,
+            rate: Some(step.rate),
+            threads: step.threads,
+        })?;
+        let delays: Vec<f64> = seen
+            .delays
+            .iter()
+            .map(|delay| delay.as_secs_f64() * 1e6)
+            .collect();
+        let lost = f64::from(u32::try_from(seen.lost).unwrap_or(u32::MAX));
+        let row = |measure, unit, goal, samples| {
+            let goal = if step.flood { Goal::Shown } else { goal };
+            let samples = [(Contestant::Failover, samples)];
+            Row::new(step.name, measure, unit, goal, samples)
+        };
+        rows.extend([
+            row("connections", "1/s", Goal::Shown, vec![seen.rate]),
+            row("events lost", "", Goal::Most(0.0), vec![lost]),
+            row(
+                "stamp to user space",
+                "µs",
+                Goal::MedianAnd99(50.0, 1000.0),
+                delays,
+            )
+            .with_tail(),
+        ]);
+    }
+    Ok(rows)
+}

@@ -1,0 +1,43 @@
+//! The benchmark of the kernel side: what the program costs the machine, beside the tools that people
+//! would use for the same, and how soon user space hears of an event.
+
+mod cost;
+mod delay;
+mod start;
+mod throughput;
+mod watcher;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Result;
+
+use super::{progress, report::Report};
+
+/// Not the gateways' port: bpftrace and tcpstates see every namespace, and so every lab.
+const WATCHED: u16 = 18_787;
+const OTHER: u16 = 18_786;
+
+/// `failover-lab bench kernel`
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Options {
+    /// Write the figures here, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How often everything that varies is measured
+    #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+}
+
+pub(super) fn run(options: &Options, failover: &Path) -> Result<ExitCode> {
+    progress("run times, beside bpftrace and tcpstates");
+    let mut rows = Vec::from(cost::rows(options.rounds, failover)?);
+    rows.extend(delay::rows(progress)?);
+    progress("connections at full speed, with the kernel program and without");
+    rows.extend(throughput::rows(options.rounds, failover)?);
+    progress("starts and memory");
+    rows.extend(start::rows(options.rounds, failover)?);
+    Report::new(None, rows).publish(options.json.as_deref())
+}
