@@ -7,7 +7,7 @@ use aya_log_ebpf::debug;
 use failover_ebpf::{AF_INET, AF_INET6, Event, IPPROTO_TCP, KIND_TCP_STATE, tcp_state::CLOSE};
 
 use crate::{
-    kernel::{field, global, namespace_of, read, wanted_namespace, watched},
+    kernel::{field, global, namespace_of, read, usual_field, wanted_namespace, watched},
     owner, report,
 };
 
@@ -16,8 +16,8 @@ use crate::{
 pub fn inet_sock_set_state(context: TracePointContext) -> u32 {
     // The common case, a socket on other ports, ends after two short reads.
     let (Some(local_port), Some(remote_port)) = (
-        field::<u16>(&context, global!(LAYOUT.state.sport)),
-        field::<u16>(&context, global!(LAYOUT.state.dport)),
+        usual_field::<u16, 24>(&context, global!(LAYOUT.state.sport)),
+        usual_field::<u16, 26>(&context, global!(LAYOUT.state.dport)),
     ) else {
         return 0;
     };
@@ -33,21 +33,21 @@ pub fn inet_sock_set_state(context: TracePointContext) -> u32 {
 #[inline(always)]
 fn tell(context: &TracePointContext, local_port: u16, remote_port: u16) -> Option<()> {
     // MPTCP and SCTP pass here too; the TCP socket below an MPTCP one has events of its own.
-    if field::<u16>(context, global!(LAYOUT.state.protocol))? != IPPROTO_TCP {
+    if usual_field::<u16, 30>(context, global!(LAYOUT.state.protocol))? != IPPROTO_TCP {
         return Some(());
     }
-    let socket: u64 = field(context, global!(LAYOUT.state.skaddr))?;
+    let socket = usual_field::<u64, 8>(context, global!(LAYOUT.state.skaddr))?;
     let netns = namespace_of(socket)?;
     if !wanted_namespace(netns) {
         return Some(());
     }
-    let old_state = field::<i32>(context, global!(LAYOUT.state.oldstate))? as u8;
-    let new_state = field::<i32>(context, global!(LAYOUT.state.newstate))? as u8;
-    let family: u16 = field(context, global!(LAYOUT.state.family))?;
+    let old_state = usual_field::<i32, 16>(context, global!(LAYOUT.state.oldstate))? as u8;
+    let new_state = usual_field::<i32, 20>(context, global!(LAYOUT.state.newstate))? as u8;
+    let family = usual_field::<u16, 28>(context, global!(LAYOUT.state.family))?;
     let (local_address, remote_address) = match family {
         AF_INET => (
-            widened(field(context, global!(LAYOUT.state.saddr))?),
-            widened(field(context, global!(LAYOUT.state.daddr))?),
+            widened(usual_field::<u32, 32>(context, global!(LAYOUT.state.saddr))?.to_ne_bytes()),
+            widened(usual_field::<u32, 36>(context, global!(LAYOUT.state.daddr))?.to_ne_bytes()),
         ),
         AF_INET6 => (
             field(context, global!(LAYOUT.state.saddr_v6))?,
