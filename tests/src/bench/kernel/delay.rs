@@ -1,6 +1,12 @@
 //! How late kernel events are in user space, and whether any are lost, from a quiet port to a flood.
 
-use anyhow::Result;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use rustix::event::{EventfdFlags, eventfd};
 
 use super::WATCHED;
 use crate::bench::{
@@ -44,7 +50,10 @@ const STEPS: [Step; 3] = [
 ];
 
 pub(super) fn rows(progress: impl Fn(&str)) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+    progress("how long the machine takes to wake anybody");
+    let wakeups = [(Contestant::Nobody, wakeups(1000)?)];
+    let mut rows =
+        vec![Row::new("100/s", "any sleeper's wake-up", "µs", Goal::Shown, wakeups).with_tail()];
     for step in STEPS {
         progress(&format!(
             "delays at {} connections a second for {} s",
@@ -80,4 +89,34 @@ pub(super) fn rows(progress: impl Fn(&str)) -> Result<Vec<Row>> {
         ]);
     }
     Ok(rows)
+}
+
+/// From one thread's write to the end of another's read, for so many that are 10 ms apart: sooner
+/// than this the machine wakes nobody.
+fn wakeups(count: u32) -> Result<Vec<f64>> {
+    let event = eventfd(0, EventfdFlags::CLOEXEC).context("making an event")?;
+    let (event, began) = (&event, Instant::now());
+    thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let mut number = [0; 8];
+            let mut delays = Vec::new();
+            for _ in 0..count {
+                rustix::io::read(event, &mut number)?;
+                // The number is the time at which it was written.
+                let written = Duration::from_nanos(u64::from_ne_bytes(number));
+                let delay = began.elapsed().saturating_sub(written);
+                delays.push(delay.as_secs_f64() * 1e6);
+            }
+            rustix::io::Result::Ok(delays)
+        });
+        for _ in 0..count {
+            thread::sleep(Duration::from_millis(10));
+            let now = u64::try_from(began.elapsed().as_nanos()).context("too long")?;
+            rustix::io::write(event, &now.to_ne_bytes()).context("waking")?;
+        }
+        let delays = reader.join();
+        delays
+            .map_err(|_| anyhow!("the sleeper panicked"))?
+            .context("being woken")
+    })
 }

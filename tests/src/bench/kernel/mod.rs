@@ -29,15 +29,41 @@ pub(super) struct Options {
     /// How often everything that varies is measured
     #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Measure only these
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    only: Vec<Part>,
+}
+
+/// What is measured.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    /// Run time for each event
+    Cost,
+    /// From the kernel's time stamp to user space
+    Delay,
+    /// Connections with the program and without
+    Throughput,
+    /// Start and memory
+    Start,
 }
 
 pub(super) fn run(options: &Options, failover: &Path) -> Result<ExitCode> {
-    progress("run times, beside bpftrace and tcpstates");
-    let mut rows = Vec::from(cost::rows(options.rounds, failover)?);
-    rows.extend(delay::rows(progress)?);
-    progress("connections at full speed, with the kernel program and without");
-    rows.extend(throughput::rows(options.rounds, failover)?);
-    progress("starts and memory");
-    rows.extend(start::rows(options.rounds, failover)?);
+    let wanted = |part| options.only.is_empty() || options.only.contains(&part);
+    let mut rows = Vec::new();
+    if wanted(Part::Cost) {
+        progress("run times, beside bpftrace and tcpstates");
+        rows.extend(cost::rows(options.rounds, failover)?);
+    }
+    if wanted(Part::Delay) {
+        rows.extend(delay::rows(progress)?);
+    }
+    if wanted(Part::Throughput) {
+        progress("connections at full speed, with the kernel program and without");
+        rows.extend(throughput::rows(options.rounds, failover)?);
+    }
+    if wanted(Part::Start) {
+        progress("starts and memory");
+        rows.extend(start::rows(options.rounds, failover)?);
+    }
     Report::new(None, rows).publish(options.json.as_deref())
 }
