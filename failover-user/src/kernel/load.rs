@@ -1,14 +1,15 @@
 //! Loading and attaching the kernel program, and reading what it tells.
 
 use std::{
-    io,
+    hint, io,
     num::NonZeroU16,
     os::{fd::AsRawFd, linux::fs::MetadataExt as _},
+    time::{Duration, Instant},
 };
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
-    maps::{MapData, MapError, PerCpuArray, RingBuf},
+    maps::{MapData, MapError, PerCpuArray},
     programs::{ProgramError, TracePoint},
 };
 use aya_log::EbpfLogger;
@@ -20,6 +21,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::{
     event::KernelEvent,
     layout::{self, LayoutError},
+    ring::Ring,
     tracefs::{self, TracefsError},
 };
 
@@ -28,6 +30,10 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/fa
 
 /// The most events taken from the ring buffer in one go.
 const LARGEST_BATCH: usize = 256;
+
+/// How long the reader stays awake after an event. A connection makes ten within 100 µs, and being
+/// woken for each costs both sides far more.
+const LINGER: Duration = Duration::from_micros(20);
 
 /// Inode of the machine's first process-number namespace (include/uapi/linux/nsfs.h, 6.18,
 /// `PID_NS_INIT_INO`).
@@ -90,7 +96,9 @@ pub enum LoadError {
 
 /// A running kernel program. Dropping it detaches and unloads.
 pub struct KernelEvents {
-    events: AsyncFd<RingBuf<MapData>>,
+    events: AsyncFd<Ring>,
+    /// When there was an event last.
+    last: Option<Instant>,
     lost: PerCpuArray<MapData, u64>,
     lost_told: u64,
     malformed: u64,
@@ -163,7 +171,8 @@ impl KernelEvents {
         }
         give_memory_back();
         Ok(Self {
-            events: readable(RingBuf::try_from(events)?)?,
+            events: readable(Ring::new(events)?)?,
+            last: None,
             lost: PerCpuArray::try_from(lost)?,
             lost_told: 0,
             malformed: 0,
@@ -182,6 +191,9 @@ impl KernelEvents {
             if !batch.events.is_empty() || batch.lost > 0 {
                 return Ok(batch);
             }
+            if self.linger() || !self.events.get_mut().may_sleep() {
+                continue;
+            }
             tokio::select! {
                 guard = self.events.readable_mut() => guard?.clear_ready(),
                 line = debug_line(&mut self.debug) => line?,
@@ -195,10 +207,10 @@ impl KernelEvents {
         let ring = self.events.get_mut();
         let mut told = false;
         while batch.events.len() < LARGEST_BATCH
-            && let Some(record) = ring.next()
+            && let Some(event) = ring.next(KernelEvent::parse)
         {
             told = true;
-            match KernelEvent::parse(&record) {
+            match event {
                 Some(event) => batch.events.push(event),
                 None => self.malformed = self.malformed.saturating_add(1),
             }
@@ -206,9 +218,22 @@ impl KernelEvents {
         // Only a full ring loses events, so asking an empty one's count would be a system call for
         // nothing.
         if told {
+            self.last = Some(Instant::now());
             batch.lost = self.newly_lost();
         }
         batch
+    }
+
+    /// Looks for the next event for a moment, if there was one just now: `true` when it has come.
+    fn linger(&self) -> bool {
+        let ring = self.events.get_ref();
+        while self.last.is_some_and(|last| last.elapsed() < LINGER) {
+            if ring.ready() {
+                return true;
+            }
+            hint::spin_loop();
+        }
+        false
     }
 
     /// Events that could not be told since this was asked last: the ring buffer was full, or what it
@@ -271,7 +296,7 @@ async fn debug_line(logger: &mut Option<AsyncFd<Logger>>) -> io::Result<()> {
 }
 
 fn readable<T: AsRawFd>(source: T) -> Result<AsyncFd<T>, LoadError> {
-    // SAFETY: aya's ring buffer and the logger around one own their map's descriptor until they are
+    // SAFETY: the ring buffer and the logger around one own their map's descriptor until they are
     // dropped, and always return that one.
     unsafe { AsyncFd::register_with_interest(source, Interest::READABLE) }
         .map_err(|error| LoadError::Wait(error.into()))

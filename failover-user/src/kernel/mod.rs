@@ -7,6 +7,7 @@ mod event;
 pub(crate) mod format;
 mod layout;
 mod load;
+mod ring;
 mod tracefs;
 
 pub use event::{Bind, KernelEvent, Origin, TcpState, TcpStateChange};
