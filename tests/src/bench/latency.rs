@@ -9,6 +9,7 @@ use failover::{
     decide::Time,
     kernel::{KernelEvents, Watch},
 };
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::time::timeout;
 
 use super::load::Load;
@@ -16,6 +17,18 @@ use crate::lab::Lab;
 
 /// After the last connection, events still come for so long at most.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where the connections are made. They and the reader on one processor take turns, and a kernel
+/// without preemption ends a system call first: so the same load has two kinds of delays.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Place {
+    /// As the kernel likes.
+    Anywhere,
+    /// Not on the reader's processor, if there is another.
+    Apart,
+    /// On the reader's processor.
+    Together,
+}
 
 /// What was seen.
 #[derive(Clone, Debug)]
@@ -28,7 +41,7 @@ pub(super) struct Latency {
 }
 
 /// Watches the port of these connections while they are made.
-pub(super) fn run(load: Load) -> Result<Latency> {
+pub(super) fn run(load: Load, place: Place) -> Result<Latency> {
     let lab = Lab::build()?;
     lab.host_b().enter("latency", || {
         let port = NonZeroU16::new(load.port).context("no port")?;
@@ -44,8 +57,13 @@ pub(super) fn run(load: Load) -> Result<Latency> {
             ignored_process: None,
             debug: false,
         })?;
+        let connecting = confine_reader(place)?;
         thread::scope(|scope| {
-            let connecting = scope.spawn(move || load.run());
+            let connecting = scope.spawn(move || {
+                // Its threads inherit it.
+                sched_setaffinity(None, &connecting).context("choosing processors")?;
+                load.run()
+            });
             let mut seen = Latency {
                 delays: Vec::new(),
                 lost: 0,
@@ -67,5 +85,25 @@ pub(super) fn run(load: Load) -> Result<Latency> {
             ensure!(!seen.delays.is_empty(), "the kernel told nothing");
             Ok(seen)
         })
+    })
+}
+
+/// Leaves the calling thread one processor, unless it may be anywhere; returns those for the
+/// connections.
+fn confine_reader(place: Place) -> Result<CpuSet> {
+    let mut all = sched_getaffinity(None).context("asking for the processors")?;
+    let first = (0..CpuSet::MAX_CPU).find(|processor| all.is_set(*processor));
+    let first = first.context("no processor")?;
+    let mut one = CpuSet::new();
+    one.set(first);
+    if place != Place::Anywhere {
+        sched_setaffinity(None, &one).context("choosing a processor")?;
+    }
+    if place == Place::Apart && all.count() > 1 {
+        all.unset(first);
+    }
+    Ok(match place {
+        Place::Anywhere | Place::Apart => all,
+        Place::Together => one,
     })
 }

@@ -28,6 +28,7 @@ use anyhow::{Result, anyhow};
 
 use crate::PORT;
 use episode::{Loss, Phases};
+use latency::Place;
 use load::Load;
 use monitor::{FAST, MISSION, Monitor, Timing};
 use report::{Goal, Report, Row};
@@ -110,12 +111,13 @@ type Samples = BTreeMap<Monitor, Vec<f64>>;
 impl Bench<'_> {
     fn kernel_latency(&mut self) -> Result<()> {
         progress(&format!("kernel events of {CONNECTIONS} connections"));
-        let latency = latency::run(Load {
+        let load = Load {
             port: PORT,
             connections: CONNECTIONS,
             rate: Some(RATE),
             threads: 1,
-        })?;
+        };
+        let latency = latency::run(load, Place::Anywhere)?;
         anyhow::ensure!(
             latency.lost == 0,
             "{} kernel events were lost",
