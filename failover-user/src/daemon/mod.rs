@@ -193,6 +193,7 @@ impl Daemon {
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             question = question(&mut self.control) => Woken::Question(question),
             () = pause(look) => Woken::Look,
+            () = self.port.told_of_end(matters) => Woken::Look,
             () = pause(wake) => Woken::Time,
         }
     }

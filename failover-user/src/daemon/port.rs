@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU16, time::Duration};
 
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::agreement::Agreement;
@@ -12,7 +13,7 @@ use crate::{
     clock,
     decide::{Gateway, Settings, Time},
     escape::Escaped,
-    gateway::{Holder, Listener, Listeners, ListenersError, holders},
+    gateway::{Destroyed, Holder, Listener, Listeners, ListenersError, holders},
     kernel::{Origin, TcpState, TcpStateChange},
 };
 
@@ -45,6 +46,8 @@ pub(super) struct LocalPort {
     /// Who last bound to the port.
     bound_by: Option<String>,
     looked: Option<Time>,
+    /// Tells of listeners that are gone, where kernel events don't.
+    destroyed: Option<Destroyed>,
 }
 
 impl LocalPort {
@@ -60,6 +63,7 @@ impl LocalPort {
             told: BTreeSet::new(),
             bound_by: None,
             looked: None,
+            destroyed: None,
         }
     }
 
@@ -174,6 +178,24 @@ impl LocalPort {
                 disagreements = disagreement.count,
                 "kernel events and sock_diag disagree on who listens; sock_diag is believed"
             );
+        }
+    }
+
+    /// Without kernel events: waits until a listener may have gone, while that matters. Cancel-safe.
+    pub(super) async fn told_of_end(&mut self, matters: bool) {
+        if self.kernel_events || !matters {
+            self.destroyed = None;
+        } else if self.destroyed.is_none() {
+            // A kernel that doesn't tell is looked at all the same.
+            self.destroyed = Destroyed::on(self.port.get()).ok();
+        }
+        let told = match &mut self.destroyed {
+            Some(destroyed) => destroyed.next().await,
+            None => std::future::pending().await,
+        };
+        if told.is_err() {
+            self.destroyed = None;
+            sleep(POLL).await;
         }
     }
 

@@ -5,10 +5,12 @@
 
 mod command;
 mod command_line;
+mod destroyed;
 mod holder;
 mod listeners;
 
 pub use command::{CommandOutput, RunningCommand};
 pub use command_line::{CommandLine, CommandLineError};
+pub use destroyed::Destroyed;
 pub use holder::{Holder, Home, holders};
 pub use listeners::{Listener, Listeners, ListenersError};
