@@ -3,9 +3,13 @@
 //! A thread of its own writes, so that a disk that hangs or a reader that doesn't read costs lines
 //! and never a decision.
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    env,
+    io::{self, IsTerminal as _},
+};
 
-use failover::config::LogFormat;
+use failover::config::{ConfigurationError, LogFormat};
+use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -13,6 +17,8 @@ use tracing_subscriber::{EnvFilter, fmt};
 const FILTER_VARIABLE: &str = "FAILOVER_LOG";
 /// Lines that wait to be written; more are dropped.
 const MOST_LINES: usize = 4096;
+/// What the library that loads the kernel program tells at `debug` is for its own developers.
+const QUIET: &str = "aya=info,aya_obj=info";
 
 /// Begins logging. Lines from the kernel program come through the `log` crate to the same place. What
 /// waits is written when the guard is dropped, if that can be done soon.
@@ -20,12 +26,7 @@ const MOST_LINES: usize = 4096;
 /// # Errors
 /// When the filter in the environment can't be read.
 pub(crate) fn begin(format: LogFormat, default: &str) -> anyhow::Result<WorkerGuard> {
-    let filter = match std::env::var(FILTER_VARIABLE) {
-        Ok(filter) => EnvFilter::try_new(&filter).map_err(|error| {
-            anyhow::anyhow!("{FILTER_VARIABLE}={filter}: {error}; try `info` or `debug`")
-        })?,
-        Err(_) => EnvFilter::new(default),
-    };
+    let filter = filter(default)?;
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(MOST_LINES)
@@ -40,10 +41,36 @@ pub(crate) fn begin(format: LogFormat, default: &str) -> anyhow::Result<WorkerGu
     let begun = match format {
         LogFormat::Text => builder
             .with_target(false)
-            .with_ansi(io::stderr().is_terminal())
+            .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none())
             .try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     begun.map_err(|error| anyhow::anyhow!("beginning to log: {error}"))?;
     Ok(guard)
+}
+
+/// What the environment asks for, else the default.
+fn filter(default: &str) -> Result<EnvFilter, ConfigurationError> {
+    let asked = env::var(FILTER_VARIABLE).unwrap_or_default();
+    let wrong = |message: String| ConfigurationError::LogFilter {
+        variable: FILTER_VARIABLE,
+        filter: asked.clone(),
+        message,
+    };
+    // A word alone is a level. `tracing` would take another for the name of a module, and be silent.
+    for word in asked
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+    {
+        if !word.contains(['=', ':', '[']) && word.parse::<LevelFilter>().is_err() {
+            return Err(wrong(format!("`{word}` is no level")));
+        }
+    }
+    let chosen = if asked.trim().is_empty() {
+        default
+    } else {
+        &asked
+    };
+    EnvFilter::try_new(format!("{QUIET},{chosen}")).map_err(|error| wrong(error.to_string()))
 }

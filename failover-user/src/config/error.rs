@@ -36,6 +36,24 @@ pub enum ConfigurationError {
         /// What, and what to do.
         message: String,
     },
+    /// The primary is this very gateway.
+    #[error(
+        "the primary {primary} is the local gateway itself; name PC-A's address with --primary"
+    )]
+    OwnGateway {
+        /// As it was given.
+        primary: String,
+    },
+    /// The log's filter can't be read.
+    #[error("{variable}={filter}: {message}; try `info` or `failover=debug`")]
+    LogFilter {
+        /// The environment variable.
+        variable: &'static str,
+        /// Its value.
+        filter: String,
+        /// What is wrong.
+        message: String,
+    },
     /// Nobody said where the primary is.
     #[error(
         "no primary; say where PC-A is with --primary HOST[:PORT], or `primary = \"…\"` in the file"

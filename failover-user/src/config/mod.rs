@@ -143,8 +143,14 @@ impl Configuration {
             log_format,
             dry_run,
         } = options;
-        let dry_run = dry_run.unwrap_or(false);
         let primary = primary.ok_or(ConfigurationError::NoPrimary)?;
+        let port = port.unwrap_or(DEFAULT_PORT);
+        if primary.is_local(port) {
+            return Err(ConfigurationError::OwnGateway {
+                primary: primary.to_string(),
+            });
+        }
+        let dry_run = dry_run.unwrap_or(false);
         let witnesses = witnesses.unwrap_or_default();
         let witness_quorum = witness::check(&witnesses, witness_quorum, &primary)?;
         let interval = between(
@@ -229,7 +235,7 @@ impl Configuration {
         Ok(Self {
             primary,
             witnesses,
-            port: port.unwrap_or(DEFAULT_PORT),
+            port,
             decide,
             start: command("start", start.as_deref().unwrap_or(DEFAULT_START), dry_run)?,
             stop: command("stop", stop.as_deref().unwrap_or(DEFAULT_STOP), dry_run)?,

@@ -60,7 +60,7 @@ pub struct Options {
 
     /// So many failed probes in a row don't count while others' connections to the primary live
     /// [default: 3]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count_or_none)]
     pub veto_limit: Option<u32>,
 
     /// Ask more of a primary that keeps failing soon after a release [default: true]
@@ -143,6 +143,14 @@ pub fn port(text: &str) -> Result<NonZeroU16, &'static str> {
 /// When it isn't one.
 pub fn count<T: FromStr>(text: &str) -> Result<T, &'static str> {
     text.parse().map_err(|_| "write a number from 1")
+}
+
+/// Reads a count that may be 0.
+///
+/// # Errors
+/// When it isn't one.
+pub fn count_or_none(text: &str) -> Result<u32, &'static str> {
+    text.parse().map_err(|_| "write a number, or 0 for never")
 }
 
 /// Whether kernel events are wanted.

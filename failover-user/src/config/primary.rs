@@ -25,6 +25,20 @@ pub struct PrimaryAddress {
 #[error("`{0}` is not HOST[:PORT]; write 192.168.1.10, pc-a.lan:18789 or [fd00::1]:18789")]
 pub struct PrimaryAddressError(String);
 
+impl PrimaryAddress {
+    /// Is it, as far as the address tells, what listens on this port here?
+    pub(super) fn is_local(&self, port: NonZeroU16) -> bool {
+        self.port == port
+            && match &self.host {
+                Host::Address(address) => {
+                    let address = address.to_canonical();
+                    address.is_loopback() || address.is_unspecified()
+                }
+                Host::Name(name) => name == "localhost",
+            }
+    }
+}
+
 impl FromStr for PrimaryAddress {
     type Err = PrimaryAddressError;
 

@@ -2,13 +2,14 @@
 //! that knows everyone, and that decides nothing itself.
 
 mod agreement;
+mod claim;
 mod commands;
 mod evidence;
 mod port;
 mod snapshot;
 mod tell;
 
-use std::{collections::VecDeque, fs, io, time::Duration};
+use std::{collections::VecDeque, fs::File, io, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
@@ -78,6 +79,7 @@ struct Daemon {
     suspended: Duration,
     /// `None` where there is no place for it: decisions go on.
     control: Option<Server>,
+    _claim: Option<File>,
     past: Past,
     recent: Recent,
     /// Refused binds are told only so often.
@@ -98,12 +100,7 @@ enum Woken {
 
 impl Daemon {
     fn new(configuration: Configuration, control: Option<Server>) -> anyhow::Result<Self> {
-        if let Err(error) = fs::create_dir_all(&configuration.state_dir) {
-            warn!(
-                %error, state_dir = %configuration.state_dir.display(),
-                "the state directory can't be made; the commands' output is lost"
-            );
-        }
+        let claim = claim::claim(&configuration.state_dir)?;
         let mut past = Past::default();
         let kernel = load(&configuration, &mut past)?;
         Ok(Self {
@@ -122,6 +119,7 @@ impl Daemon {
             reason: String::new(),
             suspended: clock::suspended(),
             control,
+            _claim: claim,
             past,
             recent: Recent::default(),
             taken: AtMostEachSecond::default(),

@@ -61,9 +61,7 @@ pub enum LoadError {
     #[error("this binary was built without its kernel program; build it with `cargo xtask build`")]
     NotBuiltIn,
     /// No tracefs.
-    #[error(
-        "{0}; kernel events need tracefs: run as root, or `mount -t tracefs nodev /sys/kernel/tracing`"
-    )]
+    #[error("kernel events need tracefs: {0}")]
     Tracefs(#[from] TracefsError),
     /// The kernel lacks something.
     #[error(

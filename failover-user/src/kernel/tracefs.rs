@@ -13,11 +13,12 @@ const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
 /// tracefs may not be looked at, or isn't mounted and can't be.
 #[derive(Debug, Error)]
-#[error("{deed} {place}: {source}")]
+#[error("{deed} {place}: {source}; {remedy}")]
 pub struct TracefsError {
     deed: &'static str,
     place: &'static str,
     source: io::Error,
+    remedy: &'static str,
 }
 
 /// The mount point. Mounts tracefs if nobody has, which stays: other tools want it too.
@@ -31,6 +32,7 @@ pub(super) fn find_or_mount() -> Result<PathBuf, TracefsError> {
                     deed: "reading",
                     place,
                     source,
+                    remedy: "run as root, or let a group read it: `mount -o remount,gid=GROUP /sys/kernel/tracing`",
                 });
             }
             Err(_) => {}
@@ -43,6 +45,7 @@ pub(super) fn find_or_mount() -> Result<PathBuf, TracefsError> {
             deed: "mounting tracefs on",
             place,
             source: errno.into(),
+            remedy: "run as root, or `mount -t tracefs nodev /sys/kernel/tracing`",
         }),
     }
 }
