@@ -114,6 +114,14 @@ fn a_wrong_command_line_is_refused_with_what_is_wrong_and_what_to_do() {
         ),
         (&["run", "--primary", "pc-a:0"], &["pc-a:0", "write"]),
         (
+            &["run", "--primary", "127.0.0.1"],
+            &["127.0.0.1:18789", "the local gateway itself", "--primary"],
+        ),
+        (
+            &["run", "--primary", "localhost:80", "--port", "80"],
+            &["localhost:80", "the local gateway itself"],
+        ),
+        (
             &["run", "--primary", "fd00::1]:80"],
             &["fd00::1]:80", "[fd00::1]:18789"],
         ),
