@@ -328,9 +328,16 @@ fn what_goes_wrong_through_no_fault_of_the_command_line_is_exit_code_1() {
     let mut full = failover(&["trace", "--duration", "1s"]);
     full.stdout(File::create("/dev/full").unwrap());
     assert_refused(&mut full, FAILURE, &["standard output", "No space left"]);
-    let mut filter = failover(&["trace"]);
-    filter.env("FAILOVER_LOG", "]][");
-    assert_refused(&mut filter, FAILURE, &["FAILOVER_LOG=]][", "try `info`"]);
+}
+
+#[test]
+fn a_log_filter_that_would_be_silent_is_refused() {
+    for wrong in ["]][", "dbug", "failover=debug,nonsense"] {
+        let mut filter = failover(&["trace"]);
+        filter.env("FAILOVER_LOG", wrong);
+        let parts = [&format!("FAILOVER_LOG={wrong}"), "try `info`"];
+        assert_refused(&mut filter, USAGE, &parts);
+    }
 }
 
 #[test]
