@@ -21,6 +21,9 @@ const INTERVAL: Duration = Duration::from_millis(400);
 const SLACK: Duration = Duration::from_millis(5);
 /// Far more than a cut-off daemon would take to act, if it did.
 const WHILE: Duration = Duration::from_millis(2500);
+/// Once a network is back, PC-B asks for the primary's hardware address only once a second (retrans_time
+/// of arp(7)). Probes may fail until then, but no three of them at this interval.
+const CALM: Duration = Duration::from_secs(1);
 /// Nobody has this address.
 const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 99);
 
@@ -90,7 +93,7 @@ fn both_cables_pulled_start_nothing() {
     let lab = Lab::new();
     let third = lab.add_host("PC-C");
     let _primary = lab.host_a().gateway().unwrap();
-    let mut daemon = with_witness(&lab, third.address()).spawn();
+    let mut daemon = with_witness(&lab, third.address()).interval(CALM).spawn();
     daemon.probes("connected");
     lab.switch_port(lab.host_a()).down();
     lab.switch_port(lab.host_b()).down();
@@ -107,7 +110,7 @@ fn a_dead_switch_is_isolation_and_not_the_primarys_death() {
     let lab = Lab::new();
     let third = lab.add_host("PC-C");
     let _primary = lab.host_a().gateway().unwrap();
-    let mut daemon = with_witness(&lab, third.address()).spawn();
+    let mut daemon = with_witness(&lab, third.address()).interval(CALM).spawn();
     daemon.probes("connected");
     lab.switch_down();
     daemon.becomes("isolated");
@@ -115,8 +118,9 @@ fn a_dead_switch_is_isolation_and_not_the_primarys_death() {
     lab.switch_up();
     daemon.becomes("standby");
     daemon.probes("connected");
-    daemon.runs_nothing_for(3 * INTERVAL);
-    assert_eq!(daemon.states(), ["suspect", "isolated", "standby"]);
+    daemon.runs_nothing_for(CALM);
+    let states = daemon.states();
+    assert_eq!(states[..3], ["suspect", "isolated", "standby"]);
     daemon.ends_having_run(&[]);
 }
 
@@ -186,6 +190,37 @@ fn a_quorum_needs_as_many_witnesses_as_it_says() {
     lab.switch_port(&late).up();
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_witness_that_never_answers_is_told_while_all_is_well() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = with_witness(&lab, NOBODY).spawn();
+    let told = daemon.says("that nobody answers", |line| {
+        line.message().contains("PC-B would not take over")
+    });
+    assert!(told.field("answers").contains("10.0.0.99"), "{told:?}");
+    let (status, _) = daemon.status();
+    assert_eq!(status["state"], "standby");
+    let problem = status["problems"][0].as_str().unwrap();
+    assert!(problem.contains("0 of 1 witnesses"), "{problem}");
+    assert_eq!(daemon.states(), Vec::<String>::new());
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_witness_that_nobody_may_ping_is_told_with_the_remedy() {
+    let lab = Lab::new();
+    let third = lab.add_host("PC-C");
+    let _primary = lab.host_a().gateway().unwrap();
+    let setup = with_witness(&lab, third.address());
+    let mut daemon = setup.without_capabilities(&["net_raw"]).spawn();
+    let told = daemon.says("that it can't be pinged", |line| {
+        line.field("answers").contains("CAP_NET_RAW")
+    });
+    assert!(told.field("answers").contains("with a port"), "{told:?}");
+    daemon.ends_having_run(&[]);
 }
 
 // --- who was away -------------------------------------------------------------------------------

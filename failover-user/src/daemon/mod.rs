@@ -5,6 +5,7 @@ mod agreement;
 mod claim;
 mod commands;
 mod evidence;
+mod judgement;
 mod port;
 mod snapshot;
 mod tell;
@@ -23,15 +24,15 @@ use crate::{
     config::{Configuration, KernelEventsMode},
     control::{Question, Request, Server, ServerError},
     decide::{
-        Action, Cause, Command, CommandResult, Decider, Event, Evidence, Outcome, ProbeId, RoundId,
-        State,
+        Action, Cause, Command, CommandResult, Decider, Event, Outcome, ProbeId, State, Time,
     },
     escape::Escaped,
     gateway::CommandOutput,
     kernel::{Batch, Bind, KernelEvent, KernelEvents, LoadError, Watch},
-    probe::{Answers, Prober, Report, Witnesses, acknowledged},
+    probe::{Answers, Prober, Report, Witnesses},
 };
 use commands::{Running, command_ended};
+use judgement::Round;
 use port::LocalPort;
 use snapshot::Past;
 use tell::{AtMostEachSecond, Losses, Recent};
@@ -67,7 +68,9 @@ struct Daemon {
     prober: Prober,
     /// The probe in flight, for the log.
     probe_cause: Option<Cause>,
-    witnesses: Witnesses<RoundId>,
+    witnesses: Witnesses<Round>,
+    /// When they were last asked to see whether they answer.
+    witnesses_checked: Option<Time>,
     kernel: Option<KernelEvents>,
     port: LocalPort,
     command: Option<Running>,
@@ -91,7 +94,7 @@ struct Daemon {
 enum Woken {
     Kernel(io::Result<Batch>),
     Probe(Report),
-    Witnesses(Answers<RoundId>),
+    Witnesses(Answers<Round>),
     Command(Command, CommandResult),
     Question(Question),
     Look,
@@ -112,6 +115,7 @@ impl Daemon {
                 configuration.decide.witness_quorum,
                 configuration.decide.timeout,
             ),
+            witnesses_checked: None,
             port: LocalPort::new(configuration.port, kernel.is_some()),
             kernel,
             command: None,
@@ -292,46 +296,12 @@ impl Daemon {
             self.look();
         }
         self.past.probe = Some((clock::now(), outcome.clone()));
-        if let Outcome::Failed { took, .. } = outcome {
-            self.ask_others(took);
+        match outcome {
+            Outcome::Connected { .. } => self.check_witnesses(),
+            Outcome::Failed { took, .. } => self.ask_others(took),
+            Outcome::Unknown { .. } => {}
         }
         self.handle(Event::ProbeEnded { probe, outcome });
-    }
-
-    /// A probe that took so long has failed: did the primary answer anybody else meanwhile?
-    fn ask_others(&mut self, took: Duration) {
-        let undecided = matches!(
-            self.decider.state(),
-            State::Standby | State::Suspect { .. } | State::Isolated
-        );
-        if !undecided {
-            return;
-        }
-        match acknowledged(self.prober.addresses(), &self.prober.own_sockets()) {
-            Ok(Some(age)) if age < took => {
-                let evidence = Evidence::Acknowledged;
-                info!(%evidence, ?age, "the primary answers others");
-                self.recent.note(&evidence.to_string());
-                self.handle(Event::Evidence(evidence));
-            }
-            Ok(_) => {}
-            Err(error) => warn!(%error, "whether the primary answers others isn't known"),
-        }
-    }
-
-    fn witnesses_asked(&mut self, answers: &Answers<RoundId>) {
-        let (answered, needed) = (answers.answered(), self.configuration.decide.witness_quorum);
-        if answered >= needed {
-            info!(answered, needed, %answers, "the witnesses were asked");
-        } else {
-            warn!(
-                answered, needed, %answers,
-                "too few witnesses answer; is PC-B cut off?"
-            );
-        }
-        self.past.witnesses = Some((clock::now(), answered));
-        let round = answers.round;
-        self.handle(Event::Witnesses { round, answered });
     }
 
     fn answer(&self, question: Question) {
@@ -367,7 +337,7 @@ impl Daemon {
                 None
             }
             Action::AskWitnesses { round } => {
-                self.witnesses.ask(round);
+                self.witnesses.ask(Some(round));
                 None
             }
             Action::Run(command) => self.run(command),

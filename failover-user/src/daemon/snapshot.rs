@@ -9,15 +9,15 @@ use crate::{
     status::{self, Gateway, KernelEvents, Probe, Status, Witnesses},
 };
 
-use super::{port::LocalPort, tell};
+use super::{judgement::WitnessesWord, port::LocalPort, tell};
 
 /// What the daemon alone remembers of the past, for people.
 #[derive(Debug, Default)]
 pub(super) struct Past {
     /// The last probe that has ended, and when.
     pub(super) probe: Option<(Time, Outcome)>,
-    /// The last round of the witnesses: when, and how many answered.
-    pub(super) witnesses: Option<(Time, u32)>,
+    /// The last round of the witnesses.
+    pub(super) witnesses: Option<WitnessesWord>,
     /// Kernel events lost so far.
     pub(super) lost: u64,
     /// Why there are no kernel events.
@@ -74,8 +74,8 @@ pub(super) fn status(
         },
         witnesses: (settings.witness_quorum > 0).then(|| Witnesses {
             quorum: settings.witness_quorum,
-            answered: past.witnesses.map(|(_, answered)| answered),
-            at: past.witnesses.map(|(at, _)| time(at)),
+            answered: past.witnesses.map(|word| word.answered),
+            at: past.witnesses.map(|word| time(word.at)),
         }),
         release_needs: decider.release_needs(),
         dry_run: configuration.dry_run,
@@ -104,6 +104,16 @@ fn problems(configuration: &Configuration, state: State, past: &Past) -> Vec<Str
     }
     if let Some((_, Outcome::Unknown { reason })) = &past.probe {
         problems.push(format!("the primary can't be probed: {reason}"));
+    }
+    let needed = configuration.decide.witness_quorum;
+    if let Some(word) = past.witnesses
+        && word.answered < needed
+        && state != State::Isolated
+    {
+        problems.push(format!(
+            "{} of {needed} witnesses answered: PC-B would not take over",
+            word.answered
+        ));
     }
     if configuration.dry_run {
         problems.push("dry run: nothing is started or stopped".to_owned());
