@@ -4,6 +4,7 @@
 mod agreement;
 mod claim;
 mod commands;
+mod events;
 mod evidence;
 mod judgement;
 mod port;
@@ -21,17 +22,18 @@ use tracing::{error, info, warn};
 
 use crate::{
     clock,
-    config::{Configuration, KernelEventsMode},
+    config::Configuration,
     control::{Question, Request, Server, ServerError},
     decide::{
         Action, Cause, Command, CommandResult, Decider, Event, Outcome, ProbeId, State, Time,
     },
     escape::Escaped,
     gateway::CommandOutput,
-    kernel::{Batch, Bind, KernelEvent, KernelEvents, LoadError, Watch},
+    kernel::{Batch, Bind, KernelEvent, KernelEvents},
     probe::{Answers, Prober, Report, Witnesses},
 };
 use commands::{Running, command_ended};
+use events::{kernel_events, load};
 use judgement::Round;
 use port::LocalPort;
 use snapshot::Past;
@@ -365,37 +367,6 @@ async fn listen(configuration: &Configuration) -> anyhow::Result<Option<Server>>
 async fn question(control: &mut Option<Server>) -> Question {
     match control {
         Some(control) => control.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-fn load(configuration: &Configuration, past: &mut Past) -> Result<Option<KernelEvents>, LoadError> {
-    if configuration.kernel_events == KernelEventsMode::Off {
-        past.polling = Some("as configured".to_owned());
-        return Ok(None);
-    }
-    let watch = Watch {
-        local_port: configuration.port,
-        primary_port: configuration.primary.port,
-        all_namespaces: false,
-        // Probes and tripwire speak for themselves; every event less is a wake-up less.
-        ignored_process: Some(std::process::id()),
-        debug: tracing::enabled!(target: "failover_ebpf", tracing::Level::DEBUG),
-    };
-    match KernelEvents::load(watch) {
-        Ok(kernel) => Ok(Some(kernel)),
-        Err(error) if configuration.kernel_events == KernelEventsMode::Required => Err(error),
-        Err(error) => {
-            warn!(%error, "no kernel events; looking at the port every second instead");
-            past.polling = Some(error.to_string());
-            Ok(None)
-        }
-    }
-}
-
-async fn kernel_events(kernel: &mut Option<KernelEvents>) -> io::Result<Batch> {
-    match kernel {
-        Some(kernel) => kernel.next().await,
         None => std::future::pending().await,
     }
 }
