@@ -175,6 +175,7 @@ fn checksum(message: &[u8]) -> u16 {
 mod tests {
     use std::time::Duration;
 
+    use proptest::{collection::vec, prelude::*};
     use tokio::time::timeout;
 
     use super::*;
@@ -259,5 +260,17 @@ mod tests {
         // RFC 1071, section 3.
         let example = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
         assert_eq!(checksum(&example), !0xddf2);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_comes_makes_it_panic(packet in vec(any::<u8>(), 0..LONGEST_ANSWER)) {
+            for address in ["10.0.0.1", "fd00::1"] {
+                for kind in [Kind::Ping, Kind::Raw] {
+                    // Nobody guesses a nonce.
+                    assert!(!question(address).is_answered_by(&packet, kind, 1));
+                }
+            }
+        }
     }
 }
