@@ -8,6 +8,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use failover::{
     config::{DEFAULT_CONTROL, DEFAULT_PORT, Options, Span, count, port},
+    simulate,
     trace::{Color, Format},
 };
 
@@ -29,6 +30,8 @@ pub(crate) enum Verb {
     Status(StatusOptions),
     /// Show kernel events of the port as they happen
     Trace(TraceOptions),
+    /// Try settings out: years in seconds, in virtual time against modelled networks
+    Simulate(simulate::Options),
 }
 
 #[derive(Args, Debug)]

@@ -15,5 +15,6 @@ pub mod gateway;
 pub mod kernel;
 mod netlink;
 pub mod probe;
+pub mod simulate;
 pub mod status;
 pub mod trace;

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Verb::Run(options) => run(*options).map(|()| ExitCode::SUCCESS),
         Verb::Status(options) => status(&options),
         Verb::Trace(options) => trace(&options).map(|()| ExitCode::SUCCESS),
+        Verb::Simulate(options) => failover::simulate::run(&options).map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,

@@ -1,0 +1,169 @@
+//! The plain shell loop that failover replaces, as `tests/src/bench/loop.sh` has it.
+//!
+//! It probes, acts, sleeps, and knows nothing of its own cable. Its `sleep` stands still while PC-B is
+//! suspended; its commands run to their end before it goes on.
+
+use std::time::Duration;
+
+use super::scene::{Answer, Scene, retransmission};
+use crate::decide::Settings;
+
+/// The loop's three numbers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Loop {
+    /// Slept after each probe.
+    pub interval: Duration,
+    /// How long a probe may take.
+    pub timeout: Duration,
+    /// Failed probes in a row that make a takeover.
+    pub strikes: u32,
+}
+
+impl From<&Settings> for Loop {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            interval: settings.interval,
+            timeout: settings.timeout,
+            strikes: settings.strikes.get(),
+        }
+    }
+}
+
+/// PC-B went down under the loop, or the run is over.
+enum Cut {
+    Rebooted,
+    Over,
+}
+
+impl Loop {
+    /// Plays the loop until the run is over.
+    pub(super) fn play(self, scene: &mut Scene<'_>) {
+        // Others start it at a random time, too.
+        let phase = self.interval.mul_f64(scene.rng.f64());
+        let mut cut = pass(scene, phase);
+        while !matches!(cut, Err(Cut::Over)) {
+            cut = self.boot(scene);
+        }
+    }
+
+    /// From PC-B's boot to its next.
+    fn boot(self, scene: &mut Scene<'_>) -> Result<(), Cut> {
+        let mut fails = 0_u32;
+        loop {
+            if self.probe(scene)? {
+                fails = 0;
+                if scene.listens {
+                    scene.set_stopping(true);
+                    let takes = scene.draw_stop();
+                    pass(scene, takes)?;
+                    scene.set_listens(false);
+                    scene.set_stopping(false);
+                }
+            } else {
+                fails = fails.saturating_add(1);
+                if fails >= self.strikes && !scene.listens {
+                    scene.tally.started();
+                    let start = scene.draw_start();
+                    pass(scene, start.takes)?;
+                    if start.works {
+                        scene.set_listens(true);
+                    }
+                }
+            }
+            pass(scene, self.interval)?;
+        }
+    }
+
+    fn probe(self, scene: &mut Scene<'_>) -> Result<bool, Cut> {
+        scene.tally.figures.probes += 1;
+        let mut sent = 0;
+        let mut passed = Duration::ZERO;
+        loop {
+            let left = self.timeout.saturating_sub(passed);
+            match scene.ask() {
+                Answer::Accepted(took) if took < left => {
+                    pass(scene, took)?;
+                    return Ok(true);
+                }
+                Answer::Refused(took) if took < left => {
+                    pass(scene, took)?;
+                    return Ok(false);
+                }
+                Answer::Accepted(_) | Answer::Refused(_) | Answer::Silence => {}
+            }
+            sent += 1;
+            let next = retransmission(sent).min(self.timeout);
+            pass(scene, next.saturating_sub(passed))?;
+            passed = next;
+            if passed == self.timeout {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// Lets time go by on PC-B: while it sleeps, none does.
+fn pass(scene: &mut Scene<'_>, span: Duration) -> Result<(), Cut> {
+    let mut left = span;
+    loop {
+        let next = scene.next_change();
+        let until_next = next.since(scene.now);
+        if scene.net.awake() {
+            if left < until_next {
+                scene.now = scene.now + left;
+                return Ok(());
+            }
+            left -= until_next;
+        }
+        let was_up = !scene.net.rebooting();
+        if scene.change().is_none() {
+            return Err(Cut::Over);
+        }
+        if !was_up && !scene.net.rebooting() {
+            return Err(Cut::Rebooted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            chance::generator,
+            model::MODELS,
+            weather::{Change, Part},
+        },
+        *,
+    };
+    use crate::decide::Time;
+
+    #[test]
+    fn a_dead_process_is_replaced_within_the_known_range() {
+        let plain = Loop {
+            interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            strikes: 3,
+        };
+        let span = |begins, at| Change {
+            at: Time::from_boot(Duration::from_secs(at)),
+            part: Part::Process,
+            begins,
+        };
+        let weather = [span(true, 200), span(false, 600)];
+        let mut times = Vec::new();
+        for run in 0..500 {
+            let length = Duration::from_secs(900);
+            let mut scene = Scene::new(&MODELS[0], &weather, length, generator(1, run, 0));
+            plain.play(&mut scene);
+            times.extend(scene.tally.figures.takeover_times);
+        }
+        times.sort();
+        // The bench measured 63 to 88 s with a start that takes no time; here it takes about 5 s.
+        let start = Duration::from_secs(5);
+        let (low, high) = (times[10].saturating_sub(start), times[489] - start);
+        assert!(low < Duration::from_secs(63), "{low:?}");
+        assert!(times[0] > Duration::from_secs(60), "{:?}", times[0]);
+        assert!(high > Duration::from_secs(88), "{high:?}");
+        assert!(high < Duration::from_secs(100), "{high:?}");
+    }
+}

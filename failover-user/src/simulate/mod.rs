@@ -1,0 +1,247 @@
+//! `failover simulate`: the very state machine in virtual time, against modelled networks.
+//!
+//! What happens in years is seen in seconds, with the settings that somebody thinks of using, beside
+//! the plain shell loop that failover replaces:
+//!
+//! ```text
+//! failover simulate --baseline --config today.toml --config tomorrow.toml --svg picture.svg
+//! ```
+//!
+//! # What is simulated
+//!
+//! The days are cut into runs of up to 25 days, and the runs are shared out evenly among the
+//! [`MODELS`], which tell what goes wrong how often, and from which study that is. Each run has
+//! one weather (crashes, reboots, crash loops, cut cables, suspends) that every contender meets, each
+//! with luck of its own in what is drawn on the way: single packets, how long a command takes. All of
+//! it depends on the seed alone, however many threads there are.
+//!
+//! - A probe is a TCP connect: SYNs after 0 s, 1 s, 3 s, 7 s, ... within the timeout, each lost or not
+//!   by a Gilbert-Elliott channel. So random loss rarely fails a probe; bursts and outages do.
+//! - A failed probe of the daemon is unknown where PC-B has no carrier. The loop doesn't know carriers.
+//! - The tripwire tells the daemon of a dead process at once, and of silence after 3 to 4 s.
+//! - The local gateway takes about 5 s to start and 1 s to stop, and one start in a hundred fails:
+//!   assumptions, the same for all.
+//! - While PC-B sleeps nobody acts and timers stand still; after a reboot everything begins anew.
+//!
+//! # What is counted
+//!
+//! - *needed*: outages of the primary, with PC-B there and connected, of 120 s at least. *Missed* are
+//!   those in which the local gateway never listened.
+//! - *false*: start commands that were run while the primary served whoever had a network.
+//! - *time to takeover*: from the primary's loss, or from PC-B's being there if that is later, to the
+//!   local gateway listening. *Time to release*: from the primary's being back within PC-B's reach to
+//!   the local gateway's end.
+//! - *two gateways*: the primary serves and the local gateway listens. *No gateway*: the primary
+//!   doesn't serve, and the local gateway doesn't listen or PC-B has no network.
+//!
+//! # What must never happen
+//!
+//! Checked after every event: a start (or a fence) without fresh failures in a row; two commands or
+//! two probes in flight; a local gateway that is kept while the primary answers; no decision due within
+//! an interval; a state that isn't left, however long the primary answers or doesn't. One of these
+//! makes `failover simulate` fail.
+//!
+//! # What is not modelled
+//!
+//! Others' connections to the primary, hence evidence from them; name resolution; ICMP and ARP errors,
+//! which end a probe sooner than its timeout; keepalives lost in short bursts; a local gateway that
+//! dies by itself.
+
+mod baseline;
+mod chance;
+mod channel;
+mod figures;
+mod model;
+mod options;
+mod picture;
+mod report;
+mod scene;
+mod table;
+mod watch;
+mod weather;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    num::NonZero,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use figures::{Figures, View};
+use picture::outage;
+use scene::scene;
+
+use crate::decide::{Settings, Time};
+
+pub use baseline::Loop;
+pub use chance::Spread;
+pub use channel::GilbertElliott;
+pub use model::{Kind, MODELS, Model, Trouble};
+pub use options::{Options, Output, run};
+pub use picture::picture;
+pub use report::{OfModel, Report, Summary, Times};
+pub use table::table;
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// A run's length at most, days: long enough that few outages are cut off by its end, and short enough
+/// that all threads have work until the end.
+const LONGEST_RUN: u32 = 25;
+
+/// Whom the simulation is about.
+#[derive(Clone, Debug)]
+pub struct Contender {
+    /// As people call it.
+    pub name: String,
+    /// What it does.
+    pub how: How,
+}
+
+/// What a contender does.
+#[derive(Clone, Debug)]
+pub enum How {
+    /// The state machine, with these settings.
+    Daemon(Settings),
+    /// The plain shell loop.
+    Loop(Loop),
+}
+
+/// What one run of one contender yields.
+struct Played {
+    figures: Figures,
+    story: Vec<(Time, View)>,
+}
+
+/// All runs, ready for a report and a picture.
+pub struct Simulation {
+    seed: u64,
+    days: u32,
+    names: Vec<String>,
+    /// For each contender, for each model.
+    figures: Vec<Vec<Figures>>,
+    /// What happened in the first run that has an outage worth drawing, for each contender.
+    stories: Vec<Vec<(Time, View)>>,
+}
+
+impl Simulation {
+    /// Simulates so many days for each contender, on as many threads; `None` for as many as there are
+    /// processors.
+    #[must_use]
+    pub fn of(contenders: &[Contender], days: u32, seed: u64, threads: Option<usize>) -> Self {
+        let models = u32::try_from(MODELS.len()).unwrap_or(u32::MAX);
+        let rounds = days.div_ceil(LONGEST_RUN * models).max(1);
+        let runs = u64::from(rounds * models);
+        let length = DAY * days / (rounds * models);
+        let threads = threads
+            .or_else(|| thread::available_parallelism().ok().map(NonZero::get))
+            .unwrap_or(1);
+        let next = AtomicU64::new(0);
+        let work = || {
+            let mut played = Vec::new();
+            loop {
+                let run = next.fetch_add(1, Ordering::Relaxed);
+                if run >= runs {
+                    return played;
+                }
+                played.push((run, play(contenders, length, seed, run)));
+            }
+        };
+        let mut played: Vec<_> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            workers
+                .into_iter()
+                .flat_map(|worker| worker.join().unwrap_or_default())
+                .collect()
+        });
+        played.sort_by_key(|(run, _)| *run);
+        let mut simulation = Self {
+            seed,
+            days,
+            names: contenders.iter().map(|of| of.name.clone()).collect(),
+            figures: vec![vec![Figures::default(); MODELS.len()]; contenders.len()],
+            stories: Vec::new(),
+        };
+        for (run, contenders) in played {
+            simulation.add(run, contenders);
+        }
+        simulation
+    }
+
+    fn add(&mut self, run: u64, played: Vec<Played>) {
+        let model = number_of_model(run);
+        let worth_drawing =
+            self.stories.is_empty() && played.first().is_some_and(|of| outage(&of.story).is_some());
+        for (sums, Played { figures, story }) in self.figures.iter_mut().zip(played) {
+            if worth_drawing {
+                self.stories.push(story);
+            }
+            if let Some(sum) = sums.get_mut(model) {
+                sum.add(figures);
+            }
+        }
+    }
+
+    /// The figures of all models together, for each contender.
+    fn all(&self) -> impl Iterator<Item = (&str, Figures)> {
+        self.names.iter().zip(&self.figures).map(|(name, models)| {
+            let mut sum = Figures::default();
+            for model in models {
+                sum.add(model.clone());
+            }
+            (name.as_str(), sum)
+        })
+    }
+
+    /// What is told of it.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let of_model = |(index, model): (usize, &Model)| OfModel {
+            model: model.name,
+            source: model.source,
+            contenders: self
+                .names
+                .iter()
+                .zip(&self.figures)
+                .filter_map(|(name, models)| Some(Summary::of(name, models.get(index)?)))
+                .collect(),
+        };
+        Report {
+            seed: self.seed,
+            days: self.days,
+            all: self
+                .all()
+                .map(|(name, sum)| Summary::of(name, &sum))
+                .collect(),
+            models: MODELS.iter().enumerate().map(of_model).collect(),
+        }
+    }
+}
+
+fn number_of_model(run: u64) -> usize {
+    usize::try_from(run).unwrap_or(0) % MODELS.len()
+}
+
+/// One run, for each contender.
+fn play(contenders: &[Contender], length: Duration, seed: u64, run: u64) -> Vec<Played> {
+    let Some(model) = MODELS.get(number_of_model(run)) else {
+        return Vec::new();
+    };
+    let weather = weather::forecast(model, length, &mut chance::generator(seed, run, 0));
+    (1..)
+        .zip(contenders)
+        .map(|(number, contender)| {
+            let mut scene = scene(model, &weather, length, seed, run, number);
+            match &contender.how {
+                How::Daemon(settings) => world::World::new(&mut scene, settings).play(),
+                How::Loop(plain) => plain.play(&mut scene),
+            }
+            Played {
+                figures: scene.tally.figures,
+                story: scene.tally.story,
+            }
+        })
+        .collect()
+}

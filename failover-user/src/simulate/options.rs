@@ -1,0 +1,172 @@
+//! The options of `failover simulate`, and what becomes of them.
+
+use std::{fs, io::Write as _, num::NonZeroU32, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+
+use super::{Contender, How, Loop, Simulation, picture, table};
+use crate::{
+    config::{
+        Configuration, ConfigurationError, Options as RunOptions, PrimaryAddress, Span, Witness,
+        count,
+    },
+    decide::Settings,
+};
+
+/// Nobody is asked there (RFC 5737).
+const NOWHERE: &str = "192.0.2.1";
+
+/// What somebody asked for.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Configuration file; give it several times to compare settings
+    #[arg(long, value_name = "FILE")]
+    pub config: Vec<PathBuf>,
+
+    /// Compare with the plain shell loop, too
+    #[arg(long)]
+    pub baseline: bool,
+
+    /// How many days are simulated
+    #[arg(long, value_name = "COUNT", default_value = "10000", value_parser = count::<NonZeroU32>)]
+    pub days: NonZeroU32,
+
+    /// Everything random depends on it
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+
+    /// How the figures are shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+
+    /// Draw histograms and a timeline, too
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+
+    /// As for `run`; wins over the files
+    #[arg(long, value_name = "DURATION")]
+    pub interval: Option<Span>,
+
+    /// As for `run`; wins over the files
+    #[arg(long, value_name = "DURATION")]
+    pub recovery_interval: Option<Span>,
+
+    /// As for `run`; wins over the files
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<Span>,
+
+    /// As for `run`; wins over the files
+    #[arg(long, value_name = "COUNT", value_parser = count::<NonZeroU32>)]
+    pub strikes: Option<NonZeroU32>,
+
+    /// As for `run`; wins over the files
+    #[arg(long, value_name = "DURATION")]
+    pub confirm_interval: Option<Span>,
+
+    /// As for `run`; nobody is asked, and all answer unless PC-B has no network
+    #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',')]
+    pub witnesses: Option<Vec<Witness>>,
+}
+
+/// How figures are shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Output {
+    /// A table.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Simulates and prints.
+///
+/// # Errors
+/// Where a configuration is wrong or the output can't be written, and when something happened that
+/// must never happen.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let contenders = options.contenders()?;
+    let simulation = Simulation::of(&contenders, options.days.get(), options.seed, None);
+    let report = simulation.report();
+    let text = match options.output {
+        Output::Text => table(&report),
+        Output::Json => serde_json::to_string_pretty(&report)? + "\n",
+    };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("writing the figures")?;
+    if let Some(path) = &options.svg {
+        fs::write(path, picture(&simulation))
+            .with_context(|| format!("writing {}", path.display()))?;
+    }
+    let violated: u64 = report.all.iter().map(|of| of.violated).sum();
+    anyhow::ensure!(
+        violated == 0,
+        "what must never happen happened {violated} times; that is a bug of failover's"
+    );
+    Ok(())
+}
+
+impl Options {
+    /// Whom to simulate: each configuration, and the loop with each set of numbers.
+    fn contenders(&self) -> Result<Vec<Contender>, ConfigurationError> {
+        let mut contenders = Vec::new();
+        let files: Vec<Option<&PathBuf>> = if self.config.is_empty() {
+            vec![None]
+        } else {
+            self.config.iter().map(Some).collect()
+        };
+        let mut loops = Vec::new();
+        for file in files {
+            let settings = self.settings(file)?;
+            let plain = Loop::from(&settings);
+            if self.baseline && !loops.contains(&plain) {
+                loops.push(plain);
+            }
+            let name = match file {
+                Some(path) => path
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into(),
+                None => "failover".to_owned(),
+            };
+            contenders.push(Contender {
+                name,
+                how: How::Daemon(settings),
+            });
+        }
+        contenders.extend(loops.into_iter().map(|plain| {
+            let interval = Span::from(plain.interval);
+            let timeout = Span::from(plain.timeout);
+            Contender {
+                name: format!("loop {interval}/{timeout}/{}", plain.strikes),
+                how: How::Loop(plain),
+            }
+        }));
+        Ok(contenders)
+    }
+
+    fn settings(&self, file: Option<&PathBuf>) -> Result<Settings, ConfigurationError> {
+        let flags = RunOptions {
+            config: file.cloned(),
+            // The commands don't need to exist here.
+            dry_run: Some(true),
+            interval: self.interval,
+            recovery_interval: self.recovery_interval,
+            timeout: self.timeout,
+            strikes: self.strikes,
+            confirm_interval: self.confirm_interval,
+            witnesses: self.witnesses.clone(),
+            ..RunOptions::default()
+        };
+        let loaded = match Configuration::load(flags.clone()) {
+            // Nor does the primary.
+            Err(ConfigurationError::NoPrimary) => Configuration::load(RunOptions {
+                primary: NOWHERE.parse::<PrimaryAddress>().ok(),
+                ..flags
+            }),
+            loaded => loaded,
+        };
+        Ok(loaded?.decide)
+    }
+}

@@ -1,0 +1,161 @@
+//! What a simulation found, for people and programs.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::figures::Figures;
+
+const YEAR: f64 = 365.25 * 86_400.0;
+const DAY: f64 = 86_400.0;
+
+/// Everything: in all, and for each model.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The seed that all of it depends on.
+    pub seed: u64,
+    /// Days simulated for each contender.
+    pub days: u32,
+    /// All models together, one for each contender.
+    pub all: Vec<Summary>,
+    /// Each model on its own.
+    pub models: Vec<OfModel>,
+}
+
+/// One model's part.
+#[derive(Clone, Debug, Serialize)]
+pub struct OfModel {
+    /// The model's name.
+    pub model: &'static str,
+    /// Where its numbers are from.
+    pub source: &'static str,
+    /// One for each contender.
+    pub contenders: Vec<Summary>,
+}
+
+/// One contender's figures. Times are in seconds, a year has 365.25 days.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The contender.
+    pub name: String,
+    /// Simulated days.
+    pub days: f64,
+    /// See [`Figures`], as all that follows.
+    pub takeovers: u64,
+    /// Counted.
+    pub false_takeovers: u64,
+    /// Counted.
+    pub needed: u64,
+    /// Counted.
+    pub missed: u64,
+    /// A year.
+    pub takeovers_per_year: f64,
+    /// A year.
+    pub false_per_year: f64,
+    /// A year.
+    pub needed_per_year: f64,
+    /// A year.
+    pub missed_per_year: f64,
+    /// Until the local gateway listens.
+    pub takeover: Times,
+    /// Until it is gone again.
+    pub release: Times,
+    /// Seconds a year.
+    pub two_per_year: f64,
+    /// Seconds a year.
+    pub two_connected_per_year: f64,
+    /// Seconds a year.
+    pub two_stopping_per_year: f64,
+    /// Seconds a year.
+    pub none_per_year: f64,
+    /// Seconds a year.
+    pub none_helpless_per_year: f64,
+    /// Seconds a year: the rest, which settings can change.
+    pub none_avoidable_per_year: f64,
+    /// A day.
+    pub probes_per_day: f64,
+    /// How often something happened that must never happen.
+    pub violated: u64,
+    /// The first of these.
+    pub violations: Vec<String>,
+}
+
+/// How times are spread, in seconds; all 0 where there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Times {
+    /// How many.
+    pub count: usize,
+    /// The median.
+    pub p50: f64,
+    /// 99 of 100 are no longer.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+impl Times {
+    pub(super) fn of(times: &[Duration]) -> Self {
+        let mut sorted = times.to_vec();
+        sorted.sort_unstable();
+        let rank = |percent: usize| {
+            let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+            sorted.get(index).map_or(0.0, Duration::as_secs_f64)
+        };
+        Self {
+            count: sorted.len(),
+            p50: rank(50),
+            p99: rank(99),
+            max: rank(100),
+        }
+    }
+}
+
+impl Summary {
+    pub(super) fn of(name: &str, figures: &Figures) -> Self {
+        let seconds = figures.simulated.as_secs_f64();
+        let a_year = |amount: f64| amount * YEAR / seconds;
+        let time_a_year = |time: Duration| a_year(time.as_secs_f64());
+        let avoidable = figures.none.saturating_sub(figures.none_helpless);
+        Self {
+            name: name.to_owned(),
+            days: seconds / DAY,
+            takeovers: figures.takeovers,
+            false_takeovers: figures.false_takeovers,
+            needed: figures.needed,
+            missed: figures.missed,
+            takeovers_per_year: a_year(number(figures.takeovers)),
+            false_per_year: a_year(number(figures.false_takeovers)),
+            needed_per_year: a_year(number(figures.needed)),
+            missed_per_year: a_year(number(figures.missed)),
+            takeover: Times::of(&figures.takeover_times),
+            release: Times::of(&figures.release_times),
+            two_per_year: time_a_year(figures.two),
+            two_connected_per_year: time_a_year(figures.two_connected),
+            two_stopping_per_year: time_a_year(figures.two_stopping),
+            none_per_year: time_a_year(figures.none),
+            none_helpless_per_year: time_a_year(figures.none_helpless),
+            none_avoidable_per_year: time_a_year(avoidable),
+            probes_per_day: number(figures.probes) * DAY / seconds,
+            violated: figures.violated,
+            violations: figures.violations.clone(),
+        }
+    }
+}
+
+/// A count as a number to reckon with.
+pub(super) fn number(count: u64) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_a_time_that_was_measured() {
+        let times: Vec<Duration> = (1..=200).rev().map(Duration::from_secs).collect();
+        let spread = Times::of(&times);
+        assert_eq!((spread.p50, spread.p99, spread.max), (100.0, 198.0, 200.0));
+        assert_eq!(Times::of(&[]), Times::default());
+    }
+}

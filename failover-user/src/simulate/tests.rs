@@ -1,0 +1,114 @@
+//! The whole simulation.
+
+use std::time::Duration;
+
+use super::{
+    Contender, How, Loop, Simulation,
+    chance::generator,
+    model::MODELS,
+    picture,
+    scene::Scene,
+    table,
+    weather::{Change, Part},
+    world::World,
+};
+use crate::{
+    config::{Configuration, Options},
+    decide::{Settings, Time},
+};
+
+fn settings() -> Settings {
+    let options = Options {
+        primary: "192.0.2.1".parse().ok(),
+        dry_run: Some(true),
+        ..Options::default()
+    };
+    Settings {
+        witness_quorum: 1,
+        ..Configuration::load(options).unwrap().decide
+    }
+}
+
+fn contenders() -> Vec<Contender> {
+    vec![
+        Contender {
+            name: "A & B".to_owned(),
+            how: How::Daemon(settings()),
+        },
+        Contender {
+            name: "loop".to_owned(),
+            how: How::Loop(Loop::from(&settings())),
+        },
+    ]
+}
+
+/// One run of the daemon in this weather, on a wired network.
+fn played(weather: &[Change], length: u64, seed: u64) -> super::Figures {
+    let length = Duration::from_secs(length);
+    let mut scene = Scene::new(&MODELS[0], weather, length, generator(seed, 0, 0));
+    World::new(&mut scene, &settings()).play();
+    scene.tally.figures
+}
+
+fn span(part: Part, from: u64, until: u64) -> [Change; 2] {
+    [(from, true), (until, false)].map(|(at, begins)| Change {
+        at: Time::from_boot(Duration::from_secs(at)),
+        part,
+        begins,
+    })
+}
+
+#[test]
+fn a_seed_gives_the_same_report_whatever_the_number_of_threads() {
+    let of = |seed, threads| {
+        let simulation = Simulation::of(&contenders(), 20, seed, Some(threads));
+        serde_json::to_string(&simulation.report()).unwrap()
+    };
+    assert_eq!(of(1, 1), of(1, 3));
+    assert_ne!(of(1, 1), of(2, 1));
+}
+
+#[test]
+fn nothing_happens_that_must_never_happen() {
+    let simulation = Simulation::of(&contenders(), 80, 3, None);
+    let report = simulation.report();
+    assert_eq!(report.all[0].violations, [""; 0]);
+    assert!(report.all[0].takeovers > 5, "{report:?}");
+    assert!((report.all[0].days - 80.0).abs() < 1e-6);
+    assert!(table(&report).contains("what must never happen"));
+    let picture = picture(&simulation);
+    assert!(picture.contains("A &amp; B") && picture.ends_with("</svg>\n"));
+}
+
+#[test]
+fn a_dead_process_is_replaced_after_two_intervals_and_a_start() {
+    for seed in 0..50 {
+        let figures = played(&span(Part::Process, 200, 600), 900, seed);
+        let [time] = figures.takeover_times[..] else {
+            panic!("{figures:?}");
+        };
+        // A start that fails is tried again after a second.
+        let range = Duration::from_secs(61)..Duration::from_secs(80);
+        assert!(range.contains(&time), "{time:?}");
+        assert!(figures.release_times[0] < Duration::from_secs(5));
+        assert_eq!((figures.needed, figures.missed), (1, 0));
+    }
+}
+
+#[test]
+fn nobody_takes_over_for_want_of_an_own_network() {
+    for part in [Part::CableB, Part::UpstreamB, Part::Suspend] {
+        let figures = played(&span(part, 200, 5000), 6000, 1);
+        assert_eq!((figures.takeovers, figures.violated), (0, 0), "{part:?}");
+    }
+}
+
+#[test]
+fn a_reboot_of_pc_b_in_an_outage_costs_one_more_takeover() {
+    let mut weather = Vec::from(span(Part::Host, 200, 2000));
+    weather.extend(span(Part::RebootB, 1000, 1100));
+    weather.sort_by_key(|change| change.at);
+    let figures = played(&weather, 3000, 2);
+    assert_eq!(figures.takeover_times.len(), 2, "{figures:?}");
+    assert_eq!(figures.violated, 0, "{figures:?}");
+}

@@ -1,0 +1,285 @@
+//! What must never happen, looked for after every event.
+//!
+//! It keeps its own books from events and actions alone, so that it doesn't share the decider's
+//! mistakes.
+
+mod escape;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::decide::{
+    Action, Cause, Command, Decider, Event, Gateway, Outcome, ProbeId, Settings, Time,
+};
+use escape::{Escape, Facts};
+
+/// A probe may begin this much off its time (`SLACK` in decide/schedule.rs).
+const SLACK: Duration = Duration::from_millis(2);
+/// Longer than any stop that the scene draws.
+const STOPPED: Duration = Duration::from_secs(15);
+/// Far more events than one moment ever has.
+const MOST_AT_ONCE: u32 = 100;
+/// Enough to find out what is wrong.
+const MOST_KEPT: usize = 5;
+/// Changes of state that are looked at more closely, each run.
+const MOST_ESCAPES: u32 = 50;
+
+/// The books.
+pub(super) struct Watch {
+    strikes: u32,
+    /// From one strike to the next.
+    spacing: Duration,
+    /// From one success to the next.
+    recovery: Duration,
+    quorum: u32,
+    /// Too few witnesses answered when they were asked last.
+    isolated: bool,
+    interval: Duration,
+    fresh: Duration,
+    successes_needed: u32,
+    probe: Option<(Time, Cause, ProbeId)>,
+    command: Option<Command>,
+    /// When the probes began that failed since the last that was answered.
+    failures: VecDeque<Time>,
+    successes: u32,
+    /// When the probe began that was the last of them.
+    succeeded: Option<Time>,
+    listening: bool,
+    /// Since when the local gateway should be going.
+    unneeded: Option<Time>,
+    now: Time,
+    at_once: u32,
+    escape: Escape,
+    escapes: u32,
+    violations: Vec<String>,
+    violated: u64,
+}
+
+impl Watch {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let strikes = settings.strikes.get();
+        Self {
+            strikes,
+            spacing: settings.confirm_interval,
+            recovery: settings.recovery_interval,
+            quorum: settings.witness_quorum,
+            isolated: false,
+            interval: settings.interval,
+            fresh: (settings.interval + settings.timeout) * strikes,
+            successes_needed: most_successes(settings),
+            probe: None,
+            command: None,
+            failures: VecDeque::new(),
+            successes: 0,
+            succeeded: None,
+            listening: false,
+            unneeded: None,
+            now: Time::default(),
+            at_once: 0,
+            escape: Escape::new(settings),
+            escapes: 0,
+            violations: Vec::new(),
+            violated: 0,
+        }
+    }
+
+    pub(super) fn violated(&self) -> u64 {
+        self.violated
+    }
+
+    pub(super) fn into_violations(self) -> Vec<String> {
+        self.violations
+    }
+
+    /// PC-B booted: nothing is in flight, nothing listens.
+    pub(super) fn boot(&mut self) {
+        self.probe = None;
+        self.command = None;
+        self.failures.clear();
+        self.successes = 0;
+        self.succeeded = None;
+        self.isolated = false;
+        self.listening = false;
+        self.unneeded = None;
+    }
+
+    /// PC-B slept; no command went on meanwhile.
+    pub(super) fn slept(&mut self, slept: Duration) {
+        if let Some(since) = &mut self.unneeded {
+            *since = *since + slept;
+        }
+    }
+
+    /// Before the decider sees it.
+    pub(super) fn sees(&mut self, now: Time, event: &Event) {
+        self.at_once = if now == self.now { self.at_once + 1 } else { 0 };
+        if self.at_once == MOST_AT_ONCE {
+            self.violation(now, "it never comes to rest");
+        }
+        if now < self.now {
+            self.violation(now, "time went backwards");
+        }
+        self.now = now;
+        match event {
+            Event::ProbeEnded { outcome, .. } => self.probe_ended(outcome),
+            Event::Gateway(gateway) => {
+                self.listening = *gateway == Gateway::Listening;
+                if !self.listening {
+                    self.unneeded = None;
+                }
+            }
+            Event::CommandEnded { command, .. } => {
+                if self.command.take() != Some(*command) {
+                    self.violation(now, "a command ended that wasn't running");
+                }
+            }
+            Event::Witnesses { answered, .. } => {
+                // What was seen without a network proves nothing.
+                let connected = *answered >= self.quorum;
+                if self.isolated && connected {
+                    self.failures.clear();
+                }
+                self.isolated = !connected;
+            }
+            Event::Suspended => self.failures.clear(),
+            Event::Woke | Event::Evidence(_) => {}
+        }
+        if let Some(since) = self.unneeded
+            && now.since(since) > STOPPED
+        {
+            self.violation(now, "the primary answers and the local gateway is kept");
+            self.unneeded = None;
+        }
+    }
+
+    /// What the decider made of it.
+    pub(super) fn checks(
+        &mut self,
+        now: Time,
+        actions: &[Action],
+        wake: Option<Time>,
+        decider: &Decider,
+    ) {
+        let mut changed = false;
+        for action in actions {
+            match action {
+                Action::Probe { probe, cause } => {
+                    if self.probe.replace((now, *cause, *probe)).is_some() {
+                        self.violation(now, "two probes are in flight");
+                    }
+                }
+                Action::Run(command) => {
+                    if self.command.replace(*command).is_some() {
+                        self.violation(now, "two commands are in flight");
+                    }
+                    if *command != Command::Stop && self.fresh_failures(now) < self.strikes {
+                        self.violation(now, "a start without fresh consecutive failures");
+                    }
+                    if *command != Command::Stop && self.isolated {
+                        self.violation(now, "a start without a network");
+                    }
+                }
+                Action::Kill(command) => {
+                    if self.command != Some(*command) {
+                        self.violation(now, "a command is killed that isn't running");
+                    }
+                }
+                Action::Record(_) => changed = true,
+                Action::AskWitnesses { .. } => {}
+            }
+        }
+        let due = wake.is_some_and(|wake| wake <= now + self.interval + SLACK);
+        if self.probe.is_none() && !due {
+            self.violation(now, "no decision is due within an interval");
+        }
+        if changed && self.escapes < MOST_ESCAPES {
+            self.escapes += 1;
+            self.tries_to_escape(now, decider);
+        }
+    }
+
+    pub(super) fn end(&mut self, now: Time, decider: &Decider) {
+        self.tries_to_escape(now, decider);
+    }
+
+    fn probe_ended(&mut self, outcome: &Outcome) {
+        let Some((began, cause, _)) = self.probe.take() else {
+            self.violation(self.now, "a probe ended that wasn't in flight");
+            return;
+        };
+        match outcome {
+            Outcome::Connected { .. } => {
+                self.failures.clear();
+                self.isolated = false;
+                let next = self.succeeded.map(|last| last + self.recovery);
+                if next.is_none_or(|next| began >= next) {
+                    self.successes = self.successes.saturating_add(1);
+                    self.succeeded = Some(began);
+                }
+                if self.listening && self.successes >= self.successes_needed {
+                    self.unneeded.get_or_insert(self.now);
+                }
+            }
+            Outcome::Failed { .. } => {
+                self.successes = 0;
+                self.succeeded = None;
+                self.unneeded = None;
+                if cause != Cause::GoodNews {
+                    self.failures.push_back(began);
+                }
+            }
+            Outcome::Unknown { .. } => {}
+        }
+    }
+
+    /// The most failures, none too close to the next, that are young enough.
+    fn fresh_failures(&mut self, now: Time) -> u32 {
+        while self
+            .failures
+            .front()
+            .is_some_and(|began| now.since(*began) > self.fresh + SLACK)
+        {
+            self.failures.pop_front();
+        }
+        let mut last = None;
+        let mut count = 0;
+        for began in &self.failures {
+            if last.is_none_or(|last| *began + SLACK >= last + self.spacing) {
+                count += 1;
+                last = Some(*began);
+            }
+        }
+        count
+    }
+
+    /// A state that no event can leave would show here: whatever it is now, a primary that answers
+    /// leads to standby, and one that doesn't to an active local gateway.
+    fn tries_to_escape(&mut self, now: Time, decider: &Decider) {
+        let facts = Facts {
+            probe: self.probe.map(|(_, _, probe)| probe),
+            command: self.command,
+            listening: self.listening,
+        };
+        for answers in [true, false] {
+            if let Err(state) = self.escape.settles(now, decider, facts, answers) {
+                self.violation(now, &format!("{state} is never left, answers: {answers}"));
+            }
+        }
+    }
+
+    fn violation(&mut self, now: Time, what: &str) {
+        self.violated += 1;
+        if self.violations.len() < MOST_KEPT {
+            let at = now.as_duration();
+            self.violations.push(format!("after {at:.3?}: {what}"));
+        }
+    }
+}
+
+/// The most successes in a row that a release ever takes.
+fn most_successes(settings: &Settings) -> u32 {
+    let flapping = settings.flapping.iter();
+    let counts = flapping.flat_map(|rules| rules.successes.iter().map(|count| count.get()));
+    counts.max().unwrap_or(1)
+}

@@ -1,0 +1,420 @@
+//! The daemon in virtual time: drives a real [`Decider`] as the daemon does, through one run's
+//! weather.
+//!
+//! It is called on time, but for suspends. Who listens is known at once, as with kernel events. The
+//! tripwire tells of a dead process at once and of silence after its keepalives; other connections to
+//! the primary are not modelled, so there is no other evidence.
+
+use std::time::Duration;
+
+use super::{
+    scene::{Answer, FENCE, Scene, Start, retransmission},
+    watch::Watch,
+    weather::{Change, Part},
+};
+use crate::decide::{
+    Action, Command, CommandResult, Decider, Event, Evidence, Failure, Gateway, Outcome, ProbeId,
+    RoundId, Settings, Time,
+};
+
+/// A killed command is gone after this time.
+const DYING: Duration = Duration::from_millis(10);
+/// The tripwire's keepalives: one a second, and this many in a row may be lost (probe/tripwire.rs).
+const KEEPALIVE: Duration = Duration::from_secs(1);
+const KEEPALIVES: u32 = 3;
+
+pub(super) struct World<'s, 'a> {
+    scene: &'s mut Scene<'a>,
+    settings: &'s Settings,
+    decider: Decider,
+    watch: Watch,
+    wake: Option<Time>,
+    probe: Option<Probe>,
+    command: Option<Running>,
+    witnesses: Option<Round>,
+    tripwire: Tripwire,
+    trip: Option<(Time, Evidence)>,
+    asleep: Option<Time>,
+    rebooted: bool,
+}
+
+/// A probe in flight.
+struct Probe {
+    id: ProbeId,
+    began: Time,
+    sent: u32,
+    /// When something happens: an answer arrives, or the SYN is sent again, or time is up.
+    next: Time,
+    answer: Option<Outcome>,
+}
+
+/// The witnesses are being asked.
+struct Round {
+    id: RoundId,
+    ends: Time,
+    answered: u32,
+}
+
+/// A command in flight.
+struct Running {
+    command: Command,
+    ends: Time,
+    result: CommandResult,
+}
+
+/// The connection of the last good probe.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Tripwire {
+    None,
+    Live,
+    /// The other end is gone, and couldn't say so.
+    Dead,
+}
+
+impl<'s, 'a> World<'s, 'a> {
+    /// A daemon that is armed at a random time within its first interval.
+    pub(super) fn new(scene: &'s mut Scene<'a>, settings: &'s Settings) -> Self {
+        let begin = Time::default() + settings.interval.mul_f64(scene.rng.f64());
+        while scene.next_change() < begin && scene.change().is_some() {}
+        scene.now = begin;
+        Self {
+            decider: Decider::new(settings.clone(), begin),
+            watch: Watch::new(settings),
+            scene,
+            settings,
+            wake: None,
+            probe: None,
+            command: None,
+            witnesses: None,
+            tripwire: Tripwire::None,
+            trip: None,
+            asleep: None,
+            rebooted: false,
+        }
+    }
+
+    /// Plays until the run is over.
+    pub(super) fn play(mut self) {
+        self.boot();
+        loop {
+            let change = self.scene.next_change();
+            let own = if self.asleep.is_some() {
+                None
+            } else {
+                self.next_own()
+            };
+            match own {
+                Some(at) if at < change => {
+                    self.scene.now = self.scene.now.max(at);
+                    self.own(at);
+                }
+                _ => match self.scene.change() {
+                    Some(change) => self.changed(change),
+                    None => break,
+                },
+            }
+        }
+        self.watch.end(self.scene.now, &self.decider);
+        self.scene.tally.figures.violated = self.watch.violated();
+        self.scene.tally.figures.violations = self.watch.into_violations();
+    }
+
+    fn boot(&mut self) {
+        self.decider = Decider::new(self.settings.clone(), self.scene.now);
+        self.watch.boot();
+        self.probe = None;
+        self.command = None;
+        self.witnesses = None;
+        self.trip = None;
+        self.tripwire = Tripwire::None;
+        self.tell(Event::Gateway(Gateway::Absent));
+    }
+
+    // --- time --------------------------------------------------------------------------------
+
+    fn next_own(&self) -> Option<Time> {
+        let probe = self.probe.as_ref().map(|probe| probe.next);
+        let command = self.command.as_ref().map(|command| command.ends);
+        let trip = self.trip.map(|(at, _)| at);
+        let round = self.witnesses.as_ref().map(|round| round.ends);
+        [self.wake, probe, command, trip, round]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn own(&mut self, at: Time) {
+        if self.probe.as_ref().is_some_and(|probe| probe.next <= at) {
+            self.probe_goes_on();
+        } else if let Some(ended) = self.command.take_if(|command| command.ends <= at) {
+            self.command_ended(ended);
+        } else if let Some((_, evidence)) = self.trip.take_if(|(trip, _)| *trip <= at) {
+            self.tripwire = Tripwire::None;
+            self.tell(Event::Evidence(evidence));
+        } else if let Some(round) = self.witnesses.take_if(|round| round.ends <= at) {
+            self.tell(Event::Witnesses {
+                round: round.id,
+                answered: round.answered,
+            });
+        } else {
+            self.tell(Event::Woke);
+        }
+    }
+
+    fn changed(&mut self, change: Change) {
+        let now = self.scene.now;
+        if self.scene.net.rebooting() {
+            self.rebooted = true;
+        }
+        match (self.asleep, self.scene.net.awake()) {
+            (None, false) => self.asleep = Some(now),
+            (Some(since), true) => {
+                self.asleep = None;
+                if std::mem::take(&mut self.rebooted) {
+                    self.boot();
+                } else {
+                    self.woke_up(now.since(since));
+                }
+            }
+            _ => {}
+        }
+        self.mind_the_tripwire(change);
+    }
+
+    /// Timers stood still while PC-B slept.
+    fn woke_up(&mut self, slept: Duration) {
+        let slots = [
+            self.probe.as_mut().map(|probe| &mut probe.next),
+            self.command.as_mut().map(|command| &mut command.ends),
+            self.trip.as_mut().map(|(at, _)| at),
+            self.witnesses.as_mut().map(|round| &mut round.ends),
+        ];
+        for slot in slots.into_iter().flatten() {
+            *slot = *slot + slept;
+        }
+        self.watch.slept(slept);
+        self.tell(Event::Suspended);
+    }
+
+    // --- the tripwire ------------------------------------------------------------------------
+
+    fn mind_the_tripwire(&mut self, change: Change) {
+        if self.tripwire == Tripwire::None {
+            return;
+        }
+        let now = self.scene.now;
+        if change.begins && matches!(change.part, Part::Process | Part::Host) {
+            self.tripwire = Tripwire::Dead;
+            if self.scene.net.answers() {
+                self.trip = Some((now, Evidence::Closed));
+                return;
+            }
+        }
+        if !self.scene.net.answers() {
+            // Some part of the second until the next keepalive, which is the first to be lost.
+            let first = KEEPALIVE.mul_f64(self.scene.rng.f64());
+            let dies = now + first + KEEPALIVE * KEEPALIVES;
+            self.trip.get_or_insert((dies, Evidence::TimedOut));
+        } else if self.tripwire == Tripwire::Dead {
+            let next = now + KEEPALIVE.mul_f64(self.scene.rng.f64());
+            self.trip = Some((next, Evidence::Reset));
+        } else {
+            self.trip = None;
+            self.fade();
+        }
+    }
+
+    /// While packets are lost, keepalives are, too. Looks ahead until the next probe.
+    fn fade(&mut self) {
+        let faded = self.scene.net.faded();
+        if faded == 0.0 {
+            return;
+        }
+        let mut lost = 0;
+        let mut at = self.scene.now + KEEPALIVE;
+        let until = at + self.settings.interval;
+        while at < until {
+            lost = if self.scene.rng.f64() < faded {
+                lost + 1
+            } else {
+                0
+            };
+            at = at + KEEPALIVE;
+            if lost == KEEPALIVES {
+                self.trip = Some((at, Evidence::TimedOut));
+                return;
+            }
+        }
+    }
+
+    // --- what is seen ------------------------------------------------------------------------
+
+    fn tell(&mut self, event: Event) {
+        let now = self.scene.now;
+        self.watch.sees(now, &event);
+        let actions = self.decider.handle(now, event);
+        self.wake = self.decider.next_wake();
+        self.watch.checks(now, &actions, self.wake, &self.decider);
+        for action in &actions {
+            self.carry_out(action);
+        }
+    }
+
+    fn probe_goes_on(&mut self) {
+        let Some(mut probe) = self.probe.take() else {
+            return;
+        };
+        let now = self.scene.now;
+        let took = now.since(probe.began);
+        let outcome = match probe.answer.take() {
+            Some(outcome) => outcome,
+            None if took < self.settings.timeout => {
+                self.send(&mut probe);
+                self.probe = Some(probe);
+                return;
+            }
+            None if !self.scene.net.has_carrier() => Outcome::Unknown {
+                reason: String::new(),
+            },
+            None => Outcome::Failed {
+                failure: Failure::TimedOut,
+                took,
+            },
+        };
+        if matches!(outcome, Outcome::Connected { .. }) {
+            self.tripwire = Tripwire::Live;
+            self.fade();
+        }
+        let probe = probe.id;
+        self.tell(Event::ProbeEnded { probe, outcome });
+    }
+
+    fn send(&mut self, probe: &mut Probe) {
+        let now = self.scene.now;
+        probe.sent += 1;
+        let over = probe.began + self.settings.timeout;
+        probe.next = over.min(probe.began + retransmission(probe.sent));
+        let so_far = now.since(probe.began);
+        let (took, outcome) = match self.scene.ask() {
+            Answer::Accepted(took) => (
+                took,
+                Outcome::Connected {
+                    took: so_far + took,
+                },
+            ),
+            Answer::Refused(took) => (
+                took,
+                Outcome::Failed {
+                    failure: Failure::Refused,
+                    took: so_far + took,
+                },
+            ),
+            Answer::Silence => return,
+        };
+        if now + took < over {
+            probe.next = now + took;
+            probe.answer = Some(outcome);
+        } else {
+            probe.next = over;
+        }
+    }
+
+    fn command_ended(&mut self, ended: Running) {
+        let Running {
+            command, result, ..
+        } = ended;
+        let worked = result == CommandResult::Succeeded;
+        match command {
+            Command::Start if worked && !self.scene.listens => {
+                self.scene.set_listens(true);
+                self.tell(Event::Gateway(Gateway::Listening));
+            }
+            Command::Stop => {
+                if worked {
+                    self.scene.set_listens(false);
+                    self.tell(Event::Gateway(Gateway::Absent));
+                }
+                self.scene.set_stopping(false);
+            }
+            Command::Fence if worked => {
+                let change = self.scene.fence();
+                self.mind_the_tripwire(change);
+            }
+            Command::Start | Command::Fence => {}
+        }
+        self.tell(Event::CommandEnded { command, result });
+    }
+
+    // --- what is decided ---------------------------------------------------------------------
+
+    fn carry_out(&mut self, action: &Action) {
+        match action {
+            Action::Probe { probe, .. } => self.begin_probe(*probe),
+            Action::Run(command) => self.run(*command),
+            Action::AskWitnesses { round } => self.ask_witnesses(*round),
+            Action::Kill(_) => {
+                if let Some(running) = &mut self.command {
+                    running.ends = self.scene.now + DYING;
+                    running.result = CommandResult::Signalled {
+                        signal: libc::SIGKILL,
+                    };
+                }
+            }
+            Action::Record(_) => {}
+        }
+    }
+
+    fn begin_probe(&mut self, id: ProbeId) {
+        self.scene.tally.figures.probes += 1;
+        self.tripwire = Tripwire::None;
+        self.trip = None;
+        let now = self.scene.now;
+        let mut probe = Probe {
+            id,
+            began: now,
+            sent: 0,
+            next: now,
+            answer: None,
+        };
+        self.send(&mut probe);
+        self.probe = Some(probe);
+    }
+
+    fn ask_witnesses(&mut self, id: RoundId) {
+        let (takes, answered) = match self.scene.ask_witness(self.settings.timeout) {
+            Some(took) => (took, self.settings.witness_quorum),
+            None => (self.settings.timeout, 0),
+        };
+        self.witnesses = Some(Round {
+            id,
+            ends: self.scene.now + takes,
+            answered,
+        });
+    }
+
+    fn run(&mut self, command: Command) {
+        let (takes, works) = match command {
+            Command::Start => {
+                self.scene.tally.started();
+                let Start { takes, works } = self.scene.draw_start();
+                (takes, works)
+            }
+            Command::Stop => {
+                self.scene.set_stopping(true);
+                (self.scene.draw_stop(), true)
+            }
+            // The switch that PC-A's power hangs on is reached over the network.
+            Command::Fence => (FENCE, self.scene.net.connected()),
+        };
+        let result = if works {
+            CommandResult::Succeeded
+        } else {
+            CommandResult::Failed { code: 1 }
+        };
+        self.command = Some(Running {
+            command,
+            ends: self.scene.now + takes,
+            result,
+        });
+    }
+}
