@@ -63,7 +63,13 @@ impl Channel {
 
     /// Is a packet sent now lost, or its answer?
     pub(super) fn loses(&mut self, now: Time, rng: &mut Rng) -> bool {
-        let remembered = (-now.since(self.at).as_secs_f64() * self.rate).exp();
+        let forgotten = now.since(self.at).as_secs_f64() * self.rate;
+        // Beyond that nothing is left of it in an f64, and exp() is what takes the time here.
+        let remembered = if forgotten < 40.0 {
+            (-forgotten).exp()
+        } else {
+            0.0
+        };
         let before = if self.bad { 1.0 } else { 0.0 };
         self.at = now;
         self.bad = rng.f64() < self.share_bad + (before - self.share_bad) * remembered;

@@ -34,7 +34,7 @@ pub struct Figures {
     pub probes: u64,
     /// Start commands run.
     pub takeovers: u64,
-    /// Of these, while the primary served.
+    /// Start and fence commands run while the primary served.
     pub false_takeovers: u64,
     /// Outages of the primary that PC-B was there for, for [`NEEDED_AFTER`] at least.
     pub needed: u64,
@@ -141,6 +141,13 @@ impl Tally {
 
     pub(super) fn started(&mut self) {
         self.figures.takeovers += 1;
+        if self.view.primary {
+            self.figures.false_takeovers += 1;
+        }
+    }
+
+    /// A fence begins. The start that follows finds no primary, so it is judged here.
+    pub(super) fn fenced(&mut self) {
         if self.view.primary {
             self.figures.false_takeovers += 1;
         }

@@ -11,14 +11,18 @@
 //!
 //! The days are cut into runs of up to 25 days, and the runs are shared out evenly among the
 //! [`MODELS`], which tell what goes wrong how often, and from which study that is. Each run has
-//! one weather (crashes, reboots, crash loops, cut cables, suspends) that every contender meets, each
-//! with luck of its own in what is drawn on the way: single packets, how long a command takes. All of
-//! it depends on the seed alone, however many threads there are.
+//! one weather (crashes, reboots, crash loops, cut cables, suspends) that every contender meets; what
+//! is drawn on the way (single packets, how long a command takes) comes from equal generators. All of
+//! it depends on the seed alone, however many threads there are and whoever else is compared.
 //!
 //! - A probe is a TCP connect: SYNs after 0 s, 1 s, 3 s, 7 s, ... within the timeout, each lost or not
 //!   by a Gilbert-Elliott channel. So random loss rarely fails a probe; bursts and outages do.
 //! - A failed probe of the daemon is unknown where PC-B has no carrier. The loop doesn't know carriers.
 //! - The tripwire tells the daemon of a dead process at once, and of silence after 3 to 4 s.
+//! - Witnesses are third hosts that answer unless PC-B has no network; their packets are lost like
+//!   others.
+//! - A fence takes 2 s, works while PC-B has a network, and switches PC-A off for 90 s, whether PC-A
+//!   was healthy or not.
 //! - The local gateway takes about 5 s to start and 1 s to stop, and one start in a hundred fails:
 //!   assumptions, the same for all.
 //! - While PC-B sleeps nobody acts and timers stand still; after a reboot everything begins anew.
@@ -27,7 +31,7 @@
 //!
 //! - *needed*: outages of the primary, with PC-B there and connected, of 120 s at least. *Missed* are
 //!   those in which the local gateway never listened.
-//! - *false*: start commands that were run while the primary served whoever had a network.
+//! - *false*: start or fence commands that were run while the primary served whoever had a network.
 //! - *time to takeover*: from the primary's loss, or from PC-B's being there if that is later, to the
 //!   local gateway listening. *Time to release*: from the primary's being back within PC-B's reach to
 //!   the local gateway's end.
@@ -66,6 +70,7 @@ mod tests;
 
 use std::{
     num::NonZero,
+    panic::resume_unwind,
     sync::atomic::{AtomicU64, Ordering},
     thread,
     time::Duration,
@@ -153,7 +158,7 @@ impl Simulation {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             workers
                 .into_iter()
-                .flat_map(|worker| worker.join().unwrap_or_default())
+                .flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
                 .collect()
         });
         played.sort_by_key(|(run, _)| *run);
@@ -230,10 +235,10 @@ fn play(contenders: &[Contender], length: Duration, seed: u64, run: u64) -> Vec<
         return Vec::new();
     };
     let weather = weather::forecast(model, length, &mut chance::generator(seed, run, 0));
-    (1..)
-        .zip(contenders)
-        .map(|(number, contender)| {
-            let mut scene = scene(model, &weather, length, seed, run, number);
+    contenders
+        .iter()
+        .map(|contender| {
+            let mut scene = scene(model, &weather, length, seed, run);
             match &contender.how {
                 How::Daemon(settings) => world::World::new(&mut scene, settings).play(),
                 How::Loop(plain) => plain.play(&mut scene),

@@ -1,6 +1,11 @@
 //! The options of `failover simulate`, and what becomes of them.
 
-use std::{fs, io::Write as _, num::NonZeroU32, path::PathBuf};
+use std::{
+    fs,
+    io::Write as _,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -12,6 +17,7 @@ use crate::{
         count,
     },
     decide::Settings,
+    escape::Escaped,
 };
 
 /// Nobody is asked there (RFC 5737).
@@ -122,14 +128,7 @@ impl Options {
             if self.baseline && !loops.contains(&plain) {
                 loops.push(plain);
             }
-            let name = match file {
-                Some(path) => path
-                    .file_stem()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into(),
-                None => "failover".to_owned(),
-            };
+            let name = file.map_or_else(|| "failover".to_owned(), |path| self.name(path));
             contenders.push(Contender {
                 name,
                 how: How::Daemon(settings),
@@ -144,6 +143,16 @@ impl Options {
             }
         }));
         Ok(contenders)
+    }
+
+    /// The file's name, as far as it tells it from the others.
+    fn name(&self, file: &Path) -> String {
+        let alike = |other: &&PathBuf| other.file_stem() == file.file_stem();
+        let name = match file.file_stem() {
+            Some(stem) if self.config.iter().filter(alike).count() == 1 => stem.to_string_lossy(),
+            _ => file.to_string_lossy(),
+        };
+        Escaped(&name).to_string()
     }
 
     fn settings(&self, file: Option<&PathBuf>) -> Result<Settings, ConfigurationError> {
@@ -168,5 +177,61 @@ impl Options {
             loaded => loaded,
         };
         Ok(loaded?.decide)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn contenders(arguments: &[&str]) -> Vec<Contender> {
+        let arguments = ["simulate"].iter().chain(arguments);
+        Cli::parse_from(arguments).options.contenders().unwrap()
+    }
+
+    #[test]
+    fn files_are_compared_and_their_commands_need_not_exist() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let today = write("today.toml", "start = \"/nowhere/gateway up\"\n");
+        let soon = write("soon.toml", "confirm-interval = \"10s\"\n");
+        let other = write("other.toml", "interval = \"10s\"\nprimary = \"10.0.0.1\"\n");
+        let files = ["--config", &today, "--config", &soon, "--config", &other];
+        let names = |contenders: Vec<Contender>| -> Vec<String> {
+            contenders.into_iter().map(|of| of.name).collect()
+        };
+        assert_eq!(names(contenders(&files)), ["today", "soon", "other"]);
+        let all = names(contenders(&[&files[..], &["--baseline"]].concat()));
+        assert_eq!(all[3..], ["loop 30s/5s/3", "loop 10s/5s/3"]);
+        let twice = names(contenders(&["--config", &today, "--config", &today]));
+        assert_eq!(twice, [today.clone(), today]);
+    }
+
+    #[test]
+    fn without_a_file_it_is_about_the_defaults() {
+        let contenders = contenders(&["--strikes", "4", "--witnesses", "10.0.0.3"]);
+        let [
+            Contender {
+                name,
+                how: How::Daemon(settings),
+            },
+        ] = &contenders[..]
+        else {
+            panic!("{contenders:?}");
+        };
+        assert_eq!(name, "failover");
+        assert_eq!((settings.strikes.get(), settings.witness_quorum), (4, 1));
     }
 }

@@ -229,14 +229,13 @@ pub(super) fn retransmission(sent: u32) -> Duration {
     FIRST_RETRANSMISSION.saturating_mul((1 << sent.min(16)) - 1)
 }
 
-/// One run's scene for one contender. Contenders meet the same weather with luck of their own.
+/// One run's scene, the same for every contender.
 pub(super) fn scene<'a>(
     model: &'a Model,
     weather: &'a [Change],
     length: Duration,
     seed: u64,
     run: u64,
-    contender: u64,
 ) -> Scene<'a> {
-    Scene::new(model, weather, length, generator(seed, run, 1 + contender))
+    Scene::new(model, weather, length, generator(seed, run, 1))
 }

@@ -5,23 +5,23 @@
 //! tripwire tells of a dead process at once and of silence after its keepalives; other connections to
 //! the primary are not modelled, so there is no other evidence.
 
+mod tripwire;
+
 use std::time::Duration;
 
 use super::{
     scene::{Answer, FENCE, Scene, Start, retransmission},
     watch::Watch,
-    weather::{Change, Part},
+    weather::Change,
 };
 use crate::decide::{
     Action, Command, CommandResult, Decider, Event, Evidence, Failure, Gateway, Outcome, ProbeId,
     RoundId, Settings, Time,
 };
+use tripwire::Tripwire;
 
 /// A killed command is gone after this time.
 const DYING: Duration = Duration::from_millis(10);
-/// The tripwire's keepalives: one a second, and this many in a row may be lost (probe/tripwire.rs).
-const KEEPALIVE: Duration = Duration::from_secs(1);
-const KEEPALIVES: u32 = 3;
 
 pub(super) struct World<'s, 'a> {
     scene: &'s mut Scene<'a>,
@@ -60,15 +60,6 @@ struct Running {
     command: Command,
     ends: Time,
     result: CommandResult,
-}
-
-/// The connection of the last good probe.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Tripwire {
-    None,
-    Live,
-    /// The other end is gone, and couldn't say so.
-    Dead,
 }
 
 impl<'s, 'a> World<'s, 'a> {
@@ -194,57 +185,6 @@ impl<'s, 'a> World<'s, 'a> {
         }
         self.watch.slept(slept);
         self.tell(Event::Suspended);
-    }
-
-    // --- the tripwire ------------------------------------------------------------------------
-
-    fn mind_the_tripwire(&mut self, change: Change) {
-        if self.tripwire == Tripwire::None {
-            return;
-        }
-        let now = self.scene.now;
-        if change.begins && matches!(change.part, Part::Process | Part::Host) {
-            self.tripwire = Tripwire::Dead;
-            if self.scene.net.answers() {
-                self.trip = Some((now, Evidence::Closed));
-                return;
-            }
-        }
-        if !self.scene.net.answers() {
-            // Some part of the second until the next keepalive, which is the first to be lost.
-            let first = KEEPALIVE.mul_f64(self.scene.rng.f64());
-            let dies = now + first + KEEPALIVE * KEEPALIVES;
-            self.trip.get_or_insert((dies, Evidence::TimedOut));
-        } else if self.tripwire == Tripwire::Dead {
-            let next = now + KEEPALIVE.mul_f64(self.scene.rng.f64());
-            self.trip = Some((next, Evidence::Reset));
-        } else {
-            self.trip = None;
-            self.fade();
-        }
-    }
-
-    /// While packets are lost, keepalives are, too. Looks ahead until the next probe.
-    fn fade(&mut self) {
-        let faded = self.scene.net.faded();
-        if faded == 0.0 {
-            return;
-        }
-        let mut lost = 0;
-        let mut at = self.scene.now + KEEPALIVE;
-        let until = at + self.settings.interval;
-        while at < until {
-            lost = if self.scene.rng.f64() < faded {
-                lost + 1
-            } else {
-                0
-            };
-            at = at + KEEPALIVE;
-            if lost == KEEPALIVES {
-                self.trip = Some((at, Evidence::TimedOut));
-                return;
-            }
-        }
     }
 
     // --- what is seen ------------------------------------------------------------------------
@@ -404,7 +344,10 @@ impl<'s, 'a> World<'s, 'a> {
                 (self.scene.draw_stop(), true)
             }
             // The switch that PC-A's power hangs on is reached over the network.
-            Command::Fence => (FENCE, self.scene.net.connected()),
+            Command::Fence => {
+                self.scene.tally.fenced();
+                (FENCE, self.scene.net.connected())
+            }
         };
         let result = if works {
             CommandResult::Succeeded
