@@ -45,6 +45,22 @@
 //! an interval; a state that isn't left, however long the primary answers or doesn't. One of these
 //! makes `failover simulate` fail.
 //!
+//! # What it finds
+//!
+//! At 30 s / 5 s / 3, for 20,000 days with seed 1, a year in PC-B's life looks like this:
+//!
+//! | | defaults | with a witness | and no flap damping | and confirmed every 10 s | the loop |
+//! | --- | ---: | ---: | ---: | ---: | ---: |
+//! | false takeovers | 11.5 | 1.0 | 1.1 | 3.6 | 17.6 |
+//! | time to takeover, p50 | 67 s | 67 s | 67 s | 26 s | 86 s |
+//! | no gateway, and PC-B could help | 118 min | 118 min | 132 min | 63 min | 142 min |
+//! | two gateways | 5.9 h | 14 min | 2.2 min | 25 min | 9.4 h |
+//! | two gateways, both with a network | 16 min | 14 min | 2.2 min | 25 min | 28 min |
+//!
+//! So it is the witness that prevents false takeovers, the confirm-interval that shortens outages, and
+//! flap damping that keeps the local gateway beside a primary that crashes in a loop: it costs time
+//! with two gateways and saves time with none.
+//!
 //! # What is not modelled
 //!
 //! Others' connections to the primary, hence evidence from them; name resolution; ICMP and ARP errors,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{Configuration, Options},
-    decide::{Settings, Time},
+    decide::{Fence, Settings, Time},
 };
 
 fn settings() -> Settings {
@@ -111,4 +111,40 @@ fn a_reboot_of_pc_b_in_an_outage_costs_one_more_takeover() {
     let figures = played(&weather, 3000, 2);
     assert_eq!(figures.takeover_times.len(), 2, "{figures:?}");
     assert_eq!(figures.violated, 0, "{figures:?}");
+}
+
+#[test]
+fn odd_settings_are_no_bug_of_the_state_machines() {
+    let short = Duration::from_millis(100);
+    let odd = [
+        Settings {
+            stop_timeout: short,
+            start_timeout: short,
+            ..settings()
+        },
+        Settings {
+            confirm_interval: short,
+            recovery_interval: settings().interval,
+            flapping: None,
+            ..settings()
+        },
+        Settings {
+            fence: Fence::Required,
+            fence_timeout: short,
+            timeout: settings().interval,
+            ..settings()
+        },
+        Settings {
+            fence: Fence::Optional,
+            witness_quorum: 0,
+            ..settings()
+        },
+    ];
+    let contenders = odd.map(|settings| Contender {
+        name: String::new(),
+        how: How::Daemon(settings),
+    });
+    for of in Simulation::of(&contenders, 8, 1, None).report().all {
+        assert_eq!(of.violations, [""; 0]);
+    }
 }

@@ -17,6 +17,8 @@ use escape::{Escape, Facts};
 /// A probe may begin this much off its time (`SLACK` in decide/schedule.rs).
 const SLACK: Duration = Duration::from_millis(2);
 /// Longer than any stop that the scene draws.
+const LONGEST_STOP: Duration = Duration::from_secs(5);
+/// So long a local gateway may stay that isn't needed: a start may have to be ended first.
 const STOPPED: Duration = Duration::from_secs(15);
 /// Far more events than one moment ever has.
 const MOST_AT_ONCE: u32 = 100;
@@ -38,6 +40,8 @@ pub(super) struct Watch {
     interval: Duration,
     fresh: Duration,
     successes_needed: u32,
+    /// Settings that kill each stop before it is done get what they ask for.
+    stops_in_time: bool,
     probe: Option<(Time, Cause, ProbeId)>,
     command: Option<Command>,
     /// When the probes began that failed since the last that was answered.
@@ -68,6 +72,7 @@ impl Watch {
             interval: settings.interval,
             fresh: (settings.interval + settings.timeout) * strikes,
             successes_needed: most_successes(settings),
+            stops_in_time: settings.stop_timeout > LONGEST_STOP,
             probe: None,
             command: None,
             failures: VecDeque::new(),
@@ -146,6 +151,7 @@ impl Watch {
             Event::Woke | Event::Evidence(_) => {}
         }
         if let Some(since) = self.unneeded
+            && self.stops_in_time
             && now.since(since) > STOPPED
         {
             self.violation(now, "the primary answers and the local gateway is kept");

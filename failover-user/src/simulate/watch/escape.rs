@@ -8,9 +8,9 @@ use crate::decide::{
     Settings, State, Time,
 };
 
-/// How long a probe that is answered and a command take here.
+/// How long a probe that is answered and a command take here: less than any timeout can be.
 const ANSWER: Duration = Duration::from_millis(1);
-const COMMAND: Duration = Duration::from_secs(1);
+const COMMAND: Duration = Duration::from_millis(10);
 /// Pauses after failures are no longer than an interval; so many intervals are plenty.
 const PATIENCE: u32 = 20;
 /// More events than a calm world needs.
