@@ -110,8 +110,8 @@ const NT_LAN: Model = Model {
 
 /// Two homes, PC-A in one and PC-B in the other.
 ///
-/// S. Grover et al.: Peeking Behind the NAT: An Empirical Study of Home Networks, IMC 2013 (BISmark,
-/// 126 homes). Homes in developed countries are cut off at a median of 0.06 times a day, 22 times a
+/// S. Grover et al.: Peeking Behind the NAT: An Empirical Study of Home Networks, IMC 2013
+/// (BISmark). Homes in developed countries are cut off at a median of 0.06 times a day, 22 times a
 /// year, partly because the router is off, partly by the access network.
 ///
 /// Assumptions: half and half of these; a median of 30 min (log-normal); the PCs' own troubles; the
@@ -176,8 +176,8 @@ const CENIC: Model = Model {
 ///
 /// E. Gilbert: Capacity of a Burst-Noise Channel, Bell System Technical Journal 39, 1960; E. Elliott:
 /// Estimates of Error Rates for Codes on Burst-Noise Channels, BSTJ 42, 1963: a channel that changes
-/// between a good and a bad state. Cardoso and de Rezende (IEEE Communications Letters, 2009) show
-/// that indoor 802.11 has longer bursts than such a channel; hence the fades on top.
+/// between a good and a bad state. K. Cardoso and J. de Rezende (IEEE Communications Letters, 2009)
+/// find that two states are too few for indoor 802.11; hence the fades on top.
 ///
 /// Assumptions: all numbers; 2.5 % of the packets are lost in bursts of half a second, one fade of
 /// about 20 s a day loses 90 %, the association is lost twice a week, the lid is closed twice a day.

@@ -40,13 +40,13 @@ pub struct Summary {
     pub name: String,
     /// Simulated days.
     pub days: f64,
-    /// See [`Figures`], as all that follows.
+    /// Start commands run.
     pub takeovers: u64,
-    /// Counted.
+    /// Start and fence commands run while the primary served.
     pub false_takeovers: u64,
-    /// Counted.
+    /// Outages that needed a takeover.
     pub needed: u64,
-    /// Counted.
+    /// Of these, those without one.
     pub missed: u64,
     /// A year.
     pub takeovers_per_year: f64,
@@ -60,15 +60,15 @@ pub struct Summary {
     pub takeover: Times,
     /// Until it is gone again.
     pub release: Times,
-    /// Seconds a year.
+    /// Both serve; seconds a year.
     pub two_per_year: f64,
-    /// Seconds a year.
+    /// Of this, PC-B has a network; seconds a year.
     pub two_connected_per_year: f64,
-    /// Seconds a year.
+    /// Of the time with two, a stop command is running; seconds a year.
     pub two_stopping_per_year: f64,
-    /// Seconds a year.
+    /// Nobody serves; seconds a year.
     pub none_per_year: f64,
-    /// Seconds a year.
+    /// Of this, PC-B could not have served; seconds a year.
     pub none_helpless_per_year: f64,
     /// Seconds a year: the rest, which settings can change.
     pub none_avoidable_per_year: f64,
