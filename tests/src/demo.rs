@@ -7,12 +7,11 @@ use std::{
     fmt::Write as _,
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
-    process::{ExitCode, Stdio},
+    process::{ExitCode, ExitStatus, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
 
 use crate::{
     PORT,
@@ -28,6 +27,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the primary serves before it dies, so that a newcomer sees it healthy.
 const PEACE: Duration = Duration::from_millis(2200);
+/// Lines of two programs come in the wrong order; what is so old is shown in the right one.
+const SETTLED: Duration = Duration::from_millis(40);
 const TIMINGS: [&str; 8] = [
     "--interval",
     "1s",
@@ -54,21 +55,29 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let lab = Lab::build()?;
     let mut show = Show::begin(&lab, &options.failover)?;
-    show.note(
-        "lab",
+    let table = takeover_and_release(&lab, &mut show);
+    show.show_before(Moment::now());
+    // A reader that has left ends nothing: the exit code still says what happened.
+    let _ = write!(io::stdout(), "{}", table?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Has all of it happen, and returns the closing table.
+fn takeover_and_release(lab: &Lab, show: &mut Show) -> Result<String> {
+    for line in [
         "PC-A is 10.0.0.1, PC-B is 10.0.0.2, a switch between them",
-    );
-    show.note(
-        "lab",
-        "PC-B probes every 1 s, and takes over after three strikes",
-    );
+        "PC-B probes every 1 s, and takes over after three strikes: in 2 s",
+        "these times are shortened: by default it probes every 30 s, and that takes 60 s",
+    ] {
+        show.note(Moment::now(), "lab", line);
+    }
     let primary = lab.host_a().gateway()?;
-    show.note("PC-A", "the gateway serves");
+    show.note(Moment::now(), "PC-A", "the gateway serves");
     show.daemon_begins()?;
     let _ = show.follow(PEACE, |_| false);
 
     let death = primary.kill();
-    show.note("PC-A", "the gateway is killed (SIGKILL)");
+    show.note(death, "PC-A", "the gateway is killed (SIGKILL)");
     let first = show.strike(1)?;
     let third = show.strike(3)?;
     let start = show.log("command started", "start")?;
@@ -76,7 +85,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let listen = show.listener("CLOSE", "LISTEN")?;
     let _ = show.follow(PEACE, |_| false);
 
-    show.note("PC-A", "the gateway is started again");
+    show.note(Moment::now(), "PC-A", "the gateway is started again");
     let _primary = lab.host_a().gateway()?;
     let back = Moment::now();
     let stopping = show.state("stopping")?;
@@ -85,7 +94,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let standby = show.state("standby")?;
     let _ = show.follow(Duration::from_millis(300), |_| false);
 
-    show.table(&[
+    let table = table(&[
         ("the primary dies", death, death),
         ("  first strike", first, death),
         ("  third strike", third, death),
@@ -98,7 +107,29 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         ("  PC-B's port closed (kernel)", closed, back),
         ("  PC-B in standby", standby, back),
     ]);
-    Ok(ExitCode::SUCCESS)
+    let (taken, released) = (rounded(active.since(death)), rounded(standby.since(back)));
+    Ok(format!(
+        "{table}\ntaken over {taken} after the death, released {released} after the return\n"
+    ))
+}
+
+fn table(rows: &[(&str, Moment, Moment)]) -> String {
+    let mut table = String::from("\nWhat took how long\n");
+    for (what, moment, since) in rows {
+        let took = moment.since(*since).as_secs_f64();
+        let _ = writeln!(table, "  {what:<32} {took:8.3} s");
+    }
+    table
+}
+
+/// Two digits that say something, where that takes no more than milliseconds.
+fn rounded(duration: Duration) -> String {
+    let digits = match duration.as_millis() {
+        1000.. => 1,
+        10.. => 2,
+        _ => 3,
+    };
+    format!("{:.digits$} s", duration.as_secs_f64())
 }
 
 /// What is shown, and what it is read from.
@@ -111,14 +142,16 @@ struct Show {
     log: Option<Source>,
     kernel: Source,
     color: bool,
-    /// All that was shown from the daemon and the kernel, for the table.
-    seen: Vec<(Moment, Line)>,
+    /// All that came from the daemon and the kernel, for the table.
+    seen: Vec<Line>,
+    /// What is still to be shown: when, of whom, what.
+    pending: Vec<(Moment, &'static str, String)>,
 }
 
 struct Source {
     lines: Lines,
     read: usize,
-    _process: Process,
+    process: Process,
 }
 
 impl Source {
@@ -126,8 +159,25 @@ impl Source {
         Self {
             lines,
             read: 0,
-            _process: process,
+            process,
         }
+    }
+
+    /// How it ended, if it has, and its last words among these lines.
+    fn ended(&mut self) -> Option<(ExitStatus, String)> {
+        let status = self.process.ended()?;
+        let _ = wait::attempt(Duration::from_secs(1), || self.lines.ended().then_some(()));
+        let lines = self.lines.from(0);
+        let last: Vec<&str> = lines
+            .iter()
+            .rev()
+            .take(5)
+            .map(|line| line.text.as_str())
+            .collect();
+        Some((
+            status,
+            last.into_iter().rev().collect::<Vec<_>>().join("\n"),
+        ))
     }
 
     fn next(&mut self) -> Vec<Line> {
@@ -159,6 +209,7 @@ impl Show {
             kernel: Source::new(Lines::of(output), process),
             color: io::stdout().is_terminal(),
             seen: Vec::new(),
+            pending: Vec::new(),
         })
     }
 
@@ -209,59 +260,59 @@ impl Show {
     }
 
     fn await_line(&mut self, what: &str, wanted: impl Fn(&Line) -> bool) -> Result<Moment> {
-        let seen = self.seen.iter().rev().find(|(_, line)| wanted(line));
-        match seen
-            .map(|(moment, _)| *moment)
-            .or_else(|| self.follow(PATIENCE, &wanted))
-        {
-            Some(moment) => Ok(moment),
+        if let Some(line) = self.seen.iter().rev().find(|line| wanted(line)) {
+            return Ok(line.at);
+        }
+        if let Some(moment) = self.follow(PATIENCE, &wanted) {
+            return Ok(moment);
+        }
+        match self.ended() {
+            Some(ended) => bail!("not seen: {what}; {ended}"),
             None => bail!("not within {PATIENCE:?}: {what}"),
         }
     }
 
-    /// Shows what comes, until the wanted line is among it or the time is up.
+    /// Shows what comes, until the wanted line is among it, the time is up or nothing more can come.
     fn follow(&mut self, patience: Duration, wanted: impl Fn(&Line) -> bool) -> Option<Moment> {
         wait::attempt(patience, || {
+            // Asked before the lines are read: so the last ones are among them.
+            let ended = self.ended().is_some();
             let mut lines = self.kernel.next();
             lines.extend(self.log.iter_mut().flat_map(Source::next));
-            let mut lines: Vec<(Moment, Line)> = lines
-                .into_iter()
-                .filter_map(|line| {
-                    let time = [line.field("timestamp"), line.field("time")].concat();
-                    Some((Moment::of_day(&time)?, line))
-                })
-                .collect();
-            lines.sort_by_key(|(moment, _)| *moment);
-            let mut found = None;
-            for (moment, line) in lines {
-                if found.is_none() && wanted(&line) {
-                    found = Some(moment);
-                }
-                self.line(moment, &line);
-                self.seen.push((moment, line));
-            }
-            found
+            lines.sort_by_key(|line| line.at);
+            let found = lines.iter().find(|line| wanted(line)).map(|line| line.at);
+            self.pending.extend(lines.iter().filter_map(shown));
+            self.seen.extend(lines);
+            self.show_before(Moment::now() - SETTLED);
+            (found.is_some() || ended).then_some(found)
         })
+        .flatten()
+    }
+
+    /// Has one of the two ended that should go on to the end?
+    fn ended(&mut self) -> Option<String> {
+        if let Some((status, words)) = self.log.as_mut().and_then(Source::ended) {
+            return Some(format!("`failover run` has ended ({status}): {words}"));
+        }
+        // Its complaints go to the terminal.
+        let (status, _) = self.kernel.ended()?;
+        Some(format!("`failover trace` has ended ({status})"))
     }
 
     // --- showing -----------------------------------------------------------------------------
 
-    fn line(&self, moment: Moment, line: &Line) {
-        let told = match line.field("kind") {
-            "tcp-state" => kernel_state(line).map(|told| ("kernel", told)),
-            "bind" => Some((
-                "kernel",
-                format!("bind by {}: {}", line.field("comm"), line.field("result")),
-            )),
-            _ => daemon(line).map(|told| ("PC-B", told)),
-        };
-        if let Some((who, what)) = told {
-            self.print(moment, who, &what);
-        }
+    fn note(&mut self, moment: Moment, who: &'static str, what: &str) {
+        self.pending.push((moment, who, what.to_owned()));
     }
 
-    fn note(&self, who: &str, what: &str) {
-        self.print(Moment::now(), who, what);
+    /// Shows what happened before this moment, in the order in which it happened.
+    fn show_before(&mut self, end: Moment) {
+        self.pending.sort_by_key(|(moment, ..)| *moment);
+        let settled = self.pending.partition_point(|(moment, ..)| *moment < end);
+        let settled: Vec<_> = self.pending.drain(..settled).collect();
+        for (moment, who, what) in settled {
+            self.print(moment, who, &what);
+        }
     }
 
     fn print(&self, moment: Moment, who: &str, what: &str) {
@@ -272,21 +323,24 @@ impl Show {
             (true, _) => ("\x1b[2m", "\x1b[0m"),
         };
         let seconds = moment.since(self.began).as_secs_f64();
-        // A reader that has left ends nothing: the exit code still says what happened.
         let _ = writeln!(
             io::stdout(),
             "{seconds:8.3} s  {begin}{who:<6}  {what}{end}"
         );
     }
+}
 
-    fn table(&self, rows: &[(&str, Moment, Moment)]) {
-        let mut table = String::from("\nWhat took how long\n");
-        for (what, moment, since) in rows {
-            let took = moment.since(*since).as_secs_f64();
-            let _ = writeln!(table, "  {what:<32} {took:8.3} s");
-        }
-        let _ = write!(io::stdout(), "{table}");
-    }
+/// What a line becomes, where it is worth showing.
+fn shown(line: &Line) -> Option<(Moment, &'static str, String)> {
+    let (who, what) = match line.field("kind") {
+        "tcp-state" => ("kernel", kernel_state(line)?),
+        "bind" => (
+            "kernel",
+            format!("bind by {}: {}", line.field("comm"), line.field("result")),
+        ),
+        _ => ("PC-B", daemon(line)?),
+    };
+    Some((line.at, who, what))
 }
 
 /// Probes that come and go are the daemon's own; the rest of the port's life is worth a line.
@@ -318,17 +372,16 @@ fn daemon(line: &Line) -> Option<String> {
         "probe failed" => format!("probe: {}", text("outcome")),
         "the connection to the primary has died" => "tripwire: the connection has died".to_owned(),
         "state changed" => {
-            let strikes = line
-                .json
-                .get("strikes")
-                .and_then(Value::as_u64)
-                .unwrap_or_default();
-            let count = if text("to") == "suspect" {
-                format!(" (strike {strikes})")
-            } else {
-                String::new()
+            let to = text("to");
+            let count = match line.number("strikes") {
+                Some(strikes @ 1..)
+                    if ["suspect", "fencing", "starting"].contains(&to.as_str()) =>
+                {
+                    format!(" (strike {strikes})")
+                }
+                _ => String::new(),
             };
-            format!("{} -> {}{count}", text("from"), text("to").to_uppercase())
+            format!("{} -> {}{count}", text("from"), to.to_uppercase())
         }
         "command started" => format!("runs the {} command", text("command")),
         "command ended" => format!("the {} command {}", text("command"), text("result")),
