@@ -50,11 +50,7 @@ enum Verb {
         target: Option<cross::Target>,
     },
     /// Show a takeover and a release in the two-host lab (needs root or sudo)
-    Demo {
-        /// Passed on to `failover-lab demo`; `-- --help` lists them
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
+    Demo,
     /// Run every test of the workspace, the end-to-end ones under root
     Test {
         /// Only run the tests that need no root
@@ -97,7 +93,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Setup => setup::report(&workspace, &setup::ready(&workspace)?),
         Verb::Build { target } => build::run(&workspace, target)?,
-        Verb::Demo { arguments } => lab::run(&workspace, lab::Show::Demo, &arguments)?,
+        Verb::Demo => lab::run(&workspace, lab::Show::Demo, &[])?,
         Verb::Bench { arguments } => lab::run(&workspace, lab::Show::Bench, &arguments)?,
         Verb::Vmtest { kernels, target } => return vmtest::run(&workspace, target, &kernels),
         Verb::Test { unit, filters } => {
