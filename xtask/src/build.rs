@@ -31,6 +31,8 @@ pub(crate) fn release(workspace: &Workspace) -> Result<PathBuf> {
         "--bin",
         "failover",
     ];
+    let program = workspace.target().join("release/failover");
+    cargo::announce(workspace, &program, "the daemon, optimized as for PC-B");
     cargo::build_program(workspace, &arguments, "failover")
 }
 

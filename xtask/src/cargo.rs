@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::process::say;
 use crate::workspace::Workspace;
 
 /// Variables that say how to reach and cache what cargo downloads, and how to talk. All others of
@@ -100,6 +101,15 @@ pub(crate) fn executables(workspace: &Workspace, arguments: &[&str]) -> Result<V
         bail!("`{shown}` failed ({status}); see above");
     }
     Ok(artifacts)
+}
+
+/// Says what is about to be built, unless it was built before: then there is little to do, and cargo
+/// tells of it.
+pub(crate) fn announce(workspace: &Workspace, file: &Path, what: &str) {
+    if !file.exists() {
+        let file = workspace.relative(file).display();
+        say(&format!("building {file}: {what}"));
+    }
 }
 
 /// Builds with `arguments` and returns the path of the program called `name`.

@@ -72,6 +72,8 @@ pub(crate) fn build(
         "--config",
         &linker,
     ];
+    let directory = workspace.target().join(target.triple()).join("release");
+    cargo::announce(workspace, &directory.join(name), "for another processor");
     cargo::build_program(workspace, &arguments, name)
 }
 

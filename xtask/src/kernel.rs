@@ -30,6 +30,11 @@ const ELF_MACHINE_BPF: u16 = 247;
 pub(crate) fn build(workspace: &Workspace, tools: &Tools) -> Result<PathBuf> {
     let build_directory = workspace.kernel().join("build");
     let toolchain = &tools.toolchain;
+    let what = format!(
+        "the kernel program that goes into the daemon, with {}",
+        toolchain.name
+    );
+    cargo::announce(workspace, &workspace.kernel_object(), &what);
     let cargo = toolchain.cargo().unwrap_or_else(cargo::program);
 
     let mut command = cargo::isolated(&cargo, workspace);

@@ -63,6 +63,8 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
         "--bin",
         "failover-lab",
     ];
+    let program = workspace.target().join("release/failover-lab");
+    cargo::announce(workspace, &program, "the two hosts that the daemon runs on");
     cargo::build_program(workspace, &arguments, "failover-lab")
 }
 

@@ -40,6 +40,8 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
         })?),
     };
     prepare_kernel_program(workspace, scope)?;
+    let program = workspace.target().join("debug/failover");
+    cargo::announce(workspace, &program, "the daemon, and with it every test");
     let failover =
         cargo::build_program(workspace, &["build", "--workspace", "--bins"], "failover")?;
     let tests = ["test", "--workspace", "--no-run"];
