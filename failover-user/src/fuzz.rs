@@ -60,7 +60,7 @@ pub fn event(bytes: &[u8]) {
     assert_one_line(&line);
     assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok());
     line.clear();
-    text::event(&mut line, &event, false);
+    text::event(&mut line, &event, text::Style::default());
     assert_one_line(&line);
 }
 

@@ -253,6 +253,21 @@ fn another_namespaces_sockets_are_shown_only_when_asked_for() {
 }
 
 #[test]
+fn several_namespaces_are_told_apart_in_text_too() {
+    let lab = Lab::new();
+    let (host, third) = (lab.host_b(), lab.add_host("PC-C"));
+    let mut trace = begun(host, &["--all-namespaces"]);
+    for host in [host, &third] {
+        provoke(host);
+        let column = format!(" {} ", host.namespace().identity().inode());
+        let wanted = host.gateway_address().to_string();
+        trace.shows(&column, |line| {
+            line.text.contains(&column) && line.text.contains(&wanted)
+        });
+    }
+}
+
+#[test]
 fn another_ports_sockets_are_not_shown() {
     let lab = Lab::new();
     let host = lab.host_b();

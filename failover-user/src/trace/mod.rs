@@ -57,7 +57,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         ignored_process: None,
         debug: settings.debug,
     })?;
-    let mut output = Output::new(settings.format, settings.color);
+    let mut output = Output::new(settings.format, settings.color, settings.all_namespaces);
     let mut totals = Totals::default();
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;

@@ -9,7 +9,10 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use tokio::io::{Interest, unix::AsyncFd};
 
-use super::{json, text};
+use super::{
+    json,
+    text::{self, Style},
+};
 use crate::kernel::KernelEvent;
 
 /// How a line looks.
@@ -37,7 +40,7 @@ pub enum Color {
 /// Standard output, one write a batch.
 pub(super) struct Output {
     format: Format,
-    color: bool,
+    style: Style,
     pending: String,
     /// The reader has gone.
     closed: bool,
@@ -54,7 +57,7 @@ impl AsRawFd for StandardOutput {
 }
 
 impl Output {
-    pub(super) fn new(format: Format, color: Color) -> Self {
+    pub(super) fn new(format: Format, color: Color, namespaces: bool) -> Self {
         let color = match color {
             Color::Always => true,
             Color::Never => false,
@@ -65,7 +68,7 @@ impl Output {
         let watched = unsafe { AsyncFd::register_with_interest(StandardOutput, Interest::ERROR) };
         Self {
             format,
-            color,
+            style: Style { color, namespaces },
             pending: String::new(),
             closed: false,
             watched: watched.ok(),
@@ -75,14 +78,14 @@ impl Output {
     /// The header, where there is one.
     pub(super) fn begin(&mut self) -> anyhow::Result<()> {
         if self.format == Format::Text {
-            self.pending.push_str(&text::header());
+            self.pending.push_str(&text::header(self.style));
         }
         self.flush().map(drop)
     }
 
     pub(super) fn event(&mut self, event: &KernelEvent) {
         match self.format {
-            Format::Text => text::event(&mut self.pending, event, self.color),
+            Format::Text => text::event(&mut self.pending, event, self.style),
             Format::Json => json::event(&mut self.pending, event),
         }
     }

@@ -1,6 +1,6 @@
 //! Events as aligned lines for people: fixed columns, names instead of numbers.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use crate::{
     clock,
@@ -14,16 +14,26 @@ const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
 const RESET: &str = "\x1b[0m";
 
+/// What there is besides the plain columns.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Style {
+    /// Good and bad news stand out.
+    pub(super) color: bool,
+    /// A column with the network namespace, where there may be several.
+    pub(super) namespaces: bool,
+}
+
 /// The columns' names.
-pub(super) fn header() -> String {
+pub(super) fn header(style: Style) -> String {
+    let netns = namespace("NETNS", style);
     format!(
-        "{:<15} {:>7} {:<16} {:>5} {:<24} {:<24} EVENT\n",
+        "{:<15} {:>7} {:<16} {:>5} {netns}{:<24} {:<24} EVENT\n",
         "TIME (UTC)", "PID", "COMM", "UID", "LOCAL", "REMOTE"
     )
 }
 
 /// Appends one line.
-pub(crate) fn event(line: &mut String, event: &KernelEvent, color: bool) {
+pub(crate) fn event(line: &mut String, event: &KernelEvent, style: Style) {
     let (local, remote, what, mood) = match event {
         KernelEvent::TcpState(change) => {
             let remote = match change.new {
@@ -34,7 +44,7 @@ pub(crate) fn event(line: &mut String, event: &KernelEvent, color: bool) {
             (change.local, remote, state(change), mood(change))
         }
         KernelEvent::Bind(bind) => {
-            let mood = if bind.result.is_ok() { "" } else { RED };
+            let mood = if bind.result.is_ok() { GREEN } else { RED };
             (bind.local, "-".to_owned(), self::bind(bind), mood)
         }
     };
@@ -43,18 +53,20 @@ pub(crate) fn event(line: &mut String, event: &KernelEvent, color: bool) {
         pid,
         uid,
         comm,
+        netns,
         ..
     } = event.origin();
+    let netns = namespace(netns, style);
     let time = clock::wall(Time::from_boot(*time));
     let pid = pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
-    let (begin, end) = if color && !mood.is_empty() {
+    let (begin, end) = if style.color && !mood.is_empty() {
         (mood, RESET)
     } else {
         ("", "")
     };
     let _ = writeln!(
         line,
-        "{:<15} {pid:>7} {:<16} {uid:>5} {:<24} {remote:<24} {begin}{what}{end}",
+        "{:<15} {pid:>7} {:<16} {uid:>5} {netns}{:<24} {remote:<24} {begin}{what}{end}",
         time.strftime("%H:%M:%S%.6f").to_string(),
         if comm.is_empty() {
             "-".to_owned()
@@ -63,6 +75,14 @@ pub(crate) fn event(line: &mut String, event: &KernelEvent, color: bool) {
         },
         local.to_string(),
     );
+}
+
+/// The namespace's column, if it is wanted: the inode's number, as `lsns` and `readlink` tell it.
+fn namespace(netns: impl Display, style: Style) -> String {
+    match style.namespaces {
+        true => format!("{netns:>10} "),
+        false => String::new(),
+    }
 }
 
 fn state(change: &TcpStateChange) -> String {
@@ -122,23 +142,59 @@ mod tests {
         }
     }
 
-    fn line(event: &KernelEvent, color: bool) -> String {
+    const PLAIN: Style = Style {
+        color: false,
+        namespaces: false,
+    };
+    const COLORED: Style = Style {
+        color: true,
+        ..PLAIN
+    };
+
+    fn line(event: &KernelEvent, style: Style) -> String {
         let mut line = String::new();
-        super::event(&mut line, event, color);
+        super::event(&mut line, event, style);
         line
+    }
+
+    fn bind(result: Result<(), i32>) -> KernelEvent {
+        KernelEvent::Bind(Bind {
+            origin: origin("node"),
+            local: "0.0.0.0:18789".parse().unwrap(),
+            result,
+        })
     }
 
     #[test]
     fn a_refused_bind_is_told_by_name() {
-        let bind = Bind {
-            origin: origin("node"),
-            local: "0.0.0.0:18789".parse().unwrap(),
-            result: Err(libc::EADDRINUSE),
-        };
-        let line = line(&KernelEvent::Bind(bind), false);
+        let line = line(&bind(Err(libc::EADDRINUSE)), PLAIN);
         let told = "     42 node              1000 0.0.0.0:18789            -                        \
                     bind refused (EADDRINUSE)\n";
         assert!(line.ends_with(told), "{line}");
+    }
+
+    #[test]
+    fn several_namespaces_are_told_apart() {
+        let style = Style {
+            namespaces: true,
+            ..PLAIN
+        };
+        let line = line(&bind(Ok(())), style);
+        let told = " 1000          7 0.0.0.0:18789            -                        bind ok\n";
+        assert!(line.ends_with(told), "{line}");
+        let header = header(style);
+        assert!(header.contains("  UID      NETNS LOCAL  "), "{header}");
+        assert_eq!(header.find("LOCAL"), line.find("0.0.0.0"));
+        assert!(!super::header(PLAIN).contains("NETNS"));
+    }
+
+    #[test]
+    fn news_is_coloured_by_what_it_means() {
+        let good = line(&bind(Ok(())), COLORED);
+        assert!(good.ends_with("\x1b[32mbind ok\x1b[0m\n"), "{good}");
+        let bad = line(&bind(Err(libc::EACCES)), COLORED);
+        let told = "\x1b[31mbind refused (EACCES)\x1b[0m\n";
+        assert!(bad.ends_with(told), "{bad}");
     }
 
     #[test]
@@ -151,7 +207,7 @@ mod tests {
             remote: "[::1]:2".parse().unwrap(),
             error: Some(libc::ECONNRESET),
         };
-        let line = line(&KernelEvent::TcpState(change), true);
+        let line = line(&KernelEvent::TcpState(change), COLORED);
         assert!(line.contains("\\u{1b}[2Jx\\n\\u{9b}"), "{line}");
         assert!(
             line.contains("\x1b[31mESTABLISHED -> CLOSE (ECONNRESET)\x1b[0m"),
