@@ -37,7 +37,7 @@ use events::{kernel_events, load};
 use judgement::Round;
 use port::LocalPort;
 use snapshot::Past;
-use tell::{AtMostEachSecond, Losses, Recent};
+use tell::{AtMostEachSecond, Losses, Probes, Recent};
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone.
 ///
@@ -90,6 +90,7 @@ struct Daemon {
     /// Refused binds are told only so often.
     taken: AtMostEachSecond,
     losses: Losses,
+    probes: Probes,
 }
 
 /// What woke the daemon.
@@ -130,6 +131,7 @@ impl Daemon {
             recent: Recent::default(),
             taken: AtMostEachSecond::default(),
             losses: Losses::default(),
+            probes: Probes::default(),
             configuration,
         })
     }
@@ -284,7 +286,8 @@ impl Daemon {
     }
 
     fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
-        tell::probe(&outcome, self.probe_cause.take(), self.decider.state());
+        let cause = self.probe_cause.take();
+        self.probes.tell(&outcome, cause, self.decider.state());
         if matches!(outcome, Outcome::Connected { .. }) {
             self.recent.clear();
         }

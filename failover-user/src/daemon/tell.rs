@@ -12,6 +12,8 @@ use crate::{
 
 /// Enough to see a pattern, too few to fill a log.
 const MOST_RECENT: usize = 16;
+/// Often enough not to be forgotten, while it lasts.
+const WARN_AGAIN: Duration = Duration::from_secs(600);
 
 /// What happened on connections to the primary since the last good probe.
 #[derive(Debug, Default)]
@@ -82,25 +84,56 @@ impl Losses {
     }
 }
 
-/// Every probe at debug, those that aren't good louder. While the local gateway serves, a failed
-/// probe each second is what is expected: the log must not grow by it.
-pub(super) fn probe(outcome: &Outcome, cause: Option<Cause>, state: State) {
-    let cause = cause.unwrap_or(Cause::Scheduled);
-    match outcome {
-        Outcome::Connected { took } => {
-            debug!(outcome = "connected", %cause, ?took, "probe");
-        }
-        Outcome::Failed { failure, took } => {
-            let (outcome, detail) = told_failure(*failure);
-            if matches!(state, State::Active | State::Starting { .. }) {
-                debug!(outcome, detail, %cause, ?took, "probe failed");
-            } else {
-                info!(outcome, detail, %cause, ?took, "probe failed");
+/// Probes, as they end.
+#[derive(Debug, Default)]
+pub(super) struct Probes {
+    /// Since the last probe that said something: why probes are *unknown*, and when that was warned
+    /// of last.
+    unknown: Option<(String, Time)>,
+}
+
+impl Probes {
+    /// Every probe at debug, those that aren't good louder. While the local gateway serves, a failed
+    /// probe each second is what is expected: the log must not grow by it, nor by what is unknown for
+    /// the same reason as before.
+    pub(super) fn tell(&mut self, outcome: &Outcome, cause: Option<Cause>, state: State) {
+        let cause = cause.unwrap_or(Cause::Scheduled);
+        let is_news = self.is_news(outcome, clock::now());
+        match outcome {
+            Outcome::Connected { took } => {
+                debug!(outcome = "connected", %cause, ?took, "probe");
+            }
+            Outcome::Failed { failure, took } => {
+                let (outcome, detail) = told_failure(*failure);
+                if matches!(state, State::Active | State::Starting { .. }) {
+                    debug!(outcome, detail, %cause, ?took, "probe failed");
+                } else {
+                    info!(outcome, detail, %cause, ?took, "probe failed");
+                }
+            }
+            Outcome::Unknown { reason } if is_news => {
+                warn!(outcome = "unknown", %cause, reason, "probe says nothing about the primary");
+            }
+            Outcome::Unknown { reason } => {
+                debug!(outcome = "unknown", %cause, reason, "probe says nothing about the primary");
             }
         }
-        Outcome::Unknown { reason } => {
-            warn!(outcome = "unknown", %cause, reason, "probe says nothing about the primary");
+    }
+
+    /// Is it unknown, and for a reason that wasn't warned of lately?
+    fn is_news(&mut self, outcome: &Outcome, now: Time) -> bool {
+        let Outcome::Unknown { reason } = outcome else {
+            self.unknown = None;
+            return false;
+        };
+        let is_known = self
+            .unknown
+            .as_ref()
+            .is_some_and(|(known, warned)| known == reason && now.since(*warned) < WARN_AGAIN);
+        if !is_known {
+            self.unknown = Some((reason.clone(), now));
         }
+        !is_known
     }
 }
 
@@ -149,5 +182,42 @@ fn told_failure(failure: Failure) -> (&'static str, Option<String>) {
         Failure::Refused => ("refused", None),
         Failure::TimedOut => ("timed out", None),
         Failure::Unreachable { errno } => ("unreachable", Some(errno::describe(errno))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unknown_is_warned_of_when_it_changes_and_every_ten_minutes() {
+        let unknown = |reason: &str| Outcome::Unknown {
+            reason: reason.to_owned(),
+        };
+        let connected = Outcome::Connected {
+            took: Duration::ZERO,
+        };
+        let mut probes = Probes::default();
+        let news: Vec<bool> = [
+            (0, unknown("no route")),
+            (1, unknown("no route")),
+            (599, unknown("no route")),
+            (600, unknown("no route")),
+            (601, unknown("no route")),
+            (602, unknown("no socket")),
+            (603, unknown("no route")),
+            (604, connected),
+            (605, unknown("no route")),
+            (606, unknown("no route")),
+        ]
+        .iter()
+        .map(|(time, outcome)| probes.is_news(outcome, Time::from_boot(Duration::from_secs(*time))))
+        .collect();
+        assert_eq!(
+            news,
+            [
+                true, false, false, true, false, true, true, false, true, false
+            ]
+        );
     }
 }
