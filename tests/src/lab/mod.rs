@@ -17,7 +17,7 @@ use std::{
     process::Stdio,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU32, Ordering},
     },
 };
 
@@ -212,8 +212,12 @@ fn lab_binary() -> Result<PathBuf> {
 
 /// Told to the reaper before it is made.
 fn directory(reaper: &mut Reaper) -> Result<PathBuf> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    // The time for processes of the same number, one after the other; two labs of one process may be
+    // made at the same time to the nanosecond.
     let (pid, now) = (std::process::id(), Moment::now().nanoseconds());
-    let path = env::temp_dir().join(format!("failover-lab-{pid}-{now}"));
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let path = env::temp_dir().join(format!("failover-lab-{pid}-{now}-{number}"));
     reaper.hold_directory(&path)?;
     DirBuilder::new()
         .mode(0o700)
