@@ -83,6 +83,34 @@ fn a_primary_that_was_never_there_is_taken_over() {
 }
 
 #[test]
+fn with_a_primary_that_was_never_healthy_nothing_is_started_and_the_status_says_why() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).armed_by_a_success().spawn();
+    daemon.becomes("unarmed");
+    daemon.runs_nothing_for(3 * INTERVAL);
+    let (status, code) = daemon.status();
+    assert_eq!(code, 1);
+    let problems = status["problems"].to_string();
+    assert!(problems.contains("never seen healthy"), "{status}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_primary_that_was_seen_healthy_before_the_daemon_was_restarted_is_taken_over() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).armed_by_a_success().spawn();
+    daemon.probes("connected");
+    daemon.says("that it is remembered", |line| {
+        line.message().starts_with("the primary was seen healthy")
+    });
+    primary.kill();
+    let mut daemon = daemon.killed_and_restarted();
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
 fn a_name_that_nobody_can_resolve_ends_nothing_and_starts_nothing() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).primary("no-such-host.invalid").spawn();

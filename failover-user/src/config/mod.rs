@@ -18,7 +18,7 @@ use std::{
 
 pub use error::ConfigurationError;
 pub use host::Host;
-pub use options::{KernelEventsMode, LogFormat, Options, count, port};
+pub use options::{Arm, KernelEventsMode, LogFormat, Options, count, port};
 pub use primary::PrimaryAddress;
 pub use span::Span;
 pub use witness::{Witness, WitnessError, WitnessesError};
@@ -133,6 +133,7 @@ impl Configuration {
             fence,
             fence_required,
             fence_timeout,
+            arm,
             start,
             stop,
             start_timeout,
@@ -226,6 +227,8 @@ impl Configuration {
                 LONGEST_COMMAND,
             )?,
             veto_limit: veto_limit.unwrap_or(DEFAULT_VETO_LIMIT),
+            watch_gateway: false,
+            needs_arming: arm.unwrap_or_default() == Arm::Seen,
             flapping: if flap_damping.unwrap_or(true) {
                 Some(flapping(flap_window, flap_quiet, flap_successes)?)
             } else {

@@ -91,6 +91,11 @@ pub struct Options {
     #[arg(long, value_name = "DURATION")]
     pub fence_timeout: Option<Span>,
 
+    /// When a takeover may be made at all: once the primary has been seen healthy, or always
+    /// [default: seen]
+    #[arg(long, value_name = "WHEN")]
+    pub arm: Option<Arm>,
+
     /// Starts the local gateway; split like a shell does, run without one
     /// [default: openclaw gateway start]
     #[arg(long, value_name = "COMMAND")]
@@ -166,6 +171,18 @@ pub enum KernelEventsMode {
     Off,
 }
 
+/// When a takeover may be made at all.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arm {
+    /// Once the primary has been seen healthy under this configuration: a wrong address must not start
+    /// a second gateway.
+    #[default]
+    Seen,
+    /// From the first moment on.
+    Always,
+}
+
 /// How the log looks.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -199,6 +216,7 @@ impl Options {
             fence: self.fence.or(other.fence),
             fence_required: self.fence_required.or(other.fence_required),
             fence_timeout: self.fence_timeout.or(other.fence_timeout),
+            arm: self.arm.or(other.arm),
             start: self.start.or(other.start),
             stop: self.stop.or(other.stop),
             start_timeout: self.start_timeout.or(other.start_timeout),

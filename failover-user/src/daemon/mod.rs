@@ -7,6 +7,7 @@ mod commands;
 mod events;
 mod evidence;
 mod judgement;
+mod memory;
 mod port;
 mod snapshot;
 mod tell;
@@ -35,6 +36,7 @@ use crate::{
 use commands::{Running, command_ended};
 use events::{kernel_events, load};
 use judgement::Round;
+use memory::{Memory, MemoryFile};
 use port::LocalPort;
 use snapshot::Past;
 use tell::{AtMostEachSecond, Losses, Probes, Recent};
@@ -85,6 +87,8 @@ struct Daemon {
     /// `None` where there is no place for it: decisions go on.
     control: Option<Server>,
     _claim: Option<File>,
+    memory: Memory,
+    memory_file: MemoryFile,
     past: Past,
     recent: Recent,
     /// Refused binds are told only so often.
@@ -109,6 +113,8 @@ impl Daemon {
         let claim = claim::claim(&configuration.state_dir)?;
         let mut past = Past::default();
         let kernel = load(&configuration, &mut past)?;
+        let memory_file = MemoryFile::in_directory(&configuration.state_dir);
+        let memory = memory_file.load();
         Ok(Self {
             decider: Decider::new(configuration.decide.clone(), clock::now()),
             prober: Prober::new(configuration.primary.clone(), configuration.decide.timeout),
@@ -127,6 +133,8 @@ impl Daemon {
             suspended: clock::suspended(),
             control,
             _claim: claim,
+            memory,
+            memory_file,
             past,
             recent: Recent::default(),
             taken: AtMostEachSecond::default(),
@@ -139,6 +147,7 @@ impl Daemon {
     /// Looks at the port for the first time, and begins to decide.
     fn begin(&mut self) -> anyhow::Result<()> {
         let gateway = self.port.look()?;
+        self.recall();
         info!(
             primary = %self.configuration.primary,
             port = self.configuration.port,
@@ -147,8 +156,44 @@ impl Daemon {
             listening = self.port.is_listening(),
             "armed"
         );
+        if !self.decider.is_armed() {
+            warn!(
+                primary = %self.configuration.primary,
+                "the primary was never seen healthy, so nothing is taken over until it is: its address may be wrong; see --arm"
+            );
+        }
         self.handle(Event::Gateway(gateway));
         Ok(())
+    }
+
+    /// Tells the decider what is remembered.
+    fn recall(&mut self) {
+        if self.memory.armed_for.as_deref() == Some(&*self.configuration.primary.to_string()) {
+            self.handle(Event::Armed);
+        }
+    }
+
+    /// Keeps what must be remembered, once it is so.
+    fn remember(&mut self) {
+        let primary = self.configuration.primary.to_string();
+        let is_news = self.configuration.decide.needs_arming
+            && self.decider.is_armed()
+            && self.memory.armed_for.as_ref() != Some(&primary);
+        if !is_news {
+            return;
+        }
+        self.memory.armed_for = Some(primary.clone());
+        self.store_memory();
+        info!(%primary, "the primary was seen healthy; from now on it is taken over when it fails");
+    }
+
+    fn store_memory(&self) {
+        if let Err(error) = self.memory_file.store(&self.memory) {
+            warn!(
+                %error, state_dir = %self.configuration.state_dir.display(),
+                "what must be remembered can't be written; it is lost when this daemon ends"
+            );
+        }
     }
 
     fn end(&self) {
@@ -332,6 +377,7 @@ impl Daemon {
                 events.extend(self.carry_out(action));
             }
         }
+        self.remember();
     }
 
     fn carry_out(&mut self, action: Action) -> Option<Event> {
@@ -343,6 +389,16 @@ impl Daemon {
             }
             Action::AskWitnesses { round } => {
                 self.witnesses.ask(Some(round));
+                None
+            }
+            Action::ProbeGateway { probe } => {
+                let outcome = Outcome::Unknown {
+                    reason: "not asked".to_owned(),
+                };
+                Some(Event::GatewayProbed { probe, outcome })
+            }
+            Action::Withhold(command) => {
+                warn!(%command, "paused: the command would be run now, and isn't");
                 None
             }
             Action::Run(command) => self.run(command),

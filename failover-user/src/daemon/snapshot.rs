@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use crate::{
     clock,
     config::Configuration,
-    decide::{Decider, Outcome, State, Time},
+    decide::{Decider, Hold, Outcome, State, Time},
     status::{self, Gateway, KernelEvents, Probe, Status, Witnesses},
 };
 
@@ -42,7 +42,7 @@ pub(super) fn status(
         program: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         heartbeat: time(clock::now()),
-        problems: problems(configuration, decider.state(), past),
+        problems: problems(configuration, decider, past),
         state: decider.state().name().to_owned(),
         since: time(decider.since()),
         reason: reason.to_owned(),
@@ -83,14 +83,27 @@ pub(super) fn status(
 }
 
 /// What keeps PC-B from protecting PC-A, or from letting go.
-fn problems(configuration: &Configuration, state: State, past: &Past) -> Vec<String> {
+fn problems(configuration: &Configuration, decider: &Decider, past: &Past) -> Vec<String> {
     let mut problems = Vec::new();
+    let state = decider.state();
     match state {
         State::Isolated => {
             problems.push("no witness answers: PC-B is cut off, and nothing is started".to_owned());
         }
         State::Fencing { attempt } if attempt > 1 => {
             problems.push(format!("the fence fails: attempt {attempt}"));
+        }
+        State::Held(Hold::PortTaken) => {
+            problems.push(
+                "something that isn't the gateway has the local port: nothing is started"
+                    .to_owned(),
+            );
+        }
+        State::Held(Hold::Released) => {
+            problems.push("released by hand: nothing is started for now".to_owned());
+        }
+        State::Restarting { .. } => {
+            problems.push("the local gateway doesn't answer: it is started again".to_owned());
         }
         State::Starting { attempt } if attempt > 1 => {
             problems.push(format!(
@@ -114,6 +127,12 @@ fn problems(configuration: &Configuration, state: State, past: &Past) -> Vec<Str
             "{} of {needed} witnesses answered: PC-B would not take over",
             word.answered
         ));
+    }
+    if !decider.is_armed() {
+        problems.push(
+            "the primary was never seen healthy: nothing is taken over until it is; is --primary right?"
+                .to_owned(),
+        );
     }
     if configuration.dry_run {
         problems.push("dry run: nothing is started or stopped".to_owned());

@@ -151,10 +151,13 @@ pub(super) fn change(change: &Change, recent: &Recent) -> String {
     let (from, to) = (change.from.name(), change.to.name());
     let strikes = change.strikes.len();
     match change.to {
-        State::Fencing { attempt } | State::Starting { attempt } | State::Stopping { attempt } => {
+        State::Fencing { attempt }
+        | State::Starting { attempt }
+        | State::Restarting { attempt }
+        | State::Stopping { attempt } => {
             warn!(from, to, strikes, attempt, reason, "state changed");
         }
-        State::Suspect { .. } | State::Isolated | State::Active => {
+        State::Suspect { .. } | State::Isolated | State::Held(_) | State::Active => {
             warn!(from, to, strikes, reason, "state changed");
         }
         State::Standby => info!(from, to, strikes, reason, "state changed"),

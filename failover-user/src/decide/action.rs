@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Cause, Change, ProbeId, RoundId};
+use super::{Cause, Change, GatewayProbeId, ProbeId, RoundId};
 
 /// Something to be done by whoever drives the decider.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,14 @@ pub enum Action {
         /// To be told with the answer.
         round: RoundId,
     },
+    /// Ask the local gateway whether it answers, and report [`super::Event::GatewayProbed`] within the
+    /// timeout.
+    ProbeGateway {
+        /// To be told with the outcome.
+        probe: GatewayProbeId,
+    },
+    /// Tell people that this command would have been run, but for the pause.
+    Withhold(Command),
     /// Tell people.
     Record(Change),
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::Command;
+use super::{Command, Order};
 
 /// Something that was seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,17 @@ pub enum Event {
     Suspended,
     /// Somebody looked at the local port.
     Gateway(Gateway),
+    /// The local gateway was asked whether it answers.
+    GatewayProbed {
+        /// As in [`super::Action::ProbeGateway`].
+        probe: GatewayProbeId,
+        /// What it says.
+        outcome: Outcome,
+    },
+    /// The primary was seen healthy under this configuration, as is remembered from before.
+    Armed,
+    /// An operator ordered something. [`super::Decider::objection`] tells before whether it is followed.
+    Operator(Order),
     /// The command in flight has ended.
     CommandEnded {
         /// Which.
@@ -41,6 +52,10 @@ pub enum Event {
 /// Tells one probe from another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProbeId(pub(super) u64);
+
+/// Tells one check of the local gateway from another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct GatewayProbeId(pub(super) u64);
 
 /// Tells one round of asking the witnesses from another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -145,8 +160,12 @@ impl fmt::Display for Evidence {
 pub enum Gateway {
     /// Nobody listens.
     Absent,
-    /// At least one socket listens.
+    /// Nobody listens, and processes that held the gateway's sockets are still there.
+    Ending,
+    /// At least one socket of the gateway listens.
     Listening,
+    /// Somebody listens, and nobody of them is the gateway.
+    Foreign,
 }
 
 /// How a command ended.

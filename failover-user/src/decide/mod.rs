@@ -7,10 +7,15 @@
 //! Every rule is a function of what was observed last. Nothing is remembered that could be looked
 //! at again, so a daemon that was killed and restarted decides like one that never stopped.
 
+mod absorb;
 mod action;
 mod backoff;
+mod command;
+mod derive;
 mod event;
 mod isolation;
+mod local;
+mod operator;
 mod schedule;
 mod settings;
 mod stability;
@@ -22,18 +27,23 @@ mod time;
 mod tests;
 
 pub use action::{Action, Command};
-pub use event::{CommandResult, Event, Evidence, Failure, Gateway, Outcome, ProbeId, RoundId};
+pub use event::{
+    CommandResult, Event, Evidence, Failure, Gateway, GatewayProbeId, Outcome, ProbeId, RoundId,
+};
+pub use operator::{Order, Pause, Refusal};
 pub use schedule::Cause;
 pub use settings::{Fence, Flapping, Settings};
-pub use state::{Change, Reason, State};
+pub use state::{Change, Hold, Reason, State};
 pub use strikes::Strike;
 pub use time::Time;
 
 use std::time::Duration;
 
 use backoff::Backoff;
-use isolation::{Isolation, Turn};
-use schedule::{InFlight, SLACK, Schedule};
+use isolation::Isolation;
+use local::LocalWatch;
+use operator::Orders;
+use schedule::Schedule;
 use stability::Stability;
 use strikes::Strikes;
 
@@ -49,9 +59,15 @@ pub struct Decider {
     /// `None` until somebody has looked: before that, nothing is run.
     gateway: Option<Seen>,
     attempt: Attempt,
-    /// A start was cut short, so nobody knows what it left behind: a stop is due although nothing
-    /// listens (yet).
+    /// A start failed or was cut short, so nobody knows what it left behind: a stop is due although
+    /// nothing listens (yet).
     stop_owed: bool,
+    local: LocalWatch,
+    orders: Orders,
+    /// The primary was seen healthy, once and under this configuration: its address is no mistake.
+    armed: bool,
+    /// What a pause kept from being run, as it was told last.
+    withheld: Option<Command>,
     starts: Backoff,
     stops: Backoff,
     fences: Backoff,
@@ -89,7 +105,13 @@ enum Primary {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Seen {
     Absent,
-    Listening { since: Time },
+    /// Nobody listens, and those who did are still there.
+    Ending,
+    Listening {
+        since: Time,
+    },
+    /// Somebody listens who isn't the gateway.
+    Foreign,
 }
 
 /// The command slot: there is one, so two commands can't be in flight.
@@ -118,6 +140,10 @@ impl Decider {
             gateway: None,
             attempt: Attempt::Idle,
             stop_owed: false,
+            local: LocalWatch::new(&settings),
+            orders: Orders::default(),
+            armed: !settings.needs_arming,
+            withheld: None,
             starts: backoff.clone(),
             stops: backoff.clone(),
             fences: backoff,
@@ -141,6 +167,7 @@ impl Decider {
         if absent {
             self.begin_anew(now);
         }
+        self.orders.expire(now);
         let mut reason = self.absorb(now, event);
         if absent {
             reason = Reason::Absence;
@@ -154,6 +181,9 @@ impl Decider {
         if let Some(action) = self.schedule.probe(now, self.pace()) {
             actions.push(action);
         }
+        if let Some(probe) = self.local.probe(now) {
+            actions.push(Action::ProbeGateway { probe });
+        }
         actions
     }
 
@@ -165,13 +195,16 @@ impl Decider {
             Attempt::Idle => self.wanted().map(|command| {
                 let paused = self.pauses(command).not_before();
                 let gate = match command {
-                    Command::Stop => None,
-                    Command::Start | Command::Fence => self.isolation.waits_until(),
+                    Command::Start | Command::Fence if !self.orders.forces() => {
+                        self.isolation.waits_until()
+                    }
+                    Command::Start | Command::Fence | Command::Stop => None,
                 };
                 gate.map_or(paused, |gate| gate.max(paused))
             }),
         };
-        [self.schedule.next(self.pace()), command]
+        let probe = self.schedule.next(self.pace());
+        [probe, command, self.local.next(), self.orders.next()]
             .into_iter()
             .flatten()
             .min()
@@ -204,440 +237,57 @@ impl Decider {
         self.stability.needed()
     }
 
-    // --- taking in ---------------------------------------------------------------------------
-
-    fn absorb(&mut self, now: Time, event: Event) -> Reason {
-        match event {
-            Event::Woke | Event::Suspended => self.absorb_time(now),
-            Event::ProbeEnded { probe, outcome } => self.absorb_probe(now, probe, outcome),
-            Event::Evidence(evidence) => {
-                let failing = matches!(self.primary, Primary::Failing(_));
-                self.schedule.evidence(now, evidence, failing);
-                if evidence.is_good() {
-                    self.absorb_sign_of_life(now);
-                }
-                Reason::Evidence(evidence)
-            }
-            Event::Witnesses { round, answered } => {
-                if self.isolation.answered(round, answered) == Turn::Reconnected
-                    && matches!(self.primary, Primary::Failing(_))
-                {
-                    self.primary = Primary::Unproven;
-                }
-                Reason::Witnesses { answered }
-            }
-            Event::Gateway(gateway) => self.absorb_gateway(now, gateway),
-            Event::CommandEnded { command, result } => self.absorb_command(now, command, result),
-        }
+    /// Was the primary seen healthy once, or is that not asked for?
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.armed
     }
 
-    fn absorb_time(&mut self, now: Time) -> Reason {
-        if let Attempt::Settling { since } = self.attempt
-            && now >= since + self.settings.start_timeout
-        {
-            self.attempt = Attempt::Idle;
-            self.starts.failed(now);
-            return Reason::NeverListened;
-        }
-        Reason::Time
+    /// The pause in force.
+    #[must_use]
+    pub fn pause(&self) -> Option<Pause> {
+        self.orders.pause()
     }
 
-    fn absorb_probe(&mut self, now: Time, probe: ProbeId, outcome: Outcome) -> Reason {
-        let Some(ended) = self.schedule.ended(probe, &outcome) else {
-            return Reason::Time;
-        };
-        match &outcome {
-            Outcome::Connected { .. } => self.absorb_success(now, ended),
-            // A probe brought forward by good news is a bonus: its failure changes nothing.
-            Outcome::Failed { .. } if ended.cause == Cause::GoodNews || ended.distrusted => {}
-            // Somebody else saw it alive meanwhile: the probe was wrong, not the primary.
-            Outcome::Failed { .. }
-                if self.seen_alive.is_some_and(|seen| seen >= ended.due)
-                    && self.vetoes < self.settings.veto_limit =>
-            {
-                self.vetoes += 1;
-                return Reason::Vetoed(outcome);
+    /// Until when no takeover is made after a release by hand.
+    #[must_use]
+    pub fn hold(&self) -> Option<Time> {
+        self.orders.hold()
+    }
+
+    /// Does the local gateway serve whatever the primary does, as ordered?
+    #[must_use]
+    pub fn is_forced(&self) -> bool {
+        self.orders.forces()
+    }
+
+    /// Checks of the local gateway in a row that failed.
+    #[must_use]
+    pub fn gateway_strikes(&self) -> u32 {
+        self.local.strikes()
+    }
+
+    /// Why this order would not be followed now, if so. To be asked before it is given.
+    #[must_use]
+    pub fn objection(&self, now: Time, order: Order) -> Option<Refusal> {
+        let mut orders = self.orders;
+        orders.expire(now);
+        let failing = matches!(self.primary, Primary::Failing(_));
+        match order {
+            Order::TakeOver { .. } | Order::Release { .. } if orders.pause().is_some() => {
+                Some(Refusal::Paused)
             }
-            Outcome::Failed { failure, took } => {
-                let strike = Strike {
-                    due: ended.due,
-                    failure: *failure,
-                    took: *took,
-                };
-                if !matches!(self.primary, Primary::Failing(_)) {
-                    self.primary = Primary::Failing(Strikes::new(&self.settings));
-                    self.stops.reset(now);
-                }
-                if let Primary::Failing(strikes) = &mut self.primary {
-                    strikes.add(strike);
-                }
+            Order::TakeOver { .. } if self.gateway == Some(Seen::Foreign) => {
+                Some(Refusal::PortTaken)
             }
-            // Neither a strike nor a reset.
-            Outcome::Unknown { .. } => {}
-        }
-        Reason::Probe(outcome)
-    }
-
-    fn absorb_success(&mut self, now: Time, ended: InFlight) {
-        let spacing = self.settings.recovery_interval.saturating_sub(SLACK);
-        self.primary = match self.primary {
-            Primary::Healthy {
-                successes, counted, ..
-            } => {
-                let counts = ended.due >= counted + spacing;
-                Primary::Healthy {
-                    at: now,
-                    successes: successes.saturating_add(u32::from(counts)),
-                    counted: if counts { ended.due } else { counted },
-                }
+            Order::TakeOver { .. } if self.listening() && failing => Some(Refusal::AlreadyActive),
+            Order::TakeOver { force: false } if !failing => Some(Refusal::PrimaryAnswers),
+            Order::TakeOver { force: false } if !self.armed => Some(Refusal::Unarmed),
+            Order::Release { .. } => {
+                let idle = self.attempt == Attempt::Idle && !orders.takes_over();
+                (idle && !self.listening()).then_some(Refusal::NothingToRelease)
             }
-            Primary::Unproven | Primary::Failing(_) => Primary::Healthy {
-                at: now,
-                successes: 1,
-                counted: ended.due,
-            },
-        };
-        self.starts.reset(now);
-        self.fences.reset(now);
-        self.fenced = false;
-        self.isolation.forget();
-        self.vetoes = 0;
-        if self.trusted() {
-            self.stability.release(now);
-        }
-    }
-
-    /// Somebody's connection shows that the primary lives: its last strike was none.
-    fn absorb_sign_of_life(&mut self, now: Time) {
-        self.seen_alive = Some(now);
-        if let Primary::Failing(strikes) = &mut self.primary
-            && !strikes.reached()
-            && self.vetoes < self.settings.veto_limit
-        {
-            self.vetoes += 1;
-            strikes.take_back();
-        }
-    }
-
-    /// Whoever drives the decider came much later than it should have.
-    fn was_absent(&self, now: Time) -> bool {
-        let answer = self
-            .schedule
-            .in_flight_since()
-            .map(|since| since + self.settings.timeout);
-        let expected = [self.next_wake(), answer].into_iter().flatten().min();
-        expected.is_some_and(|expected| now.since(expected) > ABSENCE)
-    }
-
-    /// What was seen before the absence says nothing of now, and no deadline was fair.
-    fn begin_anew(&mut self, now: Time) {
-        if matches!(self.primary, Primary::Failing(_)) {
-            self.primary = Primary::Unproven;
-        }
-        self.fenced = false;
-        self.schedule.distrust();
-        match &mut self.attempt {
-            Attempt::Running { since, .. } | Attempt::Settling { since } => *since = now,
-            Attempt::Idle => {}
-        }
-    }
-
-    fn absorb_gateway(&mut self, now: Time, gateway: Gateway) -> Reason {
-        match (self.gateway, gateway) {
-            (Some(Seen::Listening { .. }), Gateway::Listening)
-            | (Some(Seen::Absent), Gateway::Absent) => return Reason::Time,
-            (_, Gateway::Listening) => {
-                self.gateway = Some(Seen::Listening { since: now });
-                match &mut self.attempt {
-                    Attempt::Running { came_up, .. } => *came_up = true,
-                    Attempt::Settling { .. } => self.attempt = Attempt::Idle,
-                    Attempt::Idle => {}
-                }
-            }
-            (before, Gateway::Absent) => {
-                self.gateway = Some(Seen::Absent);
-                if matches!(self.state, State::Stopping { .. }) {
-                    self.stops.reset(now);
-                } else if let Some(Seen::Listening { since }) = before {
-                    self.starts.vanished(now, now.since(since));
-                }
-            }
-        }
-        Reason::Gateway(gateway)
-    }
-
-    fn absorb_command(&mut self, now: Time, ended: Command, result: CommandResult) -> Reason {
-        let Attempt::Running {
-            command,
-            since,
-            killed,
-            came_up,
-        } = self.attempt
-        else {
-            return Reason::Time;
-        };
-        if command != ended {
-            return Reason::Time;
-        }
-        self.attempt = Attempt::Idle;
-        let listening = self.listening();
-        match command {
-            Command::Start if listening || came_up => {}
-            // Cut short because the primary is back: no failure of the gateway's.
-            Command::Start if killed && self.stop_owed => {}
-            Command::Start if result == CommandResult::Succeeded => {
-                self.attempt = Attempt::Settling { since };
-            }
-            Command::Start => self.starts.failed(now),
-            Command::Stop => {
-                self.stop_owed = false;
-                if listening {
-                    self.stops.failed(now);
-                }
-            }
-            // The primary is back: whatever was made sure of then is not true now.
-            Command::Fence if self.healthy() => {}
-            Command::Fence => {
-                self.fenced =
-                    result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;
-                if !self.fenced {
-                    self.fences.failed(now);
-                }
-            }
-        }
-        Reason::CommandEnded { command, result }
-    }
-
-    fn forget_old_strikes(&mut self, now: Time) {
-        if let Primary::Failing(strikes) = &mut self.primary {
-            strikes.forget_old(now);
-            if strikes.as_slice().is_empty() {
-                self.primary = Primary::Unproven;
-            }
-        }
-    }
-
-    // --- deciding ----------------------------------------------------------------------------
-
-    /// Starts or ends a command where what is seen asks for it.
-    fn command(&mut self, now: Time, actions: &mut Vec<Action>) {
-        match self.attempt {
-            Attempt::Running {
-                command: Command::Start,
-                killed,
-                ..
-            } if self.trusted() => {
-                // Good news is believed at once: a start in flight is cut short, then undone.
-                self.stop_owed = true;
-                if !killed {
-                    self.kill(actions);
-                }
-            }
-            Attempt::Running {
-                command: Command::Fence,
-                killed: false,
-                ..
-            } if self.healthy() => self.kill(actions),
-            Attempt::Running { killed: false, .. }
-                if self.deadline().is_some_and(|deadline| now >= deadline) =>
-            {
-                self.kill(actions);
-            }
-            Attempt::Settling { .. } if self.trusted() => {
-                self.stop_owed = true;
-                self.attempt = Attempt::Idle;
-                self.run(now, Command::Stop, actions);
-            }
-            Attempt::Running { .. } | Attempt::Settling { .. } => {}
-            Attempt::Idle => {
-                if let Some(command) = self.wanted()
-                    && now >= self.pauses(command).not_before()
-                {
-                    if command == Command::Stop || self.isolation.ruled_out(now) {
-                        self.run(now, command, actions);
-                    } else if let Some(round) = self.isolation.ask(now) {
-                        actions.push(Action::AskWitnesses { round });
-                    }
-                }
-            }
-        }
-    }
-
-    /// The command that what is seen asks for.
-    fn wanted(&self) -> Option<Command> {
-        match (&self.primary, self.gateway?) {
-            _ if self.trusted() && self.stop_owed => Some(Command::Stop),
-            // Only an answer since it listens counts: somebody may have started it for a reason
-            // that no probe has seen yet.
-            (Primary::Healthy { at, .. }, Seen::Listening { since })
-                if *at >= since && self.trusted() =>
-            {
-                Some(Command::Stop)
-            }
-            (Primary::Failing(strikes), Seen::Absent) if strikes.reached() => {
-                let made_sure = self.fenced || self.settings.fence == Fence::None;
-                Some(if made_sure {
-                    Command::Start
-                } else {
-                    Command::Fence
-                })
-            }
-            _ => None,
-        }
-    }
-
-    fn pauses(&self, command: Command) -> &Backoff {
-        match command {
-            Command::Start => &self.starts,
-            Command::Stop => &self.stops,
-            Command::Fence => &self.fences,
-        }
-    }
-
-    fn run(&mut self, now: Time, command: Command, actions: &mut Vec<Action>) {
-        match command {
-            Command::Start => {
-                self.stop_owed = false;
-                self.starts.begin();
-                self.stability.takeover(now);
-            }
-            Command::Stop => self.stops.begin(),
-            Command::Fence => self.fences.begin(),
-        }
-        self.attempt = Attempt::Running {
-            command,
-            since: now,
-            killed: false,
-            came_up: false,
-        };
-        actions.push(Action::Run(command));
-    }
-
-    fn kill(&mut self, actions: &mut Vec<Action>) {
-        if let Attempt::Running {
-            command, killed, ..
-        } = &mut self.attempt
-        {
-            *killed = true;
-            actions.push(Action::Kill(*command));
-        }
-    }
-
-    /// When the attempt has had its time.
-    fn deadline(&self) -> Option<Time> {
-        match self.attempt {
-            // A start command that stays in the foreground is the gateway itself: leave it alone.
-            Attempt::Running {
-                command: Command::Start,
-                ..
-            } if self.listening() => None,
-            Attempt::Running {
-                command: Command::Start,
-                since,
-                killed: false,
-                ..
-            }
-            | Attempt::Settling { since } => Some(since + self.settings.start_timeout),
-            Attempt::Running {
-                command: Command::Stop,
-                since,
-                killed: false,
-                ..
-            } => Some(since + self.settings.stop_timeout),
-            Attempt::Running {
-                command: Command::Fence,
-                since,
-                killed: false,
-                ..
-            } => Some(since + self.settings.fence_timeout),
-            Attempt::Running { killed: true, .. } | Attempt::Idle => None,
-        }
-    }
-
-    /// The last probe that said anything was answered.
-    fn healthy(&self) -> bool {
-        matches!(self.primary, Primary::Healthy { .. })
-    }
-
-    /// It was, and often enough to let go of the local gateway.
-    fn trusted(&self) -> bool {
-        matches!(self.primary, Primary::Healthy { successes, .. }
-            if successes >= self.stability.needed())
-    }
-
-    fn listening(&self) -> bool {
-        matches!(self.gateway, Some(Seen::Listening { .. }))
-    }
-
-    // --- telling -----------------------------------------------------------------------------
-
-    fn note_change(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
-        let state = self.derived_state();
-        if state == self.state {
-            return;
-        }
-        if !state.same_name(self.state) {
-            self.since = now;
-        }
-        let change = Change {
-            from: self.state,
-            to: state,
-            reason,
-            strikes: self.strikes().to_vec(),
-        };
-        self.state = state;
-        actions.push(Action::Record(change));
-    }
-
-    /// The state is a function of what is seen: it can't disagree with it.
-    fn derived_state(&self) -> State {
-        let runs = match self.attempt {
-            Attempt::Idle => None,
-            Attempt::Running { command, .. } => Some(command),
-            Attempt::Settling { .. } => Some(Command::Start),
-        };
-        let starting = State::Starting {
-            attempt: self.starts.attempt(),
-        };
-        let stopping = State::Stopping {
-            attempt: self.stops.attempt(),
-        };
-        let fencing = State::Fencing {
-            attempt: self.fences.attempt(),
-        };
-        let wanted = self.wanted();
-        let stop_wanted = wanted == Some(Command::Stop);
-        match &self.primary {
-            _ if self.stop_owed && (stop_wanted || runs.is_some()) => stopping,
-            _ if self.listening() && (stop_wanted || runs == Some(Command::Stop)) => stopping,
-            _ if self.listening() => State::Active,
-            _ if runs == Some(Command::Start) => starting,
-            _ if runs == Some(Command::Fence) => fencing,
-            Primary::Failing(_) if wanted.is_some() && self.isolation.is_isolated() => {
-                State::Isolated
-            }
-            Primary::Failing(_) if wanted.is_some() && self.isolation.was_ruled_out() => {
-                match wanted {
-                    Some(Command::Fence) => fencing,
-                    _ => starting,
-                }
-            }
-            Primary::Failing(strikes) => State::Suspect {
-                strikes: strikes.count(),
-            },
-            Primary::Healthy { .. } | Primary::Unproven => State::Standby,
-        }
-    }
-
-    /// How often the primary is probed now.
-    fn pace(&self) -> Duration {
-        match self.state {
-            State::Standby | State::Isolated => self.settings.interval,
-            State::Suspect { .. } => self.settings.confirm_interval,
-            State::Fencing { .. }
-            | State::Starting { .. }
-            | State::Active
-            | State::Stopping { .. } => self.settings.recovery_interval,
+            Order::TakeOver { .. } | Order::Pause { .. } | Order::Resume => None,
         }
     }
 }

@@ -27,6 +27,10 @@ pub struct Settings {
     pub fence_timeout: Duration,
     /// How many failed probes in a row others' connections may gainsay.
     pub veto_limit: u32,
+    /// Is the local gateway asked whether it answers, while it listens?
+    pub watch_gateway: bool,
+    /// Is no takeover made until the primary has been seen healthy once?
+    pub needs_arming: bool,
     /// How a primary that keeps failing is met; `None`: like any other.
     pub flapping: Option<Flapping>,
 }

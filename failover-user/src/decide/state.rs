@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Command, CommandResult, Evidence, Gateway, Outcome, Strike};
+use super::{Command, CommandResult, Evidence, Gateway, Order, Outcome, Strike};
 
 /// Where the daemon is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,6 +28,13 @@ pub enum State {
     },
     /// The local gateway listens.
     Active,
+    /// The primary failed often enough, and this keeps the local gateway from being started.
+    Held(Hold),
+    /// The local gateway doesn't answer; it is being stopped, to be started again.
+    Restarting {
+        /// Which attempt, from 1.
+        attempt: u32,
+    },
     /// The primary is back; the local gateway is being stopped.
     Stopping {
         /// Which attempt, from 1.
@@ -46,12 +53,40 @@ impl State {
             Self::Fencing { .. } => "fencing",
             Self::Starting { .. } => "starting",
             Self::Active => "active",
+            Self::Held(hold) => hold.name(),
+            Self::Restarting { .. } => "restarting",
             Self::Stopping { .. } => "stopping",
         }
     }
 
     pub(super) fn same_name(self, other: Self) -> bool {
         self.name() == other.name()
+    }
+}
+
+/// What keeps a takeover from being made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hold {
+    /// An operator ordered a pause.
+    Paused,
+    /// An operator ordered a release, for a while.
+    Released,
+    /// The primary was never seen healthy: its address may be wrong.
+    Unarmed,
+    /// Something that isn't the gateway listens on the local port.
+    PortTaken,
+}
+
+impl Hold {
+    /// The state's name, for logs and tools.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Released => "released",
+            Self::Unarmed => "unarmed",
+            Self::PortTaken => "blocked",
+        }
     }
 }
 
@@ -81,6 +116,10 @@ pub enum Reason {
     Evidence(Evidence),
     /// The local port changed.
     Gateway(Gateway),
+    /// The local gateway was asked whether it answers.
+    GatewayProbed(Outcome),
+    /// An operator ordered something.
+    Ordered(Order),
     /// A command ended.
     CommandEnded {
         /// Which.
@@ -112,6 +151,28 @@ impl fmt::Display for Reason {
             Self::Gateway(Gateway::Listening) => formatter.write_str("the local gateway listens"),
             Self::Gateway(Gateway::Absent) => {
                 formatter.write_str("the last socket that listened on the local port is gone")
+            }
+            Self::Gateway(Gateway::Ending) => formatter.write_str(
+                "nobody listens on the local port; the gateway's processes are still there",
+            ),
+            Self::Gateway(Gateway::Foreign) => {
+                formatter.write_str("something that isn't the gateway listens on the local port")
+            }
+            Self::GatewayProbed(outcome) => {
+                write!(formatter, "the local gateway's check {outcome}")
+            }
+            Self::Ordered(Order::Pause { .. }) => {
+                formatter.write_str("an operator ordered a pause")
+            }
+            Self::Ordered(Order::Resume) => formatter.write_str("an operator ended the pause"),
+            Self::Ordered(Order::TakeOver { force: false }) => {
+                formatter.write_str("an operator ordered a takeover")
+            }
+            Self::Ordered(Order::TakeOver { force: true }) => {
+                formatter.write_str("an operator forced a takeover")
+            }
+            Self::Ordered(Order::Release { .. }) => {
+                formatter.write_str("an operator ordered a release")
             }
             Self::CommandEnded { command, result } => {
                 write!(formatter, "the {command} command {result}")

@@ -176,7 +176,11 @@ impl Options {
             }),
             loaded => loaded,
         };
-        Ok(loaded?.decide)
+        // A local gateway that hangs isn't modelled.
+        Ok(Settings {
+            watch_gateway: false,
+            ..loaded?.decide
+        })
     }
 }
 

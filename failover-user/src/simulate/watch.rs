@@ -148,7 +148,11 @@ impl Watch {
                 self.isolated = !connected;
             }
             Event::Suspended => self.failures.clear(),
-            Event::Woke | Event::Evidence(_) => {}
+            Event::Woke
+            | Event::Evidence(_)
+            | Event::GatewayProbed { .. }
+            | Event::Armed
+            | Event::Operator(_) => {}
         }
         if let Some(since) = self.unneeded
             && self.stops_in_time
@@ -192,7 +196,8 @@ impl Watch {
                     }
                 }
                 Action::Record(_) => changed = true,
-                Action::AskWitnesses { .. } => {}
+                Action::AskWitnesses { .. } | Action::ProbeGateway { .. } | Action::Withhold(_) => {
+                }
             }
         }
         let due = wake.is_some_and(|wake| wake <= now + self.interval + SLACK);

@@ -1,7 +1,7 @@
 //! The daemon in virtual time: drives a real [`Decider`] as the daemon does, through one run's
 //! weather.
 //!
-//! It is called on time, but for suspends. Who listens is known at once, as with kernel events. The
+//! It is called on time, but for suspends. It was armed long ago, and a local gateway that listens answers. Who listens is known at once, as with kernel events. The
 //! tripwire tells of a dead process at once and of silence after its keepalives; other connections to
 //! the primary are not modelled, so there is no other evidence.
 
@@ -118,6 +118,7 @@ impl<'s, 'a> World<'s, 'a> {
         self.witnesses = None;
         self.trip = None;
         self.tripwire = Tripwire::None;
+        self.tell(Event::Armed);
         self.tell(Event::Gateway(Gateway::Absent));
     }
 
@@ -300,7 +301,7 @@ impl<'s, 'a> World<'s, 'a> {
                     };
                 }
             }
-            Action::Record(_) => {}
+            Action::Record(_) | Action::ProbeGateway { .. } | Action::Withhold(_) => {}
         }
     }
 

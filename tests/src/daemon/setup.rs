@@ -27,6 +27,8 @@ pub struct Setup {
     timeout: Duration,
     start_timeout: Duration,
     stop_timeout: Duration,
+    /// Whether a primary that was never healthy is taken over.
+    arm: &'static str,
     /// What runs the daemon, if it isn't run directly.
     wrapper: Vec<OsString>,
     more: Vec<String>,
@@ -51,6 +53,7 @@ impl Setup {
             timeout: Duration::from_millis(250),
             start_timeout: Duration::from_secs(2),
             stop_timeout: Duration::from_secs(2),
+            arm: "always",
             wrapper: Vec::new(),
             more: Vec::new(),
         }
@@ -88,6 +91,13 @@ impl Setup {
     #[must_use]
     pub fn stop_timeout(mut self, timeout: Duration) -> Self {
         self.stop_timeout = timeout;
+        self
+    }
+
+    /// A primary that was never seen healthy isn't taken over, as by default.
+    #[must_use]
+    pub fn armed_by_a_success(mut self) -> Self {
+        self.arm = "seen";
         self
     }
 
@@ -193,6 +203,7 @@ impl Setup {
             .args(arguments)
             .args(["run", "--strikes", "3", "--log-format", "json"])
             .args(["--primary", &self.primary])
+            .args(["--arm", self.arm])
             .args(times.iter().flat_map(|(option, time)| {
                 [(*option).to_owned(), format!("{}ms", time.as_millis())]
             }))

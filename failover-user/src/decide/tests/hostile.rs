@@ -7,13 +7,13 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{
     super::{
-        Action, Command, CommandResult, Decider, Event, Failure, Fence, Flapping, Outcome, ProbeId,
-        RoundId, Settings, State, Time,
+        Action, Command, CommandResult, Decider, Event, Failure, Fence, Flapping, GatewayProbeId,
+        Outcome, ProbeId, RoundId, Settings, State, Time,
     },
     laws::Laws,
     ms, s,
     script::{ANSWERS, Primary, REFUSES, Script, Start, Stop},
-    strategies::{cases, evidence, gateway, result, settings},
+    strategies::{cases, evidence, gateway, order, result, settings},
     world::World,
 };
 
@@ -25,6 +25,8 @@ enum Hostile {
     ProbeEnds(Outcome),
     /// The witnesses answer, if they were asked.
     WitnessesAnswer(u32),
+    /// The check of the local gateway in flight ends, if there is one.
+    GatewayProbeEnds(Outcome),
     /// The command in flight ends, if there is one.
     CommandEnds(CommandResult),
     /// As long as the decider wants to sleep, goes by.
@@ -69,6 +71,12 @@ fn hostile() -> impl Strategy<Value = Hostile> {
         }),
         evidence().prop_map(Event::Evidence),
         gateway().prop_map(Event::Gateway),
+        (0..20_u64, outcome()).prop_map(|(probe, outcome)| Event::GatewayProbed {
+            probe: GatewayProbeId(probe),
+            outcome
+        }),
+        Just(Event::Armed),
+        order(s(1000)).prop_map(Event::Operator),
         Just(Event::Suspended),
         (0..20_u64, 0..3_u32).prop_map(|(round, answered)| Event::Witnesses {
             round: RoundId(round),
@@ -80,6 +88,7 @@ fn hostile() -> impl Strategy<Value = Hostile> {
         4 => any_event.prop_map(Hostile::Any),
         3 => Just(Hostile::ProbeEnds(failure())),
         1 => outcome().prop_map(Hostile::ProbeEnds),
+        1 => Just(Hostile::GatewayProbeEnds(failure())),
         2 => result().prop_map(Hostile::CommandEnds),
         2 => (0..3_u32).prop_map(Hostile::WitnessesAnswer),
         4 => Just(Hostile::Sleep),
@@ -109,6 +118,10 @@ fn endure(settings: &Settings, events: Vec<(Duration, Hostile)>) -> (Decider, La
             (Hostile::CommandEnds(result), _, Some(command)) => {
                 Event::CommandEnded { command, result }
             }
+            (Hostile::GatewayProbeEnds(outcome), ..) => match laws.gateway_probe() {
+                Some(probe) => Event::GatewayProbed { probe, outcome },
+                None => continue,
+            },
             (Hostile::WitnessesAnswer(answered), ..) => match laws.round() {
                 Some(round) => Event::Witnesses { round, answered },
                 None => continue,
@@ -139,6 +152,7 @@ fn calm_world(settings: Settings, after: (Decider, Laws, Time), primary: Primary
     script.fences = vec![Some((ms(10), CommandResult::Succeeded))];
     script.witnesses = vec![(ms(0), Some(u32::MAX))];
     let mut world = World::around(decider, laws, script);
+    world.nothing_is_ordered();
     world.play(patience + probes);
     world
 }
@@ -182,6 +196,8 @@ fn absurd_settings() -> impl Strategy<Value = Settings> {
             fence: if fence { Fence::Required } else { Fence::None },
             fence_timeout,
             veto_limit,
+            watch_gateway: true,
+            needs_arming: fence,
             flapping: Some(Flapping {
                 window,
                 quiet,
@@ -230,6 +246,9 @@ proptest! {
                 Hostile::Any(event) => event,
                 Hostile::ProbeEnds(outcome) => Event::ProbeEnded { probe: ProbeId(probes), outcome },
                 Hostile::CommandEnds(result) => Event::CommandEnded { command: Command::Start, result },
+                Hostile::GatewayProbeEnds(outcome) => {
+                    Event::GatewayProbed { probe: GatewayProbeId(1), outcome }
+                }
                 Hostile::WitnessesAnswer(answered) => Event::Witnesses { round: RoundId(1), answered },
                 Hostile::Sleep => {
                     now = decider.next_wake().unwrap_or(now);
@@ -237,7 +256,7 @@ proptest! {
                 }
             };
             let actions = decider.handle(now, event);
-            prop_assert!(actions.len() <= 4, "{:?}", actions);
+            prop_assert!(actions.len() <= 5, "{:?}", actions);
             let begun = actions.iter().filter(|action| matches!(action, Action::Probe { .. }));
             probes += u64::from(begun.count() > 0);
         }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::super::{Cause, Command, CommandResult, Evidence, Gateway, Outcome, State};
+use super::super::{Cause, Command, CommandResult, Evidence, Gateway, Order, Outcome, State};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub(super) enum Entry {
     Gateway(Gateway),
     Evidence(Evidence),
     State(State),
+    GatewayProbe,
+    GatewayProbed(Outcome),
+    Withheld(Command),
+    Ordered(Order),
 }
 
 impl fmt::Display for Entry {
@@ -33,16 +37,23 @@ impl fmt::Display for Entry {
             Self::Ended(command, result) => write!(formatter, "{command} {result}"),
             Self::Gateway(Gateway::Listening) => formatter.write_str("listens"),
             Self::Gateway(Gateway::Absent) => formatter.write_str("gone"),
+            Self::Gateway(Gateway::Ending) => formatter.write_str("ending"),
+            Self::Gateway(Gateway::Foreign) => formatter.write_str("foreign"),
+            Self::GatewayProbe => formatter.write_str("check"),
+            Self::GatewayProbed(outcome) => write!(formatter, "check {outcome}"),
+            Self::Withheld(command) => write!(formatter, "withhold {command}"),
+            Self::Ordered(order) => write!(formatter, "{order:?}"),
             Self::Evidence(evidence) => write!(formatter, "{evidence}"),
             Self::State(State::Suspect { strikes }) => write!(formatter, "suspect {strikes}"),
             Self::State(
                 state @ (State::Fencing { attempt }
                 | State::Starting { attempt }
+                | State::Restarting { attempt }
                 | State::Stopping { attempt }),
             ) => write!(formatter, "{} {attempt}", state.name()),
-            Self::State(state @ (State::Standby | State::Isolated | State::Active)) => {
-                formatter.write_str(state.name())
-            }
+            Self::State(
+                state @ (State::Standby | State::Isolated | State::Held(_) | State::Active),
+            ) => formatter.write_str(state.name()),
         }
     }
 }
@@ -69,6 +80,11 @@ impl Journal {
     /// What was run, and what the local port saw of it.
     pub(super) fn runs_and_gateway(&self) -> Vec<String> {
         self.lines(|entry| matches!(entry, Entry::Run(_) | Entry::Gateway(_)))
+    }
+
+    /// What was run, or would have been but for a pause.
+    pub(super) fn runs_and_withheld(&self) -> Vec<String> {
+        self.lines(|entry| matches!(entry, Entry::Run(_) | Entry::Withheld(_)))
     }
 
     /// The states it went through.

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, Outcome, ProbeId,
-    RoundId, Settings, Time,
+    Action, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, GatewayProbeId, Order,
+    Outcome, ProbeId, RoundId, Settings, Time,
 };
 use super::{ms, s};
 
@@ -37,6 +37,16 @@ pub(super) struct Laws {
     seen_alive: Option<Time>,
     /// A start has run since the last stop: there may be something to undo.
     started: bool,
+    /// The primary was seen healthy once.
+    armed: bool,
+    /// The orders in force.
+    pause: Option<Option<Time>>,
+    takeover: Option<bool>,
+    released: bool,
+    hold: Option<Time>,
+    /// The check of the local gateway that isn't answered yet, and how many failed in a row.
+    gateway_probe: Option<GatewayProbeId>,
+    gateway_failures: u32,
     last_early: Option<Time>,
     last_on_schedule: Option<Time>,
     /// The current second, and how often the timer fired in it.
@@ -64,6 +74,13 @@ impl Laws {
             absent: None,
             seen_alive: None,
             started: false,
+            armed: false,
+            pause: None,
+            takeover: None,
+            released: false,
+            hold: None,
+            gateway_probe: None,
+            gateway_failures: 0,
             last_early: None,
             last_on_schedule: None,
             fired: (0, 0),
@@ -79,6 +96,11 @@ impl Laws {
     pub(super) fn round(&self) -> Option<RoundId> {
         self.witnesses
             .and_then(|(round, _, answered)| answered.is_none().then_some(round))
+    }
+
+    /// The check of the local gateway in flight.
+    pub(super) fn gateway_probe(&self) -> Option<GatewayProbeId> {
+        self.gateway_probe
     }
 
     /// The command in flight.
@@ -110,7 +132,10 @@ impl Laws {
             changes_nothing(now, event, before);
         }
         self.notice_absence(now, event, before);
-        self.observe(now, event);
+        self.pause
+            .take_if(|until| until.is_some_and(|until| until <= now));
+        self.hold.take_if(|until| *until <= now);
+        self.observe(now, event, before);
         for action in actions {
             match action {
                 Action::Probe { probe, cause } => self.probe_begins(now, *probe, *cause),
@@ -118,6 +143,10 @@ impl Laws {
                 Action::Run(Command::Stop) => self.stop_runs(),
                 Action::Run(Command::Fence) => self.fence_runs(now),
                 Action::AskWitnesses { round } => self.witnesses = Some((*round, now, None)),
+                Action::ProbeGateway { probe } => self.gateway_probe_begins(*probe),
+                Action::Withhold(command) => {
+                    assert!(self.pause.is_some(), "{command} withheld, and why?");
+                }
                 Action::Kill(command) => self.kill(*command),
                 Action::Record(change) => {
                     assert_eq!(change.from, before.state(), "a change from elsewhere");
@@ -131,16 +160,36 @@ impl Laws {
             .count();
         let changes = usize::from(before.state() != after.state());
         assert_eq!(recorded, changes, "every change is told once");
-        assert!(actions.len() <= 4, "one of each at most: {actions:?}");
+        assert!(actions.len() <= 5, "one of each at most: {actions:?}");
         self.strikes_are_in_the_books(now, after);
         self.timer_is_never_stuck(now, after);
     }
 
     // --- the books ---------------------------------------------------------------------------
 
-    fn observe(&mut self, now: Time, event: &Event) {
+    fn observe(&mut self, now: Time, event: &Event, before: &Decider) {
         match event {
             Event::Woke | Event::Suspended => {}
+            Event::Armed => self.armed = true,
+            Event::Operator(order) => {
+                let mut judge = before.clone();
+                if self.is_late(now, before) {
+                    judge.begin_anew(now);
+                }
+                if judge.objection(now, *order).is_none() {
+                    self.ordered(*order);
+                }
+            }
+            Event::GatewayProbed { probe, outcome } => {
+                if self.gateway_probe.take_if(|id| id == probe).is_none() {
+                    return;
+                }
+                match outcome {
+                    Outcome::Connected { .. } => self.gateway_failures = 0,
+                    Outcome::Failed { .. } => self.gateway_failures += 1,
+                    Outcome::Unknown { .. } => {}
+                }
+            }
             Event::Evidence(evidence) => {
                 if evidence.is_good() {
                     self.seen_alive = Some(now);
@@ -168,10 +217,16 @@ impl Laws {
                 match (outcome, cause) {
                     (Outcome::Connected { .. }, _) => {
                         self.failures.clear();
-                        self.fenced = false;
+                        if self.takeover != Some(true) {
+                            self.fenced = false;
+                        }
                         self.isolated = None;
                         self.witnesses = None;
                         self.success = Some(now);
+                        self.armed = true;
+                        if self.takeover == Some(false) && before.release_needs() <= 1 {
+                            self.takeover = None;
+                        }
                     }
                     (Outcome::Failed { .. }, _) if self.absent == Some(*probe) => {}
                     (Outcome::Failed { .. }, Cause::Scheduled | Cause::BadNews) => {
@@ -188,7 +243,11 @@ impl Laws {
             }
             Event::Gateway(gateway) => match self.gateway {
                 Some((before, _)) if before == *gateway => {}
-                _ => self.gateway = Some((*gateway, now)),
+                _ => {
+                    self.gateway = Some((*gateway, now));
+                    self.gateway_probe = None;
+                    self.gateway_failures = 0;
+                }
             },
             Event::CommandEnded { command, result } => {
                 let ended = self
@@ -196,7 +255,7 @@ impl Laws {
                     .take_if(|in_flight| in_flight.command == *command);
                 let good =
                     *result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;
-                let failing = self.success.is_none();
+                let failing = self.success.is_none() || self.takeover == Some(true);
                 if ended.is_some() && *command == Command::Fence && good && failing {
                     self.fenced = true;
                 }
@@ -204,17 +263,42 @@ impl Laws {
         }
     }
 
+    fn ordered(&mut self, order: Order) {
+        match order {
+            Order::Pause { until } => self.pause = Some(until),
+            Order::Resume => {
+                self.pause = None;
+                self.hold = None;
+            }
+            Order::TakeOver { force } => {
+                self.takeover = Some(force);
+                self.hold = None;
+            }
+            Order::Release { hold } => {
+                self.takeover = None;
+                self.released = true;
+                self.hold = hold;
+                // Whoever orders it knows what failed.
+                self.failures.clear();
+            }
+        }
+    }
+
     /// After an absence nothing counts that was seen before: the decider was called later than it
     /// asked to be, or a probe was told later than it can end.
     fn notice_absence(&mut self, now: Time, event: &Event, before: &Decider) {
-        let answer = self.probe.map(|(.., began)| began + self.settings.timeout);
-        let expected = [before.next_wake(), answer].into_iter().flatten().min();
-        let late = expected.is_some_and(|expected| now.since(expected) > ABSENCE + SLACK);
-        if late || *event == Event::Suspended {
+        if self.is_late(now, before) || *event == Event::Suspended {
             self.failures.clear();
             self.fenced = false;
             self.absent = self.probe.map(|(probe, ..)| probe);
+            self.gateway_failures = 0;
         }
+    }
+
+    fn is_late(&self, now: Time, before: &Decider) -> bool {
+        let answer = self.probe.map(|(.., began)| began + self.settings.timeout);
+        let expected = [before.next_wake(), answer].into_iter().flatten().min();
+        expected.is_some_and(|expected| now.since(expected) > ABSENCE + SLACK)
     }
 
     fn says_nothing(&self, event: &Event) -> bool {
@@ -222,7 +306,9 @@ impl Laws {
             Event::Woke => true,
             // Good news may take a strike back.
             Event::Evidence(evidence) => !evidence.is_good(),
-            Event::Suspended => false,
+            Event::Suspended | Event::GatewayProbed { .. } | Event::Armed | Event::Operator(_) => {
+                false
+            }
             Event::Witnesses { round, .. } => self.round() != Some(*round),
             Event::ProbeEnded { probe, outcome } => match self.probe {
                 Some((id, cause, _)) if id == *probe => match outcome {
@@ -277,8 +363,11 @@ impl Laws {
             self.fenced || self.settings.fence == Fence::None,
             "a start without a fence"
         );
-        assert_eq!(after.strikes().len(), self.settings.strikes.get() as usize);
+        if self.takeover.is_none() {
+            assert_eq!(after.strikes().len(), self.settings.strikes.get() as usize);
+        }
         self.started = true;
+        self.released = false;
     }
 
     /// The same reasons as for a start.
@@ -294,7 +383,14 @@ impl Laws {
             "{command} beside {:?}",
             self.command
         );
-        if self.settings.witness_quorum > 0 {
+        assert!(self.pause.is_none(), "{command} during a pause");
+        assert!(self.hold.is_none(), "{command} although a release holds");
+        let forced = self.takeover == Some(true);
+        assert!(
+            self.armed || forced || !self.settings.needs_arming,
+            "{command}, and the primary was never seen healthy"
+        );
+        if self.settings.witness_quorum > 0 && !forced {
             let fresh = self.witnesses.is_some_and(|(_, asked, answered)| {
                 now.since(asked) <= self.settings.interval
                     && answered.is_some_and(|answered| answered >= self.settings.witness_quorum)
@@ -302,7 +398,7 @@ impl Laws {
             assert!(fresh, "{command}, and the witnesses: {:?}", self.witnesses);
         }
         assert!(
-            matches!(self.gateway, Some((Gateway::Absent, _))),
+            matches!(self.gateway, Some((Gateway::Absent | Gateway::Ending, _))),
             "a start, and the local port is {:?}",
             self.gateway
         );
@@ -319,7 +415,7 @@ impl Laws {
         }
         let needed = self.settings.strikes.get();
         assert!(
-            spaced.len() >= needed as usize,
+            spaced.len() >= needed as usize || self.takeover.is_some(),
             "a start after failures at {:?}, now {now:?}",
             self.failures
         );
@@ -329,22 +425,48 @@ impl Laws {
         });
     }
 
-    /// The last probe that said anything was answered since somebody listens, or undoes a start.
+    /// A stop has a reason: the last probe that said anything was answered since somebody listens; or
+    /// it undoes a start; or the gateway doesn't answer; or an operator says so. What isn't ours is
+    /// never stopped.
     fn stop_runs(&mut self) {
         assert!(self.command.is_none(), "a stop beside {:?}", self.command);
-        let Some(success) = self.success else {
-            panic!("a stop although the last probe failed");
-        };
-        let listened = matches!(
-            self.gateway,
-            Some((Gateway::Listening, since)) if success >= since
+        assert!(self.pause.is_none(), "a stop during a pause");
+        let listening = matches!(self.gateway, Some((Gateway::Listening, _)));
+        let answered = matches!(
+            (self.gateway, self.success),
+            (Some((_, since)), Some(success)) if success >= since
         );
-        assert!(listened || self.started, "a stop of {:?}", self.gateway);
+        let believed = self.success.is_some() && (listening && answered || self.started);
+        let undoes = self.started && !listening;
+        let hangs = listening && self.gateway_failures >= self.settings.strikes.get();
+        let ordered = self.released && (listening || self.started);
+        assert!(
+            (believed && self.takeover != Some(true)) || undoes || hangs || ordered,
+            "a stop of {:?}: success {:?}, started {}, takeover {:?}, released {}, {} failures",
+            self.gateway,
+            self.success,
+            self.started,
+            self.takeover,
+            self.released,
+            self.gateway_failures
+        );
         self.command = Some(InFlight {
             command: Command::Stop,
             killed: false,
         });
         self.started = false;
+    }
+
+    /// Only while it listens, and one at a time.
+    fn gateway_probe_begins(&mut self, probe: GatewayProbeId) {
+        assert!(self.settings.watch_gateway, "a check that nobody wants");
+        assert!(self.gateway_probe.is_none(), "two checks at a time");
+        assert!(
+            matches!(self.gateway, Some((Gateway::Listening, _))),
+            "a check of {:?}",
+            self.gateway
+        );
+        self.gateway_probe = Some(probe);
     }
 
     fn kill(&mut self, command: Command) {

@@ -39,6 +39,8 @@ fn mission() -> Settings {
         fence: Fence::None,
         fence_timeout: s(10),
         veto_limit: 0,
+        watch_gateway: false,
+        needs_arming: false,
         flapping: None,
     }
 }

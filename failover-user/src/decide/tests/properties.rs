@@ -98,6 +98,7 @@ proptest! {
     fn a_watcher_that_cannot_probe_runs_nothing_new(script in script()) {
         let horizon = horizon(&script.settings);
         let mut quiet = script;
+        quiet.orders = Vec::new();
         quiet.primary = vec![(s(0), Primary::Unknown { after: ms(1) })];
         let world = quiet.play(horizon);
         prop_assert_eq!(world.journal().commands(), [""; 0]);

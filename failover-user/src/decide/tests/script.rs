@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{CommandResult, Evidence, Failure, Gateway, Outcome, Settings},
+    super::{CommandResult, Evidence, Failure, Gateway, Order, Outcome, Settings},
     mission, ms,
     world::World,
 };
@@ -214,6 +214,9 @@ pub(super) struct Script {
     pub(super) evidence: Vec<(Duration, Evidence)>,
     /// Somebody else starts or stops the local gateway.
     pub(super) by_hand: Vec<(Duration, Gateway)>,
+    pub(super) orders: Vec<(Duration, Order)>,
+    /// From when on the local gateway that listens then doesn't answer, or does.
+    pub(super) hangs: Vec<(Duration, bool)>,
     /// When the daemon first looks at the local port.
     pub(super) first_look: Duration,
     /// From when until when the daemon gets no time at all.
@@ -238,6 +241,8 @@ impl Script {
             echo: Echo::No,
             evidence: Vec::new(),
             by_hand: Vec::new(),
+            orders: Vec::new(),
+            hangs: Vec::new(),
             first_look: ms(0),
             stalls: Vec::new(),
             lateness: vec![ms(0)],
@@ -303,6 +308,20 @@ impl Script {
     pub(super) fn by_hand<const N: usize>(self, by_hand: [(Duration, Gateway); N]) -> Self {
         Self {
             by_hand: by_hand.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn orders<const N: usize>(self, orders: [(Duration, Order); N]) -> Self {
+        Self {
+            orders: orders.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn hangs<const N: usize>(self, hangs: [(Duration, bool); N]) -> Self {
+        Self {
+            hangs: hangs.into(),
             ..self
         }
     }

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, ops::Range, time::Duration};
 use proptest::{collection::vec, prelude::*};
 
 use super::{
-    super::{CommandResult, Evidence, Fence, Flapping, Gateway, Settings},
+    super::{CommandResult, Evidence, Fence, Flapping, Gateway, Order, Settings, Time},
     ms, s,
     script::{ANSWERS, Echo, Primary, Script, Start, Stop},
 };
@@ -31,9 +31,12 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
             let part = move |percent: u64| ms((interval * percent / 100).max(100));
             let patience = || millis(100..90_000);
             let patience = (patience(), patience(), patience());
-            (patience, judgement(), 1..=100_u64).prop_map(move |(patience, judgement, confirm)| {
+            let gates = (any::<bool>(), any::<bool>());
+            let all = (patience, judgement(), gates, 1..=100_u64);
+            all.prop_map(move |(patience, judgement, gates, confirm)| {
                 let (start_timeout, stop_timeout, fence_timeout) = patience;
                 let (witness_quorum, fence, veto_limit, flapping) = judgement;
+                let (watch_gateway, needs_arming) = gates;
                 Settings {
                     interval: ms(interval),
                     recovery_interval: part(recovery),
@@ -46,6 +49,8 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
                     fence,
                     fence_timeout,
                     veto_limit,
+                    watch_gateway,
+                    needs_arming,
                     flapping,
                 }
             })
@@ -87,7 +92,27 @@ pub(super) fn evidence() -> impl Strategy<Value = Evidence> + Clone {
 }
 
 pub(super) fn gateway() -> impl Strategy<Value = Gateway> {
-    prop::sample::select(vec![Gateway::Absent, Gateway::Listening])
+    prop::sample::select(vec![
+        Gateway::Absent,
+        Gateway::Ending,
+        Gateway::Listening,
+        Gateway::Foreign,
+    ])
+}
+
+/// An order at this time.
+pub(super) fn order(now: Duration) -> impl Strategy<Value = Order> {
+    let until = move |span: Duration| Time::from_boot(now) + span;
+    prop_oneof![
+        prop::option::of(millis(0..200_000)).prop_map(move |span| Order::Pause {
+            until: span.map(until)
+        }),
+        Just(Order::Resume),
+        any::<bool>().prop_map(|force| Order::TakeOver { force }),
+        prop::option::of(millis(0..200_000)).prop_map(move |span| Order::Release {
+            hold: span.map(until)
+        }),
+    ]
 }
 
 pub(super) fn result() -> impl Strategy<Value = CommandResult> {
@@ -189,15 +214,21 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
             ),
             timeline(interval * 4, prop::option::weighted(0.8, 0..4_u32), 6),
         );
+        let meddling = (
+            timeline(interval * 6, gateway(), 4),
+            timeline(interval * 6, order(s(1000) + interval * 12), 4),
+            timeline(interval * 4, any::<bool>(), 4),
+        );
         (
             timeline(interval * 3, primary(), 12),
             vec(start(), 1..6),
             vec(stop(), 1..6),
-            timeline(interval * 6, gateway(), 4),
+            meddling,
             news,
             (driver, judges),
         )
-            .prop_map(move |(primary, starts, stops, by_hand, news, driver)| {
+            .prop_map(move |(primary, starts, stops, meddling, news, driver)| {
+                let (by_hand, orders, hangs) = meddling;
                 let (driver, (fences, witnesses)) = driver;
                 let (tripwire, echo, evidence) = news;
                 let (lateness, stalls, first_look, dying, boot) = driver;
@@ -221,6 +252,8 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                     echo,
                     evidence,
                     by_hand,
+                    orders,
+                    hangs,
                     first_look,
                     stalls: stalls.into_iter().map(stall).collect(),
                     lateness,

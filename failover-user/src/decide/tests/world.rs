@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     super::{
-        Command, CommandResult, Decider, Event, Evidence, Gateway, Outcome, ProbeId, State, Strike,
-        Time,
+        Command, CommandResult, Decider, Event, Evidence, Gateway, Order, Outcome, ProbeId, State,
+        Strike, Time,
     },
     journal::Journal,
     laws::Laws,
@@ -28,6 +28,10 @@ enum Happening {
     GatewayListens(Run, Option<Duration>),
     GatewayDies(Run),
     GatewayIsStopped,
+    /// By whoever had it.
+    PortIsFreed,
+    ForeignListens,
+    GatewayHangs(bool),
     FirstLook,
     /// The daemon comes to know this.
     Told(Event),
@@ -56,6 +60,10 @@ pub(super) struct World {
     held: Option<ProbeId>,
     in_flight: Option<InFlight>,
     listener: Option<Run>,
+    /// Somebody else's listener has the port.
+    foreign: bool,
+    /// What listens doesn't answer.
+    hangs: bool,
     last_run: Run,
     /// What these runs started doesn't come up any more.
     dead: Vec<Run>,
@@ -88,6 +96,8 @@ impl World {
             held: None,
             in_flight: None,
             listener: None,
+            foreign: false,
+            hangs: false,
             last_run: Run(0),
             dead: Vec::new(),
             starts: 0,
@@ -102,6 +112,8 @@ impl World {
             primary,
             evidence,
             by_hand,
+            orders,
+            hangs,
             first_look,
             ..
         } = world.script.clone();
@@ -128,9 +140,16 @@ impl World {
         for (at, gateway) in by_hand {
             let happening = match gateway {
                 Gateway::Listening => Happening::GatewayListens(Run(0), None),
-                Gateway::Absent => Happening::GatewayIsStopped,
+                Gateway::Absent | Gateway::Ending => Happening::PortIsFreed,
+                Gateway::Foreign => Happening::ForeignListens,
             };
             world.plan(at, happening);
+        }
+        for (at, order) in orders {
+            world.plan(at, Happening::Told(Event::Operator(order)));
+        }
+        for (at, hangs) in hangs {
+            world.plan(at, Happening::GatewayHangs(hangs));
         }
         world.plan(first_look, Happening::FirstLook);
         world
@@ -173,7 +192,11 @@ impl World {
         let meddles = |happening: &Happening| {
             matches!(
                 happening,
-                Happening::PrimaryBecomes(_) | Happening::GatewayListens(Run(0), _)
+                Happening::PrimaryBecomes(_)
+                    | Happening::GatewayListens(Run(0), _)
+                    | Happening::ForeignListens
+                    | Happening::GatewayHangs(_)
+                    | Happening::Told(Event::Operator(_))
             )
         };
         self.agenda.retain(|_, happening| !meddles(happening));
@@ -186,6 +209,18 @@ impl World {
         self.script.fences = vec![Some((Duration::from_millis(10), CommandResult::Succeeded))];
         self.script.witnesses = vec![(Duration::ZERO, Some(u32::MAX))];
         self.script.lateness = vec![Duration::ZERO];
+        self.hangs = false;
+        if std::mem::take(&mut self.foreign) {
+            self.tell_of_gateway();
+        }
+        self.nothing_is_ordered();
+    }
+
+    /// No order is in force, and the primary was seen once.
+    pub(super) fn nothing_is_ordered(&mut self) {
+        self.tell(Event::Armed);
+        self.tell(Event::Operator(Order::Resume));
+        self.tell(Event::Operator(Order::Release { hold: None }));
     }
 
     pub(super) fn journal(&self) -> &Journal {
@@ -234,7 +269,8 @@ impl World {
             }
             Happening::CommandEnds(run, result) => self.command_ends(run, result),
             Happening::GatewayListens(run, dies) => {
-                if self.listener.is_none() && !self.dead.contains(&run) {
+                if self.listener.is_none() && !self.foreign && !self.dead.contains(&run) {
+                    self.hangs = false;
                     self.listener = Some(run);
                     if let Some(uptime) = dies {
                         self.plan_in(uptime, Happening::GatewayDies(run));
@@ -243,6 +279,19 @@ impl World {
                 }
             }
             Happening::GatewayDies(run) => self.gateway_dies(run),
+            Happening::ForeignListens => {
+                if self.listener.is_none() {
+                    self.foreign = true;
+                    self.tell_of_gateway();
+                }
+            }
+            Happening::GatewayHangs(hangs) => self.hangs = hangs,
+            Happening::PortIsFreed => {
+                self.happen(Happening::GatewayIsStopped);
+                if std::mem::take(&mut self.foreign) {
+                    self.tell_of_gateway();
+                }
+            }
             Happening::GatewayIsStopped => {
                 self.dead.extend((1..=self.last_run.0).map(Run));
                 if let Some(run) = self.listener {

@@ -167,7 +167,7 @@ impl Calm {
                 Action::AskWitnesses { round } => {
                     self.witnesses = Some((self.now + ANSWER, round));
                 }
-                Action::Record(_) => {}
+                Action::Record(_) | Action::ProbeGateway { .. } | Action::Withhold(_) => {}
             }
         }
     }

@@ -122,6 +122,8 @@ fn a_start_that_hung_through_a_stall_has_its_time_from_its_end() {
             "60 run start",
             "190 kill start",
             "190.02 start was ended by signal 9",
+            "190.02 run stop",
+            "191.02 stop succeeded",
             "191.02 run start",
             "193.02 start succeeded",
         ]

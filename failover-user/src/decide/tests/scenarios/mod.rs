@@ -5,7 +5,10 @@
 
 mod driver;
 mod evidence;
+mod hanging;
+mod holding;
 mod judgement;
+mod operator;
 mod release;
 mod starting;
 mod stopping;

@@ -1,7 +1,7 @@
 //! Start commands that fail, hang, lie, or stay.
 
 use super::super::{
-    super::{Evidence, Gateway},
+    super::{CommandResult, Evidence, Gateway},
     ms, s,
     script::{ANSWERS, REFUSES, Script, Start},
 };
@@ -14,19 +14,48 @@ fn a_start_that_fails_is_tried_again_with_growing_pauses() {
         .play(s(182));
     // Pauses of 1, 2, 4, 8, 16, 30 and 30 s.
     assert_eq!(
-        world.journal().runs(),
+        world.journal().run_times_of("start"),
+        [60, 61, 63, 67, 75, 91, 121, 151, 181].map(s)
+    );
+}
+
+#[test]
+fn what_a_failed_start_left_behind_is_stopped_before_the_next() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::fails(s(52)), Start::works(s(2))])
+        .play(s(200));
+    assert_eq!(
+        world.journal().commands(),
         [
             "60 run start",
-            "61 run start",
-            "63 run start",
-            "67 run start",
-            "75 run start",
-            "91 run start",
-            "121 run start",
-            "151 run start",
-            "181 run start",
+            "112 start failed with exit code 1",
+            "112 run stop",
+            "113 stop succeeded",
+            "113 run start",
+            "115 start succeeded",
         ]
     );
+    assert_eq!(
+        world.journal().states()[2..],
+        ["60 starting 1", "113 starting 2", "115 active"]
+    );
+}
+
+#[test]
+fn a_command_that_could_not_be_run_left_nothing_behind() {
+    let cannot = CommandResult::NotRun {
+        reason: "no such file".to_owned(),
+    };
+    let not_run = Start {
+        ends: Some((ms(0), cannot)),
+        ..Start::hangs()
+    };
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([not_run, Start::works(s(2))])
+        .play(s(200));
+    assert_eq!(world.journal().runs(), ["60 run start", "61 run start"]);
 }
 
 #[test]
@@ -64,6 +93,8 @@ fn a_start_that_hangs_is_killed_at_its_timeout_and_tried_again() {
             "60 run start",
             "120 kill start",
             "120.02 start was ended by signal 9",
+            "120.02 run stop",
+            "121.02 stop succeeded",
             "121.02 run start",
             "123.02 start succeeded",
         ]
@@ -81,6 +112,8 @@ fn a_start_that_succeeds_and_never_listens_is_tried_again_after_its_timeout() {
         [
             "60 run start",
             "62 start succeeded",
+            "120 run stop",
+            "121 stop succeeded",
             "121 run start",
             "123 start succeeded",
         ]
@@ -240,25 +273,25 @@ fn a_gateway_that_somebody_starts_between_two_attempts_ends_them() {
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
         .starts([Start::fails(s(1))])
-        .by_hand([(ms(61_500), Gateway::Listening)])
+        .by_hand([(s(68), Gateway::Listening)])
         .play(s(300));
-    assert_eq!(world.journal().runs(), ["60 run start"]);
+    assert_eq!(world.journal().run_times_of("start"), [60, 62, 65].map(s));
+    assert_eq!(world.journal().states().last().unwrap(), "68 active");
 }
 
 #[test]
-fn a_success_between_two_attempts_ends_them_without_a_stop() {
+fn a_success_between_two_attempts_ends_them_without_another_stop() {
     let world = Script::mission()
         .primary([(s(0), REFUSES), (s(70), ANSWERS)])
         .starts([Start::fails(ms(0))])
         .play(s(300));
     assert_eq!(
-        world.journal().runs(),
-        [
-            "60 run start",
-            "61 run start",
-            "63 run start",
-            "67 run start"
-        ]
+        world.journal().run_times_of("start"),
+        [60, 61, 63, 67].map(s)
+    );
+    assert_eq!(
+        world.journal().run_times_of("stop"),
+        [60, 61, 63, 67].map(s)
     );
     assert_eq!(world.journal().states().last().unwrap(), "70 standby");
 }
@@ -270,10 +303,6 @@ fn a_takeover_after_a_release_begins_with_the_shortest_pause_again() {
         .starts([Start::fails(ms(0))])
         .evidence([(ms(101_500), Evidence::Closed)])
         .play(s(163));
-    let runs = world.journal().runs();
-    assert_eq!(
-        runs[6..],
-        ["161.55 run start", "162.55 run start"],
-        "{runs:?}"
-    );
+    let starts = world.journal().run_times_of("start");
+    assert_eq!(starts[6..], [ms(161_550), ms(162_550)], "{starts:?}");
 }

@@ -16,6 +16,8 @@ use super::{
 
 /// Witnesses are near.
 const WITNESSES_ANSWER: Duration = Duration::from_millis(10);
+/// The local gateway is nearer.
+const ANSWERS: Duration = Duration::from_millis(1);
 
 impl World {
     /// When the daemon gets time for what is due at this time.
@@ -30,10 +32,10 @@ impl World {
     }
 
     pub(super) fn tell_of_gateway(&mut self) {
-        let gateway = if self.listens() {
-            Gateway::Listening
-        } else {
-            Gateway::Absent
+        let gateway = match (self.listens(), self.foreign) {
+            (true, _) => Gateway::Listening,
+            (false, true) => Gateway::Foreign,
+            (false, false) => Gateway::Absent,
         };
         self.journal.write(self.elapsed(), Entry::Gateway(gateway));
         if self.looked {
@@ -60,7 +62,9 @@ impl World {
 
     fn note(&mut self, event: &Event) {
         let entry = match event {
-            Event::Woke | Event::Gateway(_) => return,
+            Event::Woke | Event::Gateway(_) | Event::Armed => return,
+            Event::GatewayProbed { outcome, .. } => Entry::GatewayProbed(outcome.clone()),
+            Event::Operator(order) => Entry::Ordered(*order),
             Event::ProbeEnded { probe, outcome } => {
                 if matches!(outcome, Outcome::Connected { .. }) {
                     self.held = Some(*probe);
@@ -99,6 +103,21 @@ impl World {
                 self.kill();
                 Entry::Kill(command)
             }
+            Action::ProbeGateway { probe } => {
+                let timeout = self.script.settings.timeout;
+                let outcome = match self.hangs {
+                    true => Outcome::Failed {
+                        failure: Failure::TimedOut,
+                        took: timeout,
+                    },
+                    false => Outcome::Connected { took: ANSWERS },
+                };
+                let took = if self.hangs { timeout } else { ANSWERS };
+                let told = Event::GatewayProbed { probe, outcome };
+                self.plan_in(took, Happening::Told(told));
+                Entry::GatewayProbe
+            }
+            Action::Withhold(command) => Entry::Withheld(command),
             Action::Record(change) => Entry::State(change.to),
         };
         self.journal.write(self.elapsed(), entry);

@@ -1,0 +1,292 @@
+//! Taking in: what each event changes in what is known. Nothing is decided here.
+
+use super::{
+    ABSENCE, Attempt, CommandResult, Decider, Event, Fence, Gateway, Order, Outcome, Primary,
+    ProbeId, Reason, Seen, State, Strike, Time,
+    action::Command,
+    isolation::Turn,
+    schedule::{Cause, InFlight, SLACK},
+    strikes::Strikes,
+};
+
+impl Decider {
+    pub(super) fn absorb(&mut self, now: Time, event: Event) -> Reason {
+        match event {
+            Event::Woke | Event::Suspended => self.absorb_time(now),
+            Event::ProbeEnded { probe, outcome } => self.absorb_probe(now, probe, outcome),
+            Event::Evidence(evidence) => {
+                let failing = matches!(self.primary, Primary::Failing(_));
+                self.schedule.evidence(now, evidence, failing);
+                if evidence.is_good() {
+                    self.absorb_sign_of_life(now);
+                }
+                Reason::Evidence(evidence)
+            }
+            Event::Witnesses { round, answered } => {
+                if self.isolation.answered(round, answered) == Turn::Reconnected
+                    && matches!(self.primary, Primary::Failing(_))
+                {
+                    self.primary = Primary::Unproven;
+                }
+                Reason::Witnesses { answered }
+            }
+            Event::Gateway(gateway) => self.absorb_gateway(now, gateway),
+            Event::GatewayProbed { probe, outcome } => {
+                self.local.ended(probe, &outcome);
+                Reason::GatewayProbed(outcome)
+            }
+            Event::Armed => {
+                self.armed = true;
+                Reason::Time
+            }
+            Event::Operator(order) => self.absorb_order(now, order),
+            Event::CommandEnded { command, result } => self.absorb_command(now, command, result),
+        }
+    }
+
+    fn absorb_time(&mut self, now: Time) -> Reason {
+        if let Attempt::Settling { since } = self.attempt
+            && now >= since + self.settings.start_timeout
+        {
+            self.attempt = Attempt::Idle;
+            self.start_failed(now);
+            return Reason::NeverListened;
+        }
+        Reason::Time
+    }
+
+    fn absorb_probe(&mut self, now: Time, probe: ProbeId, outcome: Outcome) -> Reason {
+        let Some(ended) = self.schedule.ended(probe, &outcome) else {
+            return Reason::Time;
+        };
+        match &outcome {
+            Outcome::Connected { .. } => self.absorb_success(now, ended),
+            // A probe brought forward by good news is a bonus: its failure changes nothing.
+            Outcome::Failed { .. } if ended.cause == Cause::GoodNews || ended.distrusted => {}
+            // Somebody else saw it alive meanwhile: the probe was wrong, not the primary.
+            Outcome::Failed { .. }
+                if self.seen_alive.is_some_and(|seen| seen >= ended.due)
+                    && self.vetoes < self.settings.veto_limit =>
+            {
+                self.vetoes += 1;
+                return Reason::Vetoed(outcome);
+            }
+            Outcome::Failed { failure, took } => {
+                let strike = Strike {
+                    due: ended.due,
+                    failure: *failure,
+                    took: *took,
+                };
+                if !matches!(self.primary, Primary::Failing(_)) {
+                    self.primary = Primary::Failing(Strikes::new(&self.settings));
+                    self.stops.reset(now);
+                }
+                if let Primary::Failing(strikes) = &mut self.primary {
+                    strikes.add(strike);
+                }
+            }
+            // Neither a strike nor a reset.
+            Outcome::Unknown { .. } => {}
+        }
+        Reason::Probe(outcome)
+    }
+
+    fn absorb_success(&mut self, now: Time, ended: InFlight) {
+        let spacing = self.settings.recovery_interval.saturating_sub(SLACK);
+        self.primary = match self.primary {
+            Primary::Healthy {
+                successes, counted, ..
+            } => {
+                let counts = ended.due >= counted + spacing;
+                Primary::Healthy {
+                    at: now,
+                    successes: successes.saturating_add(u32::from(counts)),
+                    counted: if counts { ended.due } else { counted },
+                }
+            }
+            Primary::Unproven | Primary::Failing(_) => Primary::Healthy {
+                at: now,
+                successes: 1,
+                counted: ended.due,
+            },
+        };
+        // A takeover that doesn't ask for the primary goes on as it was.
+        if !self.orders.forces() {
+            self.starts.reset(now);
+            self.fences.reset(now);
+            self.fenced = false;
+        }
+        self.isolation.forget();
+        self.vetoes = 0;
+        self.armed = true;
+        if self.trusted() {
+            self.stability.release(now);
+            self.orders.primary_is_back();
+        }
+    }
+
+    /// Somebody's connection shows that the primary lives: its last strike was none.
+    fn absorb_sign_of_life(&mut self, now: Time) {
+        self.seen_alive = Some(now);
+        if let Primary::Failing(strikes) = &mut self.primary
+            && !strikes.reached()
+            && self.vetoes < self.settings.veto_limit
+        {
+            self.vetoes += 1;
+            strikes.take_back();
+        }
+    }
+
+    /// Whoever drives the decider came much later than it should have.
+    pub(super) fn was_absent(&self, now: Time) -> bool {
+        let answer = self
+            .schedule
+            .in_flight_since()
+            .map(|since| since + self.settings.timeout);
+        let expected = [self.next_wake(), answer].into_iter().flatten().min();
+        expected.is_some_and(|expected| now.since(expected) > ABSENCE)
+    }
+
+    /// What was seen before the absence says nothing of now, and no deadline was fair.
+    pub(super) fn begin_anew(&mut self, now: Time) {
+        if matches!(self.primary, Primary::Failing(_)) {
+            self.primary = Primary::Unproven;
+        }
+        self.fenced = false;
+        self.schedule.distrust();
+        self.local.begin_anew();
+        match &mut self.attempt {
+            Attempt::Running { since, .. } | Attempt::Settling { since } => *since = now,
+            Attempt::Idle => {}
+        }
+    }
+
+    fn absorb_gateway(&mut self, now: Time, gateway: Gateway) -> Reason {
+        let before = self.gateway;
+        let is_news = match (before, gateway) {
+            (Some(Seen::Listening { .. }), Gateway::Listening)
+            | (Some(Seen::Absent), Gateway::Absent)
+            | (Some(Seen::Ending), Gateway::Ending)
+            | (Some(Seen::Foreign), Gateway::Foreign) => false,
+            (None | Some(_), _) => true,
+        };
+        if !is_news {
+            return Reason::Time;
+        }
+        self.gateway = Some(match gateway {
+            Gateway::Absent => Seen::Absent,
+            Gateway::Ending => Seen::Ending,
+            Gateway::Listening => Seen::Listening { since: now },
+            Gateway::Foreign => Seen::Foreign,
+        });
+        if gateway == Gateway::Listening {
+            self.local.begin(now);
+            // What the last start left behind has come up after all.
+            if !self.lets_go() {
+                self.stop_owed = false;
+            }
+            match &mut self.attempt {
+                Attempt::Running { came_up, .. } => *came_up = true,
+                Attempt::Settling { .. } => self.attempt = Attempt::Idle,
+                Attempt::Idle => {}
+            }
+        } else {
+            self.local.end();
+            if matches!(
+                self.state,
+                State::Stopping { .. } | State::Restarting { .. }
+            ) {
+                self.stops.reset(now);
+            }
+            if matches!(self.state, State::Stopping { .. }) {
+                // As it should be.
+            } else if let Some(Seen::Listening { since }) = before {
+                self.starts.vanished(now, now.since(since));
+            }
+        }
+        Reason::Gateway(gateway)
+    }
+
+    fn absorb_order(&mut self, now: Time, order: Order) -> Reason {
+        if self.objection(now, order).is_some() {
+            return Reason::Time;
+        }
+        self.orders.follow(order);
+        match order {
+            Order::Release { .. } => {
+                // What failed until now was known to who ordered it.
+                if matches!(self.primary, Primary::Failing(_)) {
+                    self.primary = Primary::Unproven;
+                }
+                self.stops.reset(now);
+            }
+            Order::TakeOver { .. } => {
+                self.starts.reset(now);
+                self.fences.reset(now);
+            }
+            Order::Pause { .. } | Order::Resume => {}
+        }
+        Reason::Ordered(order)
+    }
+
+    fn absorb_command(&mut self, now: Time, ended: Command, result: CommandResult) -> Reason {
+        let Attempt::Running {
+            command,
+            since,
+            killed,
+            came_up,
+        } = self.attempt
+        else {
+            return Reason::Time;
+        };
+        if command != ended {
+            return Reason::Time;
+        }
+        self.attempt = Attempt::Idle;
+        let listening = self.listening();
+        match command {
+            Command::Start if listening || came_up => {}
+            // Cut short because the primary is back: no failure of the gateway's.
+            Command::Start if killed && self.stop_owed => {}
+            Command::Start if result == CommandResult::Succeeded => {
+                self.attempt = Attempt::Settling { since };
+            }
+            // Nothing was run, so there is nothing to clean up.
+            Command::Start if matches!(result, CommandResult::NotRun { .. }) => {
+                self.starts.failed(now);
+            }
+            Command::Start => self.start_failed(now),
+            Command::Stop => {
+                self.stop_owed = false;
+                if listening {
+                    self.stops.failed(now);
+                }
+            }
+            // The primary is back: whatever was made sure of then is not true now.
+            Command::Fence if self.healthy() && !self.orders.forces() => {}
+            Command::Fence => {
+                self.fenced =
+                    result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;
+                if !self.fenced {
+                    self.fences.failed(now);
+                }
+            }
+        }
+        Reason::CommandEnded { command, result }
+    }
+
+    /// It may have left something running that never listens: OpenClaw's unit, say.
+    fn start_failed(&mut self, now: Time) {
+        self.starts.failed(now);
+        self.stop_owed = true;
+    }
+
+    pub(super) fn forget_old_strikes(&mut self, now: Time) {
+        if let Primary::Failing(strikes) = &mut self.primary {
+            strikes.forget_old(now);
+            if strikes.as_slice().is_empty() {
+                self.primary = Primary::Unproven;
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What the operator ordered: a pause, a takeover or a release by hand. Only keeps the orders; what
+//! they mean for a command is decided with everything else.
+
+use std::fmt;
+
+use super::Time;
+
+/// What an operator may order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Order {
+    /// Observe and report, run nothing.
+    Pause {
+        /// Until then; `None`: until it is resumed.
+        until: Option<Time>,
+    },
+    /// The pause is over, and so is the time that a release holds.
+    Resume,
+    /// Take over now, without waiting for the strikes.
+    TakeOver {
+        /// Although the primary answers, was never seen healthy, or no witness answers. Then the local
+        /// gateway serves until a release is ordered.
+        force: bool,
+    },
+    /// Stop the local gateway, although the primary doesn't answer. A new takeover needs new strikes.
+    Release {
+        /// And isn't made before this time; `None`: as soon as there are enough.
+        hold: Option<Time>,
+    },
+}
+
+/// Why an order isn't followed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// Nothing is run during a pause.
+    Paused,
+    /// The primary answers.
+    PrimaryAnswers,
+    /// The primary was never seen healthy.
+    Unarmed,
+    /// Somebody else's listener has the port.
+    PortTaken,
+    /// The local gateway serves already.
+    AlreadyActive,
+    /// There is nothing to stop.
+    NothingToRelease,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Paused => "paused: nothing is run; `failover resume` first",
+            Self::PrimaryAnswers => {
+                "the primary answers, so two gateways would run; --force does it all the same"
+            }
+            Self::Unarmed => {
+                "the primary was never seen healthy, so its address may be wrong; --force does it all the same"
+            }
+            Self::PortTaken => "the local port is held by something that isn't the gateway",
+            Self::AlreadyActive => "the local gateway serves already",
+            Self::NothingToRelease => "no local gateway serves or is being started",
+        })
+    }
+}
+
+/// The orders in force.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Orders {
+    pause: Option<Pause>,
+    takeover: Option<Takeover>,
+    release: bool,
+    hold: Option<Time>,
+}
+
+/// A pause, and until when.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pause {
+    /// `None`: until it is resumed.
+    pub until: Option<Time>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Takeover {
+    force: bool,
+}
+
+impl Orders {
+    pub(super) fn follow(&mut self, order: Order) {
+        match order {
+            Order::Pause { until } => self.pause = Some(Pause { until }),
+            Order::Resume => {
+                self.pause = None;
+                self.hold = None;
+            }
+            Order::TakeOver { force } => {
+                self.takeover = Some(Takeover { force });
+                self.release = false;
+                self.hold = None;
+            }
+            Order::Release { hold } => {
+                self.takeover = None;
+                self.release = true;
+                self.hold = hold;
+            }
+        }
+    }
+
+    /// Whatever had its time has had it.
+    pub(super) fn expire(&mut self, now: Time) {
+        self.hold.take_if(|until| *until <= now);
+        self.pause
+            .take_if(|pause| pause.until.is_some_and(|until| until <= now));
+    }
+
+    /// When something of this is over.
+    pub(super) fn next(&self) -> Option<Time> {
+        let pause = self.pause.and_then(|pause| pause.until);
+        [pause, self.hold].into_iter().flatten().min()
+    }
+
+    /// Nothing is left of the local gateway: that is what a release is for.
+    pub(super) fn released(&mut self) {
+        self.release = false;
+    }
+
+    /// The primary is believed: a takeover that waited for it only is over.
+    pub(super) fn primary_is_back(&mut self) {
+        self.takeover.take_if(|takeover| !takeover.force);
+    }
+
+    pub(super) fn pause(&self) -> Option<Pause> {
+        self.pause
+    }
+
+    pub(super) fn takes_over(&self) -> bool {
+        self.takeover.is_some()
+    }
+
+    pub(super) fn forces(&self) -> bool {
+        self.takeover.is_some_and(|takeover| takeover.force)
+    }
+
+    pub(super) fn releases(&self) -> bool {
+        self.release
+    }
+
+    pub(super) fn hold(&self) -> Option<Time> {
+        self.hold
+    }
+}

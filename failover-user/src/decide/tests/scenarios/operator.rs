@@ -1,0 +1,143 @@
+//! What an operator orders: pauses, takeovers and releases by hand.
+
+use super::super::{
+    super::{Order, Settings, State, Time},
+    mission, s,
+    script::{ANSWERS, REFUSES, Script},
+};
+use std::time::Duration;
+
+/// The same moment as the decider knows it: scripts begin at an uptime of 1000 s.
+fn at(second: u64) -> Time {
+    Time::from_boot(Duration::from_secs(1000 + second))
+}
+
+const PAUSE: Order = Order::Pause { until: None };
+const TAKE_OVER: Order = Order::TakeOver { force: false };
+const FORCE: Order = Order::TakeOver { force: true };
+const RELEASE: Order = Order::Release { hold: None };
+
+#[test]
+fn a_pause_runs_nothing_and_tells_what_it_would_have_run() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .orders([(s(10), PAUSE)])
+        .play(s(600));
+    assert_eq!(
+        world.journal().states(),
+        ["0 suspect 1", "30 suspect 2", "60 paused"]
+    );
+    assert_eq!(world.journal().runs_and_withheld(), ["60 withhold start"]);
+}
+
+#[test]
+fn when_it_is_resumed_what_is_due_is_done() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .orders([(s(10), PAUSE), (s(100), Order::Resume)])
+        .play(s(600));
+    assert_eq!(
+        world.journal().runs_and_withheld(),
+        ["60 withhold start", "100 run start"]
+    );
+}
+
+#[test]
+fn a_pause_with_an_end_ends_by_itself() {
+    let pause = Order::Pause {
+        until: Some(at(200)),
+    };
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .orders([(s(10), pause)])
+        .play(s(600));
+    assert_eq!(world.journal().runs(), ["200 run start"]);
+}
+
+#[test]
+fn a_pause_stops_nothing_either() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES), (s(100), ANSWERS)])
+        .orders([(s(90), PAUSE), (s(150), Order::Resume)])
+        .play(s(600));
+    assert_eq!(
+        world.journal().runs_and_withheld(),
+        ["60 run start", "100 withhold stop", "150 run stop"]
+    );
+}
+
+#[test]
+fn a_takeover_by_hand_waits_for_no_more_strikes() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .orders([(s(10), TAKE_OVER)])
+        .play(s(60));
+    assert_eq!(world.journal().runs(), ["10 run start"]);
+    assert_eq!(world.state(), State::Active);
+}
+
+#[test]
+fn it_is_released_as_any_other() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES), (s(100), ANSWERS)])
+        .orders([(s(10), TAKE_OVER)])
+        .play(s(200));
+    assert_eq!(world.journal().runs(), ["10 run start", "100 run stop"]);
+}
+
+#[test]
+fn a_healthy_primary_is_taken_over_by_force_only_and_then_until_a_release() {
+    let world = Script::mission()
+        .orders([(s(10), TAKE_OVER), (s(40), FORCE), (s(400), RELEASE)])
+        .play(s(600));
+    assert_eq!(world.journal().runs(), ["40 run start", "400 run stop"]);
+    assert_eq!(world.state(), State::Standby);
+}
+
+#[test]
+fn a_release_by_hand_stops_although_the_primary_is_down_and_strikes_start_again() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .orders([(s(90), RELEASE)])
+        .play(s(155));
+    let runs = world.journal().runs();
+    assert_eq!(runs[..2], ["60 run start", "90 run stop"]);
+    let again = world.journal().run_times_of("start")[1];
+    assert!(again >= s(150), "{runs:?}");
+}
+
+#[test]
+fn a_release_that_holds_is_not_followed_by_a_takeover_before_its_time() {
+    let release = Order::Release {
+        hold: Some(at(400)),
+    };
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .orders([(s(90), release)])
+        .play(s(500));
+    assert_eq!(
+        world.journal().runs(),
+        ["60 run start", "90 run stop", "400 run start"]
+    );
+    assert!(
+        world
+            .journal()
+            .states()
+            .iter()
+            .any(|state| state.ends_with("released"))
+    );
+}
+
+#[test]
+fn a_takeover_by_hand_needs_its_witnesses_unless_it_is_forced() {
+    let settings = Settings {
+        witness_quorum: 1,
+        ..mission()
+    };
+    let world = Script::new(settings)
+        .primary([(s(0), REFUSES)])
+        .witnesses([(s(0), Some(0))])
+        .orders([(s(10), TAKE_OVER), (s(20), FORCE)])
+        .play(s(25));
+    assert_eq!(world.journal().runs(), ["20 run start"]);
+}
