@@ -1,4 +1,5 @@
-//! The lab's own gateway does what OpenClaw was seen to do, so that what is proved with it holds.
+//! The lab's own gateway, and the commands beside it, do what
+//! OpenClaw was seen to do, so that what is proved with it holds.
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
@@ -8,6 +9,7 @@ use std::{
 
 use failover_tests::{
     PORT,
+    commands::{Commands, Release},
     lab::{Host, Lab},
     wait,
 };
@@ -155,4 +157,27 @@ fn an_idle_connection_is_closed_after_an_answer_and_not_before_one() {
     assert_eq!(hears(&asking), Some(String::new()));
     assert!(asked.elapsed() >= Duration::from_millis(100));
     assert_eq!(hears(&silent), None);
+}
+
+#[test]
+fn a_stop_wants_the_force_option_from_the_release_on_that_knows_it() {
+    let lab = Lab::new();
+    let commands = Commands::new(&lab.directory().join("pc-a"), lab.binary()).unwrap();
+    let code = |release, arguments: &[&str]| {
+        let openclaw = commands.openclaw(release).unwrap();
+        let output = lab.host_a().command(openclaw).args(arguments).output();
+        output.unwrap().status.code().unwrap()
+    };
+    let (plain, force) = (["gateway", "stop"], ["gateway", "stop", "--force"]);
+    for (release, succeeds, fails) in [
+        (Release::Current, &force[..], &plain[..]),
+        (Release::Old, &plain, &force),
+    ] {
+        assert_eq!(code(release, &["gateway", "start"]), 0);
+        assert!(lab.host_a().listens(PORT));
+        assert_eq!(code(release, fails), 1);
+        assert!(lab.host_a().listens(PORT));
+        assert_eq!(code(release, succeeds), 0);
+        assert!(!lab.host_a().listens(PORT));
+    }
 }
