@@ -10,7 +10,7 @@ use failover_tests::{
     bench,
     commands::{self, Command},
     demo, gateway, guest,
-    lab::{Lab, reaper},
+    lab::{Lab, machine, reaper},
 };
 
 /// Two hosts on a switch, and what runs on them
@@ -38,6 +38,9 @@ enum Verb {
     /// Check the kernel of a guest machine, as its first process
     #[command(hide = true)]
     Guest,
+    /// Become the systemd of a machine, in namespaces made for it
+    #[command(hide = true)]
+    Boot(machine::Options),
     /// Hold a lab until killed, for the test that nothing is left of it
     #[command(hide = true)]
     Hold,
@@ -65,6 +68,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Stop(options) => return commands::run(Command::Stop, &options),
         Verb::Fence(options) => return commands::run(Command::Fence, &options),
         Verb::Guest => match guest::run()? {},
+        Verb::Boot(options) => match machine::run(&options)? {},
         Verb::Hold => hold()?,
         Verb::Reaper => reaper::run()?,
     }
