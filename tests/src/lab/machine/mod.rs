@@ -54,10 +54,8 @@ impl Machine {
     /// When it doesn't come up.
     #[must_use]
     pub fn boot(lab: &Lab, shown: &[(&Path, &str)]) -> Option<Self> {
-        let missing = missing();
-        if !missing.is_empty() {
-            let packages = missing.join(" ");
-            skip(&format!("no real systemd; apt-get install {packages}"));
+        if let Some(missing) = Self::missing() {
+            skip(&missing);
             return None;
         }
         let machine = Self::start(lab, shown).and_then(|mut machine| {
@@ -65,6 +63,18 @@ impl Machine {
             Ok(machine)
         });
         Some(machine.unwrap_or_else(|error| panic!("{error:#}")))
+    }
+
+    /// What the machine that the test runs on lacks for it.
+    #[must_use]
+    pub fn missing() -> Option<String> {
+        let missing: Vec<&str> = NEEDED
+            .iter()
+            .filter(|(path, _)| !Path::new(path).exists())
+            .map(|(_, package)| *package)
+            .collect();
+        (!missing.is_empty())
+            .then(|| format!("no real systemd: apt-get install {}", missing.join(" ")))
     }
 
     fn start(lab: &Lab, shown: &[(&Path, &str)]) -> Result<Self> {
@@ -300,13 +310,4 @@ fn state(command: &mut Command) -> String {
         .output()
         .expect("nsenter can be run");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-/// The packages that this machine lacks.
-fn missing() -> Vec<&'static str> {
-    NEEDED
-        .iter()
-        .filter(|(path, _)| !Path::new(path).exists())
-        .map(|(_, package)| *package)
-        .collect()
 }
