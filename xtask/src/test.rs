@@ -77,6 +77,8 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
             .args(filters);
         if let Some(openclaw) = &openclaw {
             command.env("FAILOVER_OPENCLAW", openclaw);
+            // Its start keeps two cores busy, and some of the tests are about how long it takes.
+            command.arg("--test-threads=1");
         }
         let name = workspace.relative(&suite.source).display().to_string();
         eprintln!("     Running {name}");

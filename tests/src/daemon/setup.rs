@@ -27,6 +27,8 @@ pub struct Setup {
     timeout: Duration,
     start_timeout: Duration,
     stop_timeout: Duration,
+    /// Other start and stop commands than the scripted ones.
+    lines: Option<[String; 2]>,
     /// What runs the daemon, if it isn't run directly.
     wrapper: Vec<OsString>,
     more: Vec<String>,
@@ -51,6 +53,7 @@ impl Setup {
             timeout: Duration::from_millis(250),
             start_timeout: Duration::from_secs(2),
             stop_timeout: Duration::from_secs(2),
+            lines: None,
             wrapper: Vec::new(),
             more: Vec::new(),
         }
@@ -107,6 +110,13 @@ impl Setup {
     #[must_use]
     pub fn stops(self, behaviours: &[&str]) -> Self {
         self.plan(Command::Stop, behaviours)
+    }
+
+    /// With commands of its own in place of the scripted ones, which then know nothing of it.
+    #[must_use]
+    pub fn command_lines(mut self, start: &str, stop: &str) -> Self {
+        self.lines = Some([start, stop].map(str::to_owned));
+        self
     }
 
     /// There is a fence command, and what its runs do.
@@ -189,6 +199,9 @@ impl Setup {
             ("--start-timeout", self.start_timeout),
             ("--stop-timeout", self.stop_timeout),
         ];
+        let [start, stop] = self.lines.clone().unwrap_or_else(|| {
+            [Command::Start, Command::Stop].map(|command| self.commands.line(command))
+        });
         command
             .args(arguments)
             .args(["run", "--strikes", "3", "--log-format", "json"])
@@ -196,8 +209,7 @@ impl Setup {
             .args(times.iter().flat_map(|(option, time)| {
                 [(*option).to_owned(), format!("{}ms", time.as_millis())]
             }))
-            .args(["--start", &self.commands.line(Command::Start)])
-            .args(["--stop", &self.commands.line(Command::Stop)])
+            .args(["--start", &start, "--stop", &stop])
             .arg("--state-dir")
             .arg(self.directory.join("state"))
             .arg("--control")
