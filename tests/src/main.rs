@@ -10,7 +10,7 @@ use failover_tests::{
     bench,
     commands::{self, Command},
     demo, gateway, guest,
-    lab::{Lab, reaper},
+    lab::{Lab, Machine, machine, reaper},
 };
 
 /// Two hosts on a switch, and what runs on them
@@ -38,9 +38,16 @@ enum Verb {
     /// Check the kernel of a guest machine, as its first process
     #[command(hide = true)]
     Guest,
+    /// Become the systemd of a machine, in namespaces made for it
+    #[command(hide = true)]
+    Boot(machine::Options),
     /// Hold a lab until killed, for the test that nothing is left of it
     #[command(hide = true)]
-    Hold,
+    Hold {
+        /// Boot PC-B
+        #[arg(long)]
+        boot: bool,
+    },
     /// End what runs in the namespaces named on standard input, once that is closed
     #[command(hide = true)]
     Reaper,
@@ -65,17 +72,23 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Stop(options) => return commands::run(Command::Stop, &options),
         Verb::Fence(options) => return commands::run(Command::Fence, &options),
         Verb::Guest => match guest::run()? {},
-        Verb::Hold => hold()?,
+        Verb::Boot(options) => match machine::run(&options)? {},
+        Verb::Hold { boot } => hold(boot)?,
         Verb::Reaper => reaper::run()?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Tells what could be left behind, then waits to be killed.
-fn hold() -> Result<()> {
+fn hold(boot: bool) -> Result<()> {
     let lab = Lab::build()?;
     let gateway = lab.host_a().gateway()?;
+    let machine = boot.then(|| Machine::boot(&lab, &[])).flatten();
     let mut output = std::io::stdout();
+    if let Some(machine) = &machine {
+        writeln!(output, "group {}", machine.group().display())?;
+        writeln!(output, "init {}", machine.init())?;
+    }
     writeln!(output, "directory {}", lab.directory().display())?;
     for namespace in lab.namespaces() {
         writeln!(output, "namespace {}", namespace.inode())?;

@@ -9,9 +9,9 @@ use std::{
 };
 
 use failover_tests::{
-    lab::{Identity, Lab, reaper::processes_in},
+    lab::{Identity, Lab, Machine, reaper::processes_in},
     lines::Lines,
-    wait,
+    skip, wait,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -19,8 +19,10 @@ use rustix::process::{Pid, Signal, kill_process};
 struct Held {
     holder: Guest,
     directory: PathBuf,
+    /// The control group of its machine, if it has one.
+    group: Option<PathBuf>,
     namespaces: Namespaces,
-    /// The gateway and the reaper.
+    /// The gateway, the reaper, and the init of its machine.
     children: Vec<u32>,
 }
 
@@ -89,9 +91,10 @@ impl Drop for Guest {
     }
 }
 
-fn held() -> Held {
+fn held(arguments: &[&str]) -> Held {
     let mut holder = Command::new(env!("CARGO_BIN_EXE_failover-lab"))
         .arg("hold")
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -104,17 +107,22 @@ fn held() -> Held {
         told(&lines, "gateway").first()?.parse().ok()
     });
     let directory: PathBuf = told(&lines, "directory").join("\n").into();
+    let init: Option<u32> = told(&lines, "init")
+        .first()
+        .map(|init| init.parse().expect("a number"));
     let inodes: Vec<u64> = told(&lines, "namespace")
         .iter()
         .map(|inode| inode.parse().expect("a number"))
         .collect();
     let namespaces = Namespaces::of(pid, &inodes);
-    let children = children_of(pid);
+    let mut children = children_of(pid);
     assert!(children.contains(&gateway), "{children:?}");
+    children.extend(init);
     assert!(directory.is_dir());
     Held {
         holder,
         directory,
+        group: told(&lines, "group").first().map(PathBuf::from),
         namespaces,
         children,
     }
@@ -164,7 +172,7 @@ fn assert_nothing_left(directory: &Path, namespaces: &Namespaces, children: &[u3
 }
 
 fn assert_leaves_nothing(signal: Signal) {
-    let held = held();
+    let held = held(&[]);
     let pid = held.holder.0.id();
     let _guests = held.namespaces.guests();
     fs::write(held.directory.join("file"), "something").expect("the directory can be written to");
@@ -181,6 +189,22 @@ fn a_killed_lab_leaves_nothing_behind() {
 #[test]
 fn an_interrupted_lab_leaves_nothing_behind() {
     assert_leaves_nothing(Signal::INT);
+}
+
+#[test]
+fn a_killed_lab_takes_its_machine_along() {
+    if let Some(missing) = Machine::missing() {
+        return skip(&missing);
+    }
+    let held = held(&["--boot"]);
+    let group = held.group.expect("the machine has a control group");
+    assert!(group.join("system.slice").is_dir());
+    let holder = i32::try_from(held.holder.0.id())
+        .ok()
+        .and_then(Pid::from_raw);
+    kill_process(holder.expect("a process number"), Signal::KILL).expect("it runs");
+    assert_nothing_left(&held.directory, &held.namespaces, &held.children);
+    assert!(!group.exists(), "{} is there", group.display());
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod cross;
 mod kernel;
 mod lab;
 mod linker;
+mod openclaw;
 mod privileges;
 mod process;
 mod results;
@@ -51,11 +52,16 @@ enum Verb {
     },
     /// Show a takeover and a release in the two-host lab (needs root or sudo)
     Demo,
-    /// Run every test of the workspace, the end-to-end ones under root
+    /// Run the tests of the workspace, the end-to-end ones under root
+    ///
+    /// All but those with the real OpenClaw, which `--openclaw` runs alone.
     Test {
         /// Only run the tests that need no root
         #[arg(long)]
         unit: bool,
+        /// Only run the tests with the real OpenClaw, which npm installs below target/openclaw
+        #[arg(long, conflicts_with = "unit")]
+        openclaw: bool,
         /// Only run the tests whose name contains one of these
         filters: Vec<String>,
     },
@@ -96,11 +102,15 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Demo => lab::run(&workspace, lab::Show::Demo, &[])?,
         Verb::Bench { arguments } => lab::run(&workspace, lab::Show::Bench, &arguments)?,
         Verb::Vmtest { kernels, target } => return vmtest::run(&workspace, target, &kernels),
-        Verb::Test { unit, filters } => {
-            let scope = if unit {
-                test::Scope::Unit
-            } else {
-                test::Scope::Everything
+        Verb::Test {
+            unit,
+            openclaw,
+            filters,
+        } => {
+            let scope = match (unit, openclaw) {
+                (true, _) => test::Scope::Unit,
+                (_, true) => test::Scope::OpenClaw,
+                _ => test::Scope::Everything,
             };
             return test::run(&workspace, scope, &filters);
         }

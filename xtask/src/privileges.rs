@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::process;
 
 /// What a program under root may still see of the caller's environment. sudo drops the rest.
-const PRESERVED: &str = "FAILOVER_BIN,FAILOVER_SKIPS,RUST_BACKTRACE,RUST_LOG,RUST_TEST_THREADS,\
+const PRESERVED: &str = "FAILOVER_BIN,FAILOVER_OPENCLAW,FAILOVER_SKIPS,RUST_BACKTRACE,RUST_LOG,RUST_TEST_THREADS,\
                          CARGO_MANIFEST_DIR,CARGO_TERM_COLOR,NO_COLOR,CI";
 
 /// The way to root that this process has.

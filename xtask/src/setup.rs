@@ -1,7 +1,7 @@
 //! Set-up: finds what the other verbs need, and gets what is missing.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -50,6 +50,31 @@ pub(crate) fn program(name: &str, package: &str, why: &str) -> Result<()> {
     }
     say(&format!("`{name}` is missing; {why}"));
     apt::install(&[package])
+}
+
+/// What the lab's machine with a real systemd needs, and the package that it is in.
+const SYSTEMD: [(&str, &str); 4] = [
+    ("/lib/systemd/systemd", "systemd"),
+    ("/usr/bin/dbus-daemon", "dbus"),
+    ("/usr/lib/systemd/user/dbus.socket", "dbus-user-session"),
+    ("/usr/share/pam-configs/systemd", "libpam-systemd"),
+];
+
+/// Has them installed where they are missing. Where that can't be, the tests that need a real systemd
+/// say so and are skipped.
+pub(crate) fn systemd() {
+    let missing: Vec<&str> = SYSTEMD
+        .iter()
+        .filter(|(path, _)| !Path::new(path).exists())
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return;
+    }
+    say("tests of units need a systemd, which is not all there");
+    if let Err(error) = apt::install(&missing) {
+        say(&format!("{error:#}; going on without"));
+    }
 }
 
 /// Says that all is there, and which.

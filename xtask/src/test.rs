@@ -17,13 +17,15 @@ use crate::privileges::Privileges;
 use crate::process::say;
 use crate::results::{Collector, Tally};
 use crate::workspace::Workspace;
-use crate::{kernel, setup};
+use crate::{kernel, openclaw, setup};
 
 /// Which tests to run.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Scope {
-    /// All.
+    /// All but those with the real gateway.
     Everything,
+    /// Only those with the real gateway.
+    OpenClaw,
     /// Those that need no root.
     Unit,
 }
@@ -32,13 +34,20 @@ pub(crate) enum Scope {
 pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Result<ExitCode> {
     let privileges = match scope {
         Scope::Unit => None,
-        Scope::Everything => Some(Privileges::obtain().map_err(|error| {
+        Scope::Everything | Scope::OpenClaw => Some(Privileges::obtain().map_err(|error| {
             anyhow!(
                 "the end-to-end tests need root: {error:#}; as root, type: cargo xtask test \
                  (for the others: cargo xtask test --unit)"
             )
         })?),
     };
+    let openclaw = match scope {
+        Scope::OpenClaw => Some(openclaw::ready(workspace)?),
+        Scope::Everything | Scope::Unit => None,
+    };
+    if scope != Scope::Unit {
+        setup::systemd();
+    }
     prepare_kernel_program(workspace, scope)?;
     let program = workspace.target().join("debug/failover");
     cargo::announce(workspace, &program, "the daemon, and with it every test");
@@ -66,6 +75,11 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
             .env("FAILOVER_SKIPS", &skips.0)
             .args(colour())
             .args(filters);
+        if let Some(openclaw) = &openclaw {
+            command.env("FAILOVER_OPENCLAW", openclaw);
+            // Its start keeps two cores busy, and some of the tests are about how long it takes.
+            command.arg("--test-threads=1");
+        }
         let name = workspace.relative(&suite.source).display().to_string();
         eprintln!("     Running {name}");
         let (results, status) = stream(&mut command, &mut io::stdout())?;
@@ -74,6 +88,9 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
         summary.skip(&name, &skips.take()?);
     }
 
+    if scope == Scope::OpenClaw {
+        return Ok(summary.close());
+    }
     let mut documentation = cargo::host(workspace);
     documentation.args(["test", "--workspace", "--doc", "--no-fail-fast", "--"]);
     documentation.args(colour()).args(filters);
@@ -109,7 +126,7 @@ impl Skips {
 /// Builds the kernel program. Unit tests do without where the tools for it are not installed.
 fn prepare_kernel_program(workspace: &Workspace, scope: Scope) -> Result<()> {
     let tools = match scope {
-        Scope::Everything => setup::ready(workspace)?,
+        Scope::Everything | Scope::OpenClaw => setup::ready(workspace)?,
         Scope::Unit => {
             let Some(tools) = setup::present(workspace) else {
                 say("testing without the kernel program; to get what it needs: cargo xtask setup");
@@ -125,9 +142,18 @@ fn is_end_to_end(suite: &Artifact, workspace: &Workspace) -> bool {
     suite.package == workspace.end_to_end_package()
 }
 
+/// The real gateway's suites have its name.
+fn is_with_openclaw(suite: &Artifact) -> bool {
+    suite.name.starts_with("openclaw")
+}
+
 /// The end-to-end package's own library has unit tests too, which need no root.
 fn runs_in(scope: Scope, suite: &Artifact, workspace: &Workspace) -> bool {
-    scope == Scope::Everything || !is_end_to_end(suite, workspace) || suite.is_library
+    match scope {
+        Scope::Everything => !is_with_openclaw(suite),
+        Scope::OpenClaw => is_with_openclaw(suite),
+        Scope::Unit => !is_end_to_end(suite, workspace) || suite.is_library,
+    }
 }
 
 /// libtest sees a pipe and would leave colour out, so it is told what the terminal can do.

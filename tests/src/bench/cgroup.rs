@@ -3,14 +3,14 @@
 
 use std::{
     fmt, fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result};
 
-use crate::wait;
+use crate::{lab::cgroup::mount_point, wait};
 
 /// A group of processes. Dropping it removes it, once they are gone.
 #[derive(Debug)]
@@ -71,17 +71,4 @@ impl Drop for Cgroup {
             eprintln!("{} can't be removed", self.0.display());
         }
     }
-}
-
-/// Where the second version of control groups is mounted, beside the first or alone.
-fn mount_point() -> Result<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").context("reading /proc/self/mounts")?;
-    mounts
-        .lines()
-        .find_map(|line| {
-            let mut words = line.split(' ');
-            let (place, kind) = (words.nth(1)?, words.next()?);
-            (kind == "cgroup2").then(|| Path::new(place).to_owned())
-        })
-        .context("no cgroup2 is mounted; mount -t cgroup2 none /sys/fs/cgroup")
 }

@@ -10,6 +10,7 @@ use std::{
     fmt::Write as _,
     fs::{self, OpenOptions},
     io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -80,6 +81,15 @@ pub enum Event {
     },
 }
 
+/// Which `openclaw` it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Release {
+    /// 2026.9.6: a stop without a terminal wants `--force`.
+    Current,
+    /// 2026.6.11: it doesn't know `--force`.
+    Old,
+}
+
 /// The folder with plans, log and process number.
 #[derive(Clone, Debug)]
 pub struct Commands {
@@ -124,6 +134,48 @@ impl Commands {
             command.name(),
             self.directory.display()
         )
+    }
+
+    /// Writes a program `openclaw` whose `gateway start` and `gateway stop` are these commands, and
+    /// tells where it is. Its folder can be put into `PATH`.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn openclaw(&self, release: Release) -> Result<PathBuf> {
+        let (stop, other_stop, complaint, help) = match release {
+            Release::Current => (
+                "gateway stop --force",
+                "gateway stop",
+                "Refusing to stop the gateway from a non-interactive shell without --force",
+                "  --force     Allow stop from a non-interactive shell (default: false)",
+            ),
+            Release::Old => (
+                "gateway stop",
+                "gateway stop --force",
+                "OpenClaw does not recognize option \"--force\".",
+                "  --json      Output JSON (default: false)",
+            ),
+        };
+        let script = format!(
+            "#!/bin/sh\n\
+             case \"$*\" in\n\
+             'gateway start') exec {} ;;\n\
+             '{stop}') exec {} ;;\n\
+             '{other_stop}') echo '{complaint}' >&2 ;;\n\
+             'gateway stop --help') echo 'Options:'; echo '{help}'; exit 0 ;;\n\
+             *) echo \"no such command: $*\" >&2 ;;\n\
+             esac\n\
+             exit 1\n",
+            self.line(Command::Start),
+            self.line(Command::Stop),
+        );
+        let folder = self.directory.join("bin");
+        fs::create_dir_all(&folder).context("making the folder of openclaw")?;
+        let program = folder.join("openclaw");
+        fs::write(&program, script).context("writing openclaw")?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
+            .context("making openclaw executable")?;
+        Ok(program)
     }
 
     /// What happened so far.

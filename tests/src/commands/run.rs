@@ -5,7 +5,7 @@ use std::{
     io,
     os::unix::process::CommandExt as _,
     path::PathBuf,
-    process::{Command as Process, ExitCode, Stdio},
+    process::{Child, Command as Process, ExitCode, Stdio},
     str::FromStr,
     thread,
     time::Duration,
@@ -45,16 +45,26 @@ pub(super) enum Behaviour {
     Slow(Duration),
     /// Fails, and changes nothing.
     Fail,
+    /// Fails as `openclaw` does that can't read its configuration: exit code 78.
+    Refuse,
+    /// A start that fails, but whose gateway comes up after a while.
+    FailButRun(Duration),
     /// Never returns, and has a child that never does either.
     Hang,
     /// A start that is the gateway itself.
     Foreground,
-    /// Says that it succeeded, and changes nothing.
+    /// Says that it succeeded, and changes nothing: so does a start while a gateway hangs, and a stop
+    /// beside a gateway that somebody runs in a terminal.
     Lie,
     /// Starts a gateway that dies after a while.
     OkThenDie(Duration),
+    /// Starts a gateway that listens for this time, then is gone for as long, and so on.
+    CrashLoop(Duration),
     /// Starts a gateway that goes on for a while after SIGTERM; the stop doesn't wait for it.
     OkButDrain(Duration),
+    /// Starts a gateway that listens no longer after SIGTERM, but lives on for a while; the stop
+    /// doesn't wait for that.
+    OkButLinger(Duration),
 }
 
 impl FromStr for Behaviour {
@@ -67,11 +77,15 @@ impl FromStr for Behaviour {
             "ok" => Self::Ok,
             "slow" => Self::Slow(span()?),
             "fail" => Self::Fail,
+            "refuse" => Self::Refuse,
+            "fail-but-run" => Self::FailButRun(span()?),
             "hang" => Self::Hang,
             "foreground" => Self::Foreground,
             "lie" => Self::Lie,
             "ok-then-die" => Self::OkThenDie(span()?),
+            "crash-loop" => Self::CrashLoop(span()?),
             "ok-but-drain" => Self::OkButDrain(span()?),
+            "ok-but-linger" => Self::OkButLinger(span()?),
             _ => bail!("no behaviour is called `{text}`"),
         })
     }
@@ -133,7 +147,13 @@ fn start(
             start_gateway(options, &[])
         }
         Behaviour::OkThenDie(span) => start_gateway(options, &["--exit-after", &told(span)]),
-        Behaviour::OkButDrain(span) => start_gateway(options, &["--ignore-term", &told(span)]),
+        Behaviour::CrashLoop(span) => start_gateway(options, &["--crash-loop", &told(span)]),
+        Behaviour::OkButDrain(span) => start_gateway(options, &["--drain", &told(span)]),
+        Behaviour::OkButLinger(span) => start_gateway(options, &["--linger", &told(span)]),
+        Behaviour::FailButRun(span) => {
+            spawn_gateway(options, &["--start-delay", &told(span)])?;
+            Ok(1)
+        }
         Behaviour::Foreground => {
             let status = gateway_command(options)?
                 .status()
@@ -141,6 +161,7 @@ fn start(
             Ok(u8::from(!status.success()))
         }
         Behaviour::Fail => Ok(1),
+        Behaviour::Refuse => Ok(refuse()),
         Behaviour::Lie => Ok(0),
         Behaviour::Hang => hang(note),
     }
@@ -153,11 +174,17 @@ fn stop(behaviour: Behaviour, options: &Options, note: impl Fn(Event) -> Result<
             thread::sleep(span);
             stop_gateway(options, LONGEST_DRAIN)
         }
-        Behaviour::OkButDrain(_) => stop_gateway(options, Duration::ZERO),
+        Behaviour::OkButDrain(_) | Behaviour::OkButLinger(_) => {
+            stop_gateway(options, Duration::ZERO)
+        }
         Behaviour::Fail => Ok(1),
+        Behaviour::Refuse => Ok(refuse()),
         Behaviour::Lie => Ok(0),
         Behaviour::Hang => hang(note),
-        Behaviour::Foreground | Behaviour::OkThenDie(_) => bail!("a stop can't do this"),
+        Behaviour::Foreground
+        | Behaviour::OkThenDie(_)
+        | Behaviour::CrashLoop(_)
+        | Behaviour::FailButRun(_) => bail!("a stop can't do this"),
     }
 }
 
@@ -170,9 +197,7 @@ fn fence(behaviour: Behaviour, note: impl Fn(Event) -> Result<()>) -> Result<u8>
         }
         Behaviour::Fail => Ok(1),
         Behaviour::Hang => hang(note),
-        Behaviour::Foreground | Behaviour::OkThenDie(_) | Behaviour::OkButDrain(_) => {
-            bail!("a fence can't do this")
-        }
+        _ => bail!("a fence can't do this"),
     }
 }
 
@@ -181,20 +206,9 @@ fn start_gateway(options: &Options, how: &[&str]) -> Result<u8> {
     if gateway(&options.directory).is_some() {
         return Ok(0);
     }
-    let pid_file = pid_file(&options.directory);
-    let _ = fs::remove_file(&pid_file);
-    let mut command = gateway_command(options)?;
-    command
-        .args(how)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    // SAFETY: runs between fork and exec; setsid is a bare system call and takes no lock.
-    unsafe { command.pre_exec(|| setsid().map(drop).map_err(io::Error::from)) };
-    let mut gateway = command.spawn().context("running a gateway")?;
+    let mut gateway = spawn_gateway(options, how)?;
     loop {
-        if pid_file.exists() {
+        if pid_file(&options.directory).exists() {
             return Ok(0);
         }
         if gateway
@@ -206,6 +220,21 @@ fn start_gateway(options: &Options, how: &[&str]) -> Result<u8> {
         }
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Runs a gateway that outlives this command.
+fn spawn_gateway(options: &Options, how: &[&str]) -> Result<Child> {
+    let _ = fs::remove_file(pid_file(&options.directory));
+    let mut command = gateway_command(options)?;
+    command
+        .args(how)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    // SAFETY: runs between fork and exec; setsid is a bare system call and takes no lock.
+    unsafe { command.pre_exec(|| setsid().map(drop).map_err(io::Error::from)) };
+    command.spawn().context("running a gateway")
 }
 
 fn gateway_command(options: &Options) -> Result<Process> {
@@ -238,6 +267,12 @@ fn stop_gateway(options: &Options, patience: Duration) -> Result<u8> {
             .context("waiting for the gateway's end")?;
     }
     Ok(0)
+}
+
+/// BSD's EX_CONFIG.
+fn refuse() -> u8 {
+    eprintln!("Invalid config: gateway.port: expected number, received string");
+    78
 }
 
 fn hang(note: impl Fn(Event) -> Result<()>) -> Result<u8> {

@@ -67,7 +67,12 @@ impl Daemon {
 
     /// Waits until it changes to this state.
     pub fn becomes(&mut self, state: &str) -> Line {
-        self.says(&format!("state {state}"), |line| {
+        self.becomes_within(wait::LONG, state)
+    }
+
+    /// The same with another patience.
+    pub fn becomes_within(&mut self, patience: Duration, state: &str) -> Line {
+        self.says_within(patience, &format!("state {state}"), |line| {
             line.message() == "state changed" && line.field("to") == state
         })
     }

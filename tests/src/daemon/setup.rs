@@ -29,6 +29,8 @@ pub struct Setup {
     stop_timeout: Duration,
     /// Whether a primary that was never healthy is taken over.
     arm: &'static str,
+    /// Other start and stop commands than the scripted ones.
+    lines: Option<[String; 2]>,
     /// What runs the daemon, if it isn't run directly.
     wrapper: Vec<OsString>,
     more: Vec<String>,
@@ -54,6 +56,7 @@ impl Setup {
             start_timeout: Duration::from_secs(2),
             stop_timeout: Duration::from_secs(2),
             arm: "always",
+            lines: None,
             wrapper: Vec::new(),
             more: Vec::new(),
         }
@@ -117,6 +120,13 @@ impl Setup {
     #[must_use]
     pub fn stops(self, behaviours: &[&str]) -> Self {
         self.plan(Command::Stop, behaviours)
+    }
+
+    /// With commands of its own in place of the scripted ones, which then know nothing of it.
+    #[must_use]
+    pub fn command_lines(mut self, start: &str, stop: &str) -> Self {
+        self.lines = Some([start, stop].map(str::to_owned));
+        self
     }
 
     /// There is a fence command, and what its runs do.
@@ -199,6 +209,9 @@ impl Setup {
             ("--start-timeout", self.start_timeout),
             ("--stop-timeout", self.stop_timeout),
         ];
+        let [start, stop] = self.lines.clone().unwrap_or_else(|| {
+            [Command::Start, Command::Stop].map(|command| self.commands.line(command))
+        });
         command
             .args(arguments)
             .args(["run", "--strikes", "3", "--log-format", "json"])
@@ -207,8 +220,7 @@ impl Setup {
             .args(times.iter().flat_map(|(option, time)| {
                 [(*option).to_owned(), format!("{}ms", time.as_millis())]
             }))
-            .args(["--start", &self.commands.line(Command::Start)])
-            .args(["--stop", &self.commands.line(Command::Stop)])
+            .args(["--start", &start, "--stop", &stop])
             .arg("--state-dir")
             .arg(self.directory.join("state"))
             .arg("--control")

@@ -179,8 +179,17 @@ impl Host {
     /// # Errors
     /// When it can't be run or doesn't listen.
     pub fn gateway(&self) -> Result<Process> {
+        self.gateway_with(&[])
+    }
+
+    /// The same with more arguments: those of [`crate::gateway::Options`].
+    ///
+    /// # Errors
+    /// When it can't be run or doesn't listen.
+    pub fn gateway_with(&self, arguments: &[&str]) -> Result<Process> {
         let mut command = self.lab_command("gateway");
         command
+            .args(arguments)
             .args(["--listen", &format!("0.0.0.0:{PORT}")])
             .args(["--listen", &format!("[::]:{PORT}")]);
         let gateway = self.spawn(&mut command)?;

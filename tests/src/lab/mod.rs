@@ -3,7 +3,9 @@
 //! The TCP between them, and the kernel's events about it, are real. See [`reaper`] for how nothing
 //! is left behind.
 
+pub mod cgroup;
 pub mod host;
+pub mod machine;
 pub mod namespace;
 pub mod reaper;
 
@@ -24,6 +26,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 pub use host::{Host, Process, end_listener};
+pub use machine::Machine;
 pub use namespace::{Identity, Namespace};
 use reaper::Reaper;
 
@@ -132,6 +135,12 @@ impl Lab {
     /// And gets it back.
     pub fn switch_up(&self) -> Moment {
         set_link(&self.switch, "switch", "up")
+    }
+
+    /// This control group, which is about to be made, goes with the lab.
+    fn hold_group(&self, group: &Path) -> Result<()> {
+        let mut reaper = self.reaper.lock().unwrap_or_else(PoisonError::into_inner);
+        reaper.hold_group(group)
     }
 
     /// A directory that goes with the lab.

@@ -2,7 +2,8 @@
 //!
 //! A process outside the lab, the reaper, holds the lab's namespaces and one end of a pipe. When
 //! the other end closes, which the kernel sees to, it kills every process in those namespaces:
-//! whatever runs there is the lab's. Then it removes the lab's directory.
+//! whatever runs there, and in the lab's control groups, is the lab's. Then it removes those groups
+//! and the lab's directory.
 
 use std::{
     fs::{self, File},
@@ -16,7 +17,10 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, setsid};
 
-use super::namespace::{Identity, Namespace};
+use super::{
+    cgroup,
+    namespace::{Identity, Namespace},
+};
 use crate::{signals, wait};
 
 /// The answer to a line that was understood.
@@ -76,6 +80,14 @@ impl Reaper {
         self.order(&format!("directory {}", directory.display()))
     }
 
+    /// This control group will be emptied and removed.
+    ///
+    /// # Errors
+    /// When the reaper is gone.
+    pub fn hold_group(&mut self, group: &Path) -> Result<()> {
+        self.order(&format!("group {}", group.display()))
+    }
+
     /// The order is in force when this returns.
     fn order(&mut self, order: &str) -> Result<()> {
         let orders = self.orders.as_mut().context("the reaper was dismissed")?;
@@ -115,6 +127,7 @@ pub fn run() -> Result<()> {
                 Err(_) => continue,
             },
             Some(("directory", path)) => reaped.directories.push(path.into()),
+            Some(("group", path)) => reaped.groups.push(path.into()),
             _ => continue,
         }
         let mut answers = io::stdout().lock();
@@ -129,6 +142,7 @@ struct Reaped {
     /// Held open, so that their identities can't become somebody else's.
     namespaces: Vec<File>,
     directories: Vec<PathBuf>,
+    groups: Vec<PathBuf>,
 }
 
 impl Reaped {
@@ -139,9 +153,19 @@ impl Reaped {
             .map(|file| file.metadata().map(|metadata| Identity::from(&metadata)))
             .collect::<io::Result<Vec<_>>>()
             .context("looking at the lab's namespaces")?;
+        for group in &self.groups {
+            cgroup::kill(group);
+        }
         // Killed processes may have been making others.
         let emptied = wait::attempt(PATIENCE, || {
             (kill_all_in(&namespaces).ok()? == 0).then_some(())
+        });
+        // A killed process is in its group until its last memory is given back.
+        let ungrouped = wait::attempt(PATIENCE, || {
+            let mut groups = self.groups.iter();
+            groups
+                .all(|group| cgroup::remove(group).is_ok())
+                .then_some(())
         });
         for directory in &self.directories {
             match fs::remove_dir_all(directory) {
@@ -151,7 +175,8 @@ impl Reaped {
                 _ => {}
             }
         }
-        emptied.context("processes in the lab's namespaces can't be killed")
+        emptied.context("processes in the lab's namespaces can't be killed")?;
+        ungrouped.context("the lab's control groups can't be removed")
     }
 }
 

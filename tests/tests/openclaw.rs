@@ -1,0 +1,106 @@
+//! The real OpenClaw on both hosts, each as an account of its own, without a service manager.
+
+use std::{thread, time::Duration};
+
+use failover_tests::{
+    PORT,
+    daemon::{Daemon, Setup},
+    lab::Lab,
+    moment::Moment,
+    openclaw::{LONGEST_START, OpenClaw},
+    skip,
+};
+
+/// Accounts on PC-A and PC-B.
+const ACCOUNTS: [u32; 2] = [47012, 47013];
+/// Of OpenClaw's unit.
+const RESTART: Duration = Duration::from_secs(5);
+/// The daemon's own, `failover run --help`.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The gateways of PC-A and PC-B.
+fn gateways(lab: &Lab) -> [OpenClaw; 2] {
+    let [a, b] = ACCOUNTS;
+    [
+        OpenClaw::new(lab, lab.host_a(), a),
+        OpenClaw::new(lab, lab.host_b(), b),
+    ]
+}
+
+/// The times are those of a daemon whose operator is in a hurry.
+fn setup(lab: &Lab, start: &str, stop: &str) -> Setup {
+    Setup::new(lab)
+        .command_lines(start, stop)
+        .interval(Duration::from_secs(2))
+        .timeout(Duration::from_secs(1))
+        .start_timeout(LONGEST_START)
+        .stop_timeout(Duration::from_secs(60))
+}
+
+fn armed(lab: &Lab, local: &OpenClaw) -> Daemon {
+    setup(lab, &local.start_line(), &local.stop_line()).spawn()
+}
+
+#[test]
+fn a_primary_that_is_killed_is_taken_over_and_let_go_when_it_is_back() {
+    let lab = Lab::new();
+    let [primary, local] = gateways(&lab);
+    let running = primary.start();
+    let mut daemon = armed(&lab, &local);
+    daemon.becomes("standby");
+    running.kill();
+    daemon.becomes("starting");
+    daemon.becomes_within(LONGEST_START, "active");
+    assert!(lab.host_b().listens(PORT), "{}", local.log());
+    let _running = primary.start();
+    daemon.becomes_within(LONGEST_START, "stopping");
+    daemon.becomes_within(LONGEST_START, "standby");
+    assert!(!lab.host_b().listens(PORT));
+    daemon.terminate();
+    assert_eq!(
+        daemon.states(),
+        [
+            "standby", "suspect", "starting", "active", "stopping", "standby"
+        ]
+    );
+}
+
+#[test]
+fn a_primary_that_its_supervisor_restarts_is_not_taken_over_at_the_defaults() {
+    let lab = Lab::new();
+    let [primary, local] = gateways(&lab);
+    let running = primary.start();
+    let setup = setup(&lab, &local.start_line(), &local.stop_line());
+    let mut daemon = setup
+        .interval(DEFAULT_INTERVAL)
+        .timeout(DEFAULT_TIMEOUT)
+        .spawn();
+    daemon.becomes("standby");
+    let killed = running.kill();
+    thread::sleep(RESTART);
+    let _running = primary.start();
+    if Moment::now().since(killed) > DEFAULT_INTERVAL {
+        // 13 s when there is nothing else to do.
+        return skip("OpenClaw takes too long to start here, and would be taken over rightly");
+    }
+    daemon.becomes_within(2 * DEFAULT_INTERVAL, "standby");
+    assert_eq!(daemon.states(), ["standby", "suspect", "standby"]);
+    assert!(!lab.host_b().listens(PORT));
+    daemon.terminate();
+}
+
+#[test]
+fn a_start_with_an_invalid_configuration_fails_with_its_own_exit_code() {
+    let lab = Lab::new();
+    let [_, local] = gateways(&lab);
+    local.configure("{ gateway: { port: \"no number\" } }");
+    let mut daemon = setup(&lab, &local.run_line(), &local.stop_line()).spawn();
+    let failed = daemon.says_within(LONGEST_START, "a start that failed", |line| {
+        line.message() == "command ended" && line.field("command") == "start"
+    });
+    assert!(failed.field("result").contains("78"), "{}", failed.text);
+    assert!(!lab.host_b().listens(PORT));
+    assert!(!daemon.states().contains(&"active".to_owned()));
+    daemon.terminate();
+}
