@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::Stdio, time::Duration};
 use failover_tests::{
     PORT,
     daemon::Setup,
-    lab::{Host, Lab, Process, end_listener, host::stream_socket},
+    lab::{Host, Identity, Lab, Process, end_listener, host::stream_socket},
     lines::Line,
     trace::{Trace, endpoint, is_change},
     wait,
@@ -41,6 +41,7 @@ fn the_gateway_that_was_started_is_named_by_process_program_and_addresses() {
         held_by.contains(&format!("0.0.0.0:{PORT} and [::]:{PORT}")),
         "{held_by}"
     );
+    assert!(!held_by.contains("network namespace"), "{held_by}");
     daemon.ends_having_run(&["start"]);
 }
 
@@ -55,6 +56,20 @@ fn a_gateway_that_listened_before_the_daemon_is_named_as_well() {
         held_by.contains(&format!("pid {}, ", gateway.pid())),
         "{held_by}"
     );
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_holder_that_is_in_another_network_namespace_than_its_sockets_is_told_with_it() {
+    let lab = Lab::new();
+    // A thread of this process opens it in PC-B's namespace; the process is where it was.
+    let _stranger = lab.host_b().listen(([0, 0, 0, 0], PORT), 1).unwrap();
+    let daemon = Setup::new(&lab).spawn();
+    let said = daemon.said(changed);
+    let held_by = said[0].field("held_by");
+    let own = Identity::of_process(std::process::id()).unwrap().inode();
+    let expected = format!(", network namespace {own}) on 0.0.0.0:{PORT}");
+    assert!(held_by.contains(&expected), "{held_by}");
     daemon.ends_having_run(&[]);
 }
 
