@@ -2,6 +2,8 @@
 //! structures. The verifier or `bpf_probe_read_kernel` checks every address, so a wrong offset reads
 //! a wrong value or fails, and never harms the machine.
 
+use core::{array::from_fn, mem::transmute, ptr::read_volatile};
+
 use aya_ebpf::{EbpfContext as _, helpers::bpf_probe_read_kernel, programs::TracePointContext};
 use failover_ebpf::{Filter, Layout};
 
@@ -29,20 +31,51 @@ pub fn field<T: Copy>(context: &TracePointContext, offset: u32) -> Option<T> {
     read(context.as_ptr() as u64, offset)
 }
 
-/// A field of a tracepoint's record that lies at `USUAL` in every kernel so far. There it takes one
-/// instruction instead of a call, and where it lies is constant to the verifier, which drops the
-/// other branch.
-#[inline(always)]
-pub fn usual_field<T: Copy, const USUAL: u32>(
-    context: &TracePointContext,
-    offset: u32,
-) -> Option<T> {
-    if offset != USUAL {
-        return field(context, offset);
+/// A pointer whose type the verifier knows: an argument of a typed program, or what one points to.
+#[derive(Clone, Copy)]
+pub struct Typed(pub *const u8);
+
+impl Typed {
+    /// A member, in one instruction instead of a call. The offset is constant to the verifier, which
+    /// looks up what lies there in the kernel's own BTF (`btf_struct_access`, 5.10). What has been
+    /// freed meanwhile reads as zero.
+    #[inline(always)]
+    pub fn member<T: Copy>(self, offset: u32) -> T {
+        // SAFETY: as above; members that are plain numbers are aligned.
+        unsafe { read_volatile(self.0.wrapping_add(offset as usize).cast()) }
     }
-    let address = (context.as_ptr() as u64 + u64::from(USUAL)) as *const T;
-    // SAFETY: the verifier has seen that it lies in the record, and it is aligned there.
-    Some(unsafe { core::ptr::read_volatile(address) })
+
+    /// What a member points to.
+    #[inline(always)]
+    pub fn target(self, offset: u32) -> Self {
+        Self(self.member(offset))
+    }
+
+    /// Sixteen bytes: an IPv6 address.
+    #[inline(always)]
+    pub fn wide_member(self, offset: u32) -> [u8; 16] {
+        let words: [u32; 4] = from_fn(|word| self.member(offset + 4 * word as u32));
+        // SAFETY: both are sixteen bytes that may have any value.
+        unsafe { transmute(words) }
+    }
+
+    /// A member that lies behind what the type says.
+    #[inline(always)]
+    pub fn beyond<T: Copy>(self, offset: u32) -> Option<T> {
+        read(self.address(), offset)
+    }
+
+    /// The network namespace (inode) of a `struct sock`.
+    #[inline(always)]
+    pub fn namespace(self) -> u32 {
+        let net = self.target(global!(LAYOUT.members.sock_net));
+        net.member(global!(LAYOUT.members.net_inum))
+    }
+
+    #[inline(always)]
+    pub fn address(self) -> u64 {
+        self.0 as u64
+    }
 }
 
 /// A member of a kernel structure.
@@ -57,13 +90,6 @@ pub fn read<T: Copy>(structure: u64, offset: u32) -> Option<T> {
 #[inline(always)]
 pub fn watched(port: u16) -> bool {
     port == global!(FILTER.local_port) || port == global!(FILTER.primary_port)
-}
-
-/// The network namespace (inode) of a `struct sock`.
-#[inline(always)]
-pub fn namespace_of(sock: u64) -> Option<u32> {
-    let net: u64 = read(sock, global!(LAYOUT.members.sock_net))?;
-    read(net, global!(LAYOUT.members.net_inum))
 }
 
 /// Is this a namespace to report?

@@ -89,30 +89,11 @@ const _: () = assert!(size_of::<Event>() == 96);
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Layout {
-    /// Fields of `sock:inet_sock_set_state`, from its tracefs format file.
-    pub state: StateFields,
-    /// Fields of `syscalls:sys_enter_bind` and `syscalls:sys_exit_bind`, likewise.
+    /// Fields of `syscalls:sys_enter_bind` and `syscalls:sys_exit_bind`, from their tracefs format
+    /// files; zero where they aren't used.
     pub bind: BindFields,
     /// Members of kernel structures, from BTF.
     pub members: Members,
-}
-
-/// Byte offsets in the record of `sock:inet_sock_set_state`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(missing_docs, reason = "the names are those of the format file")]
-pub struct StateFields {
-    pub skaddr: u32,
-    pub oldstate: u32,
-    pub newstate: u32,
-    pub sport: u32,
-    pub dport: u32,
-    pub family: u32,
-    pub protocol: u32,
-    pub saddr: u32,
-    pub daddr: u32,
-    pub saddr_v6: u32,
-    pub daddr_v6: u32,
 }
 
 /// Byte offsets in the records of `syscalls:sys_enter_bind` and `syscalls:sys_exit_bind`.
@@ -131,10 +112,19 @@ pub struct BindFields {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(missing_docs, reason = "named after structure and member")]
 pub struct Members {
+    pub sock_num: u32,
+    pub sock_dport: u32,
+    pub sock_family: u32,
+    pub sock_rcv_saddr: u32,
+    pub sock_daddr: u32,
+    pub sock_v6_rcv_saddr: u32,
+    pub sock_v6_daddr: u32,
     pub sock_net: u32,
+    pub sock_protocol: u32,
     pub sock_err: u32,
     pub sock_uid: u32,
     pub sock_type: u32,
+    pub inet_sport: u32,
     pub net_inum: u32,
     pub task_files: u32,
     pub files_fdt: u32,
@@ -144,24 +134,11 @@ pub struct Members {
     pub socket_sk: u32,
 }
 
-const _: () = assert!(size_of::<Layout>() == 26 * 4);
+const _: () = assert!(size_of::<Layout>() == 24 * 4);
 
 impl Layout {
     /// What the kernel program is compiled with, before the loader puts in the real one.
     pub const ZERO: Self = Self {
-        state: StateFields {
-            skaddr: 0,
-            oldstate: 0,
-            newstate: 0,
-            sport: 0,
-            dport: 0,
-            family: 0,
-            protocol: 0,
-            saddr: 0,
-            daddr: 0,
-            saddr_v6: 0,
-            daddr_v6: 0,
-        },
         bind: BindFields {
             fd: 0,
             umyaddr: 0,
@@ -169,10 +146,19 @@ impl Layout {
             ret: 0,
         },
         members: Members {
+            sock_num: 0,
+            sock_dport: 0,
+            sock_family: 0,
+            sock_rcv_saddr: 0,
+            sock_daddr: 0,
+            sock_v6_rcv_saddr: 0,
+            sock_v6_daddr: 0,
             sock_net: 0,
+            sock_protocol: 0,
             sock_err: 0,
             sock_uid: 0,
             sock_type: 0,
+            inet_sport: 0,
             net_inum: 0,
             task_files: 0,
             files_fdt: 0,

@@ -1,77 +1,81 @@
-//! `sock:inet_sock_set_state`: a TCP socket changes its state (net/ipv4/af_inet.c, 6.18).
+//! `inet_sock_set_state`: a TCP socket changes its state (net/ipv4/af_inet.c, 6.18).
+//!
+//! Read from the socket itself, with the same members as the tracepoint `sock:inet_sock_set_state`
+//! has: for that one the kernel would fill a record for each event of the machine, which costs more
+//! than all that is done here.
 
 use aya_ebpf::{
-    helpers::generated::bpf_ktime_get_boot_ns, macros::tracepoint, programs::TracePointContext,
+    helpers::generated::bpf_ktime_get_boot_ns, macros::btf_tracepoint,
+    programs::BtfTracePointContext,
 };
 use aya_log_ebpf::debug;
 use failover_ebpf::{AF_INET, AF_INET6, Event, IPPROTO_TCP, KIND_TCP_STATE, tcp_state::CLOSE};
 
 use crate::{
-    kernel::{field, global, namespace_of, read, usual_field, wanted_namespace, watched},
+    kernel::{Typed, global, wanted_namespace, watched},
     owner, report,
 };
 
 /// Reports the change where a watched port is at either end.
-#[tracepoint]
-pub fn inet_sock_set_state(context: TracePointContext) -> u32 {
+#[btf_tracepoint]
+pub fn inet_sock_set_state(context: BtfTracePointContext) -> i32 {
+    let socket = Typed(context.arg(0));
     // The common case, a socket on other ports, ends after two short reads.
-    let (Some(local_port), Some(remote_port)) = (
-        usual_field::<u16, 24>(&context, global!(LAYOUT.state.sport)),
-        usual_field::<u16, 26>(&context, global!(LAYOUT.state.dport)),
-    ) else {
-        return 0;
-    };
+    let mut local_port: u16 = socket.member(global!(LAYOUT.members.sock_num));
+    let remote_port = u16::from_be(socket.member(global!(LAYOUT.members.sock_dport)));
+    // A port that the kernel chose, or that is a listener's, is given back before a socket closes
+    // (tcp_set_state, net/ipv4/tcp.c, 6.18); then only this member still tells.
+    if local_port == 0 && context.arg::<u64>(2) as u8 == CLOSE {
+        let source = socket.beyond(global!(LAYOUT.members.inet_sport));
+        local_port = u16::from_be(source.unwrap_or(0));
+    }
     if watched(local_port) || watched(remote_port) {
-        if tell(&context, local_port, remote_port).is_none() {
-            report::lose();
-        }
+        tell(&context, socket, local_port, remote_port);
     }
     0
 }
 
-/// `None` when the kernel's memory could not be read.
 #[inline(always)]
-fn tell(context: &TracePointContext, local_port: u16, remote_port: u16) -> Option<()> {
+fn tell(context: &BtfTracePointContext, socket: Typed, local_port: u16, remote_port: u16) {
     // MPTCP and SCTP pass here too; the TCP socket below an MPTCP one has events of its own.
-    if usual_field::<u16, 30>(context, global!(LAYOUT.state.protocol))? != IPPROTO_TCP {
-        return Some(());
+    if socket.member::<u16>(global!(LAYOUT.members.sock_protocol)) != IPPROTO_TCP {
+        return;
     }
-    let socket = usual_field::<u64, 8>(context, global!(LAYOUT.state.skaddr))?;
-    let netns = namespace_of(socket)?;
+    let netns = socket.namespace();
     if !wanted_namespace(netns) {
-        return Some(());
+        return;
     }
-    let old_state = usual_field::<i32, 16>(context, global!(LAYOUT.state.oldstate))? as u8;
-    let new_state = usual_field::<i32, 20>(context, global!(LAYOUT.state.newstate))? as u8;
-    let family = usual_field::<u16, 28>(context, global!(LAYOUT.state.family))?;
+    let (old_state, new_state) = (context.arg::<u64>(1) as u8, context.arg::<u64>(2) as u8);
+    let family = socket.member(global!(LAYOUT.members.sock_family));
+    let four = |offset| widened(socket.member::<u32>(offset).to_ne_bytes());
     let (local_address, remote_address) = match family {
         AF_INET => (
-            widened(usual_field::<u32, 32>(context, global!(LAYOUT.state.saddr))?.to_ne_bytes()),
-            widened(usual_field::<u32, 36>(context, global!(LAYOUT.state.daddr))?.to_ne_bytes()),
+            four(global!(LAYOUT.members.sock_rcv_saddr)),
+            four(global!(LAYOUT.members.sock_daddr)),
         ),
         AF_INET6 => (
-            field(context, global!(LAYOUT.state.saddr_v6))?,
-            field(context, global!(LAYOUT.state.daddr_v6))?,
+            socket.wide_member(global!(LAYOUT.members.sock_v6_rcv_saddr)),
+            socket.wide_member(global!(LAYOUT.members.sock_v6_daddr)),
         ),
-        _ => return Some(()),
+        _ => return,
     };
     // tcp_reset and tcp_write_err leave the reason before they close (net/ipv4/tcp_input.c and
     // tcp_timer.c, 6.18).
     let error = match new_state {
-        CLOSE => read(socket, global!(LAYOUT.members.sock_err))?,
+        CLOSE => socket.member(global!(LAYOUT.members.sock_err)),
         _ => 0,
     };
-    let owner = owner::of_socket(socket, old_state, new_state);
+    let owner = owner::of_socket(socket.address(), old_state, new_state);
     if owner.pid != 0 && owner.pid == global!(FILTER.ignored_pid) {
-        return Some(());
+        return;
     }
     report::send(&Event {
         // SAFETY: no arguments.
         time: unsafe { bpf_ktime_get_boot_ns() },
-        socket,
+        socket: socket.address(),
         pid: owner.pid,
         tid: owner.tid,
-        uid: read(socket, global!(LAYOUT.members.sock_uid))?,
+        uid: socket.member(global!(LAYOUT.members.sock_uid)),
         netns,
         error,
         local_port,
@@ -89,7 +93,6 @@ fn tell(context: &TracePointContext, local_port: u16, remote_port: u16) -> Optio
         context,
         "port {} to {}: state {} to {}", local_port, remote_port, old_state, new_state
     );
-    Some(())
 }
 
 /// An IPv4 address in the room of an IPv6 one.

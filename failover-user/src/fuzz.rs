@@ -17,7 +17,7 @@ pub fn format(bytes: &[u8]) {
     let Ok(format) = str::from_utf8(bytes) else {
         return;
     };
-    for (name, size) in [("skaddr", 8), ("sport", 2), ("saddr", 4), ("x", 1)] {
+    for (name, size) in [("fd", 8), ("umyaddr", 8), ("name", 4), ("x", 1)] {
         match offset(format, name, size) {
             Ok(_) => assert!(format.contains(name)),
             // The message is one line, however the file looks.

@@ -1,6 +1,7 @@
 //! `failover trace` on a host, and the events that it shows.
 
 use std::{
+    fs,
     net::{Ipv4Addr, SocketAddr},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -18,6 +19,9 @@ use crate::{
 
 /// Nobody else binds to this address: so a trace shows that it has begun.
 const MARK: Ipv4Addr = Ipv4Addr::new(127, 1, 2, 3);
+
+/// `BPF_PROG_TYPE_TRACEPOINT` (include/uapi/linux/bpf.h, 6.18).
+const TRACEPOINT: u32 = 5;
 
 /// A running trace.
 #[derive(Debug)]
@@ -68,6 +72,28 @@ impl Trace {
             errors: Lines::of(errors),
             read: 0,
         }
+    }
+
+    /// Whether it hears of binds by the system call's tracepoints: not through io_uring, and all system
+    /// calls of all processes are slower meanwhile.
+    ///
+    /// # Panics
+    /// When it has no kernel program.
+    #[must_use]
+    pub fn traces_system_calls(&self) -> bool {
+        let directory = format!("/proc/{}/fdinfo", self.process.pid());
+        let files = fs::read_dir(&directory).expect("its descriptors");
+        let texts = files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok());
+        let types: Vec<u32> = texts
+            .filter_map(|text| {
+                let value = text
+                    .lines()
+                    .find_map(|line| line.strip_prefix("prog_type:"))?;
+                value.trim().parse().ok()
+            })
+            .collect();
+        assert!(!types.is_empty(), "{}", self.errors.text());
+        types.contains(&TRACEPOINT)
     }
 
     /// Waits for an event, and goes on from there the next time.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::Stdio, time::Duration};
 use failover_tests::{
     PORT,
     daemon::Setup,
-    lab::{Host, Lab, Process, end_listener, host::stream_socket},
+    lab::{Host, Identity, Lab, Process, end_listener, host::stream_socket},
     lines::Line,
     trace::{Trace, endpoint, is_change},
     wait,
@@ -41,6 +41,7 @@ fn the_gateway_that_was_started_is_named_by_process_program_and_addresses() {
         held_by.contains(&format!("0.0.0.0:{PORT} and [::]:{PORT}")),
         "{held_by}"
     );
+    assert!(!held_by.contains("network namespace"), "{held_by}");
     daemon.ends_having_run(&["start"]);
 }
 
@@ -55,6 +56,20 @@ fn a_gateway_that_listened_before_the_daemon_is_named_as_well() {
         held_by.contains(&format!("pid {}, ", gateway.pid())),
         "{held_by}"
     );
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_holder_that_is_in_another_network_namespace_than_its_sockets_is_told_with_it() {
+    let lab = Lab::new();
+    // A thread of this process opens it in PC-B's namespace; the process is where it was.
+    let _stranger = lab.host_b().listen(([0, 0, 0, 0], PORT), 1).unwrap();
+    let daemon = Setup::new(&lab).spawn();
+    let said = daemon.said(changed);
+    let held_by = said[0].field("held_by");
+    let own = Identity::of_process(std::process::id()).unwrap().inode();
+    let expected = format!(", network namespace {own}) on 0.0.0.0:{PORT}");
+    assert!(held_by.contains(&expected), "{held_by}");
     daemon.ends_having_run(&[]);
 }
 
@@ -134,9 +149,9 @@ fn a_socket_that_has_the_port_and_does_not_listen_is_told_by_who_bound_it() {
     daemon.terminate();
 }
 
-/// Linux 6.11 and later can bind and listen through io_uring, past the system calls' tracepoints.
+/// Linux 6.11 and later can bind and listen through io_uring, past the system calls.
 #[test]
-fn a_listener_made_through_io_uring_is_seen_all_the_same() {
+fn a_bind_and_a_listener_through_io_uring_are_seen_all_the_same() {
     use io_uring::{IoUring, opcode, types::Fd};
     use std::os::fd::AsRawFd as _;
 
@@ -171,6 +186,12 @@ fn a_listener_made_through_io_uring_is_seen_all_the_same() {
     if !supported {
         failover_tests::skip("this kernel has no IORING_OP_LISTEN, which came with Linux 6.11");
         return;
+    }
+    // Where functions can't be watched, the LISTEN must do.
+    if !trace.traces_system_calls() {
+        let bound = trace.shows("the bind", |event| event.field("kind") == "bind");
+        assert_eq!(endpoint(&bound, "local"), Some(address));
+        assert_eq!(bound.field("result"), "ok");
     }
     let listen = trace.shows("LISTEN", |event| is_change(event, "CLOSE", "LISTEN"));
     assert_eq!(endpoint(&listen, "local"), Some(address));

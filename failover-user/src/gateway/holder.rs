@@ -9,6 +9,7 @@ use std::{
     fmt, fs,
     io::Read as _,
     net::SocketAddr,
+    os::linux::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -37,6 +38,9 @@ pub struct Holder {
     pub command_line: String,
     /// The unit or container that it belongs to.
     pub home: Option<Home>,
+    /// Inode of the network namespace that it is in, where that isn't the caller's: the sockets are
+    /// the caller's all the same, opened before it went there, or handed to it.
+    pub elsewhere: Option<u64>,
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
 }
@@ -96,8 +100,17 @@ fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: 
         executable: fs::read_link(process.join("exe")).ok(),
         command_line: command_line(&read(&process.join("cmdline"), LONGEST_COMMAND_LINE)),
         home: home(&read(&process.join("cgroup"), LONGEST_CGROUP)),
+        elsewhere: elsewhere(&process),
         addresses: held.iter().map(|listener| listener.address).collect(),
     });
+}
+
+/// The process's network namespace, if it is known to be another than the caller's.
+fn elsewhere(process: &Path) -> Option<u64> {
+    let inode = |process: &Path| Some(fs::metadata(process.join("ns/net")).ok()?.st_ino());
+    // Namespaces belong to threads.
+    let own = inode(Path::new("/proc/thread-self"))?;
+    inode(process).filter(|inode| *inode != own)
 }
 
 /// Inodes of the sockets that a process has open; none when it is gone.
@@ -186,6 +199,7 @@ impl fmt::Display for Holder {
             executable,
             command_line,
             home,
+            elsewhere,
             addresses,
         } = self;
         let executable = executable
@@ -194,6 +208,9 @@ impl fmt::Display for Holder {
         write!(formatter, "{} (pid {pid}, uid {uid}", Escaped(&executable))?;
         if let Some(home) = home {
             write!(formatter, ", {home}")?;
+        }
+        if let Some(inode) = elsewhere {
+            write!(formatter, ", network namespace {inode}")?;
         }
         let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
         write!(
@@ -328,6 +345,7 @@ mod tests {
             executable: Some("/tmp/a\nb".into()),
             command_line: "\u{1b}[2J\u{202e}x".to_owned(),
             home: Some(Home::SystemUnit("a\rb.service".to_owned())),
+            elsewhere: Some(4_026_531_840),
             addresses: vec!["127.0.0.1:18789".parse().unwrap()],
         };
         let told = holder.to_string();

@@ -144,6 +144,15 @@ impl<'a> Btf<'a> {
         })
     }
 
+    /// Is there a function of that name?
+    pub(super) fn has_function(&self, name: &str) -> bool {
+        let mut headers = self.positions.iter().skip(1).map_while(|position| {
+            // Parsing has seen them all.
+            self.header_at(*position as usize).ok()
+        });
+        headers.any(|header| header.kind == FUNC && self.is_named(header.name, name))
+    }
+
     fn walk(
         &self,
         structure: Header,
@@ -357,6 +366,8 @@ mod tests {
         };
         let btf = Btf::parse(&bytes).unwrap();
         assert!(btf.offset("sock", "__sk_common.skc_net.net").unwrap() > 0);
+        assert!(btf.has_function("inet_bind"));
+        assert!(!btf.has_function("inet_bin") && !btf.has_function("sock"));
     }
 
     /// Two anonymous members of the structure's own type.

@@ -52,7 +52,7 @@ fn parse_line(line: &str) -> Option<(&str, Field)> {
     let declaration = parts.next()?.strip_prefix("field:")?;
     let offset = parts.next()?.strip_prefix("offset:")?.parse().ok()?;
     let size = parts.next()?.strip_prefix("size:")?.parse().ok()?;
-    // `__u8 saddr[4]`, `struct sockaddr * umyaddr`, `const void * skaddr`
+    // `__u8 saddr[4]`, `struct sockaddr * umyaddr`, `int fd`
     let declarator = declaration.rsplit([' ', '*']).next()?;
     let name = declarator.split('[').next()?;
     (!name.is_empty()).then_some((name, Field { offset, size }))
@@ -65,35 +65,36 @@ mod tests {
     use super::*;
     use crate::fuzz;
 
-    const FORMAT: &str = "name: inet_sock_set_state\nID: 2287\nformat:\n\
+    const FORMAT: &str = "name: sys_enter_bind\nID: 1287\nformat:\n\
         \tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n\
-        \tfield:const void * skaddr;\toffset:8;\tsize:8;\tsigned:0;\n\
-        \tfield:__u16 sport;\toffset:24;\tsize:2;\tsigned:0;\n\
-        \tfield:__u8 saddr[4];\toffset:32;\tsize:4;\tsigned:0;\n\
+        \tfield:int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;\n\
+        \tfield:int fd;\toffset:16;\tsize:8;\tsigned:0;\n\
+        \tfield:struct sockaddr * umyaddr;\toffset:24;\tsize:8;\tsigned:0;\n\
+        \tfield:__u8 name[4];\toffset:40;\tsize:4;\tsigned:0;\n\
         \nprint fmt: \"field:x; offset:1;\"\n";
 
     #[test]
     fn a_field_is_found_by_its_name_whatever_its_type() {
-        assert_eq!(offset(FORMAT, "skaddr", 8), Ok(8));
-        assert_eq!(offset(FORMAT, "sport", 2), Ok(24));
-        assert_eq!(offset(FORMAT, "saddr", 4), Ok(32));
+        assert_eq!(offset(FORMAT, "fd", 8), Ok(16));
+        assert_eq!(offset(FORMAT, "umyaddr", 8), Ok(24));
+        assert_eq!(offset(FORMAT, "name", 4), Ok(40));
     }
 
     #[test]
     fn a_missing_field_is_named() {
         assert_eq!(
-            offset(FORMAT, "protocol", 2),
-            Err(FormatError::Missing("protocol".into()))
+            offset(FORMAT, "addrlen", 8),
+            Err(FormatError::Missing("addrlen".into()))
         );
     }
 
     #[test]
     fn a_field_of_another_size_is_refused() {
         assert_eq!(
-            offset(FORMAT, "sport", 4),
+            offset(FORMAT, "fd", 4),
             Err(FormatError::Size {
-                name: "sport".into(),
-                found: 2,
+                name: "fd".into(),
+                found: 8,
                 expected: 4
             })
         );

@@ -1,8 +1,8 @@
-//! The running kernel's [`Layout`], from tracefs and BTF, read at load time.
+//! The running kernel's [`failover_ebpf::Layout`], from tracefs and BTF, read at load time.
 
 use std::{fs, io, path::Path};
 
-use failover_ebpf::{BindFields, Layout, Members, StateFields};
+use failover_ebpf::{BindFields, Members};
 use thiserror::Error;
 
 use super::{
@@ -36,33 +36,8 @@ pub enum LayoutError {
     Btf(#[from] BtfError),
 }
 
-/// Reads both sources.
-pub(super) fn read(tracefs: &Path) -> Result<Layout, LayoutError> {
-    Ok(Layout {
-        state: state_fields(tracefs)?,
-        bind: bind_fields(tracefs)?,
-        members: members()?,
-    })
-}
-
-fn state_fields(tracefs: &Path) -> Result<StateFields, LayoutError> {
-    let tracepoint = Tracepoint::read(tracefs, "sock/inet_sock_set_state")?;
-    Ok(StateFields {
-        skaddr: tracepoint.offset("skaddr", 8)?,
-        oldstate: tracepoint.offset("oldstate", 4)?,
-        newstate: tracepoint.offset("newstate", 4)?,
-        sport: tracepoint.offset("sport", 2)?,
-        dport: tracepoint.offset("dport", 2)?,
-        family: tracepoint.offset("family", 2)?,
-        protocol: tracepoint.offset("protocol", 2)?,
-        saddr: tracepoint.offset("saddr", 4)?,
-        daddr: tracepoint.offset("daddr", 4)?,
-        saddr_v6: tracepoint.offset("saddr_v6", 16)?,
-        daddr_v6: tracepoint.offset("daddr_v6", 16)?,
-    })
-}
-
-fn bind_fields(tracefs: &Path) -> Result<BindFields, LayoutError> {
+/// Fields of the system call `bind`'s tracepoints.
+pub(super) fn bind_fields(tracefs: &Path) -> Result<BindFields, LayoutError> {
     let enter = Tracepoint::read(tracefs, "syscalls/sys_enter_bind")?;
     let exit = Tracepoint::read(tracefs, "syscalls/sys_exit_bind")?;
     Ok(BindFields {
@@ -73,18 +48,58 @@ fn bind_fields(tracefs: &Path) -> Result<BindFields, LayoutError> {
     })
 }
 
-fn members() -> Result<Members, LayoutError> {
+/// What the kernel's BTF says.
+pub(super) struct Kernel {
+    pub(super) members: Members,
+    /// Those that return when a TCP socket has been bound.
+    pub(super) bind_functions: Vec<&'static str>,
+}
+
+/// Reads the kernel's BTF.
+pub(super) fn kernel() -> Result<Kernel, LayoutError> {
     // At once: the file is made anew for each read, and many small ones took 1.7 s.
     let bytes = fs::read(BTF).map_err(|source| LayoutError::Read {
         path: BTF.to_owned(),
         source,
     })?;
     let btf = Btf::parse(&bytes)?;
+    Ok(Kernel {
+        members: members(&btf)?,
+        bind_functions: bind_functions(&btf),
+    })
+}
+
+fn bind_functions(btf: &Btf<'_>) -> Vec<&'static str> {
+    let mut functions = vec!["inet_bind"];
+    if btf.has_function("inet6_bind") {
+        functions.push("inet6_bind");
+    }
+    // With this one, since 6.6, it calls neither of the others (net/mptcp/protocol.c, 6.18).
+    if btf.has_function("inet_bind_sk") && btf.has_function("mptcp_bind") {
+        functions.push("mptcp_bind");
+    }
+    functions
+}
+
+fn members(btf: &Btf<'_>) -> Result<Members, BtfError> {
     Ok(Members {
+        sock_num: btf.offset("sock", "__sk_common.skc_num")?,
+        sock_dport: btf.offset("sock", "__sk_common.skc_dport")?,
+        sock_family: btf.offset("sock", "__sk_common.skc_family")?,
+        sock_rcv_saddr: btf.offset("sock", "__sk_common.skc_rcv_saddr")?,
+        sock_daddr: btf.offset("sock", "__sk_common.skc_daddr")?,
+        // A kernel without IPv6 has none, and no socket whose address would be read there.
+        sock_v6_rcv_saddr: btf
+            .offset("sock", "__sk_common.skc_v6_rcv_saddr")
+            .unwrap_or(0),
+        sock_v6_daddr: btf.offset("sock", "__sk_common.skc_v6_daddr").unwrap_or(0),
         sock_net: btf.offset("sock", "__sk_common.skc_net.net")?,
+        // A bit field up to 5.5.
+        sock_protocol: btf.offset("sock", "sk_protocol")?,
         sock_err: btf.offset("sock", "sk_err")?,
         sock_uid: btf.offset("sock", "sk_uid")?,
         sock_type: btf.offset("sock", "sk_type")?,
+        inet_sport: btf.offset("inet_sock", "inet_sport")?,
         net_inum: btf.offset("net", "ns.inum")?,
         task_files: btf.offset("task_struct", "files")?,
         files_fdt: btf.offset("files_struct", "fdt")?,

@@ -8,15 +8,18 @@ use std::{
 };
 
 use aya::{
-    Ebpf, EbpfError, EbpfLoader,
+    Btf, BtfError, Ebpf, EbpfError, EbpfLoader,
     maps::{MapData, MapError, PerCpuArray},
-    programs::{ProgramError, TracePoint},
+    programs::{BtfTracePoint, FExit, Program, ProgramError, TracePoint},
 };
 use aya_log::EbpfLogger;
-use failover_ebpf::{Filter, GLOBAL_FILTER, GLOBAL_LAYOUT, Layout, MAP_EVENTS, MAP_LOST};
+use failover_ebpf::{
+    BindFields, Filter, GLOBAL_FILTER, GLOBAL_LAYOUT, Layout, MAP_EVENTS, MAP_LOST,
+};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use thiserror::Error;
 use tokio::io::{Interest, unix::AsyncFd};
+use tracing::debug;
 
 use super::{
     event::KernelEvent,
@@ -61,11 +64,11 @@ pub enum LoadError {
     #[error("this binary was built without its kernel program; build it with `cargo xtask build`")]
     NotBuiltIn,
     /// No tracefs.
-    #[error("kernel events need tracefs: {0}")]
+    #[error("kernel events need tracefs on this kernel: {0}")]
     Tracefs(#[from] TracefsError),
     /// The kernel lacks something.
     #[error(
-        "{0}; kernel events need Linux 5.8 or later with CONFIG_DEBUG_INFO_BTF and CONFIG_FTRACE_SYSCALLS, and root's rights to read them"
+        "{0}; kernel events need Linux 5.8 or later with CONFIG_DEBUG_INFO_BTF, and root's rights to read them"
     )]
     Layout(#[from] LayoutError),
     /// Own namespaces can't be told.
@@ -134,19 +137,22 @@ impl KernelEvents {
                 maximum: None,
             },
         );
-        let tracefs = tracefs::find_or_mount()?;
-        let layout = Pod(layout::read(&tracefs)?);
-        let filter = Pod(filter(watch)?);
-        let log_level = u8::from(watch.debug) * aya_log::Level::Debug as u8;
-        let mut programs = EbpfLoader::new()
-            // Nothing to relocate: the layout is a global.
-            .btf(None)
-            .override_global(GLOBAL_LAYOUT, &layout, true)
-            .override_global(GLOBAL_FILTER, &filter, true)
-            .override_global(aya_log::LEVEL, &log_level, true)
-            .load(OBJECT)?;
-        // Before attaching: the log's map must outlive loading, and no event may be missed.
-        let debug = EbpfLogger::init(&mut programs)
+        let kernel = layout::kernel()?;
+        let mut layout = Layout {
+            bind: BindFields::default(),
+            members: kernel.members,
+        };
+        let filter = filter(watch)?;
+        let mut programs = object(layout, filter, watch.debug)?;
+        let btf = Btf::from_sys_fs()?;
+        if let Err(error) = attach_to_functions(&mut programs, &kernel.bind_functions, &btf) {
+            debug!(%error, "binds are told by the system call");
+            layout.bind = layout::bind_fields(&tracefs::find_or_mount()?)?;
+            programs = object(layout, filter, watch.debug)?;
+            attach_to_calls(&mut programs)?;
+        }
+        // Before the first event: the log's map must outlive loading, and no event may be missed.
+        let logger = EbpfLogger::init(&mut programs)
             .map_err(|error| LoadError::Refused(error.to_string()))?;
         let lost = programs
             .take_map(MAP_LOST)
@@ -154,19 +160,10 @@ impl KernelEvents {
         let events = programs
             .take_map(MAP_EVENTS)
             .ok_or(LoadError::Incomplete(MAP_EVENTS))?;
-        for (category, name) in [
-            ("sock", "inet_sock_set_state"),
-            // The exit first: an enter without one would leave its note behind.
-            ("syscalls", "sys_exit_bind"),
-            ("syscalls", "sys_enter_bind"),
-        ] {
-            let program = programs
-                .program_mut(name)
-                .ok_or(LoadError::Incomplete(name))?;
-            let program: &mut TracePoint = program.try_into()?;
-            program.load()?;
-            program.attach(category, name)?;
-        }
+        let state: &mut BtfTracePoint = program(&mut programs, "inet_sock_set_state")?;
+        state.load("inet_sock_set_state", &btf)?;
+        state.attach()?;
+        drop(btf);
         give_memory_back();
         Ok(Self {
             events: readable(Ring::new(events)?)?,
@@ -174,7 +171,7 @@ impl KernelEvents {
             lost: PerCpuArray::try_from(lost)?,
             lost_told: 0,
             malformed: 0,
-            debug: watch.debug.then(|| readable(debug)).transpose()?,
+            debug: watch.debug.then(|| readable(logger)).transpose()?,
             _programs: programs,
         })
     }
@@ -246,6 +243,52 @@ impl KernelEvents {
         self.lost_told = total;
         newly
     }
+}
+
+/// Makes the kernel program's maps, with what it needs to know.
+fn object(layout: Layout, filter: Filter, debug: bool) -> Result<Ebpf, LoadError> {
+    let log_level = u8::from(debug) * aya_log::Level::Debug as u8;
+    let programs = EbpfLoader::new()
+        // Nothing to relocate: the layout is a global.
+        .btf(None)
+        .override_global(GLOBAL_LAYOUT, &Pod(layout), true)
+        .override_global(GLOBAL_FILTER, &Pod(filter), true)
+        .override_global(aya_log::LEVEL, &log_level, true)
+        .load(OBJECT)?;
+    Ok(programs)
+}
+
+/// Tells binds where the protocols' functions return.
+fn attach_to_functions(
+    programs: &mut Ebpf,
+    functions: &[&'static str],
+    btf: &Btf,
+) -> Result<(), LoadError> {
+    for function in functions {
+        let bind: &mut FExit = program(programs, function)?;
+        bind.load(function, btf)?;
+        bind.attach()?;
+    }
+    Ok(())
+}
+
+/// Tells binds by the system call's tracepoints.
+fn attach_to_calls(programs: &mut Ebpf) -> Result<(), LoadError> {
+    // The exit first: an enter without one would leave its note behind.
+    for name in ["sys_exit_bind", "sys_enter_bind"] {
+        let bind: &mut TracePoint = program(programs, name)?;
+        bind.load()?;
+        bind.attach("syscalls", name)?;
+    }
+    Ok(())
+}
+
+fn program<'a, T>(programs: &'a mut Ebpf, name: &'static str) -> Result<&'a mut T, LoadError>
+where
+    &'a mut T: TryFrom<&'a mut Program, Error = ProgramError>,
+{
+    let program = programs.program_mut(name);
+    Ok(program.ok_or(LoadError::Incomplete(name))?.try_into()?)
 }
 
 /// Reading the kernel's BTF takes 20 MB for a moment, aya's own look at it included, and the C
@@ -327,6 +370,12 @@ impl From<ProgramError> for LoadError {
             }
             _ => classify(&error),
         }
+    }
+}
+
+impl From<BtfError> for LoadError {
+    fn from(error: BtfError) -> Self {
+        classify(&error)
     }
 }
 

@@ -27,6 +27,9 @@ const LISTENING: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 const FOREIGN: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 2);
 const LAST: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 3);
 const BACKLOG: i32 = 8;
+/// Since then functions can be watched on 64-bit ARM (arch/arm64/Kconfig, 6.4,
+/// `HAVE_DYNAMIC_FTRACE_WITH_DIRECT_CALLS`).
+const DIRECT_CALLS: (u32, u32) = (6, 4);
 
 /// Runs them all, unless one fails without which the others mean nothing.
 pub(super) fn run(report: &mut Report) {
@@ -38,6 +41,13 @@ pub(super) fn run(report: &mut Report) {
     else {
         return;
     };
+    report.check(
+        "no system call is slower for it, where that can be had",
+        || {
+            let by_function = !cfg!(target_arch = "aarch64") || system::release() >= DIRECT_CALLS;
+            assert_eq!(trace.traces_system_calls(), !by_function);
+        },
+    );
     let mut watched = Watched {
         here: lab.host_b().clone(),
         there: lab.host_a().clone(),

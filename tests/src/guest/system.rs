@@ -50,6 +50,17 @@ pub(super) fn prepare() -> Result<()> {
     Ok(())
 }
 
+/// Version and patch level of the kernel; zero where they can't be told.
+pub(super) fn release() -> (u32, u32) {
+    let name = uname();
+    let release = name.release().to_string_lossy();
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|part| part.parse().ok());
+    let mut next = || numbers.next().unwrap_or_default();
+    (next(), next())
+}
+
 fn load(module: &Path) -> Result<()> {
     let file = File::open(module)?;
     Ok(finit_module(&file, c"", 0)?)
