@@ -22,7 +22,10 @@ mod time;
 mod tests;
 
 pub use action::{Action, Command};
-pub use event::{CommandResult, Event, Evidence, Failure, Gateway, Outcome, ProbeId, RoundId};
+pub use event::{
+    Certificate, CommandResult, Event, Evidence, Failure, Gateway, NoAnswer, Outcome, ProbeId,
+    RoundId, WrongAnswer,
+};
 pub use schedule::Cause;
 pub use settings::{Fence, Flapping, Settings};
 pub use state::{Change, Reason, State};
@@ -251,8 +254,9 @@ impl Decider {
             // A probe brought forward by good news is a bonus: its failure changes nothing.
             Outcome::Failed { .. } if ended.cause == Cause::GoodNews || ended.distrusted => {}
             // Somebody else saw it alive meanwhile: the probe was wrong, not the primary.
-            Outcome::Failed { .. }
-                if self.seen_alive.is_some_and(|seen| seen >= ended.due)
+            Outcome::Failed { failure, .. }
+                if !failure.is_above_tcp()
+                    && self.seen_alive.is_some_and(|seen| seen >= ended.due)
                     && self.vetoes < self.settings.veto_limit =>
             {
                 self.vetoes += 1;
@@ -312,6 +316,7 @@ impl Decider {
         self.seen_alive = Some(now);
         if let Primary::Failing(strikes) = &mut self.primary
             && !strikes.reached()
+            && strikes.last_can_be_gainsaid()
             && self.vetoes < self.settings.veto_limit
         {
             self.vetoes += 1;
