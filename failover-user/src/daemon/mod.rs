@@ -331,7 +331,9 @@ impl Daemon {
                 self.past.readiness = Some(readiness);
             }
             // What it said before it failed is not true now.
-            (Outcome::Connected { .. } | Outcome::Failed { .. }, None) => self.past.readiness = None,
+            (Outcome::Connected { .. } | Outcome::Failed { .. }, None) => {
+                self.past.readiness = None;
+            }
             (Outcome::Unknown { .. }, None) => {}
         }
     }

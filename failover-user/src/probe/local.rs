@@ -114,7 +114,10 @@ mod tests {
             prober.start(7, &[listener.local_addr().unwrap()]);
             let report = told(&mut prober).await;
             assert_eq!(report.probe, 7);
-            assert!(matches!(report.outcome, Outcome::Connected { .. }), "{report:?}");
+            assert!(
+                matches!(report.outcome, Outcome::Connected { .. }),
+                "{report:?}"
+            );
             let (_, peer) = listener.accept().await.unwrap();
             assert_eq!(peer.ip().to_string(), loopback);
         }
@@ -151,7 +154,13 @@ mod tests {
             String::from_utf8(request).unwrap()
         };
         let (report, request) = tokio::join!(told(&mut prober), serve);
-        assert!(matches!(report.outcome, Outcome::Connected { .. }), "{report:?}");
-        assert!(request.contains(&format!("host: {address}\r\n")), "{request}");
+        assert!(
+            matches!(report.outcome, Outcome::Connected { .. }),
+            "{report:?}"
+        );
+        assert!(
+            request.contains(&format!("host: {address}\r\n")),
+            "{request}"
+        );
     }
 }

@@ -150,7 +150,11 @@ impl Prober {
                 self.tripwire = Some(Tripwire::new(stream));
             }
             (Outcome::Connected { .. }, Some(Connection::To(peer))) => {
-                if self.tripwire.as_ref().is_none_or(|tripwire| !tripwire.leads_to(peer)) {
+                if self
+                    .tripwire
+                    .as_ref()
+                    .is_none_or(|tripwire| !tripwire.leads_to(peer))
+                {
                     self.tripwire = Some(Tripwire::to(peer));
                 }
             }
@@ -180,9 +184,7 @@ fn carrier_missing(outcome: &Outcome, addresses: &[SocketAddr]) -> Option<String
     match outcome {
         Outcome::Failed {
             failure:
-                Failure::TimedOut
-                | Failure::Unreachable { .. }
-                | Failure::NoAnswer(NoAnswer::TimedOut),
+                Failure::TimedOut | Failure::Unreachable { .. } | Failure::NoAnswer(NoAnswer::TimedOut),
             ..
         } => carrier::missing(addresses),
         _ => None,

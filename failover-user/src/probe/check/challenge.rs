@@ -44,12 +44,10 @@ pub(super) async fn await_challenge(channel: Channel, authority: &str) -> Result
                 let is_challenge = serde_json::from_str::<Event>(&text).is_ok_and(|event| {
                     event.r#type == "event" && event.event == "connect.challenge"
                 });
-                if is_challenge {
-                    // Politely, or it would be in the gateway's log.
-                    let _ = socket.close(None).await;
-                    return Ok(());
-                }
-                return Err(WrongAnswer::NoChallenge.into());
+                return match is_challenge {
+                    true => Ok(()),
+                    false => Err(WrongAnswer::NoChallenge.into()),
+                };
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
             Some(Ok(_)) => return Err(WrongAnswer::NoChallenge.into()),

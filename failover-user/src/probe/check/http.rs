@@ -85,7 +85,11 @@ impl Answer {
     pub(super) fn is_html(&self) -> bool {
         let kind = self.0.headers().get(CONTENT_TYPE);
         kind.and_then(|kind| kind.to_str().ok())
-            .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
+            .is_some_and(|kind| {
+                kind.trim_start()
+                    .to_ascii_lowercase()
+                    .starts_with("text/html")
+            })
     }
 
     /// Reads the body up to [`LONGEST_BODY`].

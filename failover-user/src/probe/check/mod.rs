@@ -313,7 +313,8 @@ fn of_io(error: &io::Error) -> Fault {
         )),
         Some(errno) => Failure::Unreachable { errno }.into(),
         None if error.kind() == io::ErrorKind::UnexpectedEof => NoAnswer::Closed.into(),
-        None => Fault::Own(format!("a check went wrong on PC-B: {error}")),
+        // The kernel's own errors have a number: a library has misliked what came.
+        None => WrongAnswer::NotHttp.into(),
     }
 }
 

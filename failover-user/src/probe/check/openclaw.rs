@@ -104,7 +104,9 @@ impl OpenClaw {
         let until = deadline.min(Instant::now() + RECORDING);
         match timeout_at(until, asking).await {
             Ok(Ok(())) => {}
-            Ok(Err(fault)) => tracing::debug!(?fault, "a live gateway doesn't say whether it is ready"),
+            Ok(Err(fault)) => {
+                tracing::debug!(?fault, "a live gateway doesn't say whether it is ready");
+            }
             Err(_) => tracing::debug!("a live gateway doesn't say in time whether it is ready"),
         }
         let now = clock::now();
