@@ -177,3 +177,114 @@ fn evidence(error: &io::Error) -> Evidence {
         _ => Evidence::TimedOut,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::sockopt::set_socket_linger;
+    use tokio::{io::AsyncWriteExt as _, net::TcpListener};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(10);
+    /// More than a second connect takes to come.
+    const WHILE: Duration = Duration::from_millis(300);
+
+    struct Primary {
+        listener: TcpListener,
+        address: SocketAddr,
+    }
+
+    impl Primary {
+        async fn new() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            Self { listener, address }
+        }
+
+        /// The next connection that the tripwire makes.
+        async fn meets(&self, tripwire: &mut Tripwire) -> TcpStream {
+            tokio::select! {
+                accepted = timeout(LONG, self.listener.accept()) => accepted.unwrap().unwrap().0,
+                evidence = tripwire.tripped() => panic!("{evidence}"),
+            }
+        }
+    }
+
+    async fn tripped(tripwire: &mut Tripwire) -> Evidence {
+        timeout(LONG, tripwire.tripped()).await.expect("it trips")
+    }
+
+    async fn is_quiet(tripwire: &mut Tripwire, period: Duration) {
+        let tripped = timeout(period, tripwire.tripped()).await;
+        assert!(tripped.is_err(), "{tripped:?}");
+    }
+
+    #[tokio::test]
+    async fn the_connection_of_a_probe_trips_when_it_is_closed() {
+        let primary = Primary::new().await;
+        let stream = TcpStream::connect(primary.address).await.unwrap();
+        let mut tripwire = Tripwire::new(stream);
+        let accepted = primary.meets(&mut tripwire).await;
+        is_quiet(&mut tripwire, WHILE).await;
+        drop(accepted);
+        assert_eq!(tripped(&mut tripwire).await, Evidence::Closed);
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_its_own_trips_when_the_primary_dies() {
+        let primary = Primary::new().await;
+        let mut tripwire = Tripwire::to(primary.address);
+        assert!(tripwire.leads_to(primary.address));
+        let accepted = primary.meets(&mut tripwire).await;
+        is_quiet(&mut tripwire, SHORTEST_LIFE).await;
+        let death = Instant::now();
+        // As a process that is killed does: one after the other.
+        drop(accepted);
+        drop(primary.listener);
+        assert_eq!(tripped(&mut tripwire).await, Evidence::Refused);
+        assert!(death.elapsed() < Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_reset_trips_at_once() {
+        let primary = Primary::new().await;
+        let mut tripwire = Tripwire::to(primary.address);
+        let accepted = primary.meets(&mut tripwire).await;
+        is_quiet(&mut tripwire, SHORTEST_LIFE).await;
+        set_socket_linger(&accepted, Some(Duration::ZERO)).unwrap();
+        drop(accepted);
+        assert_eq!(tripped(&mut tripwire).await, Evidence::Reset);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_closes_a_silent_connection_after_a_while_is_no_news() {
+        let primary = Primary::new().await;
+        let mut tripwire = Tripwire::to(primary.address);
+        let mut accepted = primary.meets(&mut tripwire).await;
+        is_quiet(&mut tripwire, SHORTEST_LIFE).await;
+        // As Node does.
+        let told = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+        accepted.write_all(told).await.unwrap();
+        drop(accepted);
+        let again = primary.meets(&mut tripwire).await;
+        is_quiet(&mut tripwire, WHILE).await;
+        assert!(tripwire.inode().is_some());
+        // One that does so at once is not tried again and again.
+        drop(again);
+        assert_eq!(tripped(&mut tripwire).await, Evidence::Closed);
+    }
+
+    #[tokio::test]
+    async fn one_who_talks_without_end_is_not_listened_to() {
+        let primary = Primary::new().await;
+        let mut tripwire = Tripwire::to(primary.address);
+        let mut accepted = primary.meets(&mut tripwire).await;
+        let talks = async { while accepted.write_all(&[b'x'; 4096]).await.is_ok() {} };
+        tokio::select! {
+            () = talks => {}
+            evidence = tripwire.tripped() => panic!("{evidence}"),
+            () = sleep(LONG) => panic!("it listens"),
+        }
+        assert!(!tripwire.leads_to(primary.address));
+    }
+}
