@@ -30,6 +30,12 @@ pub struct Status {
     pub reason: String,
     /// Where the primary is.
     pub primary: String,
+    /// What it has to do to be healthy: `tcp`, `openclaw` or `http`.
+    #[serde(default)]
+    pub check: String,
+    /// What it said of itself last, where it did.
+    #[serde(default)]
+    pub readiness: Option<Readiness>,
     /// The failed probes in a row that count.
     pub strikes: Vec<Probe>,
     /// How many make a takeover.
@@ -48,6 +54,24 @@ pub struct Status {
     pub release_needs: u32,
     /// Nothing is run.
     pub dry_run: bool,
+}
+
+/// What the primary says of itself beside being live. None of it decides anything, but for a limit to
+/// draining where one is configured.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Readiness {
+    /// `starting`, `started` or `draining`.
+    pub startup: Option<String>,
+    /// Since when it has been seen draining.
+    pub draining_since: Option<String>,
+    /// Does it do all of its work?
+    pub ready: Option<bool>,
+    /// What is failing; empty where it doesn't say.
+    pub failing: Vec<String>,
+    /// Its version, where it says.
+    pub version: Option<String>,
+    /// When its process started, where it says.
+    pub started: Option<String>,
 }
 
 /// A probe and how it ended.
@@ -116,6 +140,9 @@ impl fmt::Display for Status {
             row(&mut text, "because", &self.reason);
         }
         row(&mut text, "primary", &self.primary);
+        if let Some(readiness) = &self.readiness {
+            row(&mut text, "readiness", &readiness.to_string());
+        }
         if let Some(probe) = &self.last_probe {
             let told = format!("{}, {}", probe.outcome, with_age(&probe.at));
             row(&mut text, "last probe", &told);
@@ -148,6 +175,28 @@ impl fmt::Display for Status {
         row(&mut text, "daemon", &daemon);
         row(&mut text, "heartbeat", &with_age(&self.heartbeat));
         formatter.write_str(&text)
+    }
+}
+
+impl fmt::Display for Readiness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let startup = self.startup.as_deref().unwrap_or("startup unknown");
+        formatter.write_str(startup)?;
+        if let Some(since) = &self.draining_since {
+            write!(formatter, " since {}", with_age(since))?;
+        }
+        formatter.write_str(match self.ready {
+            Some(true) => ", ready",
+            Some(false) => ", not ready",
+            None => "",
+        })?;
+        if !self.failing.is_empty() {
+            write!(formatter, " (failing: {})", self.failing.join(", "))?;
+        }
+        match &self.version {
+            Some(version) => write!(formatter, ", version {version}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -218,6 +267,8 @@ mod tests {
             since: "2026-01-01T00:00:00Z".to_owned(),
             reason: String::new(),
             primary: "pc-a:18789".to_owned(),
+            check: "tcp".to_owned(),
+            readiness: None,
             strikes: Vec::new(),
             strikes_needed: 3,
             last_probe: None,

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use super::{Span, witness::WitnessesError};
+use super::{Span, check::CheckError, witness::WitnessesError};
 use crate::gateway::CommandLineError;
 
 /// What is wrong with a configuration. Each names the option and says what to do.
@@ -91,6 +91,9 @@ pub enum ConfigurationError {
     /// No level of flapping is left.
     #[error("flap-successes is empty; write counts like 1,3,10, or turn it off with flap-damping")]
     NoSuccesses,
+    /// The primary can't be checked like this.
+    #[error(transparent)]
+    Check(#[from] CheckError),
     /// The witnesses can't be asked like this.
     #[error(transparent)]
     Witnesses(#[from] WitnessesError),

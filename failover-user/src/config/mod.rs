@@ -2,6 +2,7 @@
 //!
 //! [`Options`] is what somebody wrote; [`Configuration`] is what is in force, complete and checked.
 
+mod check;
 mod error;
 pub(crate) mod file;
 mod host;
@@ -16,9 +17,10 @@ use std::{
     time::Duration,
 };
 
+pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Server, Tls, Token};
 pub use error::ConfigurationError;
 pub use host::Host;
-pub use options::{Arm, KernelEventsMode, LogFormat, Options, count, port};
+pub use options::{Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, port};
 pub use primary::PrimaryAddress;
 pub use span::Span;
 pub use witness::{Witness, WitnessError, WitnessesError};
@@ -66,6 +68,8 @@ const MOST_PROBES: u32 = 100;
 pub struct Configuration {
     /// Where the primary is.
     pub primary: PrimaryAddress,
+    /// What it has to do to be healthy.
+    pub check: Check,
     /// Who tells whether PC-B has a network.
     pub witnesses: Vec<Witness>,
     /// The local gateway's port.
@@ -121,6 +125,17 @@ impl Configuration {
             interval,
             recovery_interval,
             timeout,
+            check,
+            check_path,
+            check_status,
+            check_pointer,
+            check_value,
+            check_contains,
+            check_tls,
+            check_ca,
+            check_host,
+            check_token_file,
+            drain_limit,
             strikes,
             confirm_interval,
             witnesses,
@@ -154,6 +169,22 @@ impl Configuration {
         let dry_run = dry_run.unwrap_or(false);
         let witnesses = witnesses.unwrap_or_default();
         let witness_quorum = witness::check(&witnesses, witness_quorum, &primary)?;
+        let check = Check::from_options(
+            check::Given {
+                kind: check,
+                path: check_path,
+                status: check_status,
+                pointer: check_pointer,
+                value: check_value,
+                contains: check_contains,
+                tls: check_tls,
+                ca: check_ca,
+                host: check_host,
+                token_file: check_token_file,
+                drain_limit,
+            },
+            &primary.host,
+        )?;
         let interval = between(
             "interval",
             interval,
@@ -237,6 +268,7 @@ impl Configuration {
         };
         Ok(Self {
             primary,
+            check,
             witnesses,
             port,
             decide,

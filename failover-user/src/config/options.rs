@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use super::{PrimaryAddress, Span, Witness};
+use super::{PrimaryAddress, Scalar, Span, Witness};
 
 /// What somebody wrote, on the command line or in the file. A missing one has its default.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
@@ -39,6 +39,54 @@ pub struct Options {
     /// How long a probe may take [default: 5s, or the interval if shorter]
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<Span>,
+
+    /// What a healthy primary has to do within the timeout. tcp: accept a connection, which a process
+    /// that hangs still does; openclaw: say that it is live; http: answer as the check-* options ask
+    /// [default: tcp]
+    #[arg(long, value_name = "CHECK")]
+    pub check: Option<CheckKind>,
+
+    /// For check=http: what to GET, as /path?query; no redirect is followed
+    #[arg(long, value_name = "PATH")]
+    pub check_path: Option<String>,
+
+    /// For check=http: the right status [default: 200]
+    #[arg(long, value_name = "STATUS", value_parser = count::<NonZeroU16>)]
+    pub check_status: Option<NonZeroU16>,
+
+    /// For check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the
+    /// body
+    #[arg(long, value_name = "POINTER")]
+    pub check_pointer: Option<String>,
+
+    /// The value that check-pointer must lead to [default: any but null]
+    #[arg(long, value_name = "VALUE")]
+    pub check_value: Option<Scalar>,
+
+    /// For check=http: a text that must be in the first 64 KiB of the body
+    #[arg(long, value_name = "TEXT")]
+    pub check_contains: Option<String>,
+
+    /// For check=openclaw and http: over TLS [default: false]
+    #[arg(long, value_name = "BOOL")]
+    pub check_tls: Option<bool>,
+
+    /// Whose certificates are trusted, a PEM file [default: whom this machine trusts]
+    #[arg(long, value_name = "FILE")]
+    pub check_ca: Option<PathBuf>,
+
+    /// The name to ask for, in the Host header and the certificate [default: the primary's host]
+    #[arg(long, value_name = "HOST")]
+    pub check_host: Option<String>,
+
+    /// For check=openclaw: a file with the primary's token, which /readyz and /startupz ask for
+    /// before they say what is failing; sent as it is, so mind the network [default: not asked]
+    #[arg(long, value_name = "FILE")]
+    pub check_token_file: Option<PathBuf>,
+
+    /// For check=openclaw: a primary that drains for longer has failed [default: never]
+    #[arg(long, value_name = "DURATION")]
+    pub drain_limit: Option<Span>,
 
     /// Failed probes in a row until takeover [default: 3]
     #[arg(long, value_name = "COUNT", value_parser = count::<NonZeroU32>)]
@@ -158,6 +206,21 @@ pub fn count_or_none(text: &str) -> Result<u32, &'static str> {
     text.parse().map_err(|_| "write a number, or 0 for never")
 }
 
+/// What a healthy primary has to do.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckKind {
+    /// Accept a TCP connection.
+    #[default]
+    Tcp,
+    /// Say that it is live, in OpenClaw's way.
+    #[value(name = "openclaw")]
+    #[serde(rename = "openclaw")]
+    OpenClaw,
+    /// Answer an HTTP request.
+    Http,
+}
+
 /// Whether kernel events are wanted.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -204,6 +267,17 @@ impl Options {
             interval: self.interval.or(other.interval),
             recovery_interval: self.recovery_interval.or(other.recovery_interval),
             timeout: self.timeout.or(other.timeout),
+            check: self.check.or(other.check),
+            check_path: self.check_path.or(other.check_path),
+            check_status: self.check_status.or(other.check_status),
+            check_pointer: self.check_pointer.or(other.check_pointer),
+            check_value: self.check_value.or(other.check_value),
+            check_contains: self.check_contains.or(other.check_contains),
+            check_tls: self.check_tls.or(other.check_tls),
+            check_ca: self.check_ca.or(other.check_ca),
+            check_host: self.check_host.or(other.check_host),
+            check_token_file: self.check_token_file.or(other.check_token_file),
+            drain_limit: self.drain_limit.or(other.drain_limit),
             strikes: self.strikes.or(other.strikes),
             confirm_interval: self.confirm_interval.or(other.confirm_interval),
             witnesses: self.witnesses.or(other.witnesses),

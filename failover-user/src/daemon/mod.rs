@@ -31,7 +31,7 @@ use crate::{
     escape::Escaped,
     gateway::CommandOutput,
     kernel::{Batch, Bind, KernelEvent, KernelEvents},
-    probe::{Answers, Prober, Report, Witnesses},
+    probe::{Answers, Prober, Readiness, Report, Witnesses},
 };
 use commands::{Running, command_ended};
 use events::{kernel_events, load};
@@ -117,7 +117,11 @@ impl Daemon {
         let memory = memory_file.load();
         Ok(Self {
             decider: Decider::new(configuration.decide.clone(), clock::now()),
-            prober: Prober::new(configuration.primary.clone(), configuration.decide.timeout),
+            prober: Prober::new(
+                configuration.primary.clone(),
+                &configuration.check,
+                configuration.decide.timeout,
+            ),
             probe_cause: None,
             witnesses: Witnesses::new(
                 configuration.witnesses.clone(),
@@ -150,6 +154,7 @@ impl Daemon {
         self.recall();
         info!(
             primary = %self.configuration.primary,
+            check = self.configuration.check.name(),
             port = self.configuration.port,
             kernel_events = if self.kernel.is_some() { "on" } else { "off" },
             dry_run = self.configuration.dry_run,
@@ -216,7 +221,14 @@ impl Daemon {
                 self.kernel = None;
                 self.port.without_events();
             }
-            Woken::Probe(Report::Ended { probe, outcome }) => self.probe_ended(probe, outcome),
+            Woken::Probe(Report::Ended {
+                probe,
+                outcome,
+                readiness,
+            }) => {
+                self.note_readiness(&outcome, readiness);
+                self.probe_ended(probe, outcome);
+            }
             Woken::Probe(Report::Tripped(evidence)) => {
                 info!(%evidence, "the connection to the primary has died");
                 self.recent.note(&format!("tripwire: {evidence}"));
@@ -348,10 +360,27 @@ impl Daemon {
         self.past.probe = Some((clock::now(), outcome.clone()));
         match outcome {
             Outcome::Connected { .. } => self.check_witnesses(),
+            // Above TCP nobody else's connection gainsays it.
+            Outcome::Failed { failure, .. } if failure.is_above_tcp() => {}
             Outcome::Failed { took, .. } => self.ask_others(took),
             Outcome::Unknown { .. } => {}
         }
         self.handle(Event::ProbeEnded { probe, outcome });
+    }
+
+    /// What the primary says of itself is told when it changes, and decides nothing.
+    fn note_readiness(&mut self, outcome: &Outcome, readiness: Option<Readiness>) {
+        match (outcome, readiness) {
+            (_, Some(readiness)) => {
+                tell::readiness(self.past.readiness.as_ref(), &readiness);
+                self.past.readiness = Some(readiness);
+            }
+            // What it said before it failed is not true now.
+            (Outcome::Connected { .. } | Outcome::Failed { .. }, None) => {
+                self.past.readiness = None;
+            }
+            (Outcome::Unknown { .. }, None) => {}
+        }
     }
 
     fn answer(&self, question: Question) {

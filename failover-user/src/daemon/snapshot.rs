@@ -6,6 +6,7 @@ use crate::{
     clock,
     config::Configuration,
     decide::{Decider, Hold, Outcome, State, Time},
+    probe::{self, Readiness},
     status::{self, Gateway, KernelEvents, Probe, Status, Witnesses},
 };
 
@@ -16,6 +17,8 @@ use super::{judgement::WitnessesWord, port::LocalPort, tell};
 pub(super) struct Past {
     /// The last probe that has ended, and when.
     pub(super) probe: Option<(Time, Outcome)>,
+    /// What the primary last said of itself, unless it failed since.
+    pub(super) readiness: Option<Readiness>,
     /// The last round of the witnesses.
     pub(super) witnesses: Option<WitnessesWord>,
     /// Kernel events lost so far.
@@ -47,6 +50,8 @@ pub(super) fn status(
         since: time(decider.since()),
         reason: reason.to_owned(),
         primary: configuration.primary.to_string(),
+        check: configuration.check.name().to_owned(),
+        readiness: past.readiness.as_ref().map(readiness),
         strikes: strikes.collect(),
         strikes_needed: settings.strikes.get(),
         last_probe: past.probe.as_ref().map(|(at, outcome)| Probe {
@@ -79,6 +84,25 @@ pub(super) fn status(
         }),
         release_needs: decider.release_needs(),
         dry_run: configuration.dry_run,
+    }
+}
+
+fn readiness(readiness: &Readiness) -> status::Readiness {
+    let time = |time| clock::wall(time).to_string();
+    status::Readiness {
+        startup: readiness.startup.map(|startup| {
+            match startup {
+                probe::Startup::Starting => "starting",
+                probe::Startup::Started => "started",
+                probe::Startup::Draining => "draining",
+            }
+            .to_owned()
+        }),
+        draining_since: readiness.draining_since.map(time),
+        ready: readiness.ready,
+        failing: readiness.failing.clone(),
+        version: readiness.version.clone(),
+        started: readiness.started.map(time),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     clock,
     decide::{Cause, Change, Failure, Outcome, State, Strike, Time},
     errno,
+    probe::{Readiness, Startup},
 };
 
 /// Enough to see a pattern, too few to fill a log.
@@ -137,6 +138,19 @@ impl Probes {
     }
 }
 
+/// One line a change of what the primary says of itself.
+pub(super) fn readiness(before: Option<&Readiness>, now: &Readiness) {
+    if before.is_some_and(|before| before.says_the_same(now)) {
+        return;
+    }
+    let is_well = now.startup != Some(Startup::Draining) && now.ready != Some(false);
+    if is_well {
+        info!(readiness = %now, "the primary tells how it is");
+    } else {
+        warn!(readiness = %now, "the primary is live, and not ready; that alone is no failure");
+    }
+}
+
 /// One line a change of state, with the whole reason, which is returned.
 pub(super) fn change(change: &Change, recent: &Recent) -> String {
     let mut reason = change.reason.to_string();
@@ -179,12 +193,14 @@ pub(super) fn failure(strike: &Strike) -> String {
     format!("{outcome}{detail} after {:.1?}", strike.took)
 }
 
-/// What happened, and the errno's name where there is more to know.
+/// What happened, and where there is more to know, that: the errno's name, what is wrong.
 fn told_failure(failure: Failure) -> (&'static str, Option<String>) {
     match failure {
         Failure::Refused => ("refused", None),
         Failure::TimedOut => ("timed out", None),
         Failure::Unreachable { errno } => ("unreachable", Some(errno::describe(errno))),
+        Failure::NoAnswer(why) => ("no answer", Some(why.to_string())),
+        Failure::WrongAnswer(what) => ("wrong answer", Some(what.to_string())),
     }
 }
 

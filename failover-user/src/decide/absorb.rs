@@ -64,8 +64,9 @@ impl Decider {
             // A probe brought forward by good news is a bonus: its failure changes nothing.
             Outcome::Failed { .. } if ended.cause == Cause::GoodNews || ended.distrusted => {}
             // Somebody else saw it alive meanwhile: the probe was wrong, not the primary.
-            Outcome::Failed { .. }
-                if self.seen_alive.is_some_and(|seen| seen >= ended.due)
+            Outcome::Failed { failure, .. }
+                if !failure.is_above_tcp()
+                    && self.seen_alive.is_some_and(|seen| seen >= ended.due)
                     && self.vetoes < self.settings.veto_limit =>
             {
                 self.vetoes += 1;
@@ -130,6 +131,7 @@ impl Decider {
         self.seen_alive = Some(now);
         if let Primary::Failing(strikes) = &mut self.primary
             && !strikes.reached()
+            && strikes.last_can_be_gainsaid()
             && self.vetoes < self.settings.veto_limit
         {
             self.vetoes += 1;

@@ -64,7 +64,7 @@ pub struct RoundId(pub(super) u64);
 /// What a probe says of the primary.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
-    /// It answered.
+    /// It answered, as the check asks for.
     Connected {
         /// From the first packet to the answer.
         took: Duration,
@@ -105,6 +105,19 @@ pub enum Failure {
         /// As the kernel told it.
         errno: i32,
     },
+    /// TCP connected, and no whole answer came.
+    NoAnswer(NoAnswer),
+    /// Something answered that is no healthy primary.
+    WrongAnswer(WrongAnswer),
+}
+
+impl Failure {
+    /// Did TCP connect? Then the primary's kernel lives, and its acknowledgements on others'
+    /// connections gainsay nothing.
+    #[must_use]
+    pub const fn is_above_tcp(self) -> bool {
+        matches!(self, Self::NoAnswer(_) | Self::WrongAnswer(_))
+    }
 }
 
 impl fmt::Display for Failure {
@@ -113,8 +126,97 @@ impl fmt::Display for Failure {
             Self::Refused => formatter.write_str("refused"),
             Self::TimedOut => formatter.write_str("timed out"),
             Self::Unreachable { errno } => write!(formatter, "unreachable (errno {errno})"),
+            Self::NoAnswer(why) => write!(formatter, "no answer ({why})"),
+            Self::WrongAnswer(what) => write!(formatter, "wrong answer ({what})"),
         }
     }
+}
+
+/// Why there is no answer, though TCP connected.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NoAnswer {
+    /// None in time, or not all of it: a process that hangs.
+    TimedOut,
+    /// The connection was closed first.
+    Closed,
+    /// The connection was reset first.
+    Reset,
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::TimedOut => "TCP connected, then nothing in time",
+            Self::Closed => "TCP connected, then was closed",
+            Self::Reset => "TCP connected, then was reset",
+        })
+    }
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WrongAnswer {
+    /// It isn't HTTP.
+    NotHttp,
+    /// It isn't TLS.
+    NotTls,
+    /// The TLS handshake failed.
+    Handshake,
+    /// The certificate can't be trusted.
+    Certificate(Certificate),
+    /// The status isn't the expected one.
+    Status(u16),
+    /// Headers, body or message are longer than anybody reads.
+    TooLong,
+    /// The body isn't JSON.
+    NotJson,
+    /// The body doesn't say that the gateway is well.
+    NotOk,
+    /// The body doesn't have what it should.
+    Differs,
+    /// No `connect.challenge` came first over the WebSocket.
+    NoChallenge,
+    /// It has been draining for longer than the limit.
+    Draining,
+}
+
+impl fmt::Display for WrongAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NotHttp => "not HTTP",
+            Self::NotTls => "not TLS",
+            Self::Handshake => "the TLS handshake failed",
+            Self::Certificate(Certificate::Expired) => "the certificate has expired",
+            Self::Certificate(Certificate::NotYetValid) => "the certificate isn't valid yet",
+            Self::Certificate(Certificate::UnknownIssuer) => {
+                "the certificate's issuer isn't trusted"
+            }
+            Self::Certificate(Certificate::OtherName) => "the certificate is for another name",
+            Self::Certificate(Certificate::Other) => "the certificate is invalid",
+            Self::Status(status) => return write!(formatter, "HTTP status {status}"),
+            Self::TooLong => "too long",
+            Self::NotJson => "no JSON",
+            Self::NotOk => "not ok, by its own word",
+            Self::Differs => "the body lacks what is expected",
+            Self::NoChallenge => "no connect.challenge",
+            Self::Draining => "draining for longer than the limit",
+        })
+    }
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Certificate {
+    /// Its time is over.
+    Expired,
+    /// Its time has not come; or the clock here is slow.
+    NotYetValid,
+    /// Nobody who is trusted signed it.
+    UnknownIssuer,
+    /// It is somebody else's.
+    OtherName,
+    /// Anything else.
+    Other,
 }
 
 /// What happened on a connection to the primary.

@@ -28,7 +28,8 @@ mod tests;
 
 pub use action::{Action, Command};
 pub use event::{
-    CommandResult, Event, Evidence, Failure, Gateway, GatewayProbeId, Outcome, ProbeId, RoundId,
+    Certificate, CommandResult, Event, Evidence, Failure, Gateway, GatewayProbeId, NoAnswer,
+    Outcome, ProbeId, RoundId, WrongAnswer,
 };
 pub use operator::{Order, Pause, Refusal};
 pub use schedule::Cause;

@@ -54,6 +54,14 @@ impl Strikes {
         self.list.pop();
     }
 
+    /// Could a connection of somebody else's show that the last one was none? Not where TCP connected
+    /// and the process behind it did not do its part.
+    pub(super) fn last_can_be_gainsaid(&self) -> bool {
+        self.list
+            .last()
+            .is_some_and(|last| !last.failure.is_above_tcp())
+    }
+
     pub(super) fn forget_old(&mut self, now: Time) {
         self.list
             .retain(|strike| now.since(strike.due) <= self.lifetime);

@@ -1,30 +1,31 @@
-//! Asking the primary: TCP connects, one at a time, and the tripwire between them. And asking others
-//! whether it is the primary that is silent, or PC-B that is cut off.
+//! Asking the primary: one probe at a time, and the tripwire between them. Asking the local gateway in
+//! the same way. And asking others whether it is the primary that is silent, or PC-B that is cut off.
 //!
 //! A source of events: it never decides. What it reports says whether the primary failed, or
 //! something of PC-B's own did.
 
 mod acknowledged;
 mod carrier;
+mod check;
 mod connect;
 mod echo;
+mod local;
 mod resolve;
 mod tripwire;
 mod witness;
 
 use std::{future::Future, net::SocketAddr, pin::Pin, time::Duration};
 
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    config::PrimaryAddress,
-    decide::{Evidence, Failure, Outcome, ProbeId},
+    config::{Check, PrimaryAddress},
+    decide::{Evidence, Failure, NoAnswer, Outcome, ProbeId},
 };
 pub use acknowledged::acknowledged;
-use connect::Connect;
+use check::{Checker, Connection, Memory, Verdict};
+pub use check::{Readiness, Startup};
+pub use local::{LocalProber, LocalReport};
 use resolve::Resolver;
 use tripwire::Tripwire;
 pub use witness::{Answers, Testimony, Witnesses};
@@ -38,33 +39,33 @@ pub enum Report {
         probe: ProbeId,
         /// What it says.
         outcome: Outcome,
+        /// What the primary said of itself beside, if it did.
+        readiness: Option<Readiness>,
     },
-    /// The connection of the last good probe has died.
+    /// The connection to the primary that is kept beside the probes has died.
     Tripped(Evidence),
 }
 
 /// Probes one primary.
 pub struct Prober {
     resolver: Resolver,
+    checker: Checker,
+    memory: Memory,
     timeout: Duration,
     in_flight: Option<(ProbeId, Asking)>,
     tripwire: Option<Tripwire>,
 }
 
-type Asking = Pin<Box<dyn Future<Output = Answer>>>;
-
-/// What a probe's future yields.
-struct Answer {
-    outcome: Outcome,
-    stream: Option<TcpStream>,
-}
+type Asking = Pin<Box<dyn Future<Output = Verdict>>>;
 
 impl Prober {
     /// A prober of this primary; each probe takes no longer than the timeout.
     #[must_use]
-    pub fn new(primary: PrimaryAddress, timeout: Duration) -> Self {
+    pub fn new(primary: PrimaryAddress, check: &Check, timeout: Duration) -> Self {
         Self {
             resolver: Resolver::new(primary.host, primary.port.get(), "--primary"),
+            checker: Checker::of_the_primary(check),
+            memory: Memory::default(),
             timeout,
             in_flight: None,
             tripwire: None,
@@ -74,21 +75,21 @@ impl Prober {
     /// Begins a probe. One that is in flight is given up.
     pub fn start(&mut self, probe: ProbeId) {
         let addresses = self.resolver.addresses();
-        let timeout = self.timeout;
+        let (checker, memory) = (self.checker.clone(), self.memory);
+        let deadline = Instant::now() + self.timeout;
         let future = async move {
-            let begun = Instant::now();
-            let deadline = begun + timeout;
+            let unknown = |reason| Verdict::unknown(reason, memory);
             let addresses = match timeout_at(deadline, addresses).await {
                 Ok(Ok(addresses)) => addresses,
-                Ok(Err(reason)) => return Answer::unknown(reason),
-                Err(_) => return Answer::unknown("the name server doesn't answer".to_owned()),
+                Ok(Err(reason)) => return unknown(reason),
+                Err(_) => return unknown("the name server doesn't answer".to_owned()),
             };
-            match timeout_at(deadline, connect::any(&addresses)).await {
-                Ok(connect) => Answer::from_connect(connect, &addresses, begun.elapsed()),
-                Err(_) => {
-                    let timed_out = Connect::Failed(Failure::TimedOut);
-                    Answer::from_connect(timed_out, &addresses, begun.elapsed())
-                }
+            let verdict = checker.ask(&addresses, deadline, memory).await;
+            match carrier_missing(&verdict.outcome, &addresses) {
+                Some(interface) => unknown(format!(
+                    "{interface}, which leads to the primary, has no carrier; is PC-B's own cable in?"
+                )),
+                None => verdict,
             }
         };
         self.in_flight = Some((probe, Box::pin(future)));
@@ -114,11 +115,12 @@ impl Prober {
             }
         };
         tokio::select! {
-            (probe, answer) = ended => {
+            (probe, verdict) = ended => {
                 self.in_flight = None;
                 self.resolver.collect();
-                self.settle(&answer.outcome, answer.stream);
-                Report::Ended { probe, outcome: answer.outcome }
+                self.memory = verdict.memory;
+                self.settle(&verdict.outcome, verdict.connection);
+                Report::Ended { probe, outcome: verdict.outcome, readiness: verdict.readiness }
             }
             evidence = tripped => {
                 self.tripwire = None;
@@ -141,48 +143,50 @@ impl Prober {
         inode.into_iter().collect()
     }
 
-    /// A good probe's connection becomes the tripwire; a failed one ends the old.
-    fn settle(&mut self, outcome: &Outcome, stream: Option<TcpStream>) {
-        match outcome {
-            Outcome::Connected { .. } => self.tripwire = stream.map(Tripwire::new),
-            Outcome::Failed { .. } => {
+    /// A good probe sets the tripwire; a failed one ends it.
+    fn settle(&mut self, outcome: &Outcome, connection: Option<Connection>) {
+        match (outcome, connection) {
+            (Outcome::Connected { .. }, Some(Connection::Silent(stream))) => {
+                self.tripwire = Some(Tripwire::new(stream));
+            }
+            (Outcome::Connected { .. }, Some(Connection::To(peer))) => {
+                if self
+                    .tripwire
+                    .as_ref()
+                    .is_none_or(|tripwire| !tripwire.leads_to(peer))
+                {
+                    self.tripwire = Some(Tripwire::to(peer));
+                }
+            }
+            (Outcome::Failed { .. }, _) => {
                 self.tripwire = None;
                 self.resolver.refresh();
             }
-            Outcome::Unknown { .. } => {}
+            (Outcome::Connected { .. } | Outcome::Unknown { .. }, _) => {}
         }
     }
 }
 
-impl Answer {
-    fn unknown(reason: String) -> Self {
+impl Verdict {
+    fn unknown(reason: String, memory: Memory) -> Self {
         Self {
             outcome: Outcome::Unknown { reason },
-            stream: None,
+            readiness: None,
+            connection: None,
+            memory,
         }
     }
+}
 
-    fn from_connect(connect: Connect, addresses: &[SocketAddr], took: Duration) -> Self {
-        match connect {
-            Connect::Connected(stream) => Self {
-                outcome: Outcome::Connected { took },
-                stream: Some(stream),
-            },
-            // Somebody answered, so our own link is in order.
-            Connect::Failed(failure @ Failure::Refused) => Self {
-                outcome: Outcome::Failed { failure, took },
-                stream: None,
-            },
-            Connect::Failed(failure) => match carrier::missing(addresses) {
-                Some(interface) => Self::unknown(format!(
-                    "{interface}, which leads to the primary, has no carrier; is PC-B's own cable in?"
-                )),
-                None => Self {
-                    outcome: Outcome::Failed { failure, took },
-                    stream: None,
-                },
-            },
-            Connect::Unknown(reason) => Self::unknown(reason),
-        }
+/// The interface without carrier that a silence comes from. Where somebody answered, even to refuse,
+/// our own link is in order.
+fn carrier_missing(outcome: &Outcome, addresses: &[SocketAddr]) -> Option<String> {
+    match outcome {
+        Outcome::Failed {
+            failure:
+                Failure::TimedOut | Failure::Unreachable { .. } | Failure::NoAnswer(NoAnswer::TimedOut),
+            ..
+        } => carrier::missing(addresses),
+        _ => None,
     }
 }

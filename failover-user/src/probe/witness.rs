@@ -180,6 +180,7 @@ async fn connected(addresses: &[SocketAddr]) -> Result<&'static str, String> {
         Connect::Failed(Failure::Unreachable { errno }) => {
             Err(format!("unreachable: {}", errno::describe(errno)))
         }
+        Connect::Failed(failure) => Err(failure.to_string()),
         Connect::Unknown(reason) => Err(reason),
     }
 }

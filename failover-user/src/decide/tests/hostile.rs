@@ -8,7 +8,7 @@ use proptest::{collection::vec, prelude::*};
 use super::{
     super::{
         Action, Command, CommandResult, Decider, Event, Failure, Fence, Flapping, GatewayProbeId,
-        Outcome, ProbeId, RoundId, Settings, State, Time,
+        NoAnswer, Outcome, ProbeId, RoundId, Settings, State, Time, WrongAnswer,
     },
     laws::Laws,
     ms, s,
@@ -43,6 +43,14 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         }),
         Just(Outcome::Failed {
             failure: Failure::TimedOut,
+            took
+        }),
+        Just(Outcome::Failed {
+            failure: Failure::NoAnswer(NoAnswer::Closed),
+            took
+        }),
+        Just(Outcome::Failed {
+            failure: Failure::WrongAnswer(WrongAnswer::NotOk),
             took
         }),
         Just(Outcome::Unknown {

@@ -229,10 +229,11 @@ impl Laws {
                         }
                     }
                     (Outcome::Failed { .. }, _) if self.absent == Some(*probe) => {}
-                    (Outcome::Failed { .. }, Cause::Scheduled | Cause::BadNews) => {
+                    (Outcome::Failed { failure, .. }, Cause::Scheduled | Cause::BadNews) => {
                         self.failures.push(began);
-                        // What others saw may excuse it.
+                        // What others saw may excuse it, unless TCP connected.
                         if self.settings.veto_limit == 0
+                            || failure.is_above_tcp()
                             || self.seen_alive.is_none_or(|seen| seen < began)
                         {
                             self.success = None;

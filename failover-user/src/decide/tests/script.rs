@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{CommandResult, Evidence, Failure, Gateway, Order, Outcome, Settings},
+    super::{CommandResult, Evidence, Failure, Gateway, NoAnswer, Order, Outcome, Settings},
     mission, ms,
     world::World,
 };
@@ -20,6 +20,8 @@ pub(super) enum Primary {
     },
     /// Nothing comes back.
     Silent,
+    /// Its kernel accepts the connection, and no process answers over it.
+    Hangs,
     /// The router says no, after a while.
     Unreachable {
         after: Duration,
@@ -33,6 +35,7 @@ pub(super) enum Primary {
 pub(super) const ANSWERS: Primary = Primary::Answers { after: ms(0) };
 pub(super) const REFUSES: Primary = Primary::Refuses { after: ms(0) };
 pub(super) const SILENT: Primary = Primary::Silent;
+pub(super) const HANGS: Primary = Primary::Hangs;
 pub(super) const UNKNOWN: Primary = Primary::Unknown { after: ms(0) };
 
 impl Primary {
@@ -51,6 +54,7 @@ impl Primary {
                 let reason = "no route at all".to_owned();
                 (after.min(timeout), Outcome::Unknown { reason })
             }
+            Self::Hangs => failed(Failure::NoAnswer(NoAnswer::TimedOut), timeout),
             _ => failed(Failure::TimedOut, timeout),
         }
     }
@@ -60,7 +64,10 @@ impl Primary {
         match self {
             Self::Refuses { .. } => Some((ms(0), Evidence::Closed)),
             Self::Silent => Some((ms(4000), Evidence::TimedOut)),
-            Self::Answers { .. } | Self::Unreachable { .. } | Self::Unknown { .. } => None,
+            Self::Answers { .. }
+            | Self::Hangs
+            | Self::Unreachable { .. }
+            | Self::Unknown { .. } => None,
         }
     }
 }

@@ -133,6 +133,7 @@ fn primary() -> impl Strategy<Value = Primary> {
         3 => after().prop_map(|after| Primary::Answers { after }),
         3 => after().prop_map(|after| Primary::Refuses { after }),
         2 => Just(Primary::Silent),
+        1 => Just(Primary::Hangs),
         1 => after().prop_map(|after| Primary::Unreachable { after }),
         1 => after().prop_map(|after| Primary::Unknown { after }),
     ]

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use super::super::{
     super::{CommandResult, Evidence, Fence, Flapping, Settings, State},
     mission, ms, s,
-    script::{ANSWERS, REFUSES, SILENT, Script},
+    script::{ANSWERS, HANGS, REFUSES, SILENT, Script},
 };
 
 fn witnessed() -> Settings {
@@ -234,6 +234,23 @@ fn a_probe_that_fails_while_others_are_answered_is_no_strike_so_many_times_in_a_
             "127 active"
         ]
     );
+}
+
+#[test]
+fn a_kernel_that_goes_on_answering_does_not_excuse_the_process_that_hangs_behind_it() {
+    for evidence in [Evidence::Acknowledged, Evidence::Established] {
+        // During each probe, and between them.
+        let alive = (0..100).map(|round| (s(10 * round + 3), evidence));
+        let world = Script::mission()
+            .primary([(s(0), HANGS)])
+            .evidence(alive)
+            .play(s(75));
+        assert_eq!(
+            world.journal().states(),
+            ["5 suspect 1", "35 suspect 2", "65 starting 1", "67 active"],
+            "{evidence}"
+        );
+    }
 }
 
 #[test]

@@ -131,6 +131,8 @@ impl World {
             Outcome::Failed { failure, .. } => match failure {
                 Failure::Refused => Some(Evidence::Refused),
                 Failure::TimedOut | Failure::Unreachable { .. } => Some(Evidence::TimedOut),
+                // The connection was made, which speaks for nobody.
+                Failure::NoAnswer(_) | Failure::WrongAnswer(_) => None,
             },
             Outcome::Unknown { .. } => Some(Evidence::Refused),
         };

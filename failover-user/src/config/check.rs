@@ -1,0 +1,734 @@
+//! What a healthy primary has to do, complete and checked: files are read here, once, so that a wrong
+//! one is told at the start.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read as _},
+    num::NonZeroU16,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use hyper::http::{HeaderValue, uri::PathAndQuery};
+use serde::Deserialize;
+use thiserror::Error;
+use tokio_rustls::rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, ServerName, TrustAnchor, pem::PemObject as _},
+};
+
+use super::{CheckKind, Host, Span};
+use crate::escape::one_line;
+
+const DEFAULT_STATUS: u16 = 200;
+/// Far more than the certificates of everybody whom a machine trusts take.
+const LONGEST_CA: u64 = 4 * 1024 * 1024;
+/// Far more than a token takes, or a path, pointer, value or text.
+const LONGEST_TEXT: u64 = 4 * 1024;
+/// The longest that is worth waiting: a busy OpenClaw drains for 315 s.
+const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// What a healthy primary has to do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Check {
+    /// Accept a TCP connection. A process that hangs still does: its kernel accepts for it.
+    Tcp,
+    /// Say that it is live, in OpenClaw's way.
+    OpenClaw(OpenClawCheck),
+    /// Answer an HTTP request.
+    Http(HttpCheck),
+}
+
+/// See [`Check::OpenClaw`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OpenClawCheck {
+    /// Whom to ask.
+    pub server: Server,
+    /// What makes it tell details to others than its own machine.
+    pub token: Option<Token>,
+    /// A primary that drains for longer has failed.
+    pub drain_limit: Option<Duration>,
+}
+
+/// See [`Check::Http`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HttpCheck {
+    /// Whom to ask.
+    pub server: Server,
+    /// What to GET.
+    pub path: PathAndQuery,
+    /// The right status.
+    pub status: u16,
+    /// The right body.
+    pub body: Body,
+}
+
+/// What the body must have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Body {
+    /// Anything: it isn't read.
+    Any,
+    /// This text.
+    Contains(String),
+    /// In JSON, this at the pointer's end.
+    Json {
+        /// RFC 6901.
+        pointer: String,
+        /// `None`: any but null.
+        value: Option<Scalar>,
+    },
+}
+
+/// How the primary is spoken to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Server {
+    /// The Host header without port, brackets around an IPv6 address.
+    pub host: String,
+    /// Over TLS.
+    pub tls: Option<Tls>,
+}
+
+/// Whom to trust, and as whom.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tls {
+    /// Whose certificates are trusted.
+    pub roots: Vec<TrustAnchor<'static>>,
+    /// What the primary's certificate must be for.
+    pub name: ServerName<'static>,
+}
+
+/// A secret, as a header's value: `Bearer ...`.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Token(HeaderValue);
+
+impl Token {
+    /// The header's value.
+    #[must_use]
+    pub const fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(secret)")
+    }
+}
+
+/// A value in JSON, as people write one: `true`, `7`, `live`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(from = "Written")]
+pub struct Scalar(String);
+
+impl Scalar {
+    /// Is it this? A string's text counts, or what the text is in JSON.
+    #[must_use]
+    pub fn matches(&self, value: &serde_json::Value) -> bool {
+        value.as_str() == Some(&self.0)
+            || serde_json::from_str::<serde_json::Value>(&self.0).is_ok_and(|own| own == *value)
+    }
+}
+
+impl FromStr for Scalar {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A file may say it without quotes.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Bool(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+}
+
+impl From<Written> for Scalar {
+    fn from(written: Written) -> Self {
+        Self(match written {
+            Written::Bool(value) => value.to_string(),
+            Written::Integer(value) => value.to_string(),
+            Written::Float(value) => value.to_string(),
+            Written::Text(value) => value,
+        })
+    }
+}
+
+/// A primary that can't be checked like this.
+#[derive(Debug, Error)]
+pub enum CheckError {
+    /// An option of another check.
+    #[error("{option} is given, but the check is {check}; leave it out, or say --check {needs}")]
+    Foreign {
+        /// The option.
+        option: &'static str,
+        /// The check in force.
+        check: &'static str,
+        /// Whose option it is.
+        needs: &'static str,
+    },
+    /// An option that needs another.
+    #[error("{option} is given without {needs}; give that too, or leave it out")]
+    Without {
+        /// The option.
+        option: &'static str,
+        /// The other.
+        needs: &'static str,
+    },
+    /// Nobody said what to ask for.
+    #[error("check is http, and nobody says what to GET; name it with --check-path, as /health")]
+    NoPath,
+    /// Not a path.
+    #[error("check-path is `{}`; write a path and perhaps a query, as /health?full=1", one_line(.0))]
+    Path(String),
+    /// No status of HTTP.
+    #[error("check-status is {0}; it must be between 200 and 599")]
+    Status(u16),
+    /// Not a pointer.
+    #[error(
+        "check-pointer is `{}`; write a JSON pointer (RFC 6901), as /status/0/ok",
+        one_line(.0)
+    )]
+    Pointer(String),
+    /// Nothing, or too much, to look for.
+    #[error("{0} is empty or longer than {LONGEST_TEXT} bytes; give a part that tells")]
+    Text(&'static str),
+    /// Two things that the body can't be both.
+    #[error("check-pointer and check-contains are given; choose one")]
+    Both,
+    /// Not a name.
+    #[error("check-host is `{}`; write a host name or an address, without a port", one_line(.0))]
+    Host(String),
+    /// A file can't be read.
+    #[error("{option}: reading {}: {source}", path.display())]
+    Read {
+        /// The option that names it.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No certificates in the file.
+    #[error("check-ca: {} {what}; give a PEM file with the certificate of who signs", path.display())]
+    Ca {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// This machine trusts nobody.
+    #[error(
+        "check-tls: no certificates are trusted on this machine ({0}); install ca-certificates, \
+         or give --check-ca"
+    )]
+    NoRoots(String),
+    /// No token in the file.
+    #[error("check-token-file: {} holds no token; put it there on one line", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A span that nobody means.
+    #[error("drain-limit is {0}; it must be at most {most}", most = Span::from(LONGEST_DRAIN))]
+    DrainLimit(Span),
+}
+
+/// The options that belong here.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub(super) kind: Option<CheckKind>,
+    pub(super) path: Option<String>,
+    pub(super) status: Option<NonZeroU16>,
+    pub(super) pointer: Option<String>,
+    pub(super) value: Option<Scalar>,
+    pub(super) contains: Option<String>,
+    pub(super) tls: Option<bool>,
+    pub(super) ca: Option<PathBuf>,
+    pub(super) host: Option<String>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) drain_limit: Option<Span>,
+}
+
+impl Check {
+    /// The check's name, as it is configured.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::OpenClaw(_) => "openclaw",
+            Self::Http(_) => "http",
+        }
+    }
+
+    pub(super) fn from_options(given: Given, primary: &Host) -> Result<Self, CheckError> {
+        let kind = given.kind.unwrap_or_default();
+        given.all_belong_to(kind)?;
+        match kind {
+            CheckKind::Tcp => Ok(Self::Tcp),
+            CheckKind::OpenClaw => Ok(Self::OpenClaw(OpenClawCheck {
+                server: given.server(primary)?,
+                token: given.token_file.as_deref().map(token).transpose()?,
+                drain_limit: given.drain_limit.map(drain_limit).transpose()?,
+            })),
+            CheckKind::Http => Ok(Self::Http(HttpCheck {
+                server: given.server(primary)?,
+                path: path(given.path.as_deref().ok_or(CheckError::NoPath)?)?,
+                status: status(given.status)?,
+                body: body(given.pointer, given.value, given.contains)?,
+            })),
+        }
+    }
+}
+
+impl Given {
+    fn all_belong_to(&self, kind: CheckKind) -> Result<(), CheckError> {
+        const HTTP: &str = "http";
+        const OPENCLAW: &str = "openclaw";
+        const BOTH: &str = "openclaw or http";
+        let check = match kind {
+            CheckKind::Tcp => "tcp",
+            CheckKind::OpenClaw => OPENCLAW,
+            CheckKind::Http => HTTP,
+        };
+        for (option, given, needs) in [
+            ("check-path", self.path.is_some(), HTTP),
+            ("check-status", self.status.is_some(), HTTP),
+            ("check-pointer", self.pointer.is_some(), HTTP),
+            ("check-value", self.value.is_some(), HTTP),
+            ("check-contains", self.contains.is_some(), HTTP),
+            ("check-tls", self.tls.is_some(), BOTH),
+            ("check-ca", self.ca.is_some(), BOTH),
+            ("check-host", self.host.is_some(), BOTH),
+            ("check-token-file", self.token_file.is_some(), OPENCLAW),
+            ("drain-limit", self.drain_limit.is_some(), OPENCLAW),
+        ] {
+            let belongs = needs == check || needs == BOTH && kind != CheckKind::Tcp;
+            if given && !belongs {
+                return Err(CheckError::Foreign {
+                    option,
+                    check,
+                    needs,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn server(&self, primary: &Host) -> Result<Server, CheckError> {
+        let host = match &self.host {
+            Some(given) => given.clone(),
+            None => match primary {
+                Host::Address(address) => address.to_string(),
+                // As names are in certificates.
+                Host::Name(name) => name.strip_suffix('.').unwrap_or(name).to_owned(),
+            },
+        };
+        let name = ServerName::try_from(host.clone());
+        let name = match (name, &self.host) {
+            (Ok(name), _) => name,
+            // Not a name that a certificate can be for (an underscore, say), and none is asked for.
+            (Err(_), None) if self.tls != Some(true) => return Ok(Server { host, tls: None }),
+            (Err(_), _) => return Err(CheckError::Host(host)),
+        };
+        let host = match &name {
+            ServerName::IpAddress(address) => match std::net::IpAddr::from(*address) {
+                std::net::IpAddr::V6(address) => format!("[{address}]"),
+                std::net::IpAddr::V4(address) => address.to_string(),
+            },
+            _ => host,
+        };
+        let tls = match (self.tls.unwrap_or(false), self.ca.as_deref()) {
+            (false, None) => None,
+            (false, Some(_)) => {
+                return Err(CheckError::Without {
+                    option: "check-ca",
+                    needs: "check-tls = true",
+                });
+            }
+            (true, ca) => Some(Tls {
+                roots: ca.map_or_else(roots_of_this_machine, roots_in)?,
+                name,
+            }),
+        };
+        Ok(Server { host, tls })
+    }
+}
+
+fn path(text: &str) -> Result<PathAndQuery, CheckError> {
+    let wrong = || CheckError::Path(text.to_owned());
+    let fits = text.starts_with('/') && !text.contains('#') && is_short(text);
+    if !fits {
+        return Err(wrong());
+    }
+    text.parse().map_err(|_| wrong())
+}
+
+fn status(given: Option<NonZeroU16>) -> Result<u16, CheckError> {
+    let status = given.map_or(DEFAULT_STATUS, NonZeroU16::get);
+    // One below 200 is no answer yet (RFC 9110, section 15.2).
+    match status {
+        200..=599 => Ok(status),
+        _ => Err(CheckError::Status(status)),
+    }
+}
+
+fn body(
+    pointer: Option<String>,
+    value: Option<Scalar>,
+    contains: Option<String>,
+) -> Result<Body, CheckError> {
+    match (pointer, value, contains) {
+        (None, None, None) => Ok(Body::Any),
+        (Some(_), _, Some(_)) => Err(CheckError::Both),
+        (None, Some(_), _) => Err(CheckError::Without {
+            option: "check-value",
+            needs: "check-pointer",
+        }),
+        (None, None, Some(text)) if text.is_empty() || !is_short(&text) => {
+            Err(CheckError::Text("check-contains"))
+        }
+        (None, None, Some(text)) => Ok(Body::Contains(text)),
+        (Some(pointer), ..) if !is_pointer(&pointer) => Err(CheckError::Pointer(pointer)),
+        (Some(_), Some(value), None) if !is_short(&value.0) => Err(CheckError::Text("check-value")),
+        (Some(pointer), value, None) => Ok(Body::Json { pointer, value }),
+    }
+}
+
+/// The empty one is the whole document.
+fn is_pointer(text: &str) -> bool {
+    (text.is_empty() || text.starts_with('/')) && is_short(text)
+}
+
+fn is_short(text: &str) -> bool {
+    text.len() as u64 <= LONGEST_TEXT
+}
+
+fn drain_limit(given: Span) -> Result<Duration, CheckError> {
+    if given.get() <= LONGEST_DRAIN {
+        Ok(given.get())
+    } else {
+        Err(CheckError::DrainLimit(given))
+    }
+}
+
+/// The whole file, unless it is longer.
+fn read(option: &'static str, path: &Path, longest: u64) -> Result<Vec<u8>, CheckError> {
+    let read_error = |source| CheckError::Read {
+        option,
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(read_error)?;
+    file.take(longest + 1)
+        .read_to_end(&mut bytes)
+        .map_err(read_error)?;
+    if bytes.len() as u64 > longest {
+        let too_long = format!("it is longer than {longest} bytes");
+        return Err(read_error(io::Error::other(too_long)));
+    }
+    Ok(bytes)
+}
+
+fn token(path: &Path) -> Result<Token, CheckError> {
+    let wrong = || CheckError::Token {
+        path: path.to_owned(),
+    };
+    let bytes = read("check-token-file", path, LONGEST_TEXT)?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong())?;
+    let token = text.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(wrong());
+    }
+    let mut header = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| wrong())?;
+    header.set_sensitive(true);
+    Ok(Token(header))
+}
+
+fn roots_in(path: &Path) -> Result<Vec<TrustAnchor<'static>>, CheckError> {
+    let wrong = |what: String| CheckError::Ca {
+        path: path.to_owned(),
+        what,
+    };
+    let bytes = read("check-ca", path, LONGEST_CA)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+        let certificate = certificate.map_err(|error| wrong(format!("is no PEM file: {error}")))?;
+        roots
+            .add(certificate)
+            .map_err(|error| wrong(format!("has a certificate that can't be read: {error}")))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("has no certificate".to_owned()));
+    }
+    Ok(roots.roots)
+}
+
+fn roots_of_this_machine() -> Result<Vec<TrustAnchor<'static>>, CheckError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // One that can't be read is nobody's who matters.
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = found.errors.first().map(ToString::to_string);
+        return Err(CheckError::NoRoots(
+            why.unwrap_or_else(|| "there are none".to_owned()),
+        ));
+    }
+    Ok(roots.roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(given: Given) -> Result<Check, String> {
+        let primary = Host::Name("pc-a.test.".to_owned());
+        Check::from_options(given, &primary).map_err(|error| error.to_string())
+    }
+
+    fn http() -> Given {
+        Given {
+            kind: Some(CheckKind::Http),
+            path: Some("/health".to_owned()),
+            ..Given::default()
+        }
+    }
+
+    #[track_caller]
+    fn assert_refused(given: Given, part: &str) {
+        let error = checked(given).unwrap_err();
+        assert!(error.contains(part), "{error}");
+        assert!(!error.contains(char::is_control), "{error:?}");
+    }
+
+    #[test]
+    fn nothing_said_is_a_connect() {
+        assert_eq!(checked(Given::default()), Ok(Check::Tcp));
+    }
+
+    #[test]
+    fn an_option_of_another_check_is_refused_with_that_checks_name() {
+        let text = || Some("/x".to_owned());
+        let file = || Some(PathBuf::from("/nowhere"));
+        let drain_limit = || Some(Span::from(Duration::from_secs(1)));
+        let given = Given::default;
+        for (given, option) in [
+            (
+                Given {
+                    path: text(),
+                    ..given()
+                },
+                "check-path",
+            ),
+            (
+                Given {
+                    status: NonZeroU16::new(200),
+                    ..given()
+                },
+                "check-status",
+            ),
+            (
+                Given {
+                    pointer: text(),
+                    ..given()
+                },
+                "check-pointer",
+            ),
+            (
+                Given {
+                    value: Some(Scalar("1".to_owned())),
+                    ..given()
+                },
+                "check-value",
+            ),
+            (
+                Given {
+                    contains: text(),
+                    ..given()
+                },
+                "check-contains",
+            ),
+            (
+                Given {
+                    tls: Some(false),
+                    ..given()
+                },
+                "check-tls",
+            ),
+            (
+                Given {
+                    ca: file(),
+                    ..given()
+                },
+                "check-ca",
+            ),
+            (
+                Given {
+                    host: text(),
+                    ..given()
+                },
+                "check-host",
+            ),
+            (
+                Given {
+                    token_file: file(),
+                    ..given()
+                },
+                "check-token-file",
+            ),
+            (
+                Given {
+                    drain_limit: drain_limit(),
+                    ..given()
+                },
+                "drain-limit",
+            ),
+        ] {
+            assert_refused(given, &format!("{option} is given, but the check is tcp"));
+        }
+        let openclaw = Given {
+            kind: Some(CheckKind::OpenClaw),
+            path: text(),
+            ..given()
+        };
+        assert_refused(openclaw, "say --check http");
+        let with_limit = Given {
+            drain_limit: drain_limit(),
+            ..http()
+        };
+        assert_refused(with_limit, "say --check openclaw");
+    }
+
+    #[test]
+    fn what_makes_no_http_check_is_refused_with_what_to_write() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_refused(
+            Given {
+                path: None,
+                ..http()
+            },
+            "name it with --check-path",
+        );
+        for path in ["health", "", "/a b", "/a\r\nX: y", "http://a/b", "/a#b"] {
+            assert_refused(
+                Given {
+                    path: text(path),
+                    ..http()
+                },
+                "write a path",
+            );
+        }
+        for status in [1, 199, 600] {
+            let status = NonZeroU16::new(status);
+            assert_refused(Given { status, ..http() }, "between 200 and 599");
+        }
+        assert_refused(
+            Given {
+                pointer: text("ok"),
+                ..http()
+            },
+            "as /status/0/ok",
+        );
+        assert_refused(
+            Given {
+                contains: text(""),
+                ..http()
+            },
+            "give a part that tells",
+        );
+        let value = Some(Scalar("1".to_owned()));
+        assert_refused(Given { value, ..http() }, "without check-pointer");
+        let both = Given {
+            pointer: text("/ok"),
+            contains: text("ok"),
+            ..http()
+        };
+        assert_refused(both, "choose one");
+        assert_refused(
+            Given {
+                host: text("a b"),
+                tls: Some(true),
+                ..http()
+            },
+            "write a host name",
+        );
+        let ca = Some(PathBuf::from("/nowhere"));
+        assert_refused(Given { ca, ..http() }, "without check-tls");
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_told_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let with_ca = || Given {
+            tls: Some(true),
+            ca: Some(path.clone()),
+            ..http()
+        };
+        let with_token = || Given {
+            kind: Some(CheckKind::OpenClaw),
+            token_file: Some(path.clone()),
+            ..Given::default()
+        };
+        assert_refused(with_ca(), "check-ca: reading");
+        assert_refused(with_token(), "check-token-file: reading");
+        for (content, ca, token) in [
+            ("", "has no certificate", "holds no token"),
+            ("two words", "has no certificate", "holds no token"),
+            (
+                "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                "that can't be read",
+                "holds no token",
+            ),
+            (
+                "-----BEGIN CERTIFICATE-----\nAA",
+                "is no PEM file",
+                "holds no token",
+            ),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            assert_refused(with_ca(), ca);
+            assert_refused(with_token(), token);
+        }
+        std::fs::write(&path, "x".repeat(5000)).unwrap();
+        assert_refused(with_token(), "longer than 4096 bytes");
+    }
+
+    #[test]
+    fn the_host_is_the_primarys_unless_said_and_an_ipv6_address_has_brackets() {
+        for (given, expected) in [
+            (None, "pc-a.test"),
+            (Some("other.test"), "other.test"),
+            (Some("10.0.0.1"), "10.0.0.1"),
+            (Some("fd00::1"), "[fd00::1]"),
+        ] {
+            let host = given.map(str::to_owned);
+            let Ok(Check::Http(check)) = checked(Given { host, ..http() }) else {
+                panic!("{given:?}");
+            };
+            assert_eq!(check.server.host, expected);
+        }
+    }
+
+    #[test]
+    fn a_value_is_what_it_looks_like() {
+        let values: Vec<Scalar> = ["true", "1", "1.5", "\"live\"", "\"1\""]
+            .iter()
+            .map(|text| serde_json::from_str(text).unwrap())
+            .collect();
+        let json: serde_json::Value = serde_json::json!([true, 1, 1.5, "live", "1"]);
+        for (place, value) in values.iter().enumerate() {
+            assert!(value.matches(&json[place]), "{value:?}");
+        }
+        assert!(!values[0].matches(&json[1]));
+        assert!(!values[3].matches(&json[0]));
+    }
+}

@@ -1,0 +1,332 @@
+//! Is a gateway healthy? One question to it, from the connect to the verdict, in whichever way is
+//! configured. The same for the primary and for the local gateway.
+//!
+//! What answers is hostile until proven otherwise: every header, body and message is bounded, and the
+//! deadline bounds all of it together.
+
+mod challenge;
+mod http;
+mod openclaw;
+mod readiness;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+
+use super::connect::{self, Connect};
+use crate::{
+    config::{self, Check, HttpCheck, Server},
+    decide::{Failure, NoAnswer, Outcome, WrongAnswer},
+    errno,
+};
+use http::Conversation;
+use openclaw::OpenClaw;
+pub use readiness::{Readiness, Startup};
+use tls::Tls;
+
+/// Asks one gateway, again and again. Everything that takes memory or time is made once.
+#[derive(Clone)]
+pub(super) struct Checker {
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Tcp,
+    OpenClaw(OpenClaw),
+    Http(Target, HttpCheck),
+}
+
+/// Whom to speak to, and how.
+#[derive(Clone)]
+struct Target {
+    /// The Host header without port. `None`: the address that is connected to.
+    host: Option<String>,
+    tls: Option<Tls>,
+}
+
+/// What one check leaves for the next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Memory {
+    openclaw: openclaw::Memory,
+}
+
+/// What a check has found.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+    pub(super) readiness: Option<Readiness>,
+    pub(super) connection: Option<Connection>,
+    pub(super) memory: Memory,
+}
+
+/// What is left of a good check.
+#[derive(Debug)]
+pub(super) enum Connection {
+    /// The connection, over which nothing was said.
+    Silent(TcpStream),
+    /// Whom it was to. What was said over it is over.
+    To(SocketAddr),
+}
+
+/// Why there is no good answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Fault {
+    /// It is the gateway's.
+    Gateway(Failure),
+    /// Something of our own is amiss; with the reason.
+    Own(String),
+}
+
+impl Checker {
+    pub(super) fn of_the_primary(check: &Check) -> Self {
+        Self::new(check, |server| Target {
+            host: Some(server.host.clone()),
+            tls: server.tls.as_ref().map(Tls::new),
+        })
+    }
+
+    /// Who listens here is known without certificates, which are for the primary's name. And OpenClaw
+    /// tells a caller of its own machine more, whom it knows by address and Host header alike.
+    pub(super) fn of_the_local_gateway(check: &Check) -> Self {
+        let is_openclaw = matches!(check, Check::OpenClaw(_));
+        Self::new(check, |server| Target {
+            host: (!is_openclaw).then(|| server.host.clone()),
+            tls: server.tls.as_ref().map(Tls::with_anybody),
+        })
+    }
+
+    fn new(check: &Check, target: impl Fn(&Server) -> Target) -> Self {
+        let kind = match check {
+            Check::Tcp => Kind::Tcp,
+            Check::OpenClaw(check) => {
+                Kind::OpenClaw(OpenClaw::new(target(&check.server), check.clone()))
+            }
+            Check::Http(check) => Kind::Http(target(&check.server), check.clone()),
+        };
+        Self { kind }
+    }
+
+    /// Asks whichever of the addresses answers first. What is recorded beside the verdict may take a
+    /// little longer than the verdict, but not longer than the deadline.
+    pub(super) async fn ask(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+        mut memory: Memory,
+    ) -> Verdict {
+        let begun = Instant::now();
+        let connect = match timeout_at(deadline, connect::any(addresses)).await {
+            Ok(connect) => connect,
+            Err(_) => Connect::Failed(Failure::TimedOut),
+        };
+        let stream = match connect {
+            Connect::Connected(stream) => stream,
+            Connect::Failed(failure) => return Verdict::fault(failure.into(), begun, memory),
+            Connect::Unknown(reason) => return Verdict::fault(Fault::Own(reason), begun, memory),
+        };
+        let peer = match stream.peer_addr() {
+            Ok(peer) => peer,
+            Err(error) => return Verdict::fault(of_io(&error), begun, memory),
+        };
+        let mut readiness = None;
+        let (answer, took) = match &self.kind {
+            Kind::Tcp => {
+                let took = begun.elapsed();
+                return Verdict::good(took, Connection::Silent(stream), memory);
+            }
+            Kind::Http(target, check) => {
+                let answer = timeout_at(deadline, target.answer(stream, peer, check)).await;
+                (answer.unwrap_or_else(|_| late()), begun.elapsed())
+            }
+            Kind::OpenClaw(openclaw) => {
+                let live = openclaw.is_live(stream, peer, memory.openclaw);
+                let live = timeout_at(deadline, live).await;
+                let took = begun.elapsed();
+                let answer = match live.unwrap_or_else(|_| late()) {
+                    Ok((conversation, next)) => {
+                        memory.openclaw = next;
+                        let (told, answer) = openclaw
+                            .record(conversation, deadline, &mut memory.openclaw)
+                            .await;
+                        readiness = told;
+                        answer
+                    }
+                    Err(fault) => return Verdict::fault(fault, begun, memory),
+                };
+                (answer, took)
+            }
+        };
+        match answer {
+            Ok(()) => Verdict {
+                readiness,
+                ..Verdict::good(took, Connection::To(peer), memory)
+            },
+            // It answers, so what is known of it goes on being known.
+            Err(fault) => Verdict {
+                outcome: fault.outcome(took),
+                readiness,
+                connection: None,
+                memory,
+            },
+        }
+    }
+}
+
+fn late<T>() -> Result<T, Fault> {
+    Err(NoAnswer::TimedOut.into())
+}
+
+impl Target {
+    /// A conversation over this connection.
+    async fn converse(&self, stream: TcpStream, peer: SocketAddr) -> Result<Conversation, Fault> {
+        Conversation::begin(self.spoken(stream).await?, self.authority(peer)).await
+    }
+
+    /// The connection, with TLS over it where that is spoken.
+    async fn spoken(&self, stream: TcpStream) -> Result<Channel, Fault> {
+        match &self.tls {
+            Some(tls) => Ok(Box::new(tls.connect(stream).await?)),
+            None => Ok(Box::new(stream)),
+        }
+    }
+
+    fn authority(&self, peer: SocketAddr) -> String {
+        match &self.host {
+            Some(host) => format!("{host}:{}", peer.port()),
+            None => peer.to_string(),
+        }
+    }
+
+    /// The `http` check.
+    async fn answer(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        check: &HttpCheck,
+    ) -> Result<(), Fault> {
+        let mut conversation = self.converse(stream, peer).await?;
+        let mut answer = conversation.get(check.path.as_str(), None).await?;
+        if answer.status() != check.status {
+            return Err(WrongAnswer::Status(answer.status()).into());
+        }
+        match &check.body {
+            config::Body::Any => Ok(()),
+            config::Body::Contains(text) => {
+                let body = answer.body(&mut conversation).await?;
+                match (body.contains(text), body.is_whole) {
+                    (true, _) => Ok(()),
+                    (false, true) => Err(WrongAnswer::Differs.into()),
+                    (false, false) => Err(WrongAnswer::TooLong.into()),
+                }
+            }
+            config::Body::Json { pointer, value } => {
+                let body = answer.body(&mut conversation).await?.json()?;
+                let found = body.pointer(pointer).filter(|found| !found.is_null());
+                let is_right = |found| value.as_ref().is_none_or(|value| value.matches(found));
+                match found.is_some_and(is_right) {
+                    true => Ok(()),
+                    false => Err(WrongAnswer::Differs.into()),
+                }
+            }
+        }
+    }
+}
+
+/// A connection that bytes go over, encrypted or not.
+type Channel = Box<dyn Duplex>;
+
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+impl Verdict {
+    fn good(took: Duration, connection: Connection, memory: Memory) -> Self {
+        Self {
+            outcome: Outcome::Connected { took },
+            readiness: None,
+            connection: Some(connection),
+            memory,
+        }
+    }
+
+    /// Whatever was known of a gateway that fails is forgotten.
+    fn fault(fault: Fault, begun: Instant, memory: Memory) -> Self {
+        let memory = match &fault {
+            Fault::Gateway(_) => Memory::default(),
+            Fault::Own(_) => memory,
+        };
+        Self {
+            outcome: fault.outcome(begun.elapsed()),
+            readiness: None,
+            connection: None,
+            memory,
+        }
+    }
+}
+
+impl Fault {
+    fn outcome(self, took: Duration) -> Outcome {
+        match self {
+            Self::Gateway(failure) => Outcome::Failed { failure, took },
+            Self::Own(reason) => Outcome::Unknown { reason },
+        }
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self::Gateway(failure)
+    }
+}
+
+impl From<NoAnswer> for Fault {
+    fn from(why: NoAnswer) -> Self {
+        Self::Gateway(Failure::NoAnswer(why))
+    }
+}
+
+impl From<WrongAnswer> for Fault {
+    fn from(what: WrongAnswer) -> Self {
+        Self::Gateway(Failure::WrongAnswer(what))
+    }
+}
+
+/// What the kernel says of a connection that was made.
+fn of_io(error: &io::Error) -> Fault {
+    if let Some(fault) = tls::fault_in(error) {
+        return fault;
+    }
+    match error.raw_os_error() {
+        Some(libc::ECONNRESET | libc::EPIPE) => NoAnswer::Reset.into(),
+        Some(libc::ETIMEDOUT) => NoAnswer::TimedOut.into(),
+        // Ended from outside, as `ss --kill` does; or out of memory.
+        Some(errno @ (libc::ECONNABORTED | libc::ENOMEM | libc::ENOBUFS)) => Fault::Own(format!(
+            "the connection was ended on PC-B: {}",
+            errno::describe(errno)
+        )),
+        Some(errno) => Failure::Unreachable { errno }.into(),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => NoAnswer::Closed.into(),
+        // The kernel's own errors have a number: a library has misliked what came.
+        None => WrongAnswer::NotHttp.into(),
+    }
+}
+
+/// OpenClaw's check with nothing special to it.
+#[cfg(test)]
+pub(super) fn openclaw_for_tests() -> Check {
+    Check::OpenClaw(config::OpenClawCheck {
+        server: Server {
+            host: "gateway.test".to_owned(),
+            tls: None,
+        },
+        token: None,
+        drain_limit: None,
+    })
+}

@@ -1,0 +1,206 @@
+//! Over TLS.
+
+use std::path::PathBuf;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+use tempfile::TempDir;
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer},
+    },
+};
+
+use super::*;
+use crate::decide::Certificate;
+
+const NAME: &str = "pc-a.test";
+
+/// Who signs, and a file with its certificate.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    directory: TempDir,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer =
+            CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("ca.pem"), issuer.pem()).unwrap();
+        Self { issuer, directory }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("ca.pem")
+    }
+
+    /// A server with a certificate for the name, changed like this.
+    async fn server(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Server {
+        let mut parameters = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut parameters);
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.signed_by(&key, &self.issuer).unwrap();
+        encrypted(certificate.der().clone(), &key).await
+    }
+}
+
+async fn encrypted(certificate: CertificateDer<'static>, key: &KeyPair) -> Server {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let configuration = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(configuration));
+    Server::with(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let mut bytes = Vec::new();
+            while let Ok(byte) = stream.read_u8().await {
+                bytes.push(byte);
+                if bytes.ends_with(b"\r\n\r\n") {
+                    let head = String::from_utf8(std::mem::take(&mut bytes)).unwrap();
+                    let path = head.split(' ').nth(1).unwrap();
+                    let _ = stream.write_all(&openclaw(path)).await;
+                    let _ = stream.flush().await;
+                }
+            }
+        }
+    })
+    .await
+}
+
+fn check(ca: PathBuf, primary: &str, host: Option<&str>) -> Check {
+    let options = Options {
+        primary: Some(primary.parse().unwrap()),
+        check: Some(config::CheckKind::OpenClaw),
+        check_tls: Some(true),
+        check_ca: Some(ca),
+        check_host: host.map(str::to_owned),
+        dry_run: Some(true),
+        ..Options::default()
+    };
+    Configuration::load(options).unwrap().check
+}
+
+#[tokio::test]
+async fn a_primary_whose_certificate_the_ca_has_signed_is_spoken_to() {
+    let authority = Authority::new("Test CA");
+    let server = authority.server(NAME, |_| {}).await;
+    let verdict = good(&checker(&check(authority.file(), NAME, None)), &server).await;
+    assert_eq!(verdict.readiness.unwrap().ready, Some(false));
+    // By another name than it is reached by, and by an address.
+    good(
+        &checker(&check(authority.file(), "10.0.0.1", Some(NAME))),
+        &server,
+    )
+    .await;
+    let server = authority.server("127.0.0.1", |_| {}).await;
+    good(
+        &checker(&check(authority.file(), "10.0.0.1", Some("127.0.0.1"))),
+        &server,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_certificate_is_a_wrong_answer_that_says_what_is_wrong() {
+    let authority = Authority::new("Test CA");
+    let stranger = Authority::new("Another CA");
+    let check = checker(&check(authority.file(), NAME, None));
+    for (server, expected) in [
+        (
+            stranger.server(NAME, |_| {}).await,
+            Certificate::UnknownIssuer,
+        ),
+        (
+            authority.server("pc-b.test", |_| {}).await,
+            Certificate::OtherName,
+        ),
+        (
+            authority
+                .server(NAME, |certificate| {
+                    certificate.not_after = date_time_ymd(2020, 1, 1);
+                })
+                .await,
+            Certificate::Expired,
+        ),
+        (
+            authority
+                .server(NAME, |certificate| {
+                    certificate.not_before = date_time_ymd(2999, 1, 1);
+                    certificate.not_after = date_time_ymd(3000, 1, 1);
+                })
+                .await,
+            Certificate::NotYetValid,
+        ),
+    ] {
+        let what = wrong(&check, &server).await;
+        assert_eq!(what, WrongAnswer::Certificate(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_signed_itself_is_good_for_who_trusts_it() {
+    let key = KeyPair::generate().unwrap();
+    let parameters = CertificateParams::new([NAME.to_owned()]).unwrap();
+    let certificate = parameters.self_signed(&key).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("self.pem");
+    std::fs::write(&file, certificate.pem()).unwrap();
+    let server = encrypted(certificate.der().clone(), &key).await;
+    good(&checker(&check(file, NAME, None)), &server).await;
+    let authority = Authority::new("Test CA");
+    let what = wrong(&checker(&check(authority.file(), NAME, None)), &server).await;
+    assert_eq!(what, WrongAnswer::Certificate(Certificate::UnknownIssuer));
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_as_that_and_the_other_way_round_it_isnt_http() {
+    let authority = Authority::new("Test CA");
+    let encrypting = checker(&check(authority.file(), NAME, None));
+    // One that speaks before it is spoken to.
+    let plain = Server::with(|mut stream| async move {
+        let _ = stream.write_all(&page()).await;
+        let _ = stream.read_u8().await;
+    })
+    .await;
+    assert_eq!(wrong(&encrypting, &plain).await, WrongAnswer::NotTls);
+    let hangs = Server::with(|stream| async {
+        sleep(LONG).await;
+        drop(stream);
+    })
+    .await;
+    assert_eq!(silence(&encrypting, &hangs).await, NoAnswer::TimedOut);
+    let closes = Server::with(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+    })
+    .await;
+    assert_eq!(silence(&encrypting, &closes).await, NoAnswer::Closed);
+    let server = authority.server(NAME, |_| {}).await;
+    let what = wrong(&checker(&openclaw_for_tests()), &server).await;
+    assert_eq!(what, WrongAnswer::NotHttp);
+}
+
+#[tokio::test]
+async fn the_local_gateway_is_known_without_a_certificate() {
+    let authority = Authority::new("Test CA");
+    let server = Authority::new("Another CA")
+        .server("elsewhere", |_| {})
+        .await;
+    let check = check(authority.file(), NAME, None);
+    wrong(&Checker::of_the_primary(&check), &server).await;
+    good(&Checker::of_the_local_gateway(&check), &server).await;
+}

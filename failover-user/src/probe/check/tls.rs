@@ -1,0 +1,150 @@
+//! TLS over a connection: who is trusted, and what is wrong where nobody is.
+
+use std::{io, sync::Arc};
+
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
+        SignatureScheme,
+        client::{
+            Resumption,
+            danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        },
+        crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+        pki_types::{CertificateDer, ServerName, UnixTime},
+    },
+};
+
+use super::{Fault, of_io};
+use crate::{
+    config,
+    decide::{Certificate, WrongAnswer},
+};
+
+/// Makes connections to one server.
+#[derive(Clone)]
+pub(super) struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl Tls {
+    /// To a server with a certificate for the name, signed by somebody who is trusted.
+    pub(super) fn new(tls: &config::Tls) -> Self {
+        let roots = RootCertStore {
+            roots: tls.roots.clone(),
+        };
+        Self::made(tls, |builder| {
+            builder.with_root_certificates(roots).with_no_client_auth()
+        })
+    }
+
+    /// To a server with any certificate.
+    pub(super) fn with_anybody(tls: &config::Tls) -> Self {
+        Self::made(tls, |builder| {
+            let provider = builder.crypto_provider().clone();
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+                .with_no_client_auth()
+        })
+    }
+
+    fn made(
+        tls: &config::Tls,
+        finish: impl FnOnce(
+            tokio_rustls::rustls::ConfigBuilder<ClientConfig, tokio_rustls::rustls::WantsVerifier>,
+        ) -> ClientConfig,
+    ) -> Self {
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has cipher suites for TLS 1.2 and 1.3");
+        let mut configuration = finish(builder);
+        configuration.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // Each probe has to see the certificate, or it would not notice that it expires.
+        configuration.resumption = Resumption::disabled();
+        Self {
+            connector: Arc::new(configuration).into(),
+            name: tls.name.clone(),
+        }
+    }
+
+    pub(super) async fn connect(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Fault> {
+        let connected = self.connector.connect(self.name.clone(), stream).await;
+        connected.map_err(|error| of_io(&error))
+    }
+}
+
+/// What is wrong with the server, if it is TLS that says so.
+pub(super) fn fault_in(error: &io::Error) -> Option<Fault> {
+    let error = error.get_ref()?.downcast_ref::<Error>()?;
+    let what = match error {
+        Error::InvalidCertificate(error) => WrongAnswer::Certificate(certificate(error)),
+        Error::InvalidMessage(_) => WrongAnswer::NotTls,
+        Error::FailedToGetCurrentTime | Error::FailedToGetRandomBytes => {
+            return Some(Fault::Own(format!("no TLS on PC-B: {error}")));
+        }
+        _ => WrongAnswer::Handshake,
+    };
+    Some(what.into())
+}
+
+fn certificate(error: &CertificateError) -> Certificate {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Certificate::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Certificate::NotYetValid
+        }
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            Certificate::UnknownIssuer
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Certificate::OtherName
+        }
+        _ => Certificate::Other,
+    }
+}
+
+/// Trusts anybody who has the key of the certificate that he shows.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
