@@ -1,6 +1,5 @@
 //! The `failover` binary: reads the command line, and turns errors into messages and exit codes.
 
-mod cli;
 mod logging;
 
 use std::{
@@ -12,14 +11,13 @@ use std::{
 use anyhow::Context as _;
 use clap::Parser as _;
 use failover::{
+    cli::{Cli, StatusOptions, TraceOptions, Verb},
     config::{Configuration, ConfigurationError, Options},
     control::{self, AskError},
     status::Status,
     trace,
 };
 use tokio::runtime::{Builder, Runtime};
-
-use cli::{Cli, StatusOptions, TraceOptions, Verb};
 
 /// What the caller got wrong; the same code as clap's.
 const USAGE: u8 = 2;
