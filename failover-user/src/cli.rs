@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    config::{DEFAULT_CONTROL, DEFAULT_PORT, Options, Span, count, port},
+    config::{DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, Options, Span, count, port},
     simulate,
     trace::{Color, Format},
 };
@@ -36,6 +36,41 @@ pub enum Verb {
     Trace(TraceOptions),
     /// Try settings out: years in seconds, in virtual time against modelled networks
     Simulate(simulate::Options),
+    /// Write, check or show a configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
+}
+
+/// Of `failover config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Write the commented default configuration
+    Init {
+        /// Into this file, which must not be there yet [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Check a configuration file as `run` does
+    ///
+    /// Exit code 0: it can be run; 2: it can't, and a message says where and what to do.
+    Check {
+        /// The file
+        #[arg(default_value = DEFAULT_CONFIG)]
+        file: PathBuf,
+    },
+    /// Show what is in force with these flags and this file, and where each value comes from
+    Show(Box<ShowOptions>),
+}
+
+/// Of `failover config show`.
+#[derive(Args, Debug)]
+pub struct ShowOptions {
+    /// As for `run`.
+    #[command(flatten)]
+    pub options: Options,
+    /// How it looks
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 }
 
 /// Of `failover status`.

@@ -10,16 +10,20 @@ use std::{
 
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
-use failover::cli::Cli;
+use failover::{cli::Cli, config};
 
 /// Path below `dist/`, and content.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// The folders that hold nothing else.
 const FOLDERS: [&str; 2] = ["completions", "man"];
+/// The commented default configuration.
+const EXAMPLE: &str = "failover.toml";
 
 fn generated() -> Files {
     let mut files = Files::new();
+    let example = config::commented().expect("making the default configuration");
+    files.insert(EXAMPLE.into(), example.into_bytes());
     manual(&mut files, Cli::command());
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         let mut script = Vec::new();
@@ -59,7 +63,9 @@ fn checked_in(dist: &Path) -> Files {
             .into_iter()
             .map(move |(name, content)| (folder.join(name), content))
     };
-    FOLDERS.iter().flat_map(in_folder).collect()
+    let example = fs::read(dist.join(EXAMPLE)).ok();
+    let example = example.map(|content| (EXAMPLE.into(), content));
+    FOLDERS.iter().flat_map(in_folder).chain(example).collect()
 }
 
 fn write(dist: &Path, files: &Files) {
