@@ -11,6 +11,7 @@ mod action;
 mod backoff;
 mod event;
 mod isolation;
+mod reconfigure;
 mod schedule;
 mod settings;
 mod stability;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use action::{Action, Command};
 pub use event::{CommandResult, Event, Evidence, Failure, Gateway, Outcome, ProbeId, RoundId};
+pub use reconfigure::Probing;
 pub use schedule::Cause;
 pub use settings::{Fence, Flapping, Settings};
 pub use state::{Change, Reason, State};
@@ -136,7 +138,6 @@ impl Decider {
     /// Takes in one event and returns what is to be done, in order.
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
-        let mut commands = Vec::new();
         let absent = event == Event::Suspended || self.was_absent(now);
         if absent {
             self.begin_anew(now);
@@ -145,16 +146,22 @@ impl Decider {
         if absent {
             reason = Reason::Absence;
         }
+        self.settle(now, reason, &mut actions);
+        actions
+    }
+
+    /// Whatever follows from what is seen now.
+    fn settle(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
+        let mut commands = Vec::new();
         self.forget_old_strikes(now);
         self.command(now, &mut commands);
         // People read why before they read what.
-        self.note_change(now, reason, &mut actions);
+        self.note_change(now, reason, actions);
         actions.append(&mut commands);
         // After the change of state, which sets the pace.
         if let Some(action) = self.schedule.probe(now, self.pace()) {
             actions.push(action);
         }
-        actions
     }
 
     /// When to call [`Self::handle`] with [`Event::Woke`], if nothing else happens before.

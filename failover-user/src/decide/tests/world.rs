@@ -196,6 +196,11 @@ impl World {
         self.decider.state()
     }
 
+    /// The decider as it is now, and the time.
+    pub(super) fn decider(&self) -> (Decider, Time) {
+        (self.decider.clone(), self.now)
+    }
+
     pub(super) fn strikes(&self) -> &[Strike] {
         self.decider.strikes()
     }

@@ -6,6 +6,7 @@
 mod driver;
 mod evidence;
 mod judgement;
+mod reconfigure;
 mod release;
 mod starting;
 mod stopping;
