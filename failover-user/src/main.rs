@@ -7,6 +7,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
@@ -68,9 +69,10 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 fn run(options: Options) -> anyhow::Result<()> {
-    let configuration = Configuration::load(options)?;
+    let reader = move || Configuration::load(options.clone());
+    let configuration = reader()?;
     let _log = logging::begin(configuration.log_format, "info")?;
-    runtime()?.block_on(failover::daemon::run(configuration))
+    runtime()?.block_on(failover::daemon::run(configuration, Arc::new(reader)))
 }
 
 /// Writes the commented default configuration; never over another.
