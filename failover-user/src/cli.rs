@@ -1,4 +1,5 @@
-//! The command line, once: what it takes, and the help that says so.
+//! The command line, once: what it takes, and the help that says so. Man pages and completions are
+//! rendered from it (`tests/generated.rs`), so that none of them says anything else.
 
 use std::{
     num::{NonZeroU16, NonZeroU64},
@@ -6,8 +7,9 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use failover::{
-    config::{DEFAULT_CONTROL, DEFAULT_PORT, Options, Span, count, port},
+
+use crate::{
+    config::{DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, Options, Span, count, port},
     simulate,
     trace::{Color, Format},
 };
@@ -15,13 +17,15 @@ use failover::{
 /// Takes over from a gateway that stopped answering, and lets go when it is back
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
-pub(crate) struct Cli {
+pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub verb: Verb,
 }
 
+/// What the program can do.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
+pub enum Verb {
     /// Watch the primary, take over when it is down, let go when it is back
     Run(Box<Options>),
     /// Ask the daemon who serves and whether PC-B is safe
@@ -32,42 +36,79 @@ pub(crate) enum Verb {
     Trace(TraceOptions),
     /// Try settings out: years in seconds, in virtual time against modelled networks
     Simulate(simulate::Options),
+    /// Write, check or show a configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
 }
 
+/// Of `failover config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Write the commented default configuration
+    Init {
+        /// Into this file, which must not be there yet [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Check a configuration file as `run` does
+    ///
+    /// Exit code 0: it can be run; 2: it can't, and a message says where and what to do.
+    Check {
+        /// The file
+        #[arg(default_value = DEFAULT_CONFIG)]
+        file: PathBuf,
+    },
+    /// Show what is in force with these flags and this file, and where each value comes from
+    Show(Box<ShowOptions>),
+}
+
+/// Of `failover config show`.
 #[derive(Args, Debug)]
-pub(crate) struct StatusOptions {
-    /// The daemon's control socket
-    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
-    pub(crate) control: PathBuf,
+pub struct ShowOptions {
+    /// As for `run`.
+    #[command(flatten)]
+    pub options: Options,
     /// How it looks
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) output: Format,
-    /// Show it again every second, in place, until Ctrl-C
-    #[arg(long)]
-    pub(crate) watch: bool,
+    pub output: Format,
 }
 
+/// Of `failover status`.
 #[derive(Args, Debug)]
-pub(crate) struct TraceOptions {
+pub struct StatusOptions {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    pub control: PathBuf,
+    /// How it looks
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+    /// Show it again every second, in place, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// Of `failover trace`.
+#[derive(Args, Debug)]
+pub struct TraceOptions {
     /// The port to watch, at either end
     #[arg(long, default_value_t = DEFAULT_PORT, value_parser = port)]
-    pub(crate) port: NonZeroU16,
+    pub port: NonZeroU16,
     /// Sockets of every network namespace, not only of this one
     #[arg(long)]
-    pub(crate) all_namespaces: bool,
+    pub all_namespaces: bool,
     /// How lines look
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) output: Format,
+    pub output: Format,
     /// Whether text has colours
     #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub(crate) color: Color,
+    pub color: Color,
     /// End after this time
     #[arg(long)]
-    pub(crate) duration: Option<Span>,
+    pub duration: Option<Span>,
     /// End after so many events
     #[arg(long, value_parser = count::<NonZeroU64>)]
-    pub(crate) count: Option<NonZeroU64>,
+    pub count: Option<NonZeroU64>,
     /// Show the kernel program's own debug lines, on standard error
     #[arg(long)]
-    pub(crate) debug: bool,
+    pub debug: bool,
 }

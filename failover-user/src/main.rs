@@ -1,25 +1,26 @@
 //! The `failover` binary: reads the command line, and turns errors into messages and exit codes.
 
-mod cli;
 mod logging;
 
 use std::{
+    fs::File,
     io::{self, Write as _},
+    path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use failover::{
-    config::{Configuration, ConfigurationError, Options},
+    cli::{Cli, ConfigVerb, ShowOptions, StatusOptions, TraceOptions, Verb},
+    config::{self, Configuration, ConfigurationError, Options},
     control::{self, AskError},
     status::Status,
     trace,
 };
 use tokio::runtime::{Builder, Runtime};
-
-use cli::{Cli, StatusOptions, TraceOptions, Verb};
 
 /// What the caller got wrong; the same code as clap's.
 const USAGE: u8 = 2;
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
         Verb::Run(options) => run(*options).map(|()| ExitCode::SUCCESS),
         Verb::Status(options) => status(&options),
         Verb::Trace(options) => trace(&options).map(|()| ExitCode::SUCCESS),
+        Verb::Config(ConfigVerb::Init { output }) => init(output.as_deref()),
+        Verb::Config(ConfigVerb::Check { file }) => check(file),
+        Verb::Config(ConfigVerb::Show(options)) => show(*options),
         Verb::Simulate(options) => failover::simulate::run(&options).map(|()| ExitCode::SUCCESS),
     };
     match result {
@@ -65,9 +69,68 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 fn run(options: Options) -> anyhow::Result<()> {
-    let configuration = Configuration::load(options)?;
+    let reader = move || Configuration::load(options.clone());
+    let configuration = reader()?;
     let _log = logging::begin(configuration.log_format, "info")?;
-    runtime()?.block_on(failover::daemon::run(configuration))
+    runtime()?.block_on(failover::daemon::run(configuration, Arc::new(reader)))
+}
+
+/// Writes the commented default configuration; never over another.
+fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let text = config::commented()?;
+    let Some(path) = output else {
+        return print(&text);
+    };
+    File::create_new(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => anyhow!(
+                "{} is there already, and is left as it is; give another --output, or move it away",
+                path.display()
+            ),
+            io::ErrorKind::NotFound => anyhow!(
+                "there is no directory for {}; make it with mkdir -p",
+                path.display()
+            ),
+            _ => anyhow::Error::from(error).context(format!("writing {}", path.display())),
+        })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(file: PathBuf) -> anyhow::Result<ExitCode> {
+    let told = format!("{} can be run\n", file.display());
+    Configuration::load(Options {
+        config: Some(file),
+        ..Options::default()
+    })?;
+    print(&told)
+}
+
+/// Shows what is in force. Without a file it is the package's, where that is there.
+fn show(options: ShowOptions) -> anyhow::Result<ExitCode> {
+    let ShowOptions {
+        mut options,
+        output,
+    } = options;
+    let of_package = PathBuf::from(config::DEFAULT_CONFIG);
+    if options.config.is_none() && of_package.exists() {
+        options.config = Some(of_package);
+    }
+    let settings = config::in_force(&options)?;
+    print(&match output {
+        trace::Format::Text => config::as_file(&settings),
+        trace::Format::Json => serde_json::to_string_pretty(&settings)? + "\n",
+    })
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // A reader that has left, as `head` does, wants no message.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output")
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Shows the daemon's status, once or again and again. The exit code is that of the last one.
@@ -113,7 +176,7 @@ fn trace(options: &TraceOptions) -> anyhow::Result<()> {
         debug: options.debug,
         format: options.output,
         color: options.color,
-        duration: options.duration.map(failover::config::Span::get),
+        duration: options.duration.map(config::Span::get),
         count: options.count.map(Into::into),
     }))
 }

@@ -74,6 +74,30 @@ fn a_holder_that_is_in_another_network_namespace_than_its_sockets_is_told_with_i
 }
 
 #[test]
+fn a_gateway_of_another_account_is_named_without_the_right_to_read_everything() {
+    let lab = Lab::new();
+    // The binary is opened before the rights are dropped, for it may be where only root gets to.
+    let mut command = lab.host_b().command("sh");
+    let script = r#"exec 3<"$0" && exec setpriv --reuid 65534 --regid 65534 --clear-groups /proc/self/fd/3 "$@""#;
+    command
+        .args(["-c", script])
+        .arg(lab.binary())
+        .args(["gateway", "--listen", &format!("0.0.0.0:{PORT}")])
+        .stdout(Stdio::null());
+    let gateway = lab.host_b().spawn(&mut command).unwrap();
+    lab.host_b().await_listening(true);
+    let daemon = Setup::new(&lab)
+        .without_capabilities(&["sys_ptrace", "dac_read_search", "dac_override"])
+        .spawn();
+    let said = daemon.said(changed);
+    let held_by = said[0].field("held_by");
+    for part in [&format!("pid {}, uid 65534", gateway.pid()), "failover-lab"] {
+        assert!(held_by.contains(part), "{held_by}");
+    }
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
 fn all_who_share_the_port_are_named() {
     let lab = Lab::new();
     let first = sharing_gateway(lab.host_b());

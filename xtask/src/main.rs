@@ -7,6 +7,7 @@ mod apt;
 mod build;
 mod cargo;
 mod cross;
+mod generate;
 mod kernel;
 mod lab;
 mod linker;
@@ -50,6 +51,9 @@ enum Verb {
         #[arg(long)]
         target: Option<cross::Target>,
     },
+    /// Write anew what is made from the command line's definition: man pages, completions, the
+    /// commented default configuration
+    Generate,
     /// Show a takeover and a release in the two-host lab (needs root or sudo)
     Demo,
     /// Run the tests of the workspace, the end-to-end ones under root
@@ -99,6 +103,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Setup => setup::report(&workspace, &setup::ready(&workspace)?),
         Verb::Build { target } => build::run(&workspace, target)?,
+        Verb::Generate => generate::run(&workspace)?,
         Verb::Demo => lab::run(&workspace, lab::Show::Demo, &[])?,
         Verb::Bench { arguments } => lab::run(&workspace, lab::Show::Bench, &arguments)?,
         Verb::Vmtest { kernels, target } => return vmtest::run(&workspace, target, &kernels),

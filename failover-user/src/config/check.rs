@@ -12,7 +12,7 @@ use std::{
 };
 
 use hyper::http::{HeaderValue, uri::PathAndQuery};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio_rustls::rustls::{
     RootCertStore,
@@ -22,7 +22,7 @@ use tokio_rustls::rustls::{
 use super::{CheckKind, Host, Span};
 use crate::escape::one_line;
 
-const DEFAULT_STATUS: u16 = 200;
+pub(super) const DEFAULT_STATUS: NonZeroU16 = NonZeroU16::new(200).unwrap();
 /// Far more than the certificates of everybody whom a machine trusts take.
 const LONGEST_CA: u64 = 4 * 1024 * 1024;
 /// Far more than a token takes, or a path, pointer, value or text.
@@ -118,7 +118,7 @@ impl fmt::Debug for Token {
 }
 
 /// A value in JSON, as people write one: `true`, `7`, `live`.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(from = "Written")]
 pub struct Scalar(String);
 
@@ -371,7 +371,7 @@ fn path(text: &str) -> Result<PathAndQuery, CheckError> {
 }
 
 fn status(given: Option<NonZeroU16>) -> Result<u16, CheckError> {
-    let status = given.map_or(DEFAULT_STATUS, NonZeroU16::get);
+    let status = given.unwrap_or(DEFAULT_STATUS).get();
     // One below 200 is no answer yet (RFC 9110, section 15.2).
     match status {
         200..=599 => Ok(status),

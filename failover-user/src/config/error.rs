@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use super::{Span, check::CheckError, witness::WitnessesError};
+use super::{NotTrusted, Span, check::CheckError, witness::WitnessesError};
 use crate::gateway::CommandLineError;
 
 /// What is wrong with a configuration. Each names the option and says what to do.
@@ -18,6 +18,9 @@ pub enum ConfigurationError {
         /// Why.
         source: io::Error,
     },
+    /// The file may be others' work.
+    #[error(transparent)]
+    NotTrusted(#[from] NotTrusted),
     /// The file is much too long to be one.
     #[error("{path} is longer than {limit} bytes; is it a configuration file?")]
     TooLong {

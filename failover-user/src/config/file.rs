@@ -2,10 +2,9 @@
 
 use std::{collections::BTreeMap, fs::File, io::Read as _, path::Path};
 
-use clap::Args as _;
 use toml::Spanned;
 
-use super::{ConfigurationError, Options};
+use super::{ConfigurationError, Options, trust};
 use crate::escape;
 
 /// Hundreds of times what all options take.
@@ -13,14 +12,33 @@ const LONGEST_FILE: u64 = 64 * 1024;
 /// How alike (Jaro) a key must be to be what was meant; clap uses the same for flags.
 const ALIKE: f64 = 0.7;
 
-pub(super) fn read(path: &Path) -> Result<Options, ConfigurationError> {
+/// By option: the line, from 1.
+pub(super) type LineNumbers = BTreeMap<String, usize>;
+
+/// What a file says. Others than this account and root must not be able to write it.
+pub(super) fn read_trusted(path: &Path) -> Result<(Options, LineNumbers), ConfigurationError> {
+    let (text, file) = text(path)?;
+    trust::check(&file, path).map_err(|source| ConfigurationError::Read {
+        path: path.to_owned(),
+        source,
+    })??;
+    told(path, &text)
+}
+
+/// The same, whoever wrote it.
+pub(super) fn read(path: &Path) -> Result<(Options, LineNumbers), ConfigurationError> {
+    told(path, &text(path)?.0)
+}
+
+fn text(path: &Path) -> Result<(String, File), ConfigurationError> {
     let read_error = |source| ConfigurationError::Read {
         path: path.to_owned(),
         source,
     };
     let mut text = String::new();
     let file = File::open(path).map_err(read_error)?;
-    file.take(LONGEST_FILE + 1)
+    (&file)
+        .take(LONGEST_FILE + 1)
         .read_to_string(&mut text)
         .map_err(read_error)?;
     if text.len() as u64 > LONGEST_FILE {
@@ -29,7 +47,11 @@ pub(super) fn read(path: &Path) -> Result<Options, ConfigurationError> {
             limit: LONGEST_FILE,
         });
     }
-    parse(&text).map_err(|(line, message)| ConfigurationError::File {
+    Ok((text, file))
+}
+
+fn told(path: &Path, text: &str) -> Result<(Options, LineNumbers), ConfigurationError> {
+    parse_with_lines(text).map_err(|(line, message)| ConfigurationError::File {
         path: path.to_owned(),
         line,
         message,
@@ -38,10 +60,14 @@ pub(super) fn read(path: &Path) -> Result<Options, ConfigurationError> {
 
 /// The options, or line and message of what is wrong. The message is one line, whatever it quotes.
 pub(crate) fn parse(text: &str) -> Result<Options, (usize, String)> {
+    parse_with_lines(text).map(|(options, _)| options)
+}
+
+fn parse_with_lines(text: &str) -> Result<(Options, LineNumbers), (usize, String)> {
     options(text).map_err(|(line, message)| (line, escape::one_line(&message)))
 }
 
-fn options(text: &str) -> Result<Options, (usize, String)> {
+fn options(text: &str) -> Result<(Options, LineNumbers), (usize, String)> {
     let at = |position: usize| {
         1 + text
             .bytes()
@@ -58,7 +84,7 @@ fn options(text: &str) -> Result<Options, (usize, String)> {
     if let Some(key) = keys.keys().find(|key| !known.contains(key.get_ref())) {
         return Err((at(key.span().start), unknown(key.get_ref(), &known)));
     }
-    toml::from_str(text).map_err(|error: toml::de::Error| {
+    let options = toml::from_str(text).map_err(|error: toml::de::Error| {
         // The line alone doesn't say whose value it is, nor does toml.
         let position = error.span().map_or(0, |span| span.start);
         let before = keys.keys().filter(|key| key.span().start <= position);
@@ -68,7 +94,10 @@ fn options(text: &str) -> Result<Options, (usize, String)> {
             Some(key) => (line, format!("{}: {message}", key.get_ref())),
             None => (line, message),
         }
-    })
+    })?;
+    let lines = keys.keys();
+    let lines = lines.map(|key| (key.get_ref().clone(), at(key.span().start)));
+    Ok((options, lines.collect()))
 }
 
 fn unknown(key: &str, known: &[String]) -> String {
@@ -83,14 +112,10 @@ fn unknown(key: &str, known: &[String]) -> String {
     }
 }
 
-/// The long flags, but for the one that names this file.
 fn known_keys() -> Vec<String> {
-    Options::augment_args(clap::Command::new("keys"))
-        .get_arguments()
-        .filter_map(clap::Arg::get_long)
-        .filter(|name| *name != "config")
-        .map(str::to_owned)
-        .collect()
+    let arguments = Options::arguments();
+    let names = arguments.iter().filter_map(clap::Arg::get_long);
+    names.map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -3,12 +3,16 @@
 //! [`Options`] is what somebody wrote; [`Configuration`] is what is in force, complete and checked.
 
 mod check;
+mod commented;
+mod defaults;
 mod error;
 pub(crate) mod file;
 mod host;
+mod layers;
 mod options;
 mod primary;
 mod span;
+mod trust;
 mod witness;
 
 use std::{
@@ -18,11 +22,14 @@ use std::{
 };
 
 pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Server, Tls, Token};
+pub use commented::commented;
 pub use error::ConfigurationError;
 pub use host::Host;
+pub use layers::{Origin, Setting, as_file, in_force};
 pub use options::{Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, port};
 pub use primary::PrimaryAddress;
 pub use span::Span;
+pub use trust::NotTrusted;
 pub use witness::{Witness, WitnessError, WitnessesError};
 
 use crate::{
@@ -52,6 +59,8 @@ const DEFAULT_FLAP_SUCCESSES: [NonZeroU32; 3] = [
     NonZeroU32::new(10).unwrap(),
 ];
 const DEFAULT_STATE_DIR: &str = "/var/lib/failover";
+/// Where the package's unit has its configuration.
+pub const DEFAULT_CONFIG: &str = "/etc/failover/failover.toml";
 /// Where the daemon is asked.
 pub const DEFAULT_CONTROL: &str = "/run/failover/control.sock";
 
@@ -103,18 +112,6 @@ impl Configuration {
             crate::decide::Command::Stop => Some(&self.stop),
             crate::decide::Command::Fence => self.fence.as_ref(),
         }
-    }
-
-    /// Flags win over the file, the file over the defaults.
-    ///
-    /// # Errors
-    /// A [`ConfigurationError`], which names the option.
-    pub fn load(flags: Options) -> Result<Self, ConfigurationError> {
-        let file = match &flags.config {
-            Some(path) => file::read(path)?,
-            None => Options::default(),
-        };
-        Self::check(flags.or(file))
     }
 
     pub(crate) fn check(options: Options) -> Result<Self, ConfigurationError> {

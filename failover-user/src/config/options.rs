@@ -7,12 +7,12 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{PrimaryAddress, Scalar, Span, Witness};
 
 /// What somebody wrote, on the command line or in the file. A missing one has its default.
-#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Options {
     /// Configuration file (TOML, the same names); flags win over it
@@ -207,7 +207,7 @@ pub fn count_or_none(text: &str) -> Result<u32, &'static str> {
 }
 
 /// What a healthy primary has to do.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckKind {
     /// Accept a TCP connection.
@@ -222,7 +222,7 @@ pub enum CheckKind {
 }
 
 /// Whether kernel events are wanted.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum KernelEventsMode {
     /// Use them; where they can't be had, say why and look at the port every second.
@@ -235,7 +235,7 @@ pub enum KernelEventsMode {
 }
 
 /// When a takeover may be made at all.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Arm {
     /// Once the primary has been seen healthy under this configuration: a wrong address must not start
@@ -247,7 +247,7 @@ pub enum Arm {
 }
 
 /// How the log looks.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
     /// For people.
@@ -258,6 +258,17 @@ pub enum LogFormat {
 }
 
 impl Options {
+    /// Their definitions, in the order of the help: but for the flag that names the file, each is a
+    /// key there, too.
+    pub(super) fn arguments() -> Vec<clap::Arg> {
+        let command = Self::augment_args(clap::Command::new("run"));
+        let arguments = command.get_arguments();
+        arguments
+            .filter(|argument| argument.get_long().is_some_and(|name| name != "config"))
+            .cloned()
+            .collect()
+    }
+
     /// These, and where they say nothing, the others.
     pub(super) fn or(self, other: Self) -> Self {
         Self {

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, num::NonZeroU16, str::FromStr};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use super::{
@@ -57,6 +57,12 @@ impl TryFrom<String> for PrimaryAddress {
 
     fn try_from(text: String) -> Result<Self, PrimaryAddressError> {
         text.parse()
+    }
+}
+
+impl Serialize for PrimaryAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -9,10 +9,12 @@ mod evidence;
 mod judgement;
 mod memory;
 mod port;
+mod reload;
 mod snapshot;
+mod supervisor;
 mod tell;
 
-use std::{collections::VecDeque, fs::File, io, time::Duration};
+use std::{collections::VecDeque, fs::File, io, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
@@ -38,23 +40,29 @@ use events::{kernel_events, load};
 use judgement::Round;
 use memory::{Memory, MemoryFile};
 use port::LocalPort;
+pub use reload::Reader;
+use reload::{Reread, Rereading, reread};
 use snapshot::Past;
+use supervisor::Supervisor;
 use tell::{AtMostEachSecond, Losses, Probes, Recent};
 
-/// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone.
+/// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone. On
+/// SIGHUP the configuration is read again.
 ///
 /// # Errors
 /// When the kernel program is required and can't be loaded, or the kernel can't be asked who
 /// listens.
-pub async fn run(configuration: Configuration) -> anyhow::Result<()> {
+pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup()).context("waiting for SIGHUP")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
     let control = listen(&configuration).await?;
-    let mut daemon = Daemon::new(configuration, control)?;
+    let mut daemon = Daemon::new(configuration, control, reader)?;
     daemon.begin()?;
     loop {
         tokio::select! {
             () = daemon.step() => {}
+            _ = hangup.recv() => daemon.reread(),
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }
@@ -89,6 +97,10 @@ struct Daemon {
     _claim: Option<File>,
     memory: Memory,
     memory_file: MemoryFile,
+    supervisor: Supervisor,
+    /// How to read the configuration again.
+    reader: Arc<Reader>,
+    rereading: Rereading,
     past: Past,
     recent: Recent,
     /// Refused binds are told only so often.
@@ -104,12 +116,19 @@ enum Woken {
     Witnesses(Answers<Round>),
     Command(Command, CommandResult),
     Question(Question),
+    Reread(Box<Reread>),
     Look,
+    /// For the watchdog.
+    Turn,
     Time,
 }
 
 impl Daemon {
-    fn new(configuration: Configuration, control: Option<Server>) -> anyhow::Result<Self> {
+    fn new(
+        configuration: Configuration,
+        control: Option<Server>,
+        reader: Arc<Reader>,
+    ) -> anyhow::Result<Self> {
         let claim = claim::claim(&configuration.state_dir)?;
         let mut past = Past::default();
         let kernel = load(&configuration, &mut past)?;
@@ -139,6 +158,9 @@ impl Daemon {
             _claim: claim,
             memory,
             memory_file,
+            supervisor: Supervisor::from_environment(),
+            reader,
+            rereading: None,
             past,
             recent: Recent::default(),
             taken: AtMostEachSecond::default(),
@@ -168,6 +190,8 @@ impl Daemon {
             );
         }
         self.handle(Event::Gateway(gateway));
+        self.supervisor.ready();
+        self.supervisor.turned(&self.decider);
         Ok(())
     }
 
@@ -202,6 +226,7 @@ impl Daemon {
     }
 
     fn end(&self) {
+        self.supervisor.stopping();
         info!(
             state = self.decider.state().name(),
             listening = self.port.is_listening(),
@@ -237,9 +262,12 @@ impl Daemon {
             Woken::Witnesses(answers) => self.witnesses_asked(&answers),
             Woken::Command(command, result) => self.command_ended(command, result),
             Woken::Question(question) => self.answer(question),
+            Woken::Reread(read) => self.reread_ended(*read),
             Woken::Look => self.look(),
+            Woken::Turn => {}
             Woken::Time => self.handle(Event::Woke),
         }
+        self.supervisor.turned(&self.decider);
     }
 
     async fn woken(&mut self) -> Woken {
@@ -255,9 +283,11 @@ impl Daemon {
             answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             question = question(&mut self.control) => Woken::Question(question),
+            read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
             () = pause(look) => Woken::Look,
             () = self.port.told_of_end(matters) => Woken::Look,
             () = pause(wake) => Woken::Time,
+            () = pause(self.supervisor.next_turn()) => Woken::Turn,
         }
     }
 
@@ -400,11 +430,20 @@ impl Daemon {
 
     /// Feeds one event, and whatever follows at once from carrying out what it leads to.
     fn handle(&mut self, event: Event) {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            for action in self.decider.handle(clock::now(), event) {
+        let actions = self.decider.handle(clock::now(), event);
+        self.carry_out_all(actions);
+    }
+
+    fn carry_out_all(&mut self, mut actions: Vec<Action>) {
+        let mut events = VecDeque::new();
+        loop {
+            for action in actions {
                 events.extend(self.carry_out(action));
             }
+            let Some(event) = events.pop_front() else {
+                break;
+            };
+            actions = self.decider.handle(clock::now(), event);
         }
         self.remember();
     }

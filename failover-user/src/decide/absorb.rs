@@ -44,7 +44,7 @@ impl Decider {
         }
     }
 
-    fn absorb_time(&mut self, now: Time) -> Reason {
+    pub(super) fn absorb_time(&mut self, now: Time) -> Reason {
         if let Attempt::Settling { since } = self.attempt
             && now >= since + self.settings.start_timeout
         {

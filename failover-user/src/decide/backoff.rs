@@ -27,6 +27,13 @@ impl Backoff {
         }
     }
 
+    /// Other pauses. One that has begun is no longer than the longest is now.
+    pub(super) fn reconfigure(&mut self, first: Duration, longest: Duration, now: Time) {
+        self.first = first;
+        self.longest = longest.max(first);
+        self.not_before = self.not_before.min(now + self.longest);
+    }
+
     /// Which attempt this is, from 1.
     pub(super) fn attempt(&self) -> u32 {
         self.attempts.max(1)

@@ -50,6 +50,23 @@ impl Isolation {
         }
     }
 
+    /// Other numbers. A round in flight is asked anew, with its whole time.
+    pub(super) fn reconfigure(&mut self, settings: &Settings, now: Time) {
+        let Self {
+            last_round,
+            asking,
+            verdict,
+            ..
+        } = *self;
+        *self = Self {
+            last_round,
+            asking: asking.map(|(round, _)| (round, now)),
+            // It was one by the old quorum.
+            verdict: verdict.filter(|_| settings.witness_quorum == self.quorum),
+            ..Self::new(settings)
+        };
+    }
+
     /// Have enough witnesses answered lately, or need none?
     pub(super) fn ruled_out(&self, now: Time) -> bool {
         self.quorum == 0

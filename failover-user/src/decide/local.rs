@@ -33,6 +33,18 @@ impl LocalWatch {
         }
     }
 
+    /// Other numbers from now on; the strikes stay.
+    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+        *self = Self {
+            last_id: self.last_id,
+            // Asked in another way or by another timeout, it may never be answered.
+            in_flight: None,
+            last: self.last,
+            strikes: self.strikes,
+            ..Self::new(settings)
+        };
+    }
+
     /// The local gateway listens from now on. Its first check is due an interval later: it may still
     /// be getting ready.
     pub(super) fn begin(&mut self, now: Time) {

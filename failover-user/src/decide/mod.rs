@@ -16,6 +16,7 @@ mod event;
 mod isolation;
 mod local;
 mod operator;
+mod reconfigure;
 mod schedule;
 mod settings;
 mod stability;
@@ -32,6 +33,7 @@ pub use event::{
     Outcome, ProbeId, RoundId, WrongAnswer,
 };
 pub use operator::{Order, Pause, Refusal};
+pub use reconfigure::Probing;
 pub use schedule::Cause;
 pub use settings::{Fence, Flapping, Settings};
 pub use state::{Change, Hold, Reason, State};
@@ -163,7 +165,6 @@ impl Decider {
     /// Takes in one event and returns what is to be done, in order.
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
-        let mut commands = Vec::new();
         let absent = event == Event::Suspended || self.was_absent(now);
         if absent {
             self.begin_anew(now);
@@ -173,10 +174,17 @@ impl Decider {
         if absent {
             reason = Reason::Absence;
         }
+        self.settle(now, reason, &mut actions);
+        actions
+    }
+
+    /// Whatever follows from what is seen now.
+    fn settle(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
+        let mut commands = Vec::new();
         self.forget_old_strikes(now);
         self.command(now, &mut commands);
         // People read why before they read what.
-        self.note_change(now, reason, &mut actions);
+        self.note_change(now, reason, actions);
         actions.append(&mut commands);
         // After the change of state, which sets the pace.
         if let Some(action) = self.schedule.probe(now, self.pace()) {
@@ -185,7 +193,6 @@ impl Decider {
         if let Some(probe) = self.local.probe(now) {
             actions.push(Action::ProbeGateway { probe });
         }
-        actions
     }
 
     /// When to call [`Self::handle`] with [`Event::Woke`], if nothing else happens before.

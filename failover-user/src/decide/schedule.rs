@@ -94,6 +94,19 @@ impl Schedule {
         }
     }
 
+    /// Nobody waits for the probe in flight any longer.
+    pub(super) fn give_up(&mut self) {
+        self.in_flight = None;
+    }
+
+    /// At another pace the next probe may have been due long ago: then it is due now.
+    pub(super) fn not_before(&mut self, now: Time, pace: Duration) {
+        if self.in_flight.is_none() && self.scheduled(pace) < now {
+            self.last_due = None;
+            self.first_due = now;
+        }
+    }
+
     /// When the probe in flight was due.
     pub(super) fn in_flight_since(&self) -> Option<Time> {
         self.in_flight.map(|in_flight| in_flight.due)

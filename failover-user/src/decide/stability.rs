@@ -26,6 +26,13 @@ impl Stability {
         }
     }
 
+    /// Other rules; what happened under the old ones counts.
+    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+        self.rules.clone_from(&settings.flapping);
+        let levels = self.rules.as_ref().map_or(0, |rules| rules.successes.len());
+        self.level = self.level.min(levels.saturating_sub(1));
+    }
+
     /// A start begins; only the first of an outage counts.
     pub(super) fn takeover(&mut self, now: Time) {
         let Some(rules) = &self.rules else { return };

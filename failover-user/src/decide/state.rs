@@ -131,6 +131,8 @@ pub enum Reason {
     NeverListened,
     /// The daemon was not there for a while: suspended, stopped or stalled.
     Absence,
+    /// Other settings are in force.
+    Reconfigured,
     /// The witnesses were asked.
     Witnesses {
         /// How many answered.
@@ -180,6 +182,7 @@ impl fmt::Display for Reason {
             Self::Absence => formatter.write_str(
                 "this machine or daemon was suspended, stopped or stalled; strikes start again",
             ),
+            Self::Reconfigured => formatter.write_str("another configuration is in force"),
             Self::Witnesses { answered: 0 } => formatter.write_str("no witness answers"),
             Self::Witnesses { answered } => write!(formatter, "{answered} witnesses answer"),
             Self::NeverListened => {

@@ -38,6 +38,17 @@ impl Strikes {
         }
     }
 
+    /// Other numbers; strikes that count go on to count.
+    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+        let mut list = std::mem::take(&mut self.list);
+        let needed = usize::try_from(settings.strikes.get()).unwrap_or(usize::MAX);
+        list.drain(..list.len().saturating_sub(needed));
+        *self = Self {
+            list,
+            ..Self::new(settings)
+        };
+    }
+
     pub(super) fn add(&mut self, strike: Strike) {
         let next = self.list.last().map(|last| last.due + self.spacing);
         if next.is_some_and(|next| strike.due < next) {

@@ -7,13 +7,13 @@
 use std::{
     collections::BTreeSet,
     fmt, fs,
-    io::Read as _,
+    io::{self, Read as _},
     net::SocketAddr,
-    os::linux::fs::MetadataExt as _,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use super::listeners::Listener;
+use super::{eyes::Eyes, listeners::Listener};
 use crate::escape::Escaped;
 
 /// A command line may be megabytes long; this much names it.
@@ -84,7 +84,18 @@ pub fn holders(listeners: &[Listener], told: &BTreeSet<u32>) -> Vec<Holder> {
 
 /// Notes the process if it holds one of the sockets.
 fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: &mut Vec<Holder>) {
-    let sockets = sockets_of(pid);
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let mut sockets = sockets_of(&process);
+    let mut _eyes = None;
+    if sockets.is_err() {
+        // What only the process's own account may see, or root that may trace it (ptrace(2)).
+        let Ok(owner) = fs::metadata(&process) else {
+            return;
+        };
+        _eyes = Some(Eyes::of(owner.uid(), owner.gid()));
+        sockets = sockets_of(&process);
+    }
+    let sockets = sockets.unwrap_or_default();
     let held: Vec<&Listener> = listeners
         .iter()
         .filter(|listener| sockets.contains(&listener.inode))
@@ -93,7 +104,6 @@ fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: 
     for listener in &held {
         wanted.remove(&listener.inode);
     }
-    let process = PathBuf::from(format!("/proc/{pid}"));
     found.push(Holder {
         pid,
         uid: first.uid,
@@ -107,25 +117,37 @@ fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: 
 
 /// The process's network namespace, if it is known to be another than the caller's.
 fn elsewhere(process: &Path) -> Option<u64> {
-    let inode = |process: &Path| Some(fs::metadata(process.join("ns/net")).ok()?.st_ino());
+    let inode = |process: &Path| Some(fs::metadata(process.join("ns/net")).ok()?.ino());
     // Namespaces belong to threads.
     let own = inode(Path::new("/proc/thread-self"))?;
     inode(process).filter(|inode| *inode != own)
 }
 
 /// Inodes of the sockets that a process has open; none when it is gone.
-fn sockets_of(pid: u32) -> BTreeSet<u32> {
-    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-        return BTreeSet::new();
+///
+/// # Errors
+/// When they aren't shown to this account.
+fn sockets_of(process: &Path) -> io::Result<BTreeSet<u32>> {
+    let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    let descriptors = match fs::read_dir(process.join("fd")) {
+        Err(error) if denied(&error) => return Err(error),
+        descriptors => descriptors.into_iter().flatten(),
     };
-    descriptors
-        .take(MOST_DESCRIPTORS)
-        .filter_map(|entry| {
-            let target = fs::read_link(entry.ok()?.path()).ok()?;
-            let inode = target.to_str()?.strip_prefix("socket:[")?;
-            inode.strip_suffix(']')?.parse().ok()
-        })
-        .collect()
+    let mut sockets = BTreeSet::new();
+    for entry in descriptors.take(MOST_DESCRIPTORS).flatten() {
+        let target = match fs::read_link(entry.path()) {
+            Err(error) if denied(&error) => return Err(error),
+            // Closed meanwhile.
+            Err(_) => continue,
+            Ok(target) => target,
+        };
+        let inode = target.to_str().and_then(|target| {
+            let inode = target.strip_prefix("socket:[")?.strip_suffix(']')?;
+            inode.parse::<u32>().ok()
+        });
+        sockets.extend(inode);
+    }
+    Ok(sockets)
 }
 
 fn processes() -> impl Iterator<Item = u32> {
@@ -278,7 +300,8 @@ mod tests {
     fn a_process_that_is_gone_holds_nothing() {
         let gone = BTreeSet::from([u32::MAX]);
         assert_eq!(holders(&[], &gone), []);
-        assert_eq!(sockets_of(u32::MAX), BTreeSet::new());
+        let gone = sockets_of(Path::new("/proc/4294967295"));
+        assert!(gone.is_ok_and(|sockets| sockets.is_empty()));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod command;
 mod command_line;
 mod destroyed;
+mod eyes;
 mod holder;
 mod listeners;
 

@@ -94,6 +94,12 @@ impl<R: Copy> Witnesses<R> {
         self.round = Some((round, asked));
     }
 
+    /// The round in flight, if there is one.
+    #[must_use]
+    pub fn round(&self) -> Option<R> {
+        self.round.as_ref().map(|(round, _)| *round)
+    }
+
     /// Waits until enough have answered, or all have had their time. Never returns without a round.
     /// Cancel-safe.
     pub async fn next(&mut self) -> Answers<R> {

@@ -168,9 +168,9 @@ impl Options {
             witnesses: self.witnesses.clone(),
             ..RunOptions::default()
         };
-        let loaded = match Configuration::load(flags.clone()) {
+        let loaded = match Configuration::load_anybodys(flags.clone()) {
             // Nor does the primary.
-            Err(ConfigurationError::NoPrimary) => Configuration::load(RunOptions {
+            Err(ConfigurationError::NoPrimary) => Configuration::load_anybodys(RunOptions {
                 primary: NOWHERE.parse::<PrimaryAddress>().ok(),
                 ..flags
             }),

@@ -207,6 +207,12 @@ impl Daemon {
         (status, output.status.code().expect("an exit code"))
     }
 
+    /// Changes these options of its file, see [`Setup::configure`], and has it read again.
+    pub fn reload(&self, changes: &[(&str, &str)]) {
+        self.setup.configure(changes);
+        self.signal(Signal::HUP);
+    }
+
     // --- its life --------------------------------------------------------------------------------
 
     /// Its process number.

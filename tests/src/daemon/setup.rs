@@ -1,7 +1,9 @@
 //! How a daemon under test is to run.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -33,6 +35,9 @@ pub struct Setup {
     lines: Option<[String; 2]>,
     /// What runs the daemon, if it isn't run directly.
     wrapper: Vec<OsString>,
+    environment: Vec<(String, OsString)>,
+    /// The options are in a file instead of on the command line.
+    in_file: bool,
     more: Vec<String>,
 }
 
@@ -58,6 +63,8 @@ impl Setup {
             arm: "always",
             lines: None,
             wrapper: Vec::new(),
+            environment: Vec::new(),
+            in_file: false,
             more: Vec::new(),
         }
     }
@@ -168,6 +175,67 @@ impl Setup {
         self
     }
 
+    /// One more variable in its environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With its options in a file, so that they can change while it runs, see [`Self::configure`].
+    #[must_use]
+    pub fn in_file(mut self) -> Self {
+        self.in_file = true;
+        self.configure(&[]);
+        self
+    }
+
+    /// Writes its file anew, with these options changed or added: names and values in TOML.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    pub fn configure(&self, changes: &[(&str, &str)]) {
+        let mut options: BTreeMap<String, String> = self
+            .options()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), format!("{value:?}")))
+            .chain([("strikes".to_owned(), "3".to_owned())])
+            .collect();
+        for (name, value) in changes {
+            options.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let lines = options
+            .iter()
+            .map(|(name, value)| format!("{name} = {value}\n"));
+        fs::write(self.file(), lines.collect::<String>()).expect("writing the configuration");
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.join("failover.toml")
+    }
+
+    /// But for the strikes, the one number.
+    fn options(&self) -> Vec<(&'static str, String)> {
+        let time = |time: Duration| format!("{}ms", time.as_millis());
+        let path = |path: &Path| path.to_str().expect("the lab's paths are text").to_owned();
+        let [start, stop] = self.lines.clone().unwrap_or_else(|| {
+            [Command::Start, Command::Stop].map(|command| self.commands.line(command))
+        });
+        vec![
+            ("primary", self.primary.clone()),
+            ("interval", time(self.interval)),
+            ("recovery-interval", time(self.recovery_interval)),
+            ("timeout", time(self.timeout)),
+            ("start-timeout", time(self.start_timeout)),
+            ("stop-timeout", time(self.stop_timeout)),
+            ("arm", self.arm.to_owned()),
+            ("start", start),
+            ("stop", stop),
+            ("state-dir", path(&self.directory.join("state"))),
+            ("control", path(self.control())),
+        ]
+    }
+
     /// One more argument.
     #[must_use]
     pub fn argument(mut self, argument: &str) -> Self {
@@ -202,29 +270,18 @@ impl Setup {
             .collect();
         let (program, arguments) = words.split_first().expect("at least the daemon");
         let mut command = self.host.command(program);
-        let times = [
-            ("--interval", self.interval),
-            ("--recovery-interval", self.recovery_interval),
-            ("--timeout", self.timeout),
-            ("--start-timeout", self.start_timeout),
-            ("--stop-timeout", self.stop_timeout),
-        ];
-        let [start, stop] = self.lines.clone().unwrap_or_else(|| {
-            [Command::Start, Command::Stop].map(|command| self.commands.line(command))
-        });
         command
             .args(arguments)
-            .args(["run", "--strikes", "3", "--log-format", "json"])
-            .args(["--primary", &self.primary])
-            .args(["--arm", self.arm])
-            .args(times.iter().flat_map(|(option, time)| {
-                [(*option).to_owned(), format!("{}ms", time.as_millis())]
-            }))
-            .args(["--start", &start, "--stop", &stop])
-            .arg("--state-dir")
-            .arg(self.directory.join("state"))
-            .arg("--control")
-            .arg(self.control())
+            .args(["run", "--log-format", "json"]);
+        if self.in_file {
+            command.arg("--config").arg(self.file());
+        } else {
+            let flags = self.options().into_iter();
+            let flags = flags.map(|(name, value)| format!("--{name}={value}"));
+            command.arg("--strikes=3").args(flags);
+        }
+        command
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .args(&self.more)
             .env("FAILOVER_LOG", "info,failover=debug")
             .stdout(Stdio::null())

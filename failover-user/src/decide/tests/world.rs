@@ -231,6 +231,11 @@ impl World {
         self.decider.state()
     }
 
+    /// The decider as it is now, and the time.
+    pub(super) fn decider(&self) -> (Decider, Time) {
+        (self.decider.clone(), self.now)
+    }
+
     pub(super) fn strikes(&self) -> &[Strike] {
         self.decider.strikes()
     }

@@ -9,6 +9,7 @@ mod hanging;
 mod holding;
 mod judgement;
 mod operator;
+mod reconfigure;
 mod release;
 mod starting;
 mod stopping;

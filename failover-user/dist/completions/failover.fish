@@ -1,0 +1,153 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_failover_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_failover_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_failover_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_failover_using_subcommand
+    set -l cmd (__fish_failover_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c failover -n "__fish_failover_needs_command" -s h -l help -d 'Print help'
+complete -c failover -n "__fish_failover_needs_command" -s V -l version -d 'Print version'
+complete -c failover -n "__fish_failover_needs_command" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
+complete -c failover -n "__fish_failover_needs_command" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
+complete -c failover -n "__fish_failover_needs_command" -f -a "trace" -d 'Show kernel events of the port as they happen'
+complete -c failover -n "__fish_failover_needs_command" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
+complete -c failover -n "__fish_failover_needs_command" -f -a "config" -d 'Write, check or show a configuration'
+complete -c failover -n "__fish_failover_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand run" -l config -d 'Configuration file (TOML, the same names); flags win over it' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l primary -d 'The gateway to watch, on PC-A [default port: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l port -d 'The local gateway\'s port [default: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l interval -d 'From one probe to the next [default: 30s]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l recovery-interval -d 'The same while the local gateway is wanted or runs [default: 1s, or the interval if shorter]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l timeout -d 'How long a probe may take [default: 5s, or the interval if shorter]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a port is given [default: nobody]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l witness-quorum -d 'So many of them have to answer [default: 1]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-damping -d 'Ask more of a primary that keeps failing soon after a release [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-window -d 'A takeover this soon after a release makes the next release harder [default: 10m]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-quiet -d 'After so long without a takeover everything is forgotten [default: 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand run" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 60s]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l stop -d 'Stops the local gateway [default: openclaw gateway stop --force]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 90s]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l state-dir -d 'Where the commands\' output is kept [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
+required\t'Refuse to run without them'
+off\t'Look at the port every second'"
+complete -c failover -n "__fish_failover_using_subcommand run" -l log-format -d 'How the log looks [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c failover -n "__fish_failover_using_subcommand run" -l dry-run -d 'Decide and log, run nothing'
+complete -c failover -n "__fish_failover_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand status" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand status" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
+json\t'One JSON object a line, for tools'"
+complete -c failover -n "__fish_failover_using_subcommand status" -l watch -d 'Show it again every second, in place, until Ctrl-C'
+complete -c failover -n "__fish_failover_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand trace" -l port -d 'The port to watch, at either end' -r
+complete -c failover -n "__fish_failover_using_subcommand trace" -l output -d 'How lines look' -r -f -a "text\t'Aligned columns, for people'
+json\t'One JSON object a line, for tools'"
+complete -c failover -n "__fish_failover_using_subcommand trace" -l color -d 'Whether text has colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c failover -n "__fish_failover_using_subcommand trace" -l duration -d 'End after this time' -r
+complete -c failover -n "__fish_failover_using_subcommand trace" -l count -d 'End after so many events' -r
+complete -c failover -n "__fish_failover_using_subcommand trace" -l all-namespaces -d 'Sockets of every network namespace, not only of this one'
+complete -c failover -n "__fish_failover_using_subcommand trace" -l debug -d 'Show the kernel program\'s own debug lines, on standard error'
+complete -c failover -n "__fish_failover_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l config -d 'Configuration file; give it several times to compare settings' -r -F
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l days -d 'How many days are simulated' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l seed -d 'Everything random depends on it' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l output -d 'How the figures are shown' -r -f -a "text\t'A table'
+json\t'One JSON object'"
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l svg -d 'Draw histograms and a timeline, too' -r -F
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l interval -d 'As for `run`; wins over the files' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l recovery-interval -d 'As for `run`; wins over the files' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l timeout -d 'As for `run`; wins over the files' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l strikes -d 'As for `run`; wins over the files' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l confirm-interval -d 'As for `run`; wins over the files' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l witnesses -d 'As for `run`; nobody is asked, and all answer unless PC-B has no network' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l baseline -d 'Compare with the plain shell loop, too'
+complete -c failover -n "__fish_failover_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -s h -l help -d 'Print help'
+complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "init" -d 'Write the commented default configuration'
+complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "check" -d 'Check a configuration file as `run` does'
+complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "show" -d 'Show what is in force with these flags and this file, and where each value comes from'
+complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -l output -d 'Into this file, which must not be there yet [default: standard output]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (TOML, the same names); flags win over it' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l primary -d 'The gateway to watch, on PC-A [default port: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l port -d 'The local gateway\'s port [default: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l interval -d 'From one probe to the next [default: 30s]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l recovery-interval -d 'The same while the local gateway is wanted or runs [default: 1s, or the interval if shorter]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l timeout -d 'How long a probe may take [default: 5s, or the interval if shorter]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a port is given [default: nobody]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witness-quorum -d 'So many of them have to answer [default: 1]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-damping -d 'Ask more of a primary that keeps failing soon after a release [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-window -d 'A takeover this soon after a release makes the next release harder [default: 10m]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-quiet -d 'After so long without a takeover everything is forgotten [default: 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 60s]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop -d 'Stops the local gateway [default: openclaw gateway stop --force]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 90s]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l state-dir -d 'Where the commands\' output is kept [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
+required\t'Refuse to run without them'
+off\t'Look at the port every second'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'How the log looks [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
+json\t'One JSON object a line, for tools'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l dry-run -d 'Decide and log, run nothing'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "init" -d 'Write the commented default configuration'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check a configuration file as `run` does'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what is in force with these flags and this file, and where each value comes from'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config help" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config help" -f -a "trace" -d 'Show kernel events of the port as they happen'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config help" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config help" -f -a "config" -d 'Write, check or show a configuration'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the commented default configuration'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file as `run` does'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what is in force with these flags and this file, and where each value comes from'

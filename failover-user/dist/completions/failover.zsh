@@ -1,0 +1,436 @@
+#compdef failover
+
+autoload -U is-at-least
+
+_failover() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_failover_commands" \
+"*::: :->failover" \
+&& ret=0
+    case $state in
+    (failover)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-command-$line[1]:"
+        case $line[1] in
+            (run)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file (TOML, the same names); flags win over it]:FILE:_files' \
+'--primary=[The gateway to watch, on PC-A \[default port\: 18789\]]:HOST[:PORT]:_default' \
+'--port=[The local gateway'\''s port \[default\: 18789\]]:PORT:_default' \
+'--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
+'--recovery-interval=[The same while the local gateway is wanted or runs \[default\: 1s, or the interval if shorter\]]:DURATION:_default' \
+'--timeout=[How long a probe may take \[default\: 5s, or the interval if shorter\]]:DURATION:_default' \
+'--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
+'--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
+'*--witnesses=[Who tells before a takeover whether PC-B still has a network\: pinged, or connected to where a port is given \[default\: nobody\]]:HOST[:PORT]:_default' \
+'--witness-quorum=[So many of them have to answer \[default\: 1\]]:COUNT:_default' \
+'--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
+'--flap-damping=[Ask more of a primary that keeps failing soon after a release \[default\: true\]]:BOOL:(true false)' \
+'--flap-window=[A takeover this soon after a release makes the next release harder \[default\: 10m\]]:DURATION:_default' \
+'--flap-quiet=[After so long without a takeover everything is forgotten \[default\: 1h\]]:DURATION:_default' \
+'*--flap-successes=[Successes in a row that a release takes\: the first time, the second, ... \[default\: 1,3,10\]]:COUNTS:_default' \
+'--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
+'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]:BOOL:(true false)' \
+'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 60s\]]:DURATION:_default' \
+'--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
+'--stop=[Stops the local gateway \[default\: openclaw gateway stop --force\]]:COMMAND:_default' \
+'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
+'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
+'--state-dir=[Where the commands'\'' output is kept \[default\: /var/lib/failover\]]:DIR:_files' \
+'--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
+required\:"Refuse to run without them"
+off\:"Look at the port every second"))' \
+'--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
+json\:"One JSON object a line"))' \
+'--dry-run[Decide and log, run nothing]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
+json\:"One JSON object a line, for tools"))' \
+'--watch[Show it again every second, in place, until Ctrl-C]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(trace)
+_arguments "${_arguments_options[@]}" : \
+'--port=[The port to watch, at either end]:PORT:_default' \
+'--output=[How lines look]:FORMAT:((text\:"Aligned columns, for people"
+json\:"One JSON object a line, for tools"))' \
+'--color=[Whether text has colours]:WHEN:((auto\:"On a terminal, unless \`NO_COLOR\` is set"
+always\:"Everywhere"
+never\:"Nowhere"))' \
+'--duration=[End after this time]:DURATION:_default' \
+'--count=[End after so many events]:COUNT:_default' \
+'--all-namespaces[Sockets of every network namespace, not only of this one]' \
+'--debug[Show the kernel program'\''s own debug lines, on standard error]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(simulate)
+_arguments "${_arguments_options[@]}" : \
+'*--config=[Configuration file; give it several times to compare settings]:FILE:_files' \
+'--days=[How many days are simulated]:COUNT:_default' \
+'--seed=[Everything random depends on it]:NUMBER:_default' \
+'--output=[How the figures are shown]:FORMAT:((text\:"A table"
+json\:"One JSON object"))' \
+'--svg=[Draw histograms and a timeline, too]:FILE:_files' \
+'--interval=[As for \`run\`; wins over the files]:DURATION:_default' \
+'--recovery-interval=[As for \`run\`; wins over the files]:DURATION:_default' \
+'--timeout=[As for \`run\`; wins over the files]:DURATION:_default' \
+'--strikes=[As for \`run\`; wins over the files]:COUNT:_default' \
+'--confirm-interval=[As for \`run\`; wins over the files]:DURATION:_default' \
+'*--witnesses=[As for \`run\`; nobody is asked, and all answer unless PC-B has no network]:HOST[:PORT]:_default' \
+'--baseline[Compare with the plain shell loop, too]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(config)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_failover__subcmd__config_commands" \
+"*::: :->config" \
+&& ret=0
+
+    case $state in
+    (config)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-config-command-$line[1]:"
+        case $line[1] in
+            (init)
+_arguments "${_arguments_options[@]}" : \
+'--output=[Into this file, which must not be there yet \[default\: standard output\]]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::file -- The file:_files' \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file (TOML, the same names); flags win over it]:FILE:_files' \
+'--primary=[The gateway to watch, on PC-A \[default port\: 18789\]]:HOST[:PORT]:_default' \
+'--port=[The local gateway'\''s port \[default\: 18789\]]:PORT:_default' \
+'--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
+'--recovery-interval=[The same while the local gateway is wanted or runs \[default\: 1s, or the interval if shorter\]]:DURATION:_default' \
+'--timeout=[How long a probe may take \[default\: 5s, or the interval if shorter\]]:DURATION:_default' \
+'--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
+'--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
+'*--witnesses=[Who tells before a takeover whether PC-B still has a network\: pinged, or connected to where a port is given \[default\: nobody\]]:HOST[:PORT]:_default' \
+'--witness-quorum=[So many of them have to answer \[default\: 1\]]:COUNT:_default' \
+'--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
+'--flap-damping=[Ask more of a primary that keeps failing soon after a release \[default\: true\]]:BOOL:(true false)' \
+'--flap-window=[A takeover this soon after a release makes the next release harder \[default\: 10m\]]:DURATION:_default' \
+'--flap-quiet=[After so long without a takeover everything is forgotten \[default\: 1h\]]:DURATION:_default' \
+'*--flap-successes=[Successes in a row that a release takes\: the first time, the second, ... \[default\: 1,3,10\]]:COUNTS:_default' \
+'--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
+'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]:BOOL:(true false)' \
+'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 60s\]]:DURATION:_default' \
+'--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
+'--stop=[Stops the local gateway \[default\: openclaw gateway stop --force\]]:COMMAND:_default' \
+'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
+'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
+'--state-dir=[Where the commands'\'' output is kept \[default\: /var/lib/failover\]]:DIR:_files' \
+'--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
+required\:"Refuse to run without them"
+off\:"Look at the port every second"))' \
+'--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
+json\:"One JSON object a line"))' \
+'--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
+json\:"One JSON object a line, for tools"))' \
+'--dry-run[Decide and log, run nothing]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_failover__subcmd__config__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-config-help-command-$line[1]:"
+        case $line[1] in
+            (init)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_failover__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-help-command-$line[1]:"
+        case $line[1] in
+            (run)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(trace)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(simulate)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(config)
+_arguments "${_arguments_options[@]}" : \
+":: :_failover__subcmd__help__subcmd__config_commands" \
+"*::: :->config" \
+&& ret=0
+
+    case $state in
+    (config)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-help-config-command-$line[1]:"
+        case $line[1] in
+            (init)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+}
+
+(( $+functions[_failover_commands] )) ||
+_failover_commands() {
+    local commands; commands=(
+'run:Watch the primary, take over when it is down, let go when it is back' \
+'status:Ask the daemon who serves and whether PC-B is safe' \
+'trace:Show kernel events of the port as they happen' \
+'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
+'config:Write, check or show a configuration' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'failover commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__config_commands] )) ||
+_failover__subcmd__config_commands() {
+    local commands; commands=(
+'init:Write the commented default configuration' \
+'check:Check a configuration file as \`run\` does' \
+'show:Show what is in force with these flags and this file, and where each value comes from' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'failover config commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__config__subcmd__check_commands] )) ||
+_failover__subcmd__config__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover config check commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__config__subcmd__help_commands] )) ||
+_failover__subcmd__config__subcmd__help_commands() {
+    local commands; commands=(
+'init:Write the commented default configuration' \
+'check:Check a configuration file as \`run\` does' \
+'show:Show what is in force with these flags and this file, and where each value comes from' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'failover config help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__config__subcmd__help__subcmd__check_commands] )) ||
+_failover__subcmd__config__subcmd__help__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover config help check commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__config__subcmd__help__subcmd__help_commands] )) ||
+_failover__subcmd__config__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover config help help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__config__subcmd__help__subcmd__init_commands] )) ||
+_failover__subcmd__config__subcmd__help__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover config help init commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__config__subcmd__help__subcmd__show_commands] )) ||
+_failover__subcmd__config__subcmd__help__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover config help show commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__config__subcmd__init_commands] )) ||
+_failover__subcmd__config__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover config init commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__config__subcmd__show_commands] )) ||
+_failover__subcmd__config__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover config show commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help_commands] )) ||
+_failover__subcmd__help_commands() {
+    local commands; commands=(
+'run:Watch the primary, take over when it is down, let go when it is back' \
+'status:Ask the daemon who serves and whether PC-B is safe' \
+'trace:Show kernel events of the port as they happen' \
+'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
+'config:Write, check or show a configuration' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'failover help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__config_commands] )) ||
+_failover__subcmd__help__subcmd__config_commands() {
+    local commands; commands=(
+'init:Write the commented default configuration' \
+'check:Check a configuration file as \`run\` does' \
+'show:Show what is in force with these flags and this file, and where each value comes from' \
+    )
+    _describe -t commands 'failover help config commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__config__subcmd__check_commands] )) ||
+_failover__subcmd__help__subcmd__config__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help config check commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__config__subcmd__init_commands] )) ||
+_failover__subcmd__help__subcmd__config__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help config init commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__config__subcmd__show_commands] )) ||
+_failover__subcmd__help__subcmd__config__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help config show commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__help_commands] )) ||
+_failover__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__run_commands] )) ||
+_failover__subcmd__help__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help run commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__simulate_commands] )) ||
+_failover__subcmd__help__subcmd__simulate_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help simulate commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__status_commands] )) ||
+_failover__subcmd__help__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help status commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__trace_commands] )) ||
+_failover__subcmd__help__subcmd__trace_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help trace commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__run_commands] )) ||
+_failover__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover run commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__simulate_commands] )) ||
+_failover__subcmd__simulate_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover simulate commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__status_commands] )) ||
+_failover__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover status commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__trace_commands] )) ||
+_failover__subcmd__trace_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover trace commands' commands "$@"
+}
+
+if [ "$funcstack[1]" = "_failover" ]; then
+    _failover "$@"
+else
+    compdef _failover failover
+fi

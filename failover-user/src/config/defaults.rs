@@ -1,0 +1,176 @@
+//! What an option is where nobody said anything, as one more layer below file and flags; and for
+//! those that have no default, what one could write. For people: [`super::Configuration::check`] uses
+//! the same constants, and the tests below prove that the two agree.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use super::{
+    Arm, CheckKind, DEFAULT_CONTROL, DEFAULT_FENCE_TIMEOUT, DEFAULT_FLAP_QUIET,
+    DEFAULT_FLAP_SUCCESSES, DEFAULT_FLAP_WINDOW, DEFAULT_INTERVAL, DEFAULT_PORT,
+    DEFAULT_RECOVERY_INTERVAL, DEFAULT_START, DEFAULT_START_TIMEOUT, DEFAULT_STATE_DIR,
+    DEFAULT_STOP, DEFAULT_STOP_TIMEOUT, DEFAULT_STRIKES, DEFAULT_TIMEOUT, DEFAULT_VETO_LIMIT,
+    KernelEventsMode, LogFormat, Options, Span, check::DEFAULT_STATUS,
+};
+
+/// Every option that has a default, given what was said: some follow others.
+pub(super) fn defaults(said: &Options) -> Options {
+    let interval = said.interval.map_or(DEFAULT_INTERVAL, Span::get);
+    Options {
+        port: Some(DEFAULT_PORT),
+        interval: Some(DEFAULT_INTERVAL.into()),
+        recovery_interval: Some(DEFAULT_RECOVERY_INTERVAL.min(interval).into()),
+        timeout: Some(DEFAULT_TIMEOUT.min(interval).into()),
+        strikes: Some(DEFAULT_STRIKES),
+        confirm_interval: Some(interval.into()),
+        witness_quorum: said.witnesses.is_some().then_some(NonZeroU32::MIN),
+        veto_limit: Some(DEFAULT_VETO_LIMIT),
+        flap_damping: Some(true),
+        flap_window: Some(DEFAULT_FLAP_WINDOW.into()),
+        flap_quiet: Some(DEFAULT_FLAP_QUIET.into()),
+        flap_successes: Some(DEFAULT_FLAP_SUCCESSES.to_vec()),
+        fence_required: said.fence.is_some().then_some(true),
+        fence_timeout: Some(DEFAULT_FENCE_TIMEOUT.into()),
+        check: Some(said.check.unwrap_or_default()),
+        arm: Some(Arm::default()),
+        start: Some(DEFAULT_START.to_owned()),
+        stop: Some(DEFAULT_STOP.to_owned()),
+        start_timeout: Some(DEFAULT_START_TIMEOUT.into()),
+        stop_timeout: Some(DEFAULT_STOP_TIMEOUT.into()),
+        state_dir: Some(DEFAULT_STATE_DIR.into()),
+        control: Some(DEFAULT_CONTROL.into()),
+        kernel_events: Some(KernelEventsMode::default()),
+        log_format: Some(LogFormat::default()),
+        dry_run: Some(false),
+        // Those of another check than the default one have theirs only with that.
+        check_status: (said.check == Some(CheckKind::Http)).then_some(DEFAULT_STATUS),
+        check_tls: matches!(said.check, Some(CheckKind::Http | CheckKind::OpenClaw))
+            .then_some(false),
+        // These have none.
+        config: None,
+        primary: None,
+        witnesses: None,
+        fence: None,
+        check_path: None,
+        check_pointer: None,
+        check_value: None,
+        check_contains: None,
+        check_ca: None,
+        check_host: None,
+        check_token_file: None,
+        drain_limit: None,
+    }
+}
+
+/// What one could write for each option that goes with another choice than the default one, or
+/// excludes one of the others.
+pub(super) fn alternatives() -> Options {
+    Options {
+        check_path: Some("/health".to_owned()),
+        check_status: Some(DEFAULT_STATUS),
+        check_pointer: Some("/status".to_owned()),
+        check_value: "live".parse().ok(),
+        check_contains: Some("all is well".to_owned()),
+        check_tls: Some(true),
+        check_ca: Some("/etc/failover/ca.pem".into()),
+        check_host: Some("pc-a.lan".to_owned()),
+        check_token_file: Some("/etc/failover/token".into()),
+        drain_limit: Some(Duration::from_secs(600).into()),
+        ..Options::default()
+    }
+}
+
+/// What one could write for each option that has no default.
+pub(super) fn examples() -> Options {
+    let witnesses = ["192.168.1.1", "9.9.9.9:53"];
+    Options {
+        primary: "192.168.1.10:18789".parse().ok(),
+        witnesses: witnesses
+            .iter()
+            .map(|witness| witness.parse().ok())
+            .collect(),
+        fence: Some("ssh plug.lan off".to_owned()),
+        ..Options::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+    use crate::config::{Configuration, layers::Values};
+
+    fn checked(options: Options) -> Configuration {
+        // The commands needn't be here.
+        Configuration::check(options.or(Options {
+            dry_run: Some(true),
+            ..Options::default()
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn saying_every_default_changes_nothing() {
+        let least = Options {
+            primary: examples().primary,
+            ..Options::default()
+        };
+        let quick = Options {
+            interval: Some(Duration::from_millis(500).into()),
+            ..least.clone()
+        };
+        for said in [least, quick, examples()] {
+            let all = said.clone().or(Options {
+                dry_run: None,
+                ..defaults(&said)
+            });
+            assert_eq!(checked(said), checked(all));
+        }
+    }
+
+    #[test]
+    fn every_option_has_a_default_or_an_example() {
+        let all = examples().or(alternatives()).or(defaults(&examples()));
+        let all = Values::of(&all).unwrap();
+        for argument in Options::arguments() {
+            let name = argument.get_long().unwrap();
+            assert!(all.get(name).is_some(), "{name}: see defaults.rs");
+        }
+    }
+
+    /// As the help has it in brackets, up to words that aren't part of the value.
+    fn told(argument: &clap::Arg) -> Option<String> {
+        let help = argument.get_help()?.to_string();
+        let told = help.split_once("[default: ")?.1.split_once(']')?.0;
+        Some(told.split(", or ").next()?.to_owned())
+    }
+
+    #[test]
+    fn the_help_tells_the_default_that_is_in_force() {
+        let defaults = Values::of(&defaults(&examples())).unwrap();
+        let mut untold = Vec::new();
+        for argument in Options::arguments() {
+            let name = argument.get_long().unwrap();
+            let Some(default) = defaults.get(name) else {
+                continue;
+            };
+            let parsed = told(&argument).and_then(|told| {
+                let command = Options::augment_args(clap::Command::new("run"));
+                let matches = command.try_get_matches_from(["run", &format!("--{name}={told}")]);
+                Options::from_arg_matches(&matches.ok()?).ok()
+            });
+            match parsed {
+                Some(parsed) => {
+                    assert_eq!(
+                        Values::of(&parsed).unwrap().get(name),
+                        Some(default),
+                        "{name}"
+                    );
+                }
+                None => untold.push(name.to_owned()),
+            }
+        }
+        // One is told in words, the other is plain.
+        assert_eq!(untold, ["confirm-interval", "dry-run"]);
+    }
+}

@@ -1,0 +1,230 @@
+//! What is in force, option by option, and where each value comes from: the command line, a line of
+//! the file, or the default.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Configuration, ConfigurationError, Options, defaults::defaults, file};
+use crate::escape;
+
+/// Options by their names, as values of the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Values(Map<String, Value>);
+
+impl Values {
+    pub(super) fn of(options: &Options) -> anyhow::Result<Self> {
+        match serde_json::to_value(options).context("a value isn't text")? {
+            Value::Object(values) => Ok(Self(values)),
+            _ => anyhow::bail!("options are no table"),
+        }
+    }
+
+    /// The value, if there is one.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+}
+
+/// A value in TOML: for what options hold, that is the same as JSON.
+pub(super) struct Toml<'value>(pub(super) &'value Value);
+
+impl fmt::Display for Toml<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Array(values) => {
+                let values: Vec<String> = values.iter().map(|one| Toml(one).to_string()).collect();
+                write!(formatter, "[{}]", values.join(", "))
+            }
+            // The only character that TOML has escaped and JSON hasn't.
+            value => write!(
+                formatter,
+                "{}",
+                value.to_string().replace('\x7f', "\\u007f")
+            ),
+        }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "from", rename_all = "kebab-case")]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// The configuration file says so.
+    File {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The command line says so.
+    Flag,
+}
+
+/// An option that is in force.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Setting {
+    /// Its name: the flag's, and the file's.
+    pub option: String,
+    /// Its value; null where there is none.
+    pub value: Value,
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
+}
+
+/// Every option as it is in force, in the order of the help.
+///
+/// # Errors
+/// Whatever is wrong with the configuration: what isn't in force can't be shown.
+pub fn in_force(flags: &Options) -> anyhow::Result<Vec<Setting>> {
+    let (file, lines) = match &flags.config {
+        Some(path) => file::read(path)?,
+        None => Default::default(),
+    };
+    let said = flags.clone().or(file.clone());
+    let defaults = Values::of(&defaults(&said))?;
+    Configuration::check(said)?;
+    let (flag_values, file_values) = (Values::of(flags)?, Values::of(&file)?);
+    let setting = |option: &str| {
+        let (value, origin) = if let Some(value) = flag_values.get(option) {
+            (Some(value), Origin::Flag)
+        } else if let Some(value) = file_values.get(option) {
+            let file = flags.config.clone().unwrap_or_default();
+            let line = lines.get(option).copied().unwrap_or_default();
+            (Some(value), Origin::File { file, line })
+        } else {
+            (defaults.get(option), Origin::Default)
+        };
+        Setting {
+            option: option.to_owned(),
+            value: value.cloned().unwrap_or_default(),
+            origin,
+        }
+    };
+    let arguments = Options::arguments();
+    let names = arguments.iter().filter_map(clap::Arg::get_long);
+    Ok(names.map(setting).collect())
+}
+
+/// The settings as a configuration file, with where each comes from as a comment.
+#[must_use]
+pub fn as_file(settings: &[Setting]) -> String {
+    let told = settings.iter().map(|setting| {
+        let Setting {
+            option,
+            value,
+            origin,
+        } = setting;
+        match value {
+            Value::Null => (format!("# {option}: none"), origin),
+            value => (format!("{option} = {}", Toml(value)), origin),
+        }
+    });
+    let told: Vec<(String, &Origin)> = told.collect();
+    // Long values don't push all comments to the right.
+    let width = told.iter().map(|(text, _)| text.chars().count());
+    let width = width.filter(|width| *width <= WIDEST).max().unwrap_or(0);
+    told.iter()
+        .map(|(text, origin)| format!("{text:width$}  # {origin}\n"))
+        .collect()
+}
+
+/// Up to here values are aligned.
+const WIDEST: usize = 50;
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("default"),
+            Self::Flag => formatter.write_str("flag"),
+            Self::File { file, line } => write!(formatter, "{}:{line}", path(file)),
+        }
+    }
+}
+
+fn path(path: &Path) -> String {
+    escape::one_line(&path.to_string_lossy())
+}
+
+impl Configuration {
+    /// Flags win over the file, the file over the defaults. The file names commands, so it must
+    /// not be others' to write.
+    ///
+    /// # Errors
+    /// A [`ConfigurationError`], which names the option.
+    pub fn load(flags: Options) -> Result<Self, ConfigurationError> {
+        let (file, _) = match &flags.config {
+            Some(path) => file::read_trusted(path)?,
+            None => Default::default(),
+        };
+        Self::check(flags.or(file))
+    }
+
+    /// The same, whoever wrote the file: for what runs no commands.
+    ///
+    /// # Errors
+    /// A [`ConfigurationError`], which names the option.
+    pub fn load_anybodys(flags: Options) -> Result<Self, ConfigurationError> {
+        let (file, _) = match &flags.config {
+            Some(path) => file::read(path)?,
+            None => Default::default(),
+        };
+        Self::check(flags.or(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_tells_where_it_comes_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("failover.toml");
+        let text = "# mine\nprimary = \"pc-a\"\ninterval = \"2s\"\nstrikes = 4\n";
+        std::fs::write(&path, text).unwrap();
+        let flags = Options {
+            config: Some(path.clone()),
+            strikes: 5.try_into().ok(),
+            dry_run: Some(true),
+            ..Options::default()
+        };
+        let settings = in_force(&flags).unwrap();
+        let told = |option: &str| {
+            let found = settings.iter().find(|setting| setting.option == option);
+            let Setting { value, origin, .. } = found.unwrap();
+            format!("{value} {origin}")
+        };
+        let file = path.display();
+        assert_eq!(told("primary"), format!("\"pc-a:18789\" {file}:2"));
+        assert_eq!(told("interval"), format!("\"2s\" {file}:3"));
+        assert_eq!(told("strikes"), "5 flag");
+        // What follows the interval is told as it is.
+        assert_eq!(told("timeout"), "\"2s\" default");
+        assert_eq!(told("confirm-interval"), "\"2s\" default");
+        assert_eq!(told("fence"), "null default");
+        assert_eq!(told("dry-run"), "true flag");
+    }
+
+    #[test]
+    fn what_is_shown_is_a_configuration_again() {
+        let flags = Options {
+            primary: "pc-a".parse().ok(),
+            start: Some("sh -c 'a \"b\"\u{7f}'".to_owned()),
+            dry_run: Some(true),
+            ..Options::default()
+        };
+        let shown = as_file(&in_force(&flags).unwrap());
+        let again = file::parse(&shown).unwrap();
+        let load = |options| Configuration::check(options).unwrap();
+        assert_eq!(load(again), load(flags), "{shown}");
+    }
+}

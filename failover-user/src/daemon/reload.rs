@@ -1,0 +1,154 @@
+//! Another configuration while it runs: read when SIGHUP comes, put in force as a whole or not at all.
+
+use std::{mem, sync::Arc};
+
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tracing::{error, info};
+
+use super::Daemon;
+use crate::{
+    clock,
+    config::{Configuration, ConfigurationError, PrimaryAddress},
+    decide::Probing,
+    probe::{Prober, Witnesses},
+};
+
+/// Reads the configuration as it was read at the start.
+pub type Reader = dyn Fn() -> Result<Configuration, ConfigurationError> + Send + Sync;
+type Read = Result<Configuration, ConfigurationError>;
+/// What is being read, if anything is.
+pub(super) type Rereading = Option<JoinHandle<Read>>;
+/// What came of it.
+pub(super) type Reread = Result<Read, JoinError>;
+
+impl Daemon {
+    /// Begins to read: files and programs may lie on a disk that hangs. One that is being read is
+    /// given up.
+    pub(super) fn reread(&mut self) {
+        info!("SIGHUP: the configuration is read again");
+        self.supervisor.reloading();
+        let reader = Arc::clone(&self.reader);
+        self.rereading = Some(spawn_blocking(move || reader()));
+    }
+
+    pub(super) fn reread_ended(&mut self, read: Reread) {
+        self.rereading = None;
+        let refusal = match read {
+            Ok(Ok(new)) => match fixed(&self.configuration, &new) {
+                changed if changed.is_empty() => {
+                    self.adopt(new);
+                    None
+                }
+                changed => Some(format!(
+                    "{} can't change while it runs; type: systemctl restart failover",
+                    changed.join(", ")
+                )),
+            },
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        match refusal {
+            None => {
+                info!(primary = %self.configuration.primary, "another configuration is in force");
+                self.supervisor.note(None);
+            }
+            Some(error) => {
+                error!(
+                    error,
+                    "the new configuration is refused; the old one stays in force"
+                );
+                let note = format!("the new configuration is refused: {error}");
+                self.supervisor.note(Some(note));
+            }
+        }
+        self.supervisor.ready();
+    }
+
+    /// Whatever was built from the configuration is built anew where its part changed. All else is
+    /// looked up when it is needed.
+    fn adopt(&mut self, new: Configuration) {
+        let old = mem::replace(&mut self.configuration, new);
+        let new = &self.configuration;
+        let probing = match (
+            old.primary == new.primary,
+            old.check == new.check && old.decide.timeout == new.decide.timeout,
+        ) {
+            (true, true) => Probing::AsBefore,
+            (true, false) => Probing::Anew,
+            (false, _) => Probing::OfAnother,
+        };
+        if probing != Probing::AsBefore {
+            self.prober = Prober::new(new.primary.clone(), &new.check, new.decide.timeout);
+            self.probe_cause = None;
+        }
+        if probing == Probing::OfAnother {
+            self.past.probe = None;
+            self.recent.clear();
+        }
+        let asks = |of: &Configuration| {
+            let decide = &of.decide;
+            (of.witnesses.clone(), decide.witness_quorum, decide.timeout)
+        };
+        if asks(&old) != asks(new) {
+            let asked = self.witnesses.round();
+            let (witnesses, quorum, timeout) = asks(new);
+            self.witnesses = Witnesses::new(witnesses, quorum, timeout);
+            self.witnesses_checked = None;
+            self.past.witnesses = None;
+            // Whoever waits for the old ones' word gets the new ones'.
+            if let Some(round) = asked {
+                self.witnesses.ask(round);
+            }
+        }
+        let settings = new.decide.clone();
+        let actions = self.decider.reconfigure(clock::now(), settings, probing);
+        self.carry_out_all(actions);
+        if probing == Probing::OfAnother {
+            self.recall();
+        }
+    }
+}
+
+/// The options that changed although they can't while it runs: what depends on them was made at the
+/// start.
+fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
+    let Configuration {
+        primary,
+        port,
+        state_dir,
+        control,
+        log_format,
+        kernel_events,
+        // These can: they are looked up when they are needed, or see `adopt`.
+        witnesses: _,
+        check: _,
+        decide: _,
+        start: _,
+        stop: _,
+        fence: _,
+        dry_run: _,
+    } = new;
+    let PrimaryAddress {
+        host: _,
+        // The kernel program looks for it.
+        port: primary_port,
+    } = primary;
+    let changed = [
+        ("the primary's port", old.primary.port != *primary_port),
+        ("port", old.port != *port),
+        ("state-dir", old.state_dir != *state_dir),
+        ("control", old.control != *control),
+        ("log-format", old.log_format != *log_format),
+        ("kernel-events", old.kernel_events != *kernel_events),
+    ];
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(option, _)| option).collect()
+}
+
+/// Waits for what is being read, if anything is. Cancel-safe.
+pub(super) async fn reread(rereading: &mut Rereading) -> Reread {
+    match rereading {
+        Some(reading) => reading.await,
+        None => std::future::pending().await,
+    }
+}

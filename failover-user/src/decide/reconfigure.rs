@@ -1,0 +1,54 @@
+//! New numbers while it runs: what was seen stays seen, what runs goes on.
+
+use super::{Action, Attempt, Decider, Event, Primary, Reason, Settings, Time};
+
+/// What new settings mean for the asking of the primary.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Probing {
+    /// Nothing: a probe in flight goes on. With another timeout that is [`Self::Anew`].
+    AsBefore,
+    /// It is asked in another way: a probe in flight is given up, and its strikes stay.
+    Anew,
+    /// It is another primary: nothing is known of it.
+    OfAnother,
+}
+
+impl Decider {
+    /// Takes new settings over. Strikes, the state and a command in flight survive; what is due by the
+    /// new settings comes back as actions.
+    pub fn reconfigure(&mut self, now: Time, settings: Settings, probing: Probing) -> Vec<Action> {
+        // By the settings that it was to keep to, has it been away?
+        let mut actions = self.handle(now, Event::Woke);
+        self.isolation.reconfigure(&settings, now);
+        self.stability.reconfigure(&settings);
+        for pauses in [&mut self.starts, &mut self.stops, &mut self.fences] {
+            pauses.reconfigure(settings.recovery_interval, settings.interval, now);
+        }
+        if let Primary::Failing(strikes) = &mut self.primary {
+            strikes.reconfigure(&settings);
+        }
+        // By another timeout the answer would be overdue, or come when nobody waits.
+        if probing != Probing::AsBefore || settings.timeout != self.settings.timeout {
+            self.schedule.give_up();
+        }
+        self.local.reconfigure(&settings);
+        self.armed |= !settings.needs_arming;
+        self.settings = settings;
+        if probing == Probing::OfAnother {
+            self.primary = Primary::Unproven;
+            self.armed = !self.settings.needs_arming;
+            self.fenced = false;
+            self.fences.reset(now);
+            self.isolation.forget();
+            self.seen_alive = None;
+            self.vetoes = 0;
+        }
+        // A shorter pace is none that was missed.
+        self.schedule.not_before(now, self.pace());
+        if matches!(self.attempt, Attempt::Settling { .. }) {
+            self.absorb_time(now);
+        }
+        self.settle(now, Reason::Reconfigured, &mut actions);
+        actions
+    }
+}

@@ -1,0 +1,100 @@
+//! What `dist/` holds that is made from the command line's one definition: it must be current.
+//!
+//! `cargo xtask generate` runs this with FAILOVER_GENERATE set, and then it writes instead.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use clap::{Command, CommandFactory as _};
+use clap_complete::Shell;
+use failover::{cli::Cli, config};
+
+/// Path below `dist/`, and content.
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// The folders that hold nothing else.
+const FOLDERS: [&str; 2] = ["completions", "man"];
+/// The commented default configuration.
+const EXAMPLE: &str = "failover.toml";
+
+fn generated() -> Files {
+    let mut files = Files::new();
+    let example = config::commented().expect("making the default configuration");
+    files.insert(EXAMPLE.into(), example.into_bytes());
+    manual(&mut files, Cli::command());
+    for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "failover", &mut script);
+        let name = format!("failover.{shell}");
+        files.insert(Path::new("completions").join(name), script);
+    }
+    files
+}
+
+/// A page for the program, and one for each of its verbs.
+fn manual(files: &mut Files, program: Command) {
+    let folder = tempfile::tempdir().expect("a folder for man pages");
+    clap_mangen::generate_to(program.disable_help_subcommand(true), folder.path())
+        .expect("making man pages");
+    for (name, page) in contents(folder.path()) {
+        files.insert(Path::new("man").join(name), page);
+    }
+}
+
+fn contents(folder: &Path) -> Files {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries
+        .map(|entry| {
+            let entry = entry.expect("reading a folder");
+            let content = fs::read(entry.path()).expect("reading a file");
+            (entry.file_name().into(), content)
+        })
+        .collect()
+}
+
+fn checked_in(dist: &Path) -> Files {
+    let in_folder = |folder: &&str| {
+        let folder = PathBuf::from(folder);
+        let files = contents(&dist.join(&folder));
+        files
+            .into_iter()
+            .map(move |(name, content)| (folder.join(name), content))
+    };
+    let example = fs::read(dist.join(EXAMPLE)).ok();
+    let example = example.map(|content| (EXAMPLE.into(), content));
+    FOLDERS.iter().flat_map(in_folder).chain(example).collect()
+}
+
+fn write(dist: &Path, files: &Files) {
+    for folder in FOLDERS {
+        // Pages of verbs that are gone.
+        let _ = fs::remove_dir_all(dist.join(folder));
+        fs::create_dir_all(dist.join(folder)).expect("making a folder");
+    }
+    for (path, content) in files {
+        fs::write(dist.join(path), content).expect("writing a file");
+    }
+}
+
+#[test]
+fn what_is_made_from_the_command_line_s_definition_is_current() {
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist");
+    let files = generated();
+    if env::var_os("FAILOVER_GENERATE").is_some() {
+        return write(&dist, &files);
+    }
+    let checked_in = checked_in(&dist);
+    let paths = files.keys().chain(checked_in.keys());
+    let mut stale: Vec<_> = paths
+        .filter(|path| files.get(*path) != checked_in.get(*path))
+        .collect();
+    stale.dedup();
+    assert!(
+        stale.is_empty(),
+        "{stale:?} in {} isn't current; type: cargo xtask generate",
+        dist.display()
+    );
+}

@@ -1,0 +1,191 @@
+//! The configuration as a file: written, checked and shown by `failover config`, and refused where
+//! others could have written it.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt as _, chown},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use failover_tests::lab::{Lab, failover_binary};
+use serde_json::Value;
+
+/// The caller got it wrong.
+const USAGE: i32 = 2;
+
+/// A folder with the program that the defaults name.
+struct Machine {
+    lab: Lab,
+    programs: PathBuf,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let lab = Lab::new();
+        let programs = lab.directory().join("bin");
+        fs::create_dir(&programs).expect("preparing a machine");
+        for name in ["openclaw", "ssh"] {
+            fs::copy("/bin/true", programs.join(name)).expect("preparing a machine");
+        }
+        Self { lab, programs }
+    }
+
+    fn file(&self, content: &str) -> PathBuf {
+        let path = self.lab.directory().join("failover.toml");
+        fs::write(&path, content).expect("preparing a machine");
+        path
+    }
+
+    fn failover(&self, arguments: &[&str], path: &Path) -> Output {
+        let mut command = Command::new(failover_binary());
+        command.args(arguments).arg(path);
+        command
+            .env("PATH", &self.programs)
+            .output()
+            .expect("preparing a machine")
+    }
+}
+
+fn told(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(out),
+        String::from_utf8_lossy(err)
+    )
+}
+
+fn assert_refused(output: &Output, code: i32, parts: &[&str]) {
+    let told = told(output);
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    for part in parts {
+        assert!(told.contains(part), "`{part}` isn't told: {told}");
+    }
+}
+
+fn shipped(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("preparing a machine");
+    fs::read_to_string(root.join(path)).expect("preparing a machine")
+}
+
+/// The indented block of this text that begins with `first`.
+fn block(text: &str, first: &str) -> String {
+    let lines = text.lines().map(|line| line.strip_prefix("    "));
+    let lines = lines.skip_while(|line| !line.is_some_and(|line| line.starts_with(first)));
+    let lines: Vec<&str> = lines.map_while(|line| line).collect();
+    assert!(!lines.is_empty(), "no {first}");
+    lines.join("\n")
+}
+
+#[test]
+fn every_example_that_is_shipped_can_be_run() {
+    let machine = Machine::new();
+    let default = shipped("failover-user/dist/failover.toml");
+    for example in [
+        default.replace("#primary", "primary"),
+        block(&shipped("README.md"), "primary = "),
+    ] {
+        let path = machine.file(&example);
+        let output = machine.failover(&["config", "check"], &path);
+        assert!(output.status.success(), "{}", told(&output));
+    }
+}
+
+#[test]
+fn the_default_configuration_is_written_once_and_lacks_but_a_primary() {
+    let machine = Machine::new();
+    let path = machine.lab.directory().join("new.toml");
+    let output = machine.failover(&["config", "init", "--output"], &path);
+    assert!(output.status.success(), "{}", told(&output));
+    let written = fs::read_to_string(&path).unwrap();
+    assert_eq!(written, shipped("failover-user/dist/failover.toml"));
+    for verb in [&["config", "check"][..], &["run", "--config"]] {
+        let parts = ["no primary", "--primary"];
+        assert_refused(&machine.failover(verb, &path), USAGE, &parts);
+    }
+    fs::write(&path, "# mine").unwrap();
+    let again = machine.failover(&["config", "init", "--output"], &path);
+    assert_refused(&again, 1, &["is there already", path.to_str().unwrap()]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "# mine");
+}
+
+#[test]
+fn checking_a_file_says_what_running_it_would() {
+    let machine = Machine::new();
+    let path = machine.file("primary = \"192.0.2.1\"\nintervall = \"30s\"\n");
+    let [checked, run] =
+        [&["config", "check"][..], &["run", "--config"]].map(|verb| machine.failover(verb, &path));
+    assert_refused(&checked, USAGE, &[":2:", "did you mean `interval`?"]);
+    assert_eq!(told(&checked), told(&run));
+}
+
+#[test]
+fn what_is_in_force_is_shown_with_where_it_comes_from() {
+    let machine = Machine::new();
+    let path = machine.file("primary = \"192.0.2.1\"\n\nstrikes = 4\n");
+    let arguments = [
+        "config",
+        "show",
+        "--interval=2s",
+        "--output=json",
+        "--config",
+    ];
+    let output = machine.failover(&arguments, &path);
+    let settings: Vec<Value> = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", told(&output)));
+    let of = |option: &str| settings.iter().find(|of| of["option"] == option).unwrap();
+    let strikes = of("strikes");
+    assert_eq!(
+        (&strikes["value"], &strikes["from"]),
+        (&4.into(), &"file".into())
+    );
+    assert_eq!(strikes["line"], 3);
+    assert_eq!(strikes["file"], path.to_str().unwrap());
+    let interval = of("interval");
+    assert_eq!(
+        (&interval["value"], &interval["from"]),
+        (&"2s".into(), &"flag".into())
+    );
+    let timeout = of("timeout");
+    assert_eq!(
+        (&timeout["value"], &timeout["from"]),
+        (&"2s".into(), &"default".into())
+    );
+}
+
+#[test]
+fn a_file_that_others_can_write_is_refused_with_what_to_type() {
+    let machine = Machine::new();
+    let path = machine.file("primary = \"192.0.2.1\"\n");
+    let name = path.to_str().unwrap();
+    let refused = |remedy: &str| {
+        for verb in [&["config", "check"][..], &["run", "--config"]] {
+            let remedy = format!("type: {remedy}");
+            assert_refused(&machine.failover(verb, &path), USAGE, &[name, &remedy]);
+        }
+    };
+    fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+    refused(&format!("chmod go-w {name}"));
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    chown(&path, Some(65534), None).unwrap();
+    refused(&format!("chown 0 {name}"));
+    chown(&path, Some(0), None).unwrap();
+    let checked = machine.failover(&["config", "check"], &path);
+    assert!(checked.status.success(), "{}", told(&checked));
+}
+
+#[test]
+fn a_file_in_a_folder_that_others_can_write_is_refused() {
+    let machine = Machine::new();
+    let folder = machine.lab.directory().join("shared");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+    let path = folder.join("failover.toml");
+    fs::write(&path, "primary = \"192.0.2.1\"\n").unwrap();
+    let remedy = format!("chmod go-w {}", folder.display());
+    let run = machine.failover(&["run", "--config"], &path);
+    assert_refused(&run, USAGE, &[&remedy]);
+}

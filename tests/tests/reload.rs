@@ -1,0 +1,149 @@
+//! Another configuration while the daemon runs: in force as a whole or not at all, and what was seen
+//! and what runs survives.
+
+use std::time::Duration;
+
+use failover_tests::{
+    commands::Command,
+    daemon::{Daemon, Setup},
+    lab::Lab,
+    lines::Line,
+};
+
+const IN_FORCE: &str = "another configuration is in force";
+const REFUSED: &str = "the new configuration is refused; the old one stays in force";
+
+fn accepted(daemon: &mut Daemon) -> Line {
+    daemon.says(IN_FORCE, |line| line.message() == IN_FORCE)
+}
+
+fn refused(daemon: &mut Daemon) -> String {
+    let line = daemon.says(REFUSED, |line| line.message() == REFUSED);
+    line.field("error").to_owned()
+}
+
+#[test]
+fn strikes_survive_a_reload_and_go_on_to_count() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab)
+        .interval(Duration::from_secs(2))
+        .in_file()
+        .spawn();
+    daemon.counts(2);
+    daemon.reload(&[("strikes", "4"), ("confirm-interval", "\"200ms\"")]);
+    accepted(&mut daemon);
+    let (status, _) = daemon.status();
+    assert_eq!(status["state"], "suspect", "{status}");
+    assert_eq!(status["strikes_needed"], 4, "{status}");
+    assert!(status["strikes"].as_array().unwrap().len() >= 2, "{status}");
+    // At the old pace the fourth would take 4 s more.
+    let reloaded = daemon.counts(3).at;
+    let active = daemon.becomes("active").at;
+    let took = active.since(reloaded);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_gateway_that_serves_and_the_next_command_are_what_the_new_file_says() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).in_file().spawn();
+    daemon.becomes("active");
+    let gateway = daemon.commands().gateway();
+    let flag = lab.directory().join("stopped-anew");
+    let stop = daemon.commands().line(Command::Stop);
+    let stop = format!("sh -c 'touch {} && {stop}'", flag.display());
+    daemon.reload(&[("stop", &format!("{stop:?}"))]);
+    accepted(&mut daemon);
+    assert_eq!(daemon.commands().gateway(), gateway);
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    assert!(flag.exists());
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_start_in_flight_survives_a_reload() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).starts(&["slow 700ms"]).in_file().spawn();
+    daemon.begins(1, Command::Start);
+    daemon.reload(&[("interval", "\"1s\"")]);
+    accepted(&mut daemon);
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_bad_file_is_refused_and_the_old_one_stays_in_force() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).in_file().spawn();
+    daemon.reload(&[("interval", "\"soon\"")]);
+    let error = refused(&mut daemon);
+    assert!(error.contains("failover.toml:2: interval"), "{error}");
+    daemon.reload(&[("timeout", "\"1h\"")]);
+    let error = refused(&mut daemon);
+    assert!(error.contains("shorten timeout"), "{error}");
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn what_cannot_change_while_it_runs_is_named_and_nothing_changes() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).in_file().spawn();
+    daemon.reload(&[
+        ("port", "18790"),
+        ("kernel-events", "\"off\""),
+        ("state-dir", "\"/nowhere\""),
+        ("control", "\"/nowhere/control.sock\""),
+        ("strikes", "50"),
+    ]);
+    let error = refused(&mut daemon);
+    for part in [
+        "port, state-dir, control, kernel-events",
+        "systemctl restart",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    let (status, _) = daemon.status();
+    assert_eq!(status["strikes_needed"], 3, "{status}");
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn another_primary_is_watched_and_the_old_ones_strikes_are_forgotten() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let elsewhere = "10.0.0.99:18789";
+    let mut daemon = Setup::new(&lab)
+        .primary(elsewhere)
+        .interval(Duration::from_secs(2))
+        .timeout(Duration::from_millis(500))
+        .in_file()
+        .spawn();
+    daemon.counts(1);
+    let primary = format!("{:?}", lab.host_a().gateway_address().to_string());
+    daemon.reload(&[("primary", &primary)]);
+    accepted(&mut daemon);
+    daemon.probes("connected");
+    let (status, code) = daemon.status();
+    assert_eq!((code, &status["state"]), (0, &"standby".into()), "{status}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn other_witnesses_are_the_ones_that_are_asked() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab)
+        .argument("--veto-limit=0")
+        .in_file()
+        .spawn();
+    daemon.reload(&[("witnesses", "[\"10.0.0.99\"]")]);
+    accepted(&mut daemon);
+    daemon.becomes("isolated");
+    daemon.reload(&[]);
+    accepted(&mut daemon);
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}

@@ -1,0 +1,26 @@
+//! `cargo xtask generate`: writes the files below `failover-user/dist` that are made from the command
+//! line's definition. The test that says when they are not current makes them, too, when it is told to.
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+use crate::{cargo, process};
+
+/// Tells the test to write what it would compare with.
+const VARIABLE: &str = "FAILOVER_GENERATE";
+
+/// Writes them.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let mut command = cargo::host(workspace);
+    command
+        .args([
+            "test",
+            "--quiet",
+            "--package",
+            "failover",
+            "--test",
+            "generated",
+        ])
+        .env(VARIABLE, "1");
+    process::run(&mut command)
+}
