@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use thiserror::Error;
 
 use super::{NotTrusted, Span, check::CheckError, witness::WitnessesError};
-use crate::gateway::CommandLineError;
+use crate::gateway::{AccountError, CommandLineError};
 
 /// What is wrong with a configuration. Each names the option and says what to do.
 #[derive(Debug, Error)]
@@ -100,6 +100,9 @@ pub enum ConfigurationError {
     /// The witnesses can't be asked like this.
     #[error(transparent)]
     Witnesses(#[from] WitnessesError),
+    /// Commands can't be run as this account.
+    #[error("user: {0}")]
+    User(#[from] AccountError),
     /// A command can't be run.
     #[error("{option}: {source}")]
     Command {

@@ -34,7 +34,7 @@ pub use witness::{Witness, WitnessError, WitnessesError};
 
 use crate::{
     decide::{Fence, Flapping},
-    gateway::CommandLine,
+    gateway::{Account, CommandLine},
 };
 
 /// OpenClaw's port.
@@ -85,6 +85,8 @@ pub struct Configuration {
     pub port: NonZeroU16,
     /// The numbers of the state machine.
     pub decide: crate::decide::Settings,
+    /// Whose the local gateway is: who starts and stops it. `None`: the daemon's own account.
+    pub user: Option<Account>,
     /// Starts the local gateway.
     pub start: CommandLine,
     /// Stops it.
@@ -111,6 +113,16 @@ impl Configuration {
             crate::decide::Command::Start => Some(&self.start),
             crate::decide::Command::Stop => Some(&self.stop),
             crate::decide::Command::Fence => self.fence.as_ref(),
+        }
+    }
+
+    /// The account that a command is run as, if it isn't the daemon's own: the fence is the machine's
+    /// business, not the gateway's.
+    #[must_use]
+    pub fn account(&self, command: crate::decide::Command) -> Option<&Account> {
+        match command {
+            crate::decide::Command::Start | crate::decide::Command::Stop => self.user.as_ref(),
+            crate::decide::Command::Fence => None,
         }
     }
 
@@ -146,6 +158,7 @@ impl Configuration {
             fence_required,
             fence_timeout,
             arm,
+            user,
             start,
             stop,
             start_timeout,
@@ -263,17 +276,20 @@ impl Configuration {
                 None
             },
         };
+        let user = user.as_deref().map(Account::named).transpose()?;
+        let line = |option, line: &str| command(option, line, user.as_ref(), dry_run);
         Ok(Self {
             primary,
             check,
             witnesses,
             port,
             decide,
-            start: command("start", start.as_deref().unwrap_or(DEFAULT_START), dry_run)?,
-            stop: command("stop", stop.as_deref().unwrap_or(DEFAULT_STOP), dry_run)?,
+            start: line("start", start.as_deref().unwrap_or(DEFAULT_START))?,
+            stop: line("stop", stop.as_deref().unwrap_or(DEFAULT_STOP))?,
             fence: fence
-                .map(|line| command("fence", &line, dry_run))
+                .map(|line| command("fence", &line, None, dry_run))
                 .transpose()?,
+            user,
             state_dir: state_dir.unwrap_or_else(|| DEFAULT_STATE_DIR.into()),
             control: control.unwrap_or_else(|| DEFAULT_CONTROL.into()),
             log_format: log_format.unwrap_or_default(),
@@ -368,13 +384,14 @@ fn checked_count(
 fn command(
     option: &'static str,
     line: &str,
+    account: Option<&Account>,
     dry_run: bool,
 ) -> Result<CommandLine, ConfigurationError> {
     let command = CommandLine::parse(line).and_then(|command| {
         if dry_run {
             Ok(command)
         } else {
-            command.resolved()
+            command.resolved(account)
         }
     });
     command.map_err(|source| ConfigurationError::Command { option, source })

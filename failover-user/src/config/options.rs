@@ -144,6 +144,11 @@ pub struct Options {
     #[arg(long, value_name = "WHEN")]
     pub arm: Option<Arm>,
 
+    /// The account that owns the local gateway: start and stop are run as it, with its HOME
+    /// [default: the one that runs this; fence always is]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
     /// Starts the local gateway; split like a shell does, run without one
     /// [default: openclaw gateway start]
     #[arg(long, value_name = "COMMAND")]
@@ -302,6 +307,7 @@ impl Options {
             fence_required: self.fence_required.or(other.fence_required),
             fence_timeout: self.fence_timeout.or(other.fence_timeout),
             arm: self.arm.or(other.arm),
+            user: self.user.or(other.user),
             start: self.start.or(other.start),
             stop: self.stop.or(other.stop),
             start_timeout: self.start_timeout.or(other.start_timeout),

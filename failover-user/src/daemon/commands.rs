@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 use super::Daemon;
 use crate::{
     clock,
     decide::{Command, CommandResult, Event},
-    gateway::{CommandOutput, RunningCommand},
+    escape::Escaped,
+    gateway::{CommandOutput, NewLines, RunningCommand},
     kernel::KernelEvents,
 };
 
@@ -36,7 +38,8 @@ impl Daemon {
             self.command = Some(Running::Pretended);
             return None;
         }
-        let output = CommandOutput::create(&self.configuration.state_dir, command)
+        let account = self.configuration.account(command);
+        let output = CommandOutput::create(&self.configuration.state_dir, command, account)
             .inspect_err(|error| warn!(%command, %error, "the command's output is lost"))
             .ok();
         let strikes = self.decider.strikes();
@@ -50,11 +53,12 @@ impl Daemon {
                 first.map(|time| time.to_string()).unwrap_or_default(),
             ),
         ];
-        match RunningCommand::spawn(command, line, &environment, output.as_ref()) {
+        match RunningCommand::spawn(command, line, account, &environment, output.as_ref()) {
             Ok(running) => {
                 info!(%command, %line, pid = running.id(), "command started");
                 self.command = Some(Running::Real(Box::new(running)));
                 self.output = output;
+                self.listening.begin(command);
                 None
             }
             Err(error) => {
@@ -94,6 +98,7 @@ impl Daemon {
             Some(Running::Real(running)) => running.elapsed(),
             Some(Running::Pretended) | None => Duration::ZERO,
         };
+        self.tell_output(true);
         let output = self
             .output
             .as_ref()
@@ -107,6 +112,60 @@ impl Daemon {
         }
         self.look();
         self.handle(Event::CommandEnded { command, result });
+    }
+
+    /// Tells what the command in flight has said, or what it had still to say when it ended.
+    pub(super) fn tell_output(&mut self, ended: bool) {
+        let (Some(output), Some(command)) = (&mut self.output, self.listening.to) else {
+            return;
+        };
+        let NewLines { lines, left_out } = output.new_lines(ended);
+        self.listening.heard(!lines.is_empty() || left_out > 0);
+        for line in lines {
+            info!(%command, line = %Escaped(&line), "command says");
+        }
+        if left_out > 0 {
+            let file = self.configuration.state_dir.join(format!("{command}.log"));
+            info!(%command, left_out, file = %file.display(), "command says more than is told");
+        }
+        if ended {
+            self.listening = Listening::default();
+        }
+    }
+}
+
+/// When to listen again to the command in flight: often while it speaks, and ever less often while
+/// it doesn't, as a start that is the gateway itself and runs for weeks.
+#[derive(Debug, Default)]
+pub(super) struct Listening {
+    to: Option<Command>,
+    pause: Duration,
+    next: Option<Instant>,
+}
+
+impl Listening {
+    const SOONEST: Duration = Duration::from_millis(50);
+    const LATEST: Duration = Duration::from_secs(2);
+
+    fn begin(&mut self, to: Command) {
+        self.to = Some(to);
+        self.heard(true);
+    }
+
+    fn heard(&mut self, anything: bool) {
+        self.pause = match anything {
+            true => Self::SOONEST,
+            false => (2 * self.pause).min(Self::LATEST),
+        };
+        self.next = Some(Instant::now() + self.pause);
+    }
+
+    /// Waits until it is time. Cancel-safe.
+    pub(super) async fn due(&self) {
+        match self.next {
+            Some(next) => sleep_until(next).await,
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
     kernel::{Batch, Bind, KernelEvent, KernelEvents},
     probe::{Answers, Prober, Readiness, Report, Witnesses},
 };
-use commands::{Running, command_ended};
+use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
 use judgement::Round;
 use memory::{Memory, MemoryFile};
@@ -88,6 +88,7 @@ struct Daemon {
     command: Option<Running>,
     /// Output of the last start: the gateway that it left behind may still write there.
     output: Option<CommandOutput>,
+    listening: Listening,
     /// Why the state changed last, for the commands.
     reason: String,
     /// How long the machine had been suspended when that was last asked.
@@ -115,6 +116,7 @@ enum Woken {
     Probe(Report),
     Witnesses(Answers<Round>),
     Command(Command, CommandResult),
+    Output,
     Question(Question),
     Reread(Box<Reread>),
     Look,
@@ -152,6 +154,7 @@ impl Daemon {
             kernel,
             command: None,
             output: None,
+            listening: Listening::default(),
             reason: String::new(),
             suspended: clock::suspended(),
             control,
@@ -261,6 +264,7 @@ impl Daemon {
             }
             Woken::Witnesses(answers) => self.witnesses_asked(&answers),
             Woken::Command(command, result) => self.command_ended(command, result),
+            Woken::Output => self.tell_output(false),
             Woken::Question(question) => self.answer(question),
             Woken::Reread(read) => self.reread_ended(*read),
             Woken::Look => self.look(),
@@ -282,6 +286,7 @@ impl Daemon {
             report = self.prober.next() => Woken::Probe(report),
             answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
+            () = self.listening.due() => Woken::Output,
             question = question(&mut self.control) => Woken::Question(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
             () = pause(look) => Woken::Look,

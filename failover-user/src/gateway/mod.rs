@@ -3,15 +3,19 @@
 //! A source of events: it never decides. A gateway is never this daemon's child in any way that
 //! would let one end the other.
 
+mod account;
 mod command;
 mod command_line;
 mod destroyed;
 mod eyes;
 mod holder;
 mod listeners;
+mod output;
 
-pub use command::{CommandOutput, RunningCommand};
+pub use account::{Account, AccountError};
+pub use command::RunningCommand;
 pub use command_line::{CommandLine, CommandLineError};
 pub use destroyed::Destroyed;
 pub use holder::{Holder, Home, holders};
 pub use listeners::{Listener, Listeners, ListenersError};
+pub use output::{CommandOutput, NewLines};
