@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use super::{NotTrusted, Span, check::CheckError, witness::WitnessesError};
+use super::{GatewayError, NotTrusted, Span, check::CheckError, witness::WitnessesError};
 use crate::gateway::{AccountError, CommandLineError};
 
 /// What is wrong with a configuration. Each names the option and says what to do.
@@ -103,6 +103,9 @@ pub enum ConfigurationError {
     /// Commands can't be run as this account.
     #[error("user: {0}")]
     User(#[from] AccountError),
+    /// The gateway can't be like this.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
     /// A command can't be run.
     #[error("{option}: {source}")]
     Command {

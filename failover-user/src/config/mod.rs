@@ -7,6 +7,7 @@ mod commented;
 mod defaults;
 mod error;
 pub(crate) mod file;
+mod gateway;
 mod host;
 mod layers;
 mod options;
@@ -24,6 +25,7 @@ use std::{
 pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Server, Tls, Token};
 pub use commented::commented;
 pub use error::ConfigurationError;
+pub use gateway::{GatewayError, GatewayKind, LocalGateway};
 pub use host::Host;
 pub use layers::{Origin, Setting, as_file, in_force};
 pub use options::{Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, port};
@@ -43,8 +45,6 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 const DEFAULT_RECOVERY_INTERVAL: Duration = Duration::from_secs(1);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_STRIKES: NonZeroU32 = NonZeroU32::new(3).unwrap();
-const DEFAULT_START: &str = "openclaw gateway start";
-const DEFAULT_STOP: &str = "openclaw gateway stop --force";
 /// A start of OpenClaw was seen to take 52 s before it failed.
 const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(90);
 /// OpenClaw's unit has 330 s to drain.
@@ -85,12 +85,8 @@ pub struct Configuration {
     pub port: NonZeroU16,
     /// The numbers of the state machine.
     pub decide: crate::decide::Settings,
-    /// Whose the local gateway is: who starts and stops it. `None`: the daemon's own account.
-    pub user: Option<Account>,
-    /// Starts the local gateway.
-    pub start: CommandLine,
-    /// Stops it.
-    pub stop: CommandLine,
+    /// The local gateway: how it is started and stopped, and what counts as it.
+    pub gateway: LocalGateway,
     /// Makes sure that the primary is gone, if there is one.
     pub fence: Option<CommandLine>,
     /// What must be remembered, and the commands' output.
@@ -110,8 +106,8 @@ impl Configuration {
     #[must_use]
     pub fn command(&self, command: crate::decide::Command) -> Option<&CommandLine> {
         match command {
-            crate::decide::Command::Start => Some(&self.start),
-            crate::decide::Command::Stop => Some(&self.stop),
+            crate::decide::Command::Start => Some(&self.gateway.start),
+            crate::decide::Command::Stop => Some(&self.gateway.stop),
             crate::decide::Command::Fence => self.fence.as_ref(),
         }
     }
@@ -121,7 +117,9 @@ impl Configuration {
     #[must_use]
     pub fn account(&self, command: crate::decide::Command) -> Option<&Account> {
         match command {
-            crate::decide::Command::Start | crate::decide::Command::Stop => self.user.as_ref(),
+            crate::decide::Command::Start | crate::decide::Command::Stop => {
+                self.gateway.user.as_ref()
+            }
             crate::decide::Command::Fence => None,
         }
     }
@@ -159,6 +157,9 @@ impl Configuration {
             fence_timeout,
             arm,
             user,
+            gateway,
+            unit,
+            owner,
             start,
             stop,
             start_timeout,
@@ -276,20 +277,25 @@ impl Configuration {
                 None
             },
         };
-        let user = user.as_deref().map(Account::named).transpose()?;
-        let line = |option, line: &str| command(option, line, user.as_ref(), dry_run);
+        let gateway = gateway::Given {
+            kind: gateway.unwrap_or_default(),
+            user,
+            unit,
+            owner,
+            start,
+            stop,
+            dry_run,
+        };
         Ok(Self {
             primary,
             check,
             witnesses,
             port,
             decide,
-            start: line("start", start.as_deref().unwrap_or(DEFAULT_START))?,
-            stop: line("stop", stop.as_deref().unwrap_or(DEFAULT_STOP))?,
+            gateway: gateway.checked()?,
             fence: fence
                 .map(|line| command("fence", &line, None, dry_run))
                 .transpose()?,
-            user,
             state_dir: state_dir.unwrap_or_else(|| DEFAULT_STATE_DIR.into()),
             control: control.unwrap_or_else(|| DEFAULT_CONTROL.into()),
             log_format: log_format.unwrap_or_default(),

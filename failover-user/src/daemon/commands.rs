@@ -10,7 +10,7 @@ use crate::{
     clock,
     decide::{Command, CommandResult, Event},
     escape::Escaped,
-    gateway::{CommandOutput, NewLines, RunningCommand},
+    gateway::{Account, CommandLine, CommandOutput, Launch, NewLines, RunningCommand},
     kernel::KernelEvents,
 };
 
@@ -22,7 +22,12 @@ pub(super) enum Running {
 
 impl Daemon {
     pub(super) fn run(&mut self, command: Command) -> Option<Event> {
-        let Some(line) = self.configuration.command(command) else {
+        let force = self.force.as_mut().filter(|_| command == Command::Stop);
+        let line = match force {
+            Some(force) => Some(force.line()),
+            None => self.configuration.command(command).cloned(),
+        };
+        let Some(line) = line else {
             let reason = "there is no such command".to_owned();
             let result = CommandResult::NotRun { reason };
             return Some(Event::CommandEnded { command, result });
@@ -38,24 +43,23 @@ impl Daemon {
             self.command = Some(Running::Pretended);
             return None;
         }
+        if command == Command::Start {
+            self.port
+                .start_begins(self.configuration.decide.start_timeout);
+        }
+        self.spawn(command, &line)
+    }
+
+    fn spawn(&mut self, command: Command, line: &CommandLine) -> Option<Event> {
         let account = self.configuration.account(command);
         let output = CommandOutput::create(&self.configuration.state_dir, command, account)
             .inspect_err(|error| warn!(%command, %error, "the command's output is lost"))
             .ok();
-        let strikes = self.decider.strikes();
-        let first = strikes.first().map(|strike| clock::wall(strike.due));
-        let environment = [
-            ("FAILOVER_REASON", self.reason.clone()),
-            ("FAILOVER_PRIMARY", self.configuration.primary.to_string()),
-            ("FAILOVER_STRIKES", strikes.len().to_string()),
-            (
-                "FAILOVER_FIRST_STRIKE",
-                first.map(|time| time.to_string()).unwrap_or_default(),
-            ),
-        ];
+        let environment = self.environment(command);
         match RunningCommand::spawn(command, line, account, &environment, output.as_ref()) {
             Ok(running) => {
-                info!(%command, %line, pid = running.id(), "command started");
+                let user = account.map(Account::name);
+                info!(%command, %line, user, pid = running.id(), "command started");
                 self.command = Some(Running::Real(Box::new(running)));
                 self.output = output;
                 self.listening.begin(command);
@@ -69,6 +73,23 @@ impl Daemon {
                 Some(Event::CommandEnded { command, result })
             }
         }
+    }
+
+    /// What a command is told.
+    fn environment(&self, command: Command) -> Vec<(&'static str, String)> {
+        let strikes = self.decider.strikes();
+        let first = strikes.first().map(|strike| clock::wall(strike.due));
+        let first = first.map(|time| time.to_string()).unwrap_or_default();
+        let mut environment = vec![
+            ("FAILOVER_REASON", self.reason.clone()),
+            ("FAILOVER_PRIMARY", self.configuration.primary.to_string()),
+            ("FAILOVER_STRIKES", strikes.len().to_string()),
+            ("FAILOVER_FIRST_STRIKE", first),
+        ];
+        if command == Command::Start {
+            environment.push((Launch::VARIABLE, self.port.launch().value()));
+        }
+        environment
     }
 
     pub(super) fn kill(&mut self, command: Command) -> Option<Event> {
@@ -104,14 +125,22 @@ impl Daemon {
             .as_ref()
             .map(CommandOutput::last_lines)
             .unwrap_or_default();
-        match result {
+        match &result {
             CommandResult::Succeeded => {
                 info!(%command, %result, took = ?elapsed, "command ended");
             }
             _ => warn!(%command, %result, took = ?elapsed, output, "command ended"),
         }
+        let force = self.force.as_mut().filter(|_| command == Command::Stop);
+        let instead = force.and_then(|force| force.ended(&result, &output));
+        let event = match instead {
+            Some(line) => self.spawn(command, &line),
+            None => Some(Event::CommandEnded { command, result }),
+        };
         self.look();
-        self.handle(Event::CommandEnded { command, result });
+        if let Some(event) = event {
+            self.handle(event);
+        }
     }
 
     /// Tells what the command in flight has said, or what it had still to say when it ended.

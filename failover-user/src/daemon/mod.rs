@@ -7,10 +7,12 @@ mod commands;
 mod events;
 mod evidence;
 mod judgement;
+mod lingering;
 mod memory;
 mod port;
 mod reload;
 mod snapshot;
+mod start;
 mod supervisor;
 mod tell;
 
@@ -28,10 +30,10 @@ use crate::{
     config::Configuration,
     control::{Question, Request, Server, ServerError},
     decide::{
-        Action, Cause, Command, CommandResult, Decider, Event, Outcome, ProbeId, State, Time,
+        Action, Cause, Command, CommandResult, Decider, Event, Hold, Outcome, ProbeId, State, Time,
     },
     escape::Escaped,
-    gateway::CommandOutput,
+    gateway::{CommandOutput, Force, Launch},
     kernel::{Batch, Bind, KernelEvent, KernelEvents},
     probe::{Answers, Prober, Readiness, Report, Witnesses},
 };
@@ -89,6 +91,8 @@ struct Daemon {
     /// Output of the last start: the gateway that it left behind may still write there.
     output: Option<CommandOutput>,
     listening: Listening,
+    /// Whether the stop command needs `--force`, where that depends on what is installed.
+    force: Option<Force>,
     /// Why the state changed last, for the commands.
     reason: String,
     /// How long the machine had been suspended when that was last asked.
@@ -150,11 +154,20 @@ impl Daemon {
                 configuration.decide.timeout,
             ),
             witnesses_checked: None,
-            port: LocalPort::new(configuration.port, kernel.is_some()),
+            port: LocalPort::new(
+                configuration.port,
+                kernel.is_some(),
+                configuration.gateway.identity.clone(),
+                Launch::of(&configuration.state_dir),
+            ),
             kernel,
             command: None,
             output: None,
             listening: Listening::default(),
+            force: configuration
+                .gateway
+                .stop_may_need_force
+                .then(|| Force::of(configuration.gateway.stop.clone())),
             reason: String::new(),
             suspended: clock::suspended(),
             control,
@@ -193,6 +206,12 @@ impl Daemon {
             );
         }
         self.handle(Event::Gateway(gateway));
+        self.tell_of_strangers();
+        if let Some(force) = &mut self.force
+            && !self.configuration.dry_run
+        {
+            force.ask(self.configuration.gateway.user.as_ref());
+        }
         self.supervisor.ready();
         self.supervisor.turned(&self.decider);
         Ok(())
@@ -372,9 +391,18 @@ impl Daemon {
 
     fn look(&mut self) {
         match self.port.look() {
-            Ok(gateway) => self.handle(Event::Gateway(gateway)),
+            Ok(gateway) => {
+                self.handle(Event::Gateway(gateway));
+                self.tell_of_strangers();
+            }
             Err(error) => warn!(%error, "who listens isn't known; asked again"),
         }
+    }
+
+    /// After the decider knows of them.
+    fn tell_of_strangers(&mut self) {
+        let blocks = self.decider.state() == State::Held(Hold::PortTaken);
+        self.port.tell_of_strangers(blocks);
     }
 
     fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
@@ -401,6 +429,7 @@ impl Daemon {
             Outcome::Unknown { .. } => {}
         }
         self.handle(Event::ProbeEnded { probe, outcome });
+        self.tell_of_strangers();
     }
 
     /// What the primary says of itself is told when it changes, and decides nothing.

@@ -84,15 +84,7 @@ impl RunningCommand {
     /// Ends it with its whole process group. [`Self::ended`] then returns soon, whatever happens.
     pub fn kill(&mut self) {
         self.give_up = Some(Instant::now() + GRACE);
-        // Not reaped yet, so the number is still its own. The group is led by it since `setsid`.
-        let id = self
-            .child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let Some(group) = id
-            && let Err(error) = kill_process_group(group, Signal::KILL)
-        {
+        if let Err(error) = kill_group(&self.child) {
             tracing::warn!(command = %self.command, %error, "the command can't be killed");
         }
     }
@@ -136,6 +128,16 @@ pub(super) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result
     // no lock is taken. What the closure owns was made before.
     unsafe { process.pre_exec(prepare) };
     Ok(process)
+}
+
+/// Ends a process of [`alone`] with its whole group, unless it has been reaped: until then the number
+/// is its own. It leads the group since `setsid`.
+pub(super) fn kill_group(child: &Child) -> io::Result<()> {
+    let id = child.id().and_then(|id| i32::try_from(id).ok());
+    match id.and_then(Pid::from_raw) {
+        Some(group) => Ok(kill_process_group(group, Signal::KILL)?),
+        None => Ok(()),
+    }
 }
 
 /// At the exec to come, and not now: the one by which a failed exec is told is among them.

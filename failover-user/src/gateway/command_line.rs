@@ -8,7 +8,7 @@ use std::{
 use rustix::fs::{Access, access};
 use thiserror::Error;
 
-use super::Account;
+use super::{Account, unit::THIS_PROGRAM};
 use crate::escape;
 
 /// A program and its arguments.
@@ -96,7 +96,10 @@ fn is_executable(program: &Path) -> bool {
 
 impl fmt::Display for CommandLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let program = self.program.to_string_lossy();
+        let program = match self.program == Path::new(THIS_PROGRAM) {
+            true => env!("CARGO_PKG_NAME").into(),
+            false => self.program.to_string_lossy(),
+        };
         let words = std::iter::once(&*program).chain(self.arguments.iter().map(String::as_str));
         // For people and the log, where a line is one line.
         formatter.write_str(&escape::one_line(&shell_words::join(words)))
