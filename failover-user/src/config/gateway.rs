@@ -8,7 +8,7 @@ use rustix::process::geteuid;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::ConfigurationError;
+use super::{CheckKind, ConfigurationError};
 use crate::gateway::{
     Account, AccountError, CommandLine, Identity, Manager, Rule, Scope, UnitCommand, UnitVerb,
 };
@@ -28,13 +28,25 @@ const SUFFIXES: [&str; 4] = [".service", ".socket", ".scope", ".target"];
 pub enum GatewayKind {
     /// OpenClaw, by its own commands.
     #[default]
-    Openclaw,
+    #[value(name = "openclaw")]
+    #[serde(rename = "openclaw")]
+    OpenClaw,
     /// Anything, by the commands given.
     Command,
     /// A unit of the account's own service manager, through D-Bus.
     SystemdUser,
     /// A unit of the system's service manager, through D-Bus.
     Systemd,
+}
+
+impl GatewayKind {
+    /// How a primary of the same kind is checked, unless something else is said.
+    pub(super) const fn check(self) -> CheckKind {
+        match self {
+            Self::OpenClaw | Self::SystemdUser => CheckKind::OpenClaw,
+            Self::Command | Self::Systemd => CheckKind::Tcp,
+        }
+    }
 }
 
 /// The local gateway, complete and checked.
@@ -116,7 +128,7 @@ impl Given {
         Ok(LocalGateway {
             start: line(UnitVerb::Start, self.start.as_deref())?,
             stop: line(UnitVerb::Stop, self.stop.as_deref())?,
-            stop_may_need_force: self.kind == GatewayKind::Openclaw && self.stop.is_none(),
+            stop_may_need_force: self.kind == GatewayKind::OpenClaw && self.stop.is_none(),
             identity: self.identity(unit, user.as_ref())?,
             user,
         })
@@ -131,8 +143,8 @@ impl Given {
     ) -> Result<CommandLine, ConfigurationError> {
         let line = match (given, self.kind, verb) {
             (Some(line), _, _) => line,
-            (None, GatewayKind::Openclaw, UnitVerb::Start) => OPENCLAW_START,
-            (None, GatewayKind::Openclaw, UnitVerb::Stop) => OPENCLAW_STOP,
+            (None, GatewayKind::OpenClaw, UnitVerb::Start) => OPENCLAW_START,
+            (None, GatewayKind::OpenClaw, UnitVerb::Stop) => OPENCLAW_STOP,
             (None, GatewayKind::Command, _) => {
                 return Err(GatewayError::NoCommand(verb.name()).into());
             }
@@ -166,10 +178,10 @@ impl Given {
         let uid = user.map_or_else(|| geteuid().as_raw(), Account::uid);
         Ok(match self.kind {
             // A start of one's own may become anybody by itself.
-            GatewayKind::Openclaw if user.is_none() && self.start.is_some() => {
+            GatewayKind::OpenClaw if user.is_none() && self.start.is_some() => {
                 Identity::openclaw(None, unit)
             }
-            GatewayKind::Openclaw | GatewayKind::SystemdUser => Identity::openclaw(Some(uid), unit),
+            GatewayKind::OpenClaw | GatewayKind::SystemdUser => Identity::openclaw(Some(uid), unit),
             GatewayKind::Systemd => Identity::system_unit(unit.ok_or(GatewayError::NoUnit)?),
             GatewayKind::Command => Identity::of_account(uid),
         })
@@ -256,7 +268,7 @@ mod tests {
             [gateway.start.to_string(), gateway.stop.to_string()]
         };
         assert_eq!(
-            own(GatewayKind::Openclaw, None),
+            own(GatewayKind::OpenClaw, None),
             ["openclaw gateway start", "openclaw gateway stop"]
         );
         assert_eq!(
@@ -278,7 +290,7 @@ mod tests {
     #[test]
     fn what_is_said_wins() {
         for kind in [
-            GatewayKind::Openclaw,
+            GatewayKind::OpenClaw,
             GatewayKind::Command,
             GatewayKind::SystemdUser,
         ] {
@@ -293,7 +305,7 @@ mod tests {
             assert!(!gateway.stop_may_need_force);
         }
         assert!(
-            given(GatewayKind::Openclaw)
+            given(GatewayKind::OpenClaw)
                 .checked()
                 .unwrap()
                 .stop_may_need_force
@@ -353,7 +365,7 @@ mod tests {
             refused(
                 Given {
                     owner: Some(vec![owner.to_owned()]),
-                    ..given(GatewayKind::Openclaw)
+                    ..given(GatewayKind::OpenClaw)
                 },
                 &[owner, "executable:PATH"],
             );
@@ -361,14 +373,14 @@ mod tests {
         refused(
             Given {
                 owner: Some(vec!["account:no-such-account".to_owned()]),
-                ..given(GatewayKind::Openclaw)
+                ..given(GatewayKind::OpenClaw)
             },
             &["owner:", "no-such-account", "getent passwd"],
         );
         refused(
             Given {
                 owner: Some(Vec::new()),
-                ..given(GatewayKind::Openclaw)
+                ..given(GatewayKind::OpenClaw)
             },
             &["owner is empty"],
         );
@@ -379,7 +391,7 @@ mod tests {
         let told = |given: Given| given.checked().unwrap().identity.to_string();
         let own = geteuid().as_raw();
         assert_eq!(
-            told(given(GatewayKind::Openclaw)),
+            told(given(GatewayKind::OpenClaw)),
             format!(
                 "unit openclaw-gateway*.service of user {own}, or OpenClaw in node or bun of uid {own}"
             )
@@ -387,7 +399,7 @@ mod tests {
         assert_eq!(
             told(Given {
                 start: some("runuser -u alice -- openclaw gateway start"),
-                ..given(GatewayKind::Openclaw)
+                ..given(GatewayKind::OpenClaw)
             }),
             "unit openclaw-gateway*.service of a user, or OpenClaw in node or bun"
         );
@@ -410,7 +422,7 @@ mod tests {
                     .map(str::to_owned)
                     .to_vec()
                 ),
-                ..given(GatewayKind::Openclaw)
+                ..given(GatewayKind::OpenClaw)
             }),
             "unit bot*.service, or any process of root, or /opt/bot, or node"
         );

@@ -182,7 +182,7 @@ impl Configuration {
         let witness_quorum = witness::check(&witnesses, witness_quorum, &primary)?;
         let check = Check::from_options(
             check::Given {
-                kind: check,
+                kind: check.or(Some(gateway.unwrap_or_default().check())),
                 path: check_path,
                 status: check_status,
                 pointer: check_pointer,
