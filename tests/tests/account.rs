@@ -46,7 +46,7 @@ fn a_command_is_the_account_with_its_groups_its_home_and_nothing_of_the_daemons(
         echo session $(cut -d\" \" -f6 /proc/$$/stat) of $$; \
         echo rights $(grep CapEff /proc/$$/status); \
         echo open $(ls /proc/self/fd); \
-        echo written >/dev/stdout; \
+        echo written >>/dev/stdout; \
         env | sed \"s/^/env /\"; echo end; exit 7";
     let mut daemon = Setup::new(&lab)
         .command_lines(&format!("sh -c '{script}'"), "true")

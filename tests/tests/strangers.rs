@@ -1,6 +1,6 @@
 //! Who has the port and isn't the gateway: never stopped, and never mistaken for it.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Stdio, time::Duration};
+use std::{fs, process::Stdio, time::Duration};
 
 use failover_tests::{
     PORT,
@@ -15,9 +15,9 @@ fn tunnel(lab: &Lab) -> Process {
     let folder = lab.directory().join("tunnel");
     let program = folder.join("ssh");
     if !program.exists() {
-        fs::create_dir(&folder).unwrap();
-        fs::copy(lab.binary(), &program).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(&folder).expect("making a folder");
+        // With its permissions.
+        fs::copy(lab.binary(), &program).expect("copying the lab's program");
     }
     let mut command = lab.host_b().command(&program);
     command

@@ -183,44 +183,28 @@ struct Manager {
 }
 
 impl Manager {
-    /// The manager's own socket first, as systemctl does: there need not be a message bus.
+    /// Over the message bus. The manager's own socket, which systemctl prefers, is no place for zbus:
+    /// its signals are signed with a name that zbus takes for an error (systemd 252, zbus 5.19).
     async fn connect(scope: Scope) -> anyhow::Result<Self> {
-        let (direct, bus, remedy) = match scope {
+        let uid = geteuid().as_raw();
+        let (bus, remedy) = match scope {
             Scope::System => (
-                "/run/systemd/private".to_owned(),
                 "/run/dbus/system_bus_socket".to_owned(),
-                "is this machine run by systemd?".to_owned(),
+                "is this machine run by systemd, with dbus installed?",
             ),
-            Scope::User => {
-                let uid = geteuid().as_raw();
-                (
-                    format!("/run/user/{uid}/systemd/private"),
-                    format!("/run/user/{uid}/bus"),
-                    format!(
-                        "does uid {uid} have a service manager while it isn't logged in? `loginctl enable-linger NAME` sees to it"
-                    ),
-                )
-            }
+            Scope::User => (
+                format!("/run/user/{uid}/bus"),
+                "the account needs a service manager while nobody is logged in (`loginctl enable-linger NAME`) and a bus (Debian's dbus-user-session)",
+            ),
         };
-        let error = match Self::open(&direct, false).await {
-            Ok(manager) => return Ok(manager),
-            Err(error) => error,
+        let build = || async {
+            let builder = Builder::address(format!("unix:path={bus}").as_str())?;
+            let building = builder.method_timeout(ANSWER).build();
+            anyhow::Ok(timeout(CONNECT, building).await.context("no answer")??)
         };
-        match Self::open(&bus, true).await {
-            Ok(manager) => Ok(manager),
-            Err(bus_error) => {
-                bail!("connecting to {direct}: {error:#}; to {bus}: {bus_error:#}; {remedy}")
-            }
-        }
-    }
-
-    async fn open(path: &str, is_bus: bool) -> anyhow::Result<Self> {
-        let builder =
-            Builder::address(format!("unix:path={path}").as_str())?.method_timeout(ANSWER);
-        let builder = if is_bus { builder } else { builder.p2p() };
-        let connection = timeout(CONNECT, builder.build())
+        let connection = build()
             .await
-            .context("no answer")??;
+            .with_context(|| format!("connecting to {bus} as uid {uid}: {remedy}"))?;
         Ok(Self { connection })
     }
 
@@ -269,14 +253,11 @@ impl Manager {
             .msg_type(Type::Signal)
             .path(PATH)?
             .interface(MANAGER)?
-            .member("JobRemoved")?;
-        let rule = match self.connection.is_bus() {
-            true => rule.sender(DESTINATION)?,
-            false => rule,
-        };
+            .member("JobRemoved")?
+            .sender(DESTINATION)?
+            .build();
         let signals =
-            MessageStream::for_match_rule(rule.build(), &self.connection, Some(MOST_SIGNALS))
-                .await?;
+            MessageStream::for_match_rule(rule, &self.connection, Some(MOST_SIGNALS)).await?;
         self.call(PATH, MANAGER, "Subscribe", &()).await?;
         Ok(signals)
     }
