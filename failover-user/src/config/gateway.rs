@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use rustix::process::geteuid;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{CheckKind, ConfigurationError};
@@ -13,9 +13,9 @@ use crate::gateway::{
     Account, AccountError, CommandLine, Identity, Manager, Rule, Scope, UnitCommand, UnitVerb,
 };
 
-const OPENCLAW_START: &str = "openclaw gateway start";
+pub(super) const OPENCLAW_START: &str = "openclaw gateway start";
 /// `--force` is added where the installed version knows it.
-const OPENCLAW_STOP: &str = "openclaw gateway stop";
+pub(super) const OPENCLAW_STOP: &str = "openclaw gateway stop";
 const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
 /// Longest name of a unit (systemd.unit(5)).
 const LONGEST_UNIT: usize = 255;
@@ -23,7 +23,7 @@ const LONGEST_UNIT: usize = 255;
 const SUFFIXES: [&str; 4] = [".service", ".socket", ".scope", ".target"];
 
 /// What the local gateway is.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum GatewayKind {
     /// OpenClaw, by its own commands.
@@ -128,7 +128,11 @@ impl Given {
         Ok(LocalGateway {
             start: line(UnitVerb::Start, self.start.as_deref())?,
             stop: line(UnitVerb::Stop, self.stop.as_deref())?,
-            stop_may_need_force: self.kind == GatewayKind::OpenClaw && self.stop.is_none(),
+            stop_may_need_force: self.kind == GatewayKind::OpenClaw
+                && self
+                    .stop
+                    .as_deref()
+                    .is_none_or(|stop| stop == OPENCLAW_STOP),
             identity: self.identity(unit, user.as_ref())?,
             user,
         })
@@ -178,7 +182,13 @@ impl Given {
         let uid = user.map_or_else(|| geteuid().as_raw(), Account::uid);
         Ok(match self.kind {
             // A start of one's own may become anybody by itself.
-            GatewayKind::OpenClaw if user.is_none() && self.start.is_some() => {
+            GatewayKind::OpenClaw
+                if user.is_none()
+                    && self
+                        .start
+                        .as_deref()
+                        .is_some_and(|start| start != OPENCLAW_START) =>
+            {
                 Identity::openclaw(None, unit)
             }
             GatewayKind::OpenClaw | GatewayKind::SystemdUser => Identity::openclaw(Some(uid), unit),

@@ -42,7 +42,7 @@ pub struct Options {
 
     /// What a healthy primary has to do within the timeout. tcp: accept a connection, which a process
     /// that hangs still does; openclaw: say that it is live; http: answer as the check-* options ask
-    /// [default: openclaw where the gateway is OpenClaw, otherwise tcp]
+    /// [default: openclaw, or tcp for other gateways]
     #[arg(long, value_name = "CHECK")]
     pub check: Option<CheckKind>,
 
@@ -168,7 +168,8 @@ pub struct Options {
     #[arg(long, value_name = "COMMAND")]
     pub start: Option<String>,
 
-    /// Stops the local gateway [default: openclaw gateway stop, with --force where it is known]
+    /// Stops the local gateway [default: openclaw gateway stop, or with --force where
+    /// that is known]
     #[arg(long, value_name = "COMMAND")]
     pub stop: Option<String>,
 

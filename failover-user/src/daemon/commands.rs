@@ -8,9 +8,10 @@ use tracing::{error, info, warn};
 use super::Daemon;
 use crate::{
     clock,
+    config::LocalGateway,
     decide::{Command, CommandResult, Event},
     escape::Escaped,
-    gateway::{Account, CommandLine, CommandOutput, Launch, NewLines, RunningCommand},
+    gateway::{Account, CommandLine, CommandOutput, Force, Launch, NewLines, RunningCommand},
     kernel::KernelEvents,
 };
 
@@ -143,6 +144,15 @@ impl Daemon {
         }
     }
 
+    /// In good time before a stop is due.
+    pub(super) fn ask_for_force(&mut self) {
+        if let Some(force) = &mut self.force
+            && !self.configuration.dry_run
+        {
+            force.ask(self.configuration.gateway.user.as_ref());
+        }
+    }
+
     /// Tells what the command in flight has said, or what it had still to say when it ended.
     pub(super) fn tell_output(&mut self, ended: bool) {
         let (Some(output), Some(command)) = (&mut self.output, self.listening.to) else {
@@ -161,6 +171,12 @@ impl Daemon {
             self.listening = Listening::default();
         }
     }
+}
+
+/// What the stop command needs, where that depends on what is installed.
+pub(super) fn force(gateway: &LocalGateway) -> Option<Force> {
+    let needed = gateway.stop_may_need_force;
+    needed.then(|| Force::of(gateway.stop.clone()))
 }
 
 /// When to listen again to the command in flight: often while it speaks, and ever less often while

@@ -164,10 +164,7 @@ impl Daemon {
             command: None,
             output: None,
             listening: Listening::default(),
-            force: configuration
-                .gateway
-                .stop_may_need_force
-                .then(|| Force::of(configuration.gateway.stop.clone())),
+            force: commands::force(&configuration.gateway),
             reason: String::new(),
             suspended: clock::suspended(),
             control,
@@ -207,11 +204,7 @@ impl Daemon {
         }
         self.handle(Event::Gateway(gateway));
         self.tell_of_strangers();
-        if let Some(force) = &mut self.force
-            && !self.configuration.dry_run
-        {
-            force.ask(self.configuration.gateway.user.as_ref());
-        }
+        self.ask_for_force();
         self.supervisor.ready();
         self.supervisor.turned(&self.decider);
         Ok(())

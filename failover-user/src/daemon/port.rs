@@ -109,6 +109,12 @@ impl LocalPort {
         self.agreement.disagreements()
     }
 
+    /// Something else counts as the gateway from now on; what was known as it stays it.
+    pub(super) fn identify(&mut self, identity: Identity) {
+        self.identity = identity;
+        self.sort();
+    }
+
     /// Does anybody listen?
     pub(super) fn is_listening(&self) -> bool {
         !self.seen.is_empty()
