@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, Options, Span, count, port},
+    gateway::UnitVerb,
     simulate,
     trace::{Color, Format},
 };
@@ -39,6 +40,21 @@ pub enum Verb {
     /// Write, check or show a configuration
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Start or stop a unit, as the account whose service manager has it
+    #[command(hide = true)]
+    UnitJob(UnitJob),
+}
+
+/// What the daemon runs for a gateway that is a unit.
+#[derive(Args, Debug)]
+pub struct UnitJob {
+    /// What to do with it.
+    pub verb: UnitVerb,
+    /// The unit's whole name
+    pub unit: String,
+    /// It is of this account's service manager, not of the system's
+    #[arg(long)]
+    pub user: bool,
 }
 
 /// Of `failover config`.

@@ -14,9 +14,10 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use failover::{
-    cli::{Cli, ConfigVerb, ShowOptions, StatusOptions, TraceOptions, Verb},
+    cli::{Cli, ConfigVerb, ShowOptions, StatusOptions, TraceOptions, UnitJob, Verb},
     config::{self, Configuration, ConfigurationError, Options},
     control::{self, AskError},
+    gateway::{Scope, UnitCommand},
     status::Status,
     trace,
 };
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Verb::Config(ConfigVerb::Check { file }) => check(file),
         Verb::Config(ConfigVerb::Show(options)) => show(*options),
         Verb::Simulate(options) => failover::simulate::run(&options).map(|()| ExitCode::SUCCESS),
+        Verb::UnitJob(job) => unit_job(&job).map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,
@@ -179,6 +181,14 @@ fn trace(options: &TraceOptions) -> anyhow::Result<()> {
         duration: options.duration.map(config::Span::get),
         count: options.count.map(Into::into),
     }))
+}
+
+fn unit_job(job: &UnitJob) -> anyhow::Result<()> {
+    let scope = match job.user {
+        true => Scope::User,
+        false => Scope::System,
+    };
+    runtime()?.block_on(UnitCommand::new(job.verb, scope, &job.unit).run())
 }
 
 /// One thread: there is little to do, and it must cost nothing.

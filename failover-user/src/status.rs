@@ -92,6 +92,21 @@ pub struct Gateway {
     pub listening: bool,
     /// Who, for people; empty where nobody does.
     pub held_by: String,
+    /// Somebody listens, and none of them is the gateway.
+    #[serde(default)]
+    pub foreign: bool,
+    /// Processes of the gateway's that are still there after the port was closed.
+    #[serde(default)]
+    pub ending: Vec<EndingProcess>,
+}
+
+/// A process of the gateway's that listens no longer, and hasn't ended.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct EndingProcess {
+    /// Its number.
+    pub pid: u32,
+    /// When it was seen to listen no longer.
+    pub since: String,
 }
 
 /// Where the daemon's knowledge of the local port comes from.
@@ -152,11 +167,23 @@ impl fmt::Display for Status {
         for strike in &self.strikes {
             row(&mut text, "", &format!("{} {}", strike.at, strike.outcome));
         }
-        let gateway = match self.gateway.listening {
-            true => format!("port {}: {}", self.gateway.port, self.gateway.held_by),
-            false => format!("port {}: nobody listens", self.gateway.port),
+        let Gateway {
+            port,
+            listening,
+            held_by,
+            foreign,
+            ending,
+        } = &self.gateway;
+        let gateway = match (listening, foreign) {
+            (true, false) => format!("port {port}: {held_by}"),
+            (true, true) => format!("port {port}: NOT THE GATEWAY: {held_by}"),
+            (false, _) => format!("port {port}: nobody listens"),
         };
         row(&mut text, "local gateway", &gateway);
+        for EndingProcess { pid, since } in ending {
+            let told = format!("pid {pid} is still there, since {}", with_age(since));
+            row(&mut text, "", &told);
+        }
         if let Some(witnesses) = &self.witnesses {
             row(&mut text, "witnesses", &witnesses.to_string());
         }
@@ -277,6 +304,8 @@ mod tests {
                 port: 18789,
                 listening: false,
                 held_by: String::new(),
+                foreign: false,
+                ending: Vec::new(),
             },
             kernel_events: KernelEvents {
                 source: "kernel".to_owned(),

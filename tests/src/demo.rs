@@ -217,6 +217,7 @@ impl Show {
         let mut daemon = self.standby.command(&self.failover);
         daemon
             .args(["run", "--primary", "10.0.0.1", "--log-format", "json"])
+            .args(["--gateway", "command"])
             .args(TIMINGS)
             .args(["--start", &self.commands.line(Command::Start)])
             .args(["--stop", &self.commands.line(Command::Stop)])

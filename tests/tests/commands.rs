@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use failover_tests::{
-    commands::{Command, Event},
+    commands::{Command, Event, Release},
     daemon::{Daemon, Setup},
     lab::{Lab, Process},
     wait,
@@ -179,4 +179,17 @@ fn a_daemon_that_is_ended_leaves_the_gateway_running() {
     daemon.terminate();
     assert!(Path::new(&format!("/proc/{gateway}")).exists());
     assert!(lab.host_b().listens(failover_tests::PORT));
+}
+
+#[test]
+fn the_stop_of_each_openclaw_is_the_one_that_it_knows() {
+    for release in [Release::Current, Release::Old] {
+        let lab = Lab::new();
+        let mut daemon = active(&lab, Setup::new(&lab).openclaw(release));
+        let _primary = primary_back(&lab);
+        daemon.becomes("stopping");
+        daemon.becomes("standby");
+        lab.host_b().await_listening(false);
+        daemon.ends_having_run(&["start", "stop"]);
+    }
 }

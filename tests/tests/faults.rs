@@ -82,6 +82,7 @@ fn logging_to(log: impl Into<Stdio>, lab: &Lab, arguments: &[&str], start: &str)
     let mut command = lab.host_b().command(failover_binary());
     command
         .args(["run", "--interval", "400ms", "--recovery-interval", "100ms"])
+        .args(["--gateway", "command"])
         .args(["--timeout", "250ms", "--start", start, "--stop", "true"])
         .args(["--primary", &lab.host_a().address().to_string()])
         .arg("--state-dir")

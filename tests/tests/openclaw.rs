@@ -31,6 +31,7 @@ fn gateways(lab: &Lab) -> [OpenClaw; 2] {
 /// The times are those of a daemon whose operator is in a hurry.
 fn setup(lab: &Lab, start: &str, stop: &str) -> Setup {
     Setup::new(lab)
+        .gateway("openclaw")
         .command_lines(start, stop)
         .interval(Duration::from_secs(2))
         .timeout(Duration::from_secs(1))

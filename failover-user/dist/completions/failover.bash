@@ -34,6 +34,9 @@ _failover() {
             failover,trace)
                 cmd="failover__subcmd__trace"
                 ;;
+            failover,unit-job)
+                cmd="failover__subcmd__unit__subcmd__job"
+                ;;
             failover__subcmd__config,check)
                 cmd="failover__subcmd__config__subcmd__check"
                 ;;
@@ -76,6 +79,9 @@ _failover() {
             failover__subcmd__help,trace)
                 cmd="failover__subcmd__help__subcmd__trace"
                 ;;
+            failover__subcmd__help,unit-job)
+                cmd="failover__subcmd__help__subcmd__unit__subcmd__job"
+                ;;
             failover__subcmd__help__subcmd__config,check)
                 cmd="failover__subcmd__help__subcmd__config__subcmd__check"
                 ;;
@@ -92,7 +98,7 @@ _failover() {
 
     case "${cmd}" in
         failover)
-            opts="-h -V --help --version run status trace simulate config help"
+            opts="-h -V --help --version run status trace simulate config unit-job help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -222,7 +228,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__config__subcmd__show)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --start --stop --start-timeout --stop-timeout --state-dir --control --kernel-events --log-format --dry-run --output --help"
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --state-dir --control --kernel-events --log-format --dry-run --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -249,6 +255,50 @@ _failover() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check)
+                    COMPREPLY=($(compgen -W "tcp openclaw http" -- "${cur}"))
+                    return 0
+                    ;;
+                --check-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-pointer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-value)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-contains)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-tls)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --check-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -300,6 +350,26 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --arm)
+                    COMPREPLY=($(compgen -W "seen always" -- "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gateway)
+                    COMPREPLY=($(compgen -W "openclaw command systemd-user systemd" -- "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --start)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -344,7 +414,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__help)
-            opts="run status trace simulate config help"
+            opts="run status trace simulate config unit-job help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -483,8 +553,22 @@ _failover() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        failover__subcmd__help__subcmd__unit__subcmd__job)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         failover__subcmd__run)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --start --stop --start-timeout --stop-timeout --state-dir --control --kernel-events --log-format --dry-run --help"
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --state-dir --control --kernel-events --log-format --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -511,6 +595,50 @@ _failover() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check)
+                    COMPREPLY=($(compgen -W "tcp openclaw http" -- "${cur}"))
+                    return 0
+                    ;;
+                --check-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-pointer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-value)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-contains)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-tls)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --check-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -559,6 +687,26 @@ _failover() {
                     return 0
                     ;;
                 --fence-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arm)
+                    COMPREPLY=($(compgen -W "seen always" -- "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gateway)
+                    COMPREPLY=($(compgen -W "openclaw command systemd-user systemd" -- "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --owner)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -708,6 +856,20 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__unit__subcmd__job)
+            opts="-h --user --help start stop"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -36,6 +36,19 @@ _arguments "${_arguments_options[@]}" : \
 '--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
 '--recovery-interval=[The same while the local gateway is wanted or runs \[default\: 1s, or the interval if shorter\]]:DURATION:_default' \
 '--timeout=[How long a probe may take \[default\: 5s, or the interval if shorter\]]:DURATION:_default' \
+'--check=[What a healthy primary has to do within the timeout. tcp\: accept a connection, which a process that hangs still does; openclaw\: say that it is live; http\: answer as the check-* options ask \[default\: openclaw, or tcp for other gateways\]]:CHECK:((tcp\:"Accept a TCP connection"
+openclaw\:"Say that it is live, in OpenClaw'\''s way"
+http\:"Answer an HTTP request"))' \
+'--check-path=[For check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
+'--check-status=[For check=http\: the right status \[default\: 200\]]:STATUS:_default' \
+'--check-pointer=[For check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
+'--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
+'--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
+'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]:BOOL:(true false)' \
+'--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
+'--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
+'--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
+'--drain-limit=[For check=openclaw\: a primary that drains for longer has failed \[default\: never\]]:DURATION:_default' \
 '--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
 '--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
 '*--witnesses=[Who tells before a takeover whether PC-B still has a network\: pinged, or connected to where a port is given \[default\: nobody\]]:HOST[:PORT]:_default' \
@@ -48,8 +61,17 @@ _arguments "${_arguments_options[@]}" : \
 '--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
 '--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]:BOOL:(true false)' \
 '--fence-timeout=[How long the fence command may take; then it is killed \[default\: 60s\]]:DURATION:_default' \
+'--arm=[When a takeover may be made at all\: once the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"Once the primary has been seen healthy under this configuration\: a wrong address must not start a second gateway"
+always\:"From the first moment on"))' \
+'--user=[The account that owns the local gateway\: start and stop are run as it, with its HOME \[default\: the one that runs this; fence always is\]]:NAME:_default' \
+'--gateway=[What the local gateway is\: sets how it is started and stopped, and how it is known \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, by its own commands"
+command\:"Anything, by the commands given"
+systemd-user\:"A unit of the account'\''s own service manager, through D-Bus"
+systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
+'--unit=[The unit that is the local gateway \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
+'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
-'--stop=[Stops the local gateway \[default\: openclaw gateway stop --force\]]:COMMAND:_default' \
+'--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
 '--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
 '--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
 '--state-dir=[Where the commands'\'' output is kept \[default\: /var/lib/failover\]]:DIR:_files' \
@@ -145,6 +167,19 @@ _arguments "${_arguments_options[@]}" : \
 '--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
 '--recovery-interval=[The same while the local gateway is wanted or runs \[default\: 1s, or the interval if shorter\]]:DURATION:_default' \
 '--timeout=[How long a probe may take \[default\: 5s, or the interval if shorter\]]:DURATION:_default' \
+'--check=[What a healthy primary has to do within the timeout. tcp\: accept a connection, which a process that hangs still does; openclaw\: say that it is live; http\: answer as the check-* options ask \[default\: openclaw, or tcp for other gateways\]]:CHECK:((tcp\:"Accept a TCP connection"
+openclaw\:"Say that it is live, in OpenClaw'\''s way"
+http\:"Answer an HTTP request"))' \
+'--check-path=[For check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
+'--check-status=[For check=http\: the right status \[default\: 200\]]:STATUS:_default' \
+'--check-pointer=[For check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
+'--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
+'--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
+'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]:BOOL:(true false)' \
+'--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
+'--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
+'--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
+'--drain-limit=[For check=openclaw\: a primary that drains for longer has failed \[default\: never\]]:DURATION:_default' \
 '--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
 '--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
 '*--witnesses=[Who tells before a takeover whether PC-B still has a network\: pinged, or connected to where a port is given \[default\: nobody\]]:HOST[:PORT]:_default' \
@@ -157,8 +192,17 @@ _arguments "${_arguments_options[@]}" : \
 '--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
 '--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]:BOOL:(true false)' \
 '--fence-timeout=[How long the fence command may take; then it is killed \[default\: 60s\]]:DURATION:_default' \
+'--arm=[When a takeover may be made at all\: once the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"Once the primary has been seen healthy under this configuration\: a wrong address must not start a second gateway"
+always\:"From the first moment on"))' \
+'--user=[The account that owns the local gateway\: start and stop are run as it, with its HOME \[default\: the one that runs this; fence always is\]]:NAME:_default' \
+'--gateway=[What the local gateway is\: sets how it is started and stopped, and how it is known \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, by its own commands"
+command\:"Anything, by the commands given"
+systemd-user\:"A unit of the account'\''s own service manager, through D-Bus"
+systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
+'--unit=[The unit that is the local gateway \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
+'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
-'--stop=[Stops the local gateway \[default\: openclaw gateway stop --force\]]:COMMAND:_default' \
+'--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
 '--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
 '--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
 '--state-dir=[Where the commands'\'' output is kept \[default\: /var/lib/failover\]]:DIR:_files' \
@@ -210,6 +254,16 @@ esac
         esac
     ;;
 esac
+;;
+(unit-job)
+_arguments "${_arguments_options[@]}" : \
+'--user[It is of this account'\''s service manager, not of the system'\''s]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':verb -- What to do with it:((start\:"Start it"
+stop\:"Stop it"))' \
+':unit -- The unit'\''s whole name:_default' \
+&& ret=0
 ;;
 (help)
 _arguments "${_arguments_options[@]}" : \
@@ -267,6 +321,10 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(unit-job)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (help)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -288,6 +346,7 @@ _failover_commands() {
 'trace:Show kernel events of the port as they happen' \
 'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
 'config:Write, check or show a configuration' \
+'unit-job:Start or stop a unit, as the account whose service manager has it' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover commands' commands "$@"
@@ -355,6 +414,7 @@ _failover__subcmd__help_commands() {
 'trace:Show kernel events of the port as they happen' \
 'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
 'config:Write, check or show a configuration' \
+'unit-job:Start or stop a unit, as the account whose service manager has it' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover help commands' commands "$@"
@@ -408,6 +468,11 @@ _failover__subcmd__help__subcmd__trace_commands() {
     local commands; commands=()
     _describe -t commands 'failover help trace commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__help__subcmd__unit-job_commands] )) ||
+_failover__subcmd__help__subcmd__unit-job_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help unit-job commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__run_commands] )) ||
 _failover__subcmd__run_commands() {
     local commands; commands=()
@@ -427,6 +492,11 @@ _failover__subcmd__status_commands() {
 _failover__subcmd__trace_commands() {
     local commands; commands=()
     _describe -t commands 'failover trace commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__unit-job_commands] )) ||
+_failover__subcmd__unit-job_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover unit-job commands' commands "$@"
 }
 
 if [ "$funcstack[1]" = "_failover" ]; then

@@ -7,14 +7,19 @@ use std::{num::NonZeroU32, time::Duration};
 use super::{
     Arm, CheckKind, DEFAULT_CONTROL, DEFAULT_FENCE_TIMEOUT, DEFAULT_FLAP_QUIET,
     DEFAULT_FLAP_SUCCESSES, DEFAULT_FLAP_WINDOW, DEFAULT_INTERVAL, DEFAULT_PORT,
-    DEFAULT_RECOVERY_INTERVAL, DEFAULT_START, DEFAULT_START_TIMEOUT, DEFAULT_STATE_DIR,
-    DEFAULT_STOP, DEFAULT_STOP_TIMEOUT, DEFAULT_STRIKES, DEFAULT_TIMEOUT, DEFAULT_VETO_LIMIT,
-    KernelEventsMode, LogFormat, Options, Span, check::DEFAULT_STATUS,
+    DEFAULT_RECOVERY_INTERVAL, DEFAULT_START_TIMEOUT, DEFAULT_STATE_DIR, DEFAULT_STOP_TIMEOUT,
+    DEFAULT_STRIKES, DEFAULT_TIMEOUT, DEFAULT_VETO_LIMIT, GatewayKind, KernelEventsMode, LogFormat,
+    Options, Span,
+    check::DEFAULT_STATUS,
+    gateway::{OPENCLAW_START, OPENCLAW_STOP},
 };
 
 /// Every option that has a default, given what was said: some follow others.
 pub(super) fn defaults(said: &Options) -> Options {
     let interval = said.interval.map_or(DEFAULT_INTERVAL, Span::get);
+    let gateway = said.gateway.unwrap_or_default();
+    let check = said.check.unwrap_or(gateway.check());
+    let of_openclaw = |line: &str| (gateway == GatewayKind::OpenClaw).then(|| line.to_owned());
     Options {
         port: Some(DEFAULT_PORT),
         interval: Some(DEFAULT_INTERVAL.into()),
@@ -30,10 +35,11 @@ pub(super) fn defaults(said: &Options) -> Options {
         flap_successes: Some(DEFAULT_FLAP_SUCCESSES.to_vec()),
         fence_required: said.fence.is_some().then_some(true),
         fence_timeout: Some(DEFAULT_FENCE_TIMEOUT.into()),
-        check: Some(said.check.unwrap_or_default()),
+        check: Some(check),
         arm: Some(Arm::default()),
-        start: Some(DEFAULT_START.to_owned()),
-        stop: Some(DEFAULT_STOP.to_owned()),
+        gateway: Some(gateway),
+        start: of_openclaw(OPENCLAW_START),
+        stop: of_openclaw(OPENCLAW_STOP),
         start_timeout: Some(DEFAULT_START_TIMEOUT.into()),
         stop_timeout: Some(DEFAULT_STOP_TIMEOUT.into()),
         state_dir: Some(DEFAULT_STATE_DIR.into()),
@@ -42,14 +48,16 @@ pub(super) fn defaults(said: &Options) -> Options {
         log_format: Some(LogFormat::default()),
         dry_run: Some(false),
         // Those of another check than the default one have theirs only with that.
-        check_status: (said.check == Some(CheckKind::Http)).then_some(DEFAULT_STATUS),
-        check_tls: matches!(said.check, Some(CheckKind::Http | CheckKind::OpenClaw))
-            .then_some(false),
+        check_status: (check == CheckKind::Http).then_some(DEFAULT_STATUS),
+        check_tls: (check != CheckKind::Tcp).then_some(false),
         // These have none.
         config: None,
         primary: None,
         witnesses: None,
         fence: None,
+        user: None,
+        unit: None,
+        owner: None,
         check_path: None,
         check_pointer: None,
         check_value: None,
@@ -65,6 +73,12 @@ pub(super) fn defaults(said: &Options) -> Options {
 /// excludes one of the others.
 pub(super) fn alternatives() -> Options {
     Options {
+        user: Some("alice".to_owned()),
+        unit: Some("openclaw-gateway.service".to_owned()),
+        owner: Some(vec![
+            "unit:bot.service".to_owned(),
+            "executable:bot".to_owned(),
+        ]),
         check_path: Some("/health".to_owned()),
         check_status: Some(DEFAULT_STATUS),
         check_pointer: Some("/status".to_owned()),

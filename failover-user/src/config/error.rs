@@ -4,8 +4,8 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use super::{NotTrusted, Span, check::CheckError, witness::WitnessesError};
-use crate::gateway::CommandLineError;
+use super::{GatewayError, NotTrusted, Span, check::CheckError, witness::WitnessesError};
+use crate::gateway::{AccountError, CommandLineError};
 
 /// What is wrong with a configuration. Each names the option and says what to do.
 #[derive(Debug, Error)]
@@ -100,6 +100,12 @@ pub enum ConfigurationError {
     /// The witnesses can't be asked like this.
     #[error(transparent)]
     Witnesses(#[from] WitnessesError),
+    /// Commands can't be run as this account.
+    #[error("user: {0}")]
+    User(#[from] AccountError),
+    /// The gateway can't be like this.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
     /// A command can't be run.
     #[error("{option}: {source}")]
     Command {

@@ -7,6 +7,7 @@ mod commented;
 mod defaults;
 mod error;
 pub(crate) mod file;
+mod gateway;
 mod host;
 mod layers;
 mod options;
@@ -24,6 +25,7 @@ use std::{
 pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Server, Tls, Token};
 pub use commented::commented;
 pub use error::ConfigurationError;
+pub use gateway::{GatewayError, GatewayKind, LocalGateway};
 pub use host::Host;
 pub use layers::{Origin, Setting, as_file, in_force};
 pub use options::{Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, port};
@@ -34,7 +36,7 @@ pub use witness::{Witness, WitnessError, WitnessesError};
 
 use crate::{
     decide::{Fence, Flapping},
-    gateway::CommandLine,
+    gateway::{Account, CommandLine},
 };
 
 /// OpenClaw's port.
@@ -43,8 +45,6 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 const DEFAULT_RECOVERY_INTERVAL: Duration = Duration::from_secs(1);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_STRIKES: NonZeroU32 = NonZeroU32::new(3).unwrap();
-const DEFAULT_START: &str = "openclaw gateway start";
-const DEFAULT_STOP: &str = "openclaw gateway stop --force";
 /// A start of OpenClaw was seen to take 52 s before it failed.
 const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(90);
 /// OpenClaw's unit has 330 s to drain.
@@ -85,10 +85,8 @@ pub struct Configuration {
     pub port: NonZeroU16,
     /// The numbers of the state machine.
     pub decide: crate::decide::Settings,
-    /// Starts the local gateway.
-    pub start: CommandLine,
-    /// Stops it.
-    pub stop: CommandLine,
+    /// The local gateway: how it is started and stopped, and what counts as it.
+    pub gateway: LocalGateway,
     /// Makes sure that the primary is gone, if there is one.
     pub fence: Option<CommandLine>,
     /// What must be remembered, and the commands' output.
@@ -108,9 +106,21 @@ impl Configuration {
     #[must_use]
     pub fn command(&self, command: crate::decide::Command) -> Option<&CommandLine> {
         match command {
-            crate::decide::Command::Start => Some(&self.start),
-            crate::decide::Command::Stop => Some(&self.stop),
+            crate::decide::Command::Start => Some(&self.gateway.start),
+            crate::decide::Command::Stop => Some(&self.gateway.stop),
             crate::decide::Command::Fence => self.fence.as_ref(),
+        }
+    }
+
+    /// The account that a command is run as, if it isn't the daemon's own: the fence is the machine's
+    /// business, not the gateway's.
+    #[must_use]
+    pub fn account(&self, command: crate::decide::Command) -> Option<&Account> {
+        match command {
+            crate::decide::Command::Start | crate::decide::Command::Stop => {
+                self.gateway.user.as_ref()
+            }
+            crate::decide::Command::Fence => None,
         }
     }
 
@@ -146,6 +156,10 @@ impl Configuration {
             fence_required,
             fence_timeout,
             arm,
+            user,
+            gateway,
+            unit,
+            owner,
             start,
             stop,
             start_timeout,
@@ -168,7 +182,7 @@ impl Configuration {
         let witness_quorum = witness::check(&witnesses, witness_quorum, &primary)?;
         let check = Check::from_options(
             check::Given {
-                kind: check,
+                kind: check.or(Some(gateway.unwrap_or_default().check())),
                 path: check_path,
                 status: check_status,
                 pointer: check_pointer,
@@ -263,16 +277,24 @@ impl Configuration {
                 None
             },
         };
+        let gateway = gateway::Given {
+            kind: gateway.unwrap_or_default(),
+            user,
+            unit,
+            owner,
+            start,
+            stop,
+            dry_run,
+        };
         Ok(Self {
             primary,
             check,
             witnesses,
             port,
             decide,
-            start: command("start", start.as_deref().unwrap_or(DEFAULT_START), dry_run)?,
-            stop: command("stop", stop.as_deref().unwrap_or(DEFAULT_STOP), dry_run)?,
+            gateway: gateway.checked()?,
             fence: fence
-                .map(|line| command("fence", &line, dry_run))
+                .map(|line| command("fence", &line, None, dry_run))
                 .transpose()?,
             state_dir: state_dir.unwrap_or_else(|| DEFAULT_STATE_DIR.into()),
             control: control.unwrap_or_else(|| DEFAULT_CONTROL.into()),
@@ -368,13 +390,14 @@ fn checked_count(
 fn command(
     option: &'static str,
     line: &str,
+    account: Option<&Account>,
     dry_run: bool,
 ) -> Result<CommandLine, ConfigurationError> {
     let command = CommandLine::parse(line).and_then(|command| {
         if dry_run {
             Ok(command)
         } else {
-            command.resolved()
+            command.resolved(account)
         }
     });
     command.map_err(|source| ConfigurationError::Command { option, source })

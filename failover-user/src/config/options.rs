@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{PrimaryAddress, Scalar, Span, Witness};
+use super::{GatewayKind, PrimaryAddress, Scalar, Span, Witness};
 
 /// What somebody wrote, on the command line or in the file. A missing one has its default.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -42,7 +42,7 @@ pub struct Options {
 
     /// What a healthy primary has to do within the timeout. tcp: accept a connection, which a process
     /// that hangs still does; openclaw: say that it is live; http: answer as the check-* options ask
-    /// [default: tcp]
+    /// [default: openclaw, or tcp for other gateways]
     #[arg(long, value_name = "CHECK")]
     pub check: Option<CheckKind>,
 
@@ -144,12 +144,32 @@ pub struct Options {
     #[arg(long, value_name = "WHEN")]
     pub arm: Option<Arm>,
 
+    /// The account that owns the local gateway: start and stop are run as it, with its HOME
+    /// [default: the one that runs this; fence always is]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// What the local gateway is: sets how it is started and stopped, and how it is known
+    /// [default: openclaw]
+    #[arg(long, value_name = "KIND")]
+    pub gateway: Option<GatewayKind>,
+
+    /// The unit that is the local gateway [default: openclaw-gateway.service of the account]
+    #[arg(long, value_name = "NAME")]
+    pub unit: Option<String>,
+
+    /// What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a
+    /// program's file name [default: as the kind of gateway needs it]
+    #[arg(long, value_name = "OWNER", value_delimiter = ',')]
+    pub owner: Option<Vec<String>>,
+
     /// Starts the local gateway; split like a shell does, run without one
     /// [default: openclaw gateway start]
     #[arg(long, value_name = "COMMAND")]
     pub start: Option<String>,
 
-    /// Stops the local gateway [default: openclaw gateway stop --force]
+    /// Stops the local gateway [default: openclaw gateway stop, or with --force where
+    /// that is known]
     #[arg(long, value_name = "COMMAND")]
     pub stop: Option<String>,
 
@@ -302,6 +322,10 @@ impl Options {
             fence_required: self.fence_required.or(other.fence_required),
             fence_timeout: self.fence_timeout.or(other.fence_timeout),
             arm: self.arm.or(other.arm),
+            user: self.user.or(other.user),
+            gateway: self.gateway.or(other.gateway),
+            unit: self.unit.or(other.unit),
+            owner: self.owner.or(other.owner),
             start: self.start.or(other.start),
             stop: self.stop.or(other.stop),
             start_timeout: self.start_timeout.or(other.start_timeout),

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 use super::Daemon;
 use crate::{
     clock,
+    config::LocalGateway,
     decide::{Command, CommandResult, Event},
-    gateway::{CommandOutput, RunningCommand},
+    escape::Escaped,
+    gateway::{Account, CommandLine, CommandOutput, Force, Launch, NewLines, RunningCommand},
     kernel::KernelEvents,
 };
 
@@ -20,7 +23,12 @@ pub(super) enum Running {
 
 impl Daemon {
     pub(super) fn run(&mut self, command: Command) -> Option<Event> {
-        let Some(line) = self.configuration.command(command) else {
+        let force = self.force.as_mut().filter(|_| command == Command::Stop);
+        let line = match force {
+            Some(force) => Some(force.line()),
+            None => self.configuration.command(command).cloned(),
+        };
+        let Some(line) = line else {
             let reason = "there is no such command".to_owned();
             let result = CommandResult::NotRun { reason };
             return Some(Event::CommandEnded { command, result });
@@ -36,25 +44,26 @@ impl Daemon {
             self.command = Some(Running::Pretended);
             return None;
         }
-        let output = CommandOutput::create(&self.configuration.state_dir, command)
+        if command == Command::Start {
+            self.port
+                .start_begins(self.configuration.decide.start_timeout);
+        }
+        self.spawn(command, &line)
+    }
+
+    fn spawn(&mut self, command: Command, line: &CommandLine) -> Option<Event> {
+        let account = self.configuration.account(command);
+        let output = CommandOutput::create(&self.configuration.state_dir, command, account)
             .inspect_err(|error| warn!(%command, %error, "the command's output is lost"))
             .ok();
-        let strikes = self.decider.strikes();
-        let first = strikes.first().map(|strike| clock::wall(strike.due));
-        let environment = [
-            ("FAILOVER_REASON", self.reason.clone()),
-            ("FAILOVER_PRIMARY", self.configuration.primary.to_string()),
-            ("FAILOVER_STRIKES", strikes.len().to_string()),
-            (
-                "FAILOVER_FIRST_STRIKE",
-                first.map(|time| time.to_string()).unwrap_or_default(),
-            ),
-        ];
-        match RunningCommand::spawn(command, line, &environment, output.as_ref()) {
+        let environment = self.environment(command);
+        match RunningCommand::spawn(command, line, account, &environment, output.as_ref()) {
             Ok(running) => {
-                info!(%command, %line, pid = running.id(), "command started");
+                let user = account.map(Account::name);
+                info!(%command, %line, user, pid = running.id(), "command started");
                 self.command = Some(Running::Real(Box::new(running)));
                 self.output = output;
+                self.listening.begin(command);
                 None
             }
             Err(error) => {
@@ -65,6 +74,23 @@ impl Daemon {
                 Some(Event::CommandEnded { command, result })
             }
         }
+    }
+
+    /// What a command is told.
+    fn environment(&self, command: Command) -> Vec<(&'static str, String)> {
+        let strikes = self.decider.strikes();
+        let first = strikes.first().map(|strike| clock::wall(strike.due));
+        let first = first.map(|time| time.to_string()).unwrap_or_default();
+        let mut environment = vec![
+            ("FAILOVER_REASON", self.reason.clone()),
+            ("FAILOVER_PRIMARY", self.configuration.primary.to_string()),
+            ("FAILOVER_STRIKES", strikes.len().to_string()),
+            ("FAILOVER_FIRST_STRIKE", first),
+        ];
+        if command == Command::Start {
+            environment.push((Launch::VARIABLE, self.port.launch().value()));
+        }
+        environment
     }
 
     pub(super) fn kill(&mut self, command: Command) -> Option<Event> {
@@ -94,19 +120,97 @@ impl Daemon {
             Some(Running::Real(running)) => running.elapsed(),
             Some(Running::Pretended) | None => Duration::ZERO,
         };
+        self.tell_output(true);
         let output = self
             .output
             .as_ref()
             .map(CommandOutput::last_lines)
             .unwrap_or_default();
-        match result {
+        match &result {
             CommandResult::Succeeded => {
                 info!(%command, %result, took = ?elapsed, "command ended");
             }
             _ => warn!(%command, %result, took = ?elapsed, output, "command ended"),
         }
+        let force = self.force.as_mut().filter(|_| command == Command::Stop);
+        let instead = force.and_then(|force| force.ended(&result, &output));
+        let event = match instead {
+            Some(line) => self.spawn(command, &line),
+            None => Some(Event::CommandEnded { command, result }),
+        };
         self.look();
-        self.handle(Event::CommandEnded { command, result });
+        if let Some(event) = event {
+            self.handle(event);
+        }
+    }
+
+    /// In good time before a stop is due.
+    pub(super) fn ask_for_force(&mut self) {
+        if let Some(force) = &mut self.force
+            && !self.configuration.dry_run
+        {
+            force.ask(self.configuration.gateway.user.as_ref());
+        }
+    }
+
+    /// Tells what the command in flight has said, or what it had still to say when it ended.
+    pub(super) fn tell_output(&mut self, ended: bool) {
+        let (Some(output), Some(command)) = (&mut self.output, self.listening.to) else {
+            return;
+        };
+        let NewLines { lines, left_out } = output.new_lines(ended);
+        self.listening.heard(!lines.is_empty() || left_out > 0);
+        for line in lines {
+            info!(%command, line = %Escaped(&line), "command says");
+        }
+        if left_out > 0 {
+            let file = self.configuration.state_dir.join(format!("{command}.log"));
+            info!(%command, left_out, file = %file.display(), "command says more than is told");
+        }
+        if ended {
+            self.listening = Listening::default();
+        }
+    }
+}
+
+/// What the stop command needs, where that depends on what is installed.
+pub(super) fn force(gateway: &LocalGateway) -> Option<Force> {
+    let needed = gateway.stop_may_need_force;
+    needed.then(|| Force::of(gateway.stop.clone()))
+}
+
+/// When to listen again to the command in flight: often while it speaks, and ever less often while
+/// it doesn't, as a start that is the gateway itself and runs for weeks.
+#[derive(Debug, Default)]
+pub(super) struct Listening {
+    to: Option<Command>,
+    pause: Duration,
+    next: Option<Instant>,
+}
+
+impl Listening {
+    const SOONEST: Duration = Duration::from_millis(50);
+    const LATEST: Duration = Duration::from_secs(2);
+
+    fn begin(&mut self, to: Command) {
+        self.to = Some(to);
+        self.heard(true);
+    }
+
+    fn heard(&mut self, anything: bool) {
+        self.pause = match anything {
+            true => Self::SOONEST,
+            false => (2 * self.pause).min(Self::LATEST),
+        };
+        self.next = Some(Instant::now() + self.pause);
+    }
+
+    /// Waits until it is time. Cancel-safe.
+    pub(super) async fn due(&self) {
+        match self.next {
+            Some(next) => sleep_until(next).await,
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -7,10 +7,12 @@ mod commands;
 mod events;
 mod evidence;
 mod judgement;
+mod lingering;
 mod memory;
 mod port;
 mod reload;
 mod snapshot;
+mod start;
 mod supervisor;
 mod tell;
 
@@ -28,14 +30,14 @@ use crate::{
     config::Configuration,
     control::{Question, Request, Server, ServerError},
     decide::{
-        Action, Cause, Command, CommandResult, Decider, Event, Outcome, ProbeId, State, Time,
+        Action, Cause, Command, CommandResult, Decider, Event, Hold, Outcome, ProbeId, State, Time,
     },
     escape::Escaped,
-    gateway::CommandOutput,
+    gateway::{CommandOutput, Force, Launch},
     kernel::{Batch, Bind, KernelEvent, KernelEvents},
     probe::{Answers, Prober, Readiness, Report, Witnesses},
 };
-use commands::{Running, command_ended};
+use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
 use judgement::Round;
 use memory::{Memory, MemoryFile};
@@ -88,6 +90,9 @@ struct Daemon {
     command: Option<Running>,
     /// Output of the last start: the gateway that it left behind may still write there.
     output: Option<CommandOutput>,
+    listening: Listening,
+    /// Whether the stop command needs `--force`, where that depends on what is installed.
+    force: Option<Force>,
     /// Why the state changed last, for the commands.
     reason: String,
     /// How long the machine had been suspended when that was last asked.
@@ -115,6 +120,7 @@ enum Woken {
     Probe(Report),
     Witnesses(Answers<Round>),
     Command(Command, CommandResult),
+    Output,
     Question(Question),
     Reread(Box<Reread>),
     Look,
@@ -148,10 +154,17 @@ impl Daemon {
                 configuration.decide.timeout,
             ),
             witnesses_checked: None,
-            port: LocalPort::new(configuration.port, kernel.is_some()),
+            port: LocalPort::new(
+                configuration.port,
+                kernel.is_some(),
+                configuration.gateway.identity.clone(),
+                Launch::of(&configuration.state_dir),
+            ),
             kernel,
             command: None,
             output: None,
+            listening: Listening::default(),
+            force: commands::force(&configuration.gateway),
             reason: String::new(),
             suspended: clock::suspended(),
             control,
@@ -190,6 +203,8 @@ impl Daemon {
             );
         }
         self.handle(Event::Gateway(gateway));
+        self.tell_of_strangers();
+        self.ask_for_force();
         self.supervisor.ready();
         self.supervisor.turned(&self.decider);
         Ok(())
@@ -261,6 +276,7 @@ impl Daemon {
             }
             Woken::Witnesses(answers) => self.witnesses_asked(&answers),
             Woken::Command(command, result) => self.command_ended(command, result),
+            Woken::Output => self.tell_output(false),
             Woken::Question(question) => self.answer(question),
             Woken::Reread(read) => self.reread_ended(*read),
             Woken::Look => self.look(),
@@ -282,6 +298,7 @@ impl Daemon {
             report = self.prober.next() => Woken::Probe(report),
             answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
+            () = self.listening.due() => Woken::Output,
             question = question(&mut self.control) => Woken::Question(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
             () = pause(look) => Woken::Look,
@@ -367,9 +384,18 @@ impl Daemon {
 
     fn look(&mut self) {
         match self.port.look() {
-            Ok(gateway) => self.handle(Event::Gateway(gateway)),
+            Ok(gateway) => {
+                self.handle(Event::Gateway(gateway));
+                self.tell_of_strangers();
+            }
             Err(error) => warn!(%error, "who listens isn't known; asked again"),
         }
+    }
+
+    /// After the decider knows of them.
+    fn tell_of_strangers(&mut self) {
+        let blocks = self.decider.state() == State::Held(Hold::PortTaken);
+        self.port.tell_of_strangers(blocks);
     }
 
     fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
@@ -396,6 +422,7 @@ impl Daemon {
             Outcome::Unknown { .. } => {}
         }
         self.handle(Event::ProbeEnded { probe, outcome });
+        self.tell_of_strangers();
     }
 
     /// What the primary says of itself is told when it changes, and decides nothing.

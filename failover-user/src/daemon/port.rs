@@ -6,14 +6,17 @@
 use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU16, time::Duration};
 
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use super::agreement::Agreement;
+use super::{agreement::Agreement, lingering::Processes, start::Start};
 use crate::{
     clock,
     decide::{Gateway, Settings, Time},
     escape::Escaped,
-    gateway::{Destroyed, Holder, Listener, Listeners, ListenersError, holders},
+    gateway::{
+        Destroyed, Holder, Identity, Launch, Listener, Listeners, ListenersError, ProcessKey,
+        holders,
+    },
     kernel::{Origin, TcpState, TcpStateChange},
 };
 
@@ -21,6 +24,10 @@ use crate::{
 const POLL: Duration = Duration::from_secs(1);
 /// With kernel events, nothing changes unnoticed: in quiet times this often is enough to prove it.
 const CROSS_CHECK: Duration = Duration::from_secs(10);
+/// While strangers have the port, it is asked this often whether they still are strangers.
+const LOOK_AT_STRANGERS: Duration = Duration::from_secs(5);
+/// While they keep the gateway from being started, they are told of this often.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// Far more processes than ever listen on one port; the rest is found the long way.
 const MOST_TOLD: usize = 64;
 /// LISTEN is told before the socket can be found (inet_csk_listen_start, net/ipv4/
@@ -36,7 +43,17 @@ pub(super) struct LocalPort {
     port: NonZeroU16,
     listeners: Listeners,
     seen: Vec<Listener>,
-    holders: Vec<Holder>,
+    /// Who holds them, and is it the gateway?
+    holders: Vec<(Holder, bool)>,
+    /// Sockets whose process can't be seen, and that are the gateway's all the same.
+    unseen: BTreeSet<u32>,
+    /// When the holders were looked at.
+    sorted: Option<Time>,
+    identity: Identity,
+    /// When strangers were told of, and whether a start was blocked then.
+    strangers: Option<(Time, bool)>,
+    start: Start,
+    processes: Processes,
     kernel_events: bool,
     agreement: Agreement,
     /// LISTEN was told and nothing is found yet: so many looks are left.
@@ -51,12 +68,23 @@ pub(super) struct LocalPort {
 }
 
 impl LocalPort {
-    pub(super) fn new(port: NonZeroU16, kernel_events: bool) -> Self {
+    pub(super) fn new(
+        port: NonZeroU16,
+        kernel_events: bool,
+        identity: Identity,
+        launch: Launch,
+    ) -> Self {
         Self {
             port,
             listeners: Listeners::on(port.get()),
             seen: Vec::new(),
             holders: Vec::new(),
+            unseen: BTreeSet::new(),
+            sorted: None,
+            identity,
+            strangers: None,
+            start: Start::new(launch),
+            processes: Processes::default(),
             kernel_events,
             agreement: Agreement::default(),
             announced: None,
@@ -81,8 +109,63 @@ impl LocalPort {
         self.agreement.disagreements()
     }
 
+    /// Something else counts as the gateway from now on; what was known as it stays it.
+    pub(super) fn identify(&mut self, identity: Identity) {
+        self.identity = identity;
+        self.sort();
+    }
+
+    /// Does anybody listen?
     pub(super) fn is_listening(&self) -> bool {
         !self.seen.is_empty()
+    }
+
+    /// Do those listen who are none of the gateway, and nobody else?
+    pub(super) fn is_foreign(&self) -> bool {
+        self.is_listening() && !self.is_gateways()
+    }
+
+    fn is_gateways(&self) -> bool {
+        !self.unseen.is_empty() || self.holders.iter().any(|(_, is_gateway)| *is_gateway)
+    }
+
+    /// Names who has the port that isn't the gateway: once, and each minute while a start is blocked
+    /// by it.
+    pub(super) fn tell_of_strangers(&mut self, blocks: bool) {
+        let now = clock::now();
+        let told = self.strangers.filter(|_| self.is_foreign());
+        self.strangers = match told {
+            _ if !self.is_foreign() => None,
+            Some((at, was_blocking)) if was_blocking >= blocks && now.since(at) < TELL_AGAIN => {
+                Some((at, was_blocking))
+            }
+            Some((at, _)) if !blocks => Some((at, false)),
+            _ => {
+                let (held_by, gateway) = (self.held_by(), &self.identity);
+                let remedy = "end it, or name it with --owner if it is the gateway";
+                if blocks {
+                    error!(held_by, %gateway, remedy, "the port is held by something that isn't the gateway: no start is tried until it is free");
+                } else {
+                    warn!(held_by, %gateway, remedy, "the port is held by something that isn't the gateway: a takeover would wait until it is free");
+                }
+                Some((now, blocks))
+            }
+        };
+    }
+
+    /// The gateway's processes that live on after their sockets are gone, and since when.
+    pub(super) fn lingering(&self) -> impl Iterator<Item = (u32, Time)> {
+        self.processes.lingering()
+    }
+
+    /// A start command is about to be run, and may take so long.
+    pub(super) fn start_begins(&mut self, timeout: Duration) {
+        self.start.begin(&self.seen, timeout);
+    }
+
+    /// What the start command's descendants are known by.
+    pub(super) fn launch(&self) -> &Launch {
+        self.start.launch()
     }
 
     /// Somebody's socket has the port, and may listen later or never.
@@ -96,7 +179,11 @@ impl LocalPort {
 
     /// Who holds the port, for people.
     pub(super) fn held_by(&self) -> String {
-        let told: Vec<String> = self.holders.iter().map(Holder::to_string).collect();
+        let told: Vec<String> = self
+            .holders
+            .iter()
+            .map(|(holder, _)| holder.to_string())
+            .collect();
         match (told.is_empty(), self.is_listening(), &self.bound_by) {
             (false, _, _) => told.join("; "),
             (true, true, _) => "a process that isn't visible from here".to_owned(),
@@ -135,17 +222,22 @@ impl LocalPort {
     pub(super) fn look(&mut self) -> Result<Gateway, ListenersError> {
         let seen = self.listeners.now()?;
         self.check(&seen);
-        if seen != self.seen {
-            self.holders = holders(&seen, &self.told);
-            let before = addresses(&self.seen);
+        let changed = seen != self.seen;
+        if changed || self.is_in_doubt() {
+            let before = (addresses(&self.seen), self.is_foreign());
             self.seen = seen;
-            info!(
-                listens = addresses(&self.seen),
-                held_by = self.held_by(),
-                before,
-                "local port changed"
-            );
+            self.sort();
+            if changed || before.1 != self.is_foreign() {
+                info!(
+                    listens = addresses(&self.seen),
+                    held_by = self.held_by(),
+                    foreign = self.is_foreign(),
+                    before = before.0,
+                    "local port changed"
+                );
+            }
         }
+        self.processes.look();
         self.announced = match self.announced {
             Some(looks) if self.seen.is_empty() => Some(looks + 1),
             _ => None,
@@ -153,11 +245,53 @@ impl LocalPort {
         if self.seen.is_empty() && self.announced.is_none() {
             self.told.clear();
         }
-        Ok(if self.is_listening() {
-            Gateway::Listening
-        } else {
-            Gateway::Absent
+        Ok(match (self.is_gateways(), self.is_listening()) {
+            (true, _) => Gateway::Listening,
+            (false, true) => Gateway::Foreign,
+            (false, false) if self.lingering().next().is_some() => Gateway::Ending,
+            (false, false) => Gateway::Absent,
         })
+    }
+
+    /// A stranger may only look like one: a process can't be seen in the moment in which it comes.
+    fn is_in_doubt(&self) -> bool {
+        let again = |sorted: Time| clock::now().since(sorted) >= LOOK_AT_STRANGERS;
+        self.is_foreign() && self.sorted.is_none_or(again)
+    }
+
+    /// Finds out who listens, and who of them is the gateway.
+    fn sort(&mut self) {
+        let found = holders(&self.seen, &self.told);
+        let held = |listener: &&Listener| {
+            let address = listener.address;
+            !found.iter().any(|one| one.addresses.contains(&address))
+        };
+        let unseen: Vec<&Listener> = self.seen.iter().filter(held).collect();
+        self.unseen = unseen
+            .into_iter()
+            .filter(|listener| {
+                self.unseen.contains(&listener.inode)
+                    || self.identity.is_gateways(listener)
+                    || self.start.may_have_made(listener)
+            })
+            .map(|listener| listener.inode)
+            .collect();
+        self.holders = found
+            .into_iter()
+            .map(|holder| {
+                let key = ProcessKey {
+                    pid: holder.pid,
+                    started: holder.started,
+                };
+                let is_gateway = self.identity.is_gateway(&holder)
+                    || self.processes.is_known(key)
+                    || self.start.made(&holder);
+                (holder, is_gateway)
+            })
+            .collect();
+        let gateway = self.holders.iter().filter(|(_, is_gateway)| *is_gateway);
+        self.processes.hold(gateway.map(|(holder, _)| holder));
+        self.sorted = Some(clock::now());
     }
 
     /// Compares with what the events said.
@@ -181,7 +315,8 @@ impl LocalPort {
         }
     }
 
-    /// Without kernel events: waits until a listener may have gone, while that matters. Cancel-safe.
+    /// Waits until a process of the gateway's that lingers has ended; and without kernel events until
+    /// a listener may have gone, while that matters. Cancel-safe.
     pub(super) async fn told_of_end(&mut self, matters: bool) {
         if self.kernel_events || !matters {
             self.destroyed = None;
@@ -189,9 +324,15 @@ impl LocalPort {
             // A kernel that doesn't tell is looked at all the same.
             self.destroyed = Destroyed::on(self.port.get()).ok();
         }
-        let told = match &mut self.destroyed {
-            Some(destroyed) => destroyed.next().await,
-            None => std::future::pending().await,
+        let destroyed = async {
+            match &mut self.destroyed {
+                Some(destroyed) => destroyed.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let told = tokio::select! {
+            told = destroyed => told,
+            () = self.processes.ended() => Ok(()),
         };
         if told.is_err() {
             self.destroyed = None;
@@ -206,7 +347,14 @@ impl LocalPort {
             .and_then(|looks| LOOK_AGAIN.get(looks.checked_sub(1)?).copied());
         let poll = (!self.kernel_events && matters).then(|| POLL.min(settings.recovery_interval));
         let settles = self.agreement.settles_in(clock::now());
-        [again, poll, settles].into_iter().flatten().min()
+        let lingering = self.processes.next_look();
+        let is_blocked = self.strangers.is_some_and(|(_, blocks)| blocks);
+        let doubt = (matters || is_blocked).then_some(LOOK_AT_STRANGERS);
+        let doubt = doubt.filter(|_| self.is_foreign());
+        [again, poll, settles, lingering, doubt]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

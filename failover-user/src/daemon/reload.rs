@@ -5,7 +5,7 @@ use std::{mem, sync::Arc};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tracing::{error, info};
 
-use super::Daemon;
+use super::{Daemon, commands};
 use crate::{
     clock,
     config::{Configuration, ConfigurationError, PrimaryAddress},
@@ -100,11 +100,19 @@ impl Daemon {
                 self.witnesses.ask(round);
             }
         }
+        if old.gateway != new.gateway {
+            self.force = commands::force(&new.gateway);
+            self.port.identify(new.gateway.identity.clone());
+        }
         let settings = new.decide.clone();
         let actions = self.decider.reconfigure(clock::now(), settings, probing);
         self.carry_out_all(actions);
         if probing == Probing::OfAnother {
             self.recall();
+        }
+        if old.gateway != self.configuration.gateway {
+            self.ask_for_force();
+            self.look();
         }
     }
 }
@@ -123,8 +131,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         witnesses: _,
         check: _,
         decide: _,
-        start: _,
-        stop: _,
+        gateway: _,
         fence: _,
         dry_run: _,
     } = new;

@@ -7,7 +7,7 @@ use crate::{
     config::Configuration,
     decide::{Decider, Hold, Outcome, State, Time},
     probe::{self, Readiness},
-    status::{self, Gateway, KernelEvents, Probe, Status, Witnesses},
+    status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status, Witnesses},
 };
 
 use super::{judgement::WitnessesWord, port::LocalPort, tell};
@@ -45,7 +45,7 @@ pub(super) fn status(
         program: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         heartbeat: time(clock::now()),
-        problems: problems(configuration, decider, past),
+        problems: problems(configuration, decider, port, past),
         state: decider.state().name().to_owned(),
         since: time(decider.since()),
         reason: reason.to_owned(),
@@ -67,6 +67,14 @@ pub(super) fn status(
             } else {
                 String::new()
             },
+            foreign: port.is_foreign(),
+            ending: port
+                .lingering()
+                .map(|(pid, since)| EndingProcess {
+                    pid,
+                    since: time(since),
+                })
+                .collect(),
         },
         kernel_events: KernelEvents {
             source: match port.has_events() {
@@ -107,7 +115,12 @@ fn readiness(readiness: &Readiness) -> status::Readiness {
 }
 
 /// What keeps PC-B from protecting PC-A, or from letting go.
-fn problems(configuration: &Configuration, decider: &Decider, past: &Past) -> Vec<String> {
+fn problems(
+    configuration: &Configuration,
+    decider: &Decider,
+    port: &LocalPort,
+    past: &Past,
+) -> Vec<String> {
     let mut problems = Vec::new();
     let state = decider.state();
     match state {
@@ -116,12 +129,6 @@ fn problems(configuration: &Configuration, decider: &Decider, past: &Past) -> Ve
         }
         State::Fencing { attempt } if attempt > 1 => {
             problems.push(format!("the fence fails: attempt {attempt}"));
-        }
-        State::Held(Hold::PortTaken) => {
-            problems.push(
-                "something that isn't the gateway has the local port: nothing is started"
-                    .to_owned(),
-            );
         }
         State::Held(Hold::Released) => {
             problems.push("released by hand: nothing is started for now".to_owned());
@@ -138,6 +145,12 @@ fn problems(configuration: &Configuration, decider: &Decider, past: &Past) -> Ve
             problems.push(format!("the local gateway doesn't stop: attempt {attempt}"));
         }
         _ => {}
+    }
+    if port.is_foreign() {
+        problems.push(format!(
+            "the port is held by something that isn't the gateway, so nothing can be started: {}",
+            port.held_by()
+        ));
     }
     if let Some((_, Outcome::Unknown { reason })) = &past.probe {
         problems.push(format!("the primary can't be probed: {reason}"));

@@ -4,10 +4,8 @@
 //! would break, no terminal, no signal at exit.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom},
-    os::unix::{fs::OpenOptionsExt as _, process::ExitStatusExt as _},
-    path::Path,
+    io,
+    os::unix::process::ExitStatusExt as _,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -18,17 +16,17 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::CommandLine;
+use super::{Account, CommandLine, CommandOutput};
 use crate::decide::{Command, CommandResult};
 
 /// How long a killed command may take to go away; the kernel needs microseconds, a process stuck in
 /// the disk for ever.
 const GRACE: Duration = Duration::from_secs(5);
-/// What is kept of a gateway's chatter before it is thrown away.
-const LARGEST_OUTPUT: u64 = 1 << 20;
-/// What is told of it when a command fails.
-const TOLD_BYTES: u64 = 2048;
-const TOLD_LINES: usize = 5;
+/// Descriptors from here on are closed when a command begins: whatever this daemon has open, or
+/// was given by who started it, is not the command's.
+const FIRST_PRIVATE: libc::c_uint = 3;
+/// Where a kernel before 5.11 can't close them all at once; more than this daemon ever has.
+const MOST_DESCRIPTORS: libc::c_int = 1024;
 
 /// A command in flight.
 #[derive(Debug)]
@@ -40,29 +38,23 @@ pub struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Runs it, with these additions to the environment.
+    /// Runs it, as this account or as the daemon's own, with these additions to the environment.
     ///
     /// # Errors
-    /// When there is no such program, or no process can be made.
+    /// When there is no such program, no process can be made, or it can't become the account.
     pub fn spawn(
         command: Command,
         line: &CommandLine,
+        account: Option<&Account>,
         environment: &[(&str, String)],
         output: Option<&CommandOutput>,
     ) -> io::Result<Self> {
-        let stream = || match output {
-            Some(output) => Ok(Stdio::from(output.file.try_clone()?)),
-            None => io::Result::Ok(Stdio::null()),
-        };
-        let mut process = Process::new(&line.program);
+        let stream = || output.map_or_else(|| Ok(Stdio::null()), CommandOutput::stream);
+        let mut process = alone(line, account)?;
         process
-            .args(&line.arguments)
             .envs(environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
             .stdout(stream()?)
             .stderr(stream()?);
-        // SAFETY: runs between fork and exec; setsid is a bare system call and takes no lock.
-        unsafe { process.pre_exec(|| setsid().map(drop).map_err(io::Error::from)) };
         Ok(Self {
             command,
             since: Instant::now(),
@@ -92,15 +84,7 @@ impl RunningCommand {
     /// Ends it with its whole process group. [`Self::ended`] then returns soon, whatever happens.
     pub fn kill(&mut self) {
         self.give_up = Some(Instant::now() + GRACE);
-        // Not reaped yet, so the number is still its own. The group is led by it since `setsid`.
-        let id = self
-            .child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let Some(group) = id
-            && let Err(error) = kill_process_group(group, Signal::KILL)
-        {
+        if let Err(error) = kill_group(&self.child) {
             tracing::warn!(command = %self.command, %error, "the command can't be killed");
         }
     }
@@ -121,6 +105,60 @@ impl RunningCommand {
     }
 }
 
+/// A process to be: in a session of its own, without anything of the daemon's, and as this account.
+pub(super) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result<Process> {
+    let mut process = Process::new(&line.program);
+    process.args(&line.arguments).stdin(Stdio::null());
+    let change = match account {
+        Some(account) => {
+            process.env_clear().envs(account.environment(&line.program));
+            Some(account.change()?)
+        }
+        None => None,
+    };
+    let prepare = move || {
+        setsid()?;
+        close_descriptors();
+        match &change {
+            Some(change) => change.apply().map_err(io::Error::from),
+            None => Ok(()),
+        }
+    };
+    // SAFETY: runs between fork and exec, and makes bare system calls only: nothing is allocated and
+    // no lock is taken. What the closure owns was made before.
+    unsafe { process.pre_exec(prepare) };
+    Ok(process)
+}
+
+/// Ends a process of [`alone`] with its whole group, unless it has been reaped: until then the number
+/// is its own. It leads the group since `setsid`.
+pub(super) fn kill_group(child: &Child) -> io::Result<()> {
+    let id = child.id().and_then(|id| i32::try_from(id).ok());
+    match id.and_then(Pid::from_raw) {
+        Some(group) => Ok(kill_process_group(group, Signal::KILL)?),
+        None => Ok(()),
+    }
+}
+
+/// At the exec to come, and not now: the one by which a failed exec is told is among them.
+fn close_descriptors() {
+    // SAFETY: changes flags of descriptors, and touches no memory (close_range(2)).
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            FIRST_PRIVATE,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if done != 0 {
+        for descriptor in 3..MOST_DESCRIPTORS {
+            // SAFETY: the same for one that may not be there (F_SETFD in fcntl(2)).
+            unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+}
+
 fn result(status: ExitStatus) -> CommandResult {
     match (status.code(), status.signal()) {
         (Some(0), _) => CommandResult::Succeeded,
@@ -131,79 +169,10 @@ fn result(status: ExitStatus) -> CommandResult {
     }
 }
 
-/// Where a command, and the gateway that it leaves behind, writes to.
-#[derive(Debug)]
-pub struct CommandOutput {
-    file: File,
-}
-
-impl CommandOutput {
-    /// A new file for this command in the state directory; an earlier gateway keeps its own.
-    ///
-    /// # Errors
-    /// When the directory can't be written to.
-    pub fn create(state_dir: &Path, command: Command) -> io::Result<Self> {
-        let path = state_dir.join(format!("{command}.log"));
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        Ok(Self { file })
-    }
-
-    /// Keeps it bounded, however much a gateway writes. Writers append, so they go on at the start.
-    pub fn trim(&self) {
-        if self
-            .file
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() > LARGEST_OUTPUT)
-            && let Err(error) = self.file.set_len(0)
-        {
-            tracing::warn!(%error, "the command's output can't be shortened");
-        }
-    }
-
-    /// The last lines, made harmless for a log.
-    #[must_use]
-    pub fn last_lines(&self) -> String {
-        let read = || {
-            let mut file = self.file.try_clone()?;
-            let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(TOLD_BYTES)))?;
-            let mut bytes = Vec::new();
-            file.take(TOLD_BYTES).read_to_end(&mut bytes)?;
-            io::Result::Ok(bytes)
-        };
-        let bytes = read().unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        let last = lines
-            .get(lines.len().saturating_sub(TOLD_LINES)..)
-            .unwrap_or_default();
-        last.join(" | ")
-            .chars()
-            .map(|character| {
-                if character.is_control() {
-                    ' '
-                } else {
-                    character
-                }
-            })
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::fd::AsRawFd as _};
+
     use super::*;
 
     fn state_dir() -> tempfile::TempDir {
@@ -218,11 +187,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_command_inherits_no_descriptor_and_has_a_session_of_its_own() {
+        let folder = state_dir();
+        let output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        // Open across exec, as one that a careless starter left.
+        let null = fs::File::open("/dev/null").unwrap();
+        let leaked = rustix::io::fcntl_dupfd_cloexec(&null, 100).unwrap();
+        rustix::io::fcntl_setfd(&leaked, rustix::io::FdFlags::empty()).unwrap();
+        let line = sh(&format!(
+            "ls /proc/$$/fd/0 /proc/$$/fd/{}; cut -d' ' -f1,6 /proc/$$/stat",
+            leaked.as_raw_fd()
+        ));
+        let mut running =
+            RunningCommand::spawn(Command::Start, &line, None, &[], Some(&output)).unwrap();
+        let pid = running.id().unwrap();
+        assert_eq!(running.ended().await, CommandResult::Succeeded);
+        let told = output.last_lines();
+        let expected = format!("No such file or directory | /proc/{pid}/fd/0 | {pid} {pid}");
+        assert!(told.ends_with(&expected), "{told}");
+    }
+
+    #[tokio::test]
     async fn the_exit_code_is_told_and_the_last_lines_are_kept() {
         let folder = state_dir();
-        let output = CommandOutput::create(folder.path(), Command::Start).unwrap();
+        let output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
         let line = sh("echo one; printf 'two\\033[2J\\n' >&2; exit 7");
-        let mut running = RunningCommand::spawn(Command::Start, &line, &[], Some(&output)).unwrap();
+        let mut running =
+            RunningCommand::spawn(Command::Start, &line, None, &[], Some(&output)).unwrap();
         assert_eq!(running.ended().await, CommandResult::Failed { code: 7 });
         assert_eq!(output.last_lines(), "one | two [2J");
     }
@@ -230,9 +221,10 @@ mod tests {
     #[tokio::test]
     async fn a_kill_takes_the_whole_group_with_it() {
         let folder = state_dir();
-        let output = CommandOutput::create(folder.path(), Command::Start).unwrap();
+        let output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
         let line = sh("sleep 1000 & echo $!; wait");
-        let mut running = RunningCommand::spawn(Command::Start, &line, &[], Some(&output)).unwrap();
+        let mut running =
+            RunningCommand::spawn(Command::Start, &line, None, &[], Some(&output)).unwrap();
         while output.last_lines().is_empty() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -254,16 +246,5 @@ mod tests {
             );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-    }
-
-    #[tokio::test]
-    async fn output_is_bounded_however_much_is_written() {
-        let folder = state_dir();
-        let output = CommandOutput::create(folder.path(), Command::Start).unwrap();
-        let line = sh("head -c 2000000 /dev/zero; echo end");
-        let mut running = RunningCommand::spawn(Command::Start, &line, &[], Some(&output)).unwrap();
-        assert_eq!(running.ended().await, CommandResult::Succeeded);
-        output.trim();
-        assert_eq!(output.file.metadata().unwrap().len(), 0);
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use rustix::fs::{Access, access};
 use thiserror::Error;
 
+use super::{Account, unit::THIS_PROGRAM};
 use crate::escape;
 
 /// A program and its arguments.
@@ -29,8 +30,13 @@ pub enum CommandLineError {
     #[error("`{0}` has a quote that isn't closed")]
     Quotes(String),
     /// No such program.
-    #[error("there is no program `{0}` in PATH; install it, or give its full path")]
-    NotFound(String),
+    #[error("there is no program `{program}` in PATH ({path}); install it, or give its full path")]
+    NotFound {
+        /// As it was written.
+        program: String,
+        /// Where it was looked for.
+        path: String,
+    },
     /// A path that can't be run.
     #[error("`{0}` can't be run; does it exist, and is it executable?")]
     NotExecutable(String),
@@ -54,12 +60,13 @@ impl CommandLine {
         }
     }
 
-    /// The same with the program's absolute path, looked up in `PATH` now: a mistyped name is a
-    /// message today, not a failed takeover tonight.
+    /// The same with the program's absolute path, looked up now in the folders where the account has
+    /// its programs, or in this process's own: a mistyped name is a message today, not a failed
+    /// takeover tonight.
     ///
     /// # Errors
     /// When there is no such program, or it can't be run.
-    pub fn resolved(self) -> Result<Self, CommandLineError> {
+    pub fn resolved(self, account: Option<&Account>) -> Result<Self, CommandLineError> {
         let told = self.program.display().to_string();
         if self.program.components().count() > 1 || self.program.is_absolute() {
             let program = std::path::absolute(&self.program)
@@ -68,11 +75,17 @@ impl CommandLine {
                 .ok_or(CommandLineError::NotExecutable(told))?;
             return Ok(Self { program, ..self });
         }
-        let path = env::var_os("PATH").unwrap_or_default();
+        let path = match account {
+            Some(account) => account.path(),
+            None => env::var_os("PATH").unwrap_or_default(),
+        };
         let program = env::split_paths(&path)
             .map(|folder| folder.join(&self.program))
             .find(|program| is_executable(program))
-            .ok_or(CommandLineError::NotFound(told))?;
+            .ok_or_else(|| CommandLineError::NotFound {
+                program: told,
+                path: path.to_string_lossy().into_owned(),
+            })?;
         Ok(Self { program, ..self })
     }
 }
@@ -83,7 +96,10 @@ fn is_executable(program: &Path) -> bool {
 
 impl fmt::Display for CommandLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let program = self.program.to_string_lossy();
+        let program = match self.program == Path::new(THIS_PROGRAM) {
+            true => env!("CARGO_PKG_NAME").into(),
+            false => self.program.to_string_lossy(),
+        };
         let words = std::iter::once(&*program).chain(self.arguments.iter().map(String::as_str));
         // For people and the log, where a line is one line.
         formatter.write_str(&escape::one_line(&shell_words::join(words)))
@@ -116,12 +132,12 @@ mod tests {
         ));
         let missing = CommandLine::parse("no-such-program-anywhere x").unwrap();
         assert!(matches!(
-            missing.resolved(),
-            Err(CommandLineError::NotFound(_))
+            missing.resolved(None),
+            Err(CommandLineError::NotFound { .. })
         ));
         let plain_file = CommandLine::parse("/etc/passwd").unwrap();
         assert!(matches!(
-            plain_file.resolved(),
+            plain_file.resolved(None),
             Err(CommandLineError::NotExecutable(_))
         ));
     }
@@ -134,7 +150,10 @@ mod tests {
 
     #[test]
     fn a_program_is_found_in_path() {
-        let found = CommandLine::parse("sh -c x").unwrap().resolved().unwrap();
+        let found = CommandLine::parse("sh -c x")
+            .unwrap()
+            .resolved(None)
+            .unwrap();
         assert!(found.program.is_absolute(), "{found}");
     }
 

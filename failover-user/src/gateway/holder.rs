@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{eyes::Eyes, listeners::Listener};
+use super::{eyes::Eyes, listeners::Listener, process::started};
 use crate::escape::Escaped;
 
 /// A command line may be megabytes long; this much names it.
@@ -30,6 +30,8 @@ const MOST_HOLDERS: usize = 64;
 pub struct Holder {
     /// Process (thread group).
     pub pid: u32,
+    /// When it began, in ticks of the boot clock; 0 when it is gone.
+    pub started: u64,
     /// Who opened the sockets.
     pub uid: u32,
     /// What it runs; `None` when the process is gone or hides it.
@@ -106,6 +108,7 @@ fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: 
     }
     found.push(Holder {
         pid,
+        started: started(pid).unwrap_or(0),
         uid: first.uid,
         executable: fs::read_link(process.join("exe")).ok(),
         command_line: command_line(&read(&process.join("cmdline"), LONGEST_COMMAND_LINE)),
@@ -156,7 +159,7 @@ fn processes() -> impl Iterator<Item = u32> {
 }
 
 /// The beginning of a file; nothing where it can't be read.
-fn read(path: &Path, most: u64) -> Vec<u8> {
+pub(super) fn read(path: &Path, most: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Ok(file) = fs::File::open(path) {
         let _ = file.take(most).read_to_end(&mut bytes);
@@ -217,6 +220,7 @@ impl fmt::Display for Holder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             pid,
+            started: _,
             uid,
             executable,
             command_line,
@@ -364,6 +368,7 @@ mod tests {
     fn what_is_hostile_stays_on_one_line() {
         let holder = Holder {
             pid: 1,
+            started: 0,
             uid: 2,
             executable: Some("/tmp/a\nb".into()),
             command_line: "\u{1b}[2J\u{202e}x".to_owned(),

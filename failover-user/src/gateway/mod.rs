@@ -3,15 +3,29 @@
 //! A source of events: it never decides. A gateway is never this daemon's child in any way that
 //! would let one end the other.
 
+mod account;
 mod command;
 mod command_line;
 mod destroyed;
 mod eyes;
+mod force;
 mod holder;
+mod identity;
+mod launch;
 mod listeners;
+mod output;
+mod process;
+mod unit;
 
-pub use command::{CommandOutput, RunningCommand};
+pub use account::{Account, AccountError};
+pub use command::RunningCommand;
 pub use command_line::{CommandLine, CommandLineError};
 pub use destroyed::Destroyed;
+pub use force::Force;
 pub use holder::{Holder, Home, holders};
+pub use identity::{Identity, Manager, Rule};
+pub use launch::Launch;
 pub use listeners::{Listener, Listeners, ListenersError};
+pub use output::{CommandOutput, NewLines};
+pub use process::{Lifetime, ProcessKey, has_variable};
+pub use unit::{Scope, UnitCommand, UnitVerb};

@@ -231,6 +231,7 @@ impl Place {
                 option("interval", seconds(timing.interval)),
                 option("timeout", seconds(timing.timeout)),
                 option("strikes", timing.strikes.to_string()),
+                option("gateway", "command".to_owned()),
                 option("start", self.start.clone()),
                 option("stop", self.stop.clone()),
                 option("state-dir", file("state")),

@@ -11,8 +11,8 @@ use std::{
 
 use super::Daemon;
 use crate::{
-    commands::{Command, Commands},
-    lab::{Host, Lab, failover_binary},
+    commands::{Command, Commands, Release},
+    lab::{Host, Lab, Machine, failover_binary},
     lines::Lines,
 };
 
@@ -31,8 +31,10 @@ pub struct Setup {
     stop_timeout: Duration,
     /// Whether a primary that was never healthy is taken over.
     arm: &'static str,
-    /// Other start and stop commands than the scripted ones.
-    lines: Option<[String; 2]>,
+    /// What kind of gateway it is told.
+    gateway: &'static str,
+    /// Other start and stop commands than the scripted ones; none are the kind of gateway's own.
+    lines: Option<Vec<(&'static str, String)>>,
     /// What runs the daemon, if it isn't run directly.
     wrapper: Vec<OsString>,
     environment: Vec<(String, OsString)>,
@@ -61,6 +63,7 @@ impl Setup {
             start_timeout: Duration::from_secs(2),
             stop_timeout: Duration::from_secs(2),
             arm: "always",
+            gateway: "command",
             lines: None,
             wrapper: Vec::new(),
             environment: Vec::new(),
@@ -132,7 +135,62 @@ impl Setup {
     /// With commands of its own in place of the scripted ones, which then know nothing of it.
     #[must_use]
     pub fn command_lines(mut self, start: &str, stop: &str) -> Self {
-        self.lines = Some([start, stop].map(str::to_owned));
+        self.lines = Some(
+            ["--start", start, "--stop", stop]
+                .map(str::to_owned)
+                .to_vec(),
+        );
+        self
+    }
+
+    /// The gateway is of this kind.
+    #[must_use]
+    pub fn gateway(mut self, kind: &'static str) -> Self {
+        self.gateway = kind;
+        self
+    }
+
+    /// The gateway is of this kind, and is started and stopped by what that brings along.
+    #[must_use]
+    pub fn gateway_by_itself(mut self, kind: &'static str) -> Self {
+        self.lines = Some(Vec::new());
+        self.gateway(kind)
+    }
+
+    /// The gateway is OpenClaw as far as its commands go: this release's, found in `PATH`.
+    ///
+    /// # Panics
+    /// When its program can't be written.
+    #[must_use]
+    pub fn openclaw(mut self, release: Release) -> Self {
+        let program = self.commands.openclaw(release).expect("a program openclaw");
+        let folder = program.parent().expect("it is in a folder").display();
+        let path = std::env::var("PATH").unwrap_or_default();
+        self.wrapper = ["env".to_owned(), format!("PATH={folder}:{path}")]
+            .map(OsString::from)
+            .to_vec();
+        self.gateway_by_itself("openclaw")
+            .argument("--owner=executable:failover-lab")
+            .argument("--check=tcp")
+    }
+
+    /// On a machine of the lab's, which is PC-B then.
+    #[must_use]
+    pub fn on(mut self, machine: &Machine) -> Self {
+        self.wrapper = machine.entrance();
+        self
+    }
+
+    /// Accounts and groups are looked up in these files (passwd(5), group(5)), in a mount namespace of
+    /// its own.
+    #[must_use]
+    pub fn accounts(mut self, passwd: &Path, group: &Path) -> Self {
+        let shell = r#"mount --bind "$0" /etc/passwd && mount --bind "$1" /etc/group && shift && exec "$@""#;
+        self.wrapper = ["unshare", "--mount", "sh", "-c", shell]
+            .map(OsString::from)
+            .to_vec();
+        self.wrapper
+            .extend([passwd, group].map(|file| file.as_os_str().to_owned()));
         self
     }
 
@@ -218,10 +276,13 @@ impl Setup {
     fn options(&self) -> Vec<(&'static str, String)> {
         let time = |time: Duration| format!("{}ms", time.as_millis());
         let path = |path: &Path| path.to_str().expect("the lab's paths are text").to_owned();
-        let [start, stop] = self.lines.clone().unwrap_or_else(|| {
-            [Command::Start, Command::Stop].map(|command| self.commands.line(command))
+        let lines = self.lines.clone().unwrap_or_else(|| {
+            vec![
+                ("start", self.commands.line(Command::Start)),
+                ("stop", self.commands.line(Command::Stop)),
+            ]
         });
-        vec![
+        let mut options = vec![
             ("primary", self.primary.clone()),
             ("interval", time(self.interval)),
             ("recovery-interval", time(self.recovery_interval)),
@@ -229,11 +290,12 @@ impl Setup {
             ("start-timeout", time(self.start_timeout)),
             ("stop-timeout", time(self.stop_timeout)),
             ("arm", self.arm.to_owned()),
-            ("start", start),
-            ("stop", stop),
+            ("gateway", self.gateway.to_owned()),
             ("state-dir", path(&self.directory.join("state"))),
             ("control", path(self.control())),
-        ]
+        ];
+        options.extend(lines);
+        options
     }
 
     /// One more argument.

@@ -8,7 +8,7 @@
 mod boot;
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::{self, File},
     io::Write as _,
     os::unix::process::CommandExt as _,
@@ -191,11 +191,22 @@ impl Machine {
         command
     }
 
-    fn enter(&self) -> Command {
-        let mut command = self.host.command("nsenter");
-        command.arg(format!("--target={}", self.init)).args([
+    /// What runs a command there, in front of the command; on the machine's host.
+    #[must_use]
+    pub fn entrance(&self) -> Vec<OsString> {
+        let target = format!("--target={}", self.init);
+        let namespaces = [
             "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--root", "--wd",
-        ]);
+        ];
+        let words = ["nsenter", &target].into_iter().chain(namespaces);
+        words.map(OsString::from).collect()
+    }
+
+    fn enter(&self) -> Command {
+        let words = self.entrance();
+        let mut words = words.iter();
+        let mut command = self.host.command(words.next().expect("a program"));
+        command.args(words);
         command
     }
 

@@ -1,0 +1,440 @@
+//! The local gateway: how it is started and stopped, and what counts as it. What kind it is sets
+//! everything that isn't said.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use rustix::process::geteuid;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{CheckKind, ConfigurationError};
+use crate::gateway::{
+    Account, AccountError, CommandLine, Identity, Manager, Rule, Scope, UnitCommand, UnitVerb,
+};
+
+pub(super) const OPENCLAW_START: &str = "openclaw gateway start";
+/// `--force` is added where the installed version knows it.
+pub(super) const OPENCLAW_STOP: &str = "openclaw gateway stop";
+const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
+/// Longest name of a unit (systemd.unit(5)).
+const LONGEST_UNIT: usize = 255;
+/// What systemd calls its kinds of units that can be started and listen; others are a mistake.
+const SUFFIXES: [&str; 4] = [".service", ".socket", ".scope", ".target"];
+
+/// What the local gateway is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum GatewayKind {
+    /// OpenClaw, by its own commands.
+    #[default]
+    #[value(name = "openclaw")]
+    #[serde(rename = "openclaw")]
+    OpenClaw,
+    /// Anything, by the commands given.
+    Command,
+    /// A unit of the account's own service manager, through D-Bus.
+    SystemdUser,
+    /// A unit of the system's service manager, through D-Bus.
+    Systemd,
+}
+
+impl GatewayKind {
+    /// How a primary of the same kind is checked, unless something else is said.
+    pub(super) const fn check(self) -> CheckKind {
+        match self {
+            Self::OpenClaw | Self::SystemdUser => CheckKind::OpenClaw,
+            Self::Command | Self::Systemd => CheckKind::Tcp,
+        }
+    }
+}
+
+/// The local gateway, complete and checked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LocalGateway {
+    /// Who starts and stops it; `None`: the daemon's own account.
+    pub user: Option<Account>,
+    /// Starts it.
+    pub start: CommandLine,
+    /// Stops it.
+    pub stop: CommandLine,
+    /// The stop is OpenClaw's own, whose later versions need `--force`.
+    pub stop_may_need_force: bool,
+    /// What counts as the gateway.
+    pub identity: Identity,
+}
+
+/// What can't be done to a gateway like this.
+#[derive(Debug, Error)]
+pub enum GatewayError {
+    /// It has no command by itself.
+    #[error("gateway is `command`, which needs a {0} command; name it with --{0}")]
+    NoCommand(&'static str),
+    /// It has no unit by itself.
+    #[error("gateway is `systemd`, which needs a unit; name it with --unit")]
+    NoUnit,
+    /// A unit has no use.
+    #[error(
+        "gateway is `command`, which has no use for a unit; leave --unit out, or say --gateway systemd"
+    )]
+    UselessUnit,
+    /// An account has no use.
+    #[error(
+        "gateway is `systemd`, whose unit says itself whose it is; leave --user out, or say --gateway systemd-user"
+    )]
+    UselessUser,
+    /// No service manager would have a unit of this name.
+    #[error("`{0}` is not a unit's name; write one like gateway.service")]
+    Unit(String),
+    /// What is named as owner is nothing that could be one.
+    #[error(
+        "`{0}` names no owner; write unit:NAME, account:NAME, or executable:PATH (or a program's file name)"
+    )]
+    Owner(String),
+    /// Nothing would be the gateway.
+    #[error("owner is empty; leave it out, or name at least one")]
+    NoOwner,
+    /// An owner's account can't be found.
+    #[error("owner: {0}")]
+    Account(#[from] AccountError),
+}
+
+/// What the options say of it.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) kind: GatewayKind,
+    pub(super) user: Option<String>,
+    pub(super) unit: Option<String>,
+    pub(super) owner: Option<Vec<String>>,
+    pub(super) start: Option<String>,
+    pub(super) stop: Option<String>,
+    pub(super) dry_run: bool,
+}
+
+impl Given {
+    pub(super) fn checked(self) -> Result<LocalGateway, ConfigurationError> {
+        match self.kind {
+            GatewayKind::Command if self.unit.is_some() => {
+                return Err(GatewayError::UselessUnit.into());
+            }
+            GatewayKind::Systemd if self.user.is_some() => {
+                return Err(GatewayError::UselessUser.into());
+            }
+            _ => {}
+        }
+        let unit = self.unit.as_deref().map(unit_name).transpose()?;
+        let user = self.user.as_deref().map(Account::named).transpose()?;
+        let line = |verb, given| self.line(verb, given, unit.as_deref(), user.as_ref());
+        Ok(LocalGateway {
+            start: line(UnitVerb::Start, self.start.as_deref())?,
+            stop: line(UnitVerb::Stop, self.stop.as_deref())?,
+            stop_may_need_force: self.kind == GatewayKind::OpenClaw
+                && self
+                    .stop
+                    .as_deref()
+                    .is_none_or(|stop| stop == OPENCLAW_STOP),
+            identity: self.identity(unit, user.as_ref())?,
+            user,
+        })
+    }
+
+    fn line(
+        &self,
+        verb: UnitVerb,
+        given: Option<&str>,
+        unit: Option<&str>,
+        user: Option<&Account>,
+    ) -> Result<CommandLine, ConfigurationError> {
+        let line = match (given, self.kind, verb) {
+            (Some(line), _, _) => line,
+            (None, GatewayKind::OpenClaw, UnitVerb::Start) => OPENCLAW_START,
+            (None, GatewayKind::OpenClaw, UnitVerb::Stop) => OPENCLAW_STOP,
+            (None, GatewayKind::Command, _) => {
+                return Err(GatewayError::NoCommand(verb.name()).into());
+            }
+            (None, GatewayKind::SystemdUser, _) => {
+                let unit = unit.unwrap_or(OPENCLAW_UNIT);
+                return Ok(UnitCommand::new(verb, Scope::User, unit).line());
+            }
+            (None, GatewayKind::Systemd, _) => {
+                let unit = unit.ok_or(GatewayError::NoUnit)?;
+                return Ok(UnitCommand::new(verb, Scope::System, unit).line());
+            }
+        };
+        super::command(verb.name(), line, user, self.dry_run)
+    }
+
+    fn identity(
+        &self,
+        unit: Option<String>,
+        user: Option<&Account>,
+    ) -> Result<Identity, GatewayError> {
+        if let Some(owners) = &self.owner {
+            let rules: Vec<Rule> = owners
+                .iter()
+                .map(|owner| rule(owner))
+                .collect::<Result<_, _>>()?;
+            return match rules.is_empty() {
+                true => Err(GatewayError::NoOwner),
+                false => Ok(Identity::new(rules)),
+            };
+        }
+        let uid = user.map_or_else(|| geteuid().as_raw(), Account::uid);
+        Ok(match self.kind {
+            // A start of one's own may become anybody by itself.
+            GatewayKind::OpenClaw
+                if user.is_none()
+                    && self
+                        .start
+                        .as_deref()
+                        .is_some_and(|start| start != OPENCLAW_START) =>
+            {
+                Identity::openclaw(None, unit)
+            }
+            GatewayKind::OpenClaw | GatewayKind::SystemdUser => Identity::openclaw(Some(uid), unit),
+            GatewayKind::Systemd => Identity::system_unit(unit.ok_or(GatewayError::NoUnit)?),
+            GatewayKind::Command => Identity::of_account(uid),
+        })
+    }
+}
+
+fn rule(owner: &str) -> Result<Rule, GatewayError> {
+    let wrong = || GatewayError::Owner(owner.to_owned());
+    match owner.split_once(':').ok_or_else(wrong)? {
+        ("unit", name) => {
+            // Stars are for the matching; without them it must be a name.
+            unit_name(&name.replace('*', "x")).map_err(|_| wrong())?;
+            let name = match has_suffix(name) {
+                true => name.to_owned(),
+                false => format!("{name}.service"),
+            };
+            let manager = Manager::Any;
+            Ok(Rule::Unit { name, manager })
+        }
+        ("account", name) => Ok(Rule::Account {
+            uid: Account::uid_of(name)?,
+            name: name.to_owned(),
+        }),
+        ("executable", path) => {
+            let path = PathBuf::from(path);
+            let is_file_name = path.components().count() == 1 && path.file_name().is_some();
+            (path.is_absolute() || is_file_name)
+                .then_some(Rule::Executable(path))
+                .ok_or_else(wrong)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// A unit's whole name; `.service` is added where nothing else is said, as systemctl does.
+fn unit_name(name: &str) -> Result<String, GatewayError> {
+    let whole = match has_suffix(name) {
+        true => name.to_owned(),
+        false => format!("{name}.service"),
+    };
+    // systemd.unit(5)
+    let is_right = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
+    let is_name = whole.len() <= LONGEST_UNIT
+        && whole.bytes().all(is_right)
+        && SUFFIXES.iter().all(|suffix| whole != *suffix);
+    is_name
+        .then_some(whole)
+        .ok_or_else(|| GatewayError::Unit(name.to_owned()))
+}
+
+fn has_suffix(name: &str) -> bool {
+    SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(kind: GatewayKind) -> Given {
+        Given {
+            kind,
+            user: None,
+            unit: None,
+            owner: None,
+            start: None,
+            stop: None,
+            dry_run: true,
+        }
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn each_kind_brings_its_own_commands() {
+        let own = |kind, unit: Option<&str>| {
+            let unit = unit.map(str::to_owned);
+            let gateway = Given {
+                unit,
+                ..given(kind)
+            };
+            let gateway = gateway.checked().unwrap();
+            [gateway.start.to_string(), gateway.stop.to_string()]
+        };
+        assert_eq!(
+            own(GatewayKind::OpenClaw, None),
+            ["openclaw gateway start", "openclaw gateway stop"]
+        );
+        assert_eq!(
+            own(GatewayKind::SystemdUser, None),
+            [
+                "failover unit-job start --user openclaw-gateway.service",
+                "failover unit-job stop --user openclaw-gateway.service"
+            ]
+        );
+        assert_eq!(
+            own(GatewayKind::Systemd, Some("bot")),
+            [
+                "failover unit-job start bot.service",
+                "failover unit-job stop bot.service"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_said_wins() {
+        for kind in [
+            GatewayKind::OpenClaw,
+            GatewayKind::Command,
+            GatewayKind::SystemdUser,
+        ] {
+            let gateway = Given {
+                start: some("up 'a b'"),
+                stop: some("down"),
+                ..given(kind)
+            };
+            let gateway = gateway.checked().unwrap();
+            assert_eq!(gateway.start.to_string(), "up 'a b'");
+            assert_eq!(gateway.stop.to_string(), "down");
+            assert!(!gateway.stop_may_need_force);
+        }
+        assert!(
+            given(GatewayKind::OpenClaw)
+                .checked()
+                .unwrap()
+                .stop_may_need_force
+        );
+    }
+
+    #[test]
+    fn what_is_missing_or_has_no_use_is_told_with_its_remedy() {
+        let refused = |given: Given, parts: &[&str]| {
+            let error = given.checked().unwrap_err().to_string();
+            for part in parts {
+                assert!(error.contains(part), "{part}: {error}");
+            }
+        };
+        let command = || given(GatewayKind::Command);
+        refused(command(), &["start command", "--start"]);
+        let start = some("up");
+        refused(
+            Given {
+                start: start.clone(),
+                ..command()
+            },
+            &["stop command", "--stop"],
+        );
+        refused(
+            Given {
+                unit: some("a"),
+                ..command()
+            },
+            &["no use for a unit", "--gateway systemd"],
+        );
+        refused(given(GatewayKind::Systemd), &["needs a unit", "--unit"]);
+        refused(
+            Given {
+                user: some("root"),
+                ..given(GatewayKind::Systemd)
+            },
+            &["--user", "systemd-user"],
+        );
+        for unit in ["", ".service", "a b", "a/b.service", &"x".repeat(300)] {
+            refused(
+                Given {
+                    unit: some(unit),
+                    ..given(GatewayKind::SystemdUser)
+                },
+                &["is not a unit's name"],
+            );
+        }
+        for owner in [
+            "node",
+            "unit:",
+            "unit:a b",
+            "executable:",
+            "executable:a/b",
+            "pid:1",
+        ] {
+            refused(
+                Given {
+                    owner: Some(vec![owner.to_owned()]),
+                    ..given(GatewayKind::OpenClaw)
+                },
+                &[owner, "executable:PATH"],
+            );
+        }
+        refused(
+            Given {
+                owner: Some(vec!["account:no-such-account".to_owned()]),
+                ..given(GatewayKind::OpenClaw)
+            },
+            &["owner:", "no-such-account", "getent passwd"],
+        );
+        refused(
+            Given {
+                owner: Some(Vec::new()),
+                ..given(GatewayKind::OpenClaw)
+            },
+            &["owner is empty"],
+        );
+    }
+
+    #[test]
+    fn each_kind_has_its_own_idea_of_the_gateway() {
+        let told = |given: Given| given.checked().unwrap().identity.to_string();
+        let own = geteuid().as_raw();
+        assert_eq!(
+            told(given(GatewayKind::OpenClaw)),
+            format!(
+                "unit openclaw-gateway*.service of user {own}, or OpenClaw in node or bun of uid {own}"
+            )
+        );
+        assert_eq!(
+            told(Given {
+                start: some("runuser -u alice -- openclaw gateway start"),
+                ..given(GatewayKind::OpenClaw)
+            }),
+            "unit openclaw-gateway*.service of a user, or OpenClaw in node or bun"
+        );
+        assert_eq!(
+            told(Given {
+                unit: some("bot"),
+                ..given(GatewayKind::Systemd)
+            }),
+            "unit bot.service"
+        );
+        assert_eq!(
+            told(Given {
+                owner: Some(
+                    [
+                        "unit:bot*",
+                        "account:root",
+                        "executable:/opt/bot",
+                        "executable:node"
+                    ]
+                    .map(str::to_owned)
+                    .to_vec()
+                ),
+                ..given(GatewayKind::OpenClaw)
+            }),
+            "unit bot*.service, or any process of root, or /opt/bot, or node"
+        );
+    }
+}

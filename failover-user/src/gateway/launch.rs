@@ -1,0 +1,114 @@
+//! What descends from our own start: recognised by a variable that the start command was given, and
+//! that whatever it begins inherits. A number of this machine's own, kept in the state directory, so
+//! that a daemon that was restarted knows its gateway again. Losing it is safe: then the gateway has
+//! to be known by what it is.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use super::process::has_variable;
+
+const FILE: &str = "launch";
+const BYTES: usize = 16;
+const DIGITS: usize = 2 * BYTES;
+
+/// Marks what a start command begins.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Launch {
+    number: String,
+}
+
+impl Launch {
+    /// The variable's name.
+    pub const VARIABLE: &'static str = "FAILOVER_LAUNCH";
+
+    /// The number in the state directory; a new one where there is none. One that can't be kept is
+    /// good for as long as this process lives.
+    #[must_use]
+    pub fn of(state_dir: &Path) -> Self {
+        let path = state_dir.join(FILE);
+        if let Ok(number) = kept(&path) {
+            return Self { number };
+        }
+        let mut bytes = [0; BYTES];
+        // Only an early boot has none, and then the number is as good as none, not worse.
+        let _ = getrandom(&mut bytes, GetRandomFlags::NONBLOCK);
+        let number = bytes
+            .iter()
+            .fold(String::new(), |number, byte| format!("{number}{byte:02x}"));
+        if let Err(error) = keep(&path, &number) {
+            tracing::warn!(
+                %error, file = %path.display(),
+                "the mark of what is started can't be kept; a restarted daemon may not know its gateway by it"
+            );
+        }
+        Self { number }
+    }
+
+    /// The variable's value.
+    #[must_use]
+    pub fn value(&self) -> String {
+        self.number.clone()
+    }
+
+    /// Was this process begun by a start command of ours, or by what that began?
+    #[must_use]
+    pub fn began(&self, pid: u32) -> bool {
+        has_variable(pid, Self::VARIABLE, &self.number)
+    }
+}
+
+fn kept(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(DIGITS as u64 + 1)
+        .read_to_string(&mut text)?;
+    let is_number = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_number
+        .then_some(text)
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn keep(path: &Path, number: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(number.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_number_is_the_same_for_the_next_daemon_and_another_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let launch = Launch::of(folder.path());
+        assert_eq!(Launch::of(folder.path()), launch);
+        assert_ne!(Launch::of(tempfile::tempdir().unwrap().path()), launch);
+    }
+
+    #[test]
+    fn a_broken_file_is_replaced_and_a_missing_folder_is_done_without() {
+        let folder = tempfile::tempdir().unwrap();
+        for broken in ["", "1234", &"g".repeat(DIGITS), &"0".repeat(DIGITS + 1)] {
+            fs::write(folder.path().join(FILE), broken).unwrap();
+            let launch = Launch::of(folder.path());
+            assert_eq!(launch.value().len(), DIGITS);
+            assert_eq!(Launch::of(folder.path()), launch);
+        }
+        let nowhere = Launch::of(Path::new("/no/such/folder"));
+        assert_eq!(nowhere.value().len(), DIGITS);
+    }
+}

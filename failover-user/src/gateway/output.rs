@@ -1,0 +1,303 @@
+//! What a command says: kept in a file, told line by line while it runs, and once more when it has
+//! failed.
+//!
+//! A file and no pipe: the gateway that a command leaves behind goes on writing there, whether this
+//! daemon lives or not. All of it is a stranger's word: bounded here, escaped by who tells it.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
+
+use rustix::{
+    fs::fchown,
+    process::{Gid, Uid},
+};
+use tokio::time::Instant;
+
+use super::Account;
+use crate::decide::Command;
+
+/// What is kept of a gateway's chatter before it is thrown away.
+const LARGEST_OUTPUT: u64 = 1 << 20;
+/// What is told of it when a command fails.
+const TOLD_BYTES: u64 = 2048;
+const TOLD_LINES: usize = 5;
+/// What is read at once; what was written before is passed over.
+const MOST_AT_ONCE: u64 = 64 * 1024;
+/// So much of a line; the rest of it is passed over.
+const LONGEST_LINE: usize = 1024;
+/// So many lines may be told at once, and another one each half second.
+const MOST_LINES: u32 = 40;
+const LINE_PACE: Duration = Duration::from_millis(500);
+
+/// Where a command, and the gateway that it leaves behind, writes to.
+#[derive(Debug)]
+pub struct CommandOutput {
+    file: File,
+    /// Up to here it was taken in.
+    position: u64,
+    /// The beginning of a line whose end hasn't come yet.
+    begun: Vec<u8>,
+    allowance: Allowance,
+}
+
+/// What a command has said since it was listened to last.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct NewLines {
+    /// Line by line, without those that are empty.
+    pub lines: Vec<String>,
+    /// So many more bytes were said than can be told.
+    pub left_out: u64,
+}
+
+/// How many lines may be told now.
+#[derive(Debug)]
+struct Allowance {
+    lines: u32,
+    since: Instant,
+}
+
+impl CommandOutput {
+    /// A new file for this command in the state directory; an earlier gateway keeps its own. It
+    /// belongs to who the command is run as, so that it can be opened again by its name in /dev.
+    ///
+    /// # Errors
+    /// When the directory can't be written to.
+    pub fn create(
+        state_dir: &Path,
+        command: Command,
+        account: Option<&Account>,
+    ) -> io::Result<Self> {
+        let path = state_dir.join(format!("{command}.log"));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        if let Some(account) = account {
+            let (uid, gid) = (account.uid(), account.gid());
+            fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+        }
+        Ok(Self {
+            file,
+            position: 0,
+            begun: Vec::new(),
+            allowance: Allowance {
+                lines: MOST_LINES,
+                since: Instant::now(),
+            },
+        })
+    }
+
+    /// For a command to write to.
+    pub(super) fn stream(&self) -> io::Result<Stdio> {
+        Ok(self.file.try_clone()?.into())
+    }
+
+    /// Keeps it bounded, however much a gateway writes. Writers append, so they go on at the start.
+    pub fn trim(&self) {
+        if self
+            .file
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() > LARGEST_OUTPUT)
+            && let Err(error) = self.file.set_len(0)
+        {
+            tracing::warn!(%error, "the command's output can't be shortened");
+        }
+    }
+
+    /// What was said since this was asked last. A line whose end hasn't come is kept for the next
+    /// time, unless the command has ended.
+    pub fn new_lines(&mut self, ended: bool) -> NewLines {
+        let mut told = NewLines::default();
+        let Ok(length) = self.file.metadata().map(|metadata| metadata.len()) else {
+            return told;
+        };
+        // It was trimmed: whatever was there is gone.
+        if length < self.position {
+            self.position = 0;
+            self.begun.clear();
+        }
+        let start = self.position.max(length.saturating_sub(MOST_AT_ONCE));
+        if start > self.position {
+            told.left_out = start - self.position + self.begun.len() as u64;
+            self.begun.clear();
+        }
+        let bytes = self.read(start, length - start).unwrap_or_default();
+        self.position = start + bytes.len() as u64;
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let line = piece.strip_suffix(b"\n");
+            let room = LONGEST_LINE.saturating_sub(self.begun.len());
+            let kept = line.unwrap_or(piece).iter().take(room);
+            self.begun.extend(kept);
+            if line.is_some() {
+                self.finish(&mut told);
+            }
+        }
+        if ended {
+            self.finish(&mut told);
+        }
+        told
+    }
+
+    /// The line that was begun is whole.
+    fn finish(&mut self, told: &mut NewLines) {
+        let line = std::mem::take(&mut self.begun);
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        if self.allowance.take(Instant::now()) {
+            told.lines
+                .push(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
+        } else {
+            told.left_out += line.len() as u64;
+        }
+    }
+
+    fn read(&self, start: u64, most: u64) -> io::Result<Vec<u8>> {
+        // A descriptor of one's own would share the position as well; nobody else uses it.
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The last lines, made harmless for a log.
+    #[must_use]
+    pub fn last_lines(&self) -> String {
+        let length = self.file.metadata().map_or(0, |metadata| metadata.len());
+        let bytes = self.read(length.saturating_sub(TOLD_BYTES), TOLD_BYTES);
+        let bytes = bytes.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        let last = lines
+            .get(lines.len().saturating_sub(TOLD_LINES)..)
+            .unwrap_or_default();
+        last.join(" | ")
+            .chars()
+            .map(|character| {
+                if character.is_control() {
+                    ' '
+                } else {
+                    character
+                }
+            })
+            .collect()
+    }
+}
+
+impl Allowance {
+    /// May one more be told? Then it counts as told.
+    fn take(&mut self, now: Instant) -> bool {
+        let earned = now.duration_since(self.since).as_nanos() / LINE_PACE.as_nanos();
+        if earned > 0 {
+            let earned = u32::try_from(earned).unwrap_or(u32::MAX);
+            self.lines = self.lines.saturating_add(earned).min(MOST_LINES);
+            self.since = now;
+        }
+        let may = self.lines > 0;
+        self.lines = self.lines.saturating_sub(1);
+        may
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn output() -> (tempfile::TempDir, CommandOutput) {
+        let folder = tempfile::tempdir().unwrap();
+        let output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        (folder, output)
+    }
+
+    fn lines(output: &mut CommandOutput, ended: bool) -> Vec<String> {
+        output.new_lines(ended).lines
+    }
+
+    #[test]
+    fn lines_are_told_once_and_when_they_are_whole() {
+        let (_folder, mut output) = output();
+        output.file.write_all(b"one\n\ntwo\r\nthr").unwrap();
+        assert_eq!(lines(&mut output, false), ["one", "two"]);
+        assert_eq!(lines(&mut output, false), [""; 0]);
+        output.file.write_all(b"ee\nfour").unwrap();
+        assert_eq!(lines(&mut output, false), ["three"]);
+        assert_eq!(lines(&mut output, true), ["four"]);
+        assert_eq!(lines(&mut output, true), [""; 0]);
+    }
+
+    #[test]
+    fn a_flood_of_lines_is_told_in_part_and_how_much_is_missing() {
+        let (_folder, mut output) = output();
+        let flood = "x\n".repeat(100_000);
+        output.file.write_all(flood.as_bytes()).unwrap();
+        let told = output.new_lines(false);
+        assert_eq!(told.lines.len(), usize::try_from(MOST_LINES).unwrap());
+        assert!(told.left_out > 100_000, "{}", told.left_out);
+    }
+
+    #[test]
+    fn whoever_was_silent_may_speak_again() {
+        let begin = Instant::now();
+        let mut allowance = Allowance {
+            lines: MOST_LINES,
+            since: begin,
+        };
+        for _ in 0..MOST_LINES {
+            assert!(allowance.take(begin));
+        }
+        assert!(!allowance.take(begin));
+        let later = begin + 2 * LINE_PACE;
+        let more = [(); 3].map(|()| allowance.take(later));
+        assert_eq!(more, [true, true, false]);
+    }
+
+    #[test]
+    fn an_endless_line_is_cut() {
+        let (_folder, mut output) = output();
+        for _ in 0..100 {
+            output.file.write_all(&[b'x'; 30_000]).unwrap();
+            assert_eq!(lines(&mut output, false), [""; 0]);
+            assert!(output.begun.len() <= LONGEST_LINE);
+        }
+        output.file.write_all(b"\nshort\n").unwrap();
+        let told = lines(&mut output, false);
+        assert_eq!(told[0].len(), LONGEST_LINE);
+        assert_eq!(told[1], "short");
+    }
+
+    #[test]
+    fn output_is_bounded_and_told_on_after_it_was_cut() {
+        let (_folder, mut output) = output();
+        output.file.write_all(&vec![b'\n'; 2_000_000]).unwrap();
+        assert_eq!(lines(&mut output, false), [""; 0]);
+        output.trim();
+        assert_eq!(output.file.metadata().unwrap().len(), 0);
+        output.file.write_all(b"after\n").unwrap();
+        assert_eq!(lines(&mut output, false), ["after"]);
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_all_the_same() {
+        let (_folder, mut output) = output();
+        output.file.write_all(b"\xff\xfe\0\x1b[2J\n").unwrap();
+        assert_eq!(lines(&mut output, false), ["\u{fffd}\u{fffd}\0\u{1b}[2J"]);
+    }
+}

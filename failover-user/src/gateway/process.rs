@@ -1,0 +1,196 @@
+//! A process, and what of it can't be mistaken: its number together with the time of its start, and
+//! a descriptor that tells its end.
+
+use std::{io, path::Path};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::OwnedFd,
+    process::{Pid, PidfdFlags, pidfd_open},
+};
+use tokio::io::{Interest, unix::AsyncFd};
+
+use super::holder::read;
+
+/// A line with 52 numbers and a name of 64 bytes at most (man 5 proc_pid_stat).
+const LONGEST_STAT: u64 = 2048;
+/// More than a start command's environment; what is behind it isn't looked at.
+const LONGEST_ENVIRONMENT: u64 = 256 * 1024;
+
+/// A process that was seen alive, and no later one of its number.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ProcessKey {
+    /// Its number (thread group).
+    pub pid: u32,
+    /// When it began, in ticks of the boot clock (man 5 proc_pid_stat).
+    pub started: u64,
+}
+
+/// Waits for a process's end.
+#[derive(Debug)]
+pub struct Lifetime {
+    key: ProcessKey,
+    /// `None` where the kernel has none (before 5.3).
+    descriptor: Option<AsyncFd<OwnedFd>>,
+}
+
+impl Lifetime {
+    /// Of this process, if it still lives. Inside a tokio runtime.
+    #[must_use]
+    pub fn of(key: ProcessKey) -> Option<Self> {
+        let pid = i32::try_from(key.pid).ok().and_then(Pid::from_raw)?;
+        let descriptor = pidfd_open(pid, PidfdFlags::NONBLOCK).ok();
+        // SAFETY: an `OwnedFd` owns its descriptor until it is dropped, and never changes it.
+        let descriptor = descriptor.and_then(|descriptor| unsafe {
+            AsyncFd::register_with_interest(descriptor, Interest::READABLE).ok()
+        });
+        // Asked after the descriptor was opened: so it is this process's, if it lives.
+        let lifetime =
+            (started(key.pid) == Some(key.started)).then_some(Self { key, descriptor })?;
+        lifetime.is_alive().then_some(lifetime)
+    }
+
+    /// Which process.
+    #[must_use]
+    pub const fn key(&self) -> ProcessKey {
+        self.key
+    }
+
+    /// Does the kernel tell of its end?
+    #[must_use]
+    pub const fn tells(&self) -> bool {
+        self.descriptor.is_some()
+    }
+
+    /// Does it live, all of its threads counted?
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let Some(descriptor) = &self.descriptor else {
+            return started(self.key.pid) == Some(self.key.started);
+        };
+        let mut asked = [PollFd::new(descriptor, PollFlags::IN)];
+        let ended = poll(&mut asked, Some(&Timespec::default()));
+        !matches!(ended, Ok(1..))
+    }
+
+    /// Waits until it has ended. For ever where the kernel doesn't tell. Cancel-safe.
+    pub async fn ended(&self) {
+        match &self.descriptor {
+            Some(descriptor) => {
+                let ready: io::Result<_> = descriptor.readable().await;
+                if ready.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// When a process began; `None` when it is gone, or only waits to be reaped.
+#[must_use]
+pub(super) fn started(pid: u32) -> Option<u64> {
+    let text = read(Path::new(&format!("/proc/{pid}/stat")), LONGEST_STAT);
+    fields(&text)
+}
+
+/// The name may hold anything, a parenthesis too; after the last one there are only numbers.
+fn fields(stat: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(stat);
+    let mut words = text.rsplit_once(") ")?.1.split(' ');
+    // The third and the twenty-second field.
+    let state = words.next()?;
+    let started = words.nth(18)?.parse().ok()?;
+    (!matches!(state, "Z" | "X")).then_some(started)
+}
+
+/// Was it begun with this variable in its environment?
+#[must_use]
+pub fn has_variable(pid: u32, name: &str, value: &str) -> bool {
+    let environment = read(
+        Path::new(&format!("/proc/{pid}/environ")),
+        LONGEST_ENVIRONMENT,
+    );
+    let wanted = format!("{name}={value}");
+    environment
+        .split(|byte| *byte == 0)
+        .any(|variable| variable == wanted.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        process::{Command, Stdio},
+        time::Duration,
+    };
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn sleeper() -> std::process::Child {
+        Command::new("sleep")
+            .arg("1000")
+            .env("FAILOVER_TEST", "yes it is")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_process_is_told_even_before_it_is_reaped() {
+        let mut child = sleeper();
+        let pid = child.id();
+        let started = started(pid).unwrap();
+        let key = ProcessKey { pid, started };
+        let lifetime = Lifetime::of(key).unwrap();
+        assert!(lifetime.is_alive());
+        let early = timeout(Duration::from_millis(50), lifetime.ended()).await;
+        assert!(early.is_err());
+        child.kill().unwrap();
+        timeout(Duration::from_secs(5), lifetime.ended())
+            .await
+            .unwrap();
+        assert!(!lifetime.is_alive());
+        assert_eq!(super::started(pid), None);
+        child.wait().unwrap();
+        assert!(Lifetime::of(key).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_later_process_of_the_same_number_is_another_one() {
+        let pid = std::process::id();
+        let started = started(pid).unwrap() - 1;
+        assert!(Lifetime::of(ProcessKey { pid, started }).is_none());
+    }
+
+    #[test]
+    fn a_variable_is_found_in_the_environment() {
+        let mut child = sleeper();
+        // The parent goes on before the kernel has noted where the environment is.
+        let deadline = std::time::Instant::now() + Duration::from_secs(5);
+        while !has_variable(child.id(), "FAILOVER_TEST", "yes it is")
+            && std::time::Instant::now() < deadline
+        {
+            std::thread::yield_now();
+        }
+        let found = |value| has_variable(child.id(), "FAILOVER_TEST", value);
+        let answers = [found("yes it is"), found("yes"), found("")];
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(answers, [true, false, false]);
+        assert!(!has_variable(u32::MAX, "A", "b"));
+    }
+
+    #[test]
+    fn a_name_cannot_pretend_to_be_numbers() {
+        let numbers = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
+        for name in ["a", "a) S 1 2", ") ) (", ""] {
+            let stat = format!("42 ({name}) {numbers}");
+            assert_eq!(fields(stat.as_bytes()), Some(4711), "{name}");
+        }
+        for nonsense in ["", "42 (a)", "42 (a) S", "42 (a) S x x x"] {
+            assert_eq!(fields(nonsense.as_bytes()), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A gateway that is a unit, on a machine with a real systemd: started and stopped through D-Bus.
+
+use failover_tests::{
+    PORT,
+    daemon::{Daemon, Setup},
+    lab::{Lab, Machine, machine},
+    lines::Line,
+};
+
+/// As OpenClaw's: it is started again when it dies.
+fn unit(lab: &Lab) -> String {
+    let lab_binary = lab.binary().display();
+    format!("[Service]\nExecStart={lab_binary} gateway --listen 0.0.0.0:{PORT}\nRestart=always\n")
+}
+
+fn user_unit(lab: &Lab, machine: &Machine) {
+    let folder = format!("{}/.config/systemd/user", machine::HOME);
+    machine.run_as_user(&["mkdir", "-p", &folder]);
+    machine.write(&format!("{folder}/openclaw-gateway.service"), &unit(lab));
+    machine.run_as_user(&["systemctl", "--user", "daemon-reload"]);
+}
+
+fn ended(daemon: &mut Daemon, command: &str) -> Line {
+    daemon.says(&format!("the end of the {command}"), |line| {
+        line.message() == "command ended" && line.field("command") == command
+    })
+}
+
+#[test]
+fn a_user_unit_is_started_and_stopped_as_its_account_and_known_after_a_restart() {
+    let lab = Lab::new();
+    let Some(machine) = Machine::boot(&lab, &[]) else {
+        return;
+    };
+    user_unit(&lab, &machine);
+    let mut daemon = Setup::new(&lab)
+        .gateway_by_itself("systemd-user")
+        .argument("--check=tcp")
+        .argument("--user")
+        .argument(machine::ACCOUNT)
+        .on(&machine)
+        .spawn();
+    daemon.becomes("starting");
+    let started = ended(&mut daemon, "start");
+    assert_eq!(started.field("result"), "succeeded", "{}", started.text);
+    let says = daemon.said(|line| line.message() == "command says");
+    let told = says[0].field("line");
+    assert!(told.contains("job done, active (running)"), "{told}");
+    daemon.becomes("active");
+    assert_eq!(machine.user_unit_state("openclaw-gateway"), "active");
+    let owner = machine.run(&["pgrep", "--uid", machine::ACCOUNT, "failover-lab"]);
+    assert!(!owner.trim().is_empty());
+
+    let mut daemon = daemon.killed_and_restarted();
+    daemon.becomes("active");
+    let _primary = lab.host_a().gateway().unwrap();
+    let stopped = ended(&mut daemon, "stop");
+    assert_eq!(stopped.field("result"), "succeeded", "{}", stopped.text);
+    daemon.becomes("standby");
+    assert_eq!(machine.user_unit_state("openclaw-gateway"), "inactive");
+    assert!(!lab.host_b().listens(PORT));
+    daemon.terminate();
+}
+
+#[test]
+fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_told() {
+    let lab = Lab::new();
+    let Some(machine) = Machine::boot(&lab, &[]) else {
+        return;
+    };
+    let setup = || {
+        Setup::new(&lab)
+            .gateway_by_itself("systemd")
+            .argument("--unit=bot")
+            .on(&machine)
+    };
+    let mut daemon = setup().spawn();
+    let failed = ended(&mut daemon, "start");
+    assert!(
+        failed.field("output").contains("there is no such unit"),
+        "{}",
+        failed.text
+    );
+    daemon.terminate();
+
+    machine.write("/etc/systemd/system/bot.service", &unit(&lab));
+    machine.run(&["systemctl", "daemon-reload"]);
+    let mut daemon = setup().spawn();
+    daemon.becomes("active");
+    assert_eq!(machine.unit_state("bot"), "active");
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    assert_eq!(machine.unit_state("bot"), "inactive");
+    daemon.terminate();
+}
