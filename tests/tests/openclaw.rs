@@ -10,6 +10,7 @@ use failover_tests::{
     openclaw::{LONGEST_START, OpenClaw},
     skip,
 };
+use rustix::process::Signal;
 
 /// Accounts on PC-A and PC-B.
 const ACCOUNTS: [u32; 2] = [47012, 47013];
@@ -67,6 +68,29 @@ fn a_primary_that_is_killed_is_taken_over_and_let_go_when_it_is_back() {
         [
             "standby", "suspect", "starting", "active", "stopping", "standby"
         ]
+    );
+}
+
+#[test]
+fn a_primary_that_hangs_is_taken_over_in_three_strikes_though_it_still_accepts() {
+    let lab = Lab::new();
+    let [primary, local] = gateways(&lab);
+    let running = primary.start();
+    let setup = setup(&lab, &local.start_line(), &local.stop_line());
+    let mut daemon = setup.argument("--check=openclaw").spawn();
+    sees_a_healthy_primary(&mut daemon);
+    running.signal(Signal::STOP);
+    daemon.becomes("starting");
+    assert!(lab.host_b().connect(lab.host_a().gateway_address()).is_ok());
+    daemon.becomes_within(LONGEST_START, "active");
+    running.signal(Signal::CONT);
+    daemon.becomes_within(LONGEST_START, "standby");
+    assert!(!lab.host_b().listens(PORT));
+    daemon.terminate();
+    let strikes = daemon.said(|line| line.number("strikes") == Some(3));
+    assert_eq!(
+        strikes.first().map(|line| line.field("to")),
+        Some("starting")
     );
 }
 
