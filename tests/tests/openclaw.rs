@@ -65,9 +65,7 @@ fn a_primary_that_is_killed_is_taken_over_and_let_go_when_it_is_back() {
     daemon.terminate();
     assert_eq!(
         daemon.states(),
-        [
-            "standby", "suspect", "starting", "active", "stopping", "standby"
-        ]
+        ["suspect", "starting", "active", "stopping", "standby"]
     );
 }
 
