@@ -106,8 +106,8 @@ fn a_primary_that_its_supervisor_restarts_is_not_taken_over_at_the_defaults() {
     let killed = running.kill();
     thread::sleep(RESTART);
     let _running = primary.start();
-    if Moment::now().since(killed) > DEFAULT_INTERVAL {
-        // 13 s when there is nothing else to do.
+    // Three strikes are two intervals apart. 13 s when there is nothing else to do.
+    if Moment::now().since(killed) > 2 * DEFAULT_INTERVAL {
         return skip("OpenClaw takes too long to start here, and would be taken over rightly");
     }
     daemon.becomes_within(2 * DEFAULT_INTERVAL, "standby");

@@ -126,7 +126,9 @@ fn assert_fails_over(lab: &Lab, machine: &Machine, arguments: &str) {
     let _primary = lab.host_a().gateway().expect("PC-A's gateway starts");
     await_state(machine, "standby", LONGEST_START);
     assert!(!lab.host_b().listens(PORT));
-    assert_eq!(machine.user_unit_state(UNIT), "inactive");
+    wait::until("the unit has ended", LONGEST_START, || {
+        (machine.user_unit_state(UNIT) == "inactive").then_some(())
+    });
     assert!(!machine.path(&format!("/proc/{gateway}")).exists());
 }
 
