@@ -41,6 +41,9 @@ enum Verb {
     /// Become the systemd of a machine, in namespaces made for it
     #[command(hide = true)]
     Boot(machine::Options),
+    /// Name the Debian packages that are missing to boot one
+    #[command(hide = true)]
+    Missing,
     /// Hold a lab until killed, for the test that nothing is left of it
     #[command(hide = true)]
     Hold {
@@ -73,6 +76,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Fence(options) => return commands::run(Command::Fence, &options),
         Verb::Guest => match guest::run()? {},
         Verb::Boot(options) => match machine::run(&options)? {},
+        Verb::Missing => writeln!(std::io::stdout(), "{}", Machine::missing().join(" "))?,
         Verb::Hold { boot } => hold(boot)?,
         Verb::Reaper => reaper::run()?,
     }

@@ -109,8 +109,8 @@ impl OpenClaw {
         let directory = self.directory.display();
         format!(
             "group=$(cat '{directory}/pid')\n\
-             kill -TERM -- \"-$group\" || exit 0\n\
-             while kill -0 -- \"-$group\" 2>/dev/null; do sleep 0.1; done\n"
+             kill -s TERM -- \"-$group\" || exit 0\n\
+             while kill -s 0 -- \"-$group\" 2>/dev/null; do sleep 0.1; done\n"
         )
     }
 

@@ -52,29 +52,19 @@ pub(crate) fn program(name: &str, package: &str, why: &str) -> Result<()> {
     apt::install(&[package])
 }
 
-/// What the lab's machine with a real systemd needs, and the package that it is in.
-const SYSTEMD: [(&str, &str); 4] = [
-    ("/lib/systemd/systemd", "systemd"),
-    ("/usr/bin/dbus-daemon", "dbus"),
-    ("/usr/lib/systemd/user/dbus.socket", "dbus-user-session"),
-    ("/usr/share/pam-configs/systemd", "libpam-systemd"),
-];
-
-/// Has them installed where they are missing. Where that can't be, the tests that need a real systemd
-/// say so and are skipped.
-pub(crate) fn systemd() {
-    let missing: Vec<&str> = SYSTEMD
-        .iter()
-        .filter(|(path, _)| !Path::new(path).exists())
-        .map(|(_, package)| *package)
-        .collect();
+/// Has installed what the lab lacks to boot a systemd. Where that can't be, the tests that need one say
+/// so and are skipped.
+pub(crate) fn systemd(lab: &Path) -> Result<()> {
+    let told = process::capture(Command::new(lab).arg("missing"))?;
+    let missing: Vec<&str> = told.split_whitespace().collect();
     if missing.is_empty() {
-        return;
+        return Ok(());
     }
-    say("tests of units need a systemd, which is not all there");
+    say("some tests boot a systemd, which is not all there");
     if let Err(error) = apt::install(&missing) {
         say(&format!("{error:#}; going on without"));
     }
+    Ok(())
 }
 
 /// Says that all is there, and which.

@@ -45,14 +45,14 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
         Scope::OpenClaw => Some(openclaw::ready(workspace)?),
         Scope::Everything | Scope::Unit => None,
     };
-    if scope != Scope::Unit {
-        setup::systemd();
-    }
     prepare_kernel_program(workspace, scope)?;
     let program = workspace.target().join("debug/failover");
     cargo::announce(workspace, &program, "the daemon, and with it every test");
     let failover =
         cargo::build_program(workspace, &["build", "--workspace", "--bins"], "failover")?;
+    if scope != Scope::Unit {
+        setup::systemd(&failover.with_file_name("failover-lab"))?;
+    }
     let tests = ["test", "--workspace", "--no-run"];
     let mut suites = cargo::executables(workspace, &tests)?;
     suites.retain(|suite| suite.is_test && runs_in(scope, suite, workspace));

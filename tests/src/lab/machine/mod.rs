@@ -54,8 +54,7 @@ impl Machine {
     /// When it doesn't come up.
     #[must_use]
     pub fn boot(lab: &Lab, shown: &[(&Path, &str)]) -> Option<Self> {
-        if let Some(missing) = Self::missing() {
-            skip(&missing);
+        if !Self::can_boot() {
             return None;
         }
         let machine = Self::start(lab, shown).and_then(|mut machine| {
@@ -65,16 +64,24 @@ impl Machine {
         Some(machine.unwrap_or_else(|error| panic!("{error:#}")))
     }
 
-    /// What the machine that the test runs on lacks for it.
+    /// The Debian packages that the machine that the test runs on lacks for it.
     #[must_use]
-    pub fn missing() -> Option<String> {
-        let missing: Vec<&str> = NEEDED
+    pub fn missing() -> Vec<&'static str> {
+        NEEDED
             .iter()
             .filter(|(path, _)| !Path::new(path).exists())
             .map(|(_, package)| *package)
-            .collect();
-        (!missing.is_empty())
-            .then(|| format!("no real systemd: apt-get install {}", missing.join(" ")))
+            .collect()
+    }
+
+    /// Whether there is all that it takes. Otherwise the calling test counts as skipped.
+    #[must_use]
+    pub fn can_boot() -> bool {
+        let missing = Self::missing().join(" ");
+        if !missing.is_empty() {
+            skip(&format!("no real systemd: apt-get install {missing}"));
+        }
+        missing.is_empty()
     }
 
     fn start(lab: &Lab, shown: &[(&Path, &str)]) -> Result<Self> {

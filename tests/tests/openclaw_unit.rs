@@ -1,0 +1,149 @@
+//! The real OpenClaw as its owner's systemd user unit on PC-B, and the daemon as a system unit.
+
+use std::{fs, process::Stdio, time::Duration};
+
+use failover_tests::{
+    PORT,
+    lab::{
+        Lab, Machine, failover_binary,
+        machine::{ACCOUNT, HOME, USER},
+    },
+    openclaw::{self, LONGEST_START},
+    wait,
+};
+use serde_json::Value;
+
+/// Where the real gateway is in the machine.
+const OPENCLAW: &str = "/opt/openclaw";
+/// Of OpenClaw itself.
+const UNIT: &str = "openclaw-gateway.service";
+const CONFIGURATION: &str = r#"{
+    gateway: { mode: "local", bind: "lan", port: 18789, auth: { mode: "token", token: "test" } },
+}"#;
+
+/// A machine with the unit that OpenClaw installs, which doesn't run.
+fn machine_with_openclaw(lab: &Lab) -> Option<Machine> {
+    let machine = Machine::boot(lab, &[(&openclaw::folder(), OPENCLAW)])?;
+    machine.run_as_user(&["mkdir", "-m", "700", &format!("{HOME}/.openclaw")]);
+    let configuration = format!("{HOME}/.openclaw/openclaw.json");
+    machine.write(&configuration, CONFIGURATION);
+    machine.run(&["chown", ACCOUNT, &configuration]);
+    machine.run_as_user(&[
+        &openclaw(),
+        "gateway",
+        "install",
+        "--port",
+        &PORT.to_string(),
+    ]);
+    // It starts it, too, and has it start at every boot.
+    machine.run_as_user(&["systemctl", "--user", "disable", "--now", UNIT]);
+    Some(machine)
+}
+
+fn openclaw() -> String {
+    format!("{OPENCLAW}/bin/openclaw")
+}
+
+/// The daemon as a unit of the machine, with these arguments after those that every daemon has.
+fn run_daemon(lab: &Lab, machine: &Machine, arguments: &str) {
+    let unit = format!(
+        "[Service]\n\
+         ExecStart={failover} run --primary {primary} --interval 2s --timeout 1s {arguments}\n\
+         StateDirectory=failover\n\
+         RuntimeDirectory=failover\n\
+         KillMode=process\n",
+        failover = failover_binary().display(),
+        primary = lab.host_a().gateway_address(),
+    );
+    machine.write("/etc/systemd/system/failover.service", &unit);
+    machine.run(&["systemctl", "start", "failover"]);
+}
+
+/// What the daemon says of itself, once it does.
+fn status(machine: &Machine) -> Option<Value> {
+    let output = machine
+        .command(failover_binary())
+        .args(["status", "--output", "json"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("nsenter can be run");
+    serde_json::from_slice(&output.stdout).ok()
+}
+
+fn await_state(machine: &Machine, wanted: &str, patience: Duration) {
+    let mut last = None;
+    let reached = wait::attempt(patience, || {
+        last = status(machine);
+        (last.as_ref()?["state"] == wanted).then_some(())
+    });
+    if reached.is_none() {
+        let log = machine.run(&["journalctl", "--no-pager", "--output=cat"]);
+        panic!("not within {patience:?}: state {wanted}\n{last:#?}\n{log}");
+    }
+}
+
+/// The process of the unit, as the machine numbers it.
+fn main_process(machine: &Machine) -> u32 {
+    let words = [
+        "systemctl",
+        "--user",
+        "show",
+        "--value",
+        "--property=MainPID",
+        UNIT,
+    ];
+    let told = machine.run_as_user(&words);
+    told.trim().parse().expect("a process number")
+}
+
+fn owner(machine: &Machine, process: u32) -> u32 {
+    let place = machine.path(&format!("/proc/{process}"));
+    std::os::unix::fs::MetadataExt::uid(&fs::metadata(place).expect("it runs"))
+}
+
+/// From one primary's death to the next one's first success, with the daemon restarted and stopped
+/// while the gateway serves.
+fn assert_fails_over(lab: &Lab, machine: &Machine, arguments: &str) {
+    let primary = lab.host_a().gateway().expect("PC-A's gateway starts");
+    run_daemon(lab, machine, arguments);
+    await_state(machine, "standby", wait::LONG);
+    primary.kill();
+    await_state(machine, "active", LONGEST_START);
+    assert!(lab.host_b().listens(PORT));
+    assert_eq!(machine.user_unit_state(UNIT), "active");
+    let gateway = main_process(machine);
+    assert_eq!(owner(machine, gateway), USER);
+
+    machine.run(&["systemctl", "restart", "failover"]);
+    await_state(machine, "active", wait::LONG);
+    machine.run(&["systemctl", "stop", "failover"]);
+    assert!(lab.host_b().listens(PORT));
+    assert_eq!(main_process(machine), gateway);
+    machine.run(&["systemctl", "start", "failover"]);
+    await_state(machine, "active", wait::LONG);
+    assert_eq!(main_process(machine), gateway);
+
+    let _primary = lab.host_a().gateway().expect("PC-A's gateway starts");
+    await_state(machine, "standby", LONGEST_START);
+    assert!(!lab.host_b().listens(PORT));
+    wait::until("the unit has ended", LONGEST_START, || {
+        (machine.user_unit_state(UNIT) == "inactive").then_some(())
+    });
+    assert!(!machine.path(&format!("/proc/{gateway}")).exists());
+}
+
+#[test]
+fn it_is_started_and_stopped_through_its_own_commands() {
+    let lab = Lab::new();
+    let Some(machine) = machine_with_openclaw(&lab) else {
+        return;
+    };
+    let command = |words: &str| {
+        format!(
+            "\"setpriv --reuid {ACCOUNT} --regid {ACCOUNT} --init-groups env -i HOME={HOME} \
+             PATH={OPENCLAW}/bin:/usr/bin:/bin openclaw gateway {words}\""
+        )
+    };
+    let (start, stop) = (command("start"), command("stop --force"));
+    assert_fails_over(&lab, &machine, &format!("--start {start} --stop {stop}"));
+}
