@@ -22,6 +22,8 @@ mod encrypted;
 
 const LONG: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(200);
+/// By so much a loaded machine may be late; far less than [`LONG`].
+const LATE: Duration = Duration::from_secs(4);
 
 // --- servers ------------------------------------------------------------------------------------
 
@@ -197,7 +199,7 @@ async fn asked(checker: &Checker, server: &Server, limit: Duration, memory: Memo
     let begun = Instant::now();
     let verdict = checker.ask(&[server.address], begun + limit, memory).await;
     let took = begun.elapsed();
-    assert!(took < limit + SHORT, "it took {took:?} of {limit:?}");
+    assert!(took < limit + LATE, "it took {took:?} of {limit:?}");
     verdict
 }
 
@@ -233,8 +235,8 @@ async fn wrong(checker: &Checker, server: &Server) -> WrongAnswer {
     }
 }
 
-async fn silence(checker: &Checker, server: &Server) -> NoAnswer {
-    match failure_within(SHORT, checker, server).await {
+async fn silence(limit: Duration, checker: &Checker, server: &Server) -> NoAnswer {
+    match failure_within(limit, checker, server).await {
         Failure::NoAnswer(why) => why,
         other => panic!("{other:?}"),
     }
@@ -430,7 +432,7 @@ async fn what_is_only_recorded_never_turns_a_good_check_bad_nor_delays_it_for_lo
             .await;
             let begun = Instant::now();
             let verdict = good(&checker(&openclaw_for_tests()), &server).await;
-            assert!(begun.elapsed() < Duration::from_secs(2));
+            assert!(begun.elapsed() < LATE);
             assert_eq!(verdict.readiness.unwrap().startup, startup);
         }
     }
@@ -444,7 +446,7 @@ async fn a_deadline_that_comes_while_something_is_recorded_turns_nothing_bad() {
     })
     .await;
     let checker = checker(&openclaw_for_tests());
-    let verdict = asked(&checker, &server, SHORT, Memory::default()).await;
+    let verdict = asked(&checker, &server, 2 * SHORT, Memory::default()).await;
     assert!(
         matches!(verdict.outcome, Outcome::Connected { .. }),
         "{verdict:?}"
@@ -613,7 +615,7 @@ async fn a_process_that_hangs_gives_no_answer_and_its_kernel_does() {
     })
     .await;
     for checker in both() {
-        assert_eq!(silence(&checker, &server).await, NoAnswer::TimedOut);
+        assert_eq!(silence(SHORT, &checker, &server).await, NoAnswer::TimedOut);
     }
     good(&checker(&Check::Tcp), &server).await;
 }
@@ -636,9 +638,9 @@ async fn a_connection_that_is_closed_or_reset_is_no_answer() {
     })
     .await;
     for checker in both() {
-        assert_eq!(silence(&checker, &closes).await, NoAnswer::Closed);
-        assert_eq!(silence(&checker, &breaks_off).await, NoAnswer::Closed);
-        assert_eq!(silence(&checker, &resets).await, NoAnswer::Reset);
+        assert_eq!(silence(LONG, &checker, &closes).await, NoAnswer::Closed);
+        assert_eq!(silence(LONG, &checker, &breaks_off).await, NoAnswer::Closed);
+        assert_eq!(silence(LONG, &checker, &resets).await, NoAnswer::Reset);
     }
 }
 
@@ -736,7 +738,11 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn no_answer_makes_a_check_panic_or_take_longer_than_it_may(

@@ -238,10 +238,14 @@ fn a_probe_that_fails_while_others_are_answered_is_no_strike_so_many_times_in_a_
 
 #[test]
 fn a_kernel_that_goes_on_answering_does_not_excuse_the_process_that_hangs_behind_it() {
+    let settings = Settings {
+        veto_limit: 3,
+        ..mission()
+    };
     for evidence in [Evidence::Acknowledged, Evidence::Established] {
         // During each probe, and between them.
         let alive = (0..100).map(|round| (s(10 * round + 3), evidence));
-        let world = Script::mission()
+        let world = Script::new(settings.clone())
             .primary([(s(0), HANGS)])
             .evidence(alive)
             .play(s(75));

@@ -183,12 +183,15 @@ async fn a_server_without_tls_is_told_as_that_and_the_other_way_round_it_isnt_ht
         drop(stream);
     })
     .await;
-    assert_eq!(silence(&encrypting, &hangs).await, NoAnswer::TimedOut);
+    assert_eq!(
+        silence(SHORT, &encrypting, &hangs).await,
+        NoAnswer::TimedOut
+    );
     let closes = Server::with(|mut stream| async move {
         let _ = stream.read(&mut [0; 4096]).await;
     })
     .await;
-    assert_eq!(silence(&encrypting, &closes).await, NoAnswer::Closed);
+    assert_eq!(silence(LONG, &encrypting, &closes).await, NoAnswer::Closed);
     let server = authority.server(NAME, |_| {}).await;
     let what = wrong(&checker(&openclaw_for_tests()), &server).await;
     assert_eq!(what, WrongAnswer::NotHttp);

@@ -1,0 +1,322 @@
+//! What a healthy primary has to do: more than its kernel does for it, if it is so configured.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use failover_tests::{
+    commands::Command,
+    daemon::{Daemon, Setup},
+    lab::{Lab, end_listener},
+    wait,
+};
+use rustix::process::Signal;
+
+const INTERVAL: Duration = Duration::from_millis(400);
+/// A probe may begin this much after its time and still be on time.
+const SLACK: Duration = Duration::from_millis(5);
+/// From the news to the probe that looks into it, on a loaded machine.
+const SOON: Duration = Duration::from_millis(1500);
+/// No probe comes by itself during a scenario.
+const NEVER: Duration = Duration::from_secs(30);
+
+fn checking(lab: &Lab, check: &str) -> Setup {
+    Setup::new(lab).argument("--check").argument(check)
+}
+
+/// A gateway of this process on PC-A, which can say what the lab's never does.
+struct Gateway {
+    listener: Option<TcpListener>,
+    accepts: Option<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// Status line, kind and body by path. A connection over which nothing comes for so long is
+    /// closed.
+    fn new(
+        lab: &Lab,
+        idle: Duration,
+        answer: impl Fn(&str) -> (&'static str, &'static str, &'static str)
+        + Send
+        + Sync
+        + Copy
+        + 'static,
+    ) -> Self {
+        let address = lab.host_a().gateway_address();
+        let listener = lab.host_a().listen(address, 16).expect("PC-A listens");
+        let accepting = listener.try_clone().expect("a second descriptor");
+        let accepts = thread::spawn(move || {
+            while let Ok((stream, _)) = accepting.accept() {
+                thread::spawn(move || converse(&stream, idle, answer));
+            }
+        });
+        Self {
+            listener: Some(listener),
+            accepts: Some(accepts),
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            end_listener(listener);
+        }
+        if let Some(accepts) = self.accepts.take() {
+            let _ = accepts.join();
+        }
+    }
+}
+
+/// Until the other side leaves, or says nothing for too long.
+fn converse(
+    stream: &TcpStream,
+    idle: Duration,
+    answer: impl Fn(&str) -> (&'static str, &'static str, &'static str),
+) {
+    if stream.set_read_timeout(Some(idle)).is_err() {
+        return;
+    }
+    let mut lines = BufReader::new(stream).lines();
+    while let Some(Ok(request)) = lines.next() {
+        // The headers, to the empty line.
+        while lines
+            .next()
+            .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+        {}
+        let path = request.split(' ').nth(1).unwrap_or_default();
+        let (status, kind, body) = answer(path);
+        let told = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut writer = stream;
+        if writer.write_all(told.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn openclaw(path: &str) -> (&'static str, &'static str, &'static str) {
+    const JSON: &str = "application/json; charset=utf-8";
+    match path {
+        "/healthz" => ("200 OK", JSON, r#"{"ok":true,"status":"live"}"#),
+        "/readyz" => ("200 OK", JSON, r#"{"ready":true}"#),
+        "/startupz" => ("200 OK", JSON, r#"{"ok":true,"status":"started"}"#),
+        _ => (
+            "200 OK",
+            "text/html",
+            "<!doctype html><title>OpenClaw</title>",
+        ),
+    }
+}
+
+/// As OpenClaw says while an agent keeps it from ending.
+fn draining(path: &str) -> (&'static str, &'static str, &'static str) {
+    const JSON: &str = "application/json; charset=utf-8";
+    match path {
+        "/readyz" => (
+            "503 Service Unavailable",
+            JSON,
+            r#"{"ready":false,"failing":["gateway-draining"]}"#,
+        ),
+        "/startupz" => (
+            "503 Service Unavailable",
+            JSON,
+            r#"{"ok":false,"status":"draining"}"#,
+        ),
+        path => openclaw(path),
+    }
+}
+
+fn failed(daemon: &mut Daemon, outcome: &str, detail: &str) {
+    let line = daemon.probes(outcome);
+    assert!(line.field("detail").contains(detail), "{line:?}");
+}
+
+// --- a process that hangs -----------------------------------------------------------------------
+
+#[test]
+fn a_primary_that_hangs_is_taken_over_in_three_strikes_and_gets_it_back_when_it_wakes() {
+    for check in [
+        &["openclaw"][..],
+        &[
+            "http",
+            "--check-path",
+            "/healthz",
+            "--check-contains",
+            "live",
+        ],
+    ] {
+        let lab = Lab::new();
+        let primary = lab.host_a().gateway().unwrap();
+        let mut setup = checking(&lab, check[0]);
+        for argument in &check[1..] {
+            setup = setup.argument(argument);
+        }
+        let mut daemon = setup.spawn();
+        daemon.probes("connected");
+        let hung = primary.signal(Signal::STOP);
+        failed(&mut daemon, "no answer", "TCP connected, then nothing");
+        let start = daemon.begins(1, Command::Start);
+        let waited = start.time.since(hung);
+        assert!(waited >= 2 * INTERVAL - SLACK, "started after {waited:?}");
+        let latest = 3 * INTERVAL + Duration::from_secs(1);
+        assert!(waited < latest, "started after {waited:?}");
+        daemon.becomes("active");
+        let (status, _) = daemon.status();
+        let strike = status["strikes"][0]["outcome"].as_str().unwrap();
+        assert!(strike.starts_with("no answer (TCP connected"), "{strike}");
+        primary.signal(Signal::CONT);
+        daemon.becomes("standby");
+        daemon.ends_having_run(&["start", "stop"]);
+    }
+}
+
+#[test]
+fn a_hung_primarys_kernel_that_answers_others_is_no_excuse() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = checking(&lab, "openclaw").spawn();
+    daemon.probes("connected");
+    let mut client = lab
+        .host_b()
+        .connect(lab.host_a().gateway_address())
+        .unwrap();
+    primary.signal(Signal::STOP);
+    // All the time somebody's data is acknowledged, and somebody's connection is made.
+    let talks = wait::attempt(wait::LONG, || {
+        client.write_all(b"x").unwrap();
+        drop(lab.host_b().connect(lab.host_a().gateway_address()));
+        daemon.states().contains(&"active".to_owned()).then_some(())
+    });
+    assert!(talks.is_some(), "{:?}", daemon.states());
+    assert_eq!(daemon.states(), ["suspect", "starting", "active"]);
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_connect_alone_does_not_see_that_a_primary_hangs() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = checking(&lab, "tcp").spawn();
+    daemon.probes("connected");
+    primary.signal(Signal::STOP);
+    daemon.runs_nothing_for(6 * INTERVAL);
+    assert_eq!(daemon.states(), Vec::<String>::new());
+    primary.signal(Signal::CONT);
+    daemon.ends_having_run(&[]);
+}
+
+// --- what it says -------------------------------------------------------------------------------
+
+#[test]
+fn something_else_on_the_primarys_port_is_not_the_primary() {
+    let lab = Lab::new();
+    let other = Gateway::new(&lab, NEVER, |_| {
+        ("200 OK", "text/html", "<h1>It works!</h1>")
+    });
+    let mut daemon = checking(&lab, "openclaw").spawn();
+    failed(&mut daemon, "wrong answer", "HTTP status 200");
+    daemon.becomes("active");
+    drop(other);
+    let _primary = Gateway::new(&lab, NEVER, openclaw);
+    daemon.becomes("standby");
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_primary_that_drains_is_shown_and_left_alone_unless_there_is_a_limit() {
+    for limit in [None, Some(2 * INTERVAL)] {
+        let lab = Lab::new();
+        let _primary = Gateway::new(&lab, NEVER, draining);
+        let mut setup = checking(&lab, "openclaw");
+        if let Some(limit) = limit {
+            let limit = format!("{}ms", limit.as_millis());
+            setup = setup.argument("--drain-limit").argument(&limit);
+        }
+        let mut daemon = setup.spawn();
+        daemon.probes("connected");
+        let (status, _) = daemon.status();
+        let readiness = &status["readiness"];
+        assert_eq!(readiness["startup"], "draining", "{status}");
+        assert_eq!(readiness["ready"], false, "{status}");
+        assert_eq!(readiness["failing"][0], "gateway-draining", "{status}");
+        assert!(readiness["draining_since"].is_string(), "{status}");
+        if limit.is_some() {
+            failed(&mut daemon, "wrong answer", "draining for longer");
+            daemon.becomes("active");
+            daemon.ends_having_run(&["start"]);
+        } else {
+            daemon.runs_nothing_for(6 * INTERVAL);
+            daemon.ends_having_run(&[]);
+        }
+    }
+}
+
+#[test]
+fn any_http_server_is_watched_by_what_it_has_to_say() {
+    let lab = Lab::new();
+    let primary = Gateway::new(&lab, NEVER, openclaw);
+    let mut setup = checking(&lab, "http");
+    for argument in [
+        "--check-path",
+        "/readyz",
+        "--check-pointer",
+        "/ready",
+        "--check-value",
+        "true",
+    ] {
+        setup = setup.argument(argument);
+    }
+    let mut daemon = setup.spawn();
+    daemon.probes("connected");
+    drop(primary);
+    daemon.probes("refused");
+    let _primary = Gateway::new(&lab, NEVER, draining);
+    failed(&mut daemon, "wrong answer", "HTTP status 503");
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+// --- between the probes -------------------------------------------------------------------------
+
+#[test]
+fn a_primary_that_dies_between_two_probes_is_noticed_at_once() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = checking(&lab, "openclaw")
+        .interval(NEVER)
+        .argument("--kernel-events")
+        .argument("off")
+        .spawn();
+    daemon.probes("connected");
+    // Longer than a connection lives that says nothing about the primary when it is closed.
+    daemon.runs_nothing_for(Duration::from_millis(2500));
+    let death = primary.kill();
+    let probe = daemon.probes("refused");
+    assert_eq!(probe.field("cause"), "bad-news", "{probe:?}");
+    let waited = probe.at.since(death);
+    assert!(waited < SOON, "noticed after {waited:?}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_server_that_closes_idle_connections_is_probed_no_more_often_for_it() {
+    let lab = Lab::new();
+    let _primary = Gateway::new(&lab, Duration::from_millis(2200), openclaw);
+    let daemon = checking(&lab, "openclaw")
+        .interval(Duration::from_secs(3))
+        .spawn();
+    daemon.runs_nothing_for(Duration::from_secs(8));
+    let causes: Vec<String> = daemon
+        .probed()
+        .iter()
+        .map(|probe| probe.field("cause").to_owned())
+        .collect();
+    assert_eq!(causes, ["scheduled"; 3]);
+    daemon.ends_having_run(&[]);
+}
