@@ -143,6 +143,17 @@ fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not
     assert!(status.starts_with("ACTIVE"), "{status}");
     assert!(status.contains("kernel, 0 lost"), "{status}");
 
+    // The journal finds the takeover by its state.
+    let journal = [
+        "journalctl",
+        "--no-pager",
+        "--output=cat",
+        "--unit=failover",
+    ];
+    let found = machine.run(&[&journal[..], &["FAILOVER_STATE=active"]].concat());
+    assert!(found.starts_with("state changed"), "{found}");
+    assert_eq!(found.lines().count(), 1, "{found}");
+
     // A bad configuration fails the reload, and changes nothing.
     let daemon = property(&machine, "MainPID");
     machine.write(CONFIGURATION, "primary = 1\n");

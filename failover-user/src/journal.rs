@@ -29,14 +29,15 @@ const OWN: [&str; 4] = ["timestamp", "level", "target", "message"];
 
 /// Takes the log's lines, one JSON object each, and hands them to the journal.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub struct Journal {
     socket: UnixDatagram,
     address: SocketAddr,
 }
 
 impl Journal {
     /// The journal, if it is where standard error leads to.
-    pub(super) fn of_standard_error() -> Option<Self> {
+    #[must_use]
+    pub fn of_standard_error() -> Option<Self> {
         let stream = env::var(STREAM_VARIABLE).ok()?;
         let (device, inode) = stream.split_once(':')?;
         // Whoever redirects standard error wants the log there, not in the journal.
@@ -112,8 +113,7 @@ fn journal_name(name: &str) -> String {
 
 /// With the length before the value, so that it may have lines.
 fn put(entry: &mut Vec<u8>, name: &str, value: &str) {
-    let most = value.floor_char_boundary_at(LONGEST_VALUE);
-    let value = value.get(..most).unwrap_or_default();
+    let value = beginning(value);
     entry.extend_from_slice(name.as_bytes());
     entry.push(b'\n');
     entry.extend_from_slice(&(value.len() as u64).to_le_bytes());
@@ -121,19 +121,13 @@ fn put(entry: &mut Vec<u8>, name: &str, value: &str) {
     entry.push(b'\n');
 }
 
-/// `str::floor_char_boundary`, which is too new.
-trait Boundary {
-    fn floor_char_boundary_at(&self, most: usize) -> usize;
-}
-
-impl Boundary for str {
-    fn floor_char_boundary_at(&self, most: usize) -> usize {
-        let mut end = self.len().min(most);
-        while !self.is_char_boundary(end) {
-            end -= 1;
-        }
-        end
+/// As much of it as a value may have.
+fn beginning(text: &str) -> &str {
+    let mut end = text.len().min(LONGEST_VALUE);
+    while !text.is_char_boundary(end) {
+        end -= 1;
     }
+    text.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -188,7 +182,13 @@ mod tests {
         let names: Vec<&str> = fields.iter().map(|(name, _)| &**name).collect();
         assert_eq!(
             names,
-            ["PRIORITY", "SYSLOG_IDENTIFIER", "TARGET", "FAILOVER_O_D_D", "MESSAGE"]
+            [
+                "PRIORITY",
+                "SYSLOG_IDENTIFIER",
+                "TARGET",
+                "FAILOVER_O_D_D",
+                "MESSAGE"
+            ]
         );
     }
 
