@@ -11,7 +11,10 @@ use std::{
 
 use failover_tests::{
     PORT,
-    lab::{Lab, Machine, failover_binary, machine::ACCOUNT},
+    lab::{
+        Lab, Machine, failover_binary,
+        machine::{ACCOUNT, HOME, USER},
+    },
     skip, wait,
 };
 
@@ -82,14 +85,16 @@ fn package(lab: &Lab, folder: &Path, version: &str) -> String {
     path.to_str().expect("the lab's paths are text").to_owned()
 }
 
-/// The gateway is a child of the start command, in the daemon's own unit: the hardest case.
+/// The gateway is a child of the start command, in the daemon's own unit, and of another account: the
+/// hardest case.
 fn configuration(lab: &Lab) -> String {
     let (primary, gateway) = (lab.host_a().gateway_address(), lab.binary().display());
+    let start = format!("{gateway} gateway --listen 0.0.0.0:{PORT} & echo $! >{HOME}/pid");
+    let as_owner = format!("runuser -u {ACCOUNT} -- sh -c");
     format!(
         "primary = \"{primary}\"\narm = \"always\"\ninterval = \"400ms\"\ntimeout = \"250ms\"\n\
-         recovery-interval = \"100ms\"\n\
-         start = \"sh -c '{gateway} gateway --listen 0.0.0.0:{PORT} & echo $! >/var/lib/failover/pid'\"\n\
-         stop = \"sh -c 'kill $(cat /var/lib/failover/pid)'\"\n"
+         recovery-interval = \"100ms\"\nstart = \"{as_owner} '{start}'\"\n\
+         stop = \"{as_owner} 'kill $(cat {HOME}/pid)'\"\n"
     )
 }
 
@@ -121,6 +126,9 @@ fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not
     };
     let [first, second] = ["1.0", "1.1"].map(|version| package(&lab, &folder, version));
 
+    // Containers keep packages from starting anything; a machine doesn't.
+    machine.run(&["rm", "-f", "/usr/sbin/policy-rc.d"]);
+
     // Installed: it waits for a configuration, and says how to make one.
     let told = machine.run(&["dpkg", "-i", &first]);
     assert!(told.contains("failover config init"), "{told}");
@@ -140,6 +148,8 @@ fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not
     let serving = gateway(&machine);
     machine.run(&["usermod", "--append", "--groups", "failover", ACCOUNT]);
     let status = machine.run_as_user(&["failover", "status"]);
+    // Whose it is, is seen although it is another account's.
+    assert!(status.contains(&format!("uid {USER}")), "{status}");
     assert!(status.starts_with("ACTIVE"), "{status}");
     assert!(status.contains("kernel, 0 lost"), "{status}");
 
