@@ -1,16 +1,20 @@
-//! The log: tracing to standard error, as text for people or JSON for tools.
+//! The log: tracing to standard error, as text for people or JSON for tools; and where that leads to
+//! systemd's journal, with its fields.
 //!
 //! A thread of its own writes, so that a disk that hangs or a reader that doesn't read costs lines
 //! and never a decision.
 
 use std::{
     env,
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write},
 };
 
-use failover::config::{ConfigurationError, LogFormat};
+use failover::{
+    config::{ConfigurationError, LogFormat},
+    journal::Journal,
+};
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt};
 
 /// What to log, in `tracing`'s own syntax: `debug`, `failover::probe=trace`.
@@ -27,26 +31,40 @@ const QUIET: &str = "aya=info,aya_obj=info";
 /// When the filter in the environment can't be read.
 pub(crate) fn begin(format: LogFormat, default: &str) -> anyhow::Result<WorkerGuard> {
     let filter = filter(default)?;
-    let (writer, guard) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(MOST_LINES)
-        .thread_name("log")
-        .finish(io::stderr());
+    // Who asks for JSON wants it as it is.
+    let journal = match format {
+        LogFormat::Text => Journal::of_standard_error(),
+        LogFormat::Json => None,
+    };
+    let is_json = format == LogFormat::Json || journal.is_some();
+    let (writer, guard) = match journal {
+        Some(journal) => non_blocking(journal),
+        None => non_blocking(io::stderr()),
+    };
     let builder = fmt()
         .with_env_filter(filter)
         .with_writer(writer)
         // It would complain on standard error about standard error, and panic when that fails too:
         // a full disk must not end the daemon.
         .log_internal_errors(false);
-    let begun = match format {
-        LogFormat::Text => builder
+    let begun = if is_json {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder
             .with_target(false)
             .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none())
-            .try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+            .try_init()
     };
     begun.map_err(|error| anyhow::anyhow!("beginning to log: {error}"))?;
     Ok(guard)
+}
+
+fn non_blocking(place: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(MOST_LINES)
+        .thread_name("log")
+        .finish(place)
 }
 
 /// What the environment asks for, else the default.

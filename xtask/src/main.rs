@@ -7,6 +7,7 @@ mod apt;
 mod build;
 mod cargo;
 mod cross;
+mod dist;
 mod generate;
 mod kernel;
 mod lab;
@@ -17,6 +18,7 @@ mod process;
 mod results;
 mod setup;
 mod test;
+mod tool;
 mod toolchain;
 mod vmtest;
 mod workspace;
@@ -48,6 +50,12 @@ enum Verb {
     /// Build the kernel program and target/release/failover
     Build {
         /// Build for another processor, into target/TARGET/release/failover
+        #[arg(long)]
+        target: Option<cross::Target>,
+    },
+    /// Build the Debian package target/dist/failover_<version>_<architecture>.deb
+    Dist {
+        /// Build for another processor
         #[arg(long)]
         target: Option<cross::Target>,
     },
@@ -103,6 +111,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Setup => setup::report(&workspace, &setup::ready(&workspace)?),
         Verb::Build { target } => build::run(&workspace, target)?,
+        Verb::Dist { target } => dist::run(&workspace, target)?,
         Verb::Generate => generate::run(&workspace)?,
         Verb::Demo => lab::run(&workspace, lab::Show::Demo, &[])?,
         Verb::Bench { arguments } => lab::run(&workspace, lab::Show::Bench, &arguments)?,

@@ -269,7 +269,8 @@ impl Configuration {
                 LONGEST_COMMAND,
             )?,
             veto_limit: veto_limit.unwrap_or(DEFAULT_VETO_LIMIT),
-            watch_gateway: false,
+            // That it accepts connections is seen by its listening.
+            watch_gateway: check != Check::Tcp,
             needs_arming: arm.unwrap_or_default() == Arm::Seen,
             flapping: if flap_damping.unwrap_or(true) {
                 Some(flapping(flap_window, flap_quiet, flap_successes)?)

@@ -23,19 +23,20 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::sleep,
 };
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     clock,
     config::Configuration,
     control::{Question, Request, Server, ServerError},
     decide::{
-        Action, Cause, Command, CommandResult, Decider, Event, Hold, Outcome, ProbeId, State, Time,
+        Action, Cause, Command, CommandResult, Decider, Event, GatewayProbeId, Hold, Outcome,
+        ProbeId, State, Time,
     },
     escape::Escaped,
     gateway::{CommandOutput, Force, Launch},
     kernel::{Batch, Bind, KernelEvent, KernelEvents},
-    probe::{Answers, Prober, Readiness, Report, Witnesses},
+    probe::{Answers, LocalProber, LocalReport, Prober, Readiness, Report, Witnesses},
 };
 use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
@@ -80,6 +81,7 @@ struct Daemon {
     configuration: Configuration,
     decider: Decider,
     prober: Prober,
+    local_prober: LocalProber<GatewayProbeId>,
     /// The probe in flight, for the log.
     probe_cause: Option<Cause>,
     witnesses: Witnesses<Round>,
@@ -118,6 +120,7 @@ struct Daemon {
 enum Woken {
     Kernel(io::Result<Batch>),
     Probe(Report),
+    GatewayProbed(LocalReport<GatewayProbeId>),
     Witnesses(Answers<Round>),
     Command(Command, CommandResult),
     Output,
@@ -147,6 +150,7 @@ impl Daemon {
                 &configuration.check,
                 configuration.decide.timeout,
             ),
+            local_prober: LocalProber::new(&configuration.check, configuration.decide.timeout),
             probe_cause: None,
             witnesses: Witnesses::new(
                 configuration.witnesses.clone(),
@@ -274,6 +278,7 @@ impl Daemon {
                 self.recent.note(&format!("tripwire: {evidence}"));
                 self.handle(Event::Evidence(evidence));
             }
+            Woken::GatewayProbed(report) => self.gateway_probed(report),
             Woken::Witnesses(answers) => self.witnesses_asked(&answers),
             Woken::Command(command, result) => self.command_ended(command, result),
             Woken::Output => self.tell_output(false),
@@ -296,6 +301,7 @@ impl Daemon {
         tokio::select! {
             batch = kernel_events(&mut self.kernel) => Woken::Kernel(batch),
             report = self.prober.next() => Woken::Probe(report),
+            report = self.local_prober.next() => Woken::GatewayProbed(report),
             answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             () = self.listening.due() => Woken::Output,
@@ -453,6 +459,25 @@ impl Daemon {
         question.answer(line.unwrap_or_default());
     }
 
+    /// The local gateway has answered its check, or not.
+    fn gateway_probed(&mut self, report: LocalReport<GatewayProbeId>) {
+        let LocalReport {
+            probe,
+            outcome,
+            readiness: _,
+        } = report;
+        match &outcome {
+            Outcome::Connected { .. } => debug!(%outcome, "the local gateway was checked"),
+            outcome => warn!(
+                %outcome, strikes = self.decider.gateway_strikes() + 1,
+                "the local gateway listens and doesn't answer as it should"
+            ),
+        }
+        // Who listens now comes first.
+        self.look();
+        self.handle(Event::GatewayProbed { probe, outcome });
+    }
+
     // --- what is decided ---------------------------------------------------------------------
 
     /// Feeds one event, and whatever follows at once from carrying out what it leads to.
@@ -487,10 +512,9 @@ impl Daemon {
                 None
             }
             Action::ProbeGateway { probe } => {
-                let outcome = Outcome::Unknown {
-                    reason: "not asked".to_owned(),
-                };
-                Some(Event::GatewayProbed { probe, outcome })
+                self.local_prober
+                    .start(probe, &self.port.gateways_addresses());
+                None
             }
             Action::Withhold(command) => {
                 warn!(%command, "paused: the command would be run now, and isn't");

@@ -95,6 +95,17 @@ impl LocalPort {
         }
     }
 
+    /// Where the gateway listens.
+    pub(super) fn gateways_addresses(&self) -> Vec<SocketAddr> {
+        let held = self.holders.iter().filter(|(_, is_gateway)| *is_gateway);
+        let held = held.flat_map(|(holder, _)| holder.addresses.iter().copied());
+        let unseen = self
+            .seen
+            .iter()
+            .filter(|one| self.unseen.contains(&one.inode));
+        held.chain(unseen.map(|one| one.address)).collect()
+    }
+
     /// Kernel events have ended.
     pub(super) fn without_events(&mut self) {
         self.kernel_events = false;

@@ -10,7 +10,7 @@ use crate::{
     clock,
     config::{Configuration, ConfigurationError, PrimaryAddress},
     decide::Probing,
-    probe::{Prober, Witnesses},
+    probe::{LocalProber, Prober, Witnesses},
 };
 
 /// Reads the configuration as it was read at the start.
@@ -80,6 +80,9 @@ impl Daemon {
         if probing != Probing::AsBefore {
             self.prober = Prober::new(new.primary.clone(), &new.check, new.decide.timeout);
             self.probe_cause = None;
+        }
+        if probing != Probing::AsBefore {
+            self.local_prober = LocalProber::new(&new.check, new.decide.timeout);
         }
         if probing == Probing::OfAnother {
             self.past.probe = None;

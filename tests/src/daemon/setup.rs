@@ -135,11 +135,8 @@ impl Setup {
     /// With commands of its own in place of the scripted ones, which then know nothing of it.
     #[must_use]
     pub fn command_lines(mut self, start: &str, stop: &str) -> Self {
-        self.lines = Some(
-            ["--start", start, "--stop", stop]
-                .map(str::to_owned)
-                .to_vec(),
-        );
+        let lines = [("start", start), ("stop", stop)];
+        self.lines = Some(lines.map(|(name, line)| (name, line.to_owned())).to_vec());
         self
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Laws {
     isolated: Option<Time>,
     /// The fence command has ended well, or as well as is asked, since the last success.
     fenced: bool,
+    /// The primary has answered since the last fence command began.
+    answered: bool,
     /// The probe that was in flight during an absence.
     absent: Option<ProbeId>,
     /// When somebody's connection last showed the primary alive.
@@ -71,6 +73,7 @@ impl Laws {
             witnesses: None,
             isolated: None,
             fenced: false,
+            answered: false,
             absent: None,
             seen_alive: None,
             started: false,
@@ -217,6 +220,7 @@ impl Laws {
                 match (outcome, cause) {
                     (Outcome::Connected { .. }, _) => {
                         self.failures.clear();
+                        self.answered = true;
                         if self.takeover != Some(true) {
                             self.fenced = false;
                         }
@@ -256,7 +260,7 @@ impl Laws {
                     .take_if(|in_flight| in_flight.command == *command);
                 let good =
                     *result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;
-                let failing = self.success.is_none() || self.takeover == Some(true);
+                let failing = !self.answered || self.takeover == Some(true);
                 if ended.is_some() && *command == Command::Fence && good && failing {
                     self.fenced = true;
                 }
@@ -376,6 +380,7 @@ impl Laws {
         assert_ne!(self.settings.fence, Fence::None, "a fence that there isn't");
         assert!(!self.fenced, "a second fence");
         self.takeover_begins(now, Command::Fence);
+        self.answered = false;
     }
 
     fn takeover_begins(&mut self, now: Time, command: Command) {

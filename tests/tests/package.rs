@@ -1,0 +1,227 @@
+//! The Debian package on a machine with a real systemd: the unit starts, survives what happens to a
+//! package, and leaves nothing behind; and how far the unit is locked in.
+//!
+//! The package is the one that `cargo xtask dist` made, with the program under test in it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use failover_tests::{
+    PORT,
+    lab::{
+        Lab, Machine, failover_binary,
+        machine::{ACCOUNT, HOME, USER},
+    },
+    skip, wait,
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests are in the workspace")
+}
+
+fn dist(name: &str) -> PathBuf {
+    root().join("failover-user/dist").join(name)
+}
+
+fn done(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {complaint}{told}");
+    told
+}
+
+/// The newest package that was built, unpacked, with what is under test put into it.
+fn unpacked(lab: &Lab) -> Option<PathBuf> {
+    let built = fs::read_dir(root().join("target/dist"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .max_by_key(|path| fs::metadata(path).and_then(|of| of.modified()).ok());
+    let Some(built) = built else {
+        skip("no package: cargo xtask dist");
+        return None;
+    };
+    let folder = lab.directory().join("package");
+    done(Command::new("dpkg-deb").arg("-R").arg(built).arg(&folder));
+    let copies = [
+        (failover_binary(), "usr/bin/failover"),
+        (
+            dist("failover.service"),
+            "usr/lib/systemd/system/failover.service",
+        ),
+    ];
+    for (from, to) in copies {
+        fs::copy(from, folder.join(to)).expect("putting what is under test into the package");
+    }
+    let _ = fs::remove_file(folder.join("DEBIAN/md5sums"));
+    Some(folder)
+}
+
+/// A package of this version, where the machine can read it.
+fn package(lab: &Lab, folder: &Path, version: &str) -> String {
+    let control = folder.join("DEBIAN/control");
+    let text = fs::read_to_string(&control).expect("reading the package's control file");
+    let lines = text.lines().map(|line| match line.split_once(':') {
+        Some(("Version", _)) => format!("Version: {version}\n"),
+        _ => format!("{line}\n"),
+    });
+    fs::write(&control, lines.collect::<String>()).expect("writing the package's control file");
+    let path = lab.directory().join(format!("failover_{version}.deb"));
+    done(
+        Command::new("dpkg-deb")
+            .args(["-Zgzip", "-z1", "--root-owner-group", "--build"])
+            .arg(folder)
+            .arg(&path),
+    );
+    path.to_str().expect("the lab's paths are text").to_owned()
+}
+
+/// The gateway is a child of the start command, in the daemon's own unit, and of another account: the
+/// hardest case.
+fn configuration(lab: &Lab) -> String {
+    let (primary, gateway) = (lab.host_a().gateway_address(), lab.binary().display());
+    let start = format!("{gateway} gateway --listen 0.0.0.0:{PORT} & echo $! >{HOME}/pid");
+    let as_owner = format!("runuser -u {ACCOUNT} -- sh -c");
+    format!(
+        "primary = \"{primary}\"\narm = \"always\"\ninterval = \"400ms\"\ntimeout = \"250ms\"\n\
+         recovery-interval = \"100ms\"\nstart = \"{as_owner} '{start}'\"\n\
+         stop = \"{as_owner} 'kill $(cat {HOME}/pid)'\"\n"
+    )
+}
+
+fn property(machine: &Machine, name: &str) -> String {
+    let argument = format!("--property={name}");
+    let told = machine.run(&["systemctl", "show", "--value", &argument, "failover"]);
+    told.trim().to_owned()
+}
+
+fn becomes(machine: &Machine, state: &str) {
+    wait::until(&format!("its status is {state}"), wait::LONG, || {
+        property(machine, "StatusText")
+            .starts_with(state)
+            .then_some(())
+    });
+}
+
+fn gateway(machine: &Machine) -> String {
+    machine.run(&["pgrep", "--full", "gateway --listen"])
+}
+
+#[test]
+fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not_notice() {
+    const CONFIGURATION: &str = "/etc/failover/failover.toml";
+    let lab = Lab::new();
+    let Some(folder) = unpacked(&lab) else { return };
+    let Some(machine) = Machine::boot(&lab, &[]) else {
+        return;
+    };
+    let [first, second] = ["1.0", "1.1"].map(|version| package(&lab, &folder, version));
+
+    // Containers keep packages from starting anything; a machine doesn't.
+    machine.run(&["rm", "-f", "/usr/sbin/policy-rc.d"]);
+
+    // Installed: it waits for a configuration, and says how to make one.
+    let told = machine.run(&["dpkg", "-i", &first]);
+    assert!(told.contains("failover config init"), "{told}");
+    assert_eq!(machine.unit_state("failover"), "inactive");
+    let enabled = machine.run(&["systemctl", "is-enabled", "failover"]);
+    assert_eq!(enabled.trim(), "enabled");
+    let unit = "/usr/lib/systemd/system/failover.service";
+    let complaints = machine.run(&["systemd-analyze", "verify", unit]);
+    assert!(!complaints.contains("failover"), "{complaints}");
+    machine.run(&["failover", "config", "init", "--output", CONFIGURATION]);
+
+    // Configured and started: ready when `start` returns.
+    machine.write(CONFIGURATION, &configuration(&lab));
+    machine.run(&["systemctl", "start", "failover"]);
+    assert_eq!(machine.unit_state("failover"), "active");
+    becomes(&machine, "active since");
+    let serving = gateway(&machine);
+    machine.run(&["usermod", "--append", "--groups", "failover", ACCOUNT]);
+    let status = machine.run_as_user(&["failover", "status"]);
+    // Whose it is, is seen although it is another account's.
+    assert!(status.contains(&format!("uid {USER}")), "{status}");
+    assert!(status.starts_with("ACTIVE"), "{status}");
+    assert!(status.contains("kernel, 0 lost"), "{status}");
+
+    // The journal finds the takeover by its state.
+    let journal = [
+        "journalctl",
+        "--no-pager",
+        "--output=cat",
+        "--unit=failover",
+    ];
+    let found = machine.run(&[&journal[..], &["FAILOVER_STATE=active"]].concat());
+    assert!(found.starts_with("state changed"), "{found}");
+    assert_eq!(found.lines().count(), 1, "{found}");
+
+    // A bad configuration fails the reload, and changes nothing.
+    let daemon = property(&machine, "MainPID");
+    machine.write(CONFIGURATION, "primary = 1\n");
+    let mut reload = machine.command("systemctl");
+    let refused = reload.args(["reload", "failover"]).output().unwrap();
+    assert!(!refused.status.success());
+    machine.write(CONFIGURATION, &configuration(&lab));
+    machine.run(&["systemctl", "reload", "failover"]);
+    assert_eq!(property(&machine, "MainPID"), daemon);
+
+    // Upgraded while the local gateway serves: another daemon, the same gateway.
+    machine.run(&["dpkg", "-i", &second]);
+    assert_eq!(machine.unit_state("failover"), "active");
+    assert_ne!(property(&machine, "MainPID"), daemon);
+    becomes(&machine, "active since");
+    assert_eq!(gateway(&machine), serving);
+
+    // Killed when its loop hangs, and started again.
+    let daemon = property(&machine, "MainPID");
+    machine.run(&["kill", "-KILL", &daemon]);
+    wait::until("another daemon", wait::LONG, || {
+        let now = property(&machine, "MainPID");
+        (now != daemon && now != "0").then_some(())
+    });
+    becomes(&machine, "active since");
+    assert_eq!(gateway(&machine), serving);
+
+    // It lets go as it should, from inside all that it is locked in.
+    let primary = lab.host_a().gateway().unwrap();
+    becomes(&machine, "standby since");
+    lab.host_b().await_listening(false);
+    primary.kill();
+    becomes(&machine, "active since");
+    let serving = gateway(&machine);
+
+    // Removed: the daemon goes, its configuration and the gateway stay. Purged: nothing is left.
+    machine.run(&["dpkg", "--remove", "failover"]);
+    assert_eq!(machine.unit_state("failover"), "inactive");
+    assert!(machine.path(CONFIGURATION).exists());
+    assert_eq!(gateway(&machine), serving);
+    machine.run(&["dpkg", "--purge", "failover"]);
+    assert_eq!(gateway(&machine), serving);
+    let find = "find /etc /lib/systemd /run /usr /var -xdev -name '*failover*' ! -path '*failover-lab*'; \
+                getent group failover || true";
+    assert_eq!(machine.run(&["sh", "-c", find]), "");
+}
+
+#[test]
+fn the_unit_is_locked_in_as_far_as_systemd_analyze_asks() {
+    let mut analyze = Command::new("systemd-analyze");
+    analyze.args(["security", "--offline=true", "--no-pager"]);
+    let Ok(output) = analyze.arg(dist("failover.service")).output() else {
+        return skip("no systemd-analyze: apt-get install systemd");
+    };
+    let told = String::from_utf8_lossy(&output.stdout);
+    let level = told
+        .lines()
+        .find_map(|line| line.split_once("exposure level for failover.service: "))
+        .and_then(|(_, level)| level.split(' ').next()?.parse::<f64>().ok());
+    assert!(level.is_some_and(|level| level < 3.0), "{told}");
+}
