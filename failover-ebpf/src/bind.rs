@@ -130,7 +130,7 @@ pub fn asked<const OF_USER: bool>(address: u64, length: i32) -> Option<Asked> {
     // sa_family and the port lie at the same place in sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)).
     let [family, port] = read_from::<[u16; 2], OF_USER>(address, 0)?;
     let port = u16::from_be(port);
-    if !watched(port) {
+    if !watched(port, port) {
         return None;
     }
     let (family, address) = match family {

@@ -59,12 +59,6 @@ impl Typed {
         unsafe { transmute(words) }
     }
 
-    /// A member that lies behind what the type says.
-    #[inline(always)]
-    pub fn beyond<T: Copy>(self, offset: u32) -> Option<T> {
-        read(self.address(), offset)
-    }
-
     /// The network namespace (inode) of a `struct sock`.
     #[inline(always)]
     pub fn namespace(self) -> u32 {
@@ -86,10 +80,11 @@ pub fn read<T: Copy>(structure: u64, offset: u32) -> Option<T> {
     unsafe { bpf_probe_read_kernel(address) }.ok()
 }
 
-/// Is the port one of the watched ones?
+/// Is one of the ports watched?
 #[inline(always)]
-pub fn watched(port: u16) -> bool {
-    port == global!(FILTER.local_port) || port == global!(FILTER.primary_port)
+pub fn watched(one: u16, other: u16) -> bool {
+    let (local, primary) = (global!(FILTER.local_port), global!(FILTER.primary_port));
+    one == local || one == primary || other == local || other == primary
 }
 
 /// Is this a namespace to report?

@@ -5,7 +5,8 @@
 //! than all that is done here.
 
 use aya_ebpf::{
-    helpers::generated::bpf_ktime_get_boot_ns, macros::btf_tracepoint,
+    helpers::generated::{bpf_ktime_get_boot_ns, bpf_skc_to_tcp_sock},
+    macros::btf_tracepoint,
     programs::BtfTracePointContext,
 };
 use aya_log_ebpf::debug;
@@ -23,19 +24,29 @@ pub fn inet_sock_set_state(context: BtfTracePointContext) -> i32 {
     // The common case, a socket on other ports, ends after two short reads.
     let mut local_port: u16 = socket.member(global!(LAYOUT.members.sock_num));
     let remote_port = u16::from_be(socket.member(global!(LAYOUT.members.sock_dport)));
-    // A port that the kernel chose, or that is a listener's, is given back before a socket closes
-    // (tcp_set_state, net/ipv4/tcp.c, 6.18); then only this member still tells.
     if local_port == 0 && context.arg::<u64>(2) as u8 == CLOSE {
-        let source = socket.beyond(global!(LAYOUT.members.inet_sport));
-        local_port = u16::from_be(source.unwrap_or(0));
+        local_port = former_port(socket);
     }
-    if watched(local_port) || watched(remote_port) {
+    if watched(local_port, remote_port) {
         tell(&context, socket, local_port, remote_port);
     }
     0
 }
 
+/// The local port of a socket that has none any more: one that the kernel chose, or that is a
+/// listener's, is given back before the socket closes (tcp_set_state, net/ipv4/tcp.c, 6.18).
 #[inline(always)]
+fn former_port(socket: Typed) -> u16 {
+    // SAFETY: the helper knows the type, and answers null when it is no TCP socket.
+    let socket = unsafe { bpf_skc_to_tcp_sock(socket.0.cast_mut().cast()) };
+    if socket.is_null() {
+        return 0;
+    }
+    u16::from_be(Typed(socket.cast()).member(global!(LAYOUT.members.tcp_sport)))
+}
+
+/// A function of its own, so that the common case has a short way in and out.
+#[inline(never)]
 fn tell(context: &BtfTracePointContext, socket: Typed, local_port: u16, remote_port: u16) {
     // MPTCP and SCTP pass here too; the TCP socket below an MPTCP one has events of its own.
     if socket.member::<u16>(global!(LAYOUT.members.sock_protocol)) != IPPROTO_TCP {

@@ -10,7 +10,7 @@ use std::{
 use failover_tests::{
     PORT,
     commands::Command,
-    daemon::Setup,
+    daemon::{Daemon, Setup},
     lab::{Host, Lab, end_listener},
     wait,
 };
@@ -225,19 +225,44 @@ fn a_witness_that_nobody_may_ping_is_told_with_the_remedy() {
 
 // --- who was away -------------------------------------------------------------------------------
 
+/// The slowest of all tests. It waits once, and beside the others.
 #[test]
-fn a_daemon_that_was_stopped_for_ten_seconds_finds_a_healthy_primary_healthy() {
-    let lab = Lab::new();
-    let _primary = lab.host_a().gateway().unwrap();
-    let mut daemon = Setup::new(&lab).spawn();
-    daemon.probes("connected");
-    daemon.signal(Signal::STOP);
+fn a_daemon_that_was_stopped_for_ten_seconds_or_a_minute_finds_a_healthy_primary_healthy() {
+    let begin = || {
+        let lab = Lab::new();
+        let primary = lab.host_a().gateway().unwrap();
+        let mut daemon = Setup::new(&lab).spawn();
+        daemon.probes("connected");
+        (lab, primary, daemon)
+    };
+    let (_lab, _primary, mut short) = begin();
+    let (_lab, _primary, mut long) = begin();
+    let (lab, primary, mut back) = begin();
+    short.signal(Signal::STOP);
+    long.signal(Signal::STOP);
+    primary.kill();
+    back.counts(2);
+    back.signal(Signal::STOP);
     thread::sleep(Duration::from_secs(10));
+    goes_on(&mut short);
+    assert_eq!(short.states(), Vec::<String>::new());
+    thread::sleep(Duration::from_secs(50));
+    goes_on(&mut long);
+    assert_eq!(long.states(), Vec::<String>::new());
+    // This primary died, and came back just now.
+    let _primary = lab.host_a().gateway().unwrap();
+    goes_on(&mut back);
+    assert_eq!(back.states(), ["suspect", "standby"]);
+    for daemon in [short, long, back] {
+        daemon.ends_having_run(&[]);
+    }
+}
+
+/// The daemon, which was stopped, finds the primary healthy and does nothing.
+fn goes_on(daemon: &mut Daemon) {
     daemon.signal(Signal::CONT);
     daemon.probes("connected");
     daemon.runs_nothing_for(4 * INTERVAL);
-    assert_eq!(daemon.states(), Vec::<String>::new());
-    daemon.ends_having_run(&[]);
 }
 
 #[test]

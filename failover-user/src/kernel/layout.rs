@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::{
     btf::{Btf, BtfError},
     format::{FormatError, offset},
+    tracefs::{self, TracefsError},
 };
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -23,6 +24,11 @@ pub enum LayoutError {
         /// Why.
         source: io::Error,
     },
+    /// No tracefs, on a kernel where it takes that.
+    #[error(
+        "this kernel's functions can't be watched, and its system calls not without tracefs: {0}"
+    )]
+    Tracefs(#[from] TracefsError),
     /// A tracepoint isn't what the kernel program expects.
     #[error("tracepoint {tracepoint} {source}")]
     Format {
@@ -37,7 +43,8 @@ pub enum LayoutError {
 }
 
 /// Fields of the system call `bind`'s tracepoints.
-pub(super) fn bind_fields(tracefs: &Path) -> Result<BindFields, LayoutError> {
+pub(super) fn bind_fields() -> Result<BindFields, LayoutError> {
+    let tracefs = &tracefs::find_or_mount()?;
     let enter = Tracepoint::read(tracefs, "syscalls/sys_enter_bind")?;
     let exit = Tracepoint::read(tracefs, "syscalls/sys_exit_bind")?;
     Ok(BindFields {
@@ -99,7 +106,7 @@ fn members(btf: &Btf<'_>) -> Result<Members, BtfError> {
         sock_err: btf.offset("sock", "sk_err")?,
         sock_uid: btf.offset("sock", "sk_uid")?,
         sock_type: btf.offset("sock", "sk_type")?,
-        inet_sport: btf.offset("inet_sock", "inet_sport")?,
+        tcp_sport: btf.offset("tcp_sock", "inet_conn.icsk_inet.inet_sport")?,
         net_inum: btf.offset("net", "ns.inum")?,
         task_files: btf.offset("task_struct", "files")?,
         files_fdt: btf.offset("files_struct", "fdt")?,

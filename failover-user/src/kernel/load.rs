@@ -13,9 +13,7 @@ use aya::{
     programs::{BtfTracePoint, FExit, Program, ProgramError, TracePoint},
 };
 use aya_log::EbpfLogger;
-use failover_ebpf::{
-    BindFields, Filter, GLOBAL_FILTER, GLOBAL_LAYOUT, Layout, MAP_EVENTS, MAP_LOST,
-};
+use failover_ebpf::{Filter, GLOBAL_FILTER, GLOBAL_LAYOUT, Layout, MAP_EVENTS, MAP_LOST};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use thiserror::Error;
 use tokio::io::{Interest, unix::AsyncFd};
@@ -25,7 +23,6 @@ use super::{
     event::KernelEvent,
     layout::{self, LayoutError},
     ring::Ring,
-    tracefs::{self, TracefsError},
 };
 
 /// The kernel program, put here by the build script; empty when it wasn't built.
@@ -63,12 +60,9 @@ pub enum LoadError {
     /// A plain `cargo build` without the kernel program.
     #[error("this binary was built without its kernel program; build it with `cargo xtask build`")]
     NotBuiltIn,
-    /// No tracefs.
-    #[error("kernel events need tracefs on this kernel: {0}")]
-    Tracefs(#[from] TracefsError),
     /// The kernel lacks something.
     #[error(
-        "{0}; kernel events need Linux 5.8 or later with CONFIG_DEBUG_INFO_BTF, and root's rights to read them"
+        "{0}; kernel events need Linux 5.9 or later with CONFIG_DEBUG_INFO_BTF, and root's rights to read them"
     )]
     Layout(#[from] LayoutError),
     /// Own namespaces can't be told.
@@ -85,7 +79,7 @@ pub enum LoadError {
     )]
     NotPermitted(String),
     /// The kernel refused the program or a map.
-    #[error("the kernel refused the program: {0}; ring buffers need Linux 5.8 or later")]
+    #[error("the kernel refused the program: {0}; it needs Linux 5.9 or later")]
     Refused(String),
     /// The object lacks a map or program: built from another version.
     #[error("the kernel program has no `{0}`; build it anew with `cargo xtask build`")]
@@ -138,17 +132,24 @@ impl KernelEvents {
             },
         );
         let kernel = layout::kernel()?;
-        let mut layout = Layout {
-            bind: BindFields::default(),
+        // Whether it is needed shows later.
+        let bind = layout::bind_fields();
+        let layout = Layout {
+            bind: bind.as_ref().copied().unwrap_or_default(),
             members: kernel.members,
         };
-        let filter = filter(watch)?;
-        let mut programs = object(layout, filter, watch.debug)?;
+        let log_level = u8::from(watch.debug) * aya_log::Level::Debug as u8;
+        let mut programs = EbpfLoader::new()
+            // Nothing to relocate: the layout is a global.
+            .btf(None)
+            .override_global(GLOBAL_LAYOUT, &Pod(layout), true)
+            .override_global(GLOBAL_FILTER, &Pod(filter(watch)?), true)
+            .override_global(aya_log::LEVEL, &log_level, true)
+            .load(OBJECT)?;
         let btf = Btf::from_sys_fs()?;
         if let Err(error) = attach_to_functions(&mut programs, &kernel.bind_functions, &btf) {
             debug!(%error, "binds are told by the system call");
-            layout.bind = layout::bind_fields(&tracefs::find_or_mount()?)?;
-            programs = object(layout, filter, watch.debug)?;
+            bind?;
             attach_to_calls(&mut programs)?;
         }
         // Before the first event: the log's map must outlive loading, and no event may be missed.
@@ -245,31 +246,27 @@ impl KernelEvents {
     }
 }
 
-/// Makes the kernel program's maps, with what it needs to know.
-fn object(layout: Layout, filter: Filter, debug: bool) -> Result<Ebpf, LoadError> {
-    let log_level = u8::from(debug) * aya_log::Level::Debug as u8;
-    let programs = EbpfLoader::new()
-        // Nothing to relocate: the layout is a global.
-        .btf(None)
-        .override_global(GLOBAL_LAYOUT, &Pod(layout), true)
-        .override_global(GLOBAL_FILTER, &Pod(filter), true)
-        .override_global(aya_log::LEVEL, &log_level, true)
-        .load(OBJECT)?;
-    Ok(programs)
-}
-
 /// Tells binds where the protocols' functions return.
 fn attach_to_functions(
     programs: &mut Ebpf,
     functions: &[&'static str],
     btf: &Btf,
 ) -> Result<(), LoadError> {
-    for function in functions {
+    let mut attach = |function| {
         let bind: &mut FExit = program(programs, function)?;
         bind.load(function, btf)?;
         bind.attach()?;
+        Ok(())
+    };
+    let attached = functions.iter().try_for_each(|function| attach(*function));
+    if attached.is_err() {
+        // All or none, so that no bind is told twice.
+        for function in functions {
+            let bind: &mut FExit = program(programs, function)?;
+            let _ = bind.unload();
+        }
     }
-    Ok(())
+    attached
 }
 
 /// Tells binds by the system call's tracepoints.

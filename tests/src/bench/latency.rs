@@ -1,7 +1,12 @@
 //! How long after the kernel's time stamp an event is in the daemon's hands: the program and the
 //! reader are the daemon's own, loaded here.
 
-use std::{num::NonZeroU16, thread, time::Duration};
+use std::{
+    num::NonZeroU16,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use failover::{
@@ -17,6 +22,10 @@ use crate::lab::Lab;
 
 /// After the last connection, events still come for so long at most.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Of the sleeper that is woken beside the reader. Timers of threads like it may be 50 µs late by
+/// themselves (prctl(2), PR_SET_TIMERSLACK).
+const SLEEP: Duration = Duration::from_millis(2);
 
 /// Where the connections are made. They and the reader on one processor take turns, and a kernel
 /// without preemption ends a system call first: so the same load has two kinds of delays.
@@ -35,6 +44,9 @@ pub(super) enum Place {
 pub(super) struct Latency {
     /// From the kernel's time stamp to user space, for each event.
     pub(super) delays: Vec<Duration>,
+    /// How late the machine woke a sleeper meanwhile that may run where the reader may: so long
+    /// nobody can be sooner.
+    pub(super) wakeups: Vec<Duration>,
     pub(super) lost: u64,
     /// Connections a second that there were.
     pub(super) rate: f64,
@@ -58,18 +70,22 @@ pub(super) fn run(load: Load, place: Place) -> Result<Latency> {
             debug: false,
         })?;
         let connecting = confine_reader(place)?;
+        let done = AtomicBool::new(false);
         thread::scope(|scope| {
             let connecting = scope.spawn(move || {
                 // Its threads inherit it.
                 sched_setaffinity(None, &connecting).context("choosing processors")?;
                 load.run()
             });
+            // It inherits the reader's processors.
+            let sleeping = scope.spawn(|| sleep_until(&done));
             let mut seen = Latency {
                 delays: Vec::new(),
+                wakeups: Vec::new(),
                 lost: 0,
                 rate: 0.0,
             };
-            runtime.block_on(async {
+            let read = runtime.block_on(async {
                 while let Ok(batch) = timeout(PATIENCE, kernel.next()).await {
                     let (batch, now) = (batch.context("reading events")?, clock::now());
                     let times = batch.events.iter().map(|event| event.origin().time);
@@ -78,7 +94,11 @@ pub(super) fn run(load: Load, place: Place) -> Result<Latency> {
                     seen.lost += batch.lost;
                 }
                 anyhow::Ok(())
-            })?;
+            });
+            done.store(true, Ordering::Relaxed);
+            let slept = sleeping.join();
+            seen.wakeups = slept.map_err(|_| anyhow!("the sleeper panicked"))?;
+            read?;
             let connected = connecting.join();
             let took = connected.map_err(|_| anyhow!("the connecting thread panicked"))??;
             seen.rate = load.reached(took);
@@ -86,6 +106,17 @@ pub(super) fn run(load: Load, place: Place) -> Result<Latency> {
             Ok(seen)
         })
     })
+}
+
+/// Sleeps again and again for a short while, and tells how late it was woken each time.
+fn sleep_until(done: &AtomicBool) -> Vec<Duration> {
+    let mut late = Vec::new();
+    while !done.load(Ordering::Relaxed) {
+        let due = Instant::now() + SLEEP;
+        thread::sleep(SLEEP);
+        late.push(due.elapsed());
+    }
+    late
 }
 
 /// Leaves the calling thread one processor, unless it may be anywhere; returns those for the

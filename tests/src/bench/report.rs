@@ -95,8 +95,6 @@ pub(super) enum Goal {
     MedianAnd99(f64, f64),
     /// The one in the middle, and every peer's.
     MedianAndPeers(f64),
-    /// The better peer's median and so many percent more.
-    PercentMore(f64),
     /// Nothing: it is only shown.
     Shown,
 }
@@ -114,9 +112,6 @@ impl Goal {
             Self::MedianAndPeers(limit) => {
                 ours.median <= limit && ratio.is_some_and(|ratio| ratio > 1.0)
             }
-            Self::PercentMore(limit) => {
-                ratio.is_some_and(|ratio| ratio.recip() <= 1.0 + limit / 100.0)
-            }
             Self::Shown => true,
         }
     }
@@ -129,7 +124,6 @@ impl Goal {
                 Some(format!("median under {median}, p99 under {percentile99}"))
             }
             Self::MedianAndPeers(limit) => Some(format!("median under {limit}, ratio above 1")),
-            Self::PercentMore(limit) => Some(format!("under {limit} % more than nobody")),
             Self::Shown => None,
         }
     }
@@ -368,9 +362,6 @@ mod tests {
         assert!(!met(Goal::MedianAndPeers(100.0), &[99.0]));
         assert!(!met(Goal::MedianAndPeers(99.0), &[101.0]));
         assert!(!met(Goal::MedianAndPeers(100.0), &[]));
-        assert!(met(Goal::PercentMore(1.0), &[99.5]));
-        assert!(!met(Goal::PercentMore(1.0), &[98.5]));
-        assert!(!met(Goal::PercentMore(1.0), &[]));
     }
 
     #[test]

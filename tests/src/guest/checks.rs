@@ -10,7 +10,7 @@ use std::{
 use rustix::{io::Errno, net::sockopt::set_socket_linger, thread::gettid};
 use serde_json::{Value, json};
 
-use super::{report::Report, system};
+use super::{clocks, report::Report, system};
 use crate::{
     PORT,
     daemon::Setup,
@@ -78,6 +78,7 @@ pub(super) fn run(report: &mut Report) {
     drop(watched);
     report.check("a takeover and a release", || takes_over_and_releases(&lab));
     drop(lab);
+    clocks::run(report);
     report.check("the kernel has no complaint", || {
         system::check_kernel_is_well().unwrap_or_else(|error| panic!("{error:#}"));
     });

@@ -2,6 +2,7 @@
 //! the program under test works on the guest's kernel, prints a verdict and switches off.
 
 mod checks;
+mod clocks;
 mod report;
 mod system;
 

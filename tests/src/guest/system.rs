@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -12,7 +13,10 @@ use rustix::{
     mount::{MountFlags, mount},
     system::{RebootCommand, finit_module, reboot, uname},
     termios::tcdrain,
+    time::{ClockId, clock_gettime, clock_settime},
 };
+
+use crate::moment::Moment;
 
 /// Source, type and place of the file systems.
 const FILE_SYSTEMS: [(&str, &str, &str); 4] = [
@@ -25,6 +29,9 @@ const FILE_SYSTEMS: [(&str, &str, &str); 4] = [
 const MODULES: &str = "/modules";
 /// The kernel's note of what went wrong with it (Documentation/admin-guide/tainted-kernels.rst).
 const TAINTED: &str = "/proc/sys/kernel/tainted";
+/// See Documentation/admin-guide/pm/sleep-states.rst.
+const POWER_STATE: &str = "/sys/power/state";
+const WAKE_ALARM: &str = "/sys/class/rtc/rtc0/wakealarm";
 /// A machine check, a bad page, an oops, a warning, a lockup.
 const COMPLAINTS: u64 = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14;
 
@@ -64,6 +71,39 @@ pub(super) fn release() -> (u32, u32) {
 fn load(module: &Path) -> Result<()> {
     let file = File::open(module)?;
     Ok(finit_module(&file, c"", 0)?)
+}
+
+/// Steps the wall clock, by seconds.
+///
+/// # Panics
+/// When it doesn't go there.
+pub(super) fn step_clock(seconds: i64) {
+    let mut time = clock_gettime(ClockId::Realtime);
+    time.tv_sec += seconds;
+    clock_settime(ClockId::Realtime, time).expect("stepping the clock");
+    let now = clock_gettime(ClockId::Realtime);
+    assert!((time.tv_sec..time.tv_sec + 60).contains(&now.tv_sec));
+}
+
+/// Is there a suspend to memory, and a clock that ends it?
+pub(super) fn can_suspend() -> bool {
+    let states = fs::read_to_string(POWER_STATE).unwrap_or_default();
+    states.split_whitespace().any(|state| state == "mem") && Path::new(WAKE_ALARM).exists()
+}
+
+/// Suspends the machine to memory, and returns when it is back.
+///
+/// # Panics
+/// When it doesn't sleep, or not for so long.
+pub(super) fn suspend(period: Duration) -> Moment {
+    let began = Moment::now();
+    // Of the real-time clock, in seconds from now (Documentation/admin-guide/rtc.rst).
+    fs::write(WAKE_ALARM, format!("+{}", period.as_secs())).expect("setting the alarm");
+    fs::write(POWER_STATE, "mem").expect("suspending");
+    let back = Moment::now();
+    let away = back.since(began);
+    assert!(away + Duration::from_secs(1) >= period, "away for {away:?}");
+    back
 }
 
 /// Fails when the kernel has warned of itself, or worse.
