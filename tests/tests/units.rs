@@ -22,8 +22,10 @@ fn user_unit(lab: &Lab, machine: &Machine) {
 }
 
 /// Ends the daemon there: from outside, only what brought it there can be reached.
-fn end(machine: &Machine, daemon: Daemon) {
-    machine.run(&["pkill", "--signal=TERM", "--exact", "failover"]);
+fn end(machine: &Machine, daemon: Daemon, signal: &str) {
+    let script =
+        format!("pkill -{signal} -x failover; while pgrep -x failover; do sleep 0.05; done");
+    machine.run(&["sh", "-c", &script]);
     drop(daemon);
 }
 
@@ -62,8 +64,7 @@ fn a_user_unit_is_started_and_stopped_as_its_account_and_known_after_a_restart()
     let owner = machine.run(&["pgrep", "--uid", machine::ACCOUNT, "failover-lab"]);
     assert!(!owner.trim().is_empty());
 
-    machine.run(&["pkill", "--signal=KILL", "--exact", "failover"]);
-    drop(daemon);
+    end(&machine, daemon, "KILL");
     let mut daemon = setup().spawn();
     daemon.becomes("active");
     let _primary = lab.host_a().gateway().unwrap();
@@ -72,7 +73,7 @@ fn a_user_unit_is_started_and_stopped_as_its_account_and_known_after_a_restart()
     daemon.becomes("standby");
     assert_eq!(machine.user_unit_state("openclaw-gateway"), "inactive");
     assert!(!lab.host_b().listens(PORT));
-    end(&machine, daemon);
+    end(&machine, daemon, "TERM");
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_told() {
         "{}",
         failed.text
     );
-    end(&machine, daemon);
+    end(&machine, daemon, "TERM");
 
     machine.write("/etc/systemd/system/bot.service", &unit(&lab));
     machine.run(&["systemctl", "daemon-reload"]);
@@ -104,5 +105,5 @@ fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_told() {
     let _primary = lab.host_a().gateway().unwrap();
     daemon.becomes("standby");
     assert_eq!(machine.unit_state("bot"), "inactive");
-    end(&machine, daemon);
+    end(&machine, daemon, "TERM");
 }
