@@ -70,7 +70,9 @@ fn a_user_unit_is_started_and_stopped_as_its_account_and_known_after_a_restart()
     let _primary = lab.host_a().gateway().unwrap();
     let stopped = ended(&mut daemon, "stop");
     assert_eq!(stopped.field("result"), "succeeded", "{}", stopped.text);
-    daemon.becomes("standby");
+    wait::until("the gateway is let go", wait::LONG, || {
+        (daemon.states().last()? == "standby").then_some(())
+    });
     assert_eq!(machine.user_unit_state("openclaw-gateway"), "inactive");
     assert!(!lab.host_b().listens(PORT));
     end(&machine, daemon, "TERM");
