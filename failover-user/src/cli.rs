@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, Options, Span, count, port},
+    control::Request,
     gateway::UnitVerb,
     simulate,
     trace::{Color, Format},
@@ -33,6 +34,22 @@ pub enum Verb {
     ///
     /// Exit code 0: safe; 1: not protected, or no answer; 3: no daemon is running.
     Status(StatusOptions),
+    /// Have the daemon observe and report, and run nothing
+    ///
+    /// Survives restarts of the daemon and of the machine. What would have been run is in the log.
+    Pause(PauseOptions),
+    /// End the pause, and the time that a release holds
+    Resume(AskOptions),
+    /// Take over now, without waiting for the strikes
+    ///
+    /// Through the same checks as by itself: the primary doesn't answer, was seen healthy once,
+    /// witnesses answer, the fence succeeds, nobody else has the port. --force skips the first three,
+    /// and has the local gateway serve until `failover release`.
+    Takeover(TakeoverOptions),
+    /// Stop the local gateway now, although the primary doesn't answer
+    ///
+    /// A new takeover needs new strikes.
+    Release(ReleaseOptions),
     /// Show kernel events of the port as they happen
     Trace(TraceOptions),
     /// Try settings out: years in seconds, in virtual time against modelled networks
@@ -43,6 +60,79 @@ pub enum Verb {
     /// Start or stop a unit, as the account whose service manager has it
     #[command(hide = true)]
     UnitJob(UnitJob),
+}
+
+/// Whom to ask.
+#[derive(Args, Debug)]
+pub struct AskOptions {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    pub control: PathBuf,
+}
+
+/// Of `failover pause`.
+#[derive(Args, Debug)]
+pub struct PauseOptions {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    pub control: PathBuf,
+    /// For so long [default: until `failover resume`]
+    #[arg(long = "for", value_name = "DURATION")]
+    pub span: Option<Span>,
+    /// Why: the log and `failover status` tell it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+impl PauseOptions {
+    /// What it asks for.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        Request::Pause {
+            seconds: self.span.map(|span| span.get().as_secs()),
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+/// Of `failover takeover`.
+#[derive(Args, Debug)]
+pub struct TakeoverOptions {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    pub control: PathBuf,
+    /// Although the primary answers, was never seen healthy, or no witness answers
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl TakeoverOptions {
+    /// What it asks for.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        Request::Takeover { force: self.force }
+    }
+}
+
+/// Of `failover release`.
+#[derive(Args, Debug)]
+pub struct ReleaseOptions {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    pub control: PathBuf,
+    /// Take over again no sooner than after so long
+    #[arg(long, value_name = "DURATION")]
+    pub hold: Option<Span>,
+}
+
+impl ReleaseOptions {
+    /// What it asks for.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        Request::Release {
+            hold_seconds: self.hold.map(|span| span.get().as_secs()),
+        }
+    }
 }
 
 /// What the daemon runs for a gateway that is a unit.

@@ -16,7 +16,7 @@ use clap::Parser as _;
 use failover::{
     cli::{Cli, ConfigVerb, ShowOptions, StatusOptions, TraceOptions, UnitJob, Verb},
     config::{self, Configuration, ConfigurationError, Options},
-    control::{self, AskError},
+    control::{self, AskError, Request},
     gateway::{Scope, UnitCommand},
     status::Status,
     trace,
@@ -35,6 +35,10 @@ fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run(options) => run(*options).map(|()| ExitCode::SUCCESS),
         Verb::Status(options) => status(&options),
+        Verb::Pause(options) => order(&options.control, &options.request()),
+        Verb::Resume(options) => order(&options.control, &Request::Resume),
+        Verb::Takeover(options) => order(&options.control, &options.request()),
+        Verb::Release(options) => order(&options.control, &options.request()),
         Verb::Trace(options) => trace(&options).map(|()| ExitCode::SUCCESS),
         Verb::Config(ConfigVerb::Init { output }) => init(output.as_deref()),
         Verb::Config(ConfigVerb::Check { file }) => check(file),
@@ -138,7 +142,7 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 /// Shows the daemon's status, once or again and again. The exit code is that of the last one.
 fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
     loop {
-        let status: Status = match control::ask(&options.control, control::Request::Status) {
+        let status: Status = match control::ask(&options.control, &Request::Status) {
             Ok(status) => status,
             Err(error @ AskError::NotRunning { .. }) => {
                 let _ = writeln!(io::stderr(), "failover: {error}");
@@ -165,6 +169,24 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
         }
         std::thread::sleep(WATCH_INTERVAL);
     }
+}
+
+/// Has the daemon do something, and says what came of it.
+fn order(control: &Path, request: &Request) -> anyhow::Result<ExitCode> {
+    let answer = match control::order(control, request) {
+        Ok(answer) => answer,
+        Err(error @ AskError::NotRunning { .. }) => {
+            let _ = writeln!(io::stderr(), "failover: {error}");
+            return Ok(NOT_RUNNING.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // The order is followed, whether or not anybody reads that.
+    let _ = writeln!(io::stdout(), "done; the state is {}", answer.state);
+    if let Some(note) = answer.note {
+        let _ = writeln!(io::stderr(), "failover: {note}");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn trace(options: &TraceOptions) -> anyhow::Result<()> {

@@ -52,8 +52,34 @@ pub struct Status {
     pub witnesses: Option<Witnesses>,
     /// So many successes in a row make a release: more than one after the primary has flapped.
     pub release_needs: u32,
+    /// Was the primary seen healthy once, or is that not asked for? Before, nothing is taken over.
+    #[serde(default)]
+    pub armed: bool,
+    /// The pause in force, in which nothing is run.
+    #[serde(default)]
+    pub paused: Option<Pause>,
+    /// The local gateway serves whatever the primary does, as an operator ordered.
+    #[serde(default)]
+    pub forced: bool,
+    /// Until when nothing is taken over after a release by hand.
+    #[serde(default)]
+    pub held_until: Option<String>,
+    /// Checks of the local gateway in a row that failed.
+    #[serde(default)]
+    pub gateway_strikes: u32,
     /// Nothing is run.
     pub dry_run: bool,
+}
+
+/// A pause that an operator ordered.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Pause {
+    /// Since when.
+    pub since: String,
+    /// Until when; `None`: until it is resumed.
+    pub until: Option<String>,
+    /// Why, as the operator said.
+    pub reason: Option<String>,
 }
 
 /// What the primary says of itself beside being live. None of it decides anything, but for a limit to
@@ -315,6 +341,11 @@ mod tests {
             },
             witnesses: None,
             release_needs: 1,
+            armed: true,
+            paused: None,
+            forced: false,
+            held_until: None,
+            gateway_strikes: 0,
             dry_run: false,
         }
     }

@@ -28,6 +28,10 @@ complete -c failover -n "__fish_failover_needs_command" -s h -l help -d 'Print h
 complete -c failover -n "__fish_failover_needs_command" -s V -l version -d 'Print version'
 complete -c failover -n "__fish_failover_needs_command" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
 complete -c failover -n "__fish_failover_needs_command" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
+complete -c failover -n "__fish_failover_needs_command" -f -a "pause" -d 'Have the daemon observe and report, and run nothing'
+complete -c failover -n "__fish_failover_needs_command" -f -a "resume" -d 'End the pause, and the time that a release holds'
+complete -c failover -n "__fish_failover_needs_command" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
+complete -c failover -n "__fish_failover_needs_command" -f -a "release" -d 'Stop the local gateway now, although the primary doesn\'t answer'
 complete -c failover -n "__fish_failover_needs_command" -f -a "trace" -d 'Show kernel events of the port as they happen'
 complete -c failover -n "__fish_failover_needs_command" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
 complete -c failover -n "__fish_failover_needs_command" -f -a "config" -d 'Write, check or show a configuration'
@@ -82,6 +86,7 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l start-timeout 
 complete -c failover -n "__fish_failover_using_subcommand run" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l state-dir -d 'Where the commands\' output is kept [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
 required\t'Refuse to run without them'
 off\t'Look at the port every second'"
@@ -94,6 +99,18 @@ complete -c failover -n "__fish_failover_using_subcommand status" -l output -d '
 json\t'One JSON object a line, for tools'"
 complete -c failover -n "__fish_failover_using_subcommand status" -l watch -d 'Show it again every second, in place, until Ctrl-C'
 complete -c failover -n "__fish_failover_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand pause" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand pause" -l for -d 'For so long [default: until `failover resume`]' -r
+complete -c failover -n "__fish_failover_using_subcommand pause" -l reason -d 'Why: the log and `failover status` tell it' -r
+complete -c failover -n "__fish_failover_using_subcommand pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand resume" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand resume" -s h -l help -d 'Print help'
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l force -d 'Although the primary answers, was never seen healthy, or no witness answers'
+complete -c failover -n "__fish_failover_using_subcommand takeover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand release" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand release" -l hold -d 'Take over again no sooner than after so long' -r
+complete -c failover -n "__fish_failover_using_subcommand release" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand trace" -l port -d 'The port to watch, at either end' -r
 complete -c failover -n "__fish_failover_using_subcommand trace" -l output -d 'How lines look' -r -f -a "text\t'Aligned columns, for people'
 json\t'One JSON object a line, for tools'"
@@ -176,6 +193,7 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l state-dir -d 'Where the commands\' output is kept [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
 required\t'Refuse to run without them'
 off\t'Look at the port every second'"
@@ -191,13 +209,17 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand unit-job" -l user -d 'It is of this account\'s service manager, not of the system\'s'
 complete -c failover -n "__fish_failover_using_subcommand unit-job" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "trace" -d 'Show kernel events of the port as they happen'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "config" -d 'Write, check or show a configuration'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "unit-job" -d 'Start or stop a unit, as the account whose service manager has it'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "pause" -d 'Have the daemon observe and report, and run nothing'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "resume" -d 'End the pause, and the time that a release holds'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "release" -d 'Stop the local gateway now, although the primary doesn\'t answer'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "trace" -d 'Show kernel events of the port as they happen'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "config" -d 'Write, check or show a configuration'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "unit-job" -d 'Start or stop a unit, as the account whose service manager has it'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status pause resume takeover release trace simulate config unit-job help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the commented default configuration'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file as `run` does'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what is in force with these flags and this file, and where each value comes from'

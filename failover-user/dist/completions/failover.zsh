@@ -76,6 +76,7 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
 '--state-dir=[Where the commands'\'' output is kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
 '--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
 required\:"Refuse to run without them"
 off\:"Look at the port every second"))' \
@@ -92,6 +93,38 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
 json\:"One JSON object a line, for tools"))' \
 '--watch[Show it again every second, in place, until Ctrl-C]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(pause)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--for=[For so long \[default\: until \`failover resume\`\]]:DURATION:_default' \
+'--reason=[Why\: the log and \`failover status\` tell it]:TEXT:_default' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(resume)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket]:PATH:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(takeover)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--force[Although the primary answers, was never seen healthy, or no witness answers]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(release)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--hold=[Take over again no sooner than after so long]:DURATION:_default' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
@@ -207,6 +240,7 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
 '--state-dir=[Where the commands'\'' output is kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
 '--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
 required\:"Refuse to run without them"
 off\:"Look at the port every second"))' \
@@ -285,6 +319,22 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(pause)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(resume)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(takeover)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(release)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (trace)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -343,6 +393,10 @@ _failover_commands() {
     local commands; commands=(
 'run:Watch the primary, take over when it is down, let go when it is back' \
 'status:Ask the daemon who serves and whether PC-B is safe' \
+'pause:Have the daemon observe and report, and run nothing' \
+'resume:End the pause, and the time that a release holds' \
+'takeover:Take over now, without waiting for the strikes' \
+'release:Stop the local gateway now, although the primary doesn'\''t answer' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
 'config:Write, check or show a configuration' \
@@ -411,6 +465,10 @@ _failover__subcmd__help_commands() {
     local commands; commands=(
 'run:Watch the primary, take over when it is down, let go when it is back' \
 'status:Ask the daemon who serves and whether PC-B is safe' \
+'pause:Have the daemon observe and report, and run nothing' \
+'resume:End the pause, and the time that a release holds' \
+'takeover:Take over now, without waiting for the strikes' \
+'release:Stop the local gateway now, although the primary doesn'\''t answer' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
 'config:Write, check or show a configuration' \
@@ -448,6 +506,21 @@ _failover__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'failover help help commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__help__subcmd__pause_commands] )) ||
+_failover__subcmd__help__subcmd__pause_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help pause commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__release_commands] )) ||
+_failover__subcmd__help__subcmd__release_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help release commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__resume_commands] )) ||
+_failover__subcmd__help__subcmd__resume_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help resume commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__help__subcmd__run_commands] )) ||
 _failover__subcmd__help__subcmd__run_commands() {
     local commands; commands=()
@@ -463,6 +536,11 @@ _failover__subcmd__help__subcmd__status_commands() {
     local commands; commands=()
     _describe -t commands 'failover help status commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__help__subcmd__takeover_commands] )) ||
+_failover__subcmd__help__subcmd__takeover_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help takeover commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__help__subcmd__trace_commands] )) ||
 _failover__subcmd__help__subcmd__trace_commands() {
     local commands; commands=()
@@ -472,6 +550,21 @@ _failover__subcmd__help__subcmd__trace_commands() {
 _failover__subcmd__help__subcmd__unit-job_commands() {
     local commands; commands=()
     _describe -t commands 'failover help unit-job commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__pause_commands] )) ||
+_failover__subcmd__pause_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover pause commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__release_commands] )) ||
+_failover__subcmd__release_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover release commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__resume_commands] )) ||
+_failover__subcmd__resume_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover resume commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__run_commands] )) ||
 _failover__subcmd__run_commands() {
@@ -487,6 +580,11 @@ _failover__subcmd__simulate_commands() {
 _failover__subcmd__status_commands() {
     local commands; commands=()
     _describe -t commands 'failover status commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__takeover_commands] )) ||
+_failover__subcmd__takeover_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover takeover commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__trace_commands] )) ||
 _failover__subcmd__trace_commands() {

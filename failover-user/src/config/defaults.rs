@@ -51,6 +51,7 @@ pub(super) fn defaults(said: &Options) -> Options {
         check_status: (check == CheckKind::Http).then_some(DEFAULT_STATUS),
         check_tls: (check != CheckKind::Tcp).then_some(false),
         // These have none.
+        operators: None,
         config: None,
         primary: None,
         witnesses: None,
@@ -74,6 +75,7 @@ pub(super) fn defaults(said: &Options) -> Options {
 pub(super) fn alternatives() -> Options {
     Options {
         user: Some("alice".to_owned()),
+        operators: Some(vec!["alice".to_owned()]),
         unit: Some("openclaw-gateway.service".to_owned()),
         owner: Some(vec![
             "unit:bot.service".to_owned(),

@@ -106,6 +106,9 @@ pub enum ConfigurationError {
     /// The gateway can't be like this.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// Somebody who may give orders can't be found.
+    #[error("operators: {0}")]
+    Operators(#[source] AccountError),
     /// A command can't be run.
     #[error("{option}: {source}")]
     Command {

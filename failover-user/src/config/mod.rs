@@ -93,6 +93,8 @@ pub struct Configuration {
     pub state_dir: PathBuf,
     /// The control socket.
     pub control: PathBuf,
+    /// Who may give orders there, besides root.
+    pub operators: Vec<u32>,
     /// How the log looks.
     pub log_format: LogFormat,
     /// Whether kernel events are wanted.
@@ -166,6 +168,7 @@ impl Configuration {
             stop_timeout,
             state_dir,
             control,
+            operators,
             kernel_events,
             log_format,
             dry_run,
@@ -299,6 +302,12 @@ impl Configuration {
                 .transpose()?,
             state_dir: state_dir.unwrap_or_else(|| DEFAULT_STATE_DIR.into()),
             control: control.unwrap_or_else(|| DEFAULT_CONTROL.into()),
+            operators: operators
+                .unwrap_or_default()
+                .iter()
+                .map(|name| Account::uid_of(name))
+                .collect::<Result<_, _>>()
+                .map_err(ConfigurationError::Operators)?,
             log_format: log_format.unwrap_or_default(),
             kernel_events: kernel_events.unwrap_or_default(),
             dry_run,

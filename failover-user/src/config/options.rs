@@ -189,6 +189,10 @@ pub struct Options {
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
 
+    /// Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]
+    #[arg(long, value_name = "ACCOUNTS", value_delimiter = ',')]
+    pub operators: Option<Vec<String>>,
+
     /// Kernel events: use them if they can be had, insist on them, or do without [default: auto]
     #[arg(long, value_name = "MODE")]
     pub kernel_events: Option<KernelEventsMode>,
@@ -332,6 +336,7 @@ impl Options {
             stop_timeout: self.stop_timeout.or(other.stop_timeout),
             state_dir: self.state_dir.or(other.state_dir),
             control: self.control.or(other.control),
+            operators: self.operators.or(other.operators),
             kernel_events: self.kernel_events.or(other.kernel_events),
             log_format: self.log_format.or(other.log_format),
             dry_run: self.dry_run.or(other.dry_run),

@@ -9,6 +9,7 @@ mod evidence;
 mod judgement;
 mod lingering;
 mod memory;
+mod orders;
 mod port;
 mod reload;
 mod snapshot;
@@ -28,7 +29,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     clock,
     config::Configuration,
-    control::{Question, Request, Server, ServerError},
+    control::{Question, Server, ServerError},
     decide::{
         Action, Cause, Command, CommandResult, Decider, Event, GatewayProbeId, Hold, Outcome,
         ProbeId, State, Time,
@@ -104,6 +105,8 @@ struct Daemon {
     _claim: Option<File>,
     memory: Memory,
     memory_file: MemoryFile,
+    /// When people were last told that it is paused.
+    pause_told: Option<Time>,
     supervisor: Supervisor,
     /// How to read the configuration again.
     reader: Arc<Reader>,
@@ -175,6 +178,7 @@ impl Daemon {
             _claim: claim,
             memory,
             memory_file,
+            pause_told: None,
             supervisor: Supervisor::from_environment(),
             reader,
             rereading: None,
@@ -212,36 +216,6 @@ impl Daemon {
         self.supervisor.ready();
         self.supervisor.turned(&self.decider);
         Ok(())
-    }
-
-    /// Tells the decider what is remembered.
-    fn recall(&mut self) {
-        if self.memory.armed_for.as_deref() == Some(&*self.configuration.primary.to_string()) {
-            self.handle(Event::Armed);
-        }
-    }
-
-    /// Keeps what must be remembered, once it is so.
-    fn remember(&mut self) {
-        let primary = self.configuration.primary.to_string();
-        let is_news = self.configuration.decide.needs_arming
-            && self.decider.is_armed()
-            && self.memory.armed_for.as_ref() != Some(&primary);
-        if !is_news {
-            return;
-        }
-        self.memory.armed_for = Some(primary.clone());
-        self.store_memory();
-        info!(%primary, "the primary was seen healthy; from now on it is taken over when it fails");
-    }
-
-    fn store_memory(&self) {
-        if let Err(error) = self.memory_file.store(&self.memory) {
-            warn!(
-                %error, state_dir = %self.configuration.state_dir.display(),
-                "what must be remembered can't be written; it is lost when this daemon ends"
-            );
-        }
     }
 
     fn end(&self) {
@@ -288,6 +262,7 @@ impl Daemon {
             Woken::Turn => {}
             Woken::Time => self.handle(Event::Woke),
         }
+        self.remind_of_pause();
         self.supervisor.turned(&self.decider);
     }
 
@@ -444,19 +419,6 @@ impl Daemon {
             }
             (Outcome::Unknown { .. }, None) => {}
         }
-    }
-
-    fn answer(&self, question: Question) {
-        let line = match question.request {
-            Request::Status => serde_json::to_string(&snapshot::status(
-                &self.configuration,
-                &self.decider,
-                &self.port,
-                &self.past,
-                &self.reason,
-            )),
-        };
-        question.answer(line.unwrap_or_default());
     }
 
     /// The local gateway has answered its check, or not.

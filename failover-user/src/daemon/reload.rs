@@ -136,6 +136,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         decide: _,
         gateway: _,
         fence: _,
+        operators: _,
         dry_run: _,
     } = new;
     let PrimaryAddress {

@@ -6,11 +6,12 @@ use crate::{
     clock,
     config::Configuration,
     decide::{Decider, Hold, Outcome, State, Time},
+    escape::Escaped,
     probe::{self, Readiness},
     status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status, Witnesses},
 };
 
-use super::{judgement::WitnessesWord, port::LocalPort, tell};
+use super::{judgement::WitnessesWord, memory::Memory, port::LocalPort, tell};
 
 /// What the daemon alone remembers of the past, for people.
 #[derive(Debug, Default)]
@@ -32,6 +33,7 @@ pub(super) fn status(
     decider: &Decider,
     port: &LocalPort,
     past: &Past,
+    memory: &Memory,
     reason: &str,
 ) -> Status {
     let time = |time| clock::wall(time).to_string();
@@ -45,7 +47,7 @@ pub(super) fn status(
         program: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         heartbeat: time(clock::now()),
-        problems: problems(configuration, decider, port, past),
+        problems: problems(configuration, decider, port, past, memory),
         state: decider.state().name().to_owned(),
         since: time(decider.since()),
         reason: reason.to_owned(),
@@ -91,6 +93,15 @@ pub(super) fn status(
             at: past.witnesses.map(|word| time(word.at)),
         }),
         release_needs: decider.release_needs(),
+        armed: decider.is_armed(),
+        paused: memory.pause.as_ref().map(|pause| status::Pause {
+            since: pause.since.to_string(),
+            until: pause.until.map(|until| until.to_string()),
+            reason: pause.reason.clone(),
+        }),
+        forced: decider.is_forced(),
+        held_until: decider.hold().map(time),
+        gateway_strikes: decider.gateway_strikes(),
         dry_run: configuration.dry_run,
     }
 }
@@ -120,8 +131,21 @@ fn problems(
     decider: &Decider,
     port: &LocalPort,
     past: &Past,
+    memory: &Memory,
 ) -> Vec<String> {
     let mut problems = Vec::new();
+    if let Some(pause) = &memory.pause {
+        let until = match &pause.until {
+            Some(until) => format!("until {until}"),
+            None => "until `failover resume`".to_owned(),
+        };
+        let reason = pause.reason.as_deref().map(Escaped);
+        let reason = reason.map(|reason| format!(" ({reason})"));
+        problems.push(format!(
+            "PAUSED {until}: nothing is started or stopped{}",
+            reason.unwrap_or_default()
+        ));
+    }
     let state = decider.state();
     match state {
         State::Isolated => {
