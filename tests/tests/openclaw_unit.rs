@@ -112,7 +112,8 @@ fn assert_fails_over(lab: &Lab, machine: &Machine, arguments: &str) {
     // Of a primary that nobody ever saw, nobody takes over.
     wait::until("the primary is seen", wait::LONG, || {
         let status = status(machine)?;
-        (status["last_probe"].is_object() && status["state"] == "standby").then_some(())
+        let seen = status.get("last_probe")?.is_object() && status.get("state")? == "standby";
+        seen.then_some(())
     });
     primary.kill();
     await_state(machine, "active", LONGEST_START);
