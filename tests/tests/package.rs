@@ -90,12 +90,10 @@ fn package(lab: &Lab, folder: &Path, version: &str) -> String {
 fn configuration(lab: &Lab) -> String {
     let (primary, gateway) = (lab.host_a().gateway_address(), lab.binary().display());
     let start = format!("{gateway} gateway --listen 0.0.0.0:{PORT} & echo $! >{HOME}/pid");
-    let as_owner =
-        format!("setpriv --reuid {ACCOUNT} --regid {ACCOUNT} --init-groups env HOME={HOME} sh -c");
     format!(
         "primary = \"{primary}\"\narm = \"always\"\ninterval = \"400ms\"\ntimeout = \"250ms\"\n\
-         recovery-interval = \"100ms\"\nstart = \"{as_owner} '{start}'\"\n\
-         stop = \"{as_owner} 'kill $(cat {HOME}/pid)'\"\n"
+         recovery-interval = \"100ms\"\ngateway = \"command\"\nuser = \"{ACCOUNT}\"\n\
+         start = \"sh -c '{start}'\"\nstop = \"sh -c 'kill $(cat {HOME}/pid)'\"\n"
     )
 }
 
