@@ -87,17 +87,7 @@ pub fn holders(listeners: &[Listener], told: &BTreeSet<u32>) -> Vec<Holder> {
 /// Notes the process if it holds one of the sockets.
 fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: &mut Vec<Holder>) {
     let process = PathBuf::from(format!("/proc/{pid}"));
-    let mut sockets = sockets_of(&process);
-    let mut _eyes = None;
-    if sockets.is_err() {
-        // What only the process's own account may see, or root that may trace it (ptrace(2)).
-        let Ok(owner) = fs::metadata(&process) else {
-            return;
-        };
-        _eyes = Some(Eyes::of(owner.uid(), owner.gid()));
-        sockets = sockets_of(&process);
-    }
-    let sockets = sockets.unwrap_or_default();
+    let (sockets, _eyes) = open_sockets(&process);
     let held: Vec<&Listener> = listeners
         .iter()
         .filter(|listener| sockets.contains(&listener.inode))
@@ -116,6 +106,19 @@ fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: 
         elsewhere: elsewhere(&process),
         addresses: held.iter().map(|listener| listener.address).collect(),
     });
+}
+
+/// Inodes of the sockets that a process has open, and the eyes that it takes to see them, where those are
+/// the process's own account's: not even root may trace everybody (ptrace(2)).
+pub(super) fn open_sockets(process: &Path) -> (BTreeSet<u32>, Option<Eyes>) {
+    if let Ok(sockets) = sockets_of(process) {
+        return (sockets, None);
+    }
+    let Ok(owner) = fs::metadata(process) else {
+        return Default::default();
+    };
+    let eyes = Eyes::of(owner.uid(), owner.gid());
+    (sockets_of(process).unwrap_or_default(), Some(eyes))
 }
 
 /// The process's network namespace, if it is known to be another than the caller's.
