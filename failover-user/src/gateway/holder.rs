@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{eyes::Eyes, listeners::Listener, process::started};
+use super::{ProcessKey, eyes::Eyes, listeners::Listener, process::started};
 use crate::escape::Escaped;
 
 /// A command line may be megabytes long; this much names it.
@@ -45,6 +45,17 @@ pub struct Holder {
     pub elsewhere: Option<u64>,
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
+}
+
+impl Holder {
+    /// Which process it is, and no later one of its number.
+    #[must_use]
+    pub const fn key(&self) -> ProcessKey {
+        ProcessKey {
+            pid: self.pid,
+            started: self.started,
+        }
+    }
 }
 
 /// What a process's control group tells of where it comes from.

@@ -38,7 +38,7 @@ pub(super) async fn primary(configuration: &Configuration) -> Primary {
 /// What the daemon's first probe means, if it failed.
 #[must_use]
 pub fn first_probe(configuration: &Configuration, outcome: &Outcome) -> Option<Finding> {
-    let failed = !matches!(outcome, Outcome::Connected { .. });
+    let failed = matches!(outcome, Outcome::Failed { .. });
     failed.then(|| of_probe(configuration, outcome, None))
 }
 
