@@ -47,19 +47,19 @@ pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Find
     let Some(unit) = &configuration.gateway.unit else {
         return Vec::new();
     };
-    let mut findings: Vec<Finding> = enabled_units(unit.scope, &unit.name, account)
-        .iter()
-        .map(|enabled| at_boot(unit.scope, account, enabled))
-        .collect();
+    let mut findings = Vec::new();
+    if unit.scope == Scope::User && unit.is_started {
+        // First, since the remedies below need that service manager.
+        findings.push(service_manager(account));
+    }
+    let enabled = enabled_units(unit.scope, &unit.name, account);
     let is_installed = is_unit_installed(unit.scope, &unit.name, account);
-    if findings.is_empty() && is_installed {
+    findings.extend(enabled.iter().map(|one| at_boot(unit.scope, account, one)));
+    if enabled.is_empty() && is_installed {
         let message = format!("{} isn't started at boot", unit.name);
         findings.push(Finding::ok("unit", message));
     } else if !is_installed && unit.is_started {
         findings.push(not_installed(unit, account));
-    }
-    if unit.scope == Scope::User && unit.is_started {
-        findings.push(service_manager(account));
     }
     findings
 }
@@ -78,8 +78,8 @@ fn at_boot(scope: Scope, account: &Account, enabled: &Enabled) -> Finding {
     Finding::error(
         "unit",
         format!(
-            "{unit} is enabled ({}): PC-B starts a second gateway at every boot",
-            told(link)
+            "{unit} is enabled in {}: PC-B starts a second gateway at every boot",
+            told(link.parent().unwrap_or(link))
         ),
         format!("leave its start to the daemon: `{disable}`"),
     )
@@ -88,7 +88,7 @@ fn at_boot(scope: Scope, account: &Account, enabled: &Enabled) -> Finding {
 fn not_installed(unit: &LocalUnit, account: &Account) -> Finding {
     let remedy = match unit.scope {
         Scope::User => format!(
-            "if the gateway isn't installed as a unit: `{}`, then disable it",
+            "if the gateway is to be one: `{}`, which starts it, too; then stop and disable it",
             as_account(account, "openclaw gateway install")
         ),
         Scope::System => "install it, or give another --unit".to_owned(),
@@ -207,7 +207,7 @@ fn tunnel(
 ) -> Option<Finding> {
     const NAME: &str = "tunnel";
     let port = configuration.port;
-    let remedy = "stop it, or have it listen on another port: when the primary dies it is useless";
+    let remedy = "stop it, or have it listen on another port: when the primary dies it is useless, and in the way of the local gateway";
     if is_same {
         let message = format!("port {port} leads to the primary itself: both are the same process");
         return Some(Finding::error(NAME, message, remedy));
