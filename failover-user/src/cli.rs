@@ -30,6 +30,11 @@ pub struct Cli {
 pub enum Verb {
     /// Watch the primary, take over when it is down, let go when it is back
     Run(Box<Options>),
+    /// Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy
+    ///
+    /// Without --config it looks at /etc/failover/failover.toml where that is there. Changes nothing.
+    /// Exit code 0: no errors; 1: there are some.
+    Check(Box<CheckOptions>),
     /// Ask the daemon who serves and whether PC-B is safe
     ///
     /// Exit code 0: safe; 1: not protected, or no answer; 3: no daemon is running.
@@ -166,6 +171,17 @@ pub enum ConfigVerb {
     },
     /// Show what is in force with these flags and this file, and where each value comes from
     Show(Box<ShowOptions>),
+}
+
+/// Of `failover check`.
+#[derive(Args, Debug)]
+pub struct CheckOptions {
+    /// As for `run`.
+    #[command(flatten)]
+    pub options: Options,
+    /// How it looks
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 }
 
 /// Of `failover config show`.

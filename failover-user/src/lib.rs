@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod journal;
 pub mod kernel;
 mod netlink;
+pub mod preflight;
 pub mod probe;
 pub mod simulate;
 pub mod status;

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use failover::{
-    cli::{Cli, ConfigVerb, ShowOptions, StatusOptions, TraceOptions, UnitJob, Verb},
+    cli::{CheckOptions, Cli, ConfigVerb, ShowOptions, StatusOptions, TraceOptions, UnitJob, Verb},
     config::{self, Configuration, ConfigurationError, Options},
     control::{self, AskError, Request},
     gateway::{Scope, UnitCommand},
@@ -34,6 +34,7 @@ const CLEAR_SCREEN: &str = "\x1b[H\x1b[J";
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run(options) => run(*options).map(|()| ExitCode::SUCCESS),
+        Verb::Check(options) => preflight(*options),
         Verb::Status(options) => status(&options),
         Verb::Pause(options) => order(&options.control, &options.request()),
         Verb::Resume(options) => order(&options.control, &Request::Resume),
@@ -101,6 +102,20 @@ fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
             _ => anyhow::Error::from(error).context(format!("writing {}", path.display())),
         })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Looks at all that the daemon would need.
+fn preflight(options: CheckOptions) -> anyhow::Result<ExitCode> {
+    let CheckOptions { options, output } = options;
+    let report = runtime()?.block_on(failover::preflight::check(options));
+    print(&match output {
+        trace::Format::Text => report.to_string(),
+        trace::Format::Json => serde_json::to_string_pretty(&report)? + "\n",
+    })?;
+    Ok(match report.is_good() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn check(file: PathBuf) -> anyhow::Result<ExitCode> {

@@ -10,6 +10,7 @@ pub mod bench;
 pub mod commands;
 pub mod daemon;
 pub mod demo;
+pub mod forward;
 pub mod gateway;
 pub mod guest;
 pub mod lab;

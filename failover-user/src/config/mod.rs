@@ -5,6 +5,7 @@
 mod check;
 mod commented;
 mod defaults;
+mod draft;
 mod error;
 pub(crate) mod file;
 mod gateway;
@@ -24,8 +25,9 @@ use std::{
 
 pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Server, Tls, Token};
 pub use commented::commented;
+pub use draft::Draft;
 pub use error::ConfigurationError;
-pub use gateway::{GatewayError, GatewayKind, LocalGateway};
+pub use gateway::{GatewayError, GatewayKind, LocalGateway, LocalUnit};
 pub use host::Host;
 pub use layers::{Origin, Setting, as_file, in_force};
 pub use options::{Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, port};

@@ -11,11 +11,13 @@ mod lingering;
 mod memory;
 mod orders;
 mod port;
+mod preflight;
 mod reload;
 mod snapshot;
 mod start;
 mod supervisor;
 mod tell;
+mod tunnel;
 
 use std::{collections::VecDeque, fs::File, io, sync::Arc, time::Duration};
 
@@ -49,6 +51,7 @@ use reload::{Reread, Rereading, reread};
 use snapshot::Past;
 use supervisor::Supervisor;
 use tell::{AtMostEachSecond, Losses, Probes, Recent};
+use tunnel::Tunnel;
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone. On
 /// SIGHUP the configuration is read again.
@@ -90,6 +93,7 @@ struct Daemon {
     witnesses_checked: Option<Time>,
     kernel: Option<KernelEvents>,
     port: LocalPort,
+    tunnel: Tunnel,
     command: Option<Running>,
     /// Output of the last start: the gateway that it left behind may still write there.
     output: Option<CommandOutput>,
@@ -124,6 +128,7 @@ enum Woken {
     Kernel(io::Result<Batch>),
     Probe(Report),
     GatewayProbed(LocalReport<GatewayProbeId>),
+    ListenerAsked(LocalReport<()>),
     Witnesses(Answers<Round>),
     Command(Command, CommandResult),
     Output,
@@ -167,6 +172,7 @@ impl Daemon {
                 configuration.gateway.identity.clone(),
                 Launch::of(&configuration.state_dir),
             ),
+            tunnel: Tunnel::new(&configuration),
             kernel,
             command: None,
             output: None,
@@ -213,6 +219,7 @@ impl Daemon {
         self.handle(Event::Gateway(gateway));
         self.tell_of_strangers();
         self.ask_for_force();
+        preflight::begin(&self.configuration);
         self.supervisor.ready();
         self.supervisor.turned(&self.decider);
         Ok(())
@@ -253,6 +260,11 @@ impl Daemon {
                 self.handle(Event::Evidence(evidence));
             }
             Woken::GatewayProbed(report) => self.gateway_probed(report),
+            Woken::ListenerAsked(report) => {
+                self.tunnel
+                    .answered(&report, self.past.readiness.as_ref(), &self.port);
+                self.past.tunnel = self.tunnel.problem();
+            }
             Woken::Witnesses(answers) => self.witnesses_asked(&answers),
             Woken::Command(command, result) => self.command_ended(command, result),
             Woken::Output => self.tell_output(false),
@@ -277,6 +289,7 @@ impl Daemon {
             batch = kernel_events(&mut self.kernel) => Woken::Kernel(batch),
             report = self.prober.next() => Woken::Probe(report),
             report = self.local_prober.next() => Woken::GatewayProbed(report),
+            report = self.tunnel.answer() => Woken::ListenerAsked(report),
             answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             () = self.listening.due() => Woken::Output,
@@ -368,6 +381,8 @@ impl Daemon {
             Ok(gateway) => {
                 self.handle(Event::Gateway(gateway));
                 self.tell_of_strangers();
+                self.tunnel.look(&self.port, self.prober.addresses());
+                self.past.tunnel = self.tunnel.problem();
             }
             Err(error) => warn!(%error, "who listens isn't known; asked again"),
         }
@@ -394,6 +409,11 @@ impl Daemon {
         if !quiet || self.port.is_stale() {
             self.look();
         }
+        if self.past.probe.is_none()
+            && let Some(finding) = crate::preflight::first_probe(&self.configuration, &outcome)
+        {
+            preflight::tell(&finding);
+        }
         self.past.probe = Some((clock::now(), outcome.clone()));
         match outcome {
             Outcome::Connected { .. } => self.check_witnesses(),
@@ -411,6 +431,7 @@ impl Daemon {
         match (outcome, readiness) {
             (_, Some(readiness)) => {
                 tell::readiness(self.past.readiness.as_ref(), &readiness);
+                self.tunnel.compare(&self.port, &readiness);
                 self.past.readiness = Some(readiness);
             }
             // What it said before it failed is not true now.

@@ -5,7 +5,7 @@ use std::{mem, sync::Arc};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tracing::{error, info};
 
-use super::{Daemon, commands};
+use super::{Daemon, commands, tunnel::Tunnel};
 use crate::{
     clock,
     config::{Configuration, ConfigurationError, PrimaryAddress},
@@ -83,6 +83,8 @@ impl Daemon {
         }
         if probing != Probing::AsBefore {
             self.local_prober = LocalProber::new(&new.check, new.decide.timeout);
+            self.tunnel = Tunnel::new(new);
+            self.past.tunnel = None;
         }
         if probing == Probing::OfAnother {
             self.past.probe = None;

@@ -26,6 +26,8 @@ pub(super) struct Past {
     pub(super) lost: u64,
     /// Why there are no kernel events.
     pub(super) polling: Option<String>,
+    /// The local port leads to the primary.
+    pub(super) tunnel: Option<String>,
 }
 
 pub(super) fn status(
@@ -176,6 +178,7 @@ fn problems(
             port.held_by()
         ));
     }
+    problems.extend(past.tunnel.clone());
     if let Some((_, Outcome::Unknown { reason })) = &past.probe {
         problems.push(format!("the primary can't be probed: {reason}"));
     }
