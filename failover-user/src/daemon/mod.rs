@@ -16,6 +16,7 @@ mod snapshot;
 mod start;
 mod supervisor;
 mod tell;
+mod watchers;
 
 use std::{collections::VecDeque, fs::File, io, sync::Arc, time::Duration};
 
@@ -38,6 +39,8 @@ use crate::{
     gateway::{CommandOutput, Force, Launch},
     kernel::{Batch, Bind, KernelEvent, KernelEvents},
     probe::{Answers, LocalProber, LocalReport, Prober, Readiness, Report, Witnesses},
+    status::Status,
+    web,
 };
 use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
@@ -49,6 +52,7 @@ use reload::{Reread, Rereading, reread};
 use snapshot::Past;
 use supervisor::Supervisor;
 use tell::{AtMostEachSecond, Losses, Probes, Recent};
+use watchers::Watchers;
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone. On
 /// SIGHUP the configuration is read again.
@@ -117,6 +121,7 @@ struct Daemon {
     taken: AtMostEachSecond,
     losses: Losses,
     probes: Probes,
+    watchers: Watchers,
 }
 
 /// What woke the daemon.
@@ -128,6 +133,7 @@ enum Woken {
     Command(Command, CommandResult),
     Output,
     Question(Question),
+    Watched(web::Question),
     Reread(Box<Reread>),
     Look,
     /// For the watchdog.
@@ -146,8 +152,10 @@ impl Daemon {
         let kernel = load(&configuration, &mut past)?;
         let memory_file = MemoryFile::in_directory(&configuration.state_dir);
         let memory = memory_file.load();
+        let decider = Decider::new(configuration.decide.clone(), clock::now());
         Ok(Self {
-            decider: Decider::new(configuration.decide.clone(), clock::now()),
+            watchers: Watchers::new(configuration.metrics, decider.state()),
+            decider,
             prober: Prober::new(
                 configuration.primary.clone(),
                 &configuration.check,
@@ -249,7 +257,9 @@ impl Daemon {
             }
             Woken::Probe(Report::Tripped(evidence)) => {
                 info!(%evidence, "the connection to the primary has died");
-                self.recent.note(&format!("tripwire: {evidence}"));
+                let told = format!("tripwire: {evidence}");
+                self.recent.note(&told);
+                self.watchers.evidence(&told);
                 self.handle(Event::Evidence(evidence));
             }
             Woken::GatewayProbed(report) => self.gateway_probed(report),
@@ -257,6 +267,7 @@ impl Daemon {
             Woken::Command(command, result) => self.command_ended(command, result),
             Woken::Output => self.tell_output(false),
             Woken::Question(question) => self.answer(question),
+            Woken::Watched(question) => self.watchers.answer(question, self.status()),
             Woken::Reread(read) => self.reread_ended(*read),
             Woken::Look => self.look(),
             Woken::Turn => {}
@@ -281,6 +292,7 @@ impl Daemon {
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             () = self.listening.due() => Woken::Output,
             question = question(&mut self.control) => Woken::Question(question),
+            question = self.watchers.next() => Woken::Watched(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
             () = pause(look) => Woken::Look,
             () = self.port.told_of_end(matters) => Woken::Look,
@@ -309,6 +321,7 @@ impl Daemon {
         }
         self.past.lost = self.past.lost.saturating_add(batch.lost);
         self.losses.note(batch.lost);
+        self.watchers.kernel_events(batch.events.len());
         for event in &batch.events {
             let change = match event {
                 KernelEvent::TcpState(change) => change,
@@ -317,18 +330,23 @@ impl Daemon {
                     continue;
                 }
             };
-            port_changed |= self.port.concerns(change);
+            if self.port.concerns(change) {
+                port_changed = true;
+                self.watchers.listener(change);
+            }
             let evidence = evidence::of(
                 change,
                 self.prober.addresses(),
                 self.configuration.primary.port,
             );
             if let Some(evidence) = evidence {
-                self.recent.note(&format!(
+                let told = format!(
                     "{evidence} ({}, pid {})",
                     Escaped(&change.origin.comm),
                     change.origin.pid.unwrap_or(0),
-                ));
+                );
+                self.recent.note(&told);
+                self.watchers.evidence(&told);
                 self.handle(Event::Evidence(evidence));
             }
         }
@@ -361,6 +379,7 @@ impl Daemon {
             held_by,
             "the port is taken (EADDRINUSE)"
         );
+        self.watchers.refused(bind);
     }
 
     fn look(&mut self) {
@@ -368,6 +387,7 @@ impl Daemon {
             Ok(gateway) => {
                 self.handle(Event::Gateway(gateway));
                 self.tell_of_strangers();
+                self.watchers.looked(self.port.is_listening());
             }
             Err(error) => warn!(%error, "who listens isn't known; asked again"),
         }
@@ -382,6 +402,7 @@ impl Daemon {
     fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
         let cause = self.probe_cause.take();
         self.probes.tell(&outcome, cause, self.decider.state());
+        self.watchers.probe(&outcome);
         if matches!(outcome, Outcome::Connected { .. }) {
             self.recent.clear();
         }
@@ -419,6 +440,20 @@ impl Daemon {
             }
             (Outcome::Unknown { .. }, None) => {}
         }
+    }
+
+    /// All that is known, in one document.
+    fn status(&self) -> Status {
+        let mut status = snapshot::status(
+            &self.configuration,
+            &self.decider,
+            &self.port,
+            &self.past,
+            &self.memory,
+            &self.reason,
+        );
+        self.watchers.add_to(&mut status);
+        status
     }
 
     /// The local gateway has answered its check, or not.
@@ -486,6 +521,7 @@ impl Daemon {
             Action::Kill(command) => self.kill(command),
             Action::Record(change) => {
                 self.reason = tell::change(&change, &self.recent);
+                self.watchers.change(&change);
                 None
             }
         }

@@ -84,6 +84,7 @@ pub(super) fn status(
                 false => "polling".to_owned(),
             },
             reason: past.polling.clone(),
+            seen: 0,
             lost: past.lost,
             disagreements: port.disagreements(),
         },
@@ -103,6 +104,8 @@ pub(super) fn status(
         held_until: decider.hold().map(time),
         gateway_strikes: decider.gateway_strikes(),
         dry_run: configuration.dry_run,
+        totals: status::Totals::default(),
+        recent: Vec::new(),
     }
 }
 
