@@ -462,6 +462,7 @@ impl Daemon {
             &self.memory,
             &self.reason,
         );
+        status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
         self.watchers.add_to(&mut status);
         status
     }
