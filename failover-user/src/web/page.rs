@@ -69,8 +69,8 @@ fn parts_of(view: &View) -> [(&'static str, String); 4] {
     let status = &view.status;
     [
         ("now", now(status).unwrap_or_default()),
-        ("facts", facts(status).unwrap_or_default()),
         ("picture", picture::render(view)),
+        ("facts", facts(status).unwrap_or_default()),
         ("recent", recent(status).unwrap_or_default()),
     ]
 }
@@ -213,7 +213,7 @@ fn facts(status: &Status) -> Result<String, fmt::Error> {
     fact("Kernel events", text(&status.kernel_events.to_string()));
     let totals = &status.totals;
     let told = format!(
-        "{} takeovers, {} releases",
+        "takeovers: {}, releases: {}",
         totals.takeovers, totals.releases
     );
     fact("Since it began", told);
@@ -339,7 +339,7 @@ impl fmt::Display for Moment<'_> {
         };
         write!(
             formatter,
-            " <span class=\"age\" data-at=\"{}\">{told}</span>",
+            " <small>(<span class=\"age\" data-at=\"{}\">{told}</span>)</small>",
             time.as_millisecond()
         )
     }
