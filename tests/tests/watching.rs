@@ -157,7 +157,7 @@ fn alarms_and_dashboard_ask_for_what_there_is_and_promtool_finds_nothing_wrong()
         .collect();
 
     let lab = Lab::new();
-    let daemon = watched(Setup::new(&lab).argument("--witnesses=10.0.0.1"), &lab);
+    let daemon = watched(Setup::new(&lab).argument("--witnesses=10.0.0.99"), &lab);
     let told = wait::until("the witnesses' word", wait::LONG, || {
         let told = metrics(&lab);
         told.contains("\nfailover_witnesses_answered ")
@@ -447,7 +447,10 @@ fn the_gateways_port_is_no_place_for_metrics() {
 fn it_stays_below_ten_megabytes_while_many_look() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
-    let mut daemon = watched(Setup::new(&lab).interval(Duration::from_millis(100)), &lab);
+    let setup = Setup::new(&lab)
+        .interval(Duration::from_millis(100))
+        .timeout(Duration::from_millis(100));
+    let mut daemon = watched(setup, &lab);
     daemon.probes("connected");
     // Code that is read from the file is shared and given back; what it takes for itself isn't.
     let own = || {
