@@ -15,6 +15,7 @@ pub mod fuzz;
 pub mod gateway;
 pub mod journal;
 pub mod kernel;
+pub mod live;
 pub mod metrics;
 mod netlink;
 pub mod probe;
