@@ -4,7 +4,7 @@ mod logging;
 
 use std::{
     fs::File,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -28,8 +28,6 @@ const USAGE: u8 = 2;
 /// Nobody to ask.
 const NOT_RUNNING: u8 = 3;
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
-/// Cursor to the top left, and everything from there erased (console_codes(4)).
-const CLEAR_SCREEN: &str = "\x1b[H\x1b[J";
 
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
@@ -156,6 +154,9 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 
 /// Shows the daemon's status, once or again and again. The exit code is that of the last one.
 fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
+    if options.watch && options.output == trace::Format::Text && io::stdout().is_terminal() {
+        return watch(&options.control);
+    }
     loop {
         let status: Status = match control::ask(&options.control, &Request::Status) {
             Ok(status) => status,
@@ -169,12 +170,8 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
             trace::Format::Text => status.to_string(),
             trace::Format::Json => serde_json::to_string(&status)? + "\n",
         };
-        let clear = match (options.watch, options.output) {
-            (true, trace::Format::Text) => CLEAR_SCREEN,
-            _ => "",
-        };
         // A reader that has left, as `head` does, wants no message.
-        let written = write!(io::stdout(), "{clear}{shown}").and_then(|()| io::stdout().flush());
+        let written = write!(io::stdout(), "{shown}").and_then(|()| io::stdout().flush());
         if !options.watch || written.is_err() {
             return Ok(if status.is_safe() {
                 ExitCode::SUCCESS
@@ -202,6 +199,23 @@ fn order(control: &Path, request: &Request) -> anyhow::Result<ExitCode> {
         let _ = writeln!(io::stderr(), "failover: {note}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// In place, until Ctrl-C.
+fn watch(control: &Path) -> anyhow::Result<ExitCode> {
+    let runtime = runtime()?;
+    let last = runtime.block_on(failover::live::run(control));
+    // A question that is still under way keeps nobody waiting.
+    runtime.shutdown_background();
+    match last {
+        Ok(status) if status.is_safe() => Ok(ExitCode::SUCCESS),
+        Ok(_) => Ok(ExitCode::FAILURE),
+        Err(error) if matches!(error.downcast_ref(), Some(AskError::NotRunning { .. })) => {
+            let _ = writeln!(io::stderr(), "failover: {error}");
+            Ok(NOT_RUNNING.into())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn trace(options: &TraceOptions) -> anyhow::Result<()> {

@@ -54,6 +54,7 @@ pub(super) fn defaults(said: &Options) -> Options {
         operators: None,
         config: None,
         primary: None,
+        metrics: None,
         witnesses: None,
         fence: None,
         user: None,
@@ -105,6 +106,7 @@ pub(super) fn examples() -> Options {
             .map(|witness| witness.parse().ok())
             .collect(),
         fence: Some("ssh plug.lan off".to_owned()),
+        metrics: "127.0.0.1:9179".parse().ok(),
         ..Options::default()
     }
 }

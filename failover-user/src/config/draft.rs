@@ -85,6 +85,7 @@ fn faulty(fault: &ConfigurationError) -> Vec<&'static str> {
         ConfigurationError::Witnesses(_) => &["witness*"],
         ConfigurationError::User(_) => &["user"],
         ConfigurationError::Operators(_) => &["operators"],
+        ConfigurationError::MetricsPort { .. } => &["metrics"],
         ConfigurationError::Gateway(fault) => match fault {
             GatewayError::Owner(_) | GatewayError::NoOwner | GatewayError::Account(_) => &["owner"],
             GatewayError::UselessUnit | GatewayError::Unit(_) => &["unit"],

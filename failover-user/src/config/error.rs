@@ -1,6 +1,6 @@
 //! What can be wrong with a configuration.
 
-use std::{io, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
@@ -46,6 +46,12 @@ pub enum ConfigurationError {
     OwnGateway {
         /// As it was given.
         primary: String,
+    },
+    /// Metrics would take the gateway's port, or any.
+    #[error("metrics is {metrics}; give it a port of its own, like 9179, and not the gateway's")]
+    MetricsPort {
+        /// As it was given.
+        metrics: SocketAddr,
     },
     /// The log's filter can't be read.
     #[error("{variable}={filter}: {message}; try `info` or `failover=debug`")]

@@ -18,6 +18,7 @@ mod trust;
 mod witness;
 
 use std::{
+    net::SocketAddr,
     num::{NonZeroU16, NonZeroU32},
     path::PathBuf,
     time::Duration,
@@ -97,6 +98,8 @@ pub struct Configuration {
     pub control: PathBuf,
     /// Who may give orders there, besides root.
     pub operators: Vec<u32>,
+    /// Where metrics and the page are served, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// How the log looks.
     pub log_format: LogFormat,
     /// Whether kernel events are wanted.
@@ -171,6 +174,7 @@ impl Configuration {
             state_dir,
             control,
             operators,
+            metrics,
             kernel_events,
             log_format,
             dry_run,
@@ -181,6 +185,11 @@ impl Configuration {
             return Err(ConfigurationError::OwnGateway {
                 primary: primary.to_string(),
             });
+        }
+        if let Some(metrics) = metrics
+            && (metrics.port() == 0 || metrics.port() == port.get())
+        {
+            return Err(ConfigurationError::MetricsPort { metrics });
         }
         let dry_run = dry_run.unwrap_or(false);
         let witnesses = witnesses.unwrap_or_default();
@@ -310,6 +319,7 @@ impl Configuration {
                 .map(|name| Account::uid_of(name))
                 .collect::<Result<_, _>>()
                 .map_err(ConfigurationError::Operators)?,
+            metrics,
             log_format: log_format.unwrap_or_default(),
             kernel_events: kernel_events.unwrap_or_default(),
             dry_run,

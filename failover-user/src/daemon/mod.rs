@@ -7,17 +7,20 @@ mod commands;
 mod events;
 mod evidence;
 mod judgement;
+mod ledger;
 mod lingering;
 mod memory;
 mod orders;
 mod port;
 mod preflight;
+mod recorder;
 mod reload;
 mod snapshot;
 mod start;
 mod supervisor;
 mod tell;
 mod tunnel;
+mod watchers;
 
 use std::{collections::VecDeque, fs::File, io, sync::Arc, time::Duration};
 
@@ -40,18 +43,22 @@ use crate::{
     gateway::{CommandOutput, Force, Launch},
     kernel::{Batch, Bind, KernelEvent, KernelEvents},
     probe::{Answers, LocalProber, LocalReport, Prober, Readiness, Report, Witnesses},
+    status::Status,
+    web,
 };
 use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
 use judgement::Round;
 use memory::{Memory, MemoryFile};
 use port::LocalPort;
+use recorder::Recorder;
 pub use reload::Reader;
 use reload::{Reread, Rereading, reread};
 use snapshot::Past;
 use supervisor::Supervisor;
 use tell::{AtMostEachSecond, Losses, Probes, Recent};
 use tunnel::Tunnel;
+use watchers::Watchers;
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone. On
 /// SIGHUP the configuration is read again.
@@ -121,6 +128,8 @@ struct Daemon {
     taken: AtMostEachSecond,
     losses: Losses,
     probes: Probes,
+    watchers: Watchers,
+    recorder: Recorder,
 }
 
 /// What woke the daemon.
@@ -133,6 +142,7 @@ enum Woken {
     Command(Command, CommandResult),
     Output,
     Question(Question),
+    Watched(web::Question),
     Reread(Box<Reread>),
     Look,
     /// For the watchdog.
@@ -151,8 +161,10 @@ impl Daemon {
         let kernel = load(&configuration, &mut past)?;
         let memory_file = MemoryFile::in_directory(&configuration.state_dir);
         let memory = memory_file.load();
+        let decider = Decider::new(configuration.decide.clone(), clock::now());
         Ok(Self {
-            decider: Decider::new(configuration.decide.clone(), clock::now()),
+            watchers: Watchers::new(configuration.metrics, decider.state()),
+            decider,
             prober: Prober::new(
                 configuration.primary.clone(),
                 &configuration.check,
@@ -193,6 +205,7 @@ impl Daemon {
             taken: AtMostEachSecond::default(),
             losses: Losses::default(),
             probes: Probes::default(),
+            recorder: Recorder::new(clock::now()),
             configuration,
         })
     }
@@ -227,8 +240,13 @@ impl Daemon {
 
     fn end(&self) {
         self.supervisor.stopping();
+        let totals = self.recorder.totals(clock::now());
         info!(
             state = self.decider.state().name(),
+            takeovers = totals.takeovers,
+            releases = totals.releases,
+            no_gateway = ?totals.no_gateway,
+            dual_active = ?totals.dual_active,
             listening = self.port.is_listening(),
             "ending; a gateway that runs goes on"
         );
@@ -256,7 +274,9 @@ impl Daemon {
             }
             Woken::Probe(Report::Tripped(evidence)) => {
                 info!(%evidence, "the connection to the primary has died");
-                self.recent.note(&format!("tripwire: {evidence}"));
+                let told = format!("tripwire: {evidence}");
+                self.recent.note(&told);
+                self.watchers.evidence(&told);
                 self.handle(Event::Evidence(evidence));
             }
             Woken::GatewayProbed(report) => self.gateway_probed(report),
@@ -269,6 +289,7 @@ impl Daemon {
             Woken::Command(command, result) => self.command_ended(command, result),
             Woken::Output => self.tell_output(false),
             Woken::Question(question) => self.answer(question),
+            Woken::Watched(question) => self.watchers.answer(question, self.status()),
             Woken::Reread(read) => self.reread_ended(*read),
             Woken::Look => self.look(),
             Woken::Turn => {}
@@ -294,6 +315,7 @@ impl Daemon {
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             () = self.listening.due() => Woken::Output,
             question = question(&mut self.control) => Woken::Question(question),
+            question = self.watchers.next() => Woken::Watched(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
             () = pause(look) => Woken::Look,
             () = self.port.told_of_end(matters) => Woken::Look,
@@ -322,6 +344,7 @@ impl Daemon {
         }
         self.past.lost = self.past.lost.saturating_add(batch.lost);
         self.losses.note(batch.lost);
+        self.watchers.kernel_events(batch.events.len());
         for event in &batch.events {
             let change = match event {
                 KernelEvent::TcpState(change) => change,
@@ -330,18 +353,23 @@ impl Daemon {
                     continue;
                 }
             };
-            port_changed |= self.port.concerns(change);
+            if self.port.concerns(change) {
+                port_changed = true;
+                self.watchers.listener(change);
+            }
             let evidence = evidence::of(
                 change,
                 self.prober.addresses(),
                 self.configuration.primary.port,
             );
             if let Some(evidence) = evidence {
-                self.recent.note(&format!(
+                let told = format!(
                     "{evidence} ({}, pid {})",
                     Escaped(&change.origin.comm),
                     change.origin.pid.unwrap_or(0),
-                ));
+                );
+                self.recent.note(&told);
+                self.watchers.evidence(&told);
                 self.handle(Event::Evidence(evidence));
             }
         }
@@ -374,6 +402,7 @@ impl Daemon {
             held_by,
             "the port is taken (EADDRINUSE)"
         );
+        self.watchers.refused(bind);
     }
 
     fn look(&mut self) {
@@ -383,6 +412,7 @@ impl Daemon {
                 self.tell_of_strangers();
                 self.tunnel.look(&self.port, self.prober.addresses());
                 self.past.tunnel = self.tunnel.problem();
+                self.watchers.looked(self.port.is_listening());
             }
             Err(error) => warn!(%error, "who listens isn't known; asked again"),
         }
@@ -397,6 +427,7 @@ impl Daemon {
     fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
         let cause = self.probe_cause.take();
         self.probes.tell(&outcome, cause, self.decider.state());
+        self.watchers.probe(&outcome);
         if matches!(outcome, Outcome::Connected { .. }) {
             self.recent.clear();
         }
@@ -442,6 +473,21 @@ impl Daemon {
         }
     }
 
+    /// All that is known, in one document.
+    fn status(&self) -> Status {
+        let mut status = snapshot::status(
+            &self.configuration,
+            &self.decider,
+            &self.port,
+            &self.past,
+            &self.memory,
+            &self.reason,
+        );
+        status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
+        self.watchers.add_to(&mut status);
+        status
+    }
+
     /// The local gateway has answered its check, or not.
     fn gateway_probed(&mut self, report: LocalReport<GatewayProbeId>) {
         let LocalReport {
@@ -465,8 +511,16 @@ impl Daemon {
 
     /// Feeds one event, and whatever follows at once from carrying out what it leads to.
     fn handle(&mut self, event: Event) {
-        let actions = self.decider.handle(clock::now(), event);
+        let actions = self.decide(event);
         self.carry_out_all(actions);
+    }
+
+    fn decide(&mut self, event: Event) -> Vec<Action> {
+        let now = clock::now();
+        self.recorder.sees(now, &event);
+        let actions = self.decider.handle(now, event);
+        self.recorder.decided(now, &self.decider, &actions);
+        actions
     }
 
     fn carry_out_all(&mut self, mut actions: Vec<Action>) {
@@ -478,7 +532,7 @@ impl Daemon {
             let Some(event) = events.pop_front() else {
                 break;
             };
-            actions = self.decider.handle(clock::now(), event);
+            actions = self.decide(event);
         }
         self.remember();
     }
@@ -507,6 +561,7 @@ impl Daemon {
             Action::Kill(command) => self.kill(command),
             Action::Record(change) => {
                 self.reason = tell::change(&change, &self.recent);
+                self.watchers.change(&change);
                 None
             }
         }

@@ -9,7 +9,6 @@ use tracing::{info, warn};
 use super::{
     Daemon,
     memory::{Memory, Paused},
-    snapshot,
 };
 use crate::{
     clock,
@@ -26,14 +25,7 @@ const LONGEST_REASON: usize = 200;
 impl Daemon {
     pub(super) fn answer(&mut self, question: Question) {
         let line = match &question.request {
-            Request::Status => serde_json::to_string(&snapshot::status(
-                &self.configuration,
-                &self.decider,
-                &self.port,
-                &self.past,
-                &self.memory,
-                &self.reason,
-            )),
+            Request::Status => serde_json::to_string(&self.status()),
             request => serde_json::to_string(&self.ordered(request, question.asker)),
         };
         question.answer(line.unwrap_or_default());
@@ -41,6 +33,7 @@ impl Daemon {
 
     fn ordered(&mut self, request: &Request, asker: u32) -> Answer {
         let result = self.follow(request, asker);
+        self.watchers.news();
         let (refusal, note) = match result {
             Ok(note) => (None, note),
             Err(refusal) => (Some(refusal), None),

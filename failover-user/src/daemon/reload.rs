@@ -109,8 +109,13 @@ impl Daemon {
             self.force = commands::force(&new.gateway);
             self.port.identify(new.gateway.identity.clone());
         }
+        if old.metrics != new.metrics {
+            self.watchers.serve_at(new.metrics);
+        }
         let settings = new.decide.clone();
-        let actions = self.decider.reconfigure(clock::now(), settings, probing);
+        let now = clock::now();
+        let actions = self.decider.reconfigure(now, settings, probing);
+        self.recorder.decided(now, &self.decider, &actions);
         self.carry_out_all(actions);
         if probing == Probing::OfAnother {
             self.recall();
@@ -134,6 +139,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         kernel_events,
         // These can: they are looked up when they are needed, or see `adopt`.
         witnesses: _,
+        metrics: _,
         check: _,
         decide: _,
         gateway: _,

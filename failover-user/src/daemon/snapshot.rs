@@ -1,6 +1,6 @@
 //! The daemon's answer when it is asked how it is. Only looks.
 
-use std::num::NonZeroU16;
+use std::{num::NonZeroU16, time::Duration};
 
 use crate::{
     clock,
@@ -11,7 +11,7 @@ use crate::{
     status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status, Witnesses},
 };
 
-use super::{judgement::WitnessesWord, memory::Memory, port::LocalPort, tell};
+use super::{judgement::WitnessesWord, ledger, memory::Memory, port::LocalPort, tell};
 
 /// What the daemon alone remembers of the past, for people.
 #[derive(Debug, Default)]
@@ -86,6 +86,7 @@ pub(super) fn status(
                 false => "polling".to_owned(),
             },
             reason: past.polling.clone(),
+            seen: 0,
             lost: past.lost,
             disagreements: port.disagreements(),
         },
@@ -105,6 +106,27 @@ pub(super) fn status(
         held_until: decider.hold().map(time),
         gateway_strikes: decider.gateway_strikes(),
         dry_run: configuration.dry_run,
+        totals: status::Totals::default(),
+        recent: Vec::new(),
+    }
+}
+
+/// As the document has them.
+pub(super) fn totals(totals: &ledger::Totals) -> status::Totals {
+    let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    status::Totals {
+        takeovers: totals.takeovers,
+        releases: totals.releases,
+        no_gateway_milliseconds: milliseconds(totals.no_gateway),
+        dual_active_milliseconds: milliseconds(totals.dual_active),
+        commands: totals
+            .commands()
+            .map(|(command, result, count)| status::Ran {
+                command: command.to_string(),
+                result: result.to_owned(),
+                count,
+            })
+            .collect(),
     }
 }
 
