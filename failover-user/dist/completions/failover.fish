@@ -146,6 +146,7 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l stop-timeout
 complete -c failover -n "__fish_failover_using_subcommand check" -l state-dir -d 'Where the commands\' output is kept [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l metrics -d 'Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read [default: nowhere]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
 required\t'Refuse to run without them'
 off\t'Look at the port every second'"

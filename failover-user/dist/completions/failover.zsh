@@ -137,6 +137,7 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--state-dir=[Where the commands'\'' output is kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
 '*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
+'--metrics=[Where to serve /metrics for Prometheus and a page for people\: whoever reaches it may read \[default\: nowhere\]]:IP:PORT:_default' \
 '--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
 required\:"Refuse to run without them"
 off\:"Look at the port every second"))' \
