@@ -117,6 +117,9 @@ impl Decider {
             self.fences.reset(now);
             self.fenced = false;
         }
+        if let Attempt::Running { answered, .. } = &mut self.attempt {
+            *answered = true;
+        }
         self.isolation.forget();
         self.vetoes = 0;
         self.armed = true;
@@ -237,6 +240,7 @@ impl Decider {
             since,
             killed,
             came_up,
+            answered,
         } = self.attempt
         else {
             return Reason::Time;
@@ -264,8 +268,7 @@ impl Decider {
                     self.stops.failed(now);
                 }
             }
-            // The primary is back: whatever was made sure of then is not true now.
-            Command::Fence if self.healthy() && !self.orders.forces() => {}
+            Command::Fence if answered && !self.orders.forces() => {}
             Command::Fence => {
                 self.fenced =
                     result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;

@@ -180,6 +180,7 @@ impl Decider {
             since: now,
             killed: false,
             came_up: false,
+            answered: false,
         };
         actions.push(Action::Run(command));
     }

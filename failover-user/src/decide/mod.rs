@@ -126,6 +126,8 @@ enum Attempt {
         since: Time,
         killed: bool,
         came_up: bool,
+        /// The primary has answered since it was begun: what a fence made sure of then is not true now.
+        answered: bool,
     },
     /// A start that said it succeeded, and nothing listens yet.
     Settling {

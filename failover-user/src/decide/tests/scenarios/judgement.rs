@@ -329,3 +329,22 @@ fn a_shorter_confirm_interval_takes_over_sooner_with_as_many_strikes() {
         ]
     );
 }
+
+#[test]
+fn a_fence_that_ends_after_the_primary_has_answered_says_nothing_of_its_next_outage() {
+    let settings = Settings {
+        fence: Fence::Optional,
+        confirm_interval: s(1),
+        ..mission()
+    };
+    let mut script = Script::new(settings)
+        .primary([(s(0), REFUSES), (s(10), ANSWERS), (s(15), REFUSES)])
+        .fences([None, Some((ms(500), CommandResult::Succeeded))]);
+    // The killed fence takes its time to go, until the primary has failed again.
+    script.dying = s(10);
+    let world = script.play(s(60));
+    let runs = world.journal().runs();
+    assert_eq!(runs.len(), 3, "{}", world.journal());
+    assert!(runs[1].ends_with("run fence"), "{runs:?}");
+    assert!(runs[2].ends_with("run start"), "{runs:?}");
+}
