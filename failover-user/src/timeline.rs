@@ -16,7 +16,8 @@ pub const SLOT: Duration = Duration::from_secs(10);
 const MOST_CHANGES: usize = 128;
 /// Others may cause kernel events as fast as they please.
 const MOST_OTHERS: usize = 64;
-/// The same again becomes one note with a count if no more than so many others lie between.
+/// The same again becomes one note with a count if no more than so many others lie between, and no change
+/// of state.
 const LOOK_BACK: usize = 4;
 /// A note is a line.
 const LONGEST: usize = 200;
@@ -220,13 +221,14 @@ impl Timeline {
 
     fn note(&mut self, now: Time, kind: Kind, text: &str) {
         let text: String = text.chars().take(LONGEST).collect();
-        let (notes, most) = match kind {
-            Kind::Probe | Kind::Kernel => (&mut self.others, MOST_OTHERS),
-            Kind::State | Kind::Command => (&mut self.changes, MOST_CHANGES),
+        let changed = self.changes.back().map(|change| change.last);
+        let (notes, most, look_back) = match kind {
+            Kind::Probe | Kind::Kernel => (&mut self.others, MOST_OTHERS, LOOK_BACK),
+            Kind::State | Kind::Command => (&mut self.changes, MOST_CHANGES, 1),
         };
-        let near = notes.iter().rev().take(LOOK_BACK);
+        let near = notes.iter().rev().take(look_back).enumerate();
         let same = near
-            .enumerate()
+            .take_while(|(_, note)| changed.is_none_or(|changed| note.last >= changed))
             .find(|(_, note)| note.kind == kind && note.text == text)
             .map(|(back, _)| notes.len() - 1 - back);
         let note = match same.and_then(|place| notes.remove(place)) {
@@ -311,6 +313,23 @@ mod tests {
         let recent = recent(&timeline);
         assert_eq!(recent[0].text, "starting to active: time went by");
         assert_eq!(timeline.slots.back().unwrap().kernel, u16::MAX);
+    }
+
+    #[test]
+    fn what_lies_on_either_side_of_a_change_stays_apart() {
+        let mut timeline = Timeline::default();
+        timeline.probe(at(1), &refused());
+        timeline.probe(at(2), &refused());
+        let change = Change {
+            from: State::Standby,
+            to: State::Suspect { strikes: 1 },
+            reason: Reason::Time,
+            strikes: Vec::new(),
+        };
+        timeline.change(at(3), &change);
+        timeline.probe(at(4), &refused());
+        let counts: Vec<u64> = recent(&timeline).iter().map(|note| note.count).collect();
+        assert_eq!(counts, [2, 1, 1]);
     }
 
     #[test]

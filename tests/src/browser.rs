@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     process::Stdio,
 };
 
@@ -31,12 +32,14 @@ pub struct Browser {
 /// What is missing for one, if anything.
 #[must_use]
 pub fn missing() -> Option<&'static str> {
-    let folders: Vec<_> =
-        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
-    let is_there = |program: &&str| folders.iter().any(|folder| folder.join(program).is_file());
-    PROGRAMS.into_iter().find(|program| !is_there(program))
+    PROGRAMS.into_iter().find(|program| find(program).is_none())
 }
 
+fn find(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    let mut places = std::env::split_paths(&folders).map(|folder| folder.join(program));
+    places.find(|place| place.is_file())
+}
 impl Browser {
     /// On this host, with whatever it keeps in the lab's directory.
     ///
@@ -50,7 +53,9 @@ impl Browser {
     fn start(host: &Host, lab: &Lab) -> Result<Self> {
         let home = lab.directory().join("browser");
         std::fs::create_dir_all(&home)?;
-        let [chromium, chromedriver] = PROGRAMS;
+        let [chromium, chromedriver] = PROGRAMS.map(find);
+        let chromium = chromium.context("no Chromium")?;
+        let chromedriver = chromedriver.context("no chromedriver")?;
         let mut command = host.command(chromedriver);
         command
             .arg(format!("--port={}", ADDRESS.port()))
@@ -75,7 +80,7 @@ impl Browser {
         ];
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
-            "goog:chromeOptions": {"args": arguments, "binary": format!("/usr/bin/{chromium}")},
+            "goog:chromeOptions": {"args": arguments, "binary": chromium},
             "goog:loggingPrefs": {"browser": "ALL"},
         }}});
         let mut browser = Self {

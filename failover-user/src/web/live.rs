@@ -23,6 +23,11 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Without news, an open page is told this often that the daemon lives.
 const STILL_HERE: Duration = Duration::from_secs(10);
 
+/// Then an open page connects again, by itself: one that is gone or doesn't read keeps no place for ever.
+pub(super) const LONGEST: Duration = Duration::from_secs(600);
+/// What it is told of how soon, in milliseconds.
+const AGAIN: u32 = 500;
+
 /// Where views come from.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -58,7 +63,10 @@ impl Shown {
     fn event(&self) -> Bytes {
         let event = self.event.get_or_init(|| {
             // JSON has no line breaks of its own.
-            Bytes::from(format!("data: {}\n\n", page::parts(&self.view)))
+            Bytes::from(format!(
+                "retry: {AGAIN}\ndata: {}\n\n",
+                page::parts(&self.view)
+            ))
         });
         event.clone()
     }
@@ -105,9 +113,11 @@ impl Source {
     ) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send {
         let mut changed = self.changed.clone();
         changed.mark_changed();
-        stream::unfold((self, changed), |(source, mut changed)| async move {
+        let end = Instant::now() + LONGEST;
+        stream::unfold((self, changed), move |(source, mut changed)| async move {
             // Without news after a while, too.
-            if let Ok(Err(_)) = timeout(STILL_HERE, changed.changed()).await {
+            let told = timeout(STILL_HERE, changed.changed()).await;
+            if matches!(told, Ok(Err(_))) || Instant::now() >= end {
                 return None;
             }
             let event = source.shown().await?.event();

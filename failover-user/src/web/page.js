@@ -33,7 +33,8 @@ function listen() {
     ages();
   };
   source.onerror = () => {
-    if (performance.now() - heard > 3000) silent();
+    const before = heard;
+    setTimeout(() => { if (heard === before) silent(); }, 4000);
     // It tries again by itself where it was not refused.
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
   };

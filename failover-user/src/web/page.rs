@@ -210,6 +210,12 @@ fn facts(status: &Status) -> Result<String, fmt::Error> {
         let told = format!("takes {} successes in a row", status.release_needs);
         fact("Release", told);
     }
+    if status.forced {
+        fact("By order", "serves whatever the primary does".to_owned());
+    }
+    if let Some(until) = &status.held_until {
+        fact("Takes over again", Moment(until).to_string());
+    }
     fact("Kernel events", text(&status.kernel_events.to_string()));
     let totals = &status.totals;
     let told = format!(

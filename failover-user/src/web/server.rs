@@ -29,7 +29,10 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::{live::Source, page};
+use super::{
+    live::{self, Source},
+    page,
+};
 use crate::metrics;
 
 /// More connections there are not at a time; the next is hung up on.
@@ -38,8 +41,6 @@ const MOST: usize = 32;
 const MOST_LIVE: usize = 16;
 /// From connecting to having read the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Then an open page connects again, by itself: one that is gone or doesn't read keeps no place for ever.
-const LONGEST_LIVE: Duration = Duration::from_secs(600);
 /// Far more than any browser sends. Not less than hyper allows.
 const LONGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
@@ -135,7 +136,7 @@ impl Server {
         let mut connection = pin!(connection);
         let in_time = timeout(PATIENCE, connection.as_mut()).await;
         if in_time.is_err() && is_live.load(Ordering::Relaxed) {
-            let _ = timeout(LONGEST_LIVE, connection).await;
+            let _ = timeout(live::LONGEST, connection).await;
         }
     }
 
