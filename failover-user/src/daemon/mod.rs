@@ -7,9 +7,11 @@ mod commands;
 mod events;
 mod evidence;
 mod judgement;
+mod ledger;
 mod lingering;
 mod memory;
 mod port;
+mod recorder;
 mod reload;
 mod snapshot;
 mod start;
@@ -43,6 +45,7 @@ use events::{kernel_events, load};
 use judgement::Round;
 use memory::{Memory, MemoryFile};
 use port::LocalPort;
+use recorder::Recorder;
 pub use reload::Reader;
 use reload::{Reread, Rereading, reread};
 use snapshot::Past;
@@ -114,6 +117,7 @@ struct Daemon {
     taken: AtMostEachSecond,
     losses: Losses,
     probes: Probes,
+    recorder: Recorder,
 }
 
 /// What woke the daemon.
@@ -183,6 +187,7 @@ impl Daemon {
             taken: AtMostEachSecond::default(),
             losses: Losses::default(),
             probes: Probes::default(),
+            recorder: Recorder::new(clock::now()),
             configuration,
         })
     }
@@ -246,8 +251,13 @@ impl Daemon {
 
     fn end(&self) {
         self.supervisor.stopping();
+        let totals = self.recorder.totals(clock::now());
         info!(
             state = self.decider.state().name(),
+            takeovers = totals.takeovers,
+            releases = totals.releases,
+            no_gateway = ?totals.no_gateway,
+            dual_active = ?totals.dual_active,
             listening = self.port.is_listening(),
             "ending; a gateway that runs goes on"
         );
@@ -482,8 +492,16 @@ impl Daemon {
 
     /// Feeds one event, and whatever follows at once from carrying out what it leads to.
     fn handle(&mut self, event: Event) {
-        let actions = self.decider.handle(clock::now(), event);
+        let actions = self.decide(event);
         self.carry_out_all(actions);
+    }
+
+    fn decide(&mut self, event: Event) -> Vec<Action> {
+        let now = clock::now();
+        self.recorder.sees(now, &event);
+        let actions = self.decider.handle(now, event);
+        self.recorder.decided(now, &self.decider, &actions);
+        actions
     }
 
     fn carry_out_all(&mut self, mut actions: Vec<Action>) {
@@ -495,7 +513,7 @@ impl Daemon {
             let Some(event) = events.pop_front() else {
                 break;
             };
-            actions = self.decider.handle(clock::now(), event);
+            actions = self.decide(event);
         }
         self.remember();
     }

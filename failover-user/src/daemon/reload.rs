@@ -108,7 +108,9 @@ impl Daemon {
             self.port.identify(new.gateway.identity.clone());
         }
         let settings = new.decide.clone();
-        let actions = self.decider.reconfigure(clock::now(), settings, probing);
+        let now = clock::now();
+        let actions = self.decider.reconfigure(now, settings, probing);
+        self.recorder.decided(now, &self.decider, &actions);
         self.carry_out_all(actions);
         if probing == Probing::OfAnother {
             self.recall();

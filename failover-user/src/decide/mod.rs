@@ -239,6 +239,16 @@ impl Decider {
         }
     }
 
+    /// What the last probe that said anything says of the primary; `None`: none has, or it is too old.
+    #[must_use]
+    pub fn primary_answers(&self) -> Option<bool> {
+        match self.primary {
+            Primary::Unproven => None,
+            Primary::Healthy { .. } => Some(true),
+            Primary::Failing(_) => Some(false),
+        }
+    }
+
     /// How many successes in a row a release takes now.
     #[must_use]
     pub fn release_needs(&self) -> u32 {
