@@ -13,6 +13,7 @@ mod escape;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gateway;
+pub mod history;
 pub mod journal;
 pub mod kernel;
 mod netlink;

@@ -14,10 +14,13 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use failover::{
-    cli::{Cli, ConfigVerb, ShowOptions, StatusOptions, TraceOptions, UnitJob, Verb},
+    cli::{
+        Cli, ConfigVerb, HistoryOptions, ShowOptions, StatusOptions, TraceOptions, UnitJob, Verb,
+    },
     config::{self, Configuration, ConfigurationError, Options},
     control::{self, AskError},
     gateway::{Scope, UnitCommand},
+    history::{self, History},
     status::Status,
     trace,
 };
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run(options) => run(*options).map(|()| ExitCode::SUCCESS),
         Verb::Status(options) => status(&options),
+        Verb::History(options) => history(&options),
         Verb::Trace(options) => trace(&options).map(|()| ExitCode::SUCCESS),
         Verb::Config(ConfigVerb::Init { output }) => init(output.as_deref()),
         Verb::Config(ConfigVerb::Check { file }) => check(file),
@@ -164,6 +168,39 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
             });
         }
         std::thread::sleep(WATCH_INTERVAL);
+    }
+}
+
+/// Tells what is in the files, whether a daemon runs or not.
+fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
+    let directory = options.state_dir.display();
+    let History { incidents, skipped } = history::read(&options.state_dir).with_context(|| {
+        format!("reading the history in {directory}; --state-dir names another directory")
+    })?;
+    if skipped > 0 {
+        let _ = writeln!(
+            io::stderr(),
+            "failover: {skipped} lines in {directory} are no history that this version knows, or were \
+             cut off by a crash; they are skipped"
+        );
+    }
+    let since = options.since.map(history::Since::get);
+    let told = incidents.iter().filter(|incident| {
+        since.is_none_or(|since| incident.ended.is_none() || incident.last() >= since)
+    });
+    let told: Vec<String> = match options.output {
+        trace::Format::Text => told.map(ToString::to_string).collect(),
+        trace::Format::Json => told
+            .map(|incident| serde_json::to_string(incident).map(|line| line + "\n"))
+            .collect::<Result<_, _>>()?,
+    };
+    match (options.output, since) {
+        (trace::Format::Json, _) => print(&told.concat()),
+        (trace::Format::Text, Some(since)) if told.is_empty() => {
+            print(&format!("no incident since {since:.0}\n"))
+        }
+        (trace::Format::Text, None) if told.is_empty() => print("no incident\n"),
+        (trace::Format::Text, _) => print(&told.join("\n")),
     }
 }
 

@@ -22,6 +22,9 @@ _failover() {
             failover,help)
                 cmd="failover__subcmd__help"
                 ;;
+            failover,history)
+                cmd="failover__subcmd__history"
+                ;;
             failover,run)
                 cmd="failover__subcmd__run"
                 ;;
@@ -67,6 +70,9 @@ _failover() {
             failover__subcmd__help,help)
                 cmd="failover__subcmd__help__subcmd__help"
                 ;;
+            failover__subcmd__help,history)
+                cmd="failover__subcmd__help__subcmd__history"
+                ;;
             failover__subcmd__help,run)
                 cmd="failover__subcmd__help__subcmd__run"
                 ;;
@@ -98,7 +104,7 @@ _failover() {
 
     case "${cmd}" in
         failover)
-            opts="-h -V --help --version run status trace simulate config unit-job help"
+            opts="-h -V --help --version run status history trace simulate config unit-job help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -414,7 +420,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__help)
-            opts="run status trace simulate config unit-job help"
+            opts="run status history trace simulate config unit-job help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -497,6 +503,20 @@ _failover() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        failover__subcmd__help__subcmd__history)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         failover__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -560,6 +580,32 @@ _failover() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__history)
+            opts="-h --state-dir --since --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -28,6 +28,7 @@ complete -c failover -n "__fish_failover_needs_command" -s h -l help -d 'Print h
 complete -c failover -n "__fish_failover_needs_command" -s V -l version -d 'Print version'
 complete -c failover -n "__fish_failover_needs_command" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
 complete -c failover -n "__fish_failover_needs_command" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
+complete -c failover -n "__fish_failover_needs_command" -f -a "history" -d 'Tell every incident: when, why with the evidence, how long each phase took'
 complete -c failover -n "__fish_failover_needs_command" -f -a "trace" -d 'Show kernel events of the port as they happen'
 complete -c failover -n "__fish_failover_needs_command" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
 complete -c failover -n "__fish_failover_needs_command" -f -a "config" -d 'Write, check or show a configuration'
@@ -94,6 +95,11 @@ complete -c failover -n "__fish_failover_using_subcommand status" -l output -d '
 json\t'One JSON object a line, for tools'"
 complete -c failover -n "__fish_failover_using_subcommand status" -l watch -d 'Show it again every second, in place, until Ctrl-C'
 complete -c failover -n "__fish_failover_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand history" -l state-dir -d 'The daemon\'s state directory' -r -F
+complete -c failover -n "__fish_failover_using_subcommand history" -l since -d 'Only what went on since then: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC' -r
+complete -c failover -n "__fish_failover_using_subcommand history" -l output -d 'How it looks; json: one object a line' -r -f -a "text\t'Aligned columns, for people'
+json\t'One JSON object a line, for tools'"
+complete -c failover -n "__fish_failover_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand trace" -l port -d 'The port to watch, at either end' -r
 complete -c failover -n "__fish_failover_using_subcommand trace" -l output -d 'How lines look' -r -f -a "text\t'Aligned columns, for people'
 json\t'One JSON object a line, for tools'"
@@ -191,13 +197,14 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand unit-job" -l user -d 'It is of this account\'s service manager, not of the system\'s'
 complete -c failover -n "__fish_failover_using_subcommand unit-job" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "trace" -d 'Show kernel events of the port as they happen'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "config" -d 'Write, check or show a configuration'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "unit-job" -d 'Start or stop a unit, as the account whose service manager has it'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status trace simulate config unit-job help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "history" -d 'Tell every incident: when, why with the evidence, how long each phase took'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "trace" -d 'Show kernel events of the port as they happen'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "config" -d 'Write, check or show a configuration'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "unit-job" -d 'Start or stop a unit, as the account whose service manager has it'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the commented default configuration'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file as `run` does'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what is in force with these flags and this file, and where each value comes from'

@@ -96,6 +96,16 @@ json\:"One JSON object a line, for tools"))' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
+(history)
+_arguments "${_arguments_options[@]}" : \
+'--state-dir=[The daemon'\''s state directory]:DIR:_files' \
+'--since=[Only what went on since then\: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC]:WHEN:_default' \
+'--output=[How it looks; json\: one object a line]:FORMAT:((text\:"Aligned columns, for people"
+json\:"One JSON object a line, for tools"))' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
 (trace)
 _arguments "${_arguments_options[@]}" : \
 '--port=[The port to watch, at either end]:PORT:_default' \
@@ -285,6 +295,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(history)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (trace)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -343,6 +357,7 @@ _failover_commands() {
     local commands; commands=(
 'run:Watch the primary, take over when it is down, let go when it is back' \
 'status:Ask the daemon who serves and whether PC-B is safe' \
+'history:Tell every incident\: when, why with the evidence, how long each phase took' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
 'config:Write, check or show a configuration' \
@@ -411,6 +426,7 @@ _failover__subcmd__help_commands() {
     local commands; commands=(
 'run:Watch the primary, take over when it is down, let go when it is back' \
 'status:Ask the daemon who serves and whether PC-B is safe' \
+'history:Tell every incident\: when, why with the evidence, how long each phase took' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
 'config:Write, check or show a configuration' \
@@ -448,6 +464,11 @@ _failover__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'failover help help commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__help__subcmd__history_commands] )) ||
+_failover__subcmd__help__subcmd__history_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help history commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__help__subcmd__run_commands] )) ||
 _failover__subcmd__help__subcmd__run_commands() {
     local commands; commands=()
@@ -472,6 +493,11 @@ _failover__subcmd__help__subcmd__trace_commands() {
 _failover__subcmd__help__subcmd__unit-job_commands() {
     local commands; commands=()
     _describe -t commands 'failover help unit-job commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__history_commands] )) ||
+_failover__subcmd__history_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover history commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__run_commands] )) ||
 _failover__subcmd__run_commands() {

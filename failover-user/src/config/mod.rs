@@ -58,7 +58,8 @@ const DEFAULT_FLAP_SUCCESSES: [NonZeroU32; 3] = [
     NonZeroU32::new(3).unwrap(),
     NonZeroU32::new(10).unwrap(),
 ];
-const DEFAULT_STATE_DIR: &str = "/var/lib/failover";
+/// Where the daemon keeps what must survive it.
+pub const DEFAULT_STATE_DIR: &str = "/var/lib/failover";
 /// Where the package's unit has its configuration.
 pub const DEFAULT_CONFIG: &str = "/etc/failover/failover.toml";
 /// Where the daemon is asked.

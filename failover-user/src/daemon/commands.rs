@@ -132,6 +132,7 @@ impl Daemon {
             }
             _ => warn!(%command, %result, took = ?elapsed, output, "command ended"),
         }
+        self.recorder.said(&output);
         let force = self.force.as_mut().filter(|_| command == Command::Stop);
         let instead = force.and_then(|force| force.ended(&result, &output));
         let event = match instead {

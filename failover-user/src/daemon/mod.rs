@@ -17,6 +17,7 @@ mod snapshot;
 mod start;
 mod supervisor;
 mod tell;
+mod writer;
 
 use std::{collections::VecDeque, fs::File, io, sync::Arc, time::Duration};
 
@@ -32,8 +33,8 @@ use crate::{
     config::Configuration,
     control::{Question, Request, Server, ServerError},
     decide::{
-        Action, Cause, Command, CommandResult, Decider, Event, GatewayProbeId, Hold, Outcome,
-        ProbeId, State, Time,
+        Action, Cause, Command, CommandResult, Decider, Event, Gateway, GatewayProbeId, Hold,
+        Outcome, ProbeId, State, Time,
     },
     escape::Escaped,
     gateway::{CommandOutput, Force, Launch},
@@ -143,7 +144,16 @@ impl Daemon {
         reader: Arc<Reader>,
     ) -> anyhow::Result<Self> {
         let claim = claim::claim(&configuration.state_dir)?;
-        let mut past = Past::default();
+        let recorder = Recorder::new(
+            clock::now(),
+            &configuration.state_dir,
+            configuration.primary.to_string(),
+            configuration.dry_run,
+        );
+        let mut past = Past {
+            history: recorder.health(),
+            ..Past::default()
+        };
         let kernel = load(&configuration, &mut past)?;
         let memory_file = MemoryFile::in_directory(&configuration.state_dir);
         let memory = memory_file.load();
@@ -187,7 +197,7 @@ impl Daemon {
             taken: AtMostEachSecond::default(),
             losses: Losses::default(),
             probes: Probes::default(),
-            recorder: Recorder::new(clock::now()),
+            recorder,
             configuration,
         })
     }
@@ -195,6 +205,7 @@ impl Daemon {
     /// Looks at the port for the first time, and begins to decide.
     fn begin(&mut self) -> anyhow::Result<()> {
         let gateway = self.port.look()?;
+        self.recorder.begin();
         self.recall();
         info!(
             primary = %self.configuration.primary,
@@ -249,8 +260,9 @@ impl Daemon {
         }
     }
 
-    fn end(&self) {
+    fn end(&mut self) {
         self.supervisor.stopping();
+        self.recorder.end(clock::now());
         let totals = self.recorder.totals(clock::now());
         info!(
             state = self.decider.state().name(),
@@ -285,7 +297,7 @@ impl Daemon {
             }
             Woken::Probe(Report::Tripped(evidence)) => {
                 info!(%evidence, "the connection to the primary has died");
-                self.recent.note(&format!("tripwire: {evidence}"));
+                self.note(&format!("tripwire: {evidence}"));
                 self.handle(Event::Evidence(evidence));
             }
             Woken::GatewayProbed(report) => self.gateway_probed(report),
@@ -359,7 +371,7 @@ impl Daemon {
                 self.configuration.primary.port,
             );
             if let Some(evidence) = evidence {
-                self.recent.note(&format!(
+                self.note(&format!(
                     "{evidence} ({}, pid {})",
                     Escaped(&change.origin.comm),
                     change.origin.pid.unwrap_or(0),
@@ -370,6 +382,12 @@ impl Daemon {
         if port_changed {
             self.look();
         }
+    }
+
+    /// Something happened on a connection to the primary.
+    fn note(&mut self, what: &str) {
+        self.recent.note(what);
+        self.recorder.note(clock::now(), what);
     }
 
     /// Somebody has taken the port, or can't have it: perhaps the gateway that is being started.
@@ -401,6 +419,10 @@ impl Daemon {
     fn look(&mut self) {
         match self.port.look() {
             Ok(gateway) => {
+                if gateway == Gateway::Foreign {
+                    self.recorder
+                        .note_stranger(clock::now(), &self.port.held_by());
+                }
                 self.handle(Event::Gateway(gateway));
                 self.tell_of_strangers();
             }

@@ -108,6 +108,8 @@ impl Daemon {
             self.port.identify(new.gateway.identity.clone());
         }
         let settings = new.decide.clone();
+        self.recorder
+            .reconfigured(new.primary.to_string(), new.dry_run);
         let now = clock::now();
         let actions = self.decider.reconfigure(now, settings, probing);
         self.recorder.decided(now, &self.decider, &actions);

@@ -10,7 +10,7 @@ use crate::{
     status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status, Witnesses},
 };
 
-use super::{judgement::WitnessesWord, port::LocalPort, tell};
+use super::{judgement::WitnessesWord, port::LocalPort, tell, writer::Health};
 
 /// What the daemon alone remembers of the past, for people.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub(super) struct Past {
     pub(super) witnesses: Option<WitnessesWord>,
     /// Kernel events lost so far.
     pub(super) lost: u64,
+    /// Whether the history is being kept.
+    pub(super) history: Health,
     /// Why there are no kernel events.
     pub(super) polling: Option<String>,
 }
@@ -171,6 +173,7 @@ fn problems(
                 .to_owned(),
         );
     }
+    problems.extend(past.history.problem());
     if configuration.dry_run {
         problems.push("dry run: nothing is started or stopped".to_owned());
     }
