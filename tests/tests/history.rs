@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use failover_tests::{
     daemon::{Daemon, Setup},
-    lab::{Lab, failover_binary},
+    lab::{Lab, Process, failover_binary},
     wait,
 };
 use rustix::process::Signal;
@@ -42,9 +42,8 @@ fn names<'a>(incident: &'a Value, list: &str, name: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Takes over and lets go again.
-fn take_over_and_let_go(lab: &Lab, daemon: &mut Daemon) {
-    let primary = lab.host_a().gateway().unwrap();
+/// Takes over from this primary, and lets go for another.
+fn take_over_and_let_go(lab: &Lab, daemon: &mut Daemon, primary: Process) {
     daemon.probes("connected");
     primary.kill();
     daemon.becomes("active");
@@ -55,8 +54,9 @@ fn take_over_and_let_go(lab: &Lab, daemon: &mut Daemon) {
 #[test]
 fn a_takeover_and_its_release_are_told_as_one_incident() {
     let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
-    take_over_and_let_go(&lab, &mut daemon);
+    take_over_and_let_go(&lab, &mut daemon, primary);
     let told = wait::until("the incident is over", wait::LONG, || {
         let told = incidents(&lab);
         let is_over = told.first().is_some_and(|one| !one["ended"].is_null());
@@ -107,8 +107,8 @@ fn a_takeover_and_its_release_are_told_as_one_incident() {
 fn an_incident_is_told_in_parts_where_the_daemon_ended_or_was_killed_in_it() {
     let lab = Lab::new();
     let setup = Setup::new(&lab);
-    let mut daemon = setup.clone().spawn();
     let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = setup.clone().spawn();
     daemon.probes("connected");
     primary.kill();
     daemon.becomes("active");
@@ -148,11 +148,12 @@ fn an_incident_is_told_in_parts_where_the_daemon_ended_or_was_killed_in_it() {
 fn a_state_directory_that_takes_no_writes_is_said_and_keeps_nobody_from_taking_over() {
     for options in ["ro", "size=4k,nr_inodes=2"] {
         let lab = Lab::new();
+        let primary = lab.host_a().gateway().unwrap();
         let mut daemon = Setup::new(&lab).state_dir_mounted(options).spawn();
         daemon.says("that the history is lost", |line| {
             line.message().contains("the history can't be written")
         });
-        take_over_and_let_go(&lab, &mut daemon);
+        take_over_and_let_go(&lab, &mut daemon, primary);
         let (status, _) = daemon.status();
         let problems = status["problems"].to_string();
         assert!(

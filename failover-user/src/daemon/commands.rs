@@ -62,8 +62,12 @@ impl Daemon {
                 let user = account.map(Account::name);
                 info!(%command, %line, user, pid = running.id(), "command started");
                 self.command = Some(Running::Real(Box::new(running)));
+                // Without a place for it, there is nothing to listen to.
+                self.listening = match output {
+                    Some(_) => Listening::beginning(command),
+                    None => Listening::default(),
+                };
                 self.output = output;
-                self.listening.begin(command);
                 None
             }
             Err(error) => {
@@ -193,9 +197,13 @@ impl Listening {
     const SOONEST: Duration = Duration::from_millis(50);
     const LATEST: Duration = Duration::from_secs(2);
 
-    fn begin(&mut self, to: Command) {
-        self.to = Some(to);
-        self.heard(true);
+    fn beginning(to: Command) -> Self {
+        let mut listening = Self {
+            to: Some(to),
+            ..Self::default()
+        };
+        listening.heard(true);
+        listening
     }
 
     fn heard(&mut self, anything: bool) {

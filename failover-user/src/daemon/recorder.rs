@@ -14,7 +14,8 @@ use super::{
 use crate::{
     clock,
     decide::{
-        Action, Change, Command, Decider, Event, Failure, Gateway, Outcome, Reason, State, Time,
+        Action, Change, Command, CommandResult, Decider, Event, Failure, Gateway, Outcome, Reason,
+        State, Time,
     },
     history::{self, Daemon, Ending, How, Incident, Line, Note, Phase, Probe, Round, VERSION},
 };
@@ -34,6 +35,10 @@ pub(super) struct Recorder {
     /// The incident that goes on; before it begins, what it may begin with.
     incident: Incident,
     open: Option<Open>,
+    /// One that has ended, and whose last command hasn't.
+    over: Option<Box<Incident>>,
+    /// When the last command was begun.
+    command: Time,
     /// The totals after what was seen last, outside incidents.
     before: Totals,
     /// When the probe in flight was begun.
@@ -50,8 +55,6 @@ struct Open {
     totals: Totals,
     /// When the last phase began.
     phase: Time,
-    /// When the last command was begun.
-    command: Time,
     served: bool,
     released: bool,
 }
@@ -67,6 +70,8 @@ impl Recorder {
             state: State::Standby,
             incident: blank(primary, dry_run),
             open: None,
+            over: None,
+            command: now,
             probing: None,
             strike: None,
             said: String::new(),
@@ -131,16 +136,7 @@ impl Recorder {
             Event::Operator(order) => self.note(now, &Reason::Ordered(*order).to_string()),
             Event::CommandEnded { command, result } => {
                 self.ledger.ended(*command, result);
-                let said = mem::take(&mut self.said);
-                let began = self.open.map(|open| open.command);
-                let last = self.incident.commands.last_mut();
-                if let (Some(last), Some(began)) = (last, began) {
-                    last.took_ms = Some(milliseconds(now.since(began)));
-                    last.result = Some(bounded(&result.to_string()));
-                    if !result.is_success() {
-                        last.said = bounded(&said);
-                    }
-                }
+                self.command_ended(now, result);
             }
             Event::Evidence(_) | Event::Witnesses { .. } | Event::Woke | Event::Armed => {}
         }
@@ -187,6 +183,24 @@ impl Recorder {
     /// What the command that is about to end has said last.
     pub(super) fn said(&mut self, lines: &str) {
         lines.clone_into(&mut self.said);
+    }
+
+    /// The command in flight ended, of this incident or of the one that is over already.
+    fn command_ended(&mut self, now: Time, result: &CommandResult) {
+        let said = mem::take(&mut self.said);
+        let is_late = self.over.is_some();
+        let incident = self.over.as_deref_mut().unwrap_or(&mut self.incident);
+        let Some(command) = incident.commands.last_mut() else {
+            return;
+        };
+        command.took_ms = Some(milliseconds(now.since(self.command)));
+        command.result = Some(bounded(&result.to_string()));
+        if !result.is_success() {
+            command.said = bounded(&said);
+        }
+        if is_late && let Some(over) = self.over.take() {
+            self.write(&Line::Incident(over));
+        }
     }
 
     fn probe_ended(&mut self, now: Time, outcome: &Outcome) {
@@ -280,9 +294,8 @@ impl Recorder {
     }
 
     fn run(&mut self, now: Time, command: Command) {
-        if let Some(open) = &mut self.open {
-            open.command = now;
-        }
+        self.command = now;
+        self.over = None;
         let command = history::Command {
             command: command.to_string(),
             began: wall(now),
@@ -358,7 +371,6 @@ impl Recorder {
         let open = Open {
             totals: self.before,
             phase: now,
-            command: now,
             served: false,
             released: false,
         };
@@ -379,8 +391,11 @@ impl Recorder {
             reason,
         });
         self.tell(now);
-        let primary = mem::take(&mut self.incident.primary);
-        self.incident = blank(primary, self.dry_run);
+        let new = blank(self.incident.primary.clone(), self.dry_run);
+        let old = mem::replace(&mut self.incident, new);
+        let command = old.commands.last();
+        let runs = command.is_some_and(|command| command.result.is_none());
+        self.over = runs.then(|| Box::new(old));
         self.open = None;
     }
 
@@ -482,7 +497,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::decide::{CommandResult, Evidence, Fence, Order, ProbeId, Settings};
+    use crate::decide::{Evidence, Fence, Order, ProbeId, Settings};
 
     const FAILED: Outcome = Outcome::Failed {
         failure: Failure::Refused,
