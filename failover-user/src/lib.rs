@@ -17,6 +17,7 @@ pub mod history;
 pub mod journal;
 pub mod kernel;
 mod netlink;
+mod notify;
 pub mod probe;
 pub mod simulate;
 pub mod status;

@@ -2,6 +2,7 @@
 //! that knows everyone, and that decides nothing itself.
 
 mod agreement;
+mod alarms;
 mod claim;
 mod commands;
 mod events;
@@ -41,6 +42,7 @@ use crate::{
     kernel::{Batch, Bind, KernelEvent, KernelEvents},
     probe::{Answers, LocalProber, LocalReport, Prober, Readiness, Report, Witnesses},
 };
+use alarms::Alarms;
 use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
 use judgement::Round;
@@ -75,6 +77,7 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
         }
     }
     daemon.end();
+    daemon.alarms.finish().await;
     Ok(())
 }
 
@@ -119,6 +122,7 @@ struct Daemon {
     losses: Losses,
     probes: Probes,
     recorder: Recorder,
+    alarms: Alarms,
 }
 
 /// What woke the daemon.
@@ -198,6 +202,7 @@ impl Daemon {
             losses: Losses::default(),
             probes: Probes::default(),
             recorder,
+            alarms: Alarms::new(&configuration),
             configuration,
         })
     }
@@ -225,6 +230,7 @@ impl Daemon {
         self.handle(Event::Gateway(gateway));
         self.tell_of_strangers();
         self.ask_for_force();
+        self.alarms.begin(&self.decider);
         self.supervisor.ready();
         self.supervisor.turned(&self.decider);
         Ok(())
@@ -538,6 +544,7 @@ impl Daemon {
             actions = self.decide(event);
         }
         self.remember();
+        self.alarms.stands(&self.decider);
     }
 
     fn carry_out(&mut self, action: Action) -> Option<Event> {
@@ -564,6 +571,7 @@ impl Daemon {
             Action::Kill(command) => self.kill(command),
             Action::Record(change) => {
                 self.reason = tell::change(&change, &self.recent);
+                self.alarms.changed(&change, &self.reason);
                 None
             }
         }

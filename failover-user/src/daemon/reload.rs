@@ -108,6 +108,7 @@ impl Daemon {
             self.port.identify(new.gateway.identity.clone());
         }
         let settings = new.decide.clone();
+        self.alarms.reconfigure(new);
         self.recorder
             .reconfigured(new.primary.to_string(), new.dry_run);
         let now = clock::now();
@@ -140,6 +141,8 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         decide: _,
         gateway: _,
         fence: _,
+        notify: _,
+        webhook: _,
         dry_run: _,
     } = new;
     let PrimaryAddress {

@@ -19,6 +19,7 @@ mod unit;
 
 pub use account::{Account, AccountError};
 pub use command::RunningCommand;
+pub(crate) use command::{alone, kill_group};
 pub use command_line::{CommandLine, CommandLineError};
 pub use destroyed::Destroyed;
 pub use force::Force;
