@@ -13,6 +13,7 @@ use crate::{
         DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, DEFAULT_STATE_DIR, Options, Span, count,
         port,
     },
+    control::Request,
     gateway::UnitVerb,
     history::Since,
     simulate,
@@ -33,6 +34,11 @@ pub struct Cli {
 pub enum Verb {
     /// Watch the primary, take over when it is down, let go when it is back
     Run(Box<Options>),
+    /// Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy
+    ///
+    /// Without --config it looks at /etc/failover/failover.toml where that is there. Changes nothing.
+    /// Exit code 0: no errors; 1: there are some.
+    Check(Box<CheckOptions>),
     /// Ask the daemon who serves and whether PC-B is safe
     ///
     /// Exit code 0: safe; 1: not protected, or no answer; 3: no daemon is running.
@@ -42,6 +48,22 @@ pub enum Verb {
     /// Reads the files in the state directory, with or without a daemon. Times are in UTC, and the newest
     /// incident comes last.
     History(HistoryOptions),
+    /// Have the daemon observe and report, and run nothing
+    ///
+    /// Survives restarts of the daemon and of the machine. What would have been run is in the log.
+    Pause(PauseOptions),
+    /// End the pause, and the time that a release holds
+    Resume(AskOptions),
+    /// Take over now, without waiting for the strikes
+    ///
+    /// Through the same checks as by itself: the primary doesn't answer, was seen healthy once,
+    /// witnesses answer, the fence succeeds, nobody else has the port. --force skips the first three,
+    /// and has the local gateway serve until `failover release`.
+    Takeover(TakeoverOptions),
+    /// Stop the local gateway now, although the primary doesn't answer
+    ///
+    /// A new takeover needs new strikes.
+    Release(ReleaseOptions),
     /// Show kernel events of the port as they happen
     Trace(TraceOptions),
     /// Try settings out: years in seconds, in virtual time against modelled networks
@@ -52,6 +74,79 @@ pub enum Verb {
     /// Start or stop a unit, as the account whose service manager has it
     #[command(hide = true)]
     UnitJob(UnitJob),
+}
+
+/// Whom to ask.
+#[derive(Args, Debug)]
+pub struct AskOptions {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    pub control: PathBuf,
+}
+
+/// Of `failover pause`.
+#[derive(Args, Debug)]
+pub struct PauseOptions {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    pub control: PathBuf,
+    /// For so long [default: until `failover resume`]
+    #[arg(long = "for", value_name = "DURATION")]
+    pub span: Option<Span>,
+    /// Why: the log and `failover status` tell it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+impl PauseOptions {
+    /// What it asks for.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        Request::Pause {
+            seconds: self.span.map(|span| span.get().as_secs()),
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+/// Of `failover takeover`.
+#[derive(Args, Debug)]
+pub struct TakeoverOptions {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    pub control: PathBuf,
+    /// Although the primary answers, was never seen healthy, or no witness answers
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl TakeoverOptions {
+    /// What it asks for.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        Request::Takeover { force: self.force }
+    }
+}
+
+/// Of `failover release`.
+#[derive(Args, Debug)]
+pub struct ReleaseOptions {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    pub control: PathBuf,
+    /// Take over again no sooner than after so long
+    #[arg(long, value_name = "DURATION")]
+    pub hold: Option<Span>,
+}
+
+impl ReleaseOptions {
+    /// What it asks for.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        Request::Release {
+            hold_seconds: self.hold.map(|span| span.get().as_secs()),
+        }
+    }
 }
 
 /// What the daemon runs for a gateway that is a unit.
@@ -85,6 +180,17 @@ pub enum ConfigVerb {
     },
     /// Show what is in force with these flags and this file, and where each value comes from
     Show(Box<ShowOptions>),
+}
+
+/// Of `failover check`.
+#[derive(Args, Debug)]
+pub struct CheckOptions {
+    /// As for `run`.
+    #[command(flatten)]
+    pub options: Options,
+    /// How it looks
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 }
 
 /// Of `failover config show`.

@@ -4,7 +4,7 @@ mod logging;
 
 use std::{
     fs::File,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -15,10 +15,11 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use failover::{
     cli::{
-        Cli, ConfigVerb, HistoryOptions, ShowOptions, StatusOptions, TraceOptions, UnitJob, Verb,
+        CheckOptions, Cli, ConfigVerb, HistoryOptions, ShowOptions, StatusOptions, TraceOptions,
+        UnitJob, Verb,
     },
     config::{self, Configuration, ConfigurationError, Options},
-    control::{self, AskError},
+    control::{self, AskError, Request},
     gateway::{Scope, UnitCommand},
     history::{self, History},
     status::Status,
@@ -31,14 +32,17 @@ const USAGE: u8 = 2;
 /// Nobody to ask.
 const NOT_RUNNING: u8 = 3;
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
-/// Cursor to the top left, and everything from there erased (console_codes(4)).
-const CLEAR_SCREEN: &str = "\x1b[H\x1b[J";
 
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run(options) => run(*options).map(|()| ExitCode::SUCCESS),
+        Verb::Check(options) => preflight(*options),
         Verb::Status(options) => status(&options),
         Verb::History(options) => history(&options),
+        Verb::Pause(options) => order(&options.control, &options.request()),
+        Verb::Resume(options) => order(&options.control, &Request::Resume),
+        Verb::Takeover(options) => order(&options.control, &options.request()),
+        Verb::Release(options) => order(&options.control, &options.request()),
         Verb::Trace(options) => trace(&options).map(|()| ExitCode::SUCCESS),
         Verb::Config(ConfigVerb::Init { output }) => init(output.as_deref()),
         Verb::Config(ConfigVerb::Check { file }) => check(file),
@@ -103,6 +107,20 @@ fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Looks at all that the daemon would need.
+fn preflight(options: CheckOptions) -> anyhow::Result<ExitCode> {
+    let CheckOptions { options, output } = options;
+    let report = runtime()?.block_on(failover::preflight::check(options));
+    print(&match output {
+        trace::Format::Text => report.to_string(),
+        trace::Format::Json => serde_json::to_string_pretty(&report)? + "\n",
+    })?;
+    Ok(match report.is_good() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
 fn check(file: PathBuf) -> anyhow::Result<ExitCode> {
     let told = format!("{} can be run\n", file.display());
     Configuration::load(Options {
@@ -141,8 +159,11 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 
 /// Shows the daemon's status, once or again and again. The exit code is that of the last one.
 fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
+    if options.watch && options.output == trace::Format::Text && io::stdout().is_terminal() {
+        return watch(&options.control);
+    }
     loop {
-        let status: Status = match control::ask(&options.control, control::Request::Status) {
+        let status: Status = match control::ask(&options.control, &Request::Status) {
             Ok(status) => status,
             Err(error @ AskError::NotRunning { .. }) => {
                 let _ = writeln!(io::stderr(), "failover: {error}");
@@ -154,12 +175,8 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
             trace::Format::Text => status.to_string(),
             trace::Format::Json => serde_json::to_string(&status)? + "\n",
         };
-        let clear = match (options.watch, options.output) {
-            (true, trace::Format::Text) => CLEAR_SCREEN,
-            _ => "",
-        };
         // A reader that has left, as `head` does, wants no message.
-        let written = write!(io::stdout(), "{clear}{shown}").and_then(|()| io::stdout().flush());
+        let written = write!(io::stdout(), "{shown}").and_then(|()| io::stdout().flush());
         if !options.watch || written.is_err() {
             return Ok(if status.is_safe() {
                 ExitCode::SUCCESS
@@ -201,6 +218,41 @@ fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
         }
         (trace::Format::Text, None) if told.is_empty() => print("no incident\n"),
         (trace::Format::Text, _) => print(&told.join("\n")),
+    }
+}
+
+/// Has the daemon do something, and says what came of it.
+fn order(control: &Path, request: &Request) -> anyhow::Result<ExitCode> {
+    let answer = match control::order(control, request) {
+        Ok(answer) => answer,
+        Err(error @ AskError::NotRunning { .. }) => {
+            let _ = writeln!(io::stderr(), "failover: {error}");
+            return Ok(NOT_RUNNING.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // The order is followed, whether or not anybody reads that.
+    let _ = writeln!(io::stdout(), "done; the state is {}", answer.state);
+    if let Some(note) = answer.note {
+        let _ = writeln!(io::stderr(), "failover: {note}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// In place, until Ctrl-C.
+fn watch(control: &Path) -> anyhow::Result<ExitCode> {
+    let runtime = runtime()?;
+    let last = runtime.block_on(failover::live::run(control));
+    // A question that is still under way keeps nobody waiting.
+    runtime.shutdown_background();
+    match last {
+        Ok(status) if status.is_safe() => Ok(ExitCode::SUCCESS),
+        Ok(_) => Ok(ExitCode::FAILURE),
+        Err(error) if matches!(error.downcast_ref(), Some(AskError::NotRunning { .. })) => {
+            let _ = writeln!(io::stderr(), "failover: {error}");
+            Ok(NOT_RUNNING.into())
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -52,8 +52,81 @@ pub struct Status {
     pub witnesses: Option<Witnesses>,
     /// So many successes in a row make a release: more than one after the primary has flapped.
     pub release_needs: u32,
+    /// Was the primary seen healthy once, or is that not asked for? Before, nothing is taken over.
+    #[serde(default)]
+    pub armed: bool,
+    /// The pause in force, in which nothing is run.
+    #[serde(default)]
+    pub paused: Option<Pause>,
+    /// The local gateway serves whatever the primary does, as an operator ordered.
+    #[serde(default)]
+    pub forced: bool,
+    /// Until when nothing is taken over after a release by hand.
+    #[serde(default)]
+    pub held_until: Option<String>,
+    /// Checks of the local gateway in a row that failed.
+    #[serde(default)]
+    pub gateway_strikes: u32,
     /// Nothing is run.
     pub dry_run: bool,
+    /// What was counted since the daemon began.
+    #[serde(default)]
+    pub totals: Totals,
+    /// What happened last, oldest first; not more than fits on a screen or two.
+    #[serde(default)]
+    pub recent: Vec<Note>,
+}
+
+/// What was counted since the daemon began.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Totals {
+    /// How often the local gateway came up because it was started here.
+    pub takeovers: u64,
+    /// How often it served and was stopped.
+    pub releases: u64,
+    /// How long the primary had failed and nobody served.
+    pub no_gateway_milliseconds: u64,
+    /// How long the primary and the local gateway both served.
+    pub dual_active_milliseconds: u64,
+    /// How often each command ended in each way, those that never did included.
+    pub commands: Vec<Ran>,
+}
+
+/// How often a command ended in a way.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Ran {
+    /// `start`, `stop` or `fence`.
+    pub command: String,
+    /// `succeeded`, `failed`, ...
+    pub result: String,
+    /// So often.
+    pub count: u64,
+}
+
+/// Something that happened, perhaps more than once.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Note {
+    /// When it happened last.
+    pub at: String,
+    /// When it happened first.
+    pub since: String,
+    /// How often.
+    pub count: u64,
+    /// `probe`, `kernel`, `state` or `command`.
+    pub kind: String,
+    /// What, for people; without control characters.
+    pub text: String,
+}
+
+/// A pause that an operator ordered.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Pause {
+    /// Since when.
+    pub since: String,
+    /// Until when; `None`: until it is resumed.
+    pub until: Option<String>,
+    /// Why, as the operator said.
+    pub reason: Option<String>,
 }
 
 /// What the primary says of itself beside being live. None of it decides anything, but for a limit to
@@ -116,6 +189,9 @@ pub struct KernelEvents {
     pub source: String,
     /// Why it is polling.
     pub reason: Option<String>,
+    /// Events told so far.
+    #[serde(default)]
+    pub seen: u64,
     /// Events lost so far.
     pub lost: u64,
     /// How often events and sock_diag disagreed.
@@ -246,6 +322,7 @@ impl fmt::Display for KernelEvents {
         let Self {
             source,
             reason,
+            seen: _,
             lost,
             disagreements,
         } = self;
@@ -279,45 +356,55 @@ fn with_age(time: &str) -> String {
     }
 }
 
+/// A quiet daemon's document.
+#[cfg(test)]
+pub(crate) fn sample() -> Status {
+    Status {
+        version: VERSION,
+        program: "1.2.3".to_owned(),
+        pid: 42,
+        heartbeat: "2026-01-01T00:00:00Z".to_owned(),
+        problems: Vec::new(),
+        state: "standby".to_owned(),
+        since: "2026-01-01T00:00:00Z".to_owned(),
+        reason: String::new(),
+        primary: "pc-a:18789".to_owned(),
+        check: "tcp".to_owned(),
+        readiness: None,
+        strikes: Vec::new(),
+        strikes_needed: 3,
+        last_probe: None,
+        next: None,
+        gateway: Gateway {
+            port: 18789,
+            listening: false,
+            held_by: String::new(),
+            foreign: false,
+            ending: Vec::new(),
+        },
+        kernel_events: KernelEvents {
+            source: "kernel".to_owned(),
+            reason: None,
+            seen: 0,
+            lost: 0,
+            disagreements: 0,
+        },
+        witnesses: None,
+        release_needs: 1,
+        armed: true,
+        paused: None,
+        forced: false,
+        held_until: None,
+        gateway_strikes: 0,
+        dry_run: false,
+        totals: Totals::default(),
+        recent: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn status() -> Status {
-        Status {
-            version: VERSION,
-            program: "1.2.3".to_owned(),
-            pid: 42,
-            heartbeat: "2026-01-01T00:00:00Z".to_owned(),
-            problems: Vec::new(),
-            state: "standby".to_owned(),
-            since: "2026-01-01T00:00:00Z".to_owned(),
-            reason: String::new(),
-            primary: "pc-a:18789".to_owned(),
-            check: "tcp".to_owned(),
-            readiness: None,
-            strikes: Vec::new(),
-            strikes_needed: 3,
-            last_probe: None,
-            next: None,
-            gateway: Gateway {
-                port: 18789,
-                listening: false,
-                held_by: String::new(),
-                foreign: false,
-                ending: Vec::new(),
-            },
-            kernel_events: KernelEvents {
-                source: "kernel".to_owned(),
-                reason: None,
-                lost: 0,
-                disagreements: 0,
-            },
-            witnesses: None,
-            release_needs: 1,
-            dry_run: false,
-        }
-    }
+    use super::{sample as status, *};
 
     #[test]
     fn the_document_survives_its_way_through_json() {

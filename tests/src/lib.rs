@@ -1,17 +1,20 @@
 //! The two-host lab, and what the scenarios, the demonstration and the benchmark share.
 //!
 //! [`lab`] makes PC-A and PC-B; [`gateway`] and [`commands`] are what runs on them in place of the
-//! real gateway, and [`openclaw`] is the real one; [`daemon`] and [`trace`] run the program under test and read what it says; [`demo`]
-//! and [`bench`] show it to people; [`guest`] checks a kernel with all of it.
+//! real gateway, and [`openclaw`] is the real one; [`daemon`] and [`trace`] run the program under test and read what it says,
+//! [`http`] and [`browser`] look at what it shows; [`demo`] and [`bench`] show it to people; [`guest`] checks a kernel with all of it.
 //!
 //! Nothing here is global: every scenario has a lab of its own, so they run side by side.
 
 pub mod bench;
+pub mod browser;
 pub mod commands;
 pub mod daemon;
 pub mod demo;
+pub mod forward;
 pub mod gateway;
 pub mod guest;
+pub mod http;
 pub mod lab;
 pub mod lines;
 pub mod moment;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use failover_tests::{
     bench,
     commands::{self, Command},
-    demo, gateway, guest,
+    demo, forward, gateway, guest,
     lab::{Lab, Machine, machine, reaper},
 };
 
@@ -29,6 +29,8 @@ enum Verb {
     Bench(bench::Options),
     /// Run a small gateway
     Gateway(gateway::Options),
+    /// Run a tunnel, as ssh -L does
+    Forward(forward::Options),
     /// Start the gateway as the plan says, and note it
     Start(commands::Options),
     /// Stop the gateway as the plan says, and note it
@@ -71,6 +73,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Demo(options) => return demo::run(&options),
         Verb::Bench(options) => return bench::run(&options),
         Verb::Gateway(options) => gateway::run(&options)?,
+        Verb::Forward(options) => forward::run(options)?,
         Verb::Start(options) => return commands::run(Command::Start, &options),
         Verb::Stop(options) => return commands::run(Command::Stop, &options),
         Verb::Fence(options) => return commands::run(Command::Fence, &options),

@@ -320,3 +320,39 @@ fn a_server_that_closes_idle_connections_is_probed_no_more_often_for_it() {
     assert_eq!(causes, ["scheduled"; 3]);
     daemon.ends_having_run(&[]);
 }
+
+// --- the local gateway ---------------------------------------------------------------------------
+
+#[test]
+fn a_local_gateway_that_hangs_is_stopped_after_three_strikes_of_its_own_and_started_again() {
+    let lab = Lab::new();
+    let mut daemon = checking(&lab, "openclaw").spawn();
+    daemon.becomes("active");
+    // It is asked, and answers.
+    daemon.says("a good check", |line| {
+        line.message() == "the local gateway was checked"
+    });
+    let hung = daemon.commands().gateway().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(hung).unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::STOP).unwrap();
+    daemon.says("a failed check", |line| {
+        line.message()
+            .starts_with("the local gateway listens and doesn't answer")
+    });
+    assert_eq!(daemon.states().last().unwrap(), "active");
+    let restarting = daemon.becomes("restarting");
+    assert!(
+        restarting.field("reason").contains("no answer"),
+        "{restarting:?}"
+    );
+    // A stop waits for one that can't hear it; so does nobody here.
+    rustix::process::kill_process(pid, Signal::CONT).unwrap();
+    daemon.becomes("active");
+    assert_ne!(daemon.commands().gateway(), Some(hung));
+    let failed = daemon.said(|line| {
+        line.message()
+            .starts_with("the local gateway listens and doesn't answer")
+    });
+    assert!(failed.len() >= 3, "{failed:?}");
+    daemon.ends_having_run(&["start", "stop", "start"]);
+}

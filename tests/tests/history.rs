@@ -47,7 +47,7 @@ fn take_over_and_let_go(lab: &Lab, daemon: &mut Daemon, primary: Process) -> Pro
     daemon.probes("connected");
     primary.kill();
     daemon.becomes("active");
-    let primary = lab.host_a().gateway().unwrap();
+    let primary = lab.host_a().gateway().expect("a primary");
     daemon.becomes("standby");
     primary
 }

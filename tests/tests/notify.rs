@@ -49,13 +49,13 @@ impl Hook {
     }
 
     fn got(&self) -> Vec<Value> {
-        self.got.lock().unwrap().clone()
+        self.got.lock().expect("nobody panicked").clone()
     }
 
     fn events(&self) -> Vec<String> {
         let got = self.got();
         got.iter()
-            .map(|notice| notice["event"].as_str().unwrap().to_owned())
+            .map(|notice| notice["event"].as_str().expect("a text").to_owned())
             .collect()
     }
 }
@@ -64,18 +64,23 @@ fn serve(listener: TcpListener, status: &AtomicU16, got: &Mutex<Vec<Value>>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap();
+        .expect("a runtime");
     runtime.block_on(async {
-        listener.set_nonblocking(true).unwrap();
-        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        listener.set_nonblocking(true).expect("a socket");
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         while let Ok((stream, _)) = listener.accept().await {
             let service = service_fn(|request: Request<Incoming>| async move {
-                let body = request.into_body().collect().await.unwrap().to_bytes();
+                let body = request
+                    .into_body()
+                    .collect()
+                    .await
+                    .expect("a body")
+                    .to_bytes();
                 got.lock()
-                    .unwrap()
-                    .push(serde_json::from_slice(&body).unwrap());
+                    .expect("nobody panicked")
+                    .push(serde_json::from_slice(&body).expect("JSON"));
                 let answer = Response::builder().status(status.load(Ordering::Relaxed));
-                Ok::<_, Infallible>(answer.body(Full::new(Bytes::new())).unwrap())
+                Ok::<_, Infallible>(answer.body(Full::new(Bytes::new())).expect("an answer"))
             });
             let _ = Builder::new()
                 .serve_connection(TokioIo::new(stream), service)

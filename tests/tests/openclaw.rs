@@ -118,6 +118,23 @@ fn a_primary_that_its_supervisor_restarts_is_not_taken_over_at_the_defaults() {
 }
 
 #[test]
+fn a_stranger_on_the_port_is_neither_stopped_nor_taken_for_the_gateway() {
+    let lab = Lab::new();
+    let [_, local] = gateways(&lab);
+    let mut stranger = lab.host_b().gateway().expect("the lab's own gateway");
+    let mut daemon = armed(&lab, &local);
+    daemon.becomes("blocked");
+    assert_eq!(stranger.ended(), None);
+    stranger.kill();
+    daemon.becomes_within(LONGEST_START, "active");
+    daemon.terminate();
+    assert_eq!(
+        daemon.states(),
+        ["suspect", "blocked", "starting", "active"]
+    );
+}
+
+#[test]
 fn a_start_with_an_invalid_configuration_fails_with_its_own_exit_code() {
     let lab = Lab::new();
     let [_, local] = gateways(&lab);

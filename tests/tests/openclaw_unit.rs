@@ -28,8 +28,15 @@ fn machine_with_openclaw(lab: &Lab) -> Option<Machine> {
     let configuration = format!("{HOME}/.openclaw/openclaw.json");
     machine.write(&configuration, CONFIGURATION);
     machine.run(&["chown", ACCOUNT, &configuration]);
+    // Where everybody's PATH has it.
+    machine.run(&[
+        "ln",
+        "-s",
+        &format!("{OPENCLAW}/bin/openclaw"),
+        "/usr/local/bin/openclaw",
+    ]);
     machine.run_as_user(&[
-        &openclaw(),
+        "openclaw",
         "gateway",
         "install",
         "--port",
@@ -38,10 +45,6 @@ fn machine_with_openclaw(lab: &Lab) -> Option<Machine> {
     // It starts it, too, and has it start at every boot.
     machine.run_as_user(&["systemctl", "--user", "disable", "--now", UNIT]);
     Some(machine)
-}
-
-fn openclaw() -> String {
-    format!("{OPENCLAW}/bin/openclaw")
 }
 
 /// The daemon as a unit of the machine, with these arguments after those that every daemon has.
@@ -106,7 +109,12 @@ fn owner(machine: &Machine, process: u32) -> u32 {
 fn assert_fails_over(lab: &Lab, machine: &Machine, arguments: &str) {
     let primary = lab.host_a().gateway().expect("PC-A's gateway starts");
     run_daemon(lab, machine, arguments);
-    await_state(machine, "standby", wait::LONG);
+    // Of a primary that nobody ever saw, nobody takes over.
+    wait::until("the primary is seen", wait::LONG, || {
+        let status = status(machine)?;
+        let seen = status.get("last_probe")?.is_object() && status.get("state")? == "standby";
+        seen.then_some(())
+    });
     primary.kill();
     await_state(machine, "active", LONGEST_START);
     assert!(lab.host_b().listens(PORT));
@@ -138,12 +146,43 @@ fn it_is_started_and_stopped_through_its_own_commands() {
     let Some(machine) = machine_with_openclaw(&lab) else {
         return;
     };
-    let command = |words: &str| {
-        format!(
-            "\"setpriv --reuid {ACCOUNT} --regid {ACCOUNT} --init-groups env -i HOME={HOME} \
-             PATH={OPENCLAW}/bin:/usr/bin:/bin openclaw gateway {words}\""
-        )
+    assert_fails_over(&lab, &machine, &format!("--user {ACCOUNT}"));
+}
+
+#[test]
+fn it_is_started_and_stopped_through_its_service_manager() {
+    let lab = Lab::new();
+    let Some(machine) = machine_with_openclaw(&lab) else {
+        return;
     };
-    let (start, stop) = (command("start"), command("stop --force"));
-    assert_fails_over(&lab, &machine, &format!("--start {start} --stop {stop}"));
+    let arguments = format!("--user {ACCOUNT} --gateway systemd-user");
+    assert_fails_over(&lab, &machine, &arguments);
+}
+
+#[test]
+fn a_start_with_an_invalid_configuration_is_told_with_its_exit_code() {
+    let lab = Lab::new();
+    let Some(machine) = machine_with_openclaw(&lab) else {
+        return;
+    };
+    machine.write(
+        &format!("{HOME}/.openclaw/openclaw.json"),
+        "{ gateway: { port: \"none\" } }",
+    );
+    run_daemon(&lab, &machine, &format!("--user {ACCOUNT} --arm always"));
+    let log = [
+        "journalctl",
+        "--no-pager",
+        "--output=cat",
+        "--unit=failover",
+    ];
+    wait::until("the exit code is told", LONGEST_START, || {
+        machine
+            .run(&log)
+            .contains("failed with exit code 78")
+            .then_some(())
+    });
+    let status = status(&machine).expect("the daemon runs");
+    assert_ne!(status["state"], "active");
+    assert!(!lab.host_b().listens(PORT));
 }

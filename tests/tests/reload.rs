@@ -79,7 +79,7 @@ fn a_bad_file_is_refused_and_the_old_one_stays_in_force() {
     let mut daemon = Setup::new(&lab).in_file().spawn();
     daemon.reload(&[("interval", "\"soon\"")]);
     let error = refused(&mut daemon);
-    assert!(error.contains("failover.toml:2: interval"), "{error}");
+    assert!(error.contains("failover.toml:4: interval"), "{error}");
     daemon.reload(&[("timeout", "\"1h\"")]);
     let error = refused(&mut daemon);
     assert!(error.contains("shorten timeout"), "{error}");

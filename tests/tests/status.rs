@@ -74,6 +74,31 @@ fn without_kernel_events_the_status_says_so_and_why() {
 }
 
 #[test]
+fn on_a_terminal_the_watched_status_stays_in_place_with_what_happened_below_and_leaves_no_trace() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let watch = format!(
+        "timeout --foreground --signal=INT 2 {} status --watch --control {}",
+        failover_binary().display(),
+        daemon.control().display()
+    );
+    let output = Command::new("script")
+        .args(["--quiet", "--flush", "--command", &watch, "/dev/null"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    let screens = shown.matches("\x1b[HSTANDBY (safe)").count();
+    assert!(screens >= 2, "{screens}: {shown}");
+    assert!(shown.contains("what happened last"), "{shown}");
+    assert!(shown.contains("probe   the primary answered"), "{shown}");
+    assert!(shown.starts_with("\x1b[?1049h\x1b[?25l"), "{shown:?}");
+    assert!(shown.ends_with("\x1b[?25h\x1b[?1049l"), "{shown:?}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
 fn without_a_daemon_the_exit_code_is_three_and_the_message_says_where() {
     let lab = Lab::new();
     let path = lab.directory().join("nobody.sock");

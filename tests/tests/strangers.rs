@@ -12,6 +12,18 @@ use failover_tests::{
 
 /// A tunnel on PC-B, as far as anybody can tell: a program `ssh` that listens.
 fn tunnel(lab: &Lab) -> Process {
+    ssh(lab, &["gateway", "--listen", &format!("0.0.0.0:{PORT}")])
+}
+
+/// A tunnel on PC-B that leads to the primary, which must be there.
+fn tunnel_to_the_primary(lab: &Lab) -> Process {
+    let to = lab.host_a().gateway_address().to_string();
+    let listen = format!("127.0.0.1:{PORT}");
+    ssh(lab, &["forward", "--listen", &listen, "--to", &to])
+}
+
+/// A program `ssh` on PC-B that does this.
+fn ssh(lab: &Lab, arguments: &[&str]) -> Process {
     let folder = lab.directory().join("tunnel");
     let program = folder.join("ssh");
     if !program.exists() {
@@ -20,12 +32,15 @@ fn tunnel(lab: &Lab) -> Process {
         fs::copy(lab.binary(), &program).expect("copying the lab's program");
     }
     let mut command = lab.host_b().command(&program);
-    command
-        .args(["gateway", "--listen", &format!("0.0.0.0:{PORT}")])
-        .stdout(Stdio::null());
-    let tunnel = lab.host_b().spawn(&mut command).expect("a tunnel");
+    command.args(arguments).stdout(Stdio::null());
+    let ssh = lab.host_b().spawn(&mut command).expect("a tunnel");
     lab.host_b().await_listening(true);
-    tunnel
+    ssh
+}
+
+fn leads_to_the_primary(line: &Line) -> bool {
+    line.message().contains("lead to the primary")
+        || line.message().contains("leads to the primary")
 }
 
 fn tells_of(daemon: &mut Daemon, tunnel: &Process, level: &str) -> Line {
@@ -73,7 +88,77 @@ fn a_stranger_is_not_stopped_while_the_primary_serves() {
     daemon.runs_nothing_for(Duration::from_secs(1));
     assert!(!daemon.states().contains(&"active".to_owned()));
     assert!(lab.host_b().listens(PORT));
+    // It leads nowhere.
+    assert!(daemon.said(leads_to_the_primary).is_empty());
     daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_tunnel_to_the_primary_is_named_until_it_is_gone() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let tunnel = tunnel_to_the_primary(&lab);
+    let mut daemon = Setup::new(&lab).spawn();
+    let told = daemon.says("where it leads", leads_to_the_primary);
+    let to = lab.host_a().gateway_address();
+    let expected = format!("ssh (pid {}), connected to {to}", tunnel.pid());
+    assert!(told.field("held_by").ends_with(&expected), "{}", told.text);
+    assert!(
+        told.field("remedy").contains("another port"),
+        "{}",
+        told.text
+    );
+    let (status, code) = daemon.status();
+    let problems = status["problems"].to_string();
+    assert!(
+        problems.contains("seems to lead to the primary"),
+        "{status}"
+    );
+    assert_eq!(code, 1);
+    daemon.runs_nothing_for(Duration::from_millis(500));
+    assert_eq!(daemon.said(leads_to_the_primary).len(), 1);
+    tunnel.kill();
+    wait::until("the status is safe again", wait::LONG, || {
+        let (status, code) = daemon.status();
+        (code == 0 && status["gateway"]["listening"] == false).then_some(())
+    });
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_tunnel_is_known_by_the_primarys_own_word_too() {
+    let lab = Lab::new();
+    let token = lab.directory().join("token");
+    fs::write(&token, "secret").unwrap();
+    let _primary = lab.host_a().gateway().unwrap();
+    let _tunnel = tunnel_to_the_primary(&lab);
+    let mut daemon = Setup::new(&lab)
+        .argument("--check=openclaw")
+        .argument(&format!("--check-token-file={}", token.display()))
+        .spawn();
+    daemon.says("that it is the primary", |line| {
+        line.message() == "the local port leads to the primary: both are the same process"
+    });
+    let (status, _) = daemon.status();
+    let problems = status["problems"].to_string();
+    assert!(problems.contains("both are one process"), "{status}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_gateway_that_is_connected_to_the_primarys_host_stays_the_gateway() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let _gateway = tunnel_to_the_primary(&lab);
+    let mut daemon = Setup::new(&lab).argument("--owner=executable:ssh").spawn();
+    let told = daemon.says("where it leads", leads_to_the_primary);
+    assert_eq!(told.json["is_gateway"], true, "{}", told.text);
+    daemon.becomes("stopping");
+    let (status, _) = daemon.status();
+    assert_eq!(status["gateway"]["foreign"], false, "{status}");
+    assert!(!status["problems"].to_string().contains("lead"), "{status}");
+    primary.kill();
+    daemon.terminate();
 }
 
 #[test]

@@ -5,6 +5,7 @@ use failover_tests::{
     daemon::{Daemon, Setup},
     lab::{Lab, Machine, machine},
     lines::Line,
+    wait,
 };
 
 /// As OpenClaw's: it is started again when it dies.
@@ -20,6 +21,14 @@ fn user_unit(lab: &Lab, machine: &Machine) {
     machine.run_as_user(&["systemctl", "--user", "daemon-reload"]);
 }
 
+/// Ends the daemon there: from outside, only what brought it there can be reached.
+fn end(machine: &Machine, daemon: Daemon, signal: &str) {
+    let script =
+        format!("pkill -{signal} -x failover; while pgrep -x failover; do sleep 0.05; done");
+    machine.run(&["sh", "-c", &script]);
+    drop(daemon);
+}
+
 fn ended(daemon: &mut Daemon, command: &str) -> Line {
     daemon.says(&format!("the end of the {command}"), |line| {
         line.message() == "command ended" && line.field("command") == command
@@ -33,33 +42,40 @@ fn a_user_unit_is_started_and_stopped_as_its_account_and_known_after_a_restart()
         return;
     };
     user_unit(&lab, &machine);
-    let mut daemon = Setup::new(&lab)
-        .gateway_by_itself("systemd-user")
-        .argument("--check=tcp")
-        .argument("--user")
-        .argument(machine::ACCOUNT)
-        .on(&machine)
-        .spawn();
-    daemon.becomes("starting");
+    let setup = || {
+        Setup::new(&lab)
+            .gateway_by_itself("systemd-user")
+            .argument("--check=tcp")
+            .argument("--user")
+            .argument(machine::ACCOUNT)
+            .on(&machine)
+    };
+    let mut daemon = setup().spawn();
+    // The port may listen before the command has ended.
     let started = ended(&mut daemon, "start");
+    wait::until("the gateway is active", wait::LONG, || {
+        daemon.states().contains(&"active".to_owned()).then_some(())
+    });
     assert_eq!(started.field("result"), "succeeded", "{}", started.text);
     let says = daemon.said(|line| line.message() == "command says");
     let told = says[0].field("line");
     assert!(told.contains("job done, active (running)"), "{told}");
-    daemon.becomes("active");
     assert_eq!(machine.user_unit_state("openclaw-gateway"), "active");
     let owner = machine.run(&["pgrep", "--uid", machine::ACCOUNT, "failover-lab"]);
     assert!(!owner.trim().is_empty());
 
-    let mut daemon = daemon.killed_and_restarted();
+    end(&machine, daemon, "KILL");
+    let mut daemon = setup().spawn();
     daemon.becomes("active");
     let _primary = lab.host_a().gateway().unwrap();
     let stopped = ended(&mut daemon, "stop");
     assert_eq!(stopped.field("result"), "succeeded", "{}", stopped.text);
-    daemon.becomes("standby");
+    wait::until("the gateway is let go", wait::LONG, || {
+        (daemon.states().last()? == "standby").then_some(())
+    });
     assert_eq!(machine.user_unit_state("openclaw-gateway"), "inactive");
     assert!(!lab.host_b().listens(PORT));
-    daemon.terminate();
+    end(&machine, daemon, "TERM");
 }
 
 #[test]
@@ -81,7 +97,7 @@ fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_told() {
         "{}",
         failed.text
     );
-    daemon.terminate();
+    end(&machine, daemon, "TERM");
 
     machine.write("/etc/systemd/system/bot.service", &unit(&lab));
     machine.run(&["systemctl", "daemon-reload"]);
@@ -91,5 +107,5 @@ fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_told() {
     let _primary = lab.host_a().gateway().unwrap();
     daemon.becomes("standby");
     assert_eq!(machine.unit_state("bot"), "inactive");
-    daemon.terminate();
+    end(&machine, daemon, "TERM");
 }

@@ -46,7 +46,12 @@ enum Verb {
     /// Find or install the toolchain and the linker for the kernel program, and iproute2
     ///
     /// The other verbs do this by themselves. When nothing is missing it changes nothing.
-    Setup,
+    Setup {
+        /// Also what a few tests need and are skipped without: promtool and a browser, Debian's
+        /// prometheus and chromium-driver
+        #[arg(long)]
+        all: bool,
+    },
     /// Build the kernel program and target/release/failover
     Build {
         /// Build for another processor, into target/TARGET/release/failover
@@ -109,7 +114,12 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::locate()?;
     match verb {
-        Verb::Setup => setup::report(&workspace, &setup::ready(&workspace)?),
+        Verb::Setup { all } => {
+            if all {
+                setup::watching();
+            }
+            setup::report(&workspace, &setup::ready(&workspace)?);
+        }
         Verb::Build { target } => build::run(&workspace, target)?,
         Verb::Dist { target } => dist::run(&workspace, target)?,
         Verb::Generate => generate::run(&workspace)?,

@@ -67,6 +67,19 @@ pub(crate) fn systemd(lab: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Has installed what checks the metrics and looks at the page. Where that can't be, those tests say so
+/// and are skipped.
+pub(crate) fn watching() {
+    for (name, package, why) in [
+        ("promtool", "prometheus", "it checks metrics and alarms"),
+        ("chromedriver", "chromium-driver", "it looks at the page"),
+    ] {
+        if let Err(error) = program(name, package, why) {
+            say(&format!("{error:#}; going on without"));
+        }
+    }
+}
+
 /// Says that all is there, and which.
 pub(crate) fn report(workspace: &Workspace, tools: &Tools) {
     say(&format!(

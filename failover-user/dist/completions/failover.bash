@@ -16,6 +16,9 @@ _failover() {
             ",$1")
                 cmd="failover"
                 ;;
+            failover,check)
+                cmd="failover__subcmd__check"
+                ;;
             failover,config)
                 cmd="failover__subcmd__config"
                 ;;
@@ -25,6 +28,15 @@ _failover() {
             failover,history)
                 cmd="failover__subcmd__history"
                 ;;
+            failover,pause)
+                cmd="failover__subcmd__pause"
+                ;;
+            failover,release)
+                cmd="failover__subcmd__release"
+                ;;
+            failover,resume)
+                cmd="failover__subcmd__resume"
+                ;;
             failover,run)
                 cmd="failover__subcmd__run"
                 ;;
@@ -33,6 +45,9 @@ _failover() {
                 ;;
             failover,status)
                 cmd="failover__subcmd__status"
+                ;;
+            failover,takeover)
+                cmd="failover__subcmd__takeover"
                 ;;
             failover,trace)
                 cmd="failover__subcmd__trace"
@@ -64,6 +79,9 @@ _failover() {
             failover__subcmd__config__subcmd__help,show)
                 cmd="failover__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            failover__subcmd__help,check)
+                cmd="failover__subcmd__help__subcmd__check"
+                ;;
             failover__subcmd__help,config)
                 cmd="failover__subcmd__help__subcmd__config"
                 ;;
@@ -73,6 +91,15 @@ _failover() {
             failover__subcmd__help,history)
                 cmd="failover__subcmd__help__subcmd__history"
                 ;;
+            failover__subcmd__help,pause)
+                cmd="failover__subcmd__help__subcmd__pause"
+                ;;
+            failover__subcmd__help,release)
+                cmd="failover__subcmd__help__subcmd__release"
+                ;;
+            failover__subcmd__help,resume)
+                cmd="failover__subcmd__help__subcmd__resume"
+                ;;
             failover__subcmd__help,run)
                 cmd="failover__subcmd__help__subcmd__run"
                 ;;
@@ -81,6 +108,9 @@ _failover() {
                 ;;
             failover__subcmd__help,status)
                 cmd="failover__subcmd__help__subcmd__status"
+                ;;
+            failover__subcmd__help,takeover)
+                cmd="failover__subcmd__help__subcmd__takeover"
                 ;;
             failover__subcmd__help,trace)
                 cmd="failover__subcmd__help__subcmd__trace"
@@ -104,12 +134,218 @@ _failover() {
 
     case "${cmd}" in
         failover)
-            opts="-h -V --help --version run status history trace simulate config unit-job help"
+            opts="-h -V --help --version run check status history pause resume takeover release trace simulate config unit-job help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__check)
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recovery-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check)
+                    COMPREPLY=($(compgen -W "tcp openclaw http" -- "${cur}"))
+                    return 0
+                    ;;
+                --check-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-pointer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-value)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-contains)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-tls)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --check-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --strikes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --witnesses)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --witness-quorum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --veto-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flap-damping)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --flap-window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flap-quiet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flap-successes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fence)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fence-required)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --fence-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arm)
+                    COMPREPLY=($(compgen -W "seen always" -- "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gateway)
+                    COMPREPLY=($(compgen -W "openclaw command systemd-user systemd" -- "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --webhook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --webhook-token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --operators)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kernel-events)
+                    COMPREPLY=($(compgen -W "auto required off" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -234,7 +470,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__config__subcmd__show)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --state-dir --control --kernel-events --log-format --dry-run --output --help"
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -412,6 +648,14 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --operators)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --kernel-events)
                     COMPREPLY=($(compgen -W "auto required off" -- "${cur}"))
                     return 0
@@ -432,8 +676,22 @@ _failover() {
             return 0
             ;;
         failover__subcmd__help)
-            opts="run status history trace simulate config unit-job help"
+            opts="run check status history pause resume takeover release trace simulate config unit-job help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -529,6 +787,48 @@ _failover() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        failover__subcmd__help__subcmd__pause)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__release)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__resume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         failover__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -558,6 +858,20 @@ _failover() {
             return 0
             ;;
         failover__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__takeover)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -625,8 +939,74 @@ _failover() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        failover__subcmd__pause)
+            opts="-h --control --for --reason --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__release)
+            opts="-h --control --hold --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__resume)
+            opts="-h --control --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         failover__subcmd__run)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --state-dir --control --kernel-events --log-format --dry-run --help"
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -804,6 +1184,14 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --operators)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --kernel-events)
                     COMPREPLY=($(compgen -W "auto required off" -- "${cur}"))
                     return 0
@@ -890,6 +1278,24 @@ _failover() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__takeover)
+            opts="-h --control --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

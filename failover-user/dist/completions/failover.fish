@@ -27,8 +27,13 @@ end
 complete -c failover -n "__fish_failover_needs_command" -s h -l help -d 'Print help'
 complete -c failover -n "__fish_failover_needs_command" -s V -l version -d 'Print version'
 complete -c failover -n "__fish_failover_needs_command" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
+complete -c failover -n "__fish_failover_needs_command" -f -a "check" -d 'Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy'
 complete -c failover -n "__fish_failover_needs_command" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
 complete -c failover -n "__fish_failover_needs_command" -f -a "history" -d 'Tell every incident: when, why with the evidence, how long each phase took'
+complete -c failover -n "__fish_failover_needs_command" -f -a "pause" -d 'Have the daemon observe and report, and run nothing'
+complete -c failover -n "__fish_failover_needs_command" -f -a "resume" -d 'End the pause, and the time that a release holds'
+complete -c failover -n "__fish_failover_needs_command" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
+complete -c failover -n "__fish_failover_needs_command" -f -a "release" -d 'Stop the local gateway now, although the primary doesn\'t answer'
 complete -c failover -n "__fish_failover_needs_command" -f -a "trace" -d 'Show kernel events of the port as they happen'
 complete -c failover -n "__fish_failover_needs_command" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
 complete -c failover -n "__fish_failover_needs_command" -f -a "config" -d 'Write, check or show a configuration'
@@ -86,6 +91,8 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l webhook -d 'Th
 complete -c failover -n "__fish_failover_using_subcommand run" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l state-dir -d 'Where the history, what must be remembered and the commands\' output are kept [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l metrics -d 'Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read [default: nowhere]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
 required\t'Refuse to run without them'
 off\t'Look at the port every second'"
@@ -93,6 +100,69 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l log-format -d 
 json\t'One JSON object a line'"
 complete -c failover -n "__fish_failover_using_subcommand run" -l dry-run -d 'Decide and log, run nothing'
 complete -c failover -n "__fish_failover_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand check" -l config -d 'Configuration file (TOML, the same names); flags win over it' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l primary -d 'The gateway to watch, on PC-A [default port: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l port -d 'The local gateway\'s port [default: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l interval -d 'From one probe to the next [default: 30s]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l recovery-interval -d 'The same while the local gateway is wanted or runs [default: 1s, or the interval if shorter]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l timeout -d 'How long a probe may take [default: 5s, or the interval if shorter]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check -d 'What a healthy primary has to do within the timeout. tcp: accept a connection, which a process that hangs still does; openclaw: say that it is live; http: answer as the check-* options ask [default: openclaw, or tcp for other gateways]' -r -f -a "tcp\t'Accept a TCP connection'
+openclaw\t'Say that it is live, in OpenClaw\'s way'
+http\t'Answer an HTTP request'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-path -d 'For check=http: what to GET, as /path?query; no redirect is followed' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-status -d 'For check=http: the right status [default: 200]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-pointer -d 'For check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-value -d 'The value that check-pointer must lead to [default: any but null]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-contains -d 'For check=http: a text that must be in the first 64 KiB of the body' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-tls -d 'For check=openclaw and http: over TLS [default: false]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-ca -d 'Whose certificates are trusted, a PEM file [default: whom this machine trusts]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-host -d 'The name to ask for, in the Host header and the certificate [default: the primary\'s host]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-token-file -d 'For check=openclaw: a file with the primary\'s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network [default: not asked]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l drain-limit -d 'For check=openclaw: a primary that drains for longer has failed [default: never]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a port is given [default: nobody]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l witness-quorum -d 'So many of them have to answer [default: 1]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-damping -d 'Ask more of a primary that keeps failing soon after a release [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-window -d 'A takeover this soon after a release makes the next release harder [default: 10m]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-quiet -d 'After so long without a takeover everything is forgotten [default: 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand check" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 60s]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l arm -d 'When a takeover may be made at all: once the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'Once the primary has been seen healthy under this configuration: a wrong address must not start a second gateway'
+always\t'From the first moment on'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l user -d 'The account that owns the local gateway: start and stop are run as it, with its HOME [default: the one that runs this; fence always is]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l gateway -d 'What the local gateway is: sets how it is started and stopped, and how it is known [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, by its own commands'
+command\t'Anything, by the commands given'
+systemd-user\t'A unit of the account\'s own service manager, through D-Bus'
+systemd\t'A unit of the system\'s service manager, through D-Bus'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l unit -d 'The unit that is the local gateway [default: openclaw-gateway.service of the account]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name [default: as the kind of gateway needs it]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 90s]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l notify -d 'Run when something happens that somebody should know: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input [default: nothing]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l webhook -d 'The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l state-dir -d 'Where the history, what must be remembered and the commands\' output are kept [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l metrics -d 'Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read [default: nowhere]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
+required\t'Refuse to run without them'
+off\t'Look at the port every second'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l log-format -d 'How the log looks [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
+json\t'One JSON object a line, for tools'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l dry-run -d 'Decide and log, run nothing'
+complete -c failover -n "__fish_failover_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand status" -l control -d 'The daemon\'s control socket' -r -F
 complete -c failover -n "__fish_failover_using_subcommand status" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
 json\t'One JSON object a line, for tools'"
@@ -103,6 +173,18 @@ complete -c failover -n "__fish_failover_using_subcommand history" -l since -d '
 complete -c failover -n "__fish_failover_using_subcommand history" -l output -d 'How it looks; json: one object a line' -r -f -a "text\t'Aligned columns, for people'
 json\t'One JSON object a line, for tools'"
 complete -c failover -n "__fish_failover_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand pause" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand pause" -l for -d 'For so long [default: until `failover resume`]' -r
+complete -c failover -n "__fish_failover_using_subcommand pause" -l reason -d 'Why: the log and `failover status` tell it' -r
+complete -c failover -n "__fish_failover_using_subcommand pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand resume" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand resume" -s h -l help -d 'Print help'
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l force -d 'Although the primary answers, was never seen healthy, or no witness answers'
+complete -c failover -n "__fish_failover_using_subcommand takeover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand release" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand release" -l hold -d 'Take over again no sooner than after so long' -r
+complete -c failover -n "__fish_failover_using_subcommand release" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand trace" -l port -d 'The port to watch, at either end' -r
 complete -c failover -n "__fish_failover_using_subcommand trace" -l output -d 'How lines look' -r -f -a "text\t'Aligned columns, for people'
 json\t'One JSON object a line, for tools'"
@@ -188,6 +270,8 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l state-dir -d 'Where the history, what must be remembered and the commands\' output are kept [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l metrics -d 'Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read [default: nowhere]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
 required\t'Refuse to run without them'
 off\t'Look at the port every second'"
@@ -203,14 +287,19 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand unit-job" -l user -d 'It is of this account\'s service manager, not of the system\'s'
 complete -c failover -n "__fish_failover_using_subcommand unit-job" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "history" -d 'Tell every incident: when, why with the evidence, how long each phase took'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "trace" -d 'Show kernel events of the port as they happen'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "config" -d 'Write, check or show a configuration'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "unit-job" -d 'Start or stop a unit, as the account whose service manager has it'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run status history trace simulate config unit-job help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "check" -d 'Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "history" -d 'Tell every incident: when, why with the evidence, how long each phase took'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "pause" -d 'Have the daemon observe and report, and run nothing'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "resume" -d 'End the pause, and the time that a release holds'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "release" -d 'Stop the local gateway now, although the primary doesn\'t answer'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "trace" -d 'Show kernel events of the port as they happen'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "config" -d 'Write, check or show a configuration'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "unit-job" -d 'Start or stop a unit, as the account whose service manager has it'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the commented default configuration'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file as `run` does'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what is in force with these flags and this file, and where each value comes from'

@@ -79,11 +79,78 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
 '--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
+'--metrics=[Where to serve /metrics for Prometheus and a page for people\: whoever reaches it may read \[default\: nowhere\]]:IP:PORT:_default' \
 '--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
 required\:"Refuse to run without them"
 off\:"Look at the port every second"))' \
 '--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
 json\:"One JSON object a line"))' \
+'--dry-run[Decide and log, run nothing]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file (TOML, the same names); flags win over it]:FILE:_files' \
+'--primary=[The gateway to watch, on PC-A \[default port\: 18789\]]:HOST[:PORT]:_default' \
+'--port=[The local gateway'\''s port \[default\: 18789\]]:PORT:_default' \
+'--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
+'--recovery-interval=[The same while the local gateway is wanted or runs \[default\: 1s, or the interval if shorter\]]:DURATION:_default' \
+'--timeout=[How long a probe may take \[default\: 5s, or the interval if shorter\]]:DURATION:_default' \
+'--check=[What a healthy primary has to do within the timeout. tcp\: accept a connection, which a process that hangs still does; openclaw\: say that it is live; http\: answer as the check-* options ask \[default\: openclaw, or tcp for other gateways\]]:CHECK:((tcp\:"Accept a TCP connection"
+openclaw\:"Say that it is live, in OpenClaw'\''s way"
+http\:"Answer an HTTP request"))' \
+'--check-path=[For check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
+'--check-status=[For check=http\: the right status \[default\: 200\]]:STATUS:_default' \
+'--check-pointer=[For check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
+'--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
+'--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
+'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]:BOOL:(true false)' \
+'--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
+'--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
+'--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
+'--drain-limit=[For check=openclaw\: a primary that drains for longer has failed \[default\: never\]]:DURATION:_default' \
+'--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
+'--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
+'*--witnesses=[Who tells before a takeover whether PC-B still has a network\: pinged, or connected to where a port is given \[default\: nobody\]]:HOST[:PORT]:_default' \
+'--witness-quorum=[So many of them have to answer \[default\: 1\]]:COUNT:_default' \
+'--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
+'--flap-damping=[Ask more of a primary that keeps failing soon after a release \[default\: true\]]:BOOL:(true false)' \
+'--flap-window=[A takeover this soon after a release makes the next release harder \[default\: 10m\]]:DURATION:_default' \
+'--flap-quiet=[After so long without a takeover everything is forgotten \[default\: 1h\]]:DURATION:_default' \
+'*--flap-successes=[Successes in a row that a release takes\: the first time, the second, ... \[default\: 1,3,10\]]:COUNTS:_default' \
+'--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
+'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]:BOOL:(true false)' \
+'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 60s\]]:DURATION:_default' \
+'--arm=[When a takeover may be made at all\: once the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"Once the primary has been seen healthy under this configuration\: a wrong address must not start a second gateway"
+always\:"From the first moment on"))' \
+'--user=[The account that owns the local gateway\: start and stop are run as it, with its HOME \[default\: the one that runs this; fence always is\]]:NAME:_default' \
+'--gateway=[What the local gateway is\: sets how it is started and stopped, and how it is known \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, by its own commands"
+command\:"Anything, by the commands given"
+systemd-user\:"A unit of the account'\''s own service manager, through D-Bus"
+systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
+'--unit=[The unit that is the local gateway \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
+'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
+'--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
+'--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
+'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
+'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
+'--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
+'--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
+'--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
+'--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
+'--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
+'--metrics=[Where to serve /metrics for Prometheus and a page for people\: whoever reaches it may read \[default\: nowhere\]]:IP:PORT:_default' \
+'--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
+required\:"Refuse to run without them"
+off\:"Look at the port every second"))' \
+'--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
+json\:"One JSON object a line"))' \
+'--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
+json\:"One JSON object a line, for tools"))' \
 '--dry-run[Decide and log, run nothing]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -105,6 +172,38 @@ _arguments "${_arguments_options[@]}" : \
 '--since=[Only what went on since then\: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC]:WHEN:_default' \
 '--output=[How it looks; json\: one object a line]:FORMAT:((text\:"Aligned columns, for people"
 json\:"One JSON object a line, for tools"))' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(pause)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--for=[For so long \[default\: until \`failover resume\`\]]:DURATION:_default' \
+'--reason=[Why\: the log and \`failover status\` tell it]:TEXT:_default' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(resume)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket]:PATH:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(takeover)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--force[Although the primary answers, was never seen healthy, or no witness answers]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(release)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--hold=[Take over again no sooner than after so long]:DURATION:_default' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
@@ -223,6 +322,8 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
 '--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
+'--metrics=[Where to serve /metrics for Prometheus and a page for people\: whoever reaches it may read \[default\: nowhere\]]:IP:PORT:_default' \
 '--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
 required\:"Refuse to run without them"
 off\:"Look at the port every second"))' \
@@ -297,11 +398,31 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (status)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (history)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(pause)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(resume)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(takeover)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(release)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -362,8 +483,13 @@ esac
 _failover_commands() {
     local commands; commands=(
 'run:Watch the primary, take over when it is down, let go when it is back' \
+'check:Look whether PC-B could protect PC-A, before the daemon is to\: each thing with its remedy' \
 'status:Ask the daemon who serves and whether PC-B is safe' \
 'history:Tell every incident\: when, why with the evidence, how long each phase took' \
+'pause:Have the daemon observe and report, and run nothing' \
+'resume:End the pause, and the time that a release holds' \
+'takeover:Take over now, without waiting for the strikes' \
+'release:Stop the local gateway now, although the primary doesn'\''t answer' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
 'config:Write, check or show a configuration' \
@@ -371,6 +497,11 @@ _failover_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__check_commands] )) ||
+_failover__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover check commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__config_commands] )) ||
 _failover__subcmd__config_commands() {
@@ -431,8 +562,13 @@ _failover__subcmd__config__subcmd__show_commands() {
 _failover__subcmd__help_commands() {
     local commands; commands=(
 'run:Watch the primary, take over when it is down, let go when it is back' \
+'check:Look whether PC-B could protect PC-A, before the daemon is to\: each thing with its remedy' \
 'status:Ask the daemon who serves and whether PC-B is safe' \
 'history:Tell every incident\: when, why with the evidence, how long each phase took' \
+'pause:Have the daemon observe and report, and run nothing' \
+'resume:End the pause, and the time that a release holds' \
+'takeover:Take over now, without waiting for the strikes' \
+'release:Stop the local gateway now, although the primary doesn'\''t answer' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
 'config:Write, check or show a configuration' \
@@ -440,6 +576,11 @@ _failover__subcmd__help_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__check_commands] )) ||
+_failover__subcmd__help__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help check commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__help__subcmd__config_commands] )) ||
 _failover__subcmd__help__subcmd__config_commands() {
@@ -475,6 +616,21 @@ _failover__subcmd__help__subcmd__history_commands() {
     local commands; commands=()
     _describe -t commands 'failover help history commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__help__subcmd__pause_commands] )) ||
+_failover__subcmd__help__subcmd__pause_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help pause commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__release_commands] )) ||
+_failover__subcmd__help__subcmd__release_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help release commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__resume_commands] )) ||
+_failover__subcmd__help__subcmd__resume_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help resume commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__help__subcmd__run_commands] )) ||
 _failover__subcmd__help__subcmd__run_commands() {
     local commands; commands=()
@@ -489,6 +645,11 @@ _failover__subcmd__help__subcmd__simulate_commands() {
 _failover__subcmd__help__subcmd__status_commands() {
     local commands; commands=()
     _describe -t commands 'failover help status commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__takeover_commands] )) ||
+_failover__subcmd__help__subcmd__takeover_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help takeover commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__help__subcmd__trace_commands] )) ||
 _failover__subcmd__help__subcmd__trace_commands() {
@@ -505,6 +666,21 @@ _failover__subcmd__history_commands() {
     local commands; commands=()
     _describe -t commands 'failover history commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__pause_commands] )) ||
+_failover__subcmd__pause_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover pause commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__release_commands] )) ||
+_failover__subcmd__release_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover release commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__resume_commands] )) ||
+_failover__subcmd__resume_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover resume commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__run_commands] )) ||
 _failover__subcmd__run_commands() {
     local commands; commands=()
@@ -519,6 +695,11 @@ _failover__subcmd__simulate_commands() {
 _failover__subcmd__status_commands() {
     local commands; commands=()
     _describe -t commands 'failover status commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__takeover_commands] )) ||
+_failover__subcmd__takeover_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover takeover commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__trace_commands] )) ||
 _failover__subcmd__trace_commands() {

@@ -51,8 +51,10 @@ pub(super) fn defaults(said: &Options) -> Options {
         check_status: (check == CheckKind::Http).then_some(DEFAULT_STATUS),
         check_tls: (check != CheckKind::Tcp).then_some(false),
         // These have none.
+        operators: None,
         config: None,
         primary: None,
+        metrics: None,
         witnesses: None,
         fence: None,
         user: None,
@@ -77,6 +79,7 @@ pub(super) fn defaults(said: &Options) -> Options {
 pub(super) fn alternatives() -> Options {
     Options {
         user: Some("alice".to_owned()),
+        operators: Some(vec!["alice".to_owned()]),
         unit: Some("openclaw-gateway.service".to_owned()),
         owner: Some(vec![
             "unit:bot.service".to_owned(),
@@ -109,6 +112,7 @@ pub(super) fn examples() -> Options {
         fence: Some("ssh plug.lan off".to_owned()),
         notify: Some("mail-the-admin".to_owned()),
         webhook: Some("http://hooks.lan/failover".to_owned()),
+        metrics: "127.0.0.1:9179".parse().ok(),
         ..Options::default()
     }
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with a configuration.
 
-use std::{io, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
@@ -49,6 +49,12 @@ pub enum ConfigurationError {
     OwnGateway {
         /// As it was given.
         primary: String,
+    },
+    /// Metrics would take the gateway's port, or any.
+    #[error("metrics is {metrics}; give it a port of its own, like 9179, and not the gateway's")]
+    MetricsPort {
+        /// As it was given.
+        metrics: SocketAddr,
     },
     /// The log's filter can't be read.
     #[error("{variable}={filter}: {message}; try `info` or `failover=debug`")]
@@ -112,6 +118,9 @@ pub enum ConfigurationError {
     /// The gateway can't be like this.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// Somebody who may give orders can't be found.
+    #[error("operators: {0}")]
+    Operators(#[source] AccountError),
     /// A command can't be run.
     #[error("{option}: {source}")]
     Command {

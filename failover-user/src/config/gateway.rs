@@ -10,7 +10,8 @@ use thiserror::Error;
 
 use super::{CheckKind, ConfigurationError};
 use crate::gateway::{
-    Account, AccountError, CommandLine, Identity, Manager, Rule, Scope, UnitCommand, UnitVerb,
+    Account, AccountError, CommandLine, Identity, Manager, OPENCLAW_UNITS, Rule, Scope,
+    UnitCommand, UnitVerb,
 };
 
 pub(super) const OPENCLAW_START: &str = "openclaw gateway start";
@@ -62,6 +63,19 @@ pub struct LocalGateway {
     pub stop_may_need_force: bool,
     /// What counts as the gateway.
     pub identity: Identity,
+    /// The unit that it is, where it is one.
+    pub unit: Option<LocalUnit>,
+}
+
+/// The unit that the local gateway is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LocalUnit {
+    /// Whose service manager has it.
+    pub scope: Scope,
+    /// Its name; `*` stands for anything.
+    pub name: String,
+    /// What starts and stops the gateway asks that service manager, as far as that is known.
+    pub is_started: bool,
 }
 
 /// What can't be done to a gateway like this.
@@ -133,6 +147,7 @@ impl Given {
                     .stop
                     .as_deref()
                     .is_none_or(|stop| stop == OPENCLAW_STOP),
+            unit: self.local_unit(unit.as_deref()),
             identity: self.identity(unit, user.as_ref())?,
             user,
         })
@@ -162,6 +177,23 @@ impl Given {
             }
         };
         super::command(verb.name(), line, user, self.dry_run)
+    }
+
+    fn local_unit(&self, unit: Option<&str>) -> Option<LocalUnit> {
+        let (scope, default) = match self.kind {
+            GatewayKind::Command => return None,
+            GatewayKind::OpenClaw => (Scope::User, OPENCLAW_UNITS),
+            GatewayKind::SystemdUser => (Scope::User, OPENCLAW_UNIT),
+            GatewayKind::Systemd => (Scope::System, unit?),
+        };
+        Some(LocalUnit {
+            scope,
+            name: unit.unwrap_or(default).to_owned(),
+            is_started: self
+                .start
+                .as_deref()
+                .is_none_or(|start| start == OPENCLAW_START),
+        })
     }
 
     fn identity(

@@ -25,6 +25,25 @@ impl Values {
         }
     }
 
+    /// As options again.
+    pub(super) fn options(self) -> serde_json::Result<Options> {
+        serde_json::from_value(Value::Object(self.0))
+    }
+
+    /// Takes out what is said there; with a star at its end the name stands for all that begin so.
+    /// Returns how many said something.
+    pub(super) fn remove(&mut self, name: &str) -> usize {
+        let fits = |option: &str| match name.strip_suffix('*') {
+            Some(beginning) => option.starts_with(beginning),
+            None => option == name,
+        };
+        let said = self
+            .0
+            .iter_mut()
+            .filter(|(option, value)| !value.is_null() && fits(option));
+        said.map(|(_, value)| *value = Value::Null).count()
+    }
+
     /// The value, if there is one.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())

@@ -5,6 +5,7 @@
 mod check;
 mod commented;
 mod defaults;
+mod draft;
 mod error;
 pub(crate) mod file;
 mod gateway;
@@ -18,6 +19,7 @@ mod webhook;
 mod witness;
 
 use std::{
+    net::SocketAddr,
     num::{NonZeroU16, NonZeroU32},
     path::PathBuf,
     time::Duration,
@@ -25,8 +27,9 @@ use std::{
 
 pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Server, Tls, Token};
 pub use commented::commented;
+pub use draft::Draft;
 pub use error::ConfigurationError;
-pub use gateway::{GatewayError, GatewayKind, LocalGateway};
+pub use gateway::{GatewayError, GatewayKind, LocalGateway, LocalUnit};
 pub use host::Host;
 pub use layers::{Origin, Setting, as_file, in_force};
 pub use options::{Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, port};
@@ -100,6 +103,10 @@ pub struct Configuration {
     pub state_dir: PathBuf,
     /// The control socket.
     pub control: PathBuf,
+    /// Who may give orders there, besides root.
+    pub operators: Vec<u32>,
+    /// Where metrics and the page are served, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// How the log looks.
     pub log_format: LogFormat,
     /// Whether kernel events are wanted.
@@ -176,6 +183,8 @@ impl Configuration {
             webhook_token_file,
             state_dir,
             control,
+            operators,
+            metrics,
             kernel_events,
             log_format,
             dry_run,
@@ -186,6 +195,11 @@ impl Configuration {
             return Err(ConfigurationError::OwnGateway {
                 primary: primary.to_string(),
             });
+        }
+        if let Some(metrics) = metrics
+            && (metrics.port() == 0 || metrics.port() == port.get())
+        {
+            return Err(ConfigurationError::MetricsPort { metrics });
         }
         let dry_run = dry_run.unwrap_or(false);
         let witnesses = witnesses.unwrap_or_default();
@@ -313,6 +327,13 @@ impl Configuration {
             webhook: Webhook::checked(webhook.as_deref(), webhook_token_file.as_deref())?,
             state_dir: state_dir.unwrap_or_else(|| DEFAULT_STATE_DIR.into()),
             control: control.unwrap_or_else(|| DEFAULT_CONTROL.into()),
+            operators: operators
+                .unwrap_or_default()
+                .iter()
+                .map(|name| Account::uid_of(name))
+                .collect::<Result<_, _>>()
+                .map_err(ConfigurationError::Operators)?,
+            metrics,
             log_format: log_format.unwrap_or_default(),
             kernel_events: kernel_events.unwrap_or_default(),
             dry_run,

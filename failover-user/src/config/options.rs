@@ -1,6 +1,7 @@
 //! Every option of `failover run`, once: its flag, its key in the file, its help.
 
 use std::{
+    net::SocketAddr,
     num::{NonZeroU16, NonZeroU32},
     path::PathBuf,
     str::FromStr,
@@ -202,6 +203,15 @@ pub struct Options {
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
 
+    /// Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]
+    #[arg(long, value_name = "ACCOUNTS", value_delimiter = ',')]
+    pub operators: Option<Vec<String>>,
+
+    /// Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read
+    /// [default: nowhere]
+    #[arg(long, value_name = "IP:PORT", value_parser = address)]
+    pub metrics: Option<SocketAddr>,
+
     /// Kernel events: use them if they can be had, insist on them, or do without [default: auto]
     #[arg(long, value_name = "MODE")]
     pub kernel_events: Option<KernelEventsMode>,
@@ -221,6 +231,15 @@ pub struct Options {
 /// When it isn't one.
 pub fn port(text: &str) -> Result<NonZeroU16, &'static str> {
     text.parse().map_err(|_| "write a number from 1 to 65535")
+}
+
+/// Reads an address to listen on. A name could mean another one tomorrow.
+///
+/// # Errors
+/// When it isn't one.
+pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "write an address and a port, like 127.0.0.1:9179 or [::1]:9179")
 }
 
 /// Reads a count of any width.
@@ -348,6 +367,8 @@ impl Options {
             webhook_token_file: self.webhook_token_file.or(other.webhook_token_file),
             state_dir: self.state_dir.or(other.state_dir),
             control: self.control.or(other.control),
+            operators: self.operators.or(other.operators),
+            metrics: self.metrics.or(other.metrics),
             kernel_events: self.kernel_events.or(other.kernel_events),
             log_format: self.log_format.or(other.log_format),
             dry_run: self.dry_run.or(other.dry_run),

@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
+use serde::Deserialize;
 use thiserror::Error;
 
-use super::Request;
+use super::{Answer, Request};
 
 /// A daemon that lives answers in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,6 +39,9 @@ pub enum AskError {
         /// Why.
         source: io::Error,
     },
+    /// The daemon refuses.
+    #[error("{0}")]
+    Refused(String),
     /// The answer isn't one.
     #[error(
         "the daemon behind {path} answers something else: {source}; are both of the same version?"
@@ -54,7 +58,7 @@ pub enum AskError {
 ///
 /// # Errors
 /// An [`AskError`], which says what to do.
-pub fn ask<T: serde::de::DeserializeOwned>(path: &Path, request: Request) -> Result<T, AskError> {
+pub fn ask<T: serde::de::DeserializeOwned>(path: &Path, request: &Request) -> Result<T, AskError> {
     let path_of = || path.to_owned();
     let stream = UnixStream::connect(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning {
@@ -70,16 +74,37 @@ pub fn ask<T: serde::de::DeserializeOwned>(path: &Path, request: Request) -> Res
         path: path_of(),
         source,
     })?;
+    if let Ok(Trouble { error }) = serde_json::from_slice(&answer) {
+        return Err(AskError::Refused(error));
+    }
     serde_json::from_slice(&answer).map_err(|source| AskError::Unreadable {
         path: path_of(),
         source,
     })
 }
 
-fn exchange(mut stream: &UnixStream, request: Request) -> io::Result<Vec<u8>> {
+/// What the daemon says of a request that it doesn't understand.
+#[derive(Deserialize)]
+struct Trouble {
+    error: String,
+}
+
+/// Gives the daemon behind the socket an order.
+///
+/// # Errors
+/// An [`AskError`], also when the order isn't followed.
+pub fn order(path: &Path, request: &Request) -> Result<Answer, AskError> {
+    let answer: Answer = ask(path, request)?;
+    match answer.refusal {
+        Some(refusal) => Err(AskError::Refused(refusal)),
+        None => Ok(answer),
+    }
+}
+
+fn exchange(mut stream: &UnixStream, request: &Request) -> io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut line = serde_json::to_vec(&request)?;
+    let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line)?;
     stream.shutdown(Shutdown::Write)?;

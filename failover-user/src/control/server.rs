@@ -57,6 +57,8 @@ pub enum ServerError {
 pub struct Question {
     /// What it asks.
     pub request: Request,
+    /// Whose process it is, as the kernel says (SO_PEERCRED, unix(7)).
+    pub asker: u32,
     answer: oneshot::Sender<String>,
 }
 
@@ -153,6 +155,7 @@ async fn accept(listener: UnixListener, questions: mpsc::Sender<Question>) {
 }
 
 async fn serve(stream: UnixStream, questions: mpsc::Sender<Question>) -> io::Result<()> {
+    let asker = stream.peer_cred()?.uid();
     let (reader, mut writer) = stream.into_split();
     let mut line = Vec::new();
     BufReader::new(reader.take(LONGEST_REQUEST))
@@ -161,7 +164,11 @@ async fn serve(stream: UnixStream, questions: mpsc::Sender<Question>) -> io::Res
     let mut answer = match serde_json::from_slice(&line) {
         Ok(request) => {
             let (answer, answered) = oneshot::channel();
-            let question = Question { request, answer };
+            let question = Question {
+                request,
+                asker,
+                answer,
+            };
             questions.send(question).await.map_err(io::Error::other)?;
             answered.await.map_err(io::Error::other)?
         }

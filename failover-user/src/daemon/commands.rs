@@ -61,6 +61,8 @@ impl Daemon {
             Ok(running) => {
                 let user = account.map(Account::name);
                 info!(%command, %line, user, pid = running.id(), "command started");
+                self.watchers
+                    .command(&format!("the {command} command was started"));
                 self.command = Some(Running::Real(Box::new(running)));
                 // Without a place for it, there is nothing to listen to.
                 self.listening = match output {
@@ -137,6 +139,8 @@ impl Daemon {
             _ => warn!(%command, %result, took = ?elapsed, output, "command ended"),
         }
         self.recorder.said(&output);
+        self.watchers
+            .command(&format!("the {command} command {result}"));
         let force = self.force.as_mut().filter(|_| command == Command::Stop);
         let instead = force.and_then(|force| force.ended(&result, &output));
         let event = match instead {

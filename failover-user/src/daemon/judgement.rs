@@ -90,6 +90,7 @@ impl Daemon {
             (None, true) if news => info!(answered, needed, %answers, "the witnesses answer"),
             (None, _) => debug!(answered, needed, %answers, "the witnesses were checked"),
         }
+        self.watchers.news();
         if let Some(round) = answers.round {
             let told = answers.to_string();
             self.recorder

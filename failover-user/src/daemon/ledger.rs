@@ -31,7 +31,6 @@ pub(crate) struct Totals {
 
 impl Totals {
     /// How often each command ended in each way, those that never did included.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the metrics"))]
     pub(crate) fn commands(&self) -> impl Iterator<Item = (Command, &'static str, u64)> {
         let rows = COMMANDS.into_iter().zip(self.commands);
         rows.flat_map(|(command, row)| {

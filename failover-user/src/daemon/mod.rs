@@ -11,13 +11,17 @@ mod judgement;
 mod ledger;
 mod lingering;
 mod memory;
+mod orders;
 mod port;
+mod preflight;
 mod recorder;
 mod reload;
 mod snapshot;
 mod start;
 mod supervisor;
 mod tell;
+mod tunnel;
+mod watchers;
 mod writer;
 
 use std::{collections::VecDeque, fs::File, io, sync::Arc, time::Duration};
@@ -32,7 +36,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     clock,
     config::Configuration,
-    control::{Question, Request, Server, ServerError},
+    control::{Question, Server, ServerError},
     decide::{
         Action, Cause, Command, CommandResult, Decider, Event, Gateway, GatewayProbeId, Hold,
         Outcome, ProbeId, State, Time,
@@ -41,6 +45,8 @@ use crate::{
     gateway::{CommandOutput, Force, Launch},
     kernel::{Batch, Bind, KernelEvent, KernelEvents},
     probe::{Answers, LocalProber, LocalReport, Prober, Readiness, Report, Witnesses},
+    status::Status,
+    web,
 };
 use alarms::Alarms;
 use commands::{Listening, Running, command_ended};
@@ -54,6 +60,8 @@ use reload::{Reread, Rereading, reread};
 use snapshot::Past;
 use supervisor::Supervisor;
 use tell::{AtMostEachSecond, Losses, Probes, Recent};
+use tunnel::Tunnel;
+use watchers::Watchers;
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone. On
 /// SIGHUP the configuration is read again.
@@ -96,6 +104,7 @@ struct Daemon {
     witnesses_checked: Option<Time>,
     kernel: Option<KernelEvents>,
     port: LocalPort,
+    tunnel: Tunnel,
     command: Option<Running>,
     /// Output of the last start: the gateway that it left behind may still write there.
     output: Option<CommandOutput>,
@@ -111,6 +120,8 @@ struct Daemon {
     _claim: Option<File>,
     memory: Memory,
     memory_file: MemoryFile,
+    /// When people were last told that it is paused.
+    pause_told: Option<Time>,
     supervisor: Supervisor,
     /// How to read the configuration again.
     reader: Arc<Reader>,
@@ -121,6 +132,7 @@ struct Daemon {
     taken: AtMostEachSecond,
     losses: Losses,
     probes: Probes,
+    watchers: Watchers,
     recorder: Recorder,
     alarms: Alarms,
 }
@@ -130,10 +142,12 @@ enum Woken {
     Kernel(io::Result<Batch>),
     Probe(Report),
     GatewayProbed(LocalReport<GatewayProbeId>),
+    ListenerAsked(LocalReport<()>),
     Witnesses(Answers<Round>),
     Command(Command, CommandResult),
     Output,
     Question(Question),
+    Watched(web::Question),
     Reread(Box<Reread>),
     Look,
     /// For the watchdog.
@@ -161,8 +175,10 @@ impl Daemon {
         let kernel = load(&configuration, &mut past)?;
         let memory_file = MemoryFile::in_directory(&configuration.state_dir);
         let memory = memory_file.load();
+        let decider = Decider::new(configuration.decide.clone(), clock::now());
         Ok(Self {
-            decider: Decider::new(configuration.decide.clone(), clock::now()),
+            watchers: Watchers::new(configuration.metrics, decider.state()),
+            decider,
             prober: Prober::new(
                 configuration.primary.clone(),
                 &configuration.check,
@@ -182,6 +198,7 @@ impl Daemon {
                 configuration.gateway.identity.clone(),
                 Launch::of(&configuration.state_dir),
             ),
+            tunnel: Tunnel::new(&configuration),
             kernel,
             command: None,
             output: None,
@@ -193,6 +210,7 @@ impl Daemon {
             _claim: claim,
             memory,
             memory_file,
+            pause_told: None,
             supervisor: Supervisor::from_environment(),
             reader,
             rereading: None,
@@ -231,39 +249,10 @@ impl Daemon {
         self.tell_of_strangers();
         self.ask_for_force();
         self.alarms.begin(&self.decider);
+        preflight::begin(&self.configuration);
         self.supervisor.ready();
         self.supervisor.turned(&self.decider);
         Ok(())
-    }
-
-    /// Tells the decider what is remembered.
-    fn recall(&mut self) {
-        if self.memory.armed_for.as_deref() == Some(&*self.configuration.primary.to_string()) {
-            self.handle(Event::Armed);
-        }
-    }
-
-    /// Keeps what must be remembered, once it is so.
-    fn remember(&mut self) {
-        let primary = self.configuration.primary.to_string();
-        let is_news = self.configuration.decide.needs_arming
-            && self.decider.is_armed()
-            && self.memory.armed_for.as_ref() != Some(&primary);
-        if !is_news {
-            return;
-        }
-        self.memory.armed_for = Some(primary.clone());
-        self.store_memory();
-        info!(%primary, "the primary was seen healthy; from now on it is taken over when it fails");
-    }
-
-    fn store_memory(&self) {
-        if let Err(error) = self.memory_file.store(&self.memory) {
-            warn!(
-                %error, state_dir = %self.configuration.state_dir.display(),
-                "what must be remembered can't be written; it is lost when this daemon ends"
-            );
-        }
     }
 
     fn end(&mut self) {
@@ -307,15 +296,22 @@ impl Daemon {
                 self.handle(Event::Evidence(evidence));
             }
             Woken::GatewayProbed(report) => self.gateway_probed(report),
+            Woken::ListenerAsked(report) => {
+                self.tunnel
+                    .answered(&report, self.past.readiness.as_ref(), &self.port);
+                self.past.tunnel = self.tunnel.problem();
+            }
             Woken::Witnesses(answers) => self.witnesses_asked(&answers),
             Woken::Command(command, result) => self.command_ended(command, result),
             Woken::Output => self.tell_output(false),
             Woken::Question(question) => self.answer(question),
+            Woken::Watched(question) => self.watchers.answer(question, self.status()),
             Woken::Reread(read) => self.reread_ended(*read),
             Woken::Look => self.look(),
             Woken::Turn => {}
             Woken::Time => self.handle(Event::Woke),
         }
+        self.remind_of_pause();
         self.supervisor.turned(&self.decider);
     }
 
@@ -330,10 +326,12 @@ impl Daemon {
             batch = kernel_events(&mut self.kernel) => Woken::Kernel(batch),
             report = self.prober.next() => Woken::Probe(report),
             report = self.local_prober.next() => Woken::GatewayProbed(report),
+            report = self.tunnel.answer() => Woken::ListenerAsked(report),
             answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             () = self.listening.due() => Woken::Output,
             question = question(&mut self.control) => Woken::Question(question),
+            question = self.watchers.next() => Woken::Watched(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
             () = pause(look) => Woken::Look,
             () = self.port.told_of_end(matters) => Woken::Look,
@@ -362,6 +360,7 @@ impl Daemon {
         }
         self.past.lost = self.past.lost.saturating_add(batch.lost);
         self.losses.note(batch.lost);
+        self.watchers.kernel_events(batch.events.len());
         for event in &batch.events {
             let change = match event {
                 KernelEvent::TcpState(change) => change,
@@ -370,18 +369,22 @@ impl Daemon {
                     continue;
                 }
             };
-            port_changed |= self.port.concerns(change);
+            if self.port.concerns(change) {
+                port_changed = true;
+                self.watchers.listener(change);
+            }
             let evidence = evidence::of(
                 change,
                 self.prober.addresses(),
                 self.configuration.primary.port,
             );
             if let Some(evidence) = evidence {
-                self.note(&format!(
+                let told = format!(
                     "{evidence} ({}, pid {})",
                     Escaped(&change.origin.comm),
                     change.origin.pid.unwrap_or(0),
-                ));
+                );
+                self.note(&told);
                 self.handle(Event::Evidence(evidence));
             }
         }
@@ -394,6 +397,7 @@ impl Daemon {
     fn note(&mut self, what: &str) {
         self.recent.note(what);
         self.recorder.note(clock::now(), what);
+        self.watchers.evidence(what);
     }
 
     /// Somebody has taken the port, or can't have it: perhaps the gateway that is being started.
@@ -420,6 +424,7 @@ impl Daemon {
             held_by,
             "the port is taken (EADDRINUSE)"
         );
+        self.watchers.refused(bind);
     }
 
     fn look(&mut self) {
@@ -431,6 +436,9 @@ impl Daemon {
                 }
                 self.handle(Event::Gateway(gateway));
                 self.tell_of_strangers();
+                self.tunnel.look(&self.port, self.prober.addresses());
+                self.past.tunnel = self.tunnel.problem();
+                self.watchers.looked(self.port.is_listening());
             }
             Err(error) => warn!(%error, "who listens isn't known; asked again"),
         }
@@ -445,6 +453,7 @@ impl Daemon {
     fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
         let cause = self.probe_cause.take();
         self.probes.tell(&outcome, cause, self.decider.state());
+        self.watchers.probe(&outcome);
         if matches!(outcome, Outcome::Connected { .. }) {
             self.recent.clear();
         }
@@ -456,6 +465,11 @@ impl Daemon {
             && matches!(outcome, Outcome::Connected { .. });
         if !quiet || self.port.is_stale() {
             self.look();
+        }
+        if self.past.probe.is_none()
+            && let Some(finding) = crate::preflight::first_probe(&self.configuration, &outcome)
+        {
+            preflight::tell(&finding);
         }
         self.past.probe = Some((clock::now(), outcome.clone()));
         match outcome {
@@ -474,6 +488,7 @@ impl Daemon {
         match (outcome, readiness) {
             (_, Some(readiness)) => {
                 tell::readiness(self.past.readiness.as_ref(), &readiness);
+                self.tunnel.compare(&self.port, &readiness);
                 self.past.readiness = Some(readiness);
             }
             // What it said before it failed is not true now.
@@ -484,17 +499,19 @@ impl Daemon {
         }
     }
 
-    fn answer(&self, question: Question) {
-        let line = match question.request {
-            Request::Status => serde_json::to_string(&snapshot::status(
-                &self.configuration,
-                &self.decider,
-                &self.port,
-                &self.past,
-                &self.reason,
-            )),
-        };
-        question.answer(line.unwrap_or_default());
+    /// All that is known, in one document.
+    fn status(&self) -> Status {
+        let mut status = snapshot::status(
+            &self.configuration,
+            &self.decider,
+            &self.port,
+            &self.past,
+            &self.memory,
+            &self.reason,
+        );
+        status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
+        self.watchers.add_to(&mut status);
+        status
     }
 
     /// The local gateway has answered its check, or not.
@@ -572,6 +589,7 @@ impl Daemon {
             Action::Record(change) => {
                 self.reason = tell::change(&change, &self.recent);
                 self.alarms.changed(&change, &self.reason);
+                self.watchers.change(&change);
                 None
             }
         }

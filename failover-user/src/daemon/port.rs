@@ -13,10 +13,7 @@ use crate::{
     clock,
     decide::{Gateway, Settings, Time},
     escape::Escaped,
-    gateway::{
-        Destroyed, Holder, Identity, Launch, Listener, Listeners, ListenersError, ProcessKey,
-        holders,
-    },
+    gateway::{Destroyed, Holder, Identity, Launch, Listener, Listeners, ListenersError, holders},
     kernel::{Origin, TcpState, TcpStateChange},
 };
 
@@ -104,6 +101,22 @@ impl LocalPort {
             .iter()
             .filter(|one| self.unseen.contains(&one.inode));
         held.chain(unseen.map(|one| one.address)).collect()
+    }
+
+    /// Its number.
+    pub(super) fn number(&self) -> NonZeroU16 {
+        self.port
+    }
+
+    /// Who listens, as far as they can be seen, and whether it is the gateway.
+    pub(super) fn holders(&self) -> impl Iterator<Item = (&Holder, bool)> {
+        let holders = self.holders.iter();
+        holders.map(|(holder, is_gateway)| (holder, *is_gateway))
+    }
+
+    /// Where anybody listens.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.seen.iter().map(|listener| listener.address).collect()
     }
 
     /// Kernel events have ended.
@@ -290,12 +303,8 @@ impl LocalPort {
         self.holders = found
             .into_iter()
             .map(|holder| {
-                let key = ProcessKey {
-                    pid: holder.pid,
-                    started: holder.started,
-                };
                 let is_gateway = self.identity.is_gateway(&holder)
-                    || self.processes.is_known(key)
+                    || self.processes.is_known(holder.key())
                     || self.start.made(&holder);
                 (holder, is_gateway)
             })

@@ -5,7 +5,7 @@ use std::{mem, sync::Arc};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tracing::{error, info};
 
-use super::{Daemon, commands};
+use super::{Daemon, commands, tunnel::Tunnel};
 use crate::{
     clock,
     config::{Configuration, ConfigurationError, PrimaryAddress},
@@ -83,6 +83,8 @@ impl Daemon {
         }
         if probing != Probing::AsBefore {
             self.local_prober = LocalProber::new(&new.check, new.decide.timeout);
+            self.tunnel = Tunnel::new(new);
+            self.past.tunnel = None;
         }
         if probing == Probing::OfAnother {
             self.past.probe = None;
@@ -106,6 +108,9 @@ impl Daemon {
         if old.gateway != new.gateway {
             self.force = commands::force(&new.gateway);
             self.port.identify(new.gateway.identity.clone());
+        }
+        if old.metrics != new.metrics {
+            self.watchers.serve_at(new.metrics);
         }
         let settings = new.decide.clone();
         self.alarms.reconfigure(new);
@@ -137,12 +142,14 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         kernel_events,
         // These can: they are looked up when they are needed, or see `adopt`.
         witnesses: _,
+        metrics: _,
         check: _,
         decide: _,
         gateway: _,
         fence: _,
         notify: _,
         webhook: _,
+        operators: _,
         dry_run: _,
     } = new;
     let PrimaryAddress {

@@ -1,16 +1,19 @@
 //! The daemon's answer when it is asked how it is. Only looks.
 
-use std::num::NonZeroU16;
+use std::{num::NonZeroU16, time::Duration};
 
 use crate::{
     clock,
     config::Configuration,
     decide::{Decider, Hold, Outcome, State, Time},
+    escape::Escaped,
     probe::{self, Readiness},
     status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status, Witnesses},
 };
 
-use super::{judgement::WitnessesWord, port::LocalPort, tell, writer::Health};
+use super::{
+    judgement::WitnessesWord, ledger, memory::Memory, port::LocalPort, tell, writer::Health,
+};
 
 /// What the daemon alone remembers of the past, for people.
 #[derive(Debug, Default)]
@@ -27,6 +30,8 @@ pub(super) struct Past {
     pub(super) history: Health,
     /// Why there are no kernel events.
     pub(super) polling: Option<String>,
+    /// The local port leads to the primary.
+    pub(super) tunnel: Option<String>,
 }
 
 pub(super) fn status(
@@ -34,6 +39,7 @@ pub(super) fn status(
     decider: &Decider,
     port: &LocalPort,
     past: &Past,
+    memory: &Memory,
     reason: &str,
 ) -> Status {
     let time = |time| clock::wall(time).to_string();
@@ -47,7 +53,7 @@ pub(super) fn status(
         program: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         heartbeat: time(clock::now()),
-        problems: problems(configuration, decider, port, past),
+        problems: problems(configuration, decider, port, past, memory),
         state: decider.state().name().to_owned(),
         since: time(decider.since()),
         reason: reason.to_owned(),
@@ -84,6 +90,7 @@ pub(super) fn status(
                 false => "polling".to_owned(),
             },
             reason: past.polling.clone(),
+            seen: 0,
             lost: past.lost,
             disagreements: port.disagreements(),
         },
@@ -93,7 +100,37 @@ pub(super) fn status(
             at: past.witnesses.map(|word| time(word.at)),
         }),
         release_needs: decider.release_needs(),
+        armed: decider.is_armed(),
+        paused: memory.pause.as_ref().map(|pause| status::Pause {
+            since: pause.since.to_string(),
+            until: pause.until.map(|until| until.to_string()),
+            reason: pause.reason.clone(),
+        }),
+        forced: decider.is_forced(),
+        held_until: decider.hold().map(time),
+        gateway_strikes: decider.gateway_strikes(),
         dry_run: configuration.dry_run,
+        totals: status::Totals::default(),
+        recent: Vec::new(),
+    }
+}
+
+/// As the document has them.
+pub(super) fn totals(totals: &ledger::Totals) -> status::Totals {
+    let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    status::Totals {
+        takeovers: totals.takeovers,
+        releases: totals.releases,
+        no_gateway_milliseconds: milliseconds(totals.no_gateway),
+        dual_active_milliseconds: milliseconds(totals.dual_active),
+        commands: totals
+            .commands()
+            .map(|(command, result, count)| status::Ran {
+                command: command.to_string(),
+                result: result.to_owned(),
+                count,
+            })
+            .collect(),
     }
 }
 
@@ -122,8 +159,21 @@ fn problems(
     decider: &Decider,
     port: &LocalPort,
     past: &Past,
+    memory: &Memory,
 ) -> Vec<String> {
     let mut problems = Vec::new();
+    if let Some(pause) = &memory.pause {
+        let until = match &pause.until {
+            Some(until) => format!("until {until}"),
+            None => "until `failover resume`".to_owned(),
+        };
+        let reason = pause.reason.as_deref().map(Escaped);
+        let reason = reason.map(|reason| format!(" ({reason})"));
+        problems.push(format!(
+            "PAUSED {until}: nothing is started or stopped{}",
+            reason.unwrap_or_default()
+        ));
+    }
     let state = decider.state();
     match state {
         State::Isolated => {
@@ -154,6 +204,7 @@ fn problems(
             port.held_by()
         ));
     }
+    problems.extend(past.tunnel.clone());
     if let Some((_, Outcome::Unknown { reason })) = &past.probe {
         problems.push(format!("the primary can't be probed: {reason}"));
     }

@@ -83,6 +83,46 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The kind of a probe that says nothing.
+    pub const UNKNOWN: &str = "unknown";
+    /// Every kind, for tools.
+    pub const KINDS: [&str; 7] = [
+        "connected",
+        "refused",
+        "timed_out",
+        "unreachable",
+        "no_answer",
+        "wrong_answer",
+        Self::UNKNOWN,
+    ];
+
+    /// Its kind, for tools.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        let [
+            connected,
+            refused,
+            timed_out,
+            unreachable,
+            no_answer,
+            wrong_answer,
+            unknown,
+        ] = Self::KINDS;
+        match self {
+            Self::Connected { .. } => connected,
+            Self::Failed { failure, .. } => match failure {
+                Failure::Refused => refused,
+                Failure::TimedOut => timed_out,
+                Failure::Unreachable { .. } => unreachable,
+                Failure::NoAnswer(_) => no_answer,
+                Failure::WrongAnswer(_) => wrong_answer,
+            },
+            Self::Unknown { .. } => unknown,
+        }
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -43,6 +43,22 @@ pub enum State {
 }
 
 impl State {
+    /// Every state's name, in the order of a takeover, and what can keep one from being made.
+    pub const NAMES: [&str; 12] = [
+        Self::Standby.name(),
+        Self::Suspect { strikes: 1 }.name(),
+        Self::Isolated.name(),
+        Self::Fencing { attempt: 1 }.name(),
+        Self::Starting { attempt: 1 }.name(),
+        Self::Active.name(),
+        Self::Restarting { attempt: 1 }.name(),
+        Self::Stopping { attempt: 1 }.name(),
+        Self::Held(Hold::Paused).name(),
+        Self::Held(Hold::Released).name(),
+        Self::Held(Hold::Unarmed).name(),
+        Self::Held(Hold::PortTaken).name(),
+    ];
+
     /// The state's name, for logs and tools.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -100,12 +100,32 @@ impl Account {
         Self::look_up(name).map(|account| account.uid)
     }
 
+    /// The account that this process is, with the home that it was told of.
+    ///
+    /// # Errors
+    /// When the databases don't know it.
+    pub fn own() -> Result<Self, AccountError> {
+        let uid = geteuid().as_raw();
+        let account = Self::found(&uid.to_string(), User::from_uid(uid.into()))?;
+        Ok(match env::var_os("HOME").filter(|home| !home.is_empty()) {
+            Some(home) => Self {
+                home: home.into(),
+                ..account
+            },
+            None => account,
+        })
+    }
+
     fn look_up(name: &str) -> Result<Self, AccountError> {
+        Self::found(name, User::from_name(name))
+    }
+
+    fn found(name: &str, found: nix::Result<Option<User>>) -> Result<Self, AccountError> {
         let lookup = |source| AccountError::Lookup {
             name: name.to_owned(),
             source,
         };
-        let user = match User::from_name(name) {
+        let user = match found {
             // How some name services say that there is none (getpwnam_r(3)).
             Err(Errno::ENOENT | Errno::ESRCH) => None,
             found => found.map_err(lookup)?,
@@ -144,6 +164,12 @@ impl Account {
     #[must_use]
     pub const fn gid(&self) -> u32 {
         self.gid
+    }
+
+    /// Its home.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
     }
 
     /// The folders where its programs are found.

@@ -114,7 +114,13 @@ pub(crate) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result
             process.env_clear().envs(account.environment(&line.program));
             Some(account.change()?)
         }
-        None => None,
+        None => {
+            // What systemd told this daemon is not for what it runs.
+            for name in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
+                process.env_remove(name);
+            }
+            None
+        }
     };
     let prepare = move || {
         setsid()?;

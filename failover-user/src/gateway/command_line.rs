@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use thiserror::Error;
 
-use super::{Account, unit::THIS_PROGRAM};
+use super::{Account, eyes::Eyes, unit::THIS_PROGRAM};
 use crate::escape;
 
 /// A program and its arguments.
@@ -67,6 +67,8 @@ impl CommandLine {
     /// # Errors
     /// When there is no such program, or it can't be run.
     pub fn resolved(self, account: Option<&Account>) -> Result<Self, CommandLineError> {
+        // As the account sees it: its home may be closed even to root with few capabilities.
+        let _eyes = account.map(|account| Eyes::of(account.uid(), account.gid()));
         let told = self.program.display().to_string();
         if self.program.components().count() > 1 || self.program.is_absolute() {
             let program = std::path::absolute(&self.program)
@@ -91,7 +93,8 @@ impl CommandLine {
 }
 
 fn is_executable(program: &Path) -> bool {
-    program.is_file() && access(program, Access::EXEC_OK).is_ok()
+    // By what this thread may do now, not by who began the process.
+    program.is_file() && accessat(CWD, program, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }
 
 impl fmt::Display for CommandLine {

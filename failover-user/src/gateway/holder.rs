@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{eyes::Eyes, listeners::Listener, process::started};
+use super::{ProcessKey, eyes::Eyes, listeners::Listener, process::started};
 use crate::escape::Escaped;
 
 /// A command line may be megabytes long; this much names it.
@@ -45,6 +45,17 @@ pub struct Holder {
     pub elsewhere: Option<u64>,
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
+}
+
+impl Holder {
+    /// Which process it is, and no later one of its number.
+    #[must_use]
+    pub const fn key(&self) -> ProcessKey {
+        ProcessKey {
+            pid: self.pid,
+            started: self.started,
+        }
+    }
 }
 
 /// What a process's control group tells of where it comes from.
@@ -87,17 +98,7 @@ pub fn holders(listeners: &[Listener], told: &BTreeSet<u32>) -> Vec<Holder> {
 /// Notes the process if it holds one of the sockets.
 fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: &mut Vec<Holder>) {
     let process = PathBuf::from(format!("/proc/{pid}"));
-    let mut sockets = sockets_of(&process);
-    let mut _eyes = None;
-    if sockets.is_err() {
-        // What only the process's own account may see, or root that may trace it (ptrace(2)).
-        let Ok(owner) = fs::metadata(&process) else {
-            return;
-        };
-        _eyes = Some(Eyes::of(owner.uid(), owner.gid()));
-        sockets = sockets_of(&process);
-    }
-    let sockets = sockets.unwrap_or_default();
+    let (sockets, _eyes) = open_sockets(&process);
     let held: Vec<&Listener> = listeners
         .iter()
         .filter(|listener| sockets.contains(&listener.inode))
@@ -116,6 +117,19 @@ fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: 
         elsewhere: elsewhere(&process),
         addresses: held.iter().map(|listener| listener.address).collect(),
     });
+}
+
+/// Inodes of the sockets that a process has open, and the eyes that it takes to see them, where those are
+/// the process's own account's: not even root may trace everybody (ptrace(2)).
+pub(super) fn open_sockets(process: &Path) -> (BTreeSet<u32>, Option<Eyes>) {
+    if let Ok(sockets) = sockets_of(process) {
+        return (sockets, None);
+    }
+    let Ok(owner) = fs::metadata(process) else {
+        return Default::default();
+    };
+    let eyes = Eyes::of(owner.uid(), owner.gid());
+    (sockets_of(process).unwrap_or_default(), Some(eyes))
 }
 
 /// The process's network namespace, if it is known to be another than the caller's.

@@ -17,7 +17,7 @@ use super::{Holder, Home, Listener};
 /// What OpenClaw runs in.
 const OPENCLAW_PROGRAMS: [&str; 4] = ["node", "nodejs", "bun", "openclaw"];
 /// OpenClaw's unit, and those of its profiles (`openclaw-gateway-NAME.service`).
-const OPENCLAW_UNITS: &str = "openclaw-gateway*.service";
+pub const OPENCLAW_UNITS: &str = "openclaw-gateway*.service";
 /// Programs that listen for somebody else: behind them is another machine, or a container.
 const FORWARDERS: [&str; 27] = [
     "autossh",
@@ -200,7 +200,7 @@ fn undeleted(executable: &Path) -> &Path {
 
 /// Does the name fit, where `*` stands for anything? In time that grows with the product of the
 /// lengths at most.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(mut rest) = name.strip_prefix(pieces.next().unwrap_or_default()) else {
         return false;

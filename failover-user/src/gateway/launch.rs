@@ -51,6 +51,13 @@ impl Launch {
         Self { number }
     }
 
+    /// The same, where there is one.
+    #[must_use]
+    pub fn kept_in(state_dir: &Path) -> Option<Self> {
+        let number = kept(&state_dir.join(FILE)).ok()?;
+        Some(Self { number })
+    }
+
     /// The variable's value.
     #[must_use]
     pub fn value(&self) -> String {

@@ -4,6 +4,7 @@
 //! would let one end the other.
 
 mod account;
+mod boot;
 mod command;
 mod command_line;
 mod destroyed;
@@ -15,18 +16,21 @@ mod launch;
 mod listeners;
 mod output;
 mod process;
+mod tunnel;
 mod unit;
 
 pub use account::{Account, AccountError};
+pub use boot::{Enabled, enabled_units, has_systemd, is_lingering, is_unit_installed};
 pub use command::RunningCommand;
 pub(crate) use command::{alone, kill_group};
 pub use command_line::{CommandLine, CommandLineError};
 pub use destroyed::Destroyed;
 pub use force::Force;
 pub use holder::{Holder, Home, holders};
-pub use identity::{Identity, Manager, Rule};
+pub use identity::{Identity, Manager, OPENCLAW_UNITS, Rule};
 pub use launch::Launch;
 pub use listeners::{Listener, Listeners, ListenersError};
 pub use output::{CommandOutput, NewLines};
 pub use process::{Lifetime, ProcessKey, has_variable};
+pub use tunnel::{Tunnel, tunnels};
 pub use unit::{Scope, UnitCommand, UnitVerb};

@@ -1,7 +1,11 @@
 //! A process, and what of it can't be mistaken: its number together with the time of its start, and
 //! a descriptor that tells its end.
 
-use std::{io, path::Path};
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -10,7 +14,7 @@ use rustix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
-use super::holder::read;
+use super::{eyes::Eyes, holder::read};
 
 /// A line with 52 numbers and a name of 64 bytes at most (man 5 proc_pid_stat).
 const LONGEST_STAT: u64 = 2048;
@@ -107,10 +111,11 @@ fn fields(stat: &[u8]) -> Option<u64> {
 /// Was it begun with this variable in its environment?
 #[must_use]
 pub fn has_variable(pid: u32, name: &str, value: &str) -> bool {
-    let environment = read(
-        Path::new(&format!("/proc/{pid}/environ")),
-        LONGEST_ENVIRONMENT,
-    );
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    // It is shown to who may trace the process: its own account (proc_pid_environ(5)).
+    let eyes = fs::metadata(&process).map(|of| Eyes::of(of.uid(), of.gid()));
+    let environment = read(&process.join("environ"), LONGEST_ENVIRONMENT);
+    drop(eyes);
     let wanted = format!("{name}={value}");
     environment
         .split(|byte| *byte == 0)

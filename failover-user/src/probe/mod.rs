@@ -23,6 +23,7 @@ use crate::{
     decide::{Evidence, Failure, NoAnswer, Outcome, ProbeId},
 };
 pub use acknowledged::acknowledged;
+pub use carrier::is_own;
 use check::{Checker, Connection, Memory, Verdict};
 pub(crate) use check::{Duplex, TlsClient};
 pub use check::{Readiness, Startup};
@@ -75,10 +76,23 @@ impl Prober {
 
     /// Begins a probe. One that is in flight is given up.
     pub fn start(&mut self, probe: ProbeId) {
+        self.in_flight = Some((probe, self.asking()));
+    }
+
+    /// One probe, for who isn't going to probe again. What was found, and whom it was that was asked, as
+    /// far as that is known.
+    pub async fn once(mut self) -> (Outcome, Option<Readiness>, Vec<SocketAddr>) {
+        let verdict = self.asking().await;
+        self.resolver.collect();
+        let addresses = self.addresses().to_vec();
+        (verdict.outcome, verdict.readiness, addresses)
+    }
+
+    fn asking(&mut self) -> Asking {
         let addresses = self.resolver.addresses();
         let (checker, memory) = (self.checker.clone(), self.memory);
         let deadline = Instant::now() + self.timeout;
-        let future = async move {
+        Box::pin(async move {
             let unknown = |reason| Verdict::unknown(reason, memory);
             let addresses = match timeout_at(deadline, addresses).await {
                 Ok(Ok(addresses)) => addresses,
@@ -92,8 +106,7 @@ impl Prober {
                 )),
                 None => verdict,
             }
-        };
-        self.in_flight = Some((probe, Box::pin(future)));
+        })
     }
 
     /// Waits for something to tell. Cancel-safe.

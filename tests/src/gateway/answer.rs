@@ -1,8 +1,13 @@
 //! What the gateway says to a request. Status and JSON are those of OpenClaw 2026.9.6.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use hyper::StatusCode;
 use serde_json::{Value, json};
+
+/// The release whose answers these are.
+const VERSION: &str = "2026.9.6";
 
 /// Which gateway it plays.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -38,6 +43,19 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// With the version, and how long it has run, where it tells of its start.
+    pub(super) fn with_details(self, up: Duration) -> Self {
+        match serde_json::from_str(&self.body) {
+            Ok(Value::Object(mut body)) if body.contains_key("status") => {
+                body.insert("version".to_owned(), VERSION.into());
+                let milliseconds = u64::try_from(up.as_millis()).unwrap_or(u64::MAX);
+                body.insert("uptimeMs".to_owned(), milliseconds.into());
+                Self::json(self.status, &Value::Object(body))
+            }
+            _ => self,
+        }
+    }
+
     fn page() -> Self {
         Self {
             status: StatusCode::OK,
@@ -117,7 +135,7 @@ pub(super) fn hello(request: &str, boot_id: &str) -> Option<String> {
     if request.get("method")? != "connect" || !request.pointer("/params/auth/token")?.is_string() {
         return None;
     }
-    let server = json!({"version": "2026.9.6", "bootId": boot_id});
+    let server = json!({"version": VERSION, "bootId": boot_id});
     let payload = json!({"type": "hello-ok", "protocol": 4, "server": server});
     Some(
         json!({"type": "res", "id": request.get("id")?, "ok": true, "payload": payload})

@@ -13,7 +13,7 @@ use http_body_util::Full;
 use hyper::{
     Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{CONTENT_TYPE, UPGRADE},
+    header::{AUTHORIZATION, CONTENT_TYPE, UPGRADE},
     server::conn::http1,
     service::service_fn,
     upgrade::{self, OnUpgrade},
@@ -103,7 +103,12 @@ fn respond(
             None => accept(request, web_socket),
         }
     } else {
-        response(answer::to(path, role, drains))
+        let answer = answer::to(path, role, drains);
+        // Who has its token is told more.
+        response(match request.headers().contains_key(AUTHORIZATION) {
+            true => answer.with_details(gateway.began.elapsed()),
+            false => answer,
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
@@ -105,6 +105,7 @@ async fn live(options: &Options) -> Result<()> {
         keep_alive: options.keep_alive,
         hangs: watch::Sender::new(false),
         drains: watch::Sender::new(false),
+        began: Instant::now(),
         boot_id: format!("{:032x}", fastrand::u128(..)),
     });
     let mut sockets = JoinSet::new();
@@ -133,6 +134,7 @@ struct Gateway {
     /// While it does, it accepts and answers nothing.
     hangs: watch::Sender<bool>,
     drains: watch::Sender<bool>,
+    began: Instant,
     /// Another one each time that it is started.
     boot_id: String,
 }

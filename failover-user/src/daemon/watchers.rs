@@ -1,0 +1,143 @@
+//! Those who look from outside: what is kept for them, and what they are shown. None of it decides
+//! anything.
+
+use std::net::SocketAddr;
+
+use crate::{
+    clock,
+    decide::{Change, Outcome, State},
+    escape::Escaped,
+    kernel::{Bind, TcpState, TcpStateChange},
+    metrics::Probes,
+    status::Status,
+    timeline::Timeline,
+    web::{Question, View, Web},
+};
+
+/// What `status --watch` and the page show of it.
+const MOST_NOTES: usize = 40;
+
+/// See the module.
+pub(super) struct Watchers {
+    timeline: Timeline,
+    probes: Probes,
+    /// Kernel events so far.
+    seen: u64,
+    listening: bool,
+    web: Option<Web>,
+}
+
+impl Watchers {
+    /// Inside a tokio runtime.
+    pub(super) fn new(metrics: Option<SocketAddr>, state: State) -> Self {
+        let mut timeline = Timeline::default();
+        timeline.state(clock::now(), state.name());
+        Self {
+            timeline,
+            probes: Probes::default(),
+            seen: 0,
+            listening: false,
+            web: metrics.map(Web::at),
+        }
+    }
+
+    /// They find it there from now on.
+    pub(super) fn serve_at(&mut self, metrics: Option<SocketAddr>) {
+        // The old one goes first: its port may be the new one's.
+        self.web = None;
+        self.web = metrics.map(Web::at);
+    }
+
+    /// Waits until one asks. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Question {
+        match &mut self.web {
+            Some(web) => web.next().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn answer(&self, question: Question, status: Status) {
+        question.answer(View {
+            now: clock::now(),
+            status,
+            timeline: self.timeline.clone(),
+            probes: self.probes.clone(),
+        });
+    }
+
+    /// Adds to the document what is kept here.
+    pub(super) fn add_to(&self, status: &mut Status) {
+        let wall = |time| clock::wall(time).to_string();
+        status.recent = self.timeline.recent(MOST_NOTES, wall);
+        status.kernel_events.seen = self.seen;
+    }
+
+    // --- what is kept ----------------------------------------------------------------------------
+
+    /// There is something new to see.
+    pub(super) fn news(&self) {
+        if let Some(web) = &self.web {
+            web.changed();
+        }
+    }
+
+    pub(super) fn probe(&mut self, outcome: &Outcome) {
+        self.probes.note(outcome);
+        self.timeline.probe(clock::now(), outcome);
+        self.news();
+    }
+
+    pub(super) fn change(&mut self, change: &Change) {
+        self.timeline.change(clock::now(), change);
+        self.news();
+    }
+
+    pub(super) fn command(&mut self, text: &str) {
+        self.timeline.command(clock::now(), text);
+        self.news();
+    }
+
+    pub(super) fn kernel_events(&mut self, count: usize) {
+        self.seen = self.seen.saturating_add(count as u64);
+    }
+
+    /// The kernel told of something on a connection to the primary.
+    pub(super) fn evidence(&mut self, text: &str) {
+        self.timeline.kernel(clock::now(), text);
+        self.news();
+    }
+
+    /// Somebody began or ended to listen on the local port.
+    pub(super) fn listener(&mut self, change: &TcpStateChange) {
+        let does = match change.new {
+            TcpState::Listen => "listens",
+            _ => "listens no longer",
+        };
+        let text = format!(
+            "{} (pid {}) {does} on {}",
+            Escaped(&change.origin.comm),
+            change.origin.pid.unwrap_or(0),
+            change.local,
+        );
+        self.evidence(&text);
+    }
+
+    /// Somebody was refused the local port.
+    pub(super) fn refused(&mut self, bind: &Bind) {
+        let text = format!(
+            "{} (pid {}) couldn't have {}: it is taken",
+            Escaped(&bind.origin.comm),
+            bind.origin.pid.unwrap_or(0),
+            bind.local,
+        );
+        self.evidence(&text);
+    }
+
+    /// Whether anybody listens was looked at.
+    pub(super) fn looked(&mut self, listening: bool) {
+        if listening != self.listening {
+            self.listening = listening;
+            self.news();
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Does who holds the local port only lead to the primary, as `ssh -L` does? Its connections tell.
+//!
+//! A hint, not a proof: a gateway may well be connected to PC-A for a reason of its own, as an agent that
+//! works there over SSH. So it is told to people, and nothing is decided by it. The other way round, a
+//! forwarder that connects only while it has something to forward shows nothing meanwhile.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
+    path::PathBuf,
+};
+
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_packet_sock_diag::{
+    SockDiagMessage,
+    constants::{AF_INET, AF_INET6, IPPROTO_TCP},
+    inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags},
+};
+
+use super::{Holder, holder::open_sockets};
+use crate::{
+    escape::Escaped,
+    netlink::{NetlinkError, Protocol, Socket},
+};
+
+/// A process that listens here and is connected to the primary's host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tunnel {
+    /// Its number.
+    pub pid: u32,
+    /// What it runs, where that is known.
+    pub executable: Option<PathBuf>,
+    /// Where on the primary's host it is connected to.
+    pub to: SocketAddr,
+}
+
+impl fmt::Display for Tunnel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            pid,
+            executable,
+            to,
+        } = self;
+        let program = executable.as_ref().map(|path| path.to_string_lossy());
+        let program = program.as_deref().unwrap_or("a process");
+        write!(
+            formatter,
+            "{} (pid {pid}), connected to {to}",
+            Escaped(program)
+        )
+    }
+}
+
+/// Those of the holders of this port that are connected to one of the primary's addresses, whatever the
+/// port there. What clients on the primary's host hold to the listener itself is no such connection.
+///
+/// # Errors
+/// When sock_diag(7) isn't there or doesn't answer.
+pub fn tunnels<'holder>(
+    holders: impl IntoIterator<Item = &'holder Holder>,
+    port: NonZeroU16,
+    primary: &[SocketAddr],
+) -> Result<Vec<Tunnel>, NetlinkError> {
+    // A primary that is itself behind a port of this machine is no host to be connected to.
+    let hosts: Vec<IpAddr> = primary
+        .iter()
+        .map(|address| address.ip().to_canonical())
+        .filter(|address| !address.is_loopback() && !address.is_unspecified())
+        .collect();
+    connected(holders, port, &hosts)
+}
+
+fn connected<'holder>(
+    holders: impl IntoIterator<Item = &'holder Holder>,
+    port: NonZeroU16,
+    hosts: &[IpAddr],
+) -> Result<Vec<Tunnel>, NetlinkError> {
+    let mut holders = holders.into_iter().peekable();
+    if hosts.is_empty() || holders.peek().is_none() {
+        return Ok(Vec::new());
+    }
+    let connections = connections_to(hosts, port)?;
+    if connections.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = holders.filter_map(|holder| {
+        let sockets = open_sockets(&PathBuf::from(format!("/proc/{}", holder.pid))).0;
+        let (_, to) = connections
+            .iter()
+            .find(|(inode, _)| sockets.contains(inode))?;
+        Some(Tunnel {
+            pid: holder.pid,
+            executable: holder.executable.clone(),
+            to: *to,
+        })
+    });
+    Ok(found.collect())
+}
+
+/// Inodes and far ends of the connections to these hosts that don't come in on this port.
+fn connections_to(
+    hosts: &[IpAddr],
+    port: NonZeroU16,
+) -> Result<Vec<(u32, SocketAddr)>, NetlinkError> {
+    let socket = Socket::open(Protocol::SockDiag)?;
+    let mut found = Vec::new();
+    // An IPv4 address may be connected to from an IPv6 socket.
+    for family in [AF_INET, AF_INET6] {
+        let answers = socket.request(NLM_F_REQUEST | NLM_F_DUMP, question(family))?;
+        found.extend(answers.iter().filter_map(|answer| match answer {
+            SockDiagMessage::InetResponse(response) => connection(response, hosts, port),
+            _ => None,
+        }));
+    }
+    Ok(found)
+}
+
+fn question(family: u8) -> SockDiagMessage {
+    SockDiagMessage::InetRequest(InetRequest {
+        family,
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::empty(),
+        states: StateFlags::ESTABLISHED,
+        socket_id: match family {
+            AF_INET => SocketId::new_v4(),
+            _ => SocketId::new_v6(),
+        },
+    })
+}
+
+fn connection(
+    response: &InetResponse,
+    hosts: &[IpAddr],
+    port: NonZeroU16,
+) -> Option<(u32, SocketAddr)> {
+    let header = &response.header;
+    let far = header.socket_id.destination_address.to_canonical();
+    let is_outgoing = header.socket_id.source_port != port.get();
+    (is_outgoing && hosts.contains(&far)).then(|| {
+        let far = SocketAddr::new(far, header.socket_id.destination_port);
+        (header.inode, far)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        net::{Ipv4Addr, TcpListener, TcpStream},
+    };
+
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+
+    use super::*;
+    use crate::gateway::{Listeners, holders};
+
+    /// Nobody else's.
+    const HOST: Ipv4Addr = Ipv4Addr::new(127, 77, 66, 55);
+
+    #[test]
+    fn who_listens_and_is_connected_to_the_host_leads_there_but_not_for_who_comes_in() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let here = listener.local_addr().unwrap();
+        let port = NonZeroU16::new(here.port()).unwrap();
+        let found = || {
+            let listeners = Listeners::on(port.get()).now().unwrap();
+            let holders = holders(&listeners, &BTreeSet::from([std::process::id()]));
+            assert_eq!(holders.len(), 1);
+            connected(&holders, port, &[HOST.into()]).unwrap()
+        };
+        let client = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&client, &SocketAddr::from((HOST, 0))).unwrap();
+        connect(&client, &here).unwrap();
+        let (accepted, from) = listener.accept().unwrap();
+        assert_eq!(from.ip(), HOST);
+        assert_eq!(found(), []);
+        let far = TcpListener::bind((HOST, 0)).unwrap();
+        let to = far.local_addr().unwrap();
+        let outgoing = TcpStream::connect(to).unwrap();
+        let [tunnel] = <[Tunnel; 1]>::try_from(found()).unwrap();
+        assert_eq!((tunnel.pid, tunnel.to), (std::process::id(), to));
+        drop((accepted, outgoing));
+    }
+
+    #[test]
+    fn nobody_leads_to_a_primary_that_has_no_host_of_its_own() {
+        let loopback = ["127.0.0.1:1".parse().unwrap(), "[::1]:1".parse().unwrap()];
+        let holder = Holder {
+            pid: std::process::id(),
+            started: 0,
+            uid: 0,
+            executable: None,
+            command_line: String::new(),
+            home: None,
+            elsewhere: None,
+            addresses: Vec::new(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let port = NonZeroU16::new(1).unwrap();
+        assert_eq!(tunnels([&holder], port, &loopback).unwrap(), []);
+        assert_eq!(tunnels([&holder], port, &[]).unwrap(), []);
+    }
+}

@@ -1,0 +1,238 @@
+//! The local gateway: what starts and stops it, when it starts without being asked to, and who has its
+//! port now.
+
+use std::{collections::BTreeSet, net::SocketAddr, path::Path};
+
+use super::{Finding, Level};
+use crate::{
+    config::{Configuration, LocalUnit},
+    decide::{self, Outcome},
+    escape,
+    gateway::{
+        Account, Enabled, Holder, Launch, Listeners, Scope, enabled_units, has_systemd, holders,
+        is_lingering, is_unit_installed, tunnels,
+    },
+    probe::{LocalProber, Readiness},
+};
+
+/// Is there such a program, and can it be run?
+pub(super) fn command(
+    configuration: &Configuration,
+    command: decide::Command,
+    account: Option<&Account>,
+) -> Finding {
+    let name = match command {
+        decide::Command::Start => "start",
+        decide::Command::Stop => "stop",
+        decide::Command::Fence => "fence",
+    };
+    let Some(line) = configuration.command(command) else {
+        return Finding::ok(name, "there is none");
+    };
+    let runner = account.map(|account| format!(", as {}", account.name()));
+    match line.clone().resolved(account) {
+        Ok(line) => Finding::ok(name, format!("`{line}`{}", runner.unwrap_or_default())),
+        Err(error) => {
+            let level = match configuration.dry_run {
+                true => Level::Warning,
+                false => Level::Error,
+            };
+            Finding::of_error(name, level, &error)
+        }
+    }
+}
+
+/// Is it started at boot, and can it be started at any time?
+pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Finding> {
+    let Some(unit) = &configuration.gateway.unit else {
+        return Vec::new();
+    };
+    let mut findings = Vec::new();
+    if unit.scope == Scope::User && unit.is_started {
+        // First, since the remedies below need that service manager.
+        findings.push(service_manager(account));
+    }
+    let enabled = enabled_units(unit.scope, &unit.name, account);
+    let is_installed = is_unit_installed(unit.scope, &unit.name, account);
+    findings.extend(enabled.iter().map(|one| at_boot(unit.scope, account, one)));
+    if enabled.is_empty() && is_installed {
+        let message = format!("{} isn't started at boot", unit.name);
+        findings.push(Finding::ok("unit", message));
+    } else if !is_installed && unit.is_started {
+        findings.push(not_installed(unit, account));
+    }
+    findings
+}
+
+fn at_boot(scope: Scope, account: &Account, enabled: &Enabled) -> Finding {
+    let Enabled {
+        unit,
+        link,
+        for_everybody,
+    } = enabled;
+    let disable = match (scope, for_everybody) {
+        (Scope::System, _) => format!("systemctl disable {unit}"),
+        (Scope::User, true) => format!("systemctl --global disable {unit}"),
+        (Scope::User, false) => as_account(account, &format!("systemctl --user disable {unit}")),
+    };
+    Finding::error(
+        "unit",
+        format!(
+            "{unit} is enabled in {}: PC-B starts a second gateway at every boot",
+            told(link.parent().unwrap_or(link))
+        ),
+        format!("leave its start to the daemon: `{disable}`"),
+    )
+}
+
+fn not_installed(unit: &LocalUnit, account: &Account) -> Finding {
+    let remedy = match unit.scope {
+        Scope::User => format!(
+            "if the gateway is to be one: `{}`, which starts it, too; then stop and disable it",
+            as_account(account, "openclaw gateway install")
+        ),
+        Scope::System => "install it, or give another --unit".to_owned(),
+    };
+    Finding::warning(
+        "unit",
+        format!("there is no unit {}, which the start is of", unit.name),
+        remedy,
+    )
+}
+
+fn service_manager(account: &Account) -> Finding {
+    const NAME: &str = "lingering";
+    let name = account.name();
+    if !has_systemd() {
+        Finding::warning(
+            NAME,
+            "this machine isn't run by systemd, which the gateway's unit needs",
+            "name commands that start and stop it without: --gateway command",
+        )
+    } else if is_lingering(account) {
+        Finding::ok(NAME, format!("{name} has a service manager at any time"))
+    } else {
+        Finding::error(
+            NAME,
+            format!(
+                "{name} has no service manager while nobody is logged in: its unit can't be started then"
+            ),
+            format!("`loginctl enable-linger {name}`"),
+        )
+    }
+}
+
+/// What its owner would type, for who is root.
+fn as_account(account: &Account, command: &str) -> String {
+    let runtime = format!("XDG_RUNTIME_DIR=/run/user/{}", account.uid());
+    match account.name() {
+        "root" => format!("{runtime} {command}"),
+        name => format!("sudo -u {name} {runtime} {command}"),
+    }
+}
+
+/// Who listens on the port now, and is it the gateway?
+pub(super) async fn port(
+    configuration: &Configuration,
+    primary: &[SocketAddr],
+    primary_answers: bool,
+    primary_says: Option<&Readiness>,
+) -> Vec<Finding> {
+    const NAME: &str = "port";
+    let port = configuration.port;
+    let listeners = match Listeners::on(port.get()).now() {
+        Ok(listeners) => listeners,
+        Err(error) => return vec![Finding::of_error(NAME, Level::Error, &error)],
+    };
+    if listeners.is_empty() {
+        return vec![Finding::ok(NAME, format!("{port} is free"))];
+    }
+    let holders = holders(&listeners, &BTreeSet::new());
+    let launch = Launch::kept_in(&configuration.state_dir);
+    let is_gateway = |holder: &Holder| {
+        configuration.gateway.identity.is_gateway(holder)
+            || launch
+                .as_ref()
+                .is_some_and(|launch| launch.began(holder.pid))
+    };
+    let identity = &configuration.gateway.identity;
+    let is_gateways =
+        holders.iter().any(is_gateway) || listeners.iter().any(|one| identity.is_gateways(one));
+    let names: Vec<String> = holders.iter().map(Holder::to_string).collect();
+    let held_by = match names.is_empty() {
+        true => "a process that isn't visible from here".to_owned(),
+        false => names.join("; "),
+    };
+    let mut findings = vec![match (is_gateways, primary_answers) {
+        (false, _) => Finding::error(
+            NAME,
+            format!("{port} is held by something that isn't the gateway ({identity}): {held_by}"),
+            "end it, or name it with --owner if it is the gateway: until then no takeover is possible",
+        ),
+        (true, true) => Finding::warning(
+            NAME,
+            format!("the local gateway serves beside the primary, which answers: {held_by}"),
+            "there must be one: the daemon stops this one, unless it is paused",
+        ),
+        (true, false) => Finding::ok(NAME, format!("the local gateway serves: {held_by}")),
+    }];
+    let addresses: Vec<SocketAddr> = listeners.iter().map(|one| one.address).collect();
+    let same = match primary_says {
+        Some(says) if says.started.is_some() => is_same(configuration, &addresses, says).await,
+        _ => false,
+    };
+    findings.extend(tunnel(configuration, &holders, primary, same));
+    findings
+}
+
+/// Does what listens here tell the same of itself as the primary?
+async fn is_same(
+    configuration: &Configuration,
+    listeners: &[SocketAddr],
+    primary: &Readiness,
+) -> bool {
+    let mut prober = LocalProber::new(&configuration.check, configuration.decide.timeout);
+    prober.start((), listeners);
+    let report = prober.next().await;
+    let answers = matches!(report.outcome, Outcome::Connected { .. });
+    let local = report.readiness.filter(|_| answers);
+    local.is_some_and(|local| local.is_same_process(primary) == Some(true))
+}
+
+fn tunnel(
+    configuration: &Configuration,
+    holders: &[Holder],
+    primary: &[SocketAddr],
+    is_same: bool,
+) -> Option<Finding> {
+    const NAME: &str = "tunnel";
+    let port = configuration.port;
+    let remedy = "stop it, or have it listen on another port: when the primary dies it is useless, and in the way of the local gateway";
+    if is_same {
+        let message = format!("port {port} leads to the primary itself: both are the same process");
+        return Some(Finding::error(NAME, message, remedy));
+    }
+    match tunnels(holders, port, primary) {
+        Ok(found) => {
+            let first = found.first()?;
+            let message = format!("port {port} seems to lead to the primary: {first}");
+            // A gateway may have a reason of its own to be connected to PC-A.
+            let identity = &configuration.gateway.identity;
+            let is_gateway = |holder: &&Holder| holder.pid == first.pid;
+            let holder = holders.iter().find(is_gateway)?;
+            Some(match identity.is_gateway(holder) {
+                true => Finding::warning(NAME, message, remedy),
+                false => Finding::error(NAME, message, remedy),
+            })
+        }
+        Err(error) => Some(Finding::warning(
+            NAME,
+            format!("whether port {port} leads to the primary isn't known: {error}"),
+            "`modprobe tcp_diag inet_diag` may help",
+        )),
+    }
+}
+
+fn told(path: &Path) -> String {
+    escape::one_line(&path.to_string_lossy())
+}

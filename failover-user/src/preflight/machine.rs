@@ -1,0 +1,185 @@
+//! What of this machine's own the daemon needs.
+
+use std::path::Path;
+
+use rustix::{
+    fs::{Access, access},
+    process::geteuid,
+};
+
+use super::{Finding, Level};
+use crate::{
+    config::{Configuration, ConfigurationError, KernelEventsMode},
+    control::{self, AskError, Request},
+    escape,
+    kernel::{KernelEvents, Watch},
+    status::Status,
+};
+
+/// Not everything is shown to everybody.
+pub(super) fn rights() -> Finding {
+    match geteuid().is_root() {
+        true => Finding::ok("rights", "this runs as root, as the daemon does"),
+        false => Finding::warning(
+            "rights",
+            format!(
+                "this runs as user {}, who may see less than the daemon does",
+                geteuid().as_raw()
+            ),
+            "if the daemon is to run as root: `sudo failover check`",
+        ),
+    }
+}
+
+/// Is the fault the account's?
+pub(super) fn is_of_account(fault: &ConfigurationError) -> bool {
+    matches!(fault, ConfigurationError::User(_))
+}
+
+/// The file, and all that is wrong with what it and the flags say.
+pub(super) fn configuration(file: Option<&Path>, faults: &[ConfigurationError]) -> Vec<Finding> {
+    if !faults.is_empty() {
+        let finding = |fault: &ConfigurationError| {
+            let name = match is_of_account(fault) {
+                true => "account",
+                false => "configuration",
+            };
+            Finding::of_error(name, Level::Error, fault)
+        };
+        return faults.iter().map(finding).collect();
+    }
+    let message = match file {
+        Some(file) => format!("{} is safe from other users, and can be run", told(file)),
+        None => "there is no file; the flags can be run".to_owned(),
+    };
+    vec![Finding::ok("configuration", message)]
+}
+
+/// Loads the kernel program, and drops it.
+pub(super) fn kernel_events(configuration: &Configuration) -> Finding {
+    const NAME: &str = "kernel-events";
+    let level = match configuration.kernel_events {
+        KernelEventsMode::Off => return Finding::ok(NAME, "are off, as configured"),
+        KernelEventsMode::Auto => Level::Warning,
+        KernelEventsMode::Required => Level::Error,
+    };
+    let loaded = KernelEvents::load(Watch {
+        local_port: configuration.port,
+        primary_port: configuration.primary.port,
+        all_namespaces: false,
+        ignored_process: Some(std::process::id()),
+        debug: false,
+    });
+    match loaded {
+        Ok(_) => Finding::ok(NAME, "the kernel program can be loaded"),
+        Err(error) => {
+            let finding = Finding::of_error(NAME, level, &error);
+            let effect = match level {
+                Level::Error => "the daemon won't start",
+                Level::Ok | Level::Warning => "the port is looked at every second instead",
+            };
+            let message = format!("{}; {effect}", finding.message);
+            Finding { message, ..finding }
+        }
+    }
+}
+
+/// Can what must be remembered be written?
+pub(super) fn state_dir(configuration: &Configuration) -> Finding {
+    const NAME: &str = "state-dir";
+    let directory = &configuration.state_dir;
+    match place(directory) {
+        Ok(is_there) => {
+            let message = match is_there {
+                true => format!("{} can be written to", told(directory)),
+                false => format!("{} can be made", told(directory)),
+            };
+            Finding::ok(NAME, message)
+        }
+        Err(why) => Finding::error(
+            NAME,
+            format!(
+                "{why}: that the primary was seen healthy is forgotten at each restart, and a second daemon isn't noticed"
+            ),
+            "make it writable for the daemon, or give another --state-dir",
+        ),
+    }
+}
+
+/// Is a daemon there already, and if not, could one be asked?
+pub(super) fn control(configuration: &Configuration) -> Finding {
+    const NAME: &str = "daemon";
+    let path = &configuration.control;
+    match control::ask::<Status>(path, &Request::Status) {
+        Ok(status) => {
+            let safe = match status.is_safe() {
+                true => "safe",
+                false => "NOT SAFE, see `failover status`",
+            };
+            Finding::ok(
+                NAME,
+                format!(
+                    "process {} runs already: {}, {safe}",
+                    status.pid, status.state
+                ),
+            )
+        }
+        Err(AskError::NotRunning { .. }) => match folder(path).map_or(Ok(true), place) {
+            Ok(_) => Finding::ok(NAME, format!("none runs; {} is free", told(path))),
+            Err(why) => Finding::warning(
+                NAME,
+                format!(
+                    "{why}: there is no place for the control socket, and no `failover status`"
+                ),
+                "make it writable for the daemon, or give another --control",
+            ),
+        },
+        Err(error) => Finding::warning(
+            NAME,
+            error.to_string(),
+            "ask as root or as a member of the group `failover`, or give another --control",
+        ),
+    }
+}
+
+fn folder(path: &Path) -> Option<&Path> {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// Is the folder there, or can it be made? The error says what is in the way.
+fn place(folder: &Path) -> Result<bool, String> {
+    let nearest = folder.ancestors().find(|place| place.exists());
+    let nearest = nearest.unwrap_or(Path::new("."));
+    if !nearest.is_dir() {
+        return Err(format!("{} is no folder", told(nearest)));
+    }
+    match access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Ok(nearest == folder),
+        Err(error) => Err(format!(
+            "{} can't be written to ({})",
+            told(nearest),
+            crate::errno::describe(error.raw_os_error())
+        )),
+    }
+}
+
+fn told(path: &Path) -> String {
+    escape::one_line(&path.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_there_or_can_be_made_or_says_what_is_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(place(folder.path()), Ok(true));
+        assert_eq!(place(&folder.path().join("a/b")), Ok(false));
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let told = place(&file.join("a")).unwrap_err();
+        assert!(told.ends_with("file is no folder"), "{told}");
+    }
+}

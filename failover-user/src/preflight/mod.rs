@@ -1,0 +1,108 @@
+//! Could PC-B protect PC-A now? What `failover check` looks at, and what of it the daemon looks at when
+//! it begins.
+//!
+//! It only looks, and changes nothing. [`finding`] is what comes out, [`machine`] this machine,
+//! [`gateway`] the local gateway, and [`network`] whoever else is asked.
+
+mod finding;
+mod gateway;
+mod machine;
+mod network;
+
+use std::path::PathBuf;
+
+pub use finding::{Finding, Level, Report};
+pub use network::first_probe;
+
+use crate::{
+    config::{Configuration, ConfigurationError, DEFAULT_CONFIG, Draft, Options},
+    decide::Command,
+    gateway::Account,
+};
+
+/// Looks at everything. Without a file it is the package's, where that is there. Inside a tokio runtime.
+pub async fn check(mut options: Options) -> Report {
+    let of_package = PathBuf::from(DEFAULT_CONFIG);
+    if options.config.is_none() && of_package.exists() {
+        options.config = Some(of_package);
+    }
+    let file = options.config.clone();
+    let Draft {
+        configuration,
+        faults,
+    } = Draft::load(options);
+    let mut findings = vec![machine::rights()];
+    findings.extend(machine::configuration(file.as_deref(), &faults));
+    let Some(configuration) = configuration else {
+        findings.push(Finding::warning(
+            "rest",
+            "nothing else can be looked at without a configuration",
+            "mend it, and check again",
+        ));
+        return Report(findings);
+    };
+    // Whose account isn't known, nothing of its can be looked at.
+    let account = match faults.iter().any(machine::is_of_account) {
+        true => None,
+        false => Some(account(&configuration)),
+    };
+    if let Some(account) = &account {
+        findings.extend(account.as_ref().err().cloned());
+        findings.extend([Command::Start, Command::Stop].map(|command| {
+            let account = configuration.gateway.user.as_ref();
+            gateway::command(&configuration, command, account)
+        }));
+    }
+    if configuration.fence.is_some() {
+        findings.push(gateway::command(&configuration, Command::Fence, None));
+    }
+    let known = account.and_then(Result::ok);
+    findings.extend(
+        known
+            .iter()
+            .flat_map(|account| gateway::unit(&configuration, account)),
+    );
+    findings.push(machine::kernel_events(&configuration));
+    let primary = network::primary(&configuration).await;
+    findings.extend(primary.findings);
+    findings.push(network::ports(&configuration));
+    findings.extend(
+        gateway::port(
+            &configuration,
+            &primary.addresses,
+            primary.answers,
+            primary.readiness.as_ref(),
+        )
+        .await,
+    );
+    let of_witnesses =
+        |fault: &ConfigurationError| matches!(fault, ConfigurationError::Witnesses(_));
+    if !faults.iter().any(of_witnesses) {
+        findings.push(network::witnesses(&configuration).await);
+    }
+    findings.push(machine::state_dir(&configuration));
+    findings.push(machine::control(&configuration));
+    Report(findings)
+}
+
+/// What the daemon doesn't see by itself. Blocking: it reads files, and asks for accounts.
+#[must_use]
+pub fn at_start(configuration: &Configuration) -> Vec<Finding> {
+    let mut findings = match account(configuration) {
+        Ok(account) => gateway::unit(configuration, &account),
+        Err(finding) => vec![finding],
+    };
+    findings.push(network::ports(configuration));
+    findings.extend(network::own_address(configuration, None));
+    findings
+}
+
+/// Who starts and stops the local gateway.
+fn account(configuration: &Configuration) -> Result<Account, Finding> {
+    match &configuration.gateway.user {
+        Some(account) => Ok(account.clone()),
+        None => {
+            Account::own().map_err(|error| Finding::of_error("account", Level::Warning, &error))
+        }
+    }
+}

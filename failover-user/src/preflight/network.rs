@@ -1,0 +1,185 @@
+//! Whoever else is asked: the primary, with one probe, and the witnesses, all of them.
+
+use std::net::SocketAddr;
+
+use super::Finding;
+use crate::{
+    config::{Check, Configuration, Host},
+    decide::{Failure, Outcome},
+    probe::{Prober, Readiness, Witnesses, is_own},
+};
+
+/// What is to know of the primary.
+pub(super) struct Primary {
+    pub(super) findings: Vec<Finding>,
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) answers: bool,
+    pub(super) readiness: Option<Readiness>,
+}
+
+/// Probes it, once.
+pub(super) async fn primary(configuration: &Configuration) -> Primary {
+    let prober = Prober::new(
+        configuration.primary.clone(),
+        &configuration.check,
+        configuration.decide.timeout,
+    );
+    let (outcome, readiness, addresses) = prober.once().await;
+    let mut findings = vec![of_probe(configuration, &outcome, readiness.as_ref())];
+    findings.extend(own_address(configuration, Some(&addresses)));
+    Primary {
+        findings,
+        addresses,
+        answers: matches!(outcome, Outcome::Connected { .. }),
+        readiness,
+    }
+}
+
+/// What the daemon's first probe means, if it failed.
+#[must_use]
+pub fn first_probe(configuration: &Configuration, outcome: &Outcome) -> Option<Finding> {
+    let failed = matches!(outcome, Outcome::Failed { .. });
+    failed.then(|| of_probe(configuration, outcome, None))
+}
+
+fn of_probe(
+    configuration: &Configuration,
+    outcome: &Outcome,
+    readiness: Option<&Readiness>,
+) -> Finding {
+    const NAME: &str = "primary";
+    let (primary, check) = (&configuration.primary, configuration.check.name());
+    let failure = match outcome {
+        Outcome::Connected { took } => {
+            let says = readiness.map(|says| format!("; it says: {says}"));
+            let says = says.unwrap_or_default();
+            let message = format!("{primary} answers (check {check}) after {took:.1?}{says}");
+            return Finding::ok(NAME, message);
+        }
+        Outcome::Unknown { reason } => {
+            return Finding::error(
+                NAME,
+                format!("{primary} can't be probed: {reason}"),
+                "mend PC-B's own network or name service first",
+            );
+        }
+        Outcome::Failed { failure, .. } => *failure,
+    };
+    let (message, remedy) = match failure {
+        Failure::Refused => (
+            format!(
+                "{primary} refuses connections from here: nobody listens there, or on loopback only"
+            ),
+            "is the gateway on PC-A running? OpenClaw listens on loopback unless it is started with \
+             `--bind lan`, or has `gateway.bind` set to `lan`: on PC-A see `ss -ltn`"
+                .to_owned(),
+        ),
+        Failure::TimedOut => (
+            format!(
+                "{primary} doesn't answer to TCP within {:?}",
+                configuration.decide.timeout
+            ),
+            "is PC-A on, is this its address, and does its firewall let PC-B in?".to_owned(),
+        ),
+        Failure::Unreachable { errno } => (
+            format!(
+                "{primary} can't be reached: {}",
+                crate::errno::describe(errno)
+            ),
+            "is PC-A on, is this its address, and is there a route to it?".to_owned(),
+        ),
+        Failure::NoAnswer(why) => (
+            format!("{primary} accepts connections, and then there is no answer to check {check}: {why}"),
+            "does the gateway on PC-A hang? Is TLS spoken there (see --check-tls)?".to_owned(),
+        ),
+        Failure::WrongAnswer(what) => (
+            format!("{primary} gives a wrong answer to check {check}: {what}"),
+            match configuration.check {
+                Check::OpenClaw(_) => {
+                    "is it an OpenClaw that answers there? If not, choose another --check"
+                }
+                Check::Tcp | Check::Http(_) => "is it the right server, and the right --check-path?",
+            }
+            .to_owned(),
+        ),
+    };
+    Finding::error(NAME, message, remedy)
+}
+
+/// Is the primary this machine? `addresses`: where that is known; else as it is configured.
+pub(super) fn own_address(
+    configuration: &Configuration,
+    addresses: Option<&[SocketAddr]>,
+) -> Option<Finding> {
+    const NAME: &str = "primary-address";
+    let primary = &configuration.primary;
+    let own = match (addresses, &primary.host) {
+        (Some(addresses), _) => addresses.iter().any(|address| is_own(address.ip())),
+        (None, Host::Address(address)) => is_own(*address),
+        (None, Host::Name(_)) => false,
+    };
+    if !own {
+        return None;
+    }
+    Some(match primary.port == configuration.port {
+        true => Finding::error(
+            NAME,
+            format!("{primary} is this machine: PC-B would watch its own gateway"),
+            "name PC-A's address with --primary",
+        ),
+        // A tunnel to PC-A, say.
+        false => Finding::warning(
+            NAME,
+            format!(
+                "{primary} is this machine: whatever forwards from there to PC-A is watched, too"
+            ),
+            "if PC-A can be reached directly, name its address with --primary",
+        ),
+    })
+}
+
+/// Clients that go from one gateway to the other expect it on the same port.
+pub(super) fn ports(configuration: &Configuration) -> Finding {
+    const NAME: &str = "ports";
+    let (primary, local) = (configuration.primary.port, configuration.port);
+    match primary == local {
+        true => Finding::ok(NAME, format!("both gateways use {local}")),
+        false => Finding::warning(
+            NAME,
+            format!("the primary's port is {primary}, the local gateway's {local}"),
+            "if that isn't meant, give --port, or the right port with --primary",
+        ),
+    }
+}
+
+/// Asks all of them.
+pub(super) async fn witnesses(configuration: &Configuration) -> Finding {
+    const NAME: &str = "witnesses";
+    let witnesses = &configuration.witnesses;
+    let needed = configuration.decide.witness_quorum;
+    if witnesses.is_empty() {
+        return Finding::warning(
+            NAME,
+            "none are named: when PC-B's own network fails it looks as if PC-A were dead",
+            "name hosts that don't depend on each other with --witnesses, as 192.168.1.1,9.9.9.9:53",
+        );
+    }
+    let all = u32::try_from(witnesses.len()).unwrap_or(u32::MAX);
+    let mut asked = Witnesses::new(witnesses.clone(), all, configuration.decide.timeout);
+    asked.ask(());
+    let answers = asked.next().await;
+    let answered = answers.answered();
+    let message = format!("{answered} of {all} answer, {needed} needed: {answers}");
+    if answered < needed {
+        let remedy = "name others: with too few PC-B would not take over";
+        Finding::error(NAME, message, remedy)
+    } else if answered < all {
+        Finding::warning(
+            NAME,
+            message,
+            "name another in place of each that doesn't answer",
+        )
+    } else {
+        Finding::ok(NAME, message)
+    }
+}

@@ -1,0 +1,117 @@
+//! One view for all who look: the daemon is asked again only when something changed or time went by, and
+//! never more often than people can read.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use futures_util::{Stream, stream};
+use hyper::body::{Bytes, Frame};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot, watch},
+    time::{Instant, sleep, timeout},
+};
+
+use super::{Question, View, page};
+
+/// Soon enough for people, seldom enough for the daemon.
+const PACE: Duration = Duration::from_millis(250);
+/// A view in which nothing changed is as good as a new one for so long.
+const FRESH: Duration = Duration::from_secs(1);
+/// Without news, an open page is told this often that the daemon lives.
+const STILL_HERE: Duration = Duration::from_secs(10);
+
+/// Where views come from.
+#[derive(Debug)]
+pub(super) struct Source {
+    questions: mpsc::Sender<Question>,
+    changed: watch::Receiver<()>,
+    last: Mutex<Option<Taken>>,
+}
+
+/// A view, and what is made of it at most once.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) view: View,
+    event: OnceLock<Bytes>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    shown: Arc<Shown>,
+    at: Instant,
+    /// Tells whether anything changed since.
+    changed: watch::Receiver<()>,
+}
+
+impl Taken {
+    fn is_fresh(&self) -> bool {
+        let is_changed = self.changed.has_changed().unwrap_or(true);
+        self.at.elapsed() < FRESH && !is_changed
+    }
+}
+
+impl Shown {
+    /// As a server-sent event (HTML Living Standard, 9.2).
+    fn event(&self) -> Bytes {
+        let event = self.event.get_or_init(|| {
+            // JSON has no line breaks of its own.
+            Bytes::from(format!("data: {}\n\n", page::parts(&self.view)))
+        });
+        event.clone()
+    }
+}
+
+impl Source {
+    pub(super) fn new(questions: mpsc::Sender<Question>, changed: watch::Receiver<()>) -> Self {
+        Self {
+            questions,
+            changed,
+            last: Mutex::new(None),
+        }
+    }
+
+    /// What there is to see now; `None` when nobody tells any longer.
+    pub(super) async fn shown(&self) -> Option<Arc<Shown>> {
+        let mut last = self.last.lock().await;
+        if let Some(taken) = last.as_ref() {
+            if taken.is_fresh() {
+                return Some(Arc::clone(&taken.shown));
+            }
+            sleep(PACE.saturating_sub(taken.at.elapsed())).await;
+        }
+        // Before it is asked: what changes meanwhile may be missing in the answer.
+        let mut changed = self.changed.clone();
+        changed.mark_unchanged();
+        let (answer, answered) = oneshot::channel();
+        self.questions.send(Question(answer)).await.ok()?;
+        let shown = Arc::new(Shown {
+            view: answered.await.ok()?,
+            event: OnceLock::new(),
+        });
+        *last = Some(Taken {
+            shown: Arc::clone(&shown),
+            at: Instant::now(),
+            changed,
+        });
+        Some(shown)
+    }
+
+    /// The view now, and then each new one. Whoever reads slowly misses those in between.
+    pub(super) fn events(
+        self: Arc<Self>,
+    ) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send {
+        let mut changed = self.changed.clone();
+        changed.mark_changed();
+        stream::unfold((self, changed), |(source, mut changed)| async move {
+            // Without news after a while, too.
+            if let Ok(Err(_)) = timeout(STILL_HERE, changed.changed()).await {
+                return None;
+            }
+            let event = source.shown().await?.event();
+            Some((Ok(Frame::data(event)), (source, changed)))
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! What others look at: `/metrics` for Prometheus, a page for people, and the document for tools, over
+//! HTTP. A source of questions and a renderer of the answers: it knows nothing that it wasn't told.
+
+mod live;
+mod page;
+mod picture;
+mod server;
+
+use std::net::SocketAddr;
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use crate::{decide::Time, metrics::Probes, status::Status, timeline::Timeline};
+
+/// All that is shown, at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// When it was made.
+    pub now: Time,
+    /// The document.
+    pub status: Status,
+    /// The last hours.
+    pub timeline: Timeline,
+    /// How long probes took.
+    pub probes: Probes,
+}
+
+/// Somebody looks, and waits for what there is to see.
+#[derive(Debug)]
+pub struct Question(oneshot::Sender<View>);
+
+impl Question {
+    /// Shows it. Whoever has left is no matter.
+    pub fn answer(self, view: View) {
+        let _ = self.0.send(view);
+    }
+}
+
+/// The listener. Dropping it ends it and all its connections.
+#[derive(Debug)]
+pub struct Web {
+    questions: mpsc::Receiver<Question>,
+    changes: watch::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Web {
+    /// Listens there, as soon as that can be. Inside a tokio runtime.
+    #[must_use]
+    pub fn at(address: SocketAddr) -> Self {
+        // One is answered for all who wait.
+        let (sender, questions) = mpsc::channel(1);
+        let (changes, changed) = watch::channel(());
+        let source = live::Source::new(sender, changed);
+        Self {
+            questions,
+            changes,
+            serving: tokio::spawn(server::serve(address, source)),
+        }
+    }
+
+    /// Waits for the next question. Cancel-safe.
+    pub async fn next(&mut self) -> Question {
+        match self.questions.recv().await {
+            Some(question) => question,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// There is something new to see.
+    pub fn changed(&self) {
+        self.changes.send_replace(());
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}

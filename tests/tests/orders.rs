@@ -1,0 +1,205 @@
+//! What an operator orders: pauses, takeovers and releases by hand, and who may.
+
+use std::{process::Output, time::Duration};
+
+use failover_tests::{
+    commands::Command,
+    daemon::{Daemon, Setup},
+    lab::{Lab, failover_binary},
+    wait,
+};
+use rustix::process::Signal;
+
+const INTERVAL: Duration = Duration::from_millis(400);
+/// The account `nobody`, as on every Linux.
+const NOBODY: &str = "65534";
+
+/// Gives the daemon an order as root.
+fn order(daemon: &Daemon, words: &[&str]) -> Output {
+    std::process::Command::new(failover_binary())
+        .args(words)
+        .arg("--control")
+        .arg(daemon.control())
+        .output()
+        .expect("running failover")
+}
+
+fn followed(daemon: &Daemon, words: &[&str]) {
+    let output = order(daemon, words);
+    assert!(output.status.success(), "{words:?}: {output:?}");
+}
+
+fn refused(daemon: &Daemon, words: &[&str], why: &str) {
+    let output = order(daemon, words);
+    assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains(why), "{words:?}: {message}");
+}
+
+#[test]
+fn a_pause_starts_nothing_says_what_it_would_have_started_and_survives_a_restart() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    followed(&daemon, &["pause", "--reason", "moving \u{1b}[2Jhouse"]);
+    let (status, code) = daemon.status();
+    assert_eq!(code, 1, "{status}");
+    let problem = status["problems"][0].as_str().unwrap().to_owned();
+    assert!(problem.contains("PAUSED"), "{status}");
+    assert!(!problem.contains('\u{1b}'), "{status}");
+    primary.kill();
+    daemon.becomes("paused");
+    daemon.says("what it would run", |line| {
+        line.message()
+            .starts_with("paused: the command would be run")
+            && line.field("command") == "start"
+    });
+    let mut daemon = daemon.killed_and_restarted();
+    daemon.becomes("paused");
+    daemon.runs_nothing_for(2 * INTERVAL);
+    followed(&daemon, &["resume"]);
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_pause_with_an_end_ends_by_itself() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).spawn();
+    followed(&daemon, &["pause", "--for", "3s"]);
+    daemon.becomes("paused");
+    daemon.says("its end", |line| line.message() == "the pause is over");
+    daemon.becomes("active");
+    assert!(daemon.status().0["paused"].is_null());
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_takeover_by_hand_waits_for_no_further_strike() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).interval(Duration::from_secs(30)).spawn();
+    daemon.probes("connected");
+    refused(&daemon, &["takeover"], "--force");
+    primary.kill();
+    daemon.counts(1);
+    followed(&daemon, &["takeover"]);
+    daemon.becomes("active");
+    refused(&daemon, &["takeover"], "already");
+    // It is released as any other.
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_forced_takeover_stands_beside_a_healthy_primary_until_it_is_released() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    followed(&daemon, &["takeover", "--force"]);
+    daemon.becomes("active");
+    daemon.runs_nothing_for(2 * INTERVAL);
+    assert_eq!(daemon.status().0["forced"], true);
+    followed(&daemon, &["release"]);
+    daemon.becomes("standby");
+    lab.host_b().await_listening(false);
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_release_that_holds_is_followed_by_no_takeover_before_it_is_resumed() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.becomes("active");
+    followed(&daemon, &["release", "--hold", "1h"]);
+    daemon.becomes("released");
+    daemon.runs_nothing_for(3 * INTERVAL);
+    refused(&daemon, &["release"], "no local gateway");
+    followed(&daemon, &["resume"]);
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start", "stop", "start"]);
+}
+
+#[test]
+fn only_root_and_who_is_named_may_order() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let everybody = |daemon: &Daemon| {
+        // The test's directory and socket are root's alone.
+        for path in daemon.control().ancestors().take(3) {
+            let mode = if path.is_dir() { "a+x" } else { "a+rw" };
+            let chmod = std::process::Command::new("chmod")
+                .arg(mode)
+                .arg(path)
+                .status();
+            assert!(chmod.unwrap().success());
+        }
+    };
+    let as_nobody = |daemon: &Daemon, verb: &str| -> Output {
+        // The binary is opened before the rights are dropped, for it may be where only root gets to.
+        let script = r#"exec 3<"$0" && exec setpriv --reuid "$1" --regid "$1" --clear-groups /proc/self/fd/3 "$2" --control "$3""#;
+        std::process::Command::new("sh")
+            .args(["-c", script])
+            .arg(failover_binary())
+            .args([NOBODY, verb])
+            .arg(daemon.control())
+            .output()
+            .unwrap()
+    };
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    everybody(&daemon);
+    let asked = as_nobody(&daemon, "status");
+    assert_eq!(asked.status.code(), Some(0), "{asked:?}");
+    let ordered = as_nobody(&daemon, "pause");
+    assert_eq!(ordered.status.code(), Some(1), "{ordered:?}");
+    assert!(String::from_utf8_lossy(&ordered.stderr).contains("operators"));
+    assert!(daemon.status().0["paused"].is_null());
+    daemon.terminate();
+    drop(daemon);
+
+    let mut daemon = Setup::new(&lab).argument("--operators=nobody").spawn();
+    daemon.probes("connected");
+    everybody(&daemon);
+    let ordered = as_nobody(&daemon, "pause");
+    assert!(ordered.status.success(), "{ordered:?}");
+    assert!(!daemon.status().0["paused"].is_null());
+    daemon.terminate();
+}
+
+#[test]
+fn an_order_in_the_middle_of_a_start_is_followed_after_it() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).starts(&["slow 800ms"]).spawn();
+    daemon.begins(1, Command::Start);
+    followed(&daemon, &["pause"]);
+    // What runs is let run; what follows isn't begun.
+    daemon.becomes("active");
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.says("that a stop is withheld", |line| {
+        line.message()
+            .starts_with("paused: the command would be run")
+            && line.field("command") == "stop"
+    });
+    followed(&daemon, &["resume"]);
+    daemon.becomes("standby");
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn an_end_in_the_middle_of_a_start_leaves_the_start_alone() {
+    let lab = Lab::new();
+    let daemon = Setup::new(&lab).starts(&["slow 800ms"]).spawn();
+    daemon.begins(1, Command::Start);
+    daemon.signal(Signal::TERM);
+    lab.host_b().await_listening(true);
+    wait::until("the daemon has ended", wait::LONG, || {
+        daemon
+            .status_code()
+            .is_some_and(|code| code == 3)
+            .then_some(())
+    });
+}

@@ -1,0 +1,497 @@
+//! `failover check`: what keeps PC-B from protecting PC-A is told before it is needed, each with its
+//! remedy.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use failover_tests::{
+    PORT,
+    daemon::Setup,
+    lab::{Host, Lab, Machine, Process, failover_binary, machine},
+    wait,
+};
+use serde_json::Value;
+
+/// PC-B before its daemon runs.
+struct Standby {
+    lab: Lab,
+    witness: Host,
+    /// What the check is run by, if it isn't run directly.
+    wrapper: Vec<String>,
+    arguments: Vec<String>,
+    home: PathBuf,
+}
+
+impl Standby {
+    fn new() -> Self {
+        let lab = Lab::new();
+        let witness = lab.add_host("witness");
+        let home = lab.directory().join("home");
+        fs::create_dir(&home).expect("preparing PC-B");
+        let own = |name: &str| lab.directory().join(name).display().to_string();
+        let arguments = [
+            format!("--primary={}", lab.host_a().address()),
+            format!("--witnesses={}", witness.address()),
+            format!("--state-dir={}", own("state")),
+            format!("--control={}", own("control.sock")),
+            "--timeout=2s".to_owned(),
+            "--kernel-events=required".to_owned(),
+        ];
+        Self {
+            lab,
+            witness,
+            wrapper: Vec::new(),
+            arguments: arguments.to_vec(),
+            home,
+        }
+    }
+
+    /// Its gateway is any program.
+    fn with_commands() -> Self {
+        Self::new().and(&["--gateway=command", "--start=true", "--stop=true"])
+    }
+
+    /// With these options, in place of those of their names.
+    fn and(mut self, arguments: &[&str]) -> Self {
+        let name = |argument: &str| argument.split('=').next().map(str::to_owned);
+        for argument in arguments {
+            self.arguments.retain(|old| name(old) != name(argument));
+            self.arguments.push((*argument).to_owned());
+        }
+        self
+    }
+
+    fn run(&self, output: &str) -> Output {
+        let failover = failover_binary();
+        let mut command = match self.wrapper.split_first() {
+            Some((program, arguments)) => {
+                let mut command = self.lab.host_b().command(program);
+                command.args(arguments).arg(failover);
+                command
+            }
+            None => self.lab.host_b().command(failover),
+        };
+        command
+            .args(["check", "--output", output])
+            .args(&self.arguments)
+            .env("HOME", &self.home)
+            .stdin(Stdio::null())
+            .output()
+            .expect("running failover check")
+    }
+
+    fn check(&self) -> Findings {
+        let output = self.run("json");
+        let findings = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        Findings {
+            findings,
+            code: output.status.code().expect("an exit code"),
+        }
+    }
+}
+
+struct Findings {
+    findings: Vec<Value>,
+    code: i32,
+}
+
+impl Findings {
+    /// Asserts that there is such a finding, and all of these in its message and remedy.
+    #[track_caller]
+    fn assert(&self, name: &str, level: &str, parts: &[&str]) {
+        let of = |finding: &&Value| finding["name"] == name && finding["level"] == level;
+        let told: Vec<String> = self
+            .findings
+            .iter()
+            .filter(of)
+            .map(|finding| {
+                let text = |key: &str| finding[key].as_str().unwrap_or_default();
+                format!("{} -> {}", text("message"), text("remedy"))
+            })
+            .collect();
+        let fits = |told: &String| parts.iter().all(|part| told.contains(part));
+        assert!(
+            told.iter().any(fits),
+            "{name} {level} {parts:?}: {:#?}",
+            self.findings
+        );
+    }
+
+    fn levels(&self, level: &str) -> Vec<&str> {
+        let of = self.findings.iter().filter(|one| one["level"] == level);
+        of.filter_map(|one| one["name"].as_str()).collect()
+    }
+}
+
+/// A gateway on this host that listens where it is told.
+fn gateway_at(host: &Host, address: &str) -> Process {
+    let mut command = host.lab_command("gateway");
+    command.args(["--listen", &format!("{address}:{PORT}")]);
+    let gateway = host.spawn(&mut command).expect("a gateway");
+    host.await_listening(true);
+    gateway
+}
+
+#[test]
+fn where_everything_is_fine_every_line_says_so() {
+    let pc_b = Standby::with_commands().and(&["--check=openclaw", "--fence=true"]);
+    let _primary = pc_b.lab.host_a().gateway().unwrap();
+    let found = pc_b.check();
+    assert_eq!(found.code, 0, "{:#?}", found.findings);
+    assert_eq!(
+        found.levels("ok").len(),
+        found.findings.len(),
+        "{:#?}",
+        found.findings
+    );
+    for name in [
+        "rights",
+        "configuration",
+        "start",
+        "stop",
+        "fence",
+        "kernel-events",
+        "primary",
+        "ports",
+        "port",
+        "witnesses",
+        "state-dir",
+        "daemon",
+    ] {
+        found.assert(name, "ok", &[]);
+    }
+    found.assert("primary", "ok", &["check openclaw", "started, ready"]);
+    // And nothing was left behind.
+    assert!(!pc_b.lab.directory().join("state").exists());
+    let text = String::from_utf8(pc_b.run("text").stdout).unwrap();
+    assert!(text.ends_with("\nall is well\n"), "{text}");
+}
+
+#[test]
+fn a_primary_that_listens_on_loopback_only_is_told_by_its_remedy() {
+    let pc_b = Standby::with_commands();
+    let _primary = gateway_at(pc_b.lab.host_a(), "127.0.0.1");
+    let found = pc_b.check();
+    found.assert(
+        "primary",
+        "error",
+        &["refuses", "loopback", "`--bind lan`", "gateway.bind"],
+    );
+    assert_eq!((found.code, found.levels("error")), (1, vec!["primary"]));
+    let text = String::from_utf8(pc_b.run("text").stdout).unwrap();
+    assert!(text.contains("\nERROR    primary "), "{text}");
+    assert!(text.ends_with("\n1 error\n"), "{text}");
+}
+
+#[test]
+fn a_wrong_address_and_ones_own_are_told() {
+    let wrong = Standby::with_commands().and(&["--primary=10.0.0.99", "--timeout=300ms"]);
+    let found = wrong.check();
+    found.assert(
+        "primary",
+        "error",
+        &["10.0.0.99:18789", "is this its address"],
+    );
+    assert_eq!(found.code, 1);
+    let pc_b = Standby::with_commands();
+    let own = format!("--primary={}", pc_b.lab.host_b().address());
+    let pc_b = pc_b.and(&[&own]);
+    let found = pc_b.check();
+    found.assert(
+        "primary-address",
+        "error",
+        &["is this machine", "--primary"],
+    );
+    let elsewhere = format!("{own}:1");
+    let found = pc_b.and(&[&elsewhere]).check();
+    found.assert("primary-address", "warning", &["is this machine"]);
+    found.assert("ports", "warning", &["primary's port is 1,"]);
+}
+
+#[test]
+fn a_layer_that_fails_is_named() {
+    let pc_b = Standby::with_commands().and(&["--check=openclaw", "--timeout=500ms"]);
+    for (plays, part) in [("hung", "no answer"), ("unhealthy", "wrong answer")] {
+        let primary = pc_b.lab.host_a().gateway_with(&["--plays", plays]).unwrap();
+        let found = pc_b.check();
+        found.assert("primary", "error", &[part, "check openclaw"]);
+        primary.kill();
+        pc_b.lab.host_a().await_listening(false);
+    }
+}
+
+#[test]
+fn a_stranger_on_the_port_and_a_tunnel_are_named() {
+    let pc_b = Standby::with_commands();
+    let _primary = pc_b.lab.host_a().gateway().unwrap();
+    let ssh = pc_b.lab.directory().join("ssh");
+    fs::copy(pc_b.lab.binary(), &ssh).unwrap();
+    let to = pc_b.lab.host_a().gateway_address().to_string();
+    let listen = format!("127.0.0.1:{PORT}");
+    let mut command = pc_b.lab.host_b().command(&ssh);
+    command.args(["forward", "--listen", &listen, "--to", &to]);
+    let tunnel = pc_b.lab.host_b().spawn(&mut command).unwrap();
+    pc_b.lab.host_b().await_listening(true);
+    let found = pc_b.check();
+    let pid = format!("pid {}", tunnel.pid());
+    found.assert("port", "error", &["isn't the gateway", &pid, "--owner"]);
+    found.assert("tunnel", "error", &["lead to the primary", &pid, &to]);
+    assert_eq!(found.code, 1);
+    let named = pc_b.and(&["--owner=executable:ssh"]).check();
+    named.assert("port", "warning", &["beside the primary"]);
+    named.assert("tunnel", "warning", &["lead to the primary"]);
+    assert_eq!(named.code, 0);
+}
+
+#[test]
+fn a_unit_that_starts_at_boot_is_told_with_the_command_that_disables_it() {
+    let commands = ["--gateway=openclaw", "--start=true", "--stop=true"];
+    let pc_b = Standby::new().and(&commands);
+    let _primary = pc_b.lab.host_a().gateway().unwrap();
+    let units = pc_b.home.join(".config/systemd/user");
+    let wants = units.join("default.target.wants");
+    fs::create_dir_all(&wants).unwrap();
+    let unit = "openclaw-gateway.service";
+    fs::write(units.join(unit), "").unwrap();
+    pc_b.check()
+        .assert("unit", "ok", &["isn't started at boot"]);
+    symlink(units.join(unit), wants.join(unit)).unwrap();
+    let found = pc_b.check();
+    let command = format!("systemctl --user disable {unit}`");
+    found.assert(
+        "unit",
+        "error",
+        &["at every boot", &command, "XDG_RUNTIME_DIR"],
+    );
+    assert_eq!((found.code, found.levels("error")), (1, vec!["unit"]));
+
+    // The daemon says the same when it begins, and goes on.
+    let mut daemon = Setup::new(&pc_b.lab)
+        .gateway("openclaw")
+        .environment("HOME", &pc_b.home)
+        .argument("--check=tcp")
+        .spawn();
+    let told = daemon.says("that the unit is enabled", |line| {
+        line.field("check") == "unit"
+    });
+    assert_eq!(told.field("level"), "ERROR", "{}", told.text);
+    assert!(told.field("remedy").contains(&command), "{}", told.text);
+    daemon.probes("connected");
+    daemon.ends_having_run(&[]);
+}
+
+/// A command of a remedy.
+fn command_in(finding: &Value) -> String {
+    let remedy = finding["remedy"].as_str().expect("a remedy");
+    let command = remedy.split('`').nth(1).expect("a command");
+    command.to_owned()
+}
+
+#[test]
+fn what_systemd_enables_is_found_and_the_remedies_work() {
+    let lab = Lab::new();
+    let Some(machine) = Machine::boot(&lab, &[]) else {
+        return;
+    };
+    let _primary = lab.host_a().gateway().unwrap();
+    let folder = format!("{}/.config/systemd/user", machine::HOME);
+    machine.run_as_user(&["mkdir", "-p", &folder]);
+    machine.write(
+        &format!("{folder}/openclaw-gateway.service"),
+        "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=default.target\n",
+    );
+    machine.run_as_user(&["systemctl", "--user", "daemon-reload"]);
+    machine.run_as_user(&["systemctl", "--user", "enable", "openclaw-gateway"]);
+    machine.run(&["loginctl", "disable-linger", machine::ACCOUNT]);
+    let check = || {
+        let output = machine
+            .command(failover_binary())
+            .args([
+                "check",
+                "--output=json",
+                "--gateway=systemd-user",
+                "--check=tcp",
+            ])
+            .arg(format!("--primary={}", lab.host_a().address()))
+            .arg(format!("--user={}", machine::ACCOUNT))
+            .output()
+            .expect("running failover check");
+        serde_json::from_slice::<Vec<Value>>(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    };
+    let of = |findings: &[Value], name: &str| {
+        let found = findings.iter().find(|one| one["name"] == name);
+        found
+            .unwrap_or_else(|| panic!("no {name}: {findings:#?}"))
+            .clone()
+    };
+    let findings = check();
+    let (unit, lingering) = (of(&findings, "unit"), of(&findings, "lingering"));
+    assert_eq!(
+        (&unit["level"], &lingering["level"]),
+        (&"error".into(), &"error".into())
+    );
+    machine.run(&["sh", "-c", &command_in(&lingering)]);
+    wait::until("the account's service manager", wait::LONG, || {
+        (machine.user_unit_state("default.target") == "active").then_some(())
+    });
+    // As sudo would, which isn't everywhere.
+    let disable = command_in(&unit);
+    let beginning = format!("sudo -u {} ", machine::ACCOUNT);
+    let disable = disable
+        .strip_prefix(&beginning)
+        .expect("a command of the account's");
+    machine.run_as_user(&["sh", "-c", &format!("unset XDG_RUNTIME_DIR; {disable}")]);
+    let findings = check();
+    for name in ["unit", "lingering"] {
+        assert_eq!(of(&findings, name)["level"], "ok", "{findings:#?}");
+    }
+}
+
+#[test]
+fn an_account_without_a_service_manager_of_its_own_is_told() {
+    let unit = ["--gateway=systemd-user", "--check=tcp"];
+    let mut pc_b = Standby::new().and(&unit);
+    let _primary = pc_b.lab.host_a().gateway().unwrap();
+    let mut under = |prepared: &str| {
+        let shell = format!(
+            "mount -t tmpfs none /run && mount -t tmpfs none /var/lib && \
+             mkdir -p /run/systemd/system /var/lib/systemd/linger && {prepared} && exec \"$@\""
+        );
+        pc_b.wrapper = ["unshare", "--mount", "sh", "-c", &shell, "sh"]
+            .map(str::to_owned)
+            .to_vec();
+        pc_b.check()
+    };
+    let found = under("true");
+    found.assert(
+        "lingering",
+        "error",
+        &["nobody is logged in", "`loginctl enable-linger root`"],
+    );
+    found.assert(
+        "unit",
+        "warning",
+        &["there is no unit openclaw-gateway.service"],
+    );
+    let found = under("touch /var/lib/systemd/linger/root");
+    found.assert("lingering", "ok", &["root"]);
+}
+
+#[test]
+fn no_fault_of_the_configuration_hides_another() {
+    let mut pc_b = Standby::new();
+    let path = pc_b.lab.directory().join("failover.toml");
+    let text = format!(
+        "primary = \"{}\"\ngateway = \"command\"\nstart = \"/nowhere/up\"\nstop = \"no-such-program\"\n\
+         interval = \"1ms\"\nwitness-quorum = 2\n",
+        pc_b.lab.host_a().address()
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+    let _primary = pc_b.lab.host_a().gateway().unwrap();
+    pc_b.arguments = vec![format!("--config={}", path.display())];
+    let found = pc_b.check();
+    let chmod = format!("chmod go-w {}", path.display());
+    found.assert(
+        "configuration",
+        "error",
+        &["writable by other accounts", &chmod],
+    );
+    found.assert("configuration", "error", &["interval is 1ms"]);
+    found.assert("configuration", "error", &["witness-quorum"]);
+    found.assert("start", "error", &["/nowhere/up"]);
+    found.assert("stop", "error", &["no program `no-such-program`"]);
+    found.assert("primary", "ok", &[]);
+    assert_eq!(found.code, 1);
+    pc_b.arguments.push("--user=no-such-account".to_owned());
+    pc_b.check()
+        .assert("account", "error", &["no-such-account", "getent passwd"]);
+    // In a dry run nothing is run.
+    pc_b.arguments.pop();
+    pc_b.arguments.push("--dry-run".to_owned());
+    pc_b.check().assert("start", "warning", &["/nowhere/up"]);
+}
+
+#[test]
+fn too_few_witnesses_are_an_error_and_too_many_that_are_silent_a_warning() {
+    let pc_b = Standby::with_commands().and(&["--timeout=500ms"]);
+    let _primary = pc_b.lab.host_a().gateway().unwrap();
+    let both = format!("--witnesses={},10.0.0.99", pc_b.witness.address());
+    let pc_b = pc_b.and(&[&both]);
+    let found = pc_b.check();
+    found.assert(
+        "witnesses",
+        "warning",
+        &["1 of 2 answer", "10.0.0.99: no answer"],
+    );
+    assert_eq!(found.code, 0);
+    let found = pc_b.and(&["--witness-quorum=2"]).check();
+    found.assert(
+        "witnesses",
+        "error",
+        &["1 of 2 answer", "would not take over"],
+    );
+    assert_eq!(found.code, 1);
+}
+
+#[test]
+fn without_rights_the_kernel_program_is_missed_as_much_as_was_asked_for() {
+    let mut pc_b = Standby::with_commands();
+    let _primary = pc_b.lab.host_a().gateway().unwrap();
+    pc_b.wrapper = ["setpriv", "--bounding-set", "-all"]
+        .map(str::to_owned)
+        .to_vec();
+    pc_b.check().assert(
+        "kernel-events",
+        "error",
+        &["isn't permitted", "won't start"],
+    );
+    let pc_b = pc_b.and(&["--kernel-events=auto"]);
+    pc_b.check()
+        .assert("kernel-events", "warning", &["CAP_BPF"]);
+    let pc_b = pc_b.and(&["--kernel-events=off"]);
+    pc_b.check()
+        .assert("kernel-events", "ok", &["as configured"]);
+}
+
+#[test]
+fn a_daemon_that_runs_is_told_and_left_alone() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let check = |control: &Path| {
+        let mut command: Command = lab.host_b().command(failover_binary());
+        command
+            .args([
+                "check",
+                "--output=json",
+                "--gateway=command",
+                "--start=true",
+                "--stop=true",
+            ])
+            .arg(format!("--primary={}", lab.host_a().address()))
+            .arg(format!("--control={}", control.display()))
+            .output()
+            .expect("running failover check")
+    };
+    let told = |output: &Output| {
+        let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let daemon = findings.iter().find(|one| one["name"] == "daemon").unwrap();
+        daemon["message"].as_str().unwrap().to_owned()
+    };
+    let expected = format!("process {} runs already: standby", daemon.pid());
+    wait::until("the daemon is told", wait::LONG, || {
+        told(&check(daemon.control()))
+            .starts_with(&expected)
+            .then_some(())
+    });
+    assert!(told(&check(&lab.directory().join("other.sock"))).starts_with("none runs"));
+    daemon.ends_having_run(&[]);
+}
