@@ -9,9 +9,13 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    config::{DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, Options, Span, count, port},
+    config::{
+        DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, DEFAULT_STATE_DIR, Options, Span, count,
+        port,
+    },
     control::Request,
     gateway::UnitVerb,
+    history::Since,
     simulate,
     trace::{Color, Format},
 };
@@ -39,6 +43,11 @@ pub enum Verb {
     ///
     /// Exit code 0: safe; 1: not protected, or no answer; 3: no daemon is running.
     Status(StatusOptions),
+    /// Tell every incident: when, why with the evidence, how long each phase took
+    ///
+    /// Reads the files in the state directory, with or without a daemon. Times are in UTC, and the newest
+    /// incident comes last.
+    History(HistoryOptions),
     /// Have the daemon observe and report, and run nothing
     ///
     /// Survives restarts of the daemon and of the machine. What would have been run is in the log.
@@ -207,6 +216,20 @@ pub struct StatusOptions {
     /// Show it again every second, in place, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
+}
+
+/// Of `failover history`.
+#[derive(Args, Debug)]
+pub struct HistoryOptions {
+    /// The daemon's state directory
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_STATE_DIR)]
+    pub state_dir: PathBuf,
+    /// Only what went on since then: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Since>,
+    /// How it looks; json: one object a line
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 }
 
 /// Of `failover trace`.

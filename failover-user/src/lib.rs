@@ -13,11 +13,13 @@ mod escape;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gateway;
+pub mod history;
 pub mod journal;
 pub mod kernel;
 pub mod live;
 pub mod metrics;
 mod netlink;
+mod notify;
 pub mod preflight;
 pub mod probe;
 pub mod simulate;

@@ -14,10 +14,14 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use failover::{
-    cli::{CheckOptions, Cli, ConfigVerb, ShowOptions, StatusOptions, TraceOptions, UnitJob, Verb},
+    cli::{
+        CheckOptions, Cli, ConfigVerb, HistoryOptions, ShowOptions, StatusOptions, TraceOptions,
+        UnitJob, Verb,
+    },
     config::{self, Configuration, ConfigurationError, Options},
     control::{self, AskError, Request},
     gateway::{Scope, UnitCommand},
+    history::{self, History},
     status::Status,
     trace,
 };
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         Verb::Run(options) => run(*options).map(|()| ExitCode::SUCCESS),
         Verb::Check(options) => preflight(*options),
         Verb::Status(options) => status(&options),
+        Verb::History(options) => history(&options),
         Verb::Pause(options) => order(&options.control, &options.request()),
         Verb::Resume(options) => order(&options.control, &Request::Resume),
         Verb::Takeover(options) => order(&options.control, &options.request()),
@@ -180,6 +185,39 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
             });
         }
         std::thread::sleep(WATCH_INTERVAL);
+    }
+}
+
+/// Tells what is in the files, whether a daemon runs or not.
+fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
+    let directory = options.state_dir.display();
+    let History { incidents, skipped } = history::read(&options.state_dir).with_context(|| {
+        format!("reading the history in {directory}; --state-dir names another directory")
+    })?;
+    if skipped > 0 {
+        let _ = writeln!(
+            io::stderr(),
+            "failover: {skipped} lines in {directory} are no history that this version knows, or were \
+             cut off by a crash; they are skipped"
+        );
+    }
+    let since = options.since.map(history::Since::get);
+    let told = incidents.iter().filter(|incident| {
+        since.is_none_or(|since| incident.ended.is_none() || incident.last() >= since)
+    });
+    let told: Vec<String> = match options.output {
+        trace::Format::Text => told.map(ToString::to_string).collect(),
+        trace::Format::Json => told
+            .map(|incident| serde_json::to_string(incident).map(|line| line + "\n"))
+            .collect::<Result<_, _>>()?,
+    };
+    match (options.output, since) {
+        (trace::Format::Json, _) => print(&told.concat()),
+        (trace::Format::Text, Some(since)) if told.is_empty() => {
+            print(&format!("no incident since {since:.0}\n"))
+        }
+        (trace::Format::Text, None) if told.is_empty() => print("no incident\n"),
+        (trace::Format::Text, _) => print(&told.join("\n")),
     }
 }
 

@@ -29,6 +29,7 @@ complete -c failover -n "__fish_failover_needs_command" -s V -l version -d 'Prin
 complete -c failover -n "__fish_failover_needs_command" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
 complete -c failover -n "__fish_failover_needs_command" -f -a "check" -d 'Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy'
 complete -c failover -n "__fish_failover_needs_command" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
+complete -c failover -n "__fish_failover_needs_command" -f -a "history" -d 'Tell every incident: when, why with the evidence, how long each phase took'
 complete -c failover -n "__fish_failover_needs_command" -f -a "pause" -d 'Have the daemon observe and report, and run nothing'
 complete -c failover -n "__fish_failover_needs_command" -f -a "resume" -d 'End the pause, and the time that a release holds'
 complete -c failover -n "__fish_failover_needs_command" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
@@ -85,7 +86,10 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l start -d 'Star
 complete -c failover -n "__fish_failover_using_subcommand run" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 90s]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l state-dir -d 'Where the commands\' output is kept [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l notify -d 'Run when something happens that somebody should know: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input [default: nothing]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l webhook -d 'The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l state-dir -d 'Where the history, what must be remembered and the commands\' output are kept [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l metrics -d 'Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read [default: nowhere]' -r
@@ -143,7 +147,10 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l start -d 'St
 complete -c failover -n "__fish_failover_using_subcommand check" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 90s]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l state-dir -d 'Where the commands\' output is kept [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l notify -d 'Run when something happens that somebody should know: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input [default: nothing]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l webhook -d 'The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l state-dir -d 'Where the history, what must be remembered and the commands\' output are kept [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l metrics -d 'Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read [default: nowhere]' -r
@@ -161,6 +168,11 @@ complete -c failover -n "__fish_failover_using_subcommand status" -l output -d '
 json\t'One JSON object a line, for tools'"
 complete -c failover -n "__fish_failover_using_subcommand status" -l watch -d 'Show it again every second, in place, until Ctrl-C'
 complete -c failover -n "__fish_failover_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand history" -l state-dir -d 'The daemon\'s state directory' -r -F
+complete -c failover -n "__fish_failover_using_subcommand history" -l since -d 'Only what went on since then: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC' -r
+complete -c failover -n "__fish_failover_using_subcommand history" -l output -d 'How it looks; json: one object a line' -r -f -a "text\t'Aligned columns, for people'
+json\t'One JSON object a line, for tools'"
+complete -c failover -n "__fish_failover_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand pause" -l control -d 'The daemon\'s control socket' -r -F
 complete -c failover -n "__fish_failover_using_subcommand pause" -l for -d 'For so long [default: until `failover resume`]' -r
 complete -c failover -n "__fish_failover_using_subcommand pause" -l reason -d 'Why: the log and `failover status` tell it' -r
@@ -253,7 +265,10 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 90s]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l state-dir -d 'Where the commands\' output is kept [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l notify -d 'Run when something happens that somebody should know: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input [default: nothing]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook -d 'The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l state-dir -d 'Where the history, what must be remembered and the commands\' output are kept [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l metrics -d 'Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read [default: nowhere]' -r
@@ -272,18 +287,19 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand unit-job" -l user -d 'It is of this account\'s service manager, not of the system\'s'
 complete -c failover -n "__fish_failover_using_subcommand unit-job" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "check" -d 'Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "pause" -d 'Have the daemon observe and report, and run nothing'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "resume" -d 'End the pause, and the time that a release holds'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "release" -d 'Stop the local gateway now, although the primary doesn\'t answer'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "trace" -d 'Show kernel events of the port as they happen'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "config" -d 'Write, check or show a configuration'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "unit-job" -d 'Start or stop a unit, as the account whose service manager has it'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status pause resume takeover release trace simulate config unit-job help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "check" -d 'Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "history" -d 'Tell every incident: when, why with the evidence, how long each phase took'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "pause" -d 'Have the daemon observe and report, and run nothing'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "resume" -d 'End the pause, and the time that a release holds'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "release" -d 'Stop the local gateway now, although the primary doesn\'t answer'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "trace" -d 'Show kernel events of the port as they happen'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "config" -d 'Write, check or show a configuration'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "unit-job" -d 'Start or stop a unit, as the account whose service manager has it'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config unit-job help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the commented default configuration'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file as `run` does'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what is in force with these flags and this file, and where each value comes from'

@@ -74,7 +74,10 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
 '--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
 '--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
-'--state-dir=[Where the commands'\'' output is kept \[default\: /var/lib/failover\]]:DIR:_files' \
+'--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
+'--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
+'--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
+'--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
 '*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
 '--metrics=[Where to serve /metrics for Prometheus and a page for people\: whoever reaches it may read \[default\: nowhere\]]:IP:PORT:_default' \
@@ -134,7 +137,10 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
 '--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
 '--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
-'--state-dir=[Where the commands'\'' output is kept \[default\: /var/lib/failover\]]:DIR:_files' \
+'--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
+'--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
+'--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
+'--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
 '*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
 '--metrics=[Where to serve /metrics for Prometheus and a page for people\: whoever reaches it may read \[default\: nowhere\]]:IP:PORT:_default' \
@@ -156,6 +162,16 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
 json\:"One JSON object a line, for tools"))' \
 '--watch[Show it again every second, in place, until Ctrl-C]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(history)
+_arguments "${_arguments_options[@]}" : \
+'--state-dir=[The daemon'\''s state directory]:DIR:_files' \
+'--since=[Only what went on since then\: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC]:WHEN:_default' \
+'--output=[How it looks; json\: one object a line]:FORMAT:((text\:"Aligned columns, for people"
+json\:"One JSON object a line, for tools"))' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
@@ -301,7 +317,10 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
 '--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
 '--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
-'--state-dir=[Where the commands'\'' output is kept \[default\: /var/lib/failover\]]:DIR:_files' \
+'--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
+'--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
+'--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
+'--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
 '*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
 '--metrics=[Where to serve /metrics for Prometheus and a page for people\: whoever reaches it may read \[default\: nowhere\]]:IP:PORT:_default' \
@@ -387,6 +406,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(history)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (pause)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -462,6 +485,7 @@ _failover_commands() {
 'run:Watch the primary, take over when it is down, let go when it is back' \
 'check:Look whether PC-B could protect PC-A, before the daemon is to\: each thing with its remedy' \
 'status:Ask the daemon who serves and whether PC-B is safe' \
+'history:Tell every incident\: when, why with the evidence, how long each phase took' \
 'pause:Have the daemon observe and report, and run nothing' \
 'resume:End the pause, and the time that a release holds' \
 'takeover:Take over now, without waiting for the strikes' \
@@ -540,6 +564,7 @@ _failover__subcmd__help_commands() {
 'run:Watch the primary, take over when it is down, let go when it is back' \
 'check:Look whether PC-B could protect PC-A, before the daemon is to\: each thing with its remedy' \
 'status:Ask the daemon who serves and whether PC-B is safe' \
+'history:Tell every incident\: when, why with the evidence, how long each phase took' \
 'pause:Have the daemon observe and report, and run nothing' \
 'resume:End the pause, and the time that a release holds' \
 'takeover:Take over now, without waiting for the strikes' \
@@ -586,6 +611,11 @@ _failover__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'failover help help commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__help__subcmd__history_commands] )) ||
+_failover__subcmd__help__subcmd__history_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help history commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__help__subcmd__pause_commands] )) ||
 _failover__subcmd__help__subcmd__pause_commands() {
     local commands; commands=()
@@ -630,6 +660,11 @@ _failover__subcmd__help__subcmd__trace_commands() {
 _failover__subcmd__help__subcmd__unit-job_commands() {
     local commands; commands=()
     _describe -t commands 'failover help unit-job commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__history_commands] )) ||
+_failover__subcmd__history_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover history commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__pause_commands] )) ||
 _failover__subcmd__pause_commands() {

@@ -230,8 +230,10 @@ pub enum CheckError {
     )]
     NoRoots(String),
     /// No token in the file.
-    #[error("check-token-file: {} holds no token; put it there on one line", path.display())]
+    #[error("{option}: {} holds no token; put it there on one line", path.display())]
     Token {
+        /// The option that names it.
+        option: &'static str,
         /// The file.
         path: PathBuf,
     },
@@ -274,7 +276,11 @@ impl Check {
             CheckKind::Tcp => Ok(Self::Tcp),
             CheckKind::OpenClaw => Ok(Self::OpenClaw(OpenClawCheck {
                 server: given.server(primary)?,
-                token: given.token_file.as_deref().map(token).transpose()?,
+                token: given
+                    .token_file
+                    .as_deref()
+                    .map(|file| token("check-token-file", file))
+                    .transpose()?,
                 drain_limit: given.drain_limit.map(drain_limit).transpose()?,
             })),
             CheckKind::Http => Ok(Self::Http(HttpCheck {
@@ -437,11 +443,12 @@ fn read(option: &'static str, path: &Path, longest: u64) -> Result<Vec<u8>, Chec
     Ok(bytes)
 }
 
-fn token(path: &Path) -> Result<Token, CheckError> {
+pub(super) fn token(option: &'static str, path: &Path) -> Result<Token, CheckError> {
     let wrong = || CheckError::Token {
+        option,
         path: path.to_owned(),
     };
-    let bytes = read("check-token-file", path, LONGEST_TEXT)?;
+    let bytes = read(option, path, LONGEST_TEXT)?;
     let text = String::from_utf8(bytes).map_err(|_| wrong())?;
     let token = text.trim();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -472,15 +479,18 @@ fn roots_in(path: &Path) -> Result<Vec<TrustAnchor<'static>>, CheckError> {
 }
 
 fn roots_of_this_machine() -> Result<Vec<TrustAnchor<'static>>, CheckError> {
+    trusted_here().map_err(CheckError::NoRoots)
+}
+
+/// Whom this machine trusts, or why nobody.
+pub(super) fn trusted_here() -> Result<Vec<TrustAnchor<'static>>, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     // One that can't be read is nobody's who matters.
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let why = found.errors.first().map(ToString::to_string);
-        return Err(CheckError::NoRoots(
-            why.unwrap_or_else(|| "there are none".to_owned()),
-        ));
+        return Err(why.unwrap_or_else(|| "there are none".to_owned()));
     }
     Ok(roots.roots)
 }

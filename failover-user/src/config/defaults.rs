@@ -68,6 +68,9 @@ pub(super) fn defaults(said: &Options) -> Options {
         check_host: None,
         check_token_file: None,
         drain_limit: None,
+        notify: None,
+        webhook: None,
+        webhook_token_file: None,
     }
 }
 
@@ -92,6 +95,7 @@ pub(super) fn alternatives() -> Options {
         check_host: Some("pc-a.lan".to_owned()),
         check_token_file: Some("/etc/failover/token".into()),
         drain_limit: Some(Duration::from_secs(600).into()),
+        webhook_token_file: Some("/etc/failover/webhook-token".into()),
         ..Options::default()
     }
 }
@@ -106,6 +110,8 @@ pub(super) fn examples() -> Options {
             .map(|witness| witness.parse().ok())
             .collect(),
         fence: Some("ssh plug.lan off".to_owned()),
+        notify: Some("mail-the-admin".to_owned()),
+        webhook: Some("http://hooks.lan/failover".to_owned()),
         metrics: "127.0.0.1:9179".parse().ok(),
         ..Options::default()
     }

@@ -84,6 +84,7 @@ fn faulty(fault: &ConfigurationError) -> Vec<&'static str> {
         ConfigurationError::Check(_) => &["check*", "drain-limit"],
         ConfigurationError::Witnesses(_) => &["witness*"],
         ConfigurationError::User(_) => &["user"],
+        ConfigurationError::Webhook(_) => &["webhook*"],
         ConfigurationError::Operators(_) => &["operators"],
         ConfigurationError::MetricsPort { .. } => &["metrics"],
         ConfigurationError::Gateway(fault) => match fault {

@@ -4,7 +4,10 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
-use super::{GatewayError, NotTrusted, Span, check::CheckError, witness::WitnessesError};
+use super::{
+    GatewayError, NotTrusted, Span, check::CheckError, webhook::WebhookError,
+    witness::WitnessesError,
+};
 use crate::gateway::{AccountError, CommandLineError};
 
 /// What is wrong with a configuration. Each names the option and says what to do.
@@ -103,6 +106,9 @@ pub enum ConfigurationError {
     /// The primary can't be checked like this.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// Nothing can be sent there.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// The witnesses can't be asked like this.
     #[error(transparent)]
     Witnesses(#[from] WitnessesError),

@@ -15,6 +15,7 @@ mod options;
 mod primary;
 mod span;
 mod trust;
+mod webhook;
 mod witness;
 
 use std::{
@@ -35,6 +36,7 @@ pub use options::{Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, p
 pub use primary::PrimaryAddress;
 pub use span::Span;
 pub use trust::NotTrusted;
+pub use webhook::{Webhook, WebhookError};
 pub use witness::{Witness, WitnessError, WitnessesError};
 
 use crate::{
@@ -61,7 +63,8 @@ const DEFAULT_FLAP_SUCCESSES: [NonZeroU32; 3] = [
     NonZeroU32::new(3).unwrap(),
     NonZeroU32::new(10).unwrap(),
 ];
-const DEFAULT_STATE_DIR: &str = "/var/lib/failover";
+/// Where the daemon keeps what must survive it.
+pub const DEFAULT_STATE_DIR: &str = "/var/lib/failover";
 /// Where the package's unit has its configuration.
 pub const DEFAULT_CONFIG: &str = "/etc/failover/failover.toml";
 /// Where the daemon is asked.
@@ -92,7 +95,11 @@ pub struct Configuration {
     pub gateway: LocalGateway,
     /// Makes sure that the primary is gone, if there is one.
     pub fence: Option<CommandLine>,
-    /// What must be remembered, and the commands' output.
+    /// Run when something happens that somebody should know.
+    pub notify: Option<CommandLine>,
+    /// The same is sent there.
+    pub webhook: Option<Webhook>,
+    /// The history, what must be remembered, and the commands' output.
     pub state_dir: PathBuf,
     /// The control socket.
     pub control: PathBuf,
@@ -171,6 +178,9 @@ impl Configuration {
             stop,
             start_timeout,
             stop_timeout,
+            notify,
+            webhook,
+            webhook_token_file,
             state_dir,
             control,
             operators,
@@ -311,6 +321,10 @@ impl Configuration {
             fence: fence
                 .map(|line| command("fence", &line, None, dry_run))
                 .transpose()?,
+            notify: notify
+                .map(|line| command("notify", &line, None, dry_run))
+                .transpose()?,
+            webhook: Webhook::checked(webhook.as_deref(), webhook_token_file.as_deref())?,
             state_dir: state_dir.unwrap_or_else(|| DEFAULT_STATE_DIR.into()),
             control: control.unwrap_or_else(|| DEFAULT_CONTROL.into()),
             operators: operators
@@ -325,6 +339,14 @@ impl Configuration {
             dry_run,
         })
     }
+}
+
+/// One that isn't in force anywhere.
+#[cfg(test)]
+pub(crate) fn webhook_for_tests(url: &str, token_file: Option<&std::path::Path>) -> Webhook {
+    Webhook::checked(Some(url), token_file)
+        .expect("a webhook")
+        .expect("it is given")
 }
 
 fn flapping(

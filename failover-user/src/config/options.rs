@@ -182,7 +182,20 @@ pub struct Options {
     #[arg(long, value_name = "DURATION")]
     pub stop_timeout: Option<Span>,
 
-    /// Where the commands' output is kept [default: /var/lib/failover]
+    /// Run when something happens that somebody should know: a takeover, a release, a start or stop that
+    /// fails, ...; told in its environment, and as JSON on standard input [default: nothing]
+    #[arg(long, value_name = "COMMAND")]
+    pub notify: Option<String>,
+
+    /// The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]
+    #[arg(long, value_name = "URL")]
+    pub webhook: Option<String>,
+
+    /// A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub webhook_token_file: Option<PathBuf>,
+
+    /// Where the history, what must be remembered and the commands' output are kept [default: /var/lib/failover]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
@@ -349,6 +362,9 @@ impl Options {
             stop: self.stop.or(other.stop),
             start_timeout: self.start_timeout.or(other.start_timeout),
             stop_timeout: self.stop_timeout.or(other.stop_timeout),
+            notify: self.notify.or(other.notify),
+            webhook: self.webhook.or(other.webhook),
+            webhook_token_file: self.webhook_token_file.or(other.webhook_token_file),
             state_dir: self.state_dir.or(other.state_dir),
             control: self.control.or(other.control),
             operators: self.operators.or(other.operators),

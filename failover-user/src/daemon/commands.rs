@@ -64,8 +64,12 @@ impl Daemon {
                 self.watchers
                     .command(&format!("the {command} command was started"));
                 self.command = Some(Running::Real(Box::new(running)));
+                // Without a place for it, there is nothing to listen to.
+                self.listening = match output {
+                    Some(_) => Listening::beginning(command),
+                    None => Listening::default(),
+                };
                 self.output = output;
-                self.listening.begin(command);
                 None
             }
             Err(error) => {
@@ -134,6 +138,7 @@ impl Daemon {
             }
             _ => warn!(%command, %result, took = ?elapsed, output, "command ended"),
         }
+        self.recorder.said(&output);
         self.watchers
             .command(&format!("the {command} command {result}"));
         let force = self.force.as_mut().filter(|_| command == Command::Stop);
@@ -196,9 +201,13 @@ impl Listening {
     const SOONEST: Duration = Duration::from_millis(50);
     const LATEST: Duration = Duration::from_secs(2);
 
-    fn begin(&mut self, to: Command) {
-        self.to = Some(to);
-        self.heard(true);
+    fn beginning(to: Command) -> Self {
+        let mut listening = Self {
+            to: Some(to),
+            ..Self::default()
+        };
+        listening.heard(true);
+        listening
     }
 
     fn heard(&mut self, anything: bool) {

@@ -43,7 +43,7 @@ impl Daemon {
             Ok(Some(age)) if age < took => {
                 let evidence = Evidence::Acknowledged;
                 info!(%evidence, ?age, "the primary answers others");
-                self.recent.note(&evidence.to_string());
+                self.note(&evidence.to_string());
                 self.handle(Event::Evidence(evidence));
             }
             Ok(_) => {}
@@ -92,6 +92,9 @@ impl Daemon {
         }
         self.watchers.news();
         if let Some(round) = answers.round {
+            let told = answers.to_string();
+            self.recorder
+                .witnesses(clock::now(), answered, needed, &told);
             self.handle(Event::Witnesses { round, answered });
         }
     }

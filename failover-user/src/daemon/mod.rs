@@ -2,6 +2,7 @@
 //! that knows everyone, and that decides nothing itself.
 
 mod agreement;
+mod alarms;
 mod claim;
 mod commands;
 mod events;
@@ -21,6 +22,7 @@ mod supervisor;
 mod tell;
 mod tunnel;
 mod watchers;
+mod writer;
 
 use std::{collections::VecDeque, fs::File, io, sync::Arc, time::Duration};
 
@@ -36,8 +38,8 @@ use crate::{
     config::Configuration,
     control::{Question, Server, ServerError},
     decide::{
-        Action, Cause, Command, CommandResult, Decider, Event, GatewayProbeId, Hold, Outcome,
-        ProbeId, State, Time,
+        Action, Cause, Command, CommandResult, Decider, Event, Gateway, GatewayProbeId, Hold,
+        Outcome, ProbeId, State, Time,
     },
     escape::Escaped,
     gateway::{CommandOutput, Force, Launch},
@@ -46,6 +48,7 @@ use crate::{
     status::Status,
     web,
 };
+use alarms::Alarms;
 use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
 use judgement::Round;
@@ -82,6 +85,7 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
         }
     }
     daemon.end();
+    daemon.alarms.finish().await;
     Ok(())
 }
 
@@ -130,6 +134,7 @@ struct Daemon {
     probes: Probes,
     watchers: Watchers,
     recorder: Recorder,
+    alarms: Alarms,
 }
 
 /// What woke the daemon.
@@ -157,7 +162,16 @@ impl Daemon {
         reader: Arc<Reader>,
     ) -> anyhow::Result<Self> {
         let claim = claim::claim(&configuration.state_dir)?;
-        let mut past = Past::default();
+        let recorder = Recorder::new(
+            clock::now(),
+            &configuration.state_dir,
+            configuration.primary.to_string(),
+            configuration.dry_run,
+        );
+        let mut past = Past {
+            history: recorder.health(),
+            ..Past::default()
+        };
         let kernel = load(&configuration, &mut past)?;
         let memory_file = MemoryFile::in_directory(&configuration.state_dir);
         let memory = memory_file.load();
@@ -205,7 +219,8 @@ impl Daemon {
             taken: AtMostEachSecond::default(),
             losses: Losses::default(),
             probes: Probes::default(),
-            recorder: Recorder::new(clock::now()),
+            recorder,
+            alarms: Alarms::new(&configuration),
             configuration,
         })
     }
@@ -213,6 +228,7 @@ impl Daemon {
     /// Looks at the port for the first time, and begins to decide.
     fn begin(&mut self) -> anyhow::Result<()> {
         let gateway = self.port.look()?;
+        self.recorder.begin();
         self.recall();
         info!(
             primary = %self.configuration.primary,
@@ -232,14 +248,16 @@ impl Daemon {
         self.handle(Event::Gateway(gateway));
         self.tell_of_strangers();
         self.ask_for_force();
+        self.alarms.begin(&self.decider);
         preflight::begin(&self.configuration);
         self.supervisor.ready();
         self.supervisor.turned(&self.decider);
         Ok(())
     }
 
-    fn end(&self) {
+    fn end(&mut self) {
         self.supervisor.stopping();
+        self.recorder.end(clock::now());
         let totals = self.recorder.totals(clock::now());
         info!(
             state = self.decider.state().name(),
@@ -274,9 +292,7 @@ impl Daemon {
             }
             Woken::Probe(Report::Tripped(evidence)) => {
                 info!(%evidence, "the connection to the primary has died");
-                let told = format!("tripwire: {evidence}");
-                self.recent.note(&told);
-                self.watchers.evidence(&told);
+                self.note(&format!("tripwire: {evidence}"));
                 self.handle(Event::Evidence(evidence));
             }
             Woken::GatewayProbed(report) => self.gateway_probed(report),
@@ -368,14 +384,20 @@ impl Daemon {
                     Escaped(&change.origin.comm),
                     change.origin.pid.unwrap_or(0),
                 );
-                self.recent.note(&told);
-                self.watchers.evidence(&told);
+                self.note(&told);
                 self.handle(Event::Evidence(evidence));
             }
         }
         if port_changed {
             self.look();
         }
+    }
+
+    /// Something happened on a connection to the primary.
+    fn note(&mut self, what: &str) {
+        self.recent.note(what);
+        self.recorder.note(clock::now(), what);
+        self.watchers.evidence(what);
     }
 
     /// Somebody has taken the port, or can't have it: perhaps the gateway that is being started.
@@ -408,6 +430,10 @@ impl Daemon {
     fn look(&mut self) {
         match self.port.look() {
             Ok(gateway) => {
+                if gateway == Gateway::Foreign {
+                    self.recorder
+                        .note_stranger(clock::now(), &self.port.held_by());
+                }
                 self.handle(Event::Gateway(gateway));
                 self.tell_of_strangers();
                 self.tunnel.look(&self.port, self.prober.addresses());
@@ -535,6 +561,7 @@ impl Daemon {
             actions = self.decide(event);
         }
         self.remember();
+        self.alarms.stands(&self.decider);
     }
 
     fn carry_out(&mut self, action: Action) -> Option<Event> {
@@ -561,6 +588,7 @@ impl Daemon {
             Action::Kill(command) => self.kill(command),
             Action::Record(change) => {
                 self.reason = tell::change(&change, &self.recent);
+                self.alarms.changed(&change, &self.reason);
                 self.watchers.change(&change);
                 None
             }

@@ -113,6 +113,9 @@ impl Daemon {
             self.watchers.serve_at(new.metrics);
         }
         let settings = new.decide.clone();
+        self.alarms.reconfigure(new);
+        self.recorder
+            .reconfigured(new.primary.to_string(), new.dry_run);
         let now = clock::now();
         let actions = self.decider.reconfigure(now, settings, probing);
         self.recorder.decided(now, &self.decider, &actions);
@@ -144,6 +147,8 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         decide: _,
         gateway: _,
         fence: _,
+        notify: _,
+        webhook: _,
         operators: _,
         dry_run: _,
     } = new;

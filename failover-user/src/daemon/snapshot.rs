@@ -11,7 +11,9 @@ use crate::{
     status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status, Witnesses},
 };
 
-use super::{judgement::WitnessesWord, ledger, memory::Memory, port::LocalPort, tell};
+use super::{
+    judgement::WitnessesWord, ledger, memory::Memory, port::LocalPort, tell, writer::Health,
+};
 
 /// What the daemon alone remembers of the past, for people.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub(super) struct Past {
     pub(super) witnesses: Option<WitnessesWord>,
     /// Kernel events lost so far.
     pub(super) lost: u64,
+    /// Whether the history is being kept.
+    pub(super) history: Health,
     /// Why there are no kernel events.
     pub(super) polling: Option<String>,
     /// The local port leads to the primary.
@@ -220,6 +224,7 @@ fn problems(
                 .to_owned(),
         );
     }
+    problems.extend(past.history.problem());
     if configuration.dry_run {
         problems.push("dry run: nothing is started or stopped".to_owned());
     }

@@ -186,11 +186,23 @@ fn strike(strike: &Strike) -> String {
 
 /// How a strike's probe failed.
 pub(super) fn failure(strike: &Strike) -> String {
-    let (outcome, detail) = told_failure(strike.failure);
+    told_failed(strike.failure, strike.took)
+}
+
+fn told_failed(failure: Failure, took: Duration) -> String {
+    let (outcome, detail) = told_failure(failure);
     let detail = detail
         .map(|detail| format!(" ({detail})"))
         .unwrap_or_default();
-    format!("{outcome}{detail} after {:.1?}", strike.took)
+    format!("{outcome}{detail} after {took:.1?}")
+}
+
+/// How a probe ended.
+pub(super) fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed { failure, took } => told_failed(*failure, *took),
+        Outcome::Connected { .. } | Outcome::Unknown { .. } => outcome.to_string(),
+    }
 }
 
 /// What happened, and where there is more to know, that: the errno's name, what is wrong.

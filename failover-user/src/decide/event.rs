@@ -334,6 +334,14 @@ pub enum CommandResult {
     Abandoned,
 }
 
+impl CommandResult {
+    /// Did it succeed?
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        matches!(self, Self::Succeeded)
+    }
+}
+
 impl fmt::Display for CommandResult {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -106,7 +106,7 @@ impl RunningCommand {
 }
 
 /// A process to be: in a session of its own, without anything of the daemon's, and as this account.
-pub(super) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result<Process> {
+pub(crate) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result<Process> {
     let mut process = Process::new(&line.program);
     process.args(&line.arguments).stdin(Stdio::null());
     let change = match account {
@@ -138,7 +138,7 @@ pub(super) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result
 
 /// Ends a process of [`alone`] with its whole group, unless it has been reaped: until then the number
 /// is its own. It leads the group since `setsid`.
-pub(super) fn kill_group(child: &Child) -> io::Result<()> {
+pub(crate) fn kill_group(child: &Child) -> io::Result<()> {
     let id = child.id().and_then(|id| i32::try_from(id).ok());
     match id.and_then(Pid::from_raw) {
         Some(group) => Ok(kill_process_group(group, Signal::KILL)?),

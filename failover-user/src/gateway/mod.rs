@@ -22,6 +22,7 @@ mod unit;
 pub use account::{Account, AccountError};
 pub use boot::{Enabled, enabled_units, has_systemd, is_lingering, is_unit_installed};
 pub use command::RunningCommand;
+pub(crate) use command::{alone, kill_group};
 pub use command_line::{CommandLine, CommandLineError};
 pub use destroyed::Destroyed;
 pub use force::Force;

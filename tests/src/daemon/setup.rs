@@ -220,6 +220,19 @@ impl Setup {
         self
     }
 
+    /// Its state directory is a file system of its own, mounted with these options (tmpfs(5)), in a mount
+    /// namespace of its own.
+    #[must_use]
+    pub fn state_dir_mounted(mut self, options: &str) -> Self {
+        let shell = r#"mkdir -p "$0" && mount -t tmpfs -o "$1" none "$0" && shift && exec "$@""#;
+        self.wrapper = ["unshare", "--mount", "sh", "-c", shell]
+            .map(OsString::from)
+            .to_vec();
+        let state_dir = self.directory.join("state").into_os_string();
+        self.wrapper.extend([state_dir, options.into()]);
+        self
+    }
+
     /// Root without these capabilities, as capabilities(7) names them, in lower case.
     #[must_use]
     pub fn without_capabilities(mut self, names: &[&str]) -> Self {

@@ -29,6 +29,7 @@ use crate::{
 use http::Conversation;
 use openclaw::OpenClaw;
 pub use readiness::{Readiness, Startup};
+pub(crate) use tls::Tls as TlsClient;
 use tls::Tls;
 
 /// Asks one gateway, again and again. Everything that takes memory or time is made once.
@@ -243,7 +244,7 @@ impl Target {
 /// A connection that bytes go over, encrypted or not.
 type Channel = Box<dyn Duplex>;
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 impl Verdict {

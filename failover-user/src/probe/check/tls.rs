@@ -26,14 +26,14 @@ use crate::{
 
 /// Makes connections to one server.
 #[derive(Clone)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
 
 impl Tls {
     /// To a server with a certificate for the name, signed by somebody who is trusted.
-    pub(super) fn new(tls: &config::Tls) -> Self {
+    pub(crate) fn new(tls: &config::Tls) -> Self {
         let roots = RootCertStore {
             roots: tls.roots.clone(),
         };
@@ -72,8 +72,13 @@ impl Tls {
         }
     }
 
+    /// TLS over this connection.
+    pub(crate) async fn open(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.connector.connect(self.name.clone(), stream).await
+    }
+
     pub(super) async fn connect(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Fault> {
-        let connected = self.connector.connect(self.name.clone(), stream).await;
+        let connected = self.open(stream).await;
         connected.map_err(|error| of_io(&error))
     }
 }

@@ -1,0 +1,140 @@
+//! Where notices are sent, complete and checked.
+
+use std::path::{Path, PathBuf};
+
+use hyper::{
+    Uri,
+    http::uri::{PathAndQuery, Scheme},
+};
+use thiserror::Error;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use super::{
+    CheckError, Tls, Token,
+    check::{token, trusted_here},
+};
+use crate::escape::one_line;
+
+/// Where notices are sent. The path may be a secret, so it isn't shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Webhook {
+    /// The Host header.
+    pub authority: String,
+    /// What to connect to: a name or an address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// What to POST to.
+    pub path: PathAndQuery,
+    /// Over TLS.
+    pub tls: Option<Tls>,
+    /// Who sends this.
+    pub token: Option<Token>,
+}
+
+/// Nowhere that anything can be sent.
+#[derive(Debug, Error)]
+pub enum WebhookError {
+    /// Not a URL.
+    #[error("webhook is `{}`; write a URL, as https://example.org/hook", one_line(.0))]
+    Url(String),
+    /// Nobody can be trusted.
+    #[error("webhook: no certificates are trusted on this machine ({0}); install ca-certificates")]
+    NoRoots(String),
+    /// No token.
+    #[error(transparent)]
+    Token(#[from] CheckError),
+    /// An option that needs another.
+    #[error("webhook-token-file is given without webhook; give that too, or leave it out")]
+    TokenForNobody(PathBuf),
+}
+
+impl Webhook {
+    pub(super) fn checked(
+        url: Option<&str>,
+        token_file: Option<&Path>,
+    ) -> Result<Option<Self>, WebhookError> {
+        let Some(url) = url else {
+            return match token_file {
+                Some(file) => Err(WebhookError::TokenForNobody(file.to_owned())),
+                None => Ok(None),
+            };
+        };
+        let wrong = || WebhookError::Url(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let is_secret = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => true,
+            Some(scheme) if *scheme == Scheme::HTTP => false,
+            _ => return Err(wrong()),
+        };
+        let authority = uri.authority().ok_or_else(wrong)?;
+        let host = authority.host();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() || authority.as_str().contains('@') {
+            return Err(wrong());
+        }
+        let tls = match is_secret {
+            true => Some(Tls {
+                roots: trusted_here().map_err(WebhookError::NoRoots)?,
+                name: ServerName::try_from(host.to_owned()).map_err(|_| wrong())?,
+            }),
+            false => None,
+        };
+        let default_port = if is_secret { 443 } else { 80 };
+        Ok(Some(Self {
+            authority: authority.to_string(),
+            host: host.to_owned(),
+            port: authority.port_u16().unwrap_or(default_port),
+            path: uri
+                .path_and_query()
+                .cloned()
+                .unwrap_or_else(|| PathAndQuery::from_static("/")),
+            tls,
+            token: token_file
+                .map(|file| token("webhook-token-file", file))
+                .transpose()?,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        for (url, host, port, path) in [
+            ("http://hooks.test/a?b=c", "hooks.test", 80, "/a?b=c"),
+            ("http://hooks.test", "hooks.test", 80, "/"),
+            ("http://[fd00::1]:8080/x", "fd00::1", 8080, "/x"),
+        ] {
+            let webhook = Webhook::checked(Some(url), None).unwrap().unwrap();
+            let parts = (&*webhook.host, webhook.port, webhook.path.as_str());
+            assert_eq!(parts, (host, port, path));
+            assert!(url.contains(&webhook.authority), "{webhook:?}");
+            assert_eq!(webhook.tls, None);
+        }
+        assert_eq!(Webhook::checked(None, None).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_with_an_example() {
+        for url in [
+            "",
+            "hooks.test",
+            "/hook",
+            "ftp://hooks.test/",
+            "http://",
+            "http://user:secret@hooks.test/",
+            "http://a b/",
+            "http://hooks.test/\n",
+        ] {
+            let error = Webhook::checked(Some(url), None).unwrap_err().to_string();
+            assert!(error.contains("as https://example.org/hook"), "{error}");
+            assert!(!error.contains(char::is_control), "{error:?}");
+        }
+        let file = Path::new("/nowhere");
+        let error = Webhook::checked(None, Some(file)).unwrap_err().to_string();
+        assert!(error.contains("without webhook"), "{error}");
+    }
+}

@@ -1,0 +1,283 @@
+//! What is worth waking somebody for, and to whom it is told: a command, a web server, or nobody.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::{
+    clock,
+    config::{Configuration, Webhook},
+    decide::{Change, Decider, Hold, State},
+    gateway::CommandLine,
+    notify::{CommandNotifier, Notice, VERSION, WebhookNotifier},
+};
+
+/// Longer reasons are cut.
+const LONGEST_REASON: usize = 1000;
+/// At the daemon's end, what is being told may take so long.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(super) struct Alarms {
+    dry_run: bool,
+    primary: String,
+    host: String,
+    command: Option<(CommandLine, CommandNotifier)>,
+    webhook: Option<(Webhook, WebhookNotifier)>,
+    /// The local gateway has served since the last release.
+    served: bool,
+    /// As it was last; nothing is told of what was so at the beginning.
+    standing: Option<Standing>,
+}
+
+/// What lasts, and isn't the state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Standing {
+    paused: bool,
+    flapping: bool,
+}
+
+impl Standing {
+    fn of(decider: &Decider) -> Self {
+        Self {
+            paused: decider.pause().is_some(),
+            flapping: decider.release_needs() > 1,
+        }
+    }
+}
+
+impl Alarms {
+    pub(super) fn new(configuration: &Configuration) -> Self {
+        let mut alarms = Self {
+            dry_run: false,
+            primary: String::new(),
+            host: host(),
+            command: None,
+            webhook: None,
+            served: false,
+            standing: None,
+        };
+        alarms.reconfigure(configuration);
+        alarms
+    }
+
+    /// Another configuration is in force. Who is told as before isn't disturbed.
+    pub(super) fn reconfigure(&mut self, configuration: &Configuration) {
+        self.dry_run = configuration.dry_run;
+        self.primary = configuration.primary.to_string();
+        if self.command.as_ref().map(|(line, _)| line) != configuration.notify.as_ref() {
+            let notifier = |line: &CommandLine| (line.clone(), CommandNotifier::new(line.clone()));
+            self.command = configuration.notify.as_ref().map(notifier);
+        }
+        if self.webhook.as_ref().map(|(webhook, _)| webhook) != configuration.webhook.as_ref() {
+            let notifier = |webhook: &Webhook| {
+                let notifier = WebhookNotifier::new(webhook.clone(), &configuration.state_dir);
+                (webhook.clone(), notifier)
+            };
+            // The old one lets go of its file first.
+            self.webhook = None;
+            self.webhook = configuration.webhook.as_ref().map(notifier);
+        }
+    }
+
+    /// The state changed.
+    pub(super) fn changed(&mut self, change: &Change, reason: &str) {
+        let event = event(change, self.served);
+        match change.to {
+            State::Active => self.served = true,
+            State::Standby => self.served = false,
+            _ => {}
+        }
+        if let Some(event) = event {
+            self.tell(event, change.to, reason);
+        }
+    }
+
+    /// What is so by now is no news.
+    pub(super) fn begin(&mut self, decider: &Decider) {
+        self.standing = Some(Standing::of(decider));
+    }
+
+    /// What else may have changed.
+    pub(super) fn stands(&mut self, decider: &Decider) {
+        let Some(before) = self.standing else {
+            return;
+        };
+        let (now, state) = (Standing::of(decider), decider.state());
+        self.standing = Some(now);
+        match (before.paused, now.paused) {
+            (false, true) => self.tell("paused", state, "an operator ordered it"),
+            (true, false) => {
+                self.tell(
+                    "resumed",
+                    state,
+                    "an operator ordered it, or its time is over",
+                );
+            }
+            _ => {}
+        }
+        if now.flapping && !before.flapping {
+            let needs = decider.release_needs();
+            let reason = format!("a release takes {needs} successes in a row from now on");
+            self.tell("flapping", state, &reason);
+        }
+    }
+
+    /// Gives what is being told a moment.
+    pub(super) async fn finish(&self) {
+        let command = async {
+            if let Some((_, notifier)) = &self.command {
+                notifier.finish(PATIENCE).await;
+            }
+        };
+        let webhook = async {
+            if let Some((_, notifier)) = &self.webhook {
+                notifier.finish(PATIENCE).await;
+            }
+        };
+        tokio::join!(command, webhook);
+    }
+
+    fn tell(&self, event: &'static str, state: State, reason: &str) {
+        if self.command.is_none() && self.webhook.is_none() {
+            return;
+        }
+        if self.dry_run {
+            info!(event, "dry run: nobody is told");
+            return;
+        }
+        let time = clock::wall(clock::now());
+        let (host, primary) = (&self.host, &self.primary);
+        let reason: String = reason.chars().take(LONGEST_REASON).collect();
+        let notice = Notice {
+            version: VERSION,
+            id: format!("{:x}-{:08x}", time.as_millisecond(), fastrand::u32(..)),
+            event: event.to_owned(),
+            time,
+            text: format!(
+                "failover on {host}: {} (primary {primary}): {reason}",
+                told(event)
+            ),
+            host: host.clone(),
+            primary: primary.clone(),
+            state: state.name().to_owned(),
+            reason,
+        };
+        if let Some((_, notifier)) = &self.command {
+            notifier.tell(notice.clone());
+        }
+        if let Some((_, notifier)) = &self.webhook {
+            notifier.tell(notice);
+        }
+    }
+}
+
+/// What a change of state is worth. What fails again and again is told the first time, the second, the
+/// fourth, the eighth, ...
+fn event(change: &Change, served: bool) -> Option<&'static str> {
+    let failed = |attempt: u32| (attempt > 1) && (attempt - 1).is_power_of_two();
+    let is_new = change.from.name() != change.to.name();
+    match (change.from, change.to) {
+        (State::Starting { .. }, State::Active) => Some("takeover"),
+        (State::Stopping { .. }, State::Standby | State::Suspect { .. } | State::Held(_)) => {
+            served.then_some("release")
+        }
+        (_, State::Starting { attempt }) if failed(attempt) => Some("failed-start"),
+        (_, State::Stopping { attempt } | State::Restarting { attempt }) if failed(attempt) => {
+            Some("failed-stop")
+        }
+        (_, State::Fencing { attempt }) if failed(attempt) => Some("failed-fence"),
+        (_, State::Restarting { .. }) if is_new => Some("gateway-hung"),
+        (_, State::Isolated) => Some("isolated"),
+        (_, State::Held(Hold::Unarmed)) => Some("unarmed"),
+        (_, State::Held(Hold::PortTaken)) => Some("blocked"),
+        _ => None,
+    }
+}
+
+fn told(event: &str) -> &'static str {
+    match event {
+        "takeover" => "the primary is down and the local gateway serves",
+        "release" => "the local gateway is stopped again",
+        "failed-start" => "the local gateway doesn't start",
+        "failed-stop" => "the local gateway doesn't stop",
+        "failed-fence" => "the primary is down and can't be made sure of",
+        "isolated" => "no witness answers, so nothing is taken over",
+        "paused" => "paused, so nothing is taken over",
+        "resumed" => "the pause is over",
+        "flapping" => "the primary keeps failing soon after it is back",
+        "unarmed" => "the primary was never seen healthy, so nothing is taken over",
+        "blocked" => "the local port is taken, so nothing is taken over",
+        _ => "the local gateway doesn't answer and is started again",
+    }
+}
+
+fn host() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::Reason;
+
+    fn told_of(from: State, to: State, served: bool) -> Option<&'static str> {
+        let change = Change {
+            from,
+            to,
+            reason: Reason::Time,
+            strikes: Vec::new(),
+        };
+        event(&change, served)
+    }
+
+    #[test]
+    fn what_wakes_somebody_is_told_and_nothing_else() {
+        let suspect = State::Suspect { strikes: 1 };
+        let starting = |attempt| State::Starting { attempt };
+        let stopping = |attempt| State::Stopping { attempt };
+        let restarting = |attempt| State::Restarting { attempt };
+        let active = State::Active;
+        for (from, to, served, expected) in [
+            (State::Standby, suspect, false, None),
+            (suspect, starting(1), false, None),
+            (starting(1), active, false, Some("takeover")),
+            // It was found like this.
+            (State::Standby, active, false, None),
+            (active, stopping(1), true, None),
+            (stopping(1), State::Standby, true, Some("release")),
+            // Cut short before it served.
+            (stopping(1), State::Standby, false, None),
+            (suspect, State::Isolated, false, Some("isolated")),
+            (suspect, State::Held(Hold::Unarmed), false, Some("unarmed")),
+            (
+                suspect,
+                State::Held(Hold::PortTaken),
+                false,
+                Some("blocked"),
+            ),
+            (suspect, State::Held(Hold::Paused), false, None),
+            (active, restarting(1), true, Some("gateway-hung")),
+            (restarting(1), restarting(2), true, Some("failed-stop")),
+            (stopping(1), stopping(2), true, Some("failed-stop")),
+            (
+                State::Fencing { attempt: 1 },
+                State::Fencing { attempt: 2 },
+                false,
+                Some("failed-fence"),
+            ),
+        ] {
+            assert_eq!(told_of(from, to, served), expected, "{from:?} -> {to:?}");
+        }
+    }
+
+    #[test]
+    fn what_fails_again_and_again_is_told_ever_less_often() {
+        let told = (1..=100).filter(|attempt| {
+            let to = State::Starting { attempt: *attempt };
+            told_of(State::Starting { attempt: 1 }, to, false).is_some()
+        });
+        assert_eq!(told.collect::<Vec<u32>>(), [2, 3, 5, 9, 17, 33, 65]);
+    }
+}

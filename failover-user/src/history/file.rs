@@ -1,0 +1,364 @@
+//! The files: `history.jsonl` and, once that is full, older ones with a number. Lines are only ever
+//! appended. What is read may have been cut off by a crash, or written by anybody: what is no line of
+//! ours is skipped and counted.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::OFlags;
+use serde::Deserialize;
+
+use super::{Ending, How, Incident, Line, VERSION};
+
+/// A file is full before it grows longer.
+const LARGEST_FILE: u64 = 1 << 20;
+/// So many full ones are kept beside the one that is written.
+const MOST_OLD: usize = 4;
+/// No line of ours is longer: an incident's lists are bounded.
+const LONGEST_LINE: u64 = 256 * 1024;
+/// So much of a file is read, whoever wrote it.
+const MOST_READ: u64 = 4 * LARGEST_FILE;
+
+/// What the files say.
+#[derive(Debug, Default)]
+pub struct History {
+    /// The incidents, oldest first.
+    pub incidents: Vec<Incident>,
+    /// Lines that are no history, or of a later version.
+    pub skipped: u64,
+}
+
+/// Number 0 is the one that is written.
+fn path(directory: &Path, number: usize) -> PathBuf {
+    match number {
+        0 => directory.join("history.jsonl"),
+        _ => directory.join(format!("history.{number}.jsonl")),
+    }
+}
+
+/// Appends a line, so that it survives a crash from now on.
+///
+/// # Errors
+/// When the directory can't be written to.
+pub(crate) fn append(directory: &Path, line: &[u8]) -> io::Result<()> {
+    let newest = path(directory, 0);
+    let length = fs::metadata(&newest).map_or(0, |metadata| metadata.len());
+    if length > 0 && length + line.len() as u64 > LARGEST_FILE {
+        for number in (0..MOST_OLD).rev() {
+            match fs::rename(path(directory, number), path(directory, number + 1)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    let is_new = !newest.exists();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .open(&newest)?;
+    // All at once, after whatever a crash has cut off.
+    let mut bytes = Vec::with_capacity(line.len() + 2);
+    if !ends_with_a_line(&mut file)? {
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(line);
+    bytes.push(b'\n');
+    file.write_all(&bytes)?;
+    file.sync_data()?;
+    if is_new {
+        // The name, too (fsync(2)).
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn ends_with_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == [b'\n'])
+}
+
+/// Reads what is kept in a state directory.
+///
+/// # Errors
+/// When there is no such directory, or a file in it can't be read.
+pub fn read(directory: &Path) -> io::Result<History> {
+    fs::metadata(directory)?;
+    // The newest first: one that gets another number meanwhile is read twice, which does no harm.
+    let mut files = Vec::new();
+    for number in 0..=MOST_OLD {
+        files.push(lines(&path(directory, number))?);
+    }
+    let mut history = History::default();
+    let mut places = HashMap::new();
+    for line in files.into_iter().rev().flatten() {
+        match line {
+            Some(Line::Incident(incident)) => match places.get(&incident.id) {
+                Some(place) => {
+                    if let Some(known) = history.incidents.get_mut(*place) {
+                        *known = *incident;
+                    }
+                }
+                None => {
+                    places.insert(incident.id.clone(), history.incidents.len());
+                    history.incidents.push(*incident);
+                }
+            },
+            // Whatever went on before it began is over.
+            Some(Line::Daemon(daemon)) if daemon.began => {
+                let open = history.incidents.iter_mut();
+                open.filter(|one| one.ended.is_none()).for_each(cut_off);
+            }
+            Some(Line::Daemon(_)) => {}
+            None => history.skipped += 1,
+        }
+    }
+    Ok(history)
+}
+
+fn cut_off(incident: &mut Incident) {
+    incident.ended = Some(Ending {
+        at: incident.told,
+        how: How::DaemonKilled,
+        reason: "the daemon was killed, or the machine went down".to_owned(),
+    });
+}
+
+/// The file's lines, and `None` for each that is none of ours.
+fn lines(path: &Path) -> io::Result<Vec<Option<Line>>> {
+    let opened = OpenOptions::new()
+        .read(true)
+        // Should somebody have put a pipe there.
+        .custom_flags(i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0))
+        .open(path);
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => opened?,
+    };
+    let mut reader = BufReader::new(file.take(MOST_READ));
+    let mut lines = Vec::new();
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        let read = reader
+            .by_ref()
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut bytes)?;
+        if read == 0 {
+            return Ok(lines);
+        }
+        let is_cut = bytes.last() != Some(&b'\n') && bytes.len() as u64 == LONGEST_LINE;
+        if is_cut {
+            skip_line(&mut reader)?;
+        }
+        if !bytes.trim_ascii().is_empty() {
+            lines.push(parse(&bytes).filter(|_| !is_cut));
+        }
+    }
+}
+
+fn skip_line(reader: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let buffer = reader.fill_buf()?;
+        let (length, end) = match buffer.iter().position(|byte| *byte == b'\n') {
+            Some(place) => (place + 1, true),
+            None => (buffer.len(), buffer.is_empty()),
+        };
+        reader.consume(length);
+        if end {
+            return Ok(());
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Option<Line> {
+    #[derive(Deserialize)]
+    struct Head {
+        version: u32,
+    }
+    let head: Head = serde_json::from_slice(bytes).ok()?;
+    let line = serde_json::from_slice(bytes).ok();
+    line.filter(|_| head.version == VERSION)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::history::Daemon;
+
+    fn incident(id: &str, reason: &str) -> Incident {
+        Incident {
+            version: VERSION,
+            id: id.to_owned(),
+            told: Timestamp::UNIX_EPOCH,
+            primary: "pc-a:18789".to_owned(),
+            dry_run: false,
+            began: Timestamp::UNIX_EPOCH,
+            reason: reason.to_owned(),
+            ended: None,
+            no_gateway_ms: 0,
+            dual_active_ms: 0,
+            phases: Vec::new(),
+            probes: Vec::new(),
+            failed_probes: 0,
+            events: Vec::new(),
+            witnesses: Vec::new(),
+            commands: Vec::new(),
+            left_out: 0,
+        }
+    }
+
+    fn write(directory: &Path, line: &Line) {
+        append(directory, &serde_json::to_vec(line).unwrap()).unwrap();
+    }
+
+    fn tell(directory: &Path, id: &str, reason: &str) {
+        write(directory, &Line::Incident(Box::new(incident(id, reason))));
+    }
+
+    fn began(directory: &Path) {
+        write(
+            directory,
+            &Line::Daemon(Daemon {
+                version: VERSION,
+                at: Timestamp::UNIX_EPOCH,
+                pid: 1,
+                program: "1.0.0".to_owned(),
+                began: true,
+            }),
+        );
+    }
+
+    fn told(directory: &Path) -> (Vec<(String, String)>, u64) {
+        let History { incidents, skipped } = read(directory).unwrap();
+        let incidents = incidents.into_iter().map(|one| (one.id, one.reason));
+        (incidents.collect(), skipped)
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(id, reason)| ((*id).to_owned(), (*reason).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_last_line_of_an_incident_counts_and_the_order_is_that_of_their_beginnings() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(told(directory.path()), (Vec::new(), 0));
+        for (id, reason) in [("a", "1"), ("b", "1"), ("a", "2")] {
+            tell(directory.path(), id, reason);
+        }
+        assert_eq!(
+            told(directory.path()),
+            (pairs(&[("a", "2"), ("b", "1")]), 0)
+        );
+    }
+
+    #[test]
+    fn a_line_that_a_crash_has_cut_off_spoils_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        tell(directory.path(), "a", "1");
+        tell(directory.path(), "b", "1");
+        let file = path(directory.path(), 0);
+        let length = fs::metadata(&file).unwrap().len();
+        let whole = fs::read(&file).unwrap();
+        // Only the line's end is missing, or more.
+        for (cut, skipped) in [(1, 0), (2, 1), (40, 1)] {
+            fs::write(&file, &whole).unwrap();
+            let open = OpenOptions::new().write(true).open(&file).unwrap();
+            open.set_len(length - cut).unwrap();
+            tell(directory.path(), "c", "1");
+            let mut expected = pairs(&[("a", "1"), ("b", "1"), ("c", "1")]);
+            if skipped > 0 {
+                expected.remove(1);
+            }
+            assert_eq!(told(directory.path()), (expected, skipped), "{cut}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_history_is_skipped_and_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = path(directory.path(), 0);
+        let long = format!("{{\"version\":1,\"x\":\"{}\"}}", "x".repeat(600_000));
+        let deep = "[".repeat(100_000);
+        let lines: [&[u8]; 8] = [
+            b"\xff\xfe\x00",
+            b"{}",
+            b"null",
+            b"{\"version\":1,\"kind\":\"weather\"}",
+            b"{\"version\":2,\"kind\":\"daemon\",\"at\":\"1970-01-01T00:00:00Z\",\"pid\":1,\"program\":\"\",\"began\":true}",
+            b"{\"version\":1,\"kind\":\"incident\",\"id\":7}",
+            long.as_bytes(),
+            deep.as_bytes(),
+        ];
+        fs::write(&file, [&lines.join(&b'\n')[..], b"\n\n"].concat()).unwrap();
+        tell(directory.path(), "a", "1");
+        assert_eq!(told(directory.path()), (pairs(&[("a", "1")]), 8));
+    }
+
+    #[test]
+    fn fields_of_later_programs_are_passed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let line = Line::Incident(Box::new(incident("a", "1")));
+        let mut line = serde_json::to_value(&line).unwrap();
+        line["weather"] = "fine".into();
+        append(directory.path(), line.to_string().as_bytes()).unwrap();
+        assert_eq!(told(directory.path()), (pairs(&[("a", "1")]), 0));
+    }
+
+    #[test]
+    fn an_incident_without_an_end_was_cut_off_once_another_daemon_has_begun() {
+        let directory = tempfile::tempdir().unwrap();
+        began(directory.path());
+        tell(directory.path(), "a", "1");
+        assert!(read(directory.path()).unwrap().incidents[0].ended.is_none());
+        began(directory.path());
+        tell(directory.path(), "b", "1");
+        let incidents = read(directory.path()).unwrap().incidents;
+        let how = |incident: &Incident| incident.ended.as_ref().map(|ending| ending.how);
+        assert_eq!(how(&incidents[0]), Some(How::DaemonKilled));
+        assert_eq!(how(&incidents[1]), None);
+    }
+
+    #[test]
+    fn the_files_stay_bounded_and_the_newest_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let reason = "x".repeat(100_000);
+        for number in 0..80 {
+            tell(directory.path(), &number.to_string(), &reason);
+        }
+        let sizes = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().metadata().unwrap().len());
+        let sizes: Vec<u64> = sizes.collect();
+        assert_eq!(sizes.len(), 1 + MOST_OLD);
+        assert!(
+            sizes.iter().all(|size| *size <= LARGEST_FILE + 200_000),
+            "{sizes:?}"
+        );
+        let kept = read(directory.path()).unwrap().incidents;
+        let ids: Vec<usize> = kept.iter().map(|one| one.id.parse().unwrap()).collect();
+        assert!(ids.is_sorted() && ids.last() == Some(&79), "{ids:?}");
+        assert!((40..=60).contains(&ids.len()), "{ids:?}");
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_an_error() {
+        assert!(read(Path::new("/proc/nowhere")).is_err());
+    }
+}

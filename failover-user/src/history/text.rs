@@ -1,0 +1,326 @@
+//! An incident as text, for who was woken by it: what happened first, then why, then when what. Times
+//! are in UTC. Whatever is in the files is shown escaped.
+
+use std::fmt::{self, Write as _};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Command, Ending, How, Incident, Note, Phase, Probe, Round};
+use crate::escape::Escaped;
+
+/// One block.
+impl fmt::Display for Incident {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        let lasted = self.last().duration_since(self.began);
+        let lasted = u64::try_from(lasted.as_millis()).unwrap_or(0);
+        let _ = writeln!(
+            text,
+            "{} UTC  {}, {}  [{}]",
+            self.began.strftime("%Y-%m-%d %H:%M:%S"),
+            self.headline(),
+            span(lasted),
+            Escaped(&self.id),
+        );
+        row(&mut text, "because", &Escaped(&self.reason));
+        row(&mut text, "primary", &Escaped(&self.primary));
+        if self.dry_run {
+            row(&mut text, "dry run", &"nothing was run");
+        }
+        rows(&mut text, "seen", &self.events);
+        rows(&mut text, "probes", &self.probes);
+        let kept = self.probes.iter().filter(|probe| probe.layer != "unknown");
+        if let Some(more) = self.failed_probes.checked_sub(kept.count() as u64)
+            && more > 0
+        {
+            row(&mut text, "", &format_args!("{more} more failed"));
+        }
+        rows(&mut text, "witnesses", &self.witnesses);
+        rows(&mut text, "states", &self.phases);
+        rows(&mut text, "commands", &self.commands);
+        if self.left_out > 0 {
+            let told = format_args!("{} entries that are not kept", self.left_out);
+            row(&mut text, "left out", &told);
+        }
+        row(&mut text, "nobody served", &span(self.no_gateway_ms));
+        row(&mut text, "two served", &span(self.dual_active_ms));
+        match &self.ended {
+            Some(Ending { at, how, reason }) => {
+                let why = Escaped(reason);
+                row(
+                    &mut text,
+                    "ended",
+                    &format_args!("{} {how}: {why}", time(*at)),
+                );
+            }
+            None => row(
+                &mut text,
+                "ended",
+                &format_args!("not yet, as told at {}", time(self.told)),
+            ),
+        }
+        formatter.write_str(&text)
+    }
+}
+
+impl Incident {
+    /// What it was, in a word.
+    fn headline(&self) -> &'static str {
+        let has = |state: &str| self.phases.iter().any(|phase| phase.state == state);
+        match &self.ended {
+            _ if self.has_taken_over() => match self.ended.as_ref().map(|ending| ending.how) {
+                Some(How::Released) => "TAKEOVER, released",
+                Some(How::Recovered) => "TAKEOVER, over",
+                Some(How::DaemonEnded) => "TAKEOVER, then the daemon ended",
+                Some(How::DaemonKilled) => "TAKEOVER, then the daemon was killed",
+                None => "TAKEOVER, goes on",
+            },
+            _ if has("starting") => "NO TAKEOVER: the local gateway didn't start",
+            _ if has("fencing") => "NO TAKEOVER: not made sure of the primary",
+            _ if has("isolated") => "NO TAKEOVER: no witness answered",
+            _ if has("blocked") => "NO TAKEOVER: the port was taken",
+            _ if has("unarmed") => "NO TAKEOVER: the primary was never seen healthy",
+            _ if has("paused") => "NO TAKEOVER: paused",
+            _ if has("released") => "NO TAKEOVER: released by hand",
+            None => "suspicion, goes on",
+            Some(_) => "suspicion",
+        }
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Released => "released",
+            Self::Recovered => "over",
+            Self::DaemonEnded => "the daemon ended",
+            Self::DaemonKilled => "cut off",
+        })
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attempt = match self.attempt {
+            Some(attempt) => format!(" ({attempt})"),
+            None => String::new(),
+        };
+        let state = format!("{}{attempt}", Escaped(&self.state));
+        write!(
+            formatter,
+            "{} {state:<13} {:>9}  {}",
+            time(self.began),
+            span(self.took_ms),
+            Escaped(&self.reason),
+        )
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let strike = match (self.strike, self.layer.as_str()) {
+            (true, _) => "strike",
+            (false, "unknown") => "says nothing",
+            (false, _) => "doesn't count",
+        };
+        let (began, outcome) = (time(self.began), Escaped(&self.outcome));
+        write!(formatter, "{began} {strike:<13} {outcome}")
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", time(self.at), Escaped(&self.what))
+    }
+}
+
+impl fmt::Display for Round {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            at,
+            answered,
+            needed,
+            answers,
+        } = self;
+        let (at, answers) = (time(*at), Escaped(answers));
+        write!(
+            formatter,
+            "{at} {answered} answered, {needed} needed: {answers}"
+        )
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (began, command) = (time(self.began), Escaped(&self.command).to_string());
+        let took = self.took_ms.map(span).unwrap_or_default();
+        write!(formatter, "{began} {command:<13} {took:>9}  ")?;
+        match &self.result {
+            Some(result) => write!(formatter, "{}", Escaped(result))?,
+            None => formatter.write_str("runs")?,
+        }
+        if !self.said.is_empty() {
+            write!(formatter, "; it said: {}", Escaped(&self.said))?;
+        }
+        Ok(())
+    }
+}
+
+fn time(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S%.3f").to_string()
+}
+
+/// As exact as anybody needs.
+fn span(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0 => format!("{milliseconds}ms"),
+        1..=9 => format!("{seconds}.{}s", milliseconds % 1000 / 100),
+        _ => {
+            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+            format!("{:#}", SignedDuration::from_secs(seconds))
+        }
+    }
+}
+
+fn rows<T: fmt::Display>(text: &mut String, name: &str, values: &[T]) {
+    for (place, value) in values.iter().enumerate() {
+        let name = if place == 0 { name } else { "" };
+        row(text, name, value);
+    }
+}
+
+fn row(text: &mut String, name: &str, value: &dyn fmt::Display) {
+    let _ = writeln!(text, "  {name:<14} {value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::VERSION;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-11-24T{text}Z").parse().unwrap()
+    }
+
+    fn phase(state: &str, attempt: Option<u32>, began: &str, took_ms: u64) -> Phase {
+        Phase {
+            state: state.to_owned(),
+            attempt,
+            began: at(began),
+            took_ms,
+            reason: "a reason".to_owned(),
+        }
+    }
+
+    fn takeover() -> Incident {
+        Incident {
+            version: VERSION,
+            id: "a1".to_owned(),
+            told: at("03:15:00"),
+            primary: "pc-a:18789".to_owned(),
+            dry_run: false,
+            began: at("03:00:00.5"),
+            reason: "probe refused".to_owned(),
+            ended: Some(Ending {
+                at: at("03:12:01.5"),
+                how: How::Released,
+                reason: "the last socket is gone".to_owned(),
+            }),
+            no_gateway_ms: 63_400,
+            dual_active_ms: 1_250,
+            phases: vec![
+                phase("suspect", None, "03:00:00.5", 60_000),
+                phase("starting", Some(1), "03:01:00.5", 3_000),
+                phase("active", None, "03:01:03.5", 660_000),
+            ],
+            probes: vec![Probe {
+                began: at("03:00:00.4"),
+                outcome: "refused after 1ms".to_owned(),
+                layer: "connect".to_owned(),
+                took_ms: 1,
+                strike: true,
+            }],
+            failed_probes: 300,
+            events: vec![Note {
+                at: at("03:00:00.3"),
+                what: "connection closed by the primary".to_owned(),
+            }],
+            witnesses: Vec::new(),
+            commands: vec![Command {
+                command: "start".to_owned(),
+                began: at("03:01:00.5"),
+                took_ms: Some(250),
+                result: Some("failed with exit code 1".to_owned()),
+                said: "no such file".to_owned(),
+            }],
+            left_out: 0,
+        }
+    }
+
+    #[test]
+    fn a_takeover_is_one_block_that_begins_with_what_it_was() {
+        let expected = "\
+2026-11-24 03:00:00 UTC  TAKEOVER, released, 12m 1s  [a1]
+  because        probe refused
+  primary        pc-a:18789
+  seen           03:00:00.300 connection closed by the primary
+  probes         03:00:00.400 strike        refused after 1ms
+                 299 more failed
+  states         03:00:00.500 suspect              1m  a reason
+                 03:01:00.500 starting (1)       3.0s  a reason
+                 03:01:03.500 active              11m  a reason
+  commands       03:01:00.500 start             250ms  failed with exit code 1; it said: no such file
+  nobody served  1m 3s
+  two served     1.2s
+  ended          03:12:01.500 released: the last socket is gone
+";
+        assert_eq!(takeover().to_string(), expected);
+    }
+
+    #[test]
+    fn one_that_goes_on_says_so_and_one_without_a_takeover_says_why() {
+        let mut incident = takeover();
+        incident.ended = None;
+        let text = incident.to_string();
+        assert!(text.contains("TAKEOVER, goes on, 14m 59s"), "{text}");
+        assert!(text.contains("not yet, as told at 03:15:00"), "{text}");
+        incident.phases.truncate(1);
+        assert!(incident.to_string().contains("suspicion, goes on"));
+        for (state, word) in [
+            ("isolated", "no witness"),
+            ("blocked", "the port was taken"),
+            ("unarmed", "never seen healthy"),
+            ("paused", "paused"),
+        ] {
+            incident.phases.truncate(1);
+            incident.phases.push(phase(state, None, "03:02:00", 1));
+            let text = incident.to_string();
+            let first = text.lines().next().unwrap();
+            assert!(first.contains("NO TAKEOVER: "), "{text}");
+            assert!(first.contains(word), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_the_files_reaches_a_terminal_as_it_is() {
+        let hostile = "\x1b[2J\u{202e}\nforged";
+        let mut incident = takeover();
+        incident.id = hostile.to_owned();
+        incident.reason = hostile.to_owned();
+        incident.primary = hostile.to_owned();
+        incident.events[0].what = hostile.to_owned();
+        incident.probes[0].outcome = hostile.to_owned();
+        incident.phases[0].state = hostile.to_owned();
+        incident.phases[1].reason = hostile.to_owned();
+        incident.commands[0].command = hostile.to_owned();
+        incident.commands[0].said = hostile.to_owned();
+        let text = incident.to_string();
+        assert!(!text.contains(['\x1b', '\u{202e}']), "{text:?}");
+        assert!(
+            !text.lines().any(|line| line.starts_with("forged")),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 13, "{text}");
+    }
+}

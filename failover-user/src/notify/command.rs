@@ -1,0 +1,244 @@
+//! Tells by running a command: one at a time, for a limited time, with its whole process group.
+
+use std::{io, process::Stdio, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::{Child, ChildStderr, ChildStdin},
+    task::JoinHandle,
+    time::timeout,
+};
+use tracing::{info, warn};
+
+use super::{Notice, queue::Queue};
+use crate::{
+    escape::Escaped,
+    gateway::{CommandLine, alone, kill_group},
+};
+
+/// So many wait, while one runs.
+const MOST_WAITING: usize = 32;
+/// Then it is killed.
+const LIMIT: Duration = Duration::from_secs(30);
+/// So long a killed one may take to go.
+const GRACE: Duration = Duration::from_secs(5);
+/// So long it is listened to when it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+/// So much of what it says when it fails is told.
+const MOST_SAID: usize = 1024;
+
+/// Runs a command for each notice, beside whoever has it. Dropped, it kills the one that runs.
+#[derive(Debug)]
+pub(crate) struct CommandNotifier {
+    queue: Arc<Queue>,
+    task: JoinHandle<()>,
+}
+
+impl CommandNotifier {
+    /// In a runtime.
+    pub(crate) fn new(line: CommandLine) -> Self {
+        let queue = Arc::new(Queue::new("the notify command", MOST_WAITING));
+        let task = tokio::spawn(tell_all(Arc::clone(&queue), line, LIMIT));
+        Self { queue, task }
+    }
+
+    /// Soon. Never waits.
+    pub(crate) fn tell(&self, notice: Notice) {
+        self.queue.push(notice);
+    }
+
+    /// Waits until all is told, but no longer than this.
+    pub(crate) async fn finish(&self, patience: Duration) {
+        self.queue.emptied(patience).await;
+    }
+}
+
+impl Drop for CommandNotifier {
+    fn drop(&mut self) {
+        self.task.abort();
+        let untold = self.queue.all().len();
+        if untold > 0 {
+            warn!(untold, "notifications that the notify command doesn't get");
+        }
+    }
+}
+
+async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) {
+    loop {
+        let notice = queue.first().await;
+        let event = &notice.event;
+        match tell(&line, &notice, limit).await {
+            Ok(()) => info!(event, %line, "the notify command was run"),
+            Err(error) => warn!(event, %line, error, "the notify command failed"),
+        }
+        queue.remove(&notice.id);
+    }
+}
+
+/// A command that runs; it is killed with whoever waits for it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Once it has been waited for, there is nobody to be killed.
+        let _ = kill_group(&self.0);
+    }
+}
+
+async fn tell(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<(), String> {
+    let could_not = |error: io::Error| format!("it could not be run: {error}");
+    let document = serde_json::to_vec(notice).map_err(|error| could_not(error.into()))?;
+    let mut process = alone(line, None).map_err(could_not)?;
+    process
+        .envs(notice.environment())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut running = Running(process.spawn().map_err(could_not)?);
+    let (stdin, stderr) = (running.0.stdin.take(), running.0.stderr.take());
+    let mut said = Vec::new();
+    let status = {
+        let beside = async {
+            tokio::join!(feed(stdin, &document), listen(stderr, &mut said));
+        };
+        tokio::pin!(beside);
+        let end = timeout(limit, running.0.wait());
+        tokio::pin!(end);
+        tokio::select! {
+            status = &mut end => {
+                // What it said last may still be on its way; others may go on speaking.
+                let _ = timeout(LAST_WORDS, beside).await;
+                status
+            }
+            // Whoever has closed both may still work.
+            () = &mut beside => end.await,
+        }
+    };
+    match status {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => {
+            let said = String::from_utf8_lossy(&said);
+            Err(format!("{status}: {}", Escaped(said.trim())))
+        }
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => {
+            let killed = kill_group(&running.0);
+            let gone = timeout(GRACE, running.0.wait()).await;
+            match (killed, gone) {
+                (Ok(()), Ok(_)) => Err(format!("it took longer than {limit:?}, and was killed")),
+                (Err(error), _) => Err(format!(
+                    "it took longer than {limit:?}, and can't be killed: {error}"
+                )),
+                (Ok(()), Err(_)) => Err(format!(
+                    "it took longer than {limit:?}, was killed and did not go away"
+                )),
+            }
+        }
+    }
+}
+
+/// A command that doesn't read may leave it.
+async fn feed(stdin: Option<ChildStdin>, document: &[u8]) {
+    if let Some(mut stdin) = stdin {
+        let _ = stdin.write_all(document).await;
+        let _ = stdin.write_all(b"\n").await;
+    }
+}
+
+/// Until nobody speaks any longer; what is more than anybody wants to know is thrown away.
+async fn listen(stderr: Option<ChildStderr>, said: &mut Vec<u8>) {
+    let Some(mut stderr) = stderr else {
+        return;
+    };
+    let mut buffer = [0; 512];
+    while let Ok(length @ 1..) = stderr.read(&mut buffer).await {
+        let room = MOST_SAID - said.len();
+        said.extend(buffer.iter().take(length.min(room)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, time::Instant};
+
+    use super::*;
+    use crate::notify::notice;
+
+    fn sh(script: &str) -> CommandLine {
+        CommandLine {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn the_document_is_on_standard_input_and_its_parts_in_the_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("told");
+        let line = sh(&format!(
+            "echo \"$FAILOVER_EVENT $FAILOVER_STATE $FAILOVER_PRIMARY\" > {0}; cat >> {0}",
+            file.display()
+        ));
+        let notice = notice("a");
+        tell(&line, &notice, LONG).await.unwrap();
+        let told = fs::read_to_string(file).unwrap();
+        let (first, document) = told.split_once('\n').unwrap();
+        assert_eq!(first, "takeover active pc-a:18789");
+        assert_eq!(serde_json::from_str::<Notice>(document).unwrap(), notice);
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_is_told_with_what_it_said() {
+        let line = sh("echo 'no \x1b[2Jmail' >&2; yes >&2 & exec 2>&-; exit 3");
+        let error = tell(&line, &notice("a"), LONG).await.unwrap_err();
+        assert!(error.contains("exit status: 3"), "{error}");
+        assert!(error.contains("no \\u{1b}[2Jmail"), "{error}");
+        let line = CommandLine {
+            program: "/nowhere/at/all".into(),
+            arguments: Vec::new(),
+        };
+        let error = tell(&line, &notice("a"), LONG).await.unwrap_err();
+        assert!(error.contains("could not be run"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_never_ends_is_killed_with_its_children_and_the_next_is_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("told");
+        let script = format!(
+            "read line; case $line in *'\"a\"'*) sleep 1000 & echo $! > {0}; wait;; *) echo b >> {0};; esac",
+            file.display()
+        );
+        let queue = Arc::new(Queue::new("a test", 2));
+        let limit = Duration::from_millis(500);
+        let task = tokio::spawn(tell_all(Arc::clone(&queue), sh(&script), limit));
+        queue.push(notice("a"));
+        queue.push(notice("b"));
+        let begun = Instant::now();
+        queue.emptied(LONG).await;
+        assert!(begun.elapsed() >= limit && begun.elapsed() < LONG);
+        let told = fs::read_to_string(file).unwrap();
+        let (child, next) = told.split_once('\n').unwrap();
+        assert_eq!(next, "b\n");
+        let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+        task.abort();
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_read_or_floods_is_no_trouble() {
+        let mut notice = notice("a");
+        notice.reason = "x".repeat(1 << 20);
+        notice.text.clear();
+        // Too long for an environment, so it is told as what it is.
+        let error = tell(&sh("exit 0"), &notice, LONG).await.unwrap_err();
+        assert!(error.contains("could not be run"), "{error}");
+        notice.reason = "x".repeat(100_000);
+        tell(&sh("exit 0"), &notice, LONG).await.unwrap();
+        tell(&sh("head -c 10000000 /dev/zero >&2"), &notice, LONG)
+            .await
+            .unwrap();
+    }
+}

@@ -1,0 +1,445 @@
+//! Tells a web server, in a POST: again and again with growing pauses, until it has it or a day is over.
+//! What waits is kept in the state directory, so that it survives the daemon.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use http_body_util::Full;
+use hyper::{
+    Request, StatusCode,
+    body::Bytes,
+    client::conn::http1::Builder,
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT},
+};
+use hyper_util::rt::TokioIo;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    net::TcpStream,
+    sync::Notify,
+    task::{JoinHandle, spawn_blocking},
+    time::{sleep, timeout},
+};
+use tracing::{debug, info, warn};
+
+use super::{Notice, VERSION, queue::Queue};
+use crate::{
+    config::Webhook,
+    probe::{Duplex, TlsClient},
+};
+
+/// So many wait; a notice takes less than 2 KiB.
+const MOST_WAITING: usize = 100;
+/// Longer files are none of ours.
+const LONGEST_FILE: u64 = 4 << 20;
+/// Then nobody wants to know any longer.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+/// From the look-up of the name to the answer's status.
+const LIMIT: Duration = Duration::from_secs(20);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// More than a server that means well sends before the body, which isn't read.
+const LONGEST_HEAD: usize = 16 * 1024;
+const OURSELVES: &str = concat!("failover/", env!("CARGO_PKG_VERSION"));
+
+/// Sends notices to a web server, beside whoever has it.
+#[derive(Debug)]
+pub(crate) struct WebhookNotifier {
+    queue: Arc<Queue>,
+    /// What waits may not be what is kept.
+    changed: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+/// What became of one attempt.
+#[derive(Debug, Eq, PartialEq)]
+enum Attempt {
+    Told,
+    /// It would be the same the next time.
+    Refused(StatusCode),
+    Failed(String),
+}
+
+impl WebhookNotifier {
+    /// In a runtime; what is kept in the state directory is sent first.
+    pub(crate) fn new(webhook: Webhook, state_dir: &Path) -> Self {
+        let queue = Arc::new(Queue::new("the webhook", MOST_WAITING));
+        let changed = Arc::new(Notify::new());
+        let sender = Sender {
+            tls: webhook.tls.as_ref().map(TlsClient::new),
+            webhook,
+            file: state_dir.join("webhook.json"),
+            queue: Arc::clone(&queue),
+            changed: Arc::clone(&changed),
+        };
+        let task = tokio::spawn(sender.run());
+        Self {
+            queue,
+            changed,
+            task,
+        }
+    }
+
+    /// Soon. Never waits.
+    pub(crate) fn tell(&self, notice: Notice) {
+        self.queue.push(notice);
+        self.changed.notify_one();
+    }
+
+    /// Waits until all is sent, but no longer than this; what isn't is kept by then.
+    pub(crate) async fn finish(&self, patience: Duration) {
+        self.queue.emptied(patience).await;
+    }
+}
+
+impl Drop for WebhookNotifier {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Sender {
+    webhook: Webhook,
+    tls: Option<TlsClient>,
+    file: PathBuf,
+    queue: Arc<Queue>,
+    changed: Arc<Notify>,
+}
+
+impl Sender {
+    async fn run(self) {
+        let file = self.file.clone();
+        let kept = spawn_blocking(move || load(&file)).await;
+        let kept = kept.unwrap_or_default();
+        self.queue.put_first(kept.clone());
+        tokio::join!(self.keep_all(kept), self.send_all());
+    }
+
+    /// Keeps what waits, whenever it has changed.
+    async fn keep_all(&self, mut kept: Vec<Notice>) {
+        let mut could = true;
+        loop {
+            let waiting = self.queue.all();
+            if waiting != kept {
+                let (file, notices) = (self.file.clone(), waiting.clone());
+                let stored = spawn_blocking(move || store(&file, notices)).await;
+                let stored = stored.unwrap_or_else(|error| Err(io::Error::other(error)));
+                if let Err(error) = &stored
+                    && could
+                {
+                    warn!(
+                        %error, file = %self.file.display(),
+                        "what the webhook hasn't got yet can't be kept; it is lost when this daemon ends"
+                    );
+                }
+                could = stored.is_ok();
+                // One that can't be kept now is tried with the next.
+                kept = waiting;
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    async fn send_all(&self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let notice = self.queue.first().await;
+            let (event, host) = (&notice.event, &self.webhook.authority);
+            let age = Timestamp::now().duration_since(notice.time);
+            if age > LONGEST_WAIT {
+                warn!(
+                    event,
+                    host, "the webhook hasn't got it within a day; it is given up"
+                );
+            } else {
+                match self.attempt(&notice).await {
+                    Attempt::Told => {
+                        info!(event, host, "the webhook was told");
+                        pause = FIRST_PAUSE;
+                    }
+                    Attempt::Refused(status) => {
+                        warn!(event, host, %status, "the webhook refuses it; it is given up");
+                    }
+                    Attempt::Failed(error) => {
+                        if pause == FIRST_PAUSE {
+                            warn!(event, host, error, again_in = ?pause, "the webhook can't be told");
+                        } else {
+                            debug!(event, host, error, again_in = ?pause, "the webhook can't be told");
+                        }
+                        sleep(pause).await;
+                        pause = (2 * pause).min(LONGEST_PAUSE);
+                        continue;
+                    }
+                }
+            }
+            self.queue.remove(&notice.id);
+            self.changed.notify_one();
+        }
+    }
+
+    async fn attempt(&self, notice: &Notice) -> Attempt {
+        match timeout(LIMIT, self.post(notice)).await {
+            Ok(Ok(status)) => judge(status),
+            Ok(Err(error)) => Attempt::Failed(error),
+            Err(_) => Attempt::Failed(format!("no answer within {LIMIT:?}")),
+        }
+    }
+
+    async fn post(&self, notice: &Notice) -> Result<StatusCode, String> {
+        let Webhook {
+            authority,
+            host,
+            port,
+            path,
+            tls: _,
+            token,
+        } = &self.webhook;
+        let told = |error: &dyn std::error::Error| {
+            let cause = error.source().map(|cause| format!(": {cause}"));
+            format!("{error}{}", cause.unwrap_or_default())
+        };
+        let stream = TcpStream::connect((host.as_str(), *port)).await;
+        let stream = stream.map_err(|error| told(&error))?;
+        let stream: Box<dyn Duplex> = match &self.tls {
+            Some(tls) => Box::new(tls.open(stream).await.map_err(|error| told(&error))?),
+            None => Box::new(stream),
+        };
+        let mut builder = Builder::new();
+        builder
+            .max_buf_size(LONGEST_HEAD)
+            .max_header_size(LONGEST_HEAD);
+        let handshake = builder.handshake(TokioIo::new(stream)).await;
+        let (mut sender, transport) = handshake.map_err(|error| told(&error))?;
+        let document = serde_json::to_vec(notice).map_err(|error| told(&error))?;
+        let mut request = Request::post(path.as_str())
+            .header(HOST, authority)
+            .header(USER_AGENT, OURSELVES)
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, token.header());
+        }
+        let request = request
+            .body(Full::new(Bytes::from(document)))
+            .map_err(|error| told(&error))?;
+        let answer = sender.send_request(request);
+        tokio::pin!(answer);
+        let answer = tokio::select! {
+            answer = &mut answer => answer,
+            // How it ended is told to who waits, too.
+            _ = transport => answer.await,
+        };
+        Ok(answer.map_err(|error| told(&error))?.status())
+    }
+}
+
+/// A redirect isn't followed: what is told here is for this server only.
+fn judge(status: StatusCode) -> Attempt {
+    let is_for_now = matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+    );
+    if status.is_success() {
+        Attempt::Told
+    } else if status.is_client_error() && !is_for_now {
+        Attempt::Refused(status)
+    } else {
+        Attempt::Failed(format!("HTTP status {status}"))
+    }
+}
+
+/// The file.
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    version: u32,
+    waiting: Vec<Notice>,
+}
+
+/// What was kept; nothing where it can't be read, which is told.
+fn load(file: &Path) -> Vec<Notice> {
+    let read = || {
+        let mut text = String::new();
+        File::open(file)?
+            .take(LONGEST_FILE)
+            .read_to_string(&mut text)?;
+        serde_json::from_str::<Kept>(&text).map_err(io::Error::from)
+    };
+    match read() {
+        Ok(Kept {
+            version: VERSION,
+            waiting,
+        }) => waiting,
+        Ok(_) => Vec::new(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            warn!(%error, file = %file.display(), "what the webhook hasn't got yet can't be read; it is lost");
+            Vec::new()
+        }
+    }
+}
+
+/// Keeps all of it or, after a crash, what was kept before.
+fn store(file: &Path, waiting: Vec<Notice>) -> io::Result<()> {
+    if waiting.is_empty() {
+        return match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+    }
+    let new = file.with_extension("new");
+    let kept = Kept {
+        version: VERSION,
+        waiting,
+    };
+    let mut writer = File::create(&new)?;
+    writer.write_all(&serde_json::to_vec(&kept)?)?;
+    writer.sync_all()?;
+    fs::rename(&new, file)?;
+    File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, sync::Mutex};
+
+    use http_body_util::BodyExt as _;
+    use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::notify::notice;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// What a server was asked: the path, the authorization, and the notice.
+    type Asked = Arc<Mutex<Vec<(String, String, Notice)>>>;
+
+    /// A real web server that gives these answers, and then 200.
+    async fn server(answers: &'static [u16]) -> (u16, Asked) {
+        let asked = Asked::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let log = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let service = service_fn(|request: Request<Incoming>| {
+                    let log = Arc::clone(&log);
+                    async move {
+                        let (head, body) = request.into_parts();
+                        let body = body.collect().await.unwrap().to_bytes();
+                        let authorization = head.headers.get(AUTHORIZATION);
+                        let authorization = authorization.map(|it| it.to_str().unwrap().to_owned());
+                        let mut log = log.lock().unwrap();
+                        let status = answers.get(log.len()).copied().unwrap_or(200);
+                        log.push((
+                            head.uri.to_string(),
+                            authorization.unwrap_or_default(),
+                            serde_json::from_slice(&body).unwrap(),
+                        ));
+                        let answer = Response::builder()
+                            .status(status)
+                            .header("location", "http://127.0.0.1:1/")
+                            .body(Full::new(Bytes::from("body")));
+                        Ok::<_, Infallible>(answer.unwrap())
+                    }
+                });
+                let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let _ = served.await;
+            }
+        });
+        (port, asked)
+    }
+
+    fn webhook(port: u16, token: Option<&Path>) -> Webhook {
+        let url = format!("http://127.0.0.1:{port}/hook?a=b");
+        crate::config::webhook_for_tests(&url, token)
+    }
+
+    fn asked(asked: &Asked) -> Vec<String> {
+        let asked = asked.lock().unwrap();
+        asked
+            .iter()
+            .map(|(_, _, notice)| notice.id.clone())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_fails_first_gets_it_later_and_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let token = directory.path().join("token");
+        fs::write(&token, "secret\n").unwrap();
+        let (port, log) = server(&[500, 429]).await;
+        let notifier = WebhookNotifier::new(webhook(port, Some(&token)), directory.path());
+        notifier.tell(notice("a"));
+        notifier.tell(notice("b"));
+        notifier.finish(LONG).await;
+        assert_eq!(asked(&log), ["a", "a", "a", "b"]);
+        let (path, authorization, _) = log.lock().unwrap()[0].clone();
+        assert_eq!(path, "/hook?a=b");
+        assert_eq!(authorization, "Bearer secret");
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_given_up_and_a_redirect_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (port, log) = server(&[404, 302, 200]).await;
+        let notifier = WebhookNotifier::new(webhook(port, None), directory.path());
+        notifier.tell(notice("a"));
+        notifier.tell(notice("b"));
+        notifier.finish(LONG).await;
+        assert_eq!(asked(&log), ["a", "b", "b"]);
+    }
+
+    #[tokio::test]
+    async fn what_was_not_told_survives_for_a_day() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("webhook.json");
+        // Nobody listens there.
+        let notifier = WebhookNotifier::new(webhook(1, None), directory.path());
+        let mut old = notice("old");
+        old.time = Timestamp::now() - SignedDuration::from_hours(25);
+        notifier.tell(notice("a"));
+        notifier.tell(old);
+        let kept = || async {
+            while load(&file).len() < 2 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(LONG, kept()).await.unwrap();
+        drop(notifier);
+        let (port, log) = server(&[]).await;
+        let notifier = WebhookNotifier::new(webhook(port, None), directory.path());
+        let all_told = || async {
+            while file.exists() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(LONG, all_told()).await.unwrap();
+        assert_eq!(asked(&log), ["a"]);
+        drop(notifier);
+    }
+
+    #[test]
+    fn what_is_no_queue_is_passed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("webhook.json");
+        for nonsense in [&b""[..], b"[]", b"\xff", b"{\"version\":9,\"waiting\":[]}"] {
+            fs::write(&file, nonsense).unwrap();
+            assert_eq!(load(&file), []);
+        }
+    }
+
+    #[test]
+    fn success_is_any_2xx_and_4xx_is_final_but_for_two() {
+        let judge = |status| judge(StatusCode::from_u16(status).unwrap());
+        assert_eq!(judge(204), Attempt::Told);
+        assert_eq!(judge(400), Attempt::Refused(StatusCode::BAD_REQUEST));
+        for status in [301, 408, 429, 500, 503] {
+            assert!(matches!(judge(status), Attempt::Failed(_)), "{status}");
+        }
+    }
+}

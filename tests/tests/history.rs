@@ -1,0 +1,170 @@
+//! `failover history`: what is told of an incident, and what happens where it can't be kept.
+
+use std::{fs, path::PathBuf};
+
+use failover_tests::{
+    daemon::{Daemon, Setup},
+    lab::{Lab, Process, failover_binary},
+    wait,
+};
+use rustix::process::Signal;
+use serde_json::Value;
+
+fn state_dir(lab: &Lab) -> PathBuf {
+    lab.directory().join("pc-b").join("state")
+}
+
+/// Standard output and standard error of `failover history`.
+fn history(lab: &Lab, arguments: &[&str]) -> (String, String) {
+    let mut command = lab.host_b().command(failover_binary());
+    command
+        .args(["history", "--state-dir"])
+        .arg(state_dir(lab))
+        .args(arguments);
+    let output = command.output().expect("running failover history");
+    assert!(output.status.success(), "{output:?}");
+    let text = |bytes| String::from_utf8(bytes).expect("text in UTF-8");
+    (text(output.stdout), text(output.stderr))
+}
+
+fn incidents(lab: &Lab) -> Vec<Value> {
+    let (lines, _) = history(lab, &["--output", "json"]);
+    let lines = lines.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect("one object a line"))
+        .collect()
+}
+
+fn names<'a>(incident: &'a Value, list: &str, name: &str) -> Vec<&'a str> {
+    let list = incident[list].as_array().expect("a list");
+    list.iter()
+        .map(|entry| entry[name].as_str().expect("a text"))
+        .collect()
+}
+
+/// Takes over from this primary, and lets go for another.
+fn take_over_and_let_go(lab: &Lab, daemon: &mut Daemon, primary: Process) -> Process {
+    daemon.probes("connected");
+    primary.kill();
+    daemon.becomes("active");
+    let primary = lab.host_a().gateway().expect("a primary");
+    daemon.becomes("standby");
+    primary
+}
+
+#[test]
+fn a_takeover_and_its_release_are_told_as_one_incident() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    let _primary = take_over_and_let_go(&lab, &mut daemon, primary);
+    let told = wait::until("the incident is over", wait::LONG, || {
+        let told = incidents(&lab);
+        let is_over = told.first().is_some_and(|one| !one["ended"].is_null());
+        is_over.then_some(told)
+    });
+    let [incident] = &told[..] else {
+        panic!("{told:#?}");
+    };
+    assert_eq!(
+        names(incident, "phases", "state"),
+        ["suspect", "starting", "active", "stopping"]
+    );
+    assert_eq!(names(incident, "commands", "command"), ["start", "stop"]);
+    assert_eq!(
+        names(incident, "commands", "result"),
+        ["succeeded", "succeeded"]
+    );
+    let strikes = incident["probes"].as_array().unwrap().iter();
+    let strikes = strikes.filter(|probe| probe["strike"] == true);
+    assert_eq!(strikes.count(), 3, "{incident:#}");
+    assert_eq!(names(incident, "probes", "layer")[0], "connect");
+    assert_eq!(incident["ended"]["how"], "released");
+    // Three strikes, 400 ms apart.
+    let suspect = incident["phases"][0]["took_ms"].as_u64().unwrap();
+    assert!(suspect >= 700, "{incident:#}");
+    assert!(
+        incident["no_gateway_ms"].as_u64() > Some(suspect),
+        "{incident:#}"
+    );
+    assert!(
+        incident["dual_active_ms"].as_u64() > Some(0),
+        "{incident:#}"
+    );
+    // What the kernel or the tripwire saw of the primary's death.
+    let seen = names(incident, "events", "what").join(", ");
+    assert!(seen.contains("connection"), "{incident:#}");
+
+    let (text, _) = history(&lab, &[]);
+    assert!(text.contains("TAKEOVER, released"), "{text}");
+    assert!(text.contains("nobody served"), "{text}");
+    assert_eq!(history(&lab, &["--since", "1h"]).0, text);
+    let (text, _) = history(&lab, &["--since", "2999-01-01"]);
+    assert!(text.starts_with("no incident since 2999"), "{text}");
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn an_incident_is_told_in_parts_where_the_daemon_ended_or_was_killed_in_it() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab);
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = setup.clone().spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.becomes("active");
+    wait::until("the takeover is told of", wait::LONG, || {
+        let told = incidents(&lab);
+        let states = told.first().map(|one| names(one, "phases", "state"))?;
+        states.contains(&"active").then_some(())
+    });
+    assert!(history(&lab, &[]).0.contains("TAKEOVER, goes on"));
+    daemon.signal(Signal::KILL);
+    drop(daemon);
+    // Half of a line, as a crash leaves it.
+    let file = state_dir(&lab).join("history.jsonl");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes.extend_from_slice(br#"{"kind":"incident","ver"#);
+    fs::write(&file, bytes).unwrap();
+
+    let mut daemon = setup.clone().spawn();
+    daemon.becomes("active");
+    daemon.terminate();
+    let mut daemon = setup.spawn();
+    daemon.becomes("active");
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    daemon.terminate();
+    let told = incidents(&lab);
+    let hows: Vec<&str> = told
+        .iter()
+        .map(|one| one["ended"]["how"].as_str().unwrap_or("open"))
+        .collect();
+    assert_eq!(
+        hows[..3],
+        ["daemon-killed", "daemon-ended", "released"],
+        "{told:#?}"
+    );
+    let (_, errors) = history(&lab, &[]);
+    assert!(errors.contains("1 lines"), "{errors}");
+}
+
+#[test]
+fn a_state_directory_that_takes_no_writes_is_said_and_keeps_nobody_from_taking_over() {
+    for options in ["ro", "size=4k,nr_inodes=2"] {
+        let lab = Lab::new();
+        let primary = lab.host_a().gateway().unwrap();
+        let mut daemon = Setup::new(&lab).state_dir_mounted(options).spawn();
+        daemon.says("that the history is lost", |line| {
+            line.message().contains("the history can't be written")
+        });
+        let _primary = take_over_and_let_go(&lab, &mut daemon, primary);
+        let (status, _) = daemon.status();
+        let problems = status["problems"].to_string();
+        assert!(
+            problems.contains("the history can't be written"),
+            "{status:#}"
+        );
+        daemon.ends_having_run(&["start", "stop"]);
+    }
+}

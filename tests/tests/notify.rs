@@ -1,0 +1,231 @@
+//! Telling the world: a command that is run, and a web server that is told, until it has it.
+
+use std::{
+    convert::Infallible,
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use failover_tests::{daemon::Setup, lab::Lab, wait};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::http1::Builder,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+
+const HOOK_PORT: u16 = 8080;
+
+/// A web server on PC-B that answers with whatever status is in force, and what it was sent.
+struct Hook {
+    status: Arc<AtomicU16>,
+    got: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Hook {
+    fn on(lab: &Lab, status: u16) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, HOOK_PORT));
+        let listener = lab.host_b().listen(address, 16).expect("a listener");
+        let hook = Self {
+            status: Arc::new(AtomicU16::new(status)),
+            got: Arc::default(),
+        };
+        let (status, got) = (Arc::clone(&hook.status), Arc::clone(&hook.got));
+        thread::spawn(move || serve(listener, &status, &got));
+        hook
+    }
+
+    fn answers(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
+    }
+
+    fn got(&self) -> Vec<Value> {
+        self.got.lock().expect("nobody panicked").clone()
+    }
+
+    fn events(&self) -> Vec<String> {
+        let got = self.got();
+        got.iter()
+            .map(|notice| notice["event"].as_str().expect("a text").to_owned())
+            .collect()
+    }
+}
+
+fn serve(listener: TcpListener, status: &AtomicU16, got: &Mutex<Vec<Value>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        listener.set_nonblocking(true).expect("a socket");
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service_fn(|request: Request<Incoming>| async move {
+                let body = request
+                    .into_body()
+                    .collect()
+                    .await
+                    .expect("a body")
+                    .to_bytes();
+                got.lock()
+                    .expect("nobody panicked")
+                    .push(serde_json::from_slice(&body).expect("JSON"));
+                let answer = Response::builder().status(status.load(Ordering::Relaxed));
+                Ok::<_, Infallible>(answer.body(Full::new(Bytes::new())).expect("an answer"))
+            });
+            let _ = Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        }
+    });
+}
+
+fn webhook() -> String {
+    format!("--webhook=http://127.0.0.1:{HOOK_PORT}/hook")
+}
+
+#[test]
+fn a_command_is_told_of_the_takeover_and_of_the_release() {
+    let lab = Lab::new();
+    let told = lab.directory().join("told");
+    let script = format!(
+        "--notify=sh -c 'cat >> {0}; echo $FAILOVER_EVENT $FAILOVER_STATE $FAILOVER_PRIMARY >> {0}'",
+        told.display()
+    );
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).argument(&script).spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.becomes("active");
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    let lines = wait::until("both are told", wait::LONG, || {
+        let text = fs::read_to_string(&told).ok()?;
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        (lines.len() == 4).then_some(lines)
+    });
+    let address = lab.host_a().gateway_address();
+    assert_eq!(lines[1], format!("takeover active {address}"));
+    assert_eq!(lines[3], format!("release standby {address}"));
+    let takeover: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(takeover["version"], 1);
+    assert_eq!(takeover["event"], "takeover");
+    let reason = takeover["reason"].as_str().unwrap();
+    assert!(reason.contains("refused"), "{takeover:#}");
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_notify_command_that_never_ends_delays_nothing_and_is_killed() {
+    let lab = Lab::new();
+    let pid = lab.directory().join("pid");
+    let script = format!("--notify=sh -c 'echo $$ > {}; sleep 1000'", pid.display());
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).argument(&script).spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.becomes("active");
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    let text = wait::until("it runs", wait::LONG, || {
+        fs::read_to_string(&pid)
+            .ok()
+            .filter(|text| text.ends_with('\n'))
+    });
+    let process = format!("/proc/{}", text.trim());
+    assert!(fs::exists(&process).unwrap());
+    let limit = Duration::from_secs(30);
+    let line = daemon.says_within(limit + wait::LONG, "that it is killed", |line| {
+        line.message() == "the notify command failed"
+    });
+    assert!(line.field("error").contains("was killed"), "{line:?}");
+    assert_eq!(line.field("event"), "takeover");
+    // The release is told by the next; it doesn't outlive the daemon.
+    let next = wait::until("the next runs", wait::LONG, || {
+        let next = fs::read_to_string(&pid).ok()?;
+        (next.ends_with('\n') && next != text).then_some(next)
+    });
+    daemon.terminate();
+    wait::until("it is gone with the daemon", wait::LONG, || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", next.trim())).unwrap_or_default();
+        (stat.is_empty() || stat.contains(") Z ")).then_some(())
+    });
+    assert_eq!(daemon.commands().names(), ["start", "stop"]);
+}
+
+#[test]
+fn a_web_server_that_fails_first_is_told_again_until_it_has_it() {
+    let lab = Lab::new();
+    let hook = Hook::on(&lab, 503);
+    let mut daemon = Setup::new(&lab).argument(&webhook()).spawn();
+    daemon.becomes("active");
+    wait::until("two attempts", wait::LONG, || {
+        (hook.got().len() >= 2).then_some(())
+    });
+    hook.answers(204);
+    daemon.says("that the server has it", |line| {
+        line.message() == "the webhook was told"
+    });
+    let got = hook.got();
+    assert!(got.len() >= 3, "{got:#?}");
+    assert!(got.iter().all(|notice| notice == &got[0]), "{got:#?}");
+    assert_eq!(got[0]["event"], "takeover");
+    daemon.ends_having_run(&["start"]);
+    assert_eq!(hook.got(), got);
+}
+
+#[test]
+fn what_a_web_server_has_not_got_survives_a_daemon_that_is_killed() {
+    let lab = Lab::new();
+    let hook = Hook::on(&lab, 500);
+    let setup = Setup::new(&lab).argument(&webhook());
+    let mut daemon = setup.spawn();
+    daemon.becomes("active");
+    let file = lab.directory().join("pc-b/state/webhook.json");
+    wait::until("it is kept", wait::LONG, || {
+        (file.exists() && !hook.got().is_empty()).then_some(())
+    });
+    let told = hook.got().len();
+    hook.answers(200);
+    let mut daemon = daemon.killed_and_restarted();
+    daemon.says("that the server has it", |line| {
+        line.message() == "the webhook was told"
+    });
+    let got = hook.got();
+    assert!(got.len() > told, "{got:#?}");
+    assert!(got.iter().all(|notice| notice == &got[0]), "{got:#?}");
+    assert_eq!(hook.events()[0], "takeover");
+    wait::until("nothing is kept any longer", wait::LONG, || {
+        (!file.exists()).then_some(())
+    });
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_web_server_that_nobody_can_reach_delays_nothing() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    // Nobody has the address.
+    let mut daemon = Setup::new(&lab)
+        .argument("--webhook=http://10.0.0.77:81/")
+        .argument("--notify=/bin/false")
+        .spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.becomes("active");
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    daemon.says("that the command fails", |line| {
+        line.message() == "the notify command failed"
+    });
+    daemon.ends_having_run(&["start", "stop"]);
+}
