@@ -12,13 +12,14 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::moment::Moment;
+use crate::{moment::Moment, wait};
 use run::Behaviour;
 pub use run::{Options, run};
 
@@ -197,10 +198,11 @@ impl Commands {
             .collect()
     }
 
-    /// The local gateway's process number, if one was started and not stopped.
+    /// The local gateway's process number, if one was started and not stopped. It is written down right
+    /// after the gateway listens, so it is waited for a little.
     #[must_use]
     pub fn gateway(&self) -> Option<u32> {
-        gateway(&self.directory)
+        wait::attempt(Duration::from_secs(1), || gateway(&self.directory))
     }
 
     /// The log, for people.
