@@ -182,8 +182,8 @@ enum Proof {
     Order,
     /// `cargo xtask`: known to its help.
     Xtask,
-    /// It can't be run here; another test, named here, is about it.
-    Elsewhere(&'static str),
+    /// It can't be run here; a test in this file is about it, and has this in it.
+    Elsewhere(&'static str, &'static str),
     /// Nothing of this project's: it is for the reader to have.
     Readers,
 }
@@ -207,11 +207,19 @@ fn proof(typed: &Typed) -> Option<Proof> {
             ..,
         ]
         | ["usermod" | "cat" | "date" | "uname" | "ip" | "ss", ..] => Proof::Succeeds,
-        ["apt", "install" | "remove" | "purge", ..] => Proof::Elsewhere("tests/package.rs"),
-        ["openclaw", "gateway", "install" | "start" | "stop"] => {
-            Proof::Elsewhere("tests/openclaw_unit.rs")
+        // With apt it would come from a network.
+        ["apt", "install", _] => Proof::Elsewhere("package.rs", "\"dpkg\", \"-i\""),
+        ["apt", "remove", "failover"] => Proof::Elsewhere("package.rs", "\"--remove\""),
+        ["apt", "purge", "failover"] => Proof::Elsewhere("package.rs", "\"--purge\""),
+        // These need the real OpenClaw.
+        ["openclaw", "gateway", "install"] => Proof::Elsewhere("openclaw_unit.rs", "\"install\""),
+        ["openclaw", "gateway", "start" | "stop"] => Proof::Elsewhere(
+            "openclaw_unit.rs",
+            "fn it_is_started_and_stopped_through_its_own_commands",
+        ),
+        ["openclaw", "backup", "create"] => {
+            Proof::Elsewhere("openclaw.rs", "\"backup\", \"create\"")
         }
-        ["openclaw", "backup", "create"] => Proof::Elsewhere("tests/openclaw.rs"),
         ["editor", CONFIGURATION] => Proof::Readers,
         ["ssh", ..] => Proof::Readers,
         _ => return None,
@@ -225,9 +233,10 @@ fn every_command_in_the_documents_is_one_that_a_test_knows() {
             panic!("no rule knows `{typed}`: add one, and run it");
         };
         match proof {
-            Proof::Elsewhere(test) => {
-                let test = root().join("tests").join(test);
-                assert!(test.exists(), "{}", test.display());
+            Proof::Elsewhere(file, what) => {
+                let file = root().join("tests/tests").join(file);
+                let test = fs::read_to_string(&file).expect("reading a test");
+                assert!(test.contains(what), "{} has no {what}", file.display());
             }
             Proof::Xtask => known_to_xtask(&typed),
             Proof::Readers if typed.0[0] == "ssh" => {
@@ -318,6 +327,52 @@ fn every_state_alarm_and_event_has_its_row() {
     for event in events {
         assert!(has(&guide, event), "the guide lacks the event {event}");
     }
+}
+
+#[test]
+fn every_file_that_the_documents_name_is_there() {
+    const FOLDERS: [&str; 5] = [
+        "docs/",
+        "failover-ebpf/",
+        "failover-user/",
+        "tests/",
+        "xtask/",
+    ];
+    let mut count = 0;
+    for document in documents() {
+        let name = document.display();
+        let text = fs::read_to_string(&document).expect("reading a document");
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        let links = links.filter(|link| !link.contains("://"));
+        for link in links {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let file = match file {
+                "" => document.clone(),
+                file => document.with_file_name("").join(file),
+            };
+            let linked = fs::read_to_string(&file);
+            let linked = linked.unwrap_or_else(|error| panic!("{name}: {link}: {error}"));
+            let anchor = |line: &str| {
+                let line = line.strip_prefix("## ").unwrap_or_default().to_lowercase();
+                line.replace(' ', "-")
+            };
+            let is_there = heading.is_empty() || linked.lines().any(|line| anchor(line) == heading);
+            assert!(is_there, "{name}: {link}");
+            count += 1;
+        }
+        let (_, spans) = parts(&document);
+        let in_repository = |span: &&String| FOLDERS.iter().any(|folder| span.starts_with(folder));
+        for span in spans.iter().filter(in_repository) {
+            let path = root().join(span.trim_end_matches("*.rs"));
+            let is_there = path.exists() || path.with_extension("rs").exists();
+            assert!(is_there, "{name}: {span} isn't there");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
 }
 
 // --- configurations ------------------------------------------------------------------------------
