@@ -12,10 +12,7 @@ use std::{
 use clap::{CommandFactory as _, Parser as _};
 use failover::{cli::Cli, config::Options};
 use failover_tests::{
-    lab::{
-        Lab, Machine, Process, failover_binary,
-        machine::{ACCOUNT, HOME},
-    },
+    lab::{Lab, Machine, Process, failover_binary, machine::HOME},
     wait,
 };
 
@@ -23,11 +20,12 @@ const CONFIGURATION: &str = "/etc/failover/failover.toml";
 /// Where PC-A is in the documents.
 const PRIMARY: &str = "192.168.1.10";
 /// Whatever begins with one of these, in `sh` blocks and between backticks, is a command.
-const PROGRAMS: [&str; 18] = [
+const PROGRAMS: [&str; 19] = [
     "apt",
     "cargo",
     "cat",
     "date",
+    "df",
     "editor",
     "failover",
     "ip",
@@ -191,22 +189,30 @@ enum Proof {
 /// The rules. A command that none of them knows is an error of the document, or a rule is missing.
 fn proof(typed: &Typed) -> Option<Proof> {
     Some(match typed.words()[..] {
-        ["failover", "status", ..] if typed.0.iter().any(|word| word == "--watch") => Proof::Goes,
-        ["failover", "status" | "check", ..] => Proof::Answers,
+        ["failover", "status", "--watch"]
+        | ["failover", "trace" | "run"]
+        | [
+            "failover",
+            "run",
+            "--primary" | "--interval" | "--kernel-events",
+            ..,
+        ] => Proof::Goes,
+        // With the editor's answer being to change nothing.
+        ["failover", "status" | "check", ..] | ["systemctl", "edit", ..] => Proof::Answers,
         ["failover", "run", "--help"] | ["failover", "history" | "config" | "simulate", ..] => {
             Proof::Succeeds
         }
-        ["failover", "run" | "trace", ..] => Proof::Goes,
         ["failover", "pause" | "resume" | "takeover" | "release", ..] => Proof::Order,
         ["cargo", "xtask", ..] => Proof::Xtask,
         ["systemctl", "--user", ..] => Proof::AsOwner,
-        // With the editor's answer being to change nothing.
-        ["systemctl", "edit", ..] => Proof::Answers,
         [
             "systemctl" | "journalctl" | "loginctl" | "systemd-analyze" | "systemd-run",
             ..,
         ]
-        | ["usermod" | "cat" | "date" | "uname" | "ip" | "ss", ..] => Proof::Succeeds,
+        | [
+            "usermod" | "cat" | "date" | "df" | "uname" | "ip" | "ss",
+            ..,
+        ] => Proof::Succeeds,
         // With apt it would come from a network.
         ["apt", "install", _] => Proof::Elsewhere("package.rs", "\"dpkg\", \"-i\""),
         ["apt", "remove", "failover"] => Proof::Elsewhere("package.rs", "\"--remove\""),
@@ -220,8 +226,7 @@ fn proof(typed: &Typed) -> Option<Proof> {
         ["openclaw", "backup", "create"] => {
             Proof::Elsewhere("openclaw.rs", "\"backup\", \"create\"")
         }
-        ["editor", CONFIGURATION] => Proof::Readers,
-        ["ssh", ..] => Proof::Readers,
+        ["editor", CONFIGURATION] | ["ssh", ..] => Proof::Readers,
         _ => return None,
     })
 }
@@ -239,16 +244,15 @@ fn every_command_in_the_documents_is_one_that_a_test_knows() {
                 assert!(test.contains(what), "{} has no {what}", file.display());
             }
             Proof::Xtask => known_to_xtask(&typed),
-            Proof::Readers if typed.0[0] == "ssh" => {
-                let words = typed.words();
-                let ["ssh", "-L" | "-NL", tunnel, _] = words[..] else {
+            Proof::Readers if typed.words().starts_with(&["ssh"]) => {
+                let ["ssh", "-L" | "-NL", tunnel, _] = typed.words()[..] else {
                     panic!("`{typed}` is none of the tunnels that are known");
                 };
                 assert_eq!(tunnel.split(':').count(), 3, "{typed}");
             }
             _ => {}
         }
-        if typed.0[0] == "failover"
+        if typed.words().starts_with(&["failover"])
             && let Err(error) = Cli::try_parse_from(&typed.0)
             && error.kind() != clap::error::ErrorKind::DisplayHelp
         {
@@ -260,8 +264,9 @@ fn every_command_in_the_documents_is_one_that_a_test_knows() {
 /// The verb and its flags are in the help.
 fn known_to_xtask(typed: &Typed) {
     let xtask = failover_binary().with_file_name("xtask");
+    let verb = typed.0.get(2).expect("it has a verb");
     let help = Command::new(&xtask)
-        .args([&typed.0[2], "--help"])
+        .args([verb, "--help"])
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}", xtask.display()));
     assert!(help.status.success(), "`{typed}`: {help:?}");
@@ -285,7 +290,7 @@ fn every_verb_of_the_program_is_in_the_documents() {
 }
 
 #[test]
-fn every_state_alarm_and_event_has_its_row() {
+fn every_state_problem_alarm_and_event_has_its_row() {
     let guide = fs::read_to_string(root().join("docs/operating.md")).expect("the guide");
     let readme = fs::read_to_string(root().join("README.md")).expect("the README");
     let rows = |text: &str| -> Vec<String> {
@@ -312,6 +317,30 @@ fn every_state_alarm_and_event_has_its_row() {
         count += 1;
     }
     assert!(count >= 12, "{count}");
+    // The sentences of `status`: a row names a part of each.
+    let mut count = 0;
+    for file in ["snapshot", "tunnel", "writer"] {
+        let text = source(&format!("src/daemon/{file}.rs")).expect("the problems");
+        let (_, after) = ["fn problems(", "fn problem("]
+            .iter()
+            .find_map(|name| text.split_once(name))
+            .expect("what makes them");
+        let (body, _) = after.split_once("\n    }\n}\n").unwrap_or((after, ""));
+        let body = body.split("\n}\n").next().unwrap_or_default();
+        let pieces = guide.iter().flat_map(|row| row.split(';')).map(str::trim);
+        let pieces: Vec<&str> = pieces
+            .filter(|piece| piece.contains(' ') || *piece == "PAUSED")
+            .collect();
+        let literals = body.split('"').skip(1).step_by(2);
+        for problem in
+            literals.filter(|literal| literal.len() > 24 && !literal.starts_with("until"))
+        {
+            let is_told = pieces.iter().any(|piece| problem.contains(piece));
+            assert!(is_told, "the guide lacks the problem `{problem}`");
+            count += 1;
+        }
+    }
+    assert!(count >= 14, "{count}");
     let alerts = source("dist/alerts.yml").expect("the alarms");
     let alerts = alerts
         .lines()
@@ -494,8 +523,9 @@ impl<'lab> PcB<'lab> {
     }
 
     fn run(&self, words: &[&str]) -> Output {
-        let mut command = self.machine.command(words[0]);
-        command.args(&words[1..]).stdin(Stdio::null());
+        let (program, arguments) = words.split_first().expect("a program");
+        let mut command = self.machine.command(program);
+        command.args(arguments).stdin(Stdio::null());
         command.output().expect("nsenter can be run")
     }
 
@@ -504,10 +534,17 @@ impl<'lab> PcB<'lab> {
         serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
+    fn is(&self, name: &str, wanted: impl Into<serde_json::Value>) -> bool {
+        self.status().get(name) == Some(&wanted.into())
+    }
+
+    fn is_paused(&self) -> bool {
+        let status = self.status();
+        status.get("paused").is_some_and(|paused| !paused.is_null())
+    }
+
     fn becomes(&self, state: &str) {
-        let reached = wait::attempt(wait::LONG, || {
-            (self.status()["state"] == state).then_some(())
-        });
+        let reached = wait::attempt(wait::LONG, || self.is("state", state).then_some(()));
         if reached.is_none() {
             let journal = ["journalctl", "--no-pager", "--lines=60"];
             let log = self.machine.run(&journal);
@@ -542,13 +579,13 @@ impl<'lab> PcB<'lab> {
             }
             ["failover", "pause", ..] => {
                 self.machine.run(words);
-                assert!(!self.status()["paused"].is_null(), "{}", self.status());
+                assert!(self.is_paused(), "{}", self.status());
                 self.machine.run(&["failover", "resume"]);
             }
             ["failover", "resume"] => {
                 self.machine.run(&["failover", "pause"]);
                 self.machine.run(words);
-                assert!(self.status()["paused"].is_null(), "{}", self.status());
+                assert!(!self.is_paused(), "{}", self.status());
             }
             other => panic!("no situation for {other:?}"),
         }
@@ -594,7 +631,7 @@ fn every_command_in_the_documents_does_on_pc_b_what_it_is_for() {
     assert!(started.status.success(), "{}", pc_b.machine.run(&journal));
     pc_b.becomes("standby");
     wait::until("the primary was seen", wait::LONG, || {
-        (pc_b.status()["armed"] == true).then_some(())
+        pc_b.is("armed", true).then_some(())
     });
     let address = lab.host_a().address().to_string();
     let all = commands();
