@@ -1,4 +1,4 @@
-//! What `dist/` holds that is made from the command line's one definition: it must be current.
+//! What `dist/` and `docs/` hold that is made from the command line's one definition: it must be current.
 //!
 //! `cargo xtask generate` runs this with FAILOVER_GENERATE set, and then it writes instead.
 
@@ -12,18 +12,22 @@ use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use failover::{cli::Cli, config};
 
-/// Path below `dist/`, and content.
+/// Path from `dist/`, and content.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// The folders that hold nothing else.
 const FOLDERS: [&str; 2] = ["completions", "man"];
 /// The commented default configuration.
 const EXAMPLE: &str = "failover.toml";
+/// The reference of all options.
+const REFERENCE: &str = "../../docs/configuration.md";
 
 fn generated() -> Files {
     let mut files = Files::new();
     let example = config::commented().expect("making the default configuration");
     files.insert(EXAMPLE.into(), example.into_bytes());
+    let reference = config::reference().expect("making the reference of the configuration");
+    files.insert(REFERENCE.into(), reference.into_bytes());
     manual(&mut files, Cli::command());
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         let mut script = Vec::new();
@@ -63,9 +67,9 @@ fn checked_in(dist: &Path) -> Files {
             .into_iter()
             .map(move |(name, content)| (folder.join(name), content))
     };
-    let example = fs::read(dist.join(EXAMPLE)).ok();
-    let example = example.map(|content| (EXAMPLE.into(), content));
-    FOLDERS.iter().flat_map(in_folder).chain(example).collect()
+    let file = |file: &str| Some((file.into(), fs::read(dist.join(file)).ok()?));
+    let files = [EXAMPLE, REFERENCE].into_iter().filter_map(file);
+    FOLDERS.iter().flat_map(in_folder).chain(files).collect()
 }
 
 fn write(dist: &Path, files: &Files) {

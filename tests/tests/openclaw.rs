@@ -7,7 +7,7 @@ use failover_tests::{
     daemon::{Daemon, Setup},
     lab::Lab,
     moment::Moment,
-    openclaw::{LONGEST_START, OpenClaw},
+    openclaw::{self, LONGEST_START, OpenClaw},
     skip,
 };
 use rustix::process::Signal;
@@ -147,4 +147,17 @@ fn a_start_with_an_invalid_configuration_fails_with_its_own_exit_code() {
     assert!(!lab.host_b().listens(PORT));
     assert!(!daemon.states().contains(&"active".to_owned()));
     daemon.terminate();
+}
+
+#[test]
+fn the_backup_that_the_operating_guide_names_is_there() {
+    let lab = Lab::new();
+    let help = std::process::Command::new(openclaw::folder().join("bin/openclaw"))
+        .args(["backup", "create", "--help"])
+        .env("HOME", lab.directory())
+        .output()
+        .expect("running OpenClaw");
+    let told = String::from_utf8_lossy(&help.stdout);
+    assert!(help.status.success(), "{help:?}");
+    assert!(told.contains("openclaw backup create"), "{told}");
 }

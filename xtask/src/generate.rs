@@ -1,5 +1,5 @@
-//! `cargo xtask generate`: writes the files below `failover-user/dist` that are made from the command
-//! line's definition. The test that says when they are not current makes them, too, when it is told to.
+//! `cargo xtask generate`: writes the files below `failover-user/dist` and `docs` that are made from the
+//! command line's definition. The test that says when they are not current makes them, too, when it is told to.
 
 use anyhow::Result;
 

@@ -65,7 +65,7 @@ enum Verb {
         target: Option<cross::Target>,
     },
     /// Write anew what is made from the command line's definition: man pages, completions, the
-    /// commented default configuration
+    /// commented default configuration, and its reference
     Generate,
     /// Show a takeover and a release in the two-host lab (needs root or sudo)
     Demo,

@@ -1,0 +1,686 @@
+//! What the documents tell people to type is typed here: commands are run in the lab's PC-B, with a real
+//! systemd, in the situation that they are for; configurations are checked by the program. A command that
+//! no rule here knows fails the test, so that a new one must be dealt with.
+
+use std::{
+    collections::BTreeSet,
+    fmt, fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use clap::{CommandFactory as _, Parser as _};
+use failover::{cli::Cli, config::Options};
+use failover_tests::{
+    lab::{Lab, Machine, Process, failover_binary, machine::HOME},
+    wait,
+};
+
+const CONFIGURATION: &str = "/etc/failover/failover.toml";
+/// Where PC-A is in the documents.
+const PRIMARY: &str = "192.168.1.10";
+/// Whatever begins with one of these, in `sh` blocks and between backticks, is a command.
+const PROGRAMS: [&str; 19] = [
+    "apt",
+    "cargo",
+    "cat",
+    "date",
+    "df",
+    "editor",
+    "failover",
+    "ip",
+    "journalctl",
+    "loginctl",
+    "openclaw",
+    "ping",
+    "ss",
+    "ssh",
+    "systemctl",
+    "systemd-analyze",
+    "systemd-run",
+    "uname",
+    "usermod",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests are in the workspace")
+}
+
+fn documents() -> Vec<PathBuf> {
+    let in_docs = fs::read_dir(root().join("docs")).expect("listing docs/");
+    let mut documents: Vec<PathBuf> = in_docs
+        .map(|entry| entry.expect("listing docs/").path())
+        .collect();
+    documents.extend(["README.md", "ARCHITECTURE.md"].map(|name| root().join(name)));
+    documents.sort();
+    documents
+}
+
+/// A fenced block, and what it is in.
+struct Block {
+    language: String,
+    text: String,
+}
+
+/// The fenced blocks of a document, and the texts between backticks.
+fn parts(document: &Path) -> (Vec<Block>, Vec<String>) {
+    let text = fs::read_to_string(document).expect("reading a document");
+    let (mut blocks, mut paragraphs) = (Vec::new(), vec![String::new()]);
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(language) = line.strip_prefix("```") {
+            let inside = lines.by_ref().take_while(|line| *line != "```");
+            blocks.push(Block {
+                language: language.to_owned(),
+                text: inside.collect::<Vec<_>>().join("\n"),
+            });
+        } else if line.is_empty() || line.starts_with('|') {
+            paragraphs.push(line.to_owned());
+        } else if let Some(paragraph) = paragraphs.last_mut() {
+            paragraph.push(' ');
+            paragraph.push_str(line.trim());
+        }
+    }
+    let mut spans = Vec::new();
+    for paragraph in paragraphs {
+        let pieces: Vec<&str> = paragraph.split('`').collect();
+        let name = document.display();
+        assert!(
+            pieces.len() % 2 == 1,
+            "{name}: an odd backtick: {paragraph}"
+        );
+        spans.extend(pieces.into_iter().skip(1).step_by(2).map(str::to_owned));
+    }
+    (blocks, spans)
+}
+
+/// What somebody types.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Typed(Vec<String>);
+
+impl fmt::Display for Typed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join(" "))
+    }
+}
+
+impl Typed {
+    fn of(line: &str) -> Self {
+        let mut quoted = false;
+        let mut words = vec![String::new()];
+        for character in line.chars() {
+            match character {
+                '"' => quoted = !quoted,
+                '#' if !quoted && words.last().is_some_and(String::is_empty) => break,
+                ' ' if !quoted => words.push(String::new()),
+                _ => words.last_mut().expect("there is one").push(character),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        if words.first().is_some_and(|word| word == "sudo") {
+            words.remove(0);
+        }
+        Self(words)
+    }
+
+    fn words(&self) -> Vec<&str> {
+        self.0.iter().map(String::as_str).collect()
+    }
+
+    /// A lone name is a name, but for what needs no more.
+    fn is_command(&self) -> bool {
+        match self.words()[..] {
+            [] => false,
+            [program] => program == "date",
+            [program, ..] => PROGRAMS.contains(&program),
+        }
+    }
+}
+
+/// Every command of every document, once.
+fn commands() -> BTreeSet<Typed> {
+    let mut commands = BTreeSet::new();
+    for document in documents() {
+        let (blocks, spans) = parts(&document);
+        for block in blocks {
+            let name = document.display();
+            match &*block.language {
+                "sh" => {
+                    let lines = block.text.lines().flat_map(|line| line.split(" && "));
+                    for typed in lines.map(Typed::of).filter(|typed| !typed.0.is_empty()) {
+                        assert!(typed.is_command(), "{name}: no rule knows `{typed}`");
+                        commands.insert(typed);
+                    }
+                }
+                "toml" | "text" => {}
+                other => panic!("{name}: a block of `{other}`, which is none of sh, toml and text"),
+            }
+        }
+        let spans = spans.iter().map(|span| Typed::of(span));
+        commands.extend(spans.filter(Typed::is_command));
+    }
+    assert!(commands.len() > 30, "{commands:?}");
+    commands
+}
+
+/// How a command is proved.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Proof {
+    /// Run on PC-B as root: it succeeds.
+    Succeeds,
+    /// The same; it may also say that not all is well (exit code 1).
+    Answers,
+    /// Run until it is ended.
+    Goes,
+    /// Run on PC-B as the account that owns the gateway.
+    AsOwner,
+    /// An order to the daemon, in the situation that it is for.
+    Order,
+    /// `cargo xtask`: known to its help.
+    Xtask,
+    /// It can't be run here; a test in this file is about it, and has this in it.
+    Elsewhere(&'static str, &'static str),
+    /// Nothing of this project's: it is for the reader to have.
+    Readers,
+}
+
+/// The rules. A command that none of them knows is an error of the document, or a rule is missing.
+fn proof(typed: &Typed) -> Option<Proof> {
+    Some(match typed.words()[..] {
+        ["failover", "status", "--watch"]
+        | ["failover", "trace" | "run"]
+        | [
+            "failover",
+            "run",
+            "--primary" | "--interval" | "--kernel-events",
+            ..,
+        ] => Proof::Goes,
+        // With the editor's answer being to change nothing.
+        ["failover", "status" | "check", ..] | ["systemctl", "edit", ..] => Proof::Answers,
+        ["failover", "run", "--help"] | ["failover", "history" | "config" | "simulate", ..] => {
+            Proof::Succeeds
+        }
+        ["failover", "pause" | "resume" | "takeover" | "release", ..] => Proof::Order,
+        ["cargo", "xtask", ..] => Proof::Xtask,
+        ["systemctl", "--user", ..] => Proof::AsOwner,
+        [
+            "systemctl" | "journalctl" | "loginctl" | "systemd-analyze" | "systemd-run",
+            ..,
+        ]
+        | [
+            "usermod" | "cat" | "date" | "df" | "uname" | "ip" | "ss",
+            ..,
+        ] => Proof::Succeeds,
+        // With apt it would come from a network.
+        ["apt", "install", _] => Proof::Elsewhere("package.rs", "\"dpkg\", \"-i\""),
+        ["apt", "remove", "failover"] => Proof::Elsewhere("package.rs", "\"--remove\""),
+        ["apt", "purge", "failover"] => Proof::Elsewhere("package.rs", "\"--purge\""),
+        // These need the real OpenClaw.
+        ["openclaw", "gateway", "install"] => Proof::Elsewhere("openclaw_unit.rs", "\"install\""),
+        ["openclaw", "gateway", "start" | "stop"] => Proof::Elsewhere(
+            "openclaw_unit.rs",
+            "fn it_is_started_and_stopped_through_its_own_commands",
+        ),
+        ["openclaw", "backup", "create"] => {
+            Proof::Elsewhere("openclaw.rs", "\"backup\", \"create\"")
+        }
+        ["editor", CONFIGURATION] | ["ssh", ..] => Proof::Readers,
+        _ => return None,
+    })
+}
+
+#[test]
+fn every_command_in_the_documents_is_one_that_a_test_knows() {
+    for typed in commands() {
+        let Some(proof) = proof(&typed) else {
+            panic!("no rule knows `{typed}`: add one, and run it");
+        };
+        match proof {
+            Proof::Elsewhere(file, what) => {
+                let file = root().join("tests/tests").join(file);
+                let test = fs::read_to_string(&file).expect("reading a test");
+                assert!(test.contains(what), "{} has no {what}", file.display());
+            }
+            Proof::Xtask => known_to_xtask(&typed),
+            Proof::Readers if typed.words().starts_with(&["ssh"]) => {
+                let ["ssh", "-L" | "-NL", tunnel, _] = typed.words()[..] else {
+                    panic!("`{typed}` is none of the tunnels that are known");
+                };
+                assert_eq!(tunnel.split(':').count(), 3, "{typed}");
+            }
+            _ => {}
+        }
+        if typed.words().starts_with(&["failover"])
+            && let Err(error) = Cli::try_parse_from(&typed.0)
+            && error.kind() != clap::error::ErrorKind::DisplayHelp
+        {
+            panic!("`{typed}`: {error}");
+        }
+    }
+}
+
+/// The verb and its flags are in the help.
+fn known_to_xtask(typed: &Typed) {
+    let xtask = failover_binary().with_file_name("xtask");
+    let verb = typed.0.get(2).expect("it has a verb");
+    let help = Command::new(&xtask)
+        .args([verb, "--help"])
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", xtask.display()));
+    assert!(help.status.success(), "`{typed}`: {help:?}");
+    let help = String::from_utf8_lossy(&help.stdout);
+    for flag in typed.0.iter().filter(|word| word.starts_with("--")) {
+        assert!(help.contains(&**flag), "`{typed}`: {help}");
+    }
+}
+
+#[test]
+fn every_verb_of_the_program_is_in_the_documents() {
+    let commands = commands();
+    for verb in Cli::command()
+        .get_subcommands()
+        .filter(|verb| !verb.is_hide_set())
+    {
+        let told = ["failover", verb.get_name()];
+        let is_told = |typed: &Typed| typed.words().starts_with(&told);
+        assert!(commands.iter().any(is_told), "{}", verb.get_name());
+    }
+}
+
+#[test]
+fn every_state_problem_alarm_and_event_has_its_row() {
+    let guide = fs::read_to_string(root().join("docs/operating.md")).expect("the guide");
+    let readme = fs::read_to_string(root().join("README.md")).expect("the README");
+    let rows = |text: &str| -> Vec<String> {
+        let first = |line: &str| Some(line.strip_prefix("| ")?.split(" | ").next()?.to_owned());
+        text.lines().filter_map(first).collect()
+    };
+    let has = |rows: &[String], wanted: &str| {
+        let is_it = |word: &str| word == wanted;
+        rows.iter()
+            .any(|row| row.split([',', ';']).map(str::trim).any(is_it))
+    };
+    let source = |path: &str| fs::read_to_string(root().join("failover-user").join(path));
+    // The names as the program has them: `Self::Active => "active"`.
+    let state = source("src/decide/state.rs").expect("the states");
+    let names = state.lines().filter_map(|line| {
+        let (_, name) = line.trim().split_once(" => \"")?;
+        name.strip_suffix("\",")
+    });
+    let (guide, readme) = (rows(&guide), rows(&readme));
+    let mut count = 0;
+    for name in names.filter(|name| !name.contains(' ')) {
+        assert!(has(&guide, name), "the guide lacks the state {name}");
+        assert!(has(&readme, name), "the README lacks the state {name}");
+        count += 1;
+    }
+    assert!(count >= 12, "{count}");
+    // The sentences of `status`: a row names a part of each.
+    let mut count = 0;
+    for file in ["snapshot", "tunnel", "writer"] {
+        let text = source(&format!("src/daemon/{file}.rs")).expect("the problems");
+        let (_, after) = ["fn problems(", "fn problem("]
+            .iter()
+            .find_map(|name| text.split_once(name))
+            .expect("what makes them");
+        let (body, _) = after.split_once("\n    }\n}\n").unwrap_or((after, ""));
+        let body = body.split("\n}\n").next().unwrap_or_default();
+        let pieces = guide.iter().flat_map(|row| row.split(';')).map(str::trim);
+        let pieces: Vec<&str> = pieces
+            .filter(|piece| piece.contains(' ') || *piece == "PAUSED")
+            .collect();
+        let literals = body.split('"').skip(1).step_by(2);
+        for problem in
+            literals.filter(|literal| literal.len() > 24 && !literal.starts_with("until"))
+        {
+            let is_told = pieces.iter().any(|piece| problem.contains(piece));
+            assert!(is_told, "the guide lacks the problem `{problem}`");
+            count += 1;
+        }
+    }
+    assert!(count >= 14, "{count}");
+    let alerts = source("dist/alerts.yml").expect("the alarms");
+    let alerts = alerts
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    for alert in alerts {
+        assert!(has(&guide, alert), "the guide lacks the alarm {alert}");
+    }
+    let events = source("src/daemon/alarms.rs").expect("the events");
+    let events = events.lines().filter_map(|line| {
+        let (name, _) = line.trim().strip_prefix('"')?.split_once("\" => \"")?;
+        Some(name)
+    });
+    for event in events {
+        assert!(has(&guide, event), "the guide lacks the event {event}");
+    }
+}
+
+#[test]
+fn every_file_that_the_documents_name_is_there() {
+    const FOLDERS: [&str; 5] = [
+        "docs/",
+        "failover-ebpf/",
+        "failover-user/",
+        "tests/",
+        "xtask/",
+    ];
+    let mut count = 0;
+    for document in documents() {
+        let name = document.display();
+        let text = fs::read_to_string(&document).expect("reading a document");
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        let links = links.filter(|link| !link.contains("://"));
+        for link in links {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let file = match file {
+                "" => document.clone(),
+                file => document.with_file_name("").join(file),
+            };
+            let linked = fs::read_to_string(&file);
+            let linked = linked.unwrap_or_else(|error| panic!("{name}: {link}: {error}"));
+            let anchor = |line: &str| {
+                let line = line.strip_prefix("## ").unwrap_or_default().to_lowercase();
+                line.replace(' ', "-")
+            };
+            let is_there = heading.is_empty() || linked.lines().any(|line| anchor(line) == heading);
+            assert!(is_there, "{name}: {link}");
+            count += 1;
+        }
+        let (_, spans) = parts(&document);
+        let in_repository = |span: &&String| FOLDERS.iter().any(|folder| span.starts_with(folder));
+        for span in spans.iter().filter(in_repository) {
+            let path = root().join(span.trim_end_matches("*.rs"));
+            let is_there = path.exists() || path.with_extension("rs").exists();
+            assert!(is_there, "{name}: {span} isn't there");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+// --- configurations ------------------------------------------------------------------------------
+
+#[test]
+fn every_configuration_in_the_documents_can_be_run() {
+    let lab = Lab::new();
+    let programs = lab.directory().join("bin");
+    fs::create_dir(&programs).expect("preparing a machine");
+    for name in ["openclaw", "ssh", "mail-the-admin"] {
+        fs::copy("/bin/true", programs.join(name)).expect("preparing a machine");
+    }
+    let token = lab.directory().join("webhook-token");
+    fs::write(&token, "secret\n").expect("preparing a machine");
+    let file = lab.directory().join("failover.toml");
+    let mut count = 0;
+    for document in documents() {
+        let (blocks, spans) = parts(&document);
+        for block in blocks.iter().filter(|block| block.language == "toml") {
+            // Whose account it is, and where that has its OpenClaw, is the reader's own.
+            let lines = block
+                .text
+                .lines()
+                .filter(|line| !line.starts_with("user = "));
+            let mut text = lines.collect::<Vec<_>>().join("\n");
+            text = text.replace("/etc/failover/webhook-token", &token.display().to_string());
+            if !text.contains("primary = ") {
+                text.push_str(&format!("\nprimary = \"{PRIMARY}\"\n"));
+            }
+            fs::write(&file, &text).expect("writing a configuration");
+            let mut check = Command::new(failover_binary());
+            check.args(["config", "check"]).arg(&file);
+            let checked = check.env("PATH", &programs).output().expect("failover");
+            assert!(checked.status.success(), "{text}: {checked:?}");
+            count += 1;
+        }
+        for span in spans {
+            let Some((name, _)) = span.split_once(" = ") else {
+                continue;
+            };
+            if name.contains([' ', '.', '/']) {
+                continue;
+            }
+            if let Err(error) = toml::from_str::<Options>(&span) {
+                panic!("{}: `{span}`: {error}", document.display());
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count}");
+}
+
+// --- PC-B ----------------------------------------------------------------------------------------
+
+/// In place of OpenClaw's program, which takes minutes: the unit is started and stopped as it does.
+const OPENCLAW: &str = r#"#!/bin/sh
+case "$*" in
+*--help*) echo '  --force  Stop without asking' ;;
+'gateway start') exec systemctl --user start openclaw-gateway ;;
+'gateway stop'*) exec systemctl --user stop openclaw-gateway ;;
+*) exit 1 ;;
+esac
+"#;
+
+/// PC-B as the guide has it set up, with a primary that is well.
+struct PcB<'lab> {
+    lab: &'lab Lab,
+    machine: Machine,
+    /// Who answers pings.
+    witness: String,
+    primary: Option<Process>,
+}
+
+impl<'lab> PcB<'lab> {
+    fn new(lab: &'lab Lab) -> Option<Self> {
+        let machine = Machine::boot(lab, &[])?;
+        let binary = failover_binary();
+        let binary = binary.to_str().expect("the lab's paths are text");
+        let unit = fs::read_to_string(root().join("failover-user/dist/failover.service"));
+        machine.write(
+            "/etc/systemd/system/failover.service",
+            &unit.expect("the unit"),
+        );
+        machine.run(&["install", "--mode=755", binary, "/usr/bin/failover"]);
+        machine.run(&["groupadd", "--system", "failover"]);
+        machine.write("/usr/local/bin/openclaw", OPENCLAW);
+        machine.run(&["chmod", "755", "/usr/local/bin/openclaw"]);
+        let gateway = format!(
+            "[Service]\nExecStart={} gateway --listen 0.0.0.0:18789\n[Install]\nWantedBy=default.target\n",
+            lab.binary().display()
+        );
+        let folder = format!("{HOME}/.config/systemd/user");
+        machine.run_as_user(&["mkdir", "-p", &folder]);
+        machine.write(&format!("{folder}/openclaw-gateway.service"), &gateway);
+        machine.run_as_user(&["systemctl", "--user", "daemon-reload"]);
+        let pc_b = Self {
+            lab,
+            machine,
+            witness: lab.add_host("router").address().to_string(),
+            primary: Some(lab.host_a().gateway().expect("PC-A's gateway starts")),
+        };
+        pc_b.configure();
+        Some(pc_b)
+    }
+
+    /// As the README has it, with the lab's addresses. Its times are the defaults: nothing comes before its order.
+    fn configure(&self) {
+        let (blocks, _) = parts(&root().join("README.md"));
+        let block = blocks.iter().find(|block| block.language == "toml");
+        let mut text = block.expect("the README has a configuration").text.clone();
+        let address = self.lab.host_a().address().to_string();
+        for name in [PRIMARY, "192.168.1.1\"", "9.9.9.9:53"] {
+            assert!(text.contains(name), "{text}");
+        }
+        text = text.replace(PRIMARY, &address);
+        let witness = format!("\"{}\"", self.witness);
+        text = text.replace("\"192.168.1.1\", \"9.9.9.9:53\"", &witness);
+        self.machine.write(CONFIGURATION, &(text + "\n"));
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        let (program, arguments) = words.split_first().expect("a program");
+        let mut command = self.machine.command(program);
+        command.args(arguments).stdin(Stdio::null());
+        command.output().expect("nsenter can be run")
+    }
+
+    fn status(&self) -> serde_json::Value {
+        let output = self.run(&["failover", "status", "--output", "json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    fn is(&self, name: &str, wanted: impl Into<serde_json::Value>) -> bool {
+        self.status().get(name) == Some(&wanted.into())
+    }
+
+    fn is_paused(&self) -> bool {
+        let status = self.status();
+        status.get("paused").is_some_and(|paused| !paused.is_null())
+    }
+
+    fn becomes(&self, state: &str) {
+        let reached = wait::attempt(wait::LONG, || self.is("state", state).then_some(()));
+        if reached.is_none() {
+            let journal = ["journalctl", "--no-pager", "--lines=60"];
+            let log = self.machine.run(&journal);
+            panic!("it isn't {state}: {}\n{log}", self.status());
+        }
+    }
+
+    fn order(&mut self, words: &[&str]) {
+        match words {
+            ["failover", "takeover", "--force"] => {
+                self.machine.run(words);
+                self.becomes("active");
+                self.machine.run(&["failover", "release"]);
+            }
+            ["failover", "takeover"] => {
+                if let Some(primary) = self.primary.take() {
+                    primary.kill();
+                }
+                // Told by the kernel, at once.
+                self.becomes("suspect");
+                self.machine.run(words);
+                self.becomes("active");
+                let primary = self.lab.host_a().gateway();
+                self.primary = Some(primary.expect("PC-A's gateway starts"));
+            }
+            ["failover", "release", ..] => {
+                self.machine.run(&["failover", "takeover", "--force"]);
+                self.becomes("active");
+                self.machine.run(words);
+                self.becomes("standby");
+                self.machine.run(&["failover", "resume"]);
+            }
+            ["failover", "pause", ..] => {
+                self.machine.run(words);
+                assert!(self.is_paused(), "{}", self.status());
+                self.machine.run(&["failover", "resume"]);
+            }
+            ["failover", "resume"] => {
+                self.machine.run(&["failover", "pause"]);
+                self.machine.run(words);
+                assert!(!self.is_paused(), "{}", self.status());
+            }
+            other => panic!("no situation for {other:?}"),
+        }
+        self.becomes("standby");
+    }
+}
+
+/// With what is in the reader's place.
+fn filled(typed: &Typed, primary: &str) -> Typed {
+    let word = |word: &String| match word.as_str() {
+        "FILE" | "OTHER" => CONFIGURATION.to_owned(),
+        "COMMAND" => "true".to_owned(),
+        word if word == PRIMARY => primary.to_owned(),
+        word => word.to_owned(),
+    };
+    let mut words: Vec<String> = typed.0.iter().map(word).collect();
+    // Otherwise than people, a test waits for no key and for ten thousand days.
+    match typed.words()[..] {
+        ["failover", "simulate", ..] => words.push("--days=2".to_owned()),
+        ["failover", "run", "--help"] => {}
+        // Beside the daemon that is there already.
+        ["failover", "run", ..] => {
+            if words.len() == 2 {
+                words.extend(["--primary", primary, "--dry-run"].map(str::to_owned));
+            }
+            let places = ["--control=/run/other.sock", "--state-dir=/var/lib/other"];
+            words.extend(places.map(str::to_owned));
+        }
+        ["failover", "trace", ..] => words.push("--duration=1s".to_owned()),
+        _ => {}
+    }
+    Typed(words)
+}
+
+#[test]
+fn every_command_in_the_documents_does_on_pc_b_what_it_is_for() {
+    let lab = Lab::new();
+    let Some(mut pc_b) = PcB::new(&lab) else {
+        return;
+    };
+    let started = pc_b.run(&["systemctl", "start", "failover"]);
+    let journal = ["journalctl", "--no-pager", "--lines=60"];
+    assert!(started.status.success(), "{}", pc_b.machine.run(&journal));
+    pc_b.becomes("standby");
+    wait::until("the primary was seen", wait::LONG, || {
+        pc_b.is("armed", true).then_some(())
+    });
+    let address = lab.host_a().address().to_string();
+    let all = commands();
+    // Orders first: their output is what some of the others show.
+    let is_order = |typed: &&Typed| proof(typed) == Some(Proof::Order);
+    let (orders, others): (Vec<&Typed>, Vec<&Typed>) = all.iter().partition(is_order);
+    for typed in orders {
+        eprintln!("{typed}");
+        pc_b.order(&typed.words());
+    }
+    for typed in others {
+        let filled = filled(typed, &address);
+        let words = filled.words();
+        eprintln!("{typed}");
+        match proof(typed) {
+            Some(Proof::Succeeds) if words.contains(&"init") && words.contains(&"--output") => {
+                pc_b.machine.run(&["rm", CONFIGURATION]);
+                pc_b.machine.run(&words);
+                assert!(pc_b.machine.path(CONFIGURATION).exists());
+                pc_b.configure();
+            }
+            Some(Proof::Succeeds) => {
+                pc_b.machine.run(&words);
+            }
+            Some(Proof::Answers) => {
+                let output = pc_b.run(&[&["env", "EDITOR=true"], &words[..]].concat());
+                let code = output.status.code();
+                assert!(matches!(code, Some(0 | 1)), "`{typed}`: {output:?}");
+                assert!(
+                    !output.stdout.is_empty() || words[1] == "edit",
+                    "{output:?}"
+                );
+            }
+            Some(Proof::Goes) => {
+                let limit = ["timeout", "--preserve-status", "--signal=INT", "3"];
+                let output = pc_b.run(&[&limit, &words[..]].concat());
+                let told = String::from_utf8_lossy(&output.stderr);
+                let code = output.status.code();
+                match words[1] {
+                    // Whatever it shows last, or ended by the signal.
+                    "status" => assert!(matches!(code, Some(0 | 1 | 130)), "`{typed}`: {told}"),
+                    _ => assert_eq!(code, Some(0), "`{typed}`: {told}"),
+                }
+            }
+            Some(Proof::AsOwner) => {
+                pc_b.machine.run_as_user(&words);
+            }
+            _ => {}
+        }
+    }
+    pc_b.becomes("standby");
+}
