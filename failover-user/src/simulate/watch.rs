@@ -32,7 +32,7 @@ pub(super) struct Watch {
     strikes: u32,
     /// From one strike to the next.
     spacing: Duration,
-    /// From one success to the next.
+    /// From one success to the next, at most.
     recovery: Duration,
     quorum: u32,
     /// Too few witnesses answered when they were asked last.
@@ -66,7 +66,7 @@ impl Watch {
         Self {
             strikes,
             spacing: settings.confirm_interval,
-            recovery: settings.recovery_interval,
+            recovery: most_spacing(settings),
             quorum: settings.witness_quorum,
             isolated: false,
             interval: settings.interval,
@@ -286,6 +286,12 @@ impl Watch {
             self.violations.push(format!("after {at:.3?}: {what}"));
         }
     }
+}
+
+/// The longest time that has to be between two successes for both to count.
+fn most_spacing(settings: &Settings) -> Duration {
+    let flapping = settings.flapping.as_ref().map(|rules| rules.interval);
+    settings.recovery_interval.max(flapping.unwrap_or_default())
 }
 
 /// The most successes in a row that a release ever takes.

@@ -126,7 +126,7 @@ fn a_local_gateway_is_not_kept_beside_a_primary_that_answers() {
     forged
         .watch
         .sees(at(1), &Event::Gateway(Gateway::Listening));
-    for second in 2..40 {
+    for second in 2..60 {
         forged.probed(second, connected());
     }
     assert!(forged.says()[0].contains("kept"));
