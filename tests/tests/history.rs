@@ -31,7 +31,8 @@ fn incidents(lab: &Lab) -> Vec<Value> {
     let (lines, _) = history(lab, &["--output", "json"]);
     let lines = lines.lines();
     lines
-        .map(|line| serde_json::from_str(line).expect("one object a line"))
+        .map(|line| serde_json::from_str::<Value>(line).expect("one object a line"))
+        .filter(|line| line["kind"] == "incident")
         .collect()
 }
 
@@ -147,24 +148,4 @@ fn an_incident_is_told_in_parts_where_the_daemon_ended_or_was_killed_in_it() {
     );
     let (_, errors) = history(&lab, &[]);
     assert!(errors.contains("1 lines"), "{errors}");
-}
-
-#[test]
-fn a_state_directory_that_takes_no_writes_is_said_and_keeps_nobody_from_taking_over() {
-    for options in ["ro", "size=4k,nr_inodes=2"] {
-        let lab = Lab::new();
-        let primary = lab.host_a().gateway().unwrap();
-        let mut daemon = Setup::new(&lab).state_dir_mounted(options).spawn();
-        daemon.says("that the history is lost", |line| {
-            line.message().contains("the history can't be written")
-        });
-        let _primary = take_over_and_let_go(&lab, &mut daemon, primary);
-        let (status, _) = daemon.status();
-        let problems = status["problems"].to_string();
-        assert!(
-            problems.contains("the history can't be written"),
-            "{status:#}"
-        );
-        daemon.ends_having_run(&["start", "stop"]);
-    }
 }

@@ -36,7 +36,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     clock,
     config::Configuration,
-    control::{Question, Server, ServerError},
+    control::{Question, Server},
     decide::{
         Action, Cause, Command, CommandResult, Decider, Event, Gateway, GatewayProbeId, Hold,
         Outcome, ProbeId, State, Time,
@@ -52,7 +52,7 @@ use alarms::Alarms;
 use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
 use judgement::Round;
-use memory::{Memory, MemoryFile};
+use memory::Memory;
 use port::LocalPort;
 use recorder::Recorder;
 pub use reload::Reader;
@@ -62,6 +62,7 @@ use supervisor::Supervisor;
 use tell::{AtMostEachSecond, Losses, Probes, Recent};
 use tunnel::Tunnel;
 use watchers::Watchers;
+use writer::{Kept, Writer};
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone. On
 /// SIGHUP the configuration is read again.
@@ -73,7 +74,7 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let mut hangup = signal(SignalKind::hangup()).context("waiting for SIGHUP")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
-    let control = listen(&configuration).await?;
+    let control = Server::listen(&configuration.control).await?;
     let mut daemon = Daemon::new(configuration, control, reader)?;
     daemon.begin()?;
     loop {
@@ -89,6 +90,8 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     Ok(())
 }
 
+/// At its end, the last of what is to be kept may take so long to be written.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Clocks that are read one after the other never differ by so much.
 const SUSPENDED: Duration = Duration::from_millis(500);
 
@@ -115,11 +118,11 @@ struct Daemon {
     reason: String,
     /// How long the machine had been suspended when that was last asked.
     suspended: Duration,
-    /// `None` where there is no place for it: decisions go on.
-    control: Option<Server>,
+    control: Server,
     _claim: Option<File>,
     memory: Memory,
-    memory_file: MemoryFile,
+    /// Writes down what must be remembered.
+    keeper: Writer,
     /// When people were last told that it is paused.
     pause_told: Option<Time>,
     supervisor: Supervisor,
@@ -158,7 +161,7 @@ enum Woken {
 impl Daemon {
     fn new(
         configuration: Configuration,
-        control: Option<Server>,
+        control: Server,
         reader: Arc<Reader>,
     ) -> anyhow::Result<Self> {
         let claim = claim::claim(&configuration.state_dir)?;
@@ -168,13 +171,13 @@ impl Daemon {
             configuration.primary.to_string(),
             configuration.dry_run,
         );
+        let keeper = Writer::of(Kept::Memory, &configuration.state_dir);
         let mut past = Past {
-            history: recorder.health(),
+            kept: vec![recorder.health(), keeper.health()],
             ..Past::default()
         };
         let kernel = load(&configuration, &mut past)?;
-        let memory_file = MemoryFile::in_directory(&configuration.state_dir);
-        let memory = memory_file.load();
+        let memory = Memory::load(&configuration.state_dir);
         let decider = Decider::new(configuration.decide.clone(), clock::now());
         Ok(Self {
             watchers: Watchers::new(configuration.metrics, decider.state()),
@@ -209,7 +212,7 @@ impl Daemon {
             control,
             _claim: claim,
             memory,
-            memory_file,
+            keeper,
             pause_told: None,
             supervisor: Supervisor::from_environment(),
             reader,
@@ -258,6 +261,7 @@ impl Daemon {
     fn end(&mut self) {
         self.supervisor.stopping();
         self.recorder.end(clock::now());
+        self.keeper.finish(PATIENCE);
         let totals = self.recorder.totals(clock::now());
         info!(
             state = self.decider.state().name(),
@@ -330,7 +334,7 @@ impl Daemon {
             answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             () = self.listening.due() => Woken::Output,
-            question = question(&mut self.control) => Woken::Question(question),
+            question = self.control.next() => Woken::Question(question),
             question = self.watchers.next() => Woken::Watched(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
             () = pause(look) => Woken::Look,
@@ -561,7 +565,8 @@ impl Daemon {
             actions = self.decide(event);
         }
         self.remember();
-        self.alarms.stands(&self.decider);
+        self.alarms
+            .stands(&self.decider, self.memory.pause.as_ref());
     }
 
     fn carry_out(&mut self, action: Action) -> Option<Event> {
@@ -593,25 +598,6 @@ impl Daemon {
                 None
             }
         }
-    }
-}
-
-/// A daemon without a control socket is better than none; a second daemon isn't.
-async fn listen(configuration: &Configuration) -> anyhow::Result<Option<Server>> {
-    match Server::listen(&configuration.control).await {
-        Ok(server) => Ok(Some(server)),
-        Err(error @ ServerError::Taken { .. }) => Err(error.into()),
-        Err(error) => {
-            warn!(%error, "there is no control socket; `failover status` won't work");
-            Ok(None)
-        }
-    }
-}
-
-async fn question(control: &mut Option<Server>) -> Question {
-    match control {
-        Some(control) => control.next().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::{Timestamp, Unit};
 use super::{
     ledger::{Ledger, Totals},
     tell,
-    writer::{Health, Writer},
+    writer::{Health, Kept, Writer},
 };
 use crate::{
     clock,
@@ -65,10 +65,10 @@ impl Recorder {
         Self {
             before: ledger.totals(now),
             ledger,
-            writer: Writer::to(state_dir),
+            writer: Writer::of(Kept::History, state_dir),
             dry_run,
             state: State::Standby,
-            incident: blank(primary, dry_run),
+            incident: Incident::blank(primary, dry_run),
             open: None,
             over: None,
             command: now,
@@ -210,7 +210,8 @@ impl Recorder {
                 self.ledger.answered(now);
                 if self.open.is_none() {
                     // What was seen before belongs to nothing.
-                    self.incident = blank(mem::take(&mut self.incident.primary), self.dry_run);
+                    self.incident =
+                        Incident::blank(mem::take(&mut self.incident.primary), self.dry_run);
                 }
                 return;
             }
@@ -391,7 +392,7 @@ impl Recorder {
             reason,
         });
         self.tell(now);
-        let new = blank(self.incident.primary.clone(), self.dry_run);
+        let new = Incident::blank(self.incident.primary.clone(), self.dry_run);
         let old = mem::replace(&mut self.incident, new);
         let command = old.commands.last();
         let runs = command.is_some_and(|command| command.result.is_none());
@@ -413,6 +414,24 @@ impl Recorder {
         self.write(&Line::Incident(Box::new(self.incident.clone())));
     }
 
+    /// An order is followed.
+    pub(super) fn ordered(
+        &self,
+        order: &str,
+        by: String,
+        until: Option<Time>,
+        reason: Option<&str>,
+    ) {
+        self.write(&Line::Order(history::Order {
+            version: VERSION,
+            at: wall(clock::now()),
+            order: order.to_owned(),
+            by,
+            until: until.map(wall),
+            reason: reason.map(bounded),
+        }));
+    }
+
     fn tell_of_daemon(&self, began: bool) {
         self.write(&Line::Daemon(Daemon {
             version: VERSION,
@@ -425,30 +444,8 @@ impl Recorder {
 
     fn write(&self, line: &Line) {
         if let Ok(line) = serde_json::to_vec(line) {
-            self.writer.write(line);
+            drop(self.writer.write(line));
         }
-    }
-}
-
-fn blank(primary: String, dry_run: bool) -> Incident {
-    Incident {
-        version: VERSION,
-        id: String::new(),
-        told: Timestamp::UNIX_EPOCH,
-        primary,
-        dry_run,
-        began: Timestamp::UNIX_EPOCH,
-        reason: String::new(),
-        ended: None,
-        no_gateway_ms: 0,
-        dual_active_ms: 0,
-        phases: Vec::new(),
-        probes: Vec::new(),
-        failed_probes: 0,
-        events: Vec::new(),
-        witnesses: Vec::new(),
-        commands: Vec::new(),
-        left_out: 0,
     }
 }
 

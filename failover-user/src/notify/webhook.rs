@@ -2,8 +2,7 @@
 //! What waits is kept in the state directory, so that it survives the daemon.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -17,7 +16,6 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT},
 };
 use hyper_util::rt::TokioIo;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::{
     net::TcpStream,
@@ -29,7 +27,9 @@ use tracing::{debug, info, warn};
 
 use super::{Notice, VERSION, queue::Queue};
 use crate::{
+    clock,
     config::Webhook,
+    files,
     probe::{Duplex, TlsClient},
 };
 
@@ -38,11 +38,13 @@ const MOST_WAITING: usize = 100;
 /// Longer files are none of ours.
 const LONGEST_FILE: u64 = 4 << 20;
 /// Then nobody wants to know any longer.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// From the look-up of the name to the answer's status.
 const LIMIT: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// Where what waits can't be kept, it is tried again this often, and whenever it changes.
+const KEEP_AGAIN: Duration = Duration::from_secs(30);
 /// More than a server that means well sends before the body, which isn't read.
 const LONGEST_HEAD: usize = 16 * 1024;
 const OURSELVES: &str = concat!("failover/", env!("CARGO_PKG_VERSION"));
@@ -128,36 +130,46 @@ impl Sender {
             if waiting != kept {
                 let (file, notices) = (self.file.clone(), waiting.clone());
                 let stored = spawn_blocking(move || store(&file, notices)).await;
-                let stored = stored.unwrap_or_else(|error| Err(io::Error::other(error)));
-                if let Err(error) = &stored
-                    && could
-                {
-                    warn!(
-                        %error, file = %self.file.display(),
-                        "what the webhook hasn't got yet can't be kept; it is lost when this daemon ends"
-                    );
+                match stored.unwrap_or_else(|error| Err(io::Error::other(error))) {
+                    Ok(()) => {
+                        kept = waiting;
+                        if !could {
+                            info!("what the webhook hasn't got yet is kept again");
+                        }
+                        could = true;
+                    }
+                    Err(error) => {
+                        if could {
+                            warn!(
+                                %error, file = %self.file.display(),
+                                "what the webhook hasn't got yet can't be kept; it is lost when this daemon ends"
+                            );
+                        }
+                        could = false;
+                    }
                 }
-                could = stored.is_ok();
-                // One that can't be kept now is tried with the next.
-                kept = waiting;
             }
-            self.changed.notified().await;
+            let changed = self.changed.notified();
+            match could {
+                true => changed.await,
+                false => drop(timeout(KEEP_AGAIN, changed).await),
+            }
         }
     }
 
     async fn send_all(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let notice = self.queue.first().await;
+            let waiting = self.queue.first().await;
+            let notice = &waiting.notice;
             let (event, host) = (&notice.event, &self.webhook.authority);
-            let age = Timestamp::now().duration_since(notice.time);
-            if age > LONGEST_WAIT {
+            if waiting.age(clock::now()) > LONGEST_WAIT {
                 warn!(
                     event,
                     host, "the webhook hasn't got it within a day; it is given up"
                 );
             } else {
-                match self.attempt(&notice).await {
+                match self.attempt(notice).await {
                     Attempt::Told => {
                         info!(event, host, "the webhook was told");
                         pause = FIRST_PAUSE;
@@ -261,14 +273,8 @@ struct Kept {
 
 /// What was kept; nothing where it can't be read, which is told.
 fn load(file: &Path) -> Vec<Notice> {
-    let read = || {
-        let mut text = String::new();
-        File::open(file)?
-            .take(LONGEST_FILE)
-            .read_to_string(&mut text)?;
-        serde_json::from_str::<Kept>(&text).map_err(io::Error::from)
-    };
-    match read() {
+    let read = files::read(file, LONGEST_FILE);
+    match read.and_then(|text| serde_json::from_str::<Kept>(&text).map_err(io::Error::from)) {
         Ok(Kept {
             version: VERSION,
             waiting,
@@ -290,16 +296,11 @@ fn store(file: &Path, waiting: Vec<Notice>) -> io::Result<()> {
             _ => Ok(()),
         };
     }
-    let new = file.with_extension("new");
     let kept = Kept {
         version: VERSION,
         waiting,
     };
-    let mut writer = File::create(&new)?;
-    writer.write_all(&serde_json::to_vec(&kept)?)?;
-    writer.sync_all()?;
-    fs::rename(&new, file)?;
-    File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+    files::replace(file, &serde_json::to_vec(&kept)?)
 }
 
 #[cfg(test)]
@@ -308,6 +309,7 @@ mod tests {
 
     use http_body_util::BodyExt as _;
     use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
+    use jiff::{SignedDuration, Timestamp};
     use tokio::net::TcpListener;
 
     use super::*;

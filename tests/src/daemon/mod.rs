@@ -2,7 +2,7 @@
 
 mod setup;
 
-use std::{path::Path, process, time::Duration};
+use std::{fs, path::Path, process, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -230,6 +230,32 @@ impl Daemon {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
+    }
+
+    /// The memory that it has for itself, in bytes.
+    ///
+    /// # Panics
+    /// When it doesn't run any longer.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the daemon runs");
+        let kilobytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"));
+        1024 * kilobytes
+            .and_then(|number| number.parse::<u64>().ok())
+            .expect("a number")
+    }
+
+    /// How many files and sockets it has open.
+    ///
+    /// # Panics
+    /// When it doesn't run any longer.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        descriptors.expect("the daemon runs").count()
     }
 
     /// Sends it a signal, and tells when.
