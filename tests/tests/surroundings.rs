@@ -14,7 +14,7 @@ use std::{
 
 use failover_tests::{
     daemon::{Daemon, Setup},
-    lab::{Lab, Process, failover_binary},
+    lab::{Lab, failover_binary},
     wait,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -55,34 +55,6 @@ fn history(state_dir: &Path) -> Vec<Value> {
     lines.lines().map(document).collect()
 }
 
-/// Has it paused, and tells what it says to that.
-fn pause(daemon: &Daemon, reason: &str) -> String {
-    let output = Command::new(failover_binary())
-        .args(["pause", "--for", "1h", "--reason", reason, "--control"])
-        .arg(daemon.control())
-        .output()
-        .expect("running failover pause");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn resume(daemon: &Daemon) {
-    let output = Command::new(failover_binary())
-        .args(["resume", "--control"])
-        .arg(daemon.control())
-        .output()
-        .expect("running failover resume");
-    assert!(output.status.success(), "{output:?}");
-}
-
-fn take_over_and_let_go(lab: &Lab, daemon: &mut Daemon, primary: Process) -> Process {
-    primary.kill();
-    daemon.becomes("active");
-    let primary = lab.host_a().gateway().expect("a primary");
-    daemon.becomes("standby");
-    primary
-}
-
 #[test]
 fn a_state_directory_that_takes_no_writes_costs_what_it_keeps_and_only_until_it_takes_them_again() {
     // Of one page, which the lock takes: it is full.
@@ -98,25 +70,26 @@ fn a_state_directory_that_takes_no_writes_costs_what_it_keeps_and_only_until_it_
                 (!said.is_empty()).then_some(())
             });
         }
-        let note = pause(&daemon, "moving house");
+        let note = daemon.follows(&["pause", "--for", "1h", "--reason", "moving house"]);
         assert!(note.contains("a restart forgets the pause"), "{note}");
-        resume(&daemon);
-        let primary = take_over_and_let_go(&lab, &mut daemon, primary);
+        daemon.follows(&["resume"]);
+        let primary = daemon.takes_over_and_lets_go(&lab, primary);
         let problems = || daemon.status().0["problems"].to_string();
         for loss in [HISTORY, "a restart forgets what must be remembered"] {
             assert!(problems().contains(loss), "{}", problems());
         }
 
         remount(&lab, &daemon, mended);
-        assert_eq!(pause(&daemon, "moving out"), "");
+        let note = daemon.follows(&["pause", "--reason", "moving out"]);
+        assert_eq!(note, "");
         wait::until("no loss any more", wait::LONG, || {
             (!problems().contains("can't be written")).then_some(())
         });
-        resume(&daemon);
+        daemon.follows(&["resume"]);
         let again = daemon.said(|line| line.message().ends_with(" is written again"));
         assert_eq!(again.len(), 2, "{again:?}");
         // What happened in the meantime is there by now, too, and what happens from now on.
-        let _primary = take_over_and_let_go(&lab, &mut daemon, primary);
+        let _primary = daemon.takes_over_and_lets_go(&lab, primary);
         let state_dir = state_dir(&lab, &daemon);
         let is_released = |line: &&Value| line["ended"]["how"] == "released";
         wait::until("both incidents", wait::LONG, || {

@@ -595,6 +595,9 @@ impl Daemon {
                 self.reason = tell::change(&change, &self.recent);
                 self.alarms.changed(&change, &self.reason);
                 self.watchers.change(&change);
+                if change.to == State::Active {
+                    self.ask_for_force_anew();
+                }
                 None
             }
         }

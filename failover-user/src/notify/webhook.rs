@@ -18,20 +18,18 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::{
-    net::TcpStream,
     sync::Notify,
     task::{JoinHandle, spawn_blocking},
     time::{sleep, timeout},
 };
 use tracing::{debug, info, warn};
 
-use super::{Notice, VERSION, queue::Queue};
-use crate::{
-    clock,
-    config::Webhook,
-    files,
-    probe::{Duplex, TlsClient},
+use super::{
+    Notice, VERSION,
+    queue::Queue,
+    reach::{Obstacle, reach},
 };
+use crate::{clock, config::Webhook, files, probe::TlsClient};
 
 /// So many wait; a notice takes less than 2 KiB.
 const MOST_WAITING: usize = 100;
@@ -64,7 +62,7 @@ enum Attempt {
     Told,
     /// It would be the same the next time.
     Refused(StatusCode),
-    Failed(String),
+    Failed(Obstacle),
 }
 
 impl WebhookNotifier {
@@ -175,11 +173,18 @@ impl Sender {
                         pause = FIRST_PAUSE;
                     }
                     Attempt::Refused(status) => {
-                        warn!(event, host, %status, "the webhook refuses it; it is given up");
+                        warn!(
+                            event, host, %status,
+                            remedy = "are the URL's path and webhook-token-file right?",
+                            "the webhook refuses it; it is given up"
+                        );
                     }
-                    Attempt::Failed(error) => {
+                    Attempt::Failed(Obstacle {
+                        what: error,
+                        remedy,
+                    }) => {
                         if pause == FIRST_PAUSE {
-                            warn!(event, host, error, again_in = ?pause, "the webhook can't be told");
+                            warn!(event, host, error, remedy, again_in = ?pause, "the webhook can't be told");
                         } else {
                             debug!(event, host, error, again_in = ?pause, "the webhook can't be told");
                         }
@@ -198,29 +203,28 @@ impl Sender {
         match timeout(LIMIT, self.post(notice)).await {
             Ok(Ok(status)) => judge(status),
             Ok(Err(error)) => Attempt::Failed(error),
-            Err(_) => Attempt::Failed(format!("no answer within {LIMIT:?}")),
+            Err(_) => Attempt::Failed(Obstacle {
+                what: format!("no answer within {LIMIT:?}"),
+                remedy: "is there a way from PC-B to it, and is it well?",
+            }),
         }
     }
 
-    async fn post(&self, notice: &Notice) -> Result<StatusCode, String> {
+    async fn post(&self, notice: &Notice) -> Result<StatusCode, Obstacle> {
         let Webhook {
             authority,
-            host,
-            port,
             path,
-            tls: _,
             token,
+            ..
         } = &self.webhook;
         let told = |error: &dyn std::error::Error| {
             let cause = error.source().map(|cause| format!(": {cause}"));
-            format!("{error}{}", cause.unwrap_or_default())
+            Obstacle {
+                what: format!("{error}{}", cause.unwrap_or_default()),
+                remedy: "does a web server answer there?",
+            }
         };
-        let stream = TcpStream::connect((host.as_str(), *port)).await;
-        let stream = stream.map_err(|error| told(&error))?;
-        let stream: Box<dyn Duplex> = match &self.tls {
-            Some(tls) => Box::new(tls.open(stream).await.map_err(|error| told(&error))?),
-            None => Box::new(stream),
-        };
+        let stream = reach(&self.webhook, self.tls.as_ref()).await?;
         let mut builder = Builder::new();
         builder
             .max_buf_size(LONGEST_HEAD)
@@ -260,7 +264,10 @@ fn judge(status: StatusCode) -> Attempt {
     } else if status.is_client_error() && !is_for_now {
         Attempt::Refused(status)
     } else {
-        Attempt::Failed(format!("HTTP status {status}"))
+        Attempt::Failed(Obstacle {
+            what: format!("HTTP status {status}"),
+            remedy: "see the server's own log",
+        })
     }
 }
 
