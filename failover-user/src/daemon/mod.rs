@@ -1,12 +1,14 @@
 //! The daemon: feeds what is seen to the decider and carries out what it decides. The only place
 //! that knows everyone, and that decides nothing itself.
 
+mod actions;
 mod agreement;
 mod alarms;
 mod claim;
 mod commands;
 mod events;
 mod evidence;
+mod incident;
 mod judgement;
 mod ledger;
 mod lingering;
@@ -16,6 +18,7 @@ mod port;
 mod preflight;
 mod recorder;
 mod reload;
+mod seen;
 mod settling;
 mod snapshot;
 mod start;
@@ -25,27 +28,23 @@ mod tunnel;
 mod watchers;
 mod writer;
 
-use std::{collections::VecDeque, fs::File, io, sync::Arc, time::Duration};
+use std::{fs::File, io, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::sleep,
 };
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     clock,
     config::Configuration,
     control::{Question, Server},
-    decide::{
-        Action, Cause, Command, CommandResult, Decider, Event, Gateway, GatewayProbeId, Hold,
-        Outcome, ProbeId, State, Time,
-    },
-    escape::Escaped,
+    decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, State, Time},
     gateway::{CommandOutput, Force, Launch},
-    kernel::{Batch, Bind, KernelEvent, KernelEvents},
-    probe::{Answers, LocalProber, LocalReport, Prober, Readiness, Report, Witnesses},
+    kernel::{Batch, KernelEvents},
+    probe::{Answers, LocalProber, LocalReport, Prober, Report, Witnesses},
     status::Status,
     web,
 };
@@ -356,154 +355,6 @@ impl Daemon {
         }
     }
 
-    // --- what is seen ------------------------------------------------------------------------
-
-    fn kernel_events(&mut self, batch: &Batch) {
-        let mut port_changed = batch.lost > 0;
-        if batch.lost > 0 {
-            self.port.events_lost();
-        }
-        self.past.lost = self.past.lost.saturating_add(batch.lost);
-        self.losses.note(batch.lost);
-        self.watchers.kernel_events(batch.events.len());
-        for event in &batch.events {
-            let change = match event {
-                KernelEvent::TcpState(change) => change,
-                KernelEvent::Bind(bind) => {
-                    self.bind(bind);
-                    continue;
-                }
-            };
-            if self.port.concerns(change) {
-                port_changed = true;
-                self.watchers.listener(change);
-            }
-            let evidence = evidence::of(
-                change,
-                self.prober.addresses(),
-                self.configuration.primary.port,
-            );
-            if let Some(evidence) = evidence {
-                let told = format!(
-                    "{evidence} ({}, pid {})",
-                    Escaped(&change.origin.comm),
-                    change.origin.pid.unwrap_or(0),
-                );
-                self.note(&told);
-                self.handle(Event::Evidence(evidence));
-            }
-        }
-        if port_changed {
-            self.look();
-        }
-    }
-
-    /// Something happened on a connection to the primary.
-    fn note(&mut self, what: &str) {
-        self.recent.note(what);
-        self.recorder.note(clock::now(), what);
-        self.watchers.evidence(what);
-    }
-
-    /// Somebody has taken the port, or can't have it: perhaps the gateway that is being started.
-    fn bind(&mut self, bind: &Bind) {
-        if bind.local.port() != self.configuration.port.get() {
-            return;
-        }
-        if bind.result.is_ok() {
-            self.port.bound(&bind.origin);
-        }
-        let starting =
-            self.command.is_some() || matches!(self.decider.state(), State::Starting { .. });
-        if !starting || bind.result != Err(libc::EADDRINUSE) || !self.taken.is_due() {
-            return;
-        }
-        self.look();
-        let held_by = self.port.held_by();
-        let origin = &bind.origin;
-        warn!(
-            address = %bind.local,
-            by = %Escaped(&origin.comm),
-            pid = origin.pid.unwrap_or(0),
-            uid = origin.uid,
-            held_by,
-            "the port is taken (EADDRINUSE)"
-        );
-        self.watchers.refused(bind);
-    }
-
-    fn look(&mut self) {
-        match self.port.look() {
-            Ok(gateway) => {
-                if gateway == Gateway::Foreign {
-                    self.recorder
-                        .note_stranger(clock::now(), &self.port.held_by());
-                }
-                self.handle(Event::Gateway(gateway));
-                self.tell_of_strangers();
-                self.tunnel.look(&self.port, self.prober.addresses());
-                self.past.tunnel = self.tunnel.problem();
-                self.watchers.looked(self.port.is_listening());
-            }
-            Err(error) => warn!(%error, "who listens isn't known; asked again"),
-        }
-    }
-
-    /// After the decider knows of them.
-    fn tell_of_strangers(&mut self) {
-        let blocks = self.decider.state() == State::Held(Hold::PortTaken);
-        self.port.tell_of_strangers(blocks);
-    }
-
-    fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
-        let cause = self.probe_cause.take();
-        self.probes.tell(&outcome, cause, self.decider.state());
-        self.watchers.probe(&outcome);
-        if matches!(outcome, Outcome::Connected { .. }) {
-            self.recent.clear();
-        }
-        if let Some(output) = &self.output {
-            output.trim();
-        }
-        // What is seen comes first: the answer is judged by who listens now.
-        let quiet = matches!(self.decider.state(), State::Standby)
-            && matches!(outcome, Outcome::Connected { .. });
-        if !quiet || self.port.is_stale() {
-            self.look();
-        }
-        if self.past.probe.is_none()
-            && let Some(finding) = crate::preflight::first_probe(&self.configuration, &outcome)
-        {
-            preflight::tell(&finding);
-        }
-        self.past.probe = Some((clock::now(), outcome.clone()));
-        match outcome {
-            Outcome::Connected { .. } => self.check_witnesses(),
-            // Above TCP nobody else's connection gainsays it.
-            Outcome::Failed { failure, .. } if failure.is_above_tcp() => {}
-            Outcome::Failed { took, .. } => self.ask_others(took),
-            Outcome::Unknown { .. } => {}
-        }
-        self.handle(Event::ProbeEnded { probe, outcome });
-        self.tell_of_strangers();
-    }
-
-    /// What the primary says of itself is told when it changes, and decides nothing.
-    fn note_readiness(&mut self, outcome: &Outcome, readiness: Option<Readiness>) {
-        match (outcome, readiness) {
-            (_, Some(readiness)) => {
-                tell::readiness(self.past.readiness.as_ref(), &readiness);
-                self.tunnel.compare(&self.port, &readiness);
-                self.past.readiness = Some(readiness);
-            }
-            // What it said before it failed is not true now.
-            (Outcome::Connected { .. } | Outcome::Failed { .. }, None) => {
-                self.past.readiness = None;
-            }
-            (Outcome::Unknown { .. }, None) => {}
-        }
-    }
-
     /// All that is known, in one document.
     fn status(&self) -> Status {
         let mut status = snapshot::status(
@@ -517,91 +368,6 @@ impl Daemon {
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
         self.watchers.add_to(&mut status);
         status
-    }
-
-    /// The local gateway has answered its check, or not.
-    fn gateway_probed(&mut self, report: LocalReport<GatewayProbeId>) {
-        let LocalReport {
-            probe,
-            outcome,
-            readiness: _,
-        } = report;
-        match &outcome {
-            Outcome::Connected { .. } => debug!(%outcome, "the local gateway was checked"),
-            outcome => warn!(
-                %outcome, strikes = self.decider.gateway_strikes() + 1,
-                "the local gateway listens and doesn't answer as it should"
-            ),
-        }
-        // Who listens now comes first.
-        self.look();
-        self.handle(Event::GatewayProbed { probe, outcome });
-    }
-
-    // --- what is decided ---------------------------------------------------------------------
-
-    /// Feeds one event, and whatever follows at once from carrying out what it leads to.
-    fn handle(&mut self, event: Event) {
-        let actions = self.decide(event);
-        self.carry_out_all(actions);
-    }
-
-    fn decide(&mut self, event: Event) -> Vec<Action> {
-        let now = clock::now();
-        self.recorder.sees(now, &event);
-        let actions = self.decider.handle(now, event);
-        self.recorder.decided(now, &self.decider, &actions);
-        actions
-    }
-
-    fn carry_out_all(&mut self, mut actions: Vec<Action>) {
-        let mut events = VecDeque::new();
-        loop {
-            for action in actions {
-                events.extend(self.carry_out(action));
-            }
-            let Some(event) = events.pop_front() else {
-                break;
-            };
-            actions = self.decide(event);
-        }
-        self.remember();
-        self.alarms
-            .stands(&self.decider, self.memory.pause.as_ref());
-    }
-
-    fn carry_out(&mut self, action: Action) -> Option<Event> {
-        match action {
-            Action::Probe { probe, cause } => {
-                self.probe_cause = Some(cause);
-                self.prober.start(probe);
-                None
-            }
-            Action::AskWitnesses { round } => {
-                self.witnesses.ask(Some(round));
-                None
-            }
-            Action::ProbeGateway { probe } => {
-                self.local_prober
-                    .start(probe, &self.port.gateways_addresses());
-                None
-            }
-            Action::Withhold(command) => {
-                warn!(%command, "paused: the command would be run now, and isn't");
-                None
-            }
-            Action::Run(command) => self.run(command),
-            Action::Kill(command) => self.kill(command),
-            Action::Record(change) => {
-                self.reason = tell::change(&change, &self.recent);
-                self.alarms.changed(&change, &self.reason);
-                self.watchers.change(&change);
-                if change.to == State::Active {
-                    self.ask_for_force_anew();
-                }
-                None
-            }
-        }
     }
 }
 
