@@ -4,7 +4,7 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -127,9 +127,14 @@ fn a_second_daemon_is_refused_and_told_of_the_first() {
             .arg(control)
             .arg("--state-dir")
             .arg(state_dir);
-        let output = command.output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        String::from_utf8_lossy(&output.stderr).into_owned()
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut second = lab.host_b().spawn(&mut command).unwrap();
+        let end = wait::until("the second one ends", wait::LONG, || second.ended());
+        assert_eq!(end.code(), Some(1));
+        let mut told = String::new();
+        let errors = second.child().stderr.as_mut().unwrap();
+        errors.read_to_string(&mut told).unwrap();
+        told
     };
     let first = format!("process {}", daemon.pid());
     // By either of what only one can have.
