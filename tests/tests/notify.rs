@@ -365,6 +365,50 @@ fn a_web_server_that_nobody_vouches_for_is_told_nothing_and_people_what_to_do() 
 // --- what is told --------------------------------------------------------------------------------
 
 #[test]
+fn whatever_should_wake_somebody_is_told() {
+    let told = |lab: &Lab| lab.directory().join("told");
+    let script = |lab: &Lab| {
+        let told = told(lab);
+        format!(
+            "--notify=sh -c 'echo $FAILOVER_EVENT >> {}'",
+            told.display()
+        )
+    };
+    let await_told = |lab: &Lab, expected: &[&str]| {
+        wait::attempt(wait::LONG, || {
+            let text = fs::read_to_string(told(lab)).unwrap_or_default();
+            (text.lines().collect::<Vec<_>>() == expected).then_some(())
+        })
+        .unwrap_or_else(|| panic!("{expected:?}: {:?}", fs::read_to_string(told(lab))));
+    };
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab)
+        .starts(&["fail", "ok"])
+        .stops(&["ok", "fail", "ok"])
+        .argument(&script(&lab))
+        .spawn();
+    daemon.probes("connected");
+    let primary = daemon.takes_over_and_lets_go(&lab, primary);
+    let before = ["failed-start", "takeover", "failed-stop", "release"];
+    await_told(&lab, &before);
+    // Soon after it is back.
+    primary.kill();
+    daemon.becomes("active");
+    await_told(&lab, &[&before[..], &["flapping", "takeover"]].concat());
+    daemon.terminate();
+
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab)
+        .argument("--witnesses=10.0.0.99")
+        .argument(&script(&lab))
+        .spawn();
+    daemon.becomes("isolated");
+    await_told(&lab, &["isolated"]);
+    daemon.terminate();
+}
+
+#[test]
 fn a_pause_is_told_with_who_ordered_it_and_why() {
     let lab = Lab::new();
     let told = lab.directory().join("told");

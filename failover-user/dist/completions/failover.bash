@@ -142,7 +142,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__check)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -249,6 +249,10 @@ _failover() {
                     return 0
                     ;;
                 --flap-successes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flap-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -468,7 +472,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__config__subcmd__show)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -575,6 +579,10 @@ _failover() {
                     return 0
                     ;;
                 --flap-successes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flap-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -994,7 +1002,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__run)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1101,6 +1109,10 @@ _failover() {
                     return 0
                     ;;
                 --flap-successes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flap-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -68,12 +68,17 @@ enum Attempt {
 impl WebhookNotifier {
     /// In a runtime; what is kept in the state directory is sent first.
     pub(crate) fn new(webhook: Webhook, state_dir: &Path) -> Self {
+        Self::keeping(webhook, state_dir, KEEP_AGAIN)
+    }
+
+    fn keeping(webhook: Webhook, state_dir: &Path, keep_again: Duration) -> Self {
         let queue = Arc::new(Queue::new("the webhook", MOST_WAITING));
         let changed = Arc::new(Notify::new());
         let sender = Sender {
             tls: webhook.tls.as_ref().map(TlsClient::new),
             webhook,
             file: state_dir.join("webhook.json"),
+            keep_again,
             queue: Arc::clone(&queue),
             changed: Arc::clone(&changed),
         };
@@ -107,6 +112,7 @@ struct Sender {
     webhook: Webhook,
     tls: Option<TlsClient>,
     file: PathBuf,
+    keep_again: Duration,
     queue: Arc<Queue>,
     changed: Arc<Notify>,
 }
@@ -150,7 +156,7 @@ impl Sender {
             let changed = self.changed.notified();
             match could {
                 true => changed.await,
-                false => drop(timeout(KEEP_AGAIN, changed).await),
+                false => drop(timeout(self.keep_again, changed).await),
             }
         }
     }
@@ -429,6 +435,27 @@ mod tests {
         };
         timeout(LONG, all_told()).await.unwrap();
         assert_eq!(asked(&log), ["a"]);
+        drop(notifier);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_kept_is_kept_once_that_can_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let state_dir = directory.path().join("missing");
+        let file = state_dir.join("webhook.json");
+        // Nobody listens there.
+        let soon = Duration::from_millis(10);
+        let notifier = WebhookNotifier::keeping(webhook(1, None), &state_dir, soon);
+        notifier.tell(notice("a"));
+        // Long enough for an attempt that fails.
+        sleep(10 * soon).await;
+        fs::create_dir(&state_dir).unwrap();
+        let kept = || async {
+            while load(&file).is_empty() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(LONG, kept()).await.unwrap();
         drop(notifier);
     }
 
