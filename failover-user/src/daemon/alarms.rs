@@ -185,7 +185,10 @@ fn event(change: &Change, served: bool) -> Option<&'static str> {
             served.then_some("release")
         }
         (_, State::Starting { attempt }) if failed(attempt) => Some("failed-start"),
-        (_, State::Stopping { attempt } | State::Restarting { attempt }) if failed(attempt) => {
+        // The attempt that it is entered with may be of an earlier stop, after a start that failed.
+        (_, State::Stopping { attempt } | State::Restarting { attempt })
+            if !is_new && failed(attempt) =>
+        {
             Some("failed-stop")
         }
         (_, State::Fencing { attempt }) if failed(attempt) => Some("failed-fence"),
@@ -265,6 +268,8 @@ mod tests {
             (State::Standby, active, false, None),
             (active, stopping(1), true, None),
             (stopping(1), State::Standby, true, Some("release")),
+            // An earlier stop, after a start that failed, counts as an attempt.
+            (active, stopping(2), true, None),
             // Cut short before it served.
             (stopping(1), State::Standby, false, None),
             (suspect, State::Isolated, false, Some("isolated")),
