@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod decide;
 pub mod errno;
 mod escape;
+mod files;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gateway;

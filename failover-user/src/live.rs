@@ -117,19 +117,12 @@ fn drawn(status: &Status, silence: Option<&str>, columns: usize, rows: usize) ->
 }
 
 fn told(note: &Note) -> String {
-    let Note {
-        at,
-        since,
-        count,
-        kind,
-        text,
-    } = note;
-    let (at, since) = (clock(at), clock(since));
-    let often = match count {
+    let (at, since) = (clock(&note.at), clock(&note.since));
+    let often = match note.count {
         0 | 1 => String::new(),
         count => format!(" ({count} times since {since})"),
     };
-    one_line(&format!("  {at} {kind:<7} {text}{often}"))
+    one_line(&format!("  {at} {:<7} {}{often}", note.kind, note.text))
 }
 
 fn clock(time: &str) -> String {

@@ -21,7 +21,7 @@ use failover::{
     config::{self, Configuration, ConfigurationError, Options},
     control::{self, AskError, Request},
     gateway::{Scope, UnitCommand},
-    history::{self, History},
+    history,
     status::Status,
     trace,
 };
@@ -191,9 +191,10 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
 /// Tells what is in the files, whether a daemon runs or not.
 fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
     let directory = options.state_dir.display();
-    let History { incidents, skipped } = history::read(&options.state_dir).with_context(|| {
+    let history = history::read(&options.state_dir).with_context(|| {
         format!("reading the history in {directory}; --state-dir names another directory")
     })?;
+    let skipped = history.skipped;
     if skipped > 0 {
         let _ = writeln!(
             io::stderr(),
@@ -202,22 +203,22 @@ fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
         );
     }
     let since = options.since.map(history::Since::get);
-    let told = incidents.iter().filter(|incident| {
-        since.is_none_or(|since| incident.ended.is_none() || incident.last() >= since)
-    });
-    let told: Vec<String> = match options.output {
-        trace::Format::Text => told.map(ToString::to_string).collect(),
-        trace::Format::Json => told
-            .map(|incident| serde_json::to_string(incident).map(|line| line + "\n"))
-            .collect::<Result<_, _>>()?,
-    };
+    let told = history.since(since);
     match (options.output, since) {
-        (trace::Format::Json, _) => print(&told.concat()),
+        (trace::Format::Json, _) => {
+            let lines = told
+                .iter()
+                .map(|line| serde_json::to_string(line).map(|line| line + "\n"));
+            print(&lines.collect::<Result<String, _>>()?)
+        }
         (trace::Format::Text, Some(since)) if told.is_empty() => {
             print(&format!("no incident since {since:.0}\n"))
         }
         (trace::Format::Text, None) if told.is_empty() => print("no incident\n"),
-        (trace::Format::Text, _) => print(&told.join("\n")),
+        (trace::Format::Text, _) => {
+            let blocks: Vec<String> = told.iter().map(ToString::to_string).collect();
+            print(&blocks.join("\n"))
+        }
     }
 }
 

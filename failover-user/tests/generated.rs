@@ -31,11 +31,22 @@ fn generated() -> Files {
     manual(&mut files, Cli::command());
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Cli::command(), "failover", &mut script);
+        clap_complete::generate(shell, &mut shown(), "failover", &mut script);
         let name = format!("failover.{shell}");
         files.insert(Path::new("completions").join(name), script);
     }
     files
+}
+
+/// Without the verbs that are nobody's to type: completions tell all there are.
+fn shown() -> Command {
+    let program = Cli::command();
+    let verbs = program.get_subcommands();
+    let verbs: Vec<Command> = verbs.filter(|verb| !verb.is_hide_set()).cloned().collect();
+    Command::new("failover")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(program.get_arguments().cloned())
+        .subcommands(verbs)
 }
 
 /// A page for the program, and one for each of its verbs.
@@ -101,4 +112,28 @@ fn what_is_made_from_the_command_line_s_definition_is_current() {
         "{stale:?} in {} isn't current; type: cargo xtask generate",
         dist.display()
     );
+}
+
+#[test]
+fn a_verb_that_is_hidden_is_in_no_completion_and_every_other_one_is_in_each() {
+    let files = generated();
+    let scripts = files
+        .iter()
+        .filter(|(path, _)| path.starts_with("completions"));
+    let mut count = 0;
+    for (path, script) in scripts {
+        let script = String::from_utf8_lossy(script);
+        for verb in Cli::command().get_subcommands() {
+            let is_there = script.contains(verb.get_name());
+            assert_eq!(
+                is_there,
+                !verb.is_hide_set(),
+                "{} {}",
+                path.display(),
+                verb.get_name()
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 30, "{count}");
 }

@@ -4,9 +4,10 @@ use std::{
     convert::Infallible,
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU16, Ordering},
+        atomic::{AtomicU16, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -21,27 +22,50 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring::default_provider, pki_types::PrivateKeyDer},
+};
 
 const HOOK_PORT: u16 = 8080;
 
 /// A web server on PC-B that answers with whatever status is in force, and what it was sent.
 struct Hook {
     status: Arc<AtomicU16>,
+    tried: Arc<AtomicUsize>,
     got: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Hook {
     fn on(lab: &Lab, status: u16) -> Self {
+        Self::served(lab, status, None)
+    }
+
+    /// Over TLS, with a certificate from this authority.
+    fn encrypted(lab: &Lab, status: u16, authority: &Authority) -> Self {
+        Self::served(lab, status, Some(authority.acceptor()))
+    }
+
+    fn served(lab: &Lab, status: u16, tls: Option<TlsAcceptor>) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, HOOK_PORT));
         let listener = lab.host_b().listen(address, 16).expect("a listener");
         let hook = Self {
             status: Arc::new(AtomicU16::new(status)),
+            tried: Arc::default(),
             got: Arc::default(),
         };
-        let (status, got) = (Arc::clone(&hook.status), Arc::clone(&hook.got));
-        thread::spawn(move || serve(listener, &status, &got));
+        let (status, tried) = (Arc::clone(&hook.status), Arc::clone(&hook.tried));
+        let got = Arc::clone(&hook.got);
+        thread::spawn(move || serve(listener, tls.as_ref(), &tried, &status, &got));
         hook
+    }
+
+    /// How many connections were made to it.
+    fn tried(&self) -> usize {
+        self.tried.load(Ordering::Relaxed)
     }
 
     fn answers(&self, status: u16) {
@@ -60,7 +84,55 @@ impl Hook {
     }
 }
 
-fn serve(listener: TcpListener, status: &AtomicU16, got: &Mutex<Vec<Value>>) {
+/// Signs the hook's certificate.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    file: PathBuf,
+}
+
+impl Authority {
+    fn new(lab: &Lab, name: &str) -> Self {
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(parameters, key).expect("a certificate");
+        let file = lab.directory().join(format!("{name}.pem"));
+        fs::write(&file, issuer.pem()).expect("the lab's folder");
+        Self { issuer, file }
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        let key = KeyPair::generate().expect("a key");
+        let parameters = CertificateParams::new([Ipv4Addr::LOCALHOST.to_string()]);
+        let certificate = parameters.expect("a name").signed_by(&key, &self.issuer);
+        let certificate = certificate.expect("a certificate").der().clone();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let configuration = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("a certificate with its key");
+        Arc::new(configuration).into()
+    }
+
+    /// The options by which the hook is told over TLS, and this one is trusted.
+    fn trusted(&self) -> [String; 2] {
+        [
+            format!("--webhook=https://127.0.0.1:{HOOK_PORT}/hook"),
+            format!("--webhook-ca={}", self.file.display()),
+        ]
+    }
+}
+
+fn serve(
+    listener: TcpListener,
+    tls: Option<&TlsAcceptor>,
+    tried: &AtomicUsize,
+    status: &AtomicU16,
+    got: &Mutex<Vec<Value>>,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -69,24 +141,36 @@ fn serve(listener: TcpListener, status: &AtomicU16, got: &Mutex<Vec<Value>>) {
         listener.set_nonblocking(true).expect("a socket");
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         while let Ok((stream, _)) = listener.accept().await {
-            let service = service_fn(|request: Request<Incoming>| async move {
-                let body = request
-                    .into_body()
-                    .collect()
-                    .await
-                    .expect("a body")
-                    .to_bytes();
-                got.lock()
-                    .expect("nobody panicked")
-                    .push(serde_json::from_slice(&body).expect("JSON"));
-                let answer = Response::builder().status(status.load(Ordering::Relaxed));
-                Ok::<_, Infallible>(answer.body(Full::new(Bytes::new())).expect("an answer"))
-            });
-            let _ = Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            tried.fetch_add(1, Ordering::Relaxed);
+            match tls {
+                None => converse(stream, status, got).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        converse(stream, status, got).await;
+                    }
+                }
+            }
         }
     });
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    status: &AtomicU16,
+    got: &Mutex<Vec<Value>>,
+) {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        let body = request.into_body().collect().await;
+        let body = body.expect("a body").to_bytes();
+        got.lock()
+            .expect("nobody panicked")
+            .push(serde_json::from_slice(&body).expect("JSON"));
+        let answer = Response::builder().status(status.load(Ordering::Relaxed));
+        Ok::<_, Infallible>(answer.body(Full::new(Bytes::new())).expect("an answer"))
+    });
+    let _ = Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 fn webhook() -> String {
@@ -104,10 +188,7 @@ fn a_command_is_told_of_the_takeover_and_of_the_release() {
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).argument(&script).spawn();
     daemon.probes("connected");
-    primary.kill();
-    daemon.becomes("active");
-    let _primary = lab.host_a().gateway().unwrap();
-    daemon.becomes("standby");
+    let _primary = daemon.takes_over_and_lets_go(&lab, primary);
     let lines = wait::until("both are told", wait::LONG, || {
         let text = fs::read_to_string(&told).ok()?;
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -132,10 +213,7 @@ fn a_notify_command_that_never_ends_delays_nothing_and_is_killed() {
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).argument(&script).spawn();
     daemon.probes("connected");
-    primary.kill();
-    daemon.becomes("active");
-    let _primary = lab.host_a().gateway().unwrap();
-    daemon.becomes("standby");
+    let _primary = daemon.takes_over_and_lets_go(&lab, primary);
     let text = wait::until("it runs", wait::LONG, || {
         fs::read_to_string(&pid)
             .ok()
@@ -220,12 +298,137 @@ fn a_web_server_that_nobody_can_reach_delays_nothing() {
         .argument("--notify=/bin/false")
         .spawn();
     daemon.probes("connected");
-    primary.kill();
-    daemon.becomes("active");
-    let _primary = lab.host_a().gateway().unwrap();
-    daemon.becomes("standby");
+    let _primary = daemon.takes_over_and_lets_go(&lab, primary);
     daemon.says("that the command fails", |line| {
         line.message() == "the notify command failed"
     });
     daemon.ends_having_run(&["start", "stop"]);
+}
+
+// --- over TLS ------------------------------------------------------------------------------------
+
+#[test]
+fn a_web_server_over_tls_that_fails_first_is_told_again_until_it_has_it() {
+    let lab = Lab::new();
+    let authority = Authority::new(&lab, "authority");
+    let hook = Hook::encrypted(&lab, 503, &authority);
+    let mut setup = Setup::new(&lab);
+    for option in authority.trusted() {
+        setup = setup.argument(&option);
+    }
+    let mut daemon = setup.spawn();
+    daemon.becomes("active");
+    let line = daemon.says("that it fails", |line| {
+        line.message() == "the webhook can't be told"
+    });
+    assert!(line.field("error").contains("503"), "{line:?}");
+    wait::until("two attempts", wait::LONG, || {
+        (hook.got().len() >= 2).then_some(())
+    });
+    hook.answers(204);
+    daemon.says("that the server has it", |line| {
+        line.message() == "the webhook was told"
+    });
+    assert_eq!(hook.events()[0], "takeover");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_web_server_that_nobody_vouches_for_is_told_nothing_and_people_what_to_do() {
+    let lab = Lab::new();
+    let [known, stranger] = ["known", "stranger"].map(|name| Authority::new(&lab, name));
+    let hook = Hook::encrypted(&lab, 204, &stranger);
+    let primary = lab.host_a().gateway().unwrap();
+    let mut setup = Setup::new(&lab);
+    for option in known.trusted() {
+        setup = setup.argument(&option);
+    }
+    let mut daemon = setup.spawn();
+    daemon.probes("connected");
+    let _primary = daemon.takes_over_and_lets_go(&lab, primary);
+    let line = wait::until("that it isn't trusted", wait::LONG, || {
+        let said = daemon.said(|line| line.message() == "the webhook can't be told");
+        said.into_iter().next()
+    });
+    assert!(
+        line.field("error").contains("issuer isn't trusted"),
+        "{line:?}"
+    );
+    assert!(line.field("remedy").contains("--webhook-ca"), "{line:?}");
+    wait::until("it is tried again", wait::LONG, || {
+        (hook.tried() >= 2).then_some(())
+    });
+    assert_eq!(hook.got(), [Value::Null; 0]);
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+// --- what is told --------------------------------------------------------------------------------
+
+#[test]
+fn whatever_should_wake_somebody_is_told() {
+    let told = |lab: &Lab| lab.directory().join("told");
+    let script = |lab: &Lab| {
+        let told = told(lab);
+        format!(
+            "--notify=sh -c 'echo $FAILOVER_EVENT >> {}'",
+            told.display()
+        )
+    };
+    let await_told = |lab: &Lab, expected: &[&str]| {
+        wait::attempt(wait::LONG, || {
+            let text = fs::read_to_string(told(lab)).unwrap_or_default();
+            (text.lines().collect::<Vec<_>>() == expected).then_some(())
+        })
+        .unwrap_or_else(|| panic!("{expected:?}: {:?}", fs::read_to_string(told(lab))));
+    };
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab)
+        .starts(&["fail", "ok"])
+        .stops(&["ok", "fail", "ok"])
+        .argument(&script(&lab))
+        .spawn();
+    daemon.probes("connected");
+    let primary = daemon.takes_over_and_lets_go(&lab, primary);
+    let before = ["failed-start", "takeover", "failed-stop", "release"];
+    await_told(&lab, &before);
+    // Soon after it is back.
+    primary.kill();
+    daemon.becomes("active");
+    await_told(&lab, &[&before[..], &["flapping", "takeover"]].concat());
+    daemon.terminate();
+
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab)
+        .argument("--witnesses=10.0.0.99")
+        .argument(&script(&lab))
+        .spawn();
+    daemon.becomes("isolated");
+    await_told(&lab, &["isolated"]);
+    daemon.terminate();
+}
+
+#[test]
+fn a_pause_is_told_with_who_ordered_it_and_why() {
+    let lab = Lab::new();
+    let told = lab.directory().join("told");
+    let script = format!(
+        "--notify=sh -c 'cat >> {0}; echo $FAILOVER_EVENT: $FAILOVER_REASON >> {0}'",
+        told.display()
+    );
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).argument(&script).spawn();
+    daemon.probes("connected");
+    daemon.follows(&["pause", "--reason", "moving house"]);
+    let lines = wait::until("it is told", wait::LONG, || {
+        let text = fs::read_to_string(&told).ok()?;
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        (lines.len() == 2).then_some(lines)
+    });
+    assert_eq!(lines[1], "paused: root ordered it: moving house");
+    let paused: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(paused["reason"], "root ordered it: moving house");
+    let text = paused["text"].as_str().unwrap();
+    assert!(text.ends_with("moving house"), "{text}");
+    daemon.ends_having_run(&[]);
 }

@@ -6,31 +6,14 @@ use failover_tests::{
     commands::Command,
     daemon::{Daemon, Setup},
     lab::{Lab, failover_binary},
-    wait,
 };
-use rustix::process::Signal;
 
 const INTERVAL: Duration = Duration::from_millis(400);
 /// The account `nobody`, as on every Linux.
 const NOBODY: &str = "65534";
 
-/// Gives the daemon an order as root.
-fn order(daemon: &Daemon, words: &[&str]) -> Output {
-    std::process::Command::new(failover_binary())
-        .args(words)
-        .arg("--control")
-        .arg(daemon.control())
-        .output()
-        .expect("running failover")
-}
-
-fn followed(daemon: &Daemon, words: &[&str]) {
-    let output = order(daemon, words);
-    assert!(output.status.success(), "{words:?}: {output:?}");
-}
-
 fn refused(daemon: &Daemon, words: &[&str], why: &str) {
-    let output = order(daemon, words);
+    let output = daemon.order(words);
     assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(message.contains(why), "{words:?}: {message}");
@@ -42,7 +25,7 @@ fn a_pause_starts_nothing_says_what_it_would_have_started_and_survives_a_restart
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
     daemon.probes("connected");
-    followed(&daemon, &["pause", "--reason", "moving \u{1b}[2Jhouse"]);
+    daemon.follows(&["pause", "--reason", "moving \u{1b}[2Jhouse"]);
     let (status, code) = daemon.status();
     assert_eq!(code, 1, "{status}");
     let problem = status["problems"][0].as_str().unwrap().to_owned();
@@ -58,7 +41,7 @@ fn a_pause_starts_nothing_says_what_it_would_have_started_and_survives_a_restart
     let mut daemon = daemon.killed_and_restarted();
     daemon.becomes("paused");
     daemon.runs_nothing_for(2 * INTERVAL);
-    followed(&daemon, &["resume"]);
+    daemon.follows(&["resume"]);
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);
 }
@@ -67,7 +50,7 @@ fn a_pause_starts_nothing_says_what_it_would_have_started_and_survives_a_restart
 fn a_pause_with_an_end_ends_by_itself() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).spawn();
-    followed(&daemon, &["pause", "--for", "3s"]);
+    daemon.follows(&["pause", "--for", "3s"]);
     daemon.becomes("paused");
     daemon.says("its end", |line| line.message() == "the pause is over");
     daemon.becomes("active");
@@ -84,7 +67,7 @@ fn a_takeover_by_hand_waits_for_no_further_strike() {
     refused(&daemon, &["takeover"], "--force");
     primary.kill();
     daemon.counts(1);
-    followed(&daemon, &["takeover"]);
+    daemon.follows(&["takeover"]);
     daemon.becomes("active");
     refused(&daemon, &["takeover"], "already");
     // It is released as any other.
@@ -99,11 +82,11 @@ fn a_forced_takeover_stands_beside_a_healthy_primary_until_it_is_released() {
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
     daemon.probes("connected");
-    followed(&daemon, &["takeover", "--force"]);
+    daemon.follows(&["takeover", "--force"]);
     daemon.becomes("active");
     daemon.runs_nothing_for(2 * INTERVAL);
     assert_eq!(daemon.status().0["forced"], true);
-    followed(&daemon, &["release"]);
+    daemon.follows(&["release"]);
     daemon.becomes("standby");
     lab.host_b().await_listening(false);
     daemon.ends_having_run(&["start", "stop"]);
@@ -114,11 +97,11 @@ fn a_release_that_holds_is_followed_by_no_takeover_before_it_is_resumed() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).spawn();
     daemon.becomes("active");
-    followed(&daemon, &["release", "--hold", "1h"]);
+    daemon.follows(&["release", "--hold", "1h"]);
     daemon.becomes("released");
     daemon.runs_nothing_for(3 * INTERVAL);
     refused(&daemon, &["release"], "no local gateway");
-    followed(&daemon, &["resume"]);
+    daemon.follows(&["resume"]);
     daemon.becomes("active");
     daemon.ends_having_run(&["start", "stop", "start"]);
 }
@@ -175,7 +158,7 @@ fn an_order_in_the_middle_of_a_start_is_followed_after_it() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).starts(&["slow 800ms"]).spawn();
     daemon.begins(1, Command::Start);
-    followed(&daemon, &["pause"]);
+    daemon.follows(&["pause"]);
     // What runs is let run; what follows isn't begun.
     daemon.becomes("active");
     let _primary = lab.host_a().gateway().unwrap();
@@ -184,22 +167,25 @@ fn an_order_in_the_middle_of_a_start_is_followed_after_it() {
             .starts_with("paused: the command would be run")
             && line.field("command") == "stop"
     });
-    followed(&daemon, &["resume"]);
+    daemon.follows(&["resume"]);
     daemon.becomes("standby");
     daemon.ends_having_run(&["start", "stop"]);
 }
 
 #[test]
-fn an_end_in_the_middle_of_a_start_leaves_the_start_alone() {
+fn an_end_in_the_middle_of_a_start_leaves_the_start_alone_and_the_next_daemon_finds_what_came_of_it()
+ {
     let lab = Lab::new();
-    let daemon = Setup::new(&lab).starts(&["slow 800ms"]).spawn();
+    let setup = Setup::new(&lab).starts(&["slow 800ms"]);
+    let mut daemon = setup.clone().spawn();
     daemon.begins(1, Command::Start);
-    daemon.signal(Signal::TERM);
+    daemon.terminate();
+    drop(daemon);
     lab.host_b().await_listening(true);
-    wait::until("the daemon has ended", wait::LONG, || {
-        daemon
-            .status_code()
-            .is_some_and(|code| code == 3)
-            .then_some(())
-    });
+    let mut daemon = setup.spawn();
+    daemon.becomes("active");
+    daemon.runs_nothing_for(3 * INTERVAL);
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    daemon.ends_having_run(&["start", "stop"]);
 }

@@ -3,6 +3,8 @@
 
 use std::{
     fs::{self, Permissions},
+    io::Read as _,
+    net::{Ipv4Addr, SocketAddr},
     os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -526,4 +528,43 @@ fn a_daemon_that_runs_is_told_and_left_alone() {
     });
     assert!(told(&check(&lab.directory().join("other.sock"))).starts_with("none runs"));
     daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn who_would_be_told_is_looked_at_and_told_nothing() {
+    let told = |arguments: &[&str]| {
+        let standby = Standby::with_commands().and(arguments);
+        let _primary = gateway_at(standby.lab.host_a(), "0.0.0.0");
+        standby.check()
+    };
+    let nobody = [
+        "--notify=/no/such/mailer",
+        "--webhook=http://127.0.0.1:8081/",
+    ];
+    let findings = told(&nobody);
+    findings.assert("notify", "error", &["/no/such/mailer"]);
+    findings.assert(
+        "webhook",
+        "warning",
+        &["port 8081", "refused", "does the server run"],
+    );
+    let findings = told(&["--webhook=http://no-such-name.invalid/"]);
+    findings.assert(
+        "webhook",
+        "warning",
+        &["can't be looked up", "name service"],
+    );
+
+    let standby =
+        Standby::with_commands().and(&["--notify=true", "--webhook=http://127.0.0.1:8081/"]);
+    let _primary = gateway_at(standby.lab.host_a(), "0.0.0.0");
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8081));
+    let hook = standby.lab.host_b().listen(address, 4).unwrap();
+    let findings = standby.check();
+    findings.assert("notify", "ok", &["true`"]);
+    findings.assert("webhook", "ok", &["without TLS"]);
+    let mut said = Vec::new();
+    let (mut connection, _) = hook.accept().unwrap();
+    connection.read_to_end(&mut said).unwrap();
+    assert!(said.is_empty(), "{said:?}");
 }

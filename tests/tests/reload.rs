@@ -1,7 +1,11 @@
 //! Another configuration while the daemon runs: in force as a whole or not at all, and what was seen
 //! and what runs survives.
 
-use std::time::Duration;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    time::Duration,
+};
 
 use failover_tests::{
     commands::Command,
@@ -83,7 +87,15 @@ fn a_bad_file_is_refused_and_the_old_one_stays_in_force() {
     daemon.reload(&[("timeout", "\"1h\"")]);
     let error = refused(&mut daemon);
     assert!(error.contains("shorten timeout"), "{error}");
+    // What runs as root isn't everybody's to say.
+    let file = lab.directory().join("pc-b/failover.toml");
+    fs::set_permissions(&file, Permissions::from_mode(0o646)).unwrap();
+    daemon.reload(&[("strikes", "7")]);
+    let error = refused(&mut daemon);
+    assert!(error.contains("chmod go-w"), "{error}");
     daemon.becomes("active");
+    let (status, _) = daemon.status();
+    assert_eq!(status["strikes_needed"], 3, "{status}");
     daemon.ends_having_run(&["start"]);
 }
 

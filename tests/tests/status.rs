@@ -3,7 +3,8 @@
 use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
-    process::Command,
+    path::Path,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -117,28 +118,32 @@ fn a_second_daemon_is_refused_and_told_of_the_first() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
-    let output = lab
-        .host_b()
-        .command(failover_binary())
-        .args([
-            "run",
-            "--primary",
-            "10.0.0.1",
-            "--start",
-            "true",
-            "--stop",
-            "true",
-        ])
-        .arg("--control")
-        .arg(daemon.control())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        message.contains(&format!("process {}", daemon.pid())),
-        "{message}"
-    );
+    let own = |name: &str| lab.directory().join("pc-b").join(name);
+    let second = |control: &Path, state_dir: &Path| {
+        let mut command = lab.host_b().command(failover_binary());
+        command
+            .args(["run", "--primary=10.0.0.1", "--gateway=command"])
+            .args(["--start=true", "--stop=true", "--control"])
+            .arg(control)
+            .arg("--state-dir")
+            .arg(state_dir);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut second = lab.host_b().spawn(&mut command).unwrap();
+        let end = wait::until("the second one ends", wait::LONG, || second.ended());
+        assert_eq!(end.code(), Some(1));
+        let mut told = String::new();
+        let errors = second.child().stderr.as_mut().unwrap();
+        errors.read_to_string(&mut told).unwrap();
+        told
+    };
+    let first = format!("process {}", daemon.pid());
+    // By either of what only one can have.
+    let told = second(daemon.control(), &own("another"));
+    assert!(told.contains(&first), "{told}");
+    assert!(told.contains("another --control"), "{told}");
+    let told = second(&own("another.sock"), &own("state"));
+    assert!(told.contains(&first), "{told}");
+    assert!(told.contains("another --state-dir"), "{told}");
     daemon.probes("connected");
     assert_eq!(daemon.status().1, 0);
 }

@@ -78,6 +78,7 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
 '--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
 '--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
+'--webhook-ca=[Who signs the webhook'\''s certificate, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
 '--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
 '*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
@@ -142,6 +143,7 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
 '--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
 '--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
+'--webhook-ca=[Who signs the webhook'\''s certificate, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
 '--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
 '*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
@@ -323,6 +325,7 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
 '--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
 '--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
+'--webhook-ca=[Who signs the webhook'\''s certificate, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
 '--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
 '*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
@@ -374,16 +377,6 @@ esac
         esac
     ;;
 esac
-;;
-(unit-job)
-_arguments "${_arguments_options[@]}" : \
-'--user[It is of this account'\''s service manager, not of the system'\''s]' \
-'-h[Print help (see more with '\''--help'\'')]' \
-'--help[Print help (see more with '\''--help'\'')]' \
-':verb -- What to do with it:((start\:"Start it"
-stop\:"Stop it"))' \
-':unit -- The unit'\''s whole name:_default' \
-&& ret=0
 ;;
 (help)
 _arguments "${_arguments_options[@]}" : \
@@ -465,10 +458,6 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
-(unit-job)
-_arguments "${_arguments_options[@]}" : \
-&& ret=0
-;;
 (help)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -496,7 +485,6 @@ _failover_commands() {
 'trace:Show kernel events of the port as they happen' \
 'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
 'config:Write, check or show a configuration' \
-'unit-job:Start or stop a unit, as the account whose service manager has it' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover commands' commands "$@"
@@ -575,7 +563,6 @@ _failover__subcmd__help_commands() {
 'trace:Show kernel events of the port as they happen' \
 'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
 'config:Write, check or show a configuration' \
-'unit-job:Start or stop a unit, as the account whose service manager has it' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover help commands' commands "$@"
@@ -659,11 +646,6 @@ _failover__subcmd__help__subcmd__trace_commands() {
     local commands; commands=()
     _describe -t commands 'failover help trace commands' commands "$@"
 }
-(( $+functions[_failover__subcmd__help__subcmd__unit-job_commands] )) ||
-_failover__subcmd__help__subcmd__unit-job_commands() {
-    local commands; commands=()
-    _describe -t commands 'failover help unit-job commands' commands "$@"
-}
 (( $+functions[_failover__subcmd__history_commands] )) ||
 _failover__subcmd__history_commands() {
     local commands; commands=()
@@ -708,11 +690,6 @@ _failover__subcmd__takeover_commands() {
 _failover__subcmd__trace_commands() {
     local commands; commands=()
     _describe -t commands 'failover trace commands' commands "$@"
-}
-(( $+functions[_failover__subcmd__unit-job_commands] )) ||
-_failover__subcmd__unit-job_commands() {
-    local commands; commands=()
-    _describe -t commands 'failover unit-job commands' commands "$@"
 }
 
 if [ "$funcstack[1]" = "_failover" ]; then

@@ -216,8 +216,10 @@ pub enum CheckError {
         source: io::Error,
     },
     /// No certificates in the file.
-    #[error("check-ca: {} {what}; give a PEM file with the certificate of who signs", path.display())]
+    #[error("{option}: {} {what}; give a PEM file with the certificate of who signs", path.display())]
     Ca {
+        /// The option that names it.
+        option: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong.
@@ -359,7 +361,7 @@ impl Given {
                 });
             }
             (true, ca) => Some(Tls {
-                roots: ca.map_or_else(roots_of_this_machine, roots_in)?,
+                roots: ca.map_or_else(roots_of_this_machine, |file| roots_in("check-ca", file))?,
                 name,
             }),
         };
@@ -459,12 +461,17 @@ pub(super) fn token(option: &'static str, path: &Path) -> Result<Token, CheckErr
     Ok(Token(header))
 }
 
-fn roots_in(path: &Path) -> Result<Vec<TrustAnchor<'static>>, CheckError> {
+/// Whom a file vouches for.
+pub(super) fn roots_in(
+    option: &'static str,
+    path: &Path,
+) -> Result<Vec<TrustAnchor<'static>>, CheckError> {
     let wrong = |what: String| CheckError::Ca {
+        option,
         path: path.to_owned(),
         what,
     };
-    let bytes = read("check-ca", path, LONGEST_CA)?;
+    let bytes = read(option, path, LONGEST_CA)?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = certificate.map_err(|error| wrong(format!("is no PEM file: {error}")))?;

@@ -74,6 +74,7 @@ pub(super) fn defaults(said: &Options) -> Options {
         notify: None,
         webhook: None,
         webhook_token_file: None,
+        webhook_ca: None,
     }
 }
 
@@ -99,6 +100,7 @@ pub(super) fn alternatives() -> Options {
         check_token_file: Some("/etc/failover/token".into()),
         drain_limit: Some(Duration::from_secs(600).into()),
         webhook_token_file: Some("/etc/failover/webhook-token".into()),
+        webhook_ca: Some("/etc/failover/webhook-ca.pem".into()),
         ..Options::default()
     }
 }

@@ -187,6 +187,7 @@ impl Configuration {
             notify,
             webhook,
             webhook_token_file,
+            webhook_ca,
             state_dir,
             control,
             operators,
@@ -331,7 +332,11 @@ impl Configuration {
             notify: notify
                 .map(|line| command("notify", &line, None, dry_run))
                 .transpose()?,
-            webhook: Webhook::checked(webhook.as_deref(), webhook_token_file.as_deref())?,
+            webhook: Webhook::checked(
+                webhook.as_deref(),
+                webhook_token_file.as_deref(),
+                webhook_ca.as_deref(),
+            )?,
             state_dir: state_dir.unwrap_or_else(|| DEFAULT_STATE_DIR.into()),
             control: control.unwrap_or_else(|| DEFAULT_CONTROL.into()),
             operators: operators
@@ -351,7 +356,7 @@ impl Configuration {
 /// One that isn't in force anywhere.
 #[cfg(test)]
 pub(crate) fn webhook_for_tests(url: &str, token_file: Option<&std::path::Path>) -> Webhook {
-    Webhook::checked(Some(url), token_file)
+    Webhook::checked(Some(url), token_file, None)
         .expect("a webhook")
         .expect("it is given")
 }

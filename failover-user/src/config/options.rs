@@ -200,6 +200,10 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub webhook_token_file: Option<PathBuf>,
 
+    /// Who signs the webhook's certificate, a PEM file [default: whom this machine trusts]
+    #[arg(long, value_name = "FILE")]
+    pub webhook_ca: Option<PathBuf>,
+
     /// Where the history, what must be remembered and the commands' output are kept [default: /var/lib/failover]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
@@ -382,6 +386,7 @@ impl Options {
             notify: self.notify.or(other.notify),
             webhook: self.webhook.or(other.webhook),
             webhook_token_file: self.webhook_token_file.or(other.webhook_token_file),
+            webhook_ca: self.webhook_ca.or(other.webhook_ca),
             state_dir: self.state_dir.or(other.state_dir),
             control: self.control.or(other.control),
             operators: self.operators.or(other.operators),

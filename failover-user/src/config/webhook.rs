@@ -1,6 +1,6 @@
 //! Where notices are sent, complete and checked.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hyper::{
     Uri,
@@ -11,7 +11,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::{
     CheckError, Tls, Token,
-    check::{token, trusted_here},
+    check::{roots_in, token, trusted_here},
 };
 use crate::escape::one_line;
 
@@ -39,25 +39,33 @@ pub enum WebhookError {
     #[error("webhook is `{}`; write a URL, as https://example.org/hook", one_line(.0))]
     Url(String),
     /// Nobody can be trusted.
-    #[error("webhook: no certificates are trusted on this machine ({0}); install ca-certificates")]
+    #[error(
+        "webhook: no certificates are trusted on this machine ({0}); install ca-certificates, or give \
+         --webhook-ca"
+    )]
     NoRoots(String),
-    /// No token.
+    /// A file that isn't what it should be.
     #[error(transparent)]
-    Token(#[from] CheckError),
+    File(#[from] CheckError),
     /// An option that needs another.
-    #[error("webhook-token-file is given without webhook; give that too, or leave it out")]
-    TokenForNobody(PathBuf),
+    #[error("{0} is given without webhook; give that too, or leave it out")]
+    ForNobody(&'static str),
+    /// Nobody shows a certificate.
+    #[error("webhook-ca is given, and the webhook isn't https; write https, or leave it out")]
+    InTheClear,
 }
 
 impl Webhook {
     pub(super) fn checked(
         url: Option<&str>,
         token_file: Option<&Path>,
+        ca: Option<&Path>,
     ) -> Result<Option<Self>, WebhookError> {
         let Some(url) = url else {
-            return match token_file {
-                Some(file) => Err(WebhookError::TokenForNobody(file.to_owned())),
-                None => Ok(None),
+            return match (token_file, ca) {
+                (Some(_), _) => Err(WebhookError::ForNobody("webhook-token-file")),
+                (None, Some(_)) => Err(WebhookError::ForNobody("webhook-ca")),
+                (None, None) => Ok(None),
             };
         };
         let wrong = || WebhookError::Url(url.to_owned());
@@ -73,12 +81,16 @@ impl Webhook {
         if host.is_empty() || authority.as_str().contains('@') {
             return Err(wrong());
         }
-        let tls = match is_secret {
-            true => Some(Tls {
-                roots: trusted_here().map_err(WebhookError::NoRoots)?,
+        let tls = match (is_secret, ca) {
+            (true, ca) => Some(Tls {
+                roots: match ca {
+                    Some(file) => roots_in("webhook-ca", file)?,
+                    None => trusted_here().map_err(WebhookError::NoRoots)?,
+                },
                 name: ServerName::try_from(host.to_owned()).map_err(|_| wrong())?,
             }),
-            false => None,
+            (false, Some(_)) => return Err(WebhookError::InTheClear),
+            (false, None) => None,
         };
         let default_port = if is_secret { 443 } else { 80 };
         Ok(Some(Self {
@@ -108,13 +120,13 @@ mod tests {
             ("http://hooks.test", "hooks.test", 80, "/"),
             ("http://[fd00::1]:8080/x", "fd00::1", 8080, "/x"),
         ] {
-            let webhook = Webhook::checked(Some(url), None).unwrap().unwrap();
+            let webhook = Webhook::checked(Some(url), None, None).unwrap().unwrap();
             let parts = (&*webhook.host, webhook.port, webhook.path.as_str());
             assert_eq!(parts, (host, port, path));
             assert!(url.contains(&webhook.authority), "{webhook:?}");
             assert_eq!(webhook.tls, None);
         }
-        assert_eq!(Webhook::checked(None, None).unwrap(), None);
+        assert_eq!(Webhook::checked(None, None, None).unwrap(), None);
     }
 
     #[test]
@@ -129,12 +141,30 @@ mod tests {
             "http://a b/",
             "http://hooks.test/\n",
         ] {
-            let error = Webhook::checked(Some(url), None).unwrap_err().to_string();
+            let error = Webhook::checked(Some(url), None, None)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("as https://example.org/hook"), "{error}");
             assert!(!error.contains(char::is_control), "{error:?}");
         }
-        let file = Path::new("/nowhere");
-        let error = Webhook::checked(None, Some(file)).unwrap_err().to_string();
-        assert!(error.contains("without webhook"), "{error}");
+    }
+
+    #[test]
+    fn an_option_that_means_nothing_is_refused() {
+        let file = Some(Path::new("/nowhere"));
+        for (url, token, ca, part) in [
+            (None, file, None, "webhook-token-file is given without"),
+            (None, None, file, "webhook-ca is given without"),
+            (Some("http://hooks.test/"), None, file, "isn't https"),
+            (
+                Some("https://hooks.test/"),
+                None,
+                file,
+                "webhook-ca: reading /nowhere",
+            ),
+        ] {
+            let error = Webhook::checked(url, token, ca).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

@@ -7,7 +7,7 @@ mod server;
 use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask, order};
-pub use server::{Question, Server, ServerError};
+pub use server::{Question, Server, Taken};
 
 /// Longest request, in bytes.
 const LONGEST_REQUEST: u64 = 1024;

@@ -3,9 +3,12 @@
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,6 +20,7 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
+use tracing::{info, warn};
 
 use super::{LONGEST_REQUEST, Request};
 
@@ -26,30 +30,20 @@ const MOST_CLIENTS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After a failed accept (no descriptors left, say), so that it isn't tried as fast as it fails.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Where the socket can't be made, it is tried again this often.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 /// Reading and writing for root and the socket's group.
 const MODE: u32 = 0o660;
 
-/// Why there is no control socket.
+/// Another daemon is there.
 #[derive(Debug, Error)]
-pub enum ServerError {
-    /// Another daemon is there.
-    #[error(
-        "another failover daemon (process {pid}) listens on {path}; stop it, or give another --control"
-    )]
-    Taken {
-        /// The socket.
-        path: PathBuf,
-        /// The other daemon, 0 if the kernel doesn't tell.
-        pid: i32,
-    },
-    /// The socket can't be made.
-    #[error("making the control socket {path}: {source}; give another place with --control")]
-    Make {
-        /// The socket.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+#[error(
+    "another failover daemon (process {pid}) listens on {path}; stop it, or give another --control"
+)]
+pub struct Taken {
+    path: PathBuf,
+    /// 0 if the kernel doesn't tell.
+    pid: i32,
 }
 
 /// A client that waits for its answer.
@@ -73,32 +67,45 @@ impl Question {
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
+    /// It is there, and ours.
+    has_socket: Arc<AtomicBool>,
     questions: mpsc::Receiver<Question>,
     accepting: JoinHandle<()>,
 }
 
 impl Server {
-    /// Listens on this path, in place of a daemon that is gone. Inside a tokio runtime.
+    /// Listens on this path, in place of a daemon that is gone, or as soon as that can be. Inside a tokio
+    /// runtime.
     ///
     /// # Errors
-    /// When another daemon is there, or the socket can't be made.
-    pub async fn listen(path: &Path) -> Result<Self, ServerError> {
-        if let Ok(Ok(other)) = timeout(PATIENCE, UnixStream::connect(path)).await {
-            let pid = other.peer_cred().ok().and_then(|peer| peer.pid());
-            return Err(ServerError::Taken {
-                path: path.to_owned(),
-                pid: pid.unwrap_or(0),
-            });
+    /// When another daemon is there.
+    pub async fn listen(path: &Path) -> Result<Self, Taken> {
+        if let Some(other) = other(path).await {
+            return Err(other);
         }
-        let listener = bind(path).map_err(|source| ServerError::Make {
-            path: path.to_owned(),
-            source,
-        })?;
+        let listener = bind(path);
+        if let Err(error) = &listener {
+            warn!(
+                %error, path = %path.display(),
+                remedy = "make room for it, or give another place with --control",
+                "there is no control socket; `failover status` won't work until there is one: it is tried again"
+            );
+        }
         let (sender, questions) = mpsc::channel(MOST_CLIENTS);
+        let has_socket = Arc::new(AtomicBool::new(listener.is_ok()));
+        let place = path.to_owned();
         Ok(Self {
             path: path.to_owned(),
             questions,
-            accepting: tokio::spawn(accept(listener, sender)),
+            has_socket: Arc::clone(&has_socket),
+            accepting: tokio::spawn(async move {
+                let listener = match listener {
+                    Ok(listener) => listener,
+                    Err(_) => bound(&place).await,
+                };
+                has_socket.store(true, Ordering::Relaxed);
+                accept(listener, sender).await;
+            }),
         })
     }
 
@@ -114,8 +121,37 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
-        let _ = fs::remove_file(&self.path);
+        if self.has_socket.load(Ordering::Relaxed) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
+}
+
+/// Who listens there, if somebody does.
+async fn other(path: &Path) -> Option<Taken> {
+    let other = timeout(PATIENCE, UnixStream::connect(path)).await.ok()?;
+    let peer = other.ok()?.peer_cred().ok();
+    Some(Taken {
+        path: path.to_owned(),
+        pid: peer.and_then(|peer| peer.pid()).unwrap_or(0),
+    })
+}
+
+/// Waits until it can be had.
+async fn bound(path: &Path) -> UnixListener {
+    loop {
+        sleep(TRY_AGAIN).await;
+        if other(path).await.is_none()
+            && let Ok(listener) = bind(path)
+        {
+            info!(path = %path.display(), "there is a control socket now");
+            return listener;
+        }
+    }
+}
+
+fn is_socket(path: &Path) -> io::Result<bool> {
+    fs::symlink_metadata(path).map(|found| found.file_type().is_socket())
 }
 
 fn bind(path: &Path) -> io::Result<UnixListener> {
@@ -123,11 +159,9 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
         fs::create_dir_all(directory)?;
     }
     // Nobody listened: it was left behind by a daemon that was killed.
-    match fs::symlink_metadata(path) {
-        Ok(found) if std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) => {
-            fs::remove_file(path)?;
-        }
-        Ok(_) => return Err(io::Error::other("something that is no socket is there")),
+    match is_socket(path) {
+        Ok(true) => fs::remove_file(path)?,
+        Ok(false) => return Err(io::Error::other("something that is no socket is there")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }

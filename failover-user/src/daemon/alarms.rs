@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use tracing::info;
 
+use super::memory::Paused;
 use crate::{
     clock,
     config::{Configuration, Webhook},
     decide::{Change, Decider, Hold, State},
+    escape::Escaped,
     gateway::CommandLine,
     notify::{CommandNotifier, Notice, VERSION, WebhookNotifier},
 };
@@ -99,14 +101,14 @@ impl Alarms {
     }
 
     /// What else may have changed.
-    pub(super) fn stands(&mut self, decider: &Decider) {
+    pub(super) fn stands(&mut self, decider: &Decider, pause: Option<&Paused>) {
         let Some(before) = self.standing else {
             return;
         };
         let (now, state) = (Standing::of(decider), decider.state());
         self.standing = Some(now);
         match (before.paused, now.paused) {
-            (false, true) => self.tell("paused", state, "an operator ordered it"),
+            (false, true) => self.tell("paused", state, &ordered(pause)),
             (true, false) => {
                 self.tell(
                     "resumed",
@@ -183,7 +185,10 @@ fn event(change: &Change, served: bool) -> Option<&'static str> {
             served.then_some("release")
         }
         (_, State::Starting { attempt }) if failed(attempt) => Some("failed-start"),
-        (_, State::Stopping { attempt } | State::Restarting { attempt }) if failed(attempt) => {
+        // The attempt that it is entered with may be of an earlier stop, after a start that failed.
+        (_, State::Stopping { attempt } | State::Restarting { attempt })
+            if !is_new && failed(attempt) =>
+        {
             Some("failed-stop")
         }
         (_, State::Fencing { attempt }) if failed(attempt) => Some("failed-fence"),
@@ -193,6 +198,22 @@ fn event(change: &Change, served: bool) -> Option<&'static str> {
         (_, State::Held(Hold::PortTaken)) => Some("blocked"),
         _ => None,
     }
+}
+
+/// Why it is paused: who said so, for how long, and why, made harmless.
+fn ordered(pause: Option<&Paused>) -> String {
+    let Some(Paused {
+        by, until, reason, ..
+    }) = pause
+    else {
+        return "an operator ordered it".to_owned();
+    };
+    let until = until.map(|until| format!(" until {until:.0}"));
+    let reason = reason
+        .as_ref()
+        .map(|reason| format!(": {}", Escaped(reason)));
+    let [until, reason] = [until, reason].map(Option::unwrap_or_default);
+    format!("{} ordered it{until}{reason}", Escaped(by))
 }
 
 fn told(event: &str) -> &'static str {
@@ -247,6 +268,8 @@ mod tests {
             (State::Standby, active, false, None),
             (active, stopping(1), true, None),
             (stopping(1), State::Standby, true, Some("release")),
+            // An earlier stop, after a start that failed, counts as an attempt.
+            (active, stopping(2), true, None),
             // Cut short before it served.
             (stopping(1), State::Standby, false, None),
             (suspect, State::Isolated, false, Some("isolated")),
@@ -279,5 +302,25 @@ mod tests {
             told_of(State::Starting { attempt: 1 }, to, false).is_some()
         });
         assert_eq!(told.collect::<Vec<u32>>(), [2, 3, 5, 9, 17, 33, 65]);
+    }
+
+    #[test]
+    fn a_pause_is_told_with_who_ordered_it_until_when_and_why() {
+        let pause = Paused {
+            since: "2026-11-24T03:00:00Z".parse().unwrap(),
+            by: "user 1000".to_owned(),
+            until: "2026-11-24T05:00:00Z".parse().ok(),
+            reason: Some("moving \u{1b}[2Jhouse".to_owned()),
+        };
+        assert_eq!(
+            ordered(Some(&pause)),
+            "user 1000 ordered it until 2026-11-24T05:00:00Z: moving \\u{1b}[2Jhouse"
+        );
+        let endless = Paused {
+            until: None,
+            reason: None,
+            ..pause
+        };
+        assert_eq!(ordered(Some(&endless)), "user 1000 ordered it");
     }
 }

@@ -162,6 +162,15 @@ impl Daemon {
         }
     }
 
+    /// The gateway serves, so there is time again: another version may have been installed since.
+    pub(super) fn ask_for_force_anew(&mut self) {
+        if let Some(force) = &mut self.force
+            && !self.configuration.dry_run
+        {
+            force.ask_anew(self.configuration.gateway.user.as_ref());
+        }
+    }
+
     /// Tells what the command in flight has said, or what it had still to say when it ended.
     pub(super) fn tell_output(&mut self, ended: bool) {
         let (Some(output), Some(command)) = (&mut self.output, self.listening.to) else {

@@ -143,10 +143,31 @@ impl Processes {
 
 impl Process {
     fn warning_due(&self) -> Option<Time> {
-        let closed = self.closed?;
-        Some(
-            self.warned
-                .map_or(closed + PATIENCE, |warned| warned + WARN_AGAIN),
-        )
+        Some(due(self.closed?, self.warned))
+    }
+}
+
+/// When one that lingers since then is to be told of, for the first time or again.
+fn due(closed: Time, warned: Option<Time>) -> Time {
+    warned.map_or(closed + PATIENCE, |warned| warned + WARN_AGAIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_lingers_is_told_of_after_ten_seconds_and_then_each_minute() {
+        let closed = clock::now();
+        let after = |seconds: u64| closed + Duration::from_secs(seconds);
+        let mut warned = None;
+        let mut told = Vec::new();
+        for second in 0..=140 {
+            if after(second) >= due(closed, warned) {
+                warned = Some(after(second));
+                told.push(second);
+            }
+        }
+        assert_eq!(told, [10, 70, 130]);
     }
 }

@@ -3,17 +3,21 @@
 //! the primary is seen healthy again.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _, Write as _},
+    io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use crate::files;
+
 /// Many times what it takes.
 const LONGEST_FILE: u64 = 64 * 1024;
+/// A reason is a sentence.
+const LONGEST_REASON: usize = 200;
 
 /// What is remembered.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -30,88 +34,130 @@ pub(super) struct Memory {
 pub(super) struct Paused {
     /// When it was ordered.
     pub(super) since: Timestamp,
+    /// By whom: as [`operator`] tells it.
+    #[serde(default)]
+    pub(super) by: String,
     /// Until when; `None`: until it is resumed.
     pub(super) until: Option<Timestamp>,
     /// Why, as the operator said.
     pub(super) reason: Option<String>,
 }
 
-/// Where it is kept.
-#[derive(Clone, Debug)]
-pub(super) struct MemoryFile(PathBuf);
-
-impl MemoryFile {
-    pub(super) fn in_directory(state_dir: &Path) -> Self {
-        Self(state_dir.join("remembered.json"))
+impl Paused {
+    /// Ordered now, by this account's process.
+    pub(super) fn now(seconds: Option<u64>, by: u32, reason: Option<&str>) -> Self {
+        let since = Timestamp::now();
+        let span = seconds.and_then(|seconds| i64::try_from(seconds).ok());
+        Self {
+            since,
+            by: operator(by),
+            until: span
+                .and_then(|seconds| since.checked_add(SignedDuration::from_secs(seconds)).ok()),
+            reason: reason.map(|reason| reason.chars().take(LONGEST_REASON).collect()),
+        }
     }
 
+    /// So long it still lasts; `None`: until it is resumed. A clock that was set meanwhile makes it
+    /// shorter or longer, but never longer than it was ordered for.
+    pub(super) fn left(&self, now: Timestamp) -> Option<Duration> {
+        let until = self.until?;
+        let after = |time| Duration::try_from(until.duration_since(time)).unwrap_or_default();
+        Some(after(now).min(after(self.since)))
+    }
+}
+
+/// For people. A name would have to be asked for, and who is asked may be slow.
+pub(super) fn operator(user: u32) -> String {
+    match user {
+        0 => "root".to_owned(),
+        user => format!("user {user}"),
+    }
+}
+
+fn file(state_dir: &Path) -> PathBuf {
+    state_dir.join("remembered.json")
+}
+
+impl Memory {
     /// What was remembered; nothing where it can't be read, which is told.
-    pub(super) fn load(&self) -> Memory {
-        let read = || {
-            let mut text = String::new();
-            File::open(&self.0)?
-                .take(LONGEST_FILE)
-                .read_to_string(&mut text)?;
-            serde_json::from_str(&text).map_err(io::Error::from)
-        };
-        match read() {
+    pub(super) fn load(state_dir: &Path) -> Self {
+        let file = file(state_dir);
+        let read = files::read(&file, LONGEST_FILE);
+        match read.and_then(|text| serde_json::from_str(&text).map_err(io::Error::from)) {
             Ok(memory) => memory,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Memory::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::default(),
             Err(error) => {
-                warn!(%error, file = %self.0.display(), "what was remembered can't be read; it is as if nothing was");
-                Memory::default()
+                warn!(%error, file = %file.display(), "what was remembered can't be read; it is as if nothing was");
+                Self::default()
             }
         }
     }
 
-    /// Keeps it: all of it or, after a crash, what was kept before.
-    ///
-    /// # Errors
-    /// When the state directory can't be written to.
-    pub(super) fn store(&self, memory: &Memory) -> io::Result<()> {
-        let new = self.0.with_extension("new");
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec(memory)?)?;
-        file.sync_all()?;
-        fs::rename(&new, &self.0)?;
-        // The name, too (rename(2), fsync(2)).
-        let directory = self.0.parent().unwrap_or(Path::new("."));
-        File::open(directory)?.sync_all()
+    /// As it is kept.
+    pub(super) fn document(&self) -> Vec<u8> {
+        // Texts, times and nothing else: there is nothing in it that JSON can't tell.
+        serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+/// Keeps all of a document or, after a crash, what was kept before.
+///
+/// # Errors
+/// When the state directory can't be written to.
+pub(super) fn store(state_dir: &Path, document: &[u8]) -> io::Result<()> {
+    files::replace(&file(state_dir), document)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn what_is_stored_is_loaded_and_nothing_else_is_left() {
         let directory = tempfile::tempdir().unwrap();
-        let file = MemoryFile::in_directory(directory.path());
-        assert_eq!(file.load(), Memory::default());
+        assert_eq!(Memory::load(directory.path()), Memory::default());
         let memory = Memory {
             armed_for: Some("10.0.0.1:18789".to_owned()),
             pause: Some(Paused {
                 since: Timestamp::UNIX_EPOCH,
+                by: "root".to_owned(),
                 until: None,
                 reason: Some("moving house".to_owned()),
             }),
         };
-        file.store(&memory).unwrap();
-        assert_eq!(file.load(), memory);
+        store(directory.path(), &memory.document()).unwrap();
+        assert_eq!(Memory::load(directory.path()), memory);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn what_is_no_memory_is_forgotten() {
         let directory = tempfile::tempdir().unwrap();
-        let file = MemoryFile::in_directory(directory.path());
+        let file = file(directory.path());
         for nonsense in [&b""[..], b"{", b"[1]", b"\xff\xfe", b"{\"pause\":3}"] {
-            fs::write(&file.0, nonsense).unwrap();
-            assert_eq!(file.load(), Memory::default());
+            fs::write(&file, nonsense).unwrap();
+            assert_eq!(Memory::load(directory.path()), Memory::default());
         }
         // What a newer version adds is no nonsense.
-        fs::write(&file.0, "{\"armed_for\":\"a\",\"more\":1}").unwrap();
-        assert_eq!(file.load().armed_for.as_deref(), Some("a"));
+        fs::write(&file, "{\"armed_for\":\"a\",\"more\":1}").unwrap();
+        assert_eq!(
+            Memory::load(directory.path()).armed_for.as_deref(),
+            Some("a")
+        );
+    }
+
+    #[test]
+    fn a_pause_ends_when_it_was_to_and_never_lasts_longer_than_it_was_ordered_for() {
+        let hours = SignedDuration::from_hours;
+        let pause = Paused::now(Some(7200), 1000, Some("moving"));
+        assert_eq!(pause.by, "user 1000");
+        let left = |by: SignedDuration| pause.left(pause.since + by);
+        assert_eq!(left(hours(1)), Some(Duration::from_secs(3600)));
+        assert_eq!(left(hours(3)), Some(Duration::ZERO));
+        // The clock was set back by a year.
+        assert_eq!(left(hours(-365 * 24)), Some(Duration::from_secs(7200)));
+        assert_eq!(Paused::now(None, 0, None).left(Timestamp::now()), None);
     }
 }

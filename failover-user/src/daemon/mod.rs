@@ -1,12 +1,14 @@
 //! The daemon: feeds what is seen to the decider and carries out what it decides. The only place
 //! that knows everyone, and that decides nothing itself.
 
+mod actions;
 mod agreement;
 mod alarms;
 mod claim;
 mod commands;
 mod events;
 mod evidence;
+mod incident;
 mod judgement;
 mod ledger;
 mod lingering;
@@ -17,6 +19,7 @@ mod preflight;
 mod recorder;
 mod reload;
 mod router;
+mod seen;
 mod settling;
 mod snapshot;
 mod start;
@@ -26,27 +29,23 @@ mod tunnel;
 mod watchers;
 mod writer;
 
-use std::{collections::VecDeque, fs::File, io, sync::Arc, time::Duration};
+use std::{fs::File, io, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::sleep,
 };
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     clock,
     config::Configuration,
-    control::{Question, Server, ServerError},
-    decide::{
-        Action, Cause, Command, CommandResult, Decider, Event, Gateway, GatewayProbeId, Hold,
-        Outcome, ProbeId, State, Time,
-    },
-    escape::Escaped,
+    control::{Question, Server},
+    decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, State, Time},
     gateway::{CommandOutput, Force, Launch},
-    kernel::{Batch, Bind, KernelEvent, KernelEvents},
-    probe::{Answers, LocalProber, LocalReport, Prober, Readiness, Report, Witnesses},
+    kernel::{Batch, KernelEvents},
+    probe::{Answers, LocalProber, LocalReport, Prober, Report, Witnesses},
     status::Status,
     web,
 };
@@ -54,7 +53,7 @@ use alarms::Alarms;
 use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
 use judgement::Round;
-use memory::{Memory, MemoryFile};
+use memory::Memory;
 use port::LocalPort;
 use recorder::Recorder;
 pub use reload::Reader;
@@ -65,6 +64,7 @@ use supervisor::Supervisor;
 use tell::{AtMostEachSecond, Losses, Probes, Recent};
 use tunnel::Tunnel;
 use watchers::Watchers;
+use writer::{Kept, Writer};
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone. On
 /// SIGHUP the configuration is read again.
@@ -76,7 +76,7 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let mut hangup = signal(SignalKind::hangup()).context("waiting for SIGHUP")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
-    let control = listen(&configuration).await?;
+    let control = Server::listen(&configuration.control).await?;
     let mut daemon = Daemon::new(configuration, control, reader)?;
     daemon.begin()?;
     loop {
@@ -92,6 +92,8 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     Ok(())
 }
 
+/// At its end, the last of what is to be kept may take so long to be written.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Clocks that are read one after the other never differ by so much.
 const SUSPENDED: Duration = Duration::from_millis(500);
 
@@ -122,11 +124,11 @@ struct Daemon {
     reason: String,
     /// How long the machine had been suspended when that was last asked.
     suspended: Duration,
-    /// `None` where there is no place for it: decisions go on.
-    control: Option<Server>,
+    control: Server,
     _claim: Option<File>,
     memory: Memory,
-    memory_file: MemoryFile,
+    /// Writes down what must be remembered.
+    keeper: Writer,
     /// When people were last told that it is paused.
     pause_told: Option<Time>,
     supervisor: Supervisor,
@@ -165,7 +167,7 @@ enum Woken {
 impl Daemon {
     fn new(
         configuration: Configuration,
-        control: Option<Server>,
+        control: Server,
         reader: Arc<Reader>,
     ) -> anyhow::Result<Self> {
         let claim = claim::claim(&configuration.state_dir)?;
@@ -175,13 +177,13 @@ impl Daemon {
             configuration.primary.to_string(),
             configuration.dry_run,
         );
+        let keeper = Writer::of(Kept::Memory, &configuration.state_dir);
         let mut past = Past {
-            history: recorder.health(),
+            kept: vec![recorder.health(), keeper.health()],
             ..Past::default()
         };
         let kernel = load(&configuration, &mut past)?;
-        let memory_file = MemoryFile::in_directory(&configuration.state_dir);
-        let memory = memory_file.load();
+        let memory = Memory::load(&configuration.state_dir);
         let decider = Decider::new(configuration.decide.clone(), clock::now());
         Ok(Self {
             watchers: Watchers::new(configuration.metrics, decider.state()),
@@ -217,7 +219,7 @@ impl Daemon {
             control,
             _claim: claim,
             memory,
-            memory_file,
+            keeper,
             pause_told: None,
             supervisor: Supervisor::from_environment(),
             reader,
@@ -267,6 +269,7 @@ impl Daemon {
     fn end(&mut self) {
         self.supervisor.stopping();
         self.recorder.end(clock::now());
+        self.keeper.finish(PATIENCE);
         let totals = self.recorder.totals(clock::now());
         info!(
             state = self.decider.state().name(),
@@ -339,7 +342,7 @@ impl Daemon {
             answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             () = self.listening.due() => Woken::Output,
-            question = question(&mut self.control) => Woken::Question(question),
+            question = self.control.next() => Woken::Question(question),
             question = self.watchers.next() => Woken::Watched(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
             () = pause(look) => Woken::Look,
@@ -360,157 +363,6 @@ impl Daemon {
         }
     }
 
-    // --- what is seen ------------------------------------------------------------------------
-
-    fn kernel_events(&mut self, batch: &Batch) {
-        let mut port_changed = batch.lost > 0;
-        if batch.lost > 0 {
-            self.port.events_lost();
-        }
-        self.past.lost = self.past.lost.saturating_add(batch.lost);
-        self.losses.note(batch.lost);
-        self.watchers.kernel_events(batch.events.len());
-        for event in &batch.events {
-            let change = match event {
-                KernelEvent::TcpState(change) => change,
-                KernelEvent::Bind(bind) => {
-                    self.bind(bind);
-                    continue;
-                }
-            };
-            if self.port.concerns(change) {
-                port_changed = true;
-                self.watchers.listener(change);
-            }
-            let evidence = evidence::of(
-                change,
-                self.prober.addresses(),
-                self.configuration.primary.port,
-            );
-            if let Some(evidence) = evidence {
-                let told = format!(
-                    "{evidence} ({}, pid {})",
-                    Escaped(&change.origin.comm),
-                    change.origin.pid.unwrap_or(0),
-                );
-                self.note(&told);
-                self.handle(Event::Evidence(evidence));
-            }
-        }
-        if port_changed {
-            self.look();
-        }
-    }
-
-    /// Something happened on a connection to the primary.
-    fn note(&mut self, what: &str) {
-        self.recent.note(what);
-        self.recorder.note(clock::now(), what);
-        self.watchers.evidence(what);
-    }
-
-    /// Somebody has taken the port, or can't have it: perhaps the gateway that is being started.
-    fn bind(&mut self, bind: &Bind) {
-        if bind.local.port() != self.configuration.port.get() {
-            return;
-        }
-        if bind.result.is_ok() {
-            self.port.bound(&bind.origin);
-        }
-        let starting =
-            self.command.is_some() || matches!(self.decider.state(), State::Starting { .. });
-        if !starting || bind.result != Err(libc::EADDRINUSE) || !self.taken.is_due() {
-            return;
-        }
-        self.look();
-        let held_by = self.port.held_by();
-        let origin = &bind.origin;
-        warn!(
-            address = %bind.local,
-            by = %Escaped(&origin.comm),
-            pid = origin.pid.unwrap_or(0),
-            uid = origin.uid,
-            held_by,
-            "the port is taken (EADDRINUSE)"
-        );
-        self.watchers.refused(bind);
-    }
-
-    fn look(&mut self) {
-        match self.port.look() {
-            Ok(gateway) => {
-                if gateway == Gateway::Foreign {
-                    self.recorder
-                        .note_stranger(clock::now(), &self.port.held_by());
-                }
-                self.handle(Event::Gateway(gateway));
-                self.tell_of_strangers();
-                self.tunnel.look(&self.port, self.prober.addresses());
-                self.past.tunnel = self.tunnel.problem();
-                self.watchers.looked(self.port.is_listening());
-            }
-            Err(error) => warn!(%error, "who listens isn't known; asked again"),
-        }
-    }
-
-    /// After the decider knows of them.
-    fn tell_of_strangers(&mut self) {
-        let blocks = self.decider.state() == State::Held(Hold::PortTaken);
-        self.port.tell_of_strangers(blocks);
-    }
-
-    fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
-        let cause = self.probe_cause.take();
-        self.probes.tell(&outcome, cause, self.decider.state());
-        self.watchers.probe(&outcome);
-        if matches!(outcome, Outcome::Connected { .. }) {
-            self.recent.clear();
-        }
-        if let Some(output) = &self.output {
-            output.trim();
-        }
-        // What is seen comes first: the answer is judged by who listens now.
-        let quiet = matches!(self.decider.state(), State::Standby)
-            && matches!(outcome, Outcome::Connected { .. });
-        if !quiet || self.port.is_stale() {
-            self.look();
-        }
-        if self.past.probe.is_none()
-            && let Some(finding) = crate::preflight::first_probe(&self.configuration, &outcome)
-        {
-            preflight::tell(&finding);
-        }
-        self.past.probe = Some((clock::now(), outcome.clone()));
-        match outcome {
-            Outcome::Connected { .. } => self.check_witnesses(),
-            Outcome::Failed { .. } | Outcome::Unknown { .. } => self.router.primary_fails(),
-        }
-        match outcome {
-            // Above TCP nobody else's connection gainsays it.
-            Outcome::Failed { failure, .. } if failure.is_above_tcp() => {}
-            Outcome::Failed { took, .. } => self.ask_others(took),
-            Outcome::Connected { .. } | Outcome::Unknown { .. } => {}
-        }
-        self.handle(Event::ProbeEnded { probe, outcome });
-        self.tell_of_strangers();
-    }
-
-    /// What the primary says of itself is told when it changes, and decides nothing.
-    fn note_readiness(&mut self, outcome: &Outcome, readiness: Option<Readiness>) {
-        match (outcome, readiness) {
-            (_, Some(readiness)) => {
-                tell::readiness(self.past.readiness.as_ref(), &readiness);
-                self.tunnel.compare(&self.port, &readiness);
-                self.past.readiness = Some(readiness);
-            }
-            // What it said before it failed is not true now.
-            (Outcome::Connected { .. } | Outcome::Failed { .. }, None) => {
-                self.past.readiness = None;
-            }
-            (Outcome::Unknown { .. }, None) => {}
-        }
-    }
-
     /// All that is known, in one document.
     fn status(&self) -> Status {
         let mut status = snapshot::status(
@@ -525,103 +377,6 @@ impl Daemon {
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
         self.watchers.add_to(&mut status);
         status
-    }
-
-    /// The local gateway has answered its check, or not.
-    fn gateway_probed(&mut self, report: LocalReport<GatewayProbeId>) {
-        let LocalReport {
-            probe,
-            outcome,
-            readiness: _,
-        } = report;
-        match &outcome {
-            Outcome::Connected { .. } => debug!(%outcome, "the local gateway was checked"),
-            outcome => warn!(
-                %outcome, strikes = self.decider.gateway_strikes() + 1,
-                "the local gateway listens and doesn't answer as it should"
-            ),
-        }
-        // Who listens now comes first.
-        self.look();
-        self.handle(Event::GatewayProbed { probe, outcome });
-    }
-
-    // --- what is decided ---------------------------------------------------------------------
-
-    /// Feeds one event, and whatever follows at once from carrying out what it leads to.
-    fn handle(&mut self, event: Event) {
-        let actions = self.decide(event);
-        self.carry_out_all(actions);
-    }
-
-    fn decide(&mut self, event: Event) -> Vec<Action> {
-        let now = clock::now();
-        self.recorder.sees(now, &event);
-        let actions = self.decider.handle(now, event);
-        self.recorder.decided(now, &self.decider, &actions);
-        actions
-    }
-
-    fn carry_out_all(&mut self, mut actions: Vec<Action>) {
-        let mut events = VecDeque::new();
-        loop {
-            for action in actions {
-                events.extend(self.carry_out(action));
-            }
-            let Some(event) = events.pop_front() else {
-                break;
-            };
-            actions = self.decide(event);
-        }
-        self.remember();
-        self.alarms.stands(&self.decider);
-    }
-
-    fn carry_out(&mut self, action: Action) -> Option<Event> {
-        match action {
-            Action::Probe { probe, cause } => {
-                self.probe_cause = Some(cause);
-                self.prober.start(probe);
-                None
-            }
-            Action::AskWitnesses { round } => self.ask_witnesses(round),
-            Action::ProbeGateway { probe } => {
-                self.local_prober
-                    .start(probe, &self.port.gateways_addresses());
-                None
-            }
-            Action::Withhold(command) => {
-                warn!(%command, "paused: the command would be run now, and isn't");
-                None
-            }
-            Action::Run(command) => self.run(command),
-            Action::Kill(command) => self.kill(command),
-            Action::Record(change) => {
-                self.reason = tell::change(&change, &self.recent);
-                self.alarms.changed(&change, &self.reason);
-                self.watchers.change(&change);
-                None
-            }
-        }
-    }
-}
-
-/// A daemon without a control socket is better than none; a second daemon isn't.
-async fn listen(configuration: &Configuration) -> anyhow::Result<Option<Server>> {
-    match Server::listen(&configuration.control).await {
-        Ok(server) => Ok(Some(server)),
-        Err(error @ ServerError::Taken { .. }) => Err(error.into()),
-        Err(error) => {
-            warn!(%error, "there is no control socket; `failover status` won't work");
-            Ok(None)
-        }
-    }
-}
-
-async fn question(control: &mut Option<Server>) -> Question {
-    match control {
-        Some(control) => control.next().await,
-        None => std::future::pending().await,
     }
 }
 

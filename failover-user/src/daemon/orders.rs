@@ -2,52 +2,73 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rustix::process::geteuid;
+use tokio::{sync::oneshot, time::timeout};
 use tracing::{info, warn};
 
 use super::{
     Daemon,
-    memory::{Memory, Paused},
+    memory::{Memory, Paused, operator},
 };
 use crate::{
     clock,
     control::{Answer, Question, Request, VERSION},
-    decide::{Event, Order, Pause},
+    decide::{Event, Order, Pause, Time},
     escape::Escaped,
 };
 
 /// Often enough not to be forgotten.
 const REMIND: Duration = Duration::from_secs(3600);
-/// A reason is a sentence.
-const LONGEST_REASON: usize = 200;
+
+/// Whoever gave an order waits so long for it to be written down.
+const KEPT_WITHIN: Duration = Duration::from_secs(2);
+/// Only the order's, whoever else waits.
+const FORGOTTEN: &str =
+    "the state directory can't be written to, so a restart forgets the pause until it can";
+
+/// Whether what an order changed has been written down.
+type Kept = oneshot::Receiver<bool>;
 
 impl Daemon {
     pub(super) fn answer(&mut self, question: Question) {
-        let line = match &question.request {
-            Request::Status => serde_json::to_string(&self.status()),
-            request => serde_json::to_string(&self.ordered(request, question.asker)),
+        let (mut answer, kept) = match &question.request {
+            Request::Status => {
+                let status = serde_json::to_string(&self.status());
+                question.answer(status.unwrap_or_default());
+                return;
+            }
+            request => self.ordered(request, question.asker),
         };
-        question.answer(line.unwrap_or_default());
+        // Beside whatever comes next: the disk may hang.
+        tokio::spawn(async move {
+            if let Some(kept) = kept
+                && !matches!(timeout(KEPT_WITHIN, kept).await, Ok(Ok(true)))
+            {
+                answer.note = Some(FORGOTTEN.to_owned());
+            }
+            question.answer(serde_json::to_string(&answer).unwrap_or_default());
+        });
     }
 
-    fn ordered(&mut self, request: &Request, asker: u32) -> Answer {
+    fn ordered(&mut self, request: &Request, asker: u32) -> (Answer, Option<Kept>) {
         let result = self.follow(request, asker);
         self.watchers.news();
-        let (refusal, note) = match result {
-            Ok(note) => (None, note),
+        let (refusal, kept) = match result {
+            Ok(kept) => (None, kept),
             Err(refusal) => (Some(refusal), None),
         };
-        Answer {
+        let answer = Answer {
             version: VERSION,
             refusal,
-            note,
+            note: None,
             state: self.decider.state().name().to_owned(),
-        }
+        };
+        (answer, kept)
     }
 
-    /// Carries an order out, or says why not. What comes back may need to be known all the same.
-    fn follow(&mut self, request: &Request, asker: u32) -> Result<Option<String>, String> {
+    /// Carries an order out, or says why not.
+    fn follow(&mut self, request: &Request, asker: u32) -> Result<Option<Kept>, String> {
         let now = clock::now();
         let order = match request {
             Request::Status => return Ok(None),
@@ -70,35 +91,24 @@ impl Daemon {
             return Err(refusal.to_string());
         }
         warn!(?order, asker, "an operator gives an order");
-        let mut note = None;
-        match request {
-            Request::Pause { seconds, reason } => {
-                let since = Timestamp::now();
-                let span = seconds.and_then(|seconds| i64::try_from(seconds).ok());
-                self.memory.pause = Some(Paused {
-                    since,
-                    until: span.and_then(|seconds| {
-                        since.checked_add(SignedDuration::from_secs(seconds)).ok()
-                    }),
-                    reason: reason
-                        .as_ref()
-                        .map(|reason| reason.chars().take(LONGEST_REASON).collect()),
-                });
-                if !self.store_memory() {
-                    note = Some(
-                        "the state directory can't be written to, so a restart forgets the pause"
-                            .to_owned(),
-                    );
-                }
-                self.pause_told = None;
-            }
-            Request::Status
-            | Request::Resume
-            | Request::Takeover { .. }
-            | Request::Release { .. } => {}
+        let mut kept = None;
+        let mut reason = None;
+        if let Request::Pause {
+            seconds,
+            reason: given,
+        } = request
+        {
+            let pause = Paused::now(*seconds, asker, given.as_deref());
+            reason.clone_from(&pause.reason);
+            self.memory.pause = Some(pause);
+            kept = Some(self.keep_memory());
+            self.pause_told = None;
         }
+        let (words, until) = typed(order);
+        self.recorder
+            .ordered(words, operator(asker), until, reason.as_deref());
         self.handle(Event::Operator(order));
-        Ok(note)
+        Ok(kept)
     }
 
     /// Root, the daemon's own account, and who is named.
@@ -113,17 +123,10 @@ impl Daemon {
         if self.memory.armed_for.as_deref() == Some(&*self.armed_for()) {
             self.handle(Event::Armed);
         }
-        let left = match &self.memory.pause {
-            None => return,
-            Some(Paused { until: None, .. }) => None,
-            // A clock that was set meanwhile makes the pause longer or shorter, and never endless.
-            Some(Paused {
-                until: Some(until), ..
-            }) => Some(
-                Duration::try_from(until.duration_since(Timestamp::now()))
-                    .unwrap_or(Duration::ZERO),
-            ),
+        let Some(pause) = &self.memory.pause else {
+            return;
         };
+        let left = pause.left(Timestamp::now());
         let until = left.map(|left| clock::now() + left);
         self.handle(Event::Operator(Order::Pause { until }));
     }
@@ -133,13 +136,13 @@ impl Daemon {
         if self.memory.pause.is_some() && self.decider.pause().is_none() {
             info!("the pause is over");
             self.memory.pause = None;
-            self.store_memory();
+            drop(self.keep_memory());
         }
         let armed_for = self.armed_for();
         let is_armed = self.configuration.decide.needs_arming && self.decider.is_armed();
         if is_armed && self.memory.armed_for.as_ref() != Some(&armed_for) {
             self.memory.armed_for = Some(armed_for);
-            self.store_memory();
+            drop(self.keep_memory());
             info!(
                 primary = %self.configuration.primary,
                 "the primary was seen healthy; from now on it is taken over when it fails"
@@ -153,15 +156,8 @@ impl Daemon {
         format!("{} {check}", self.configuration.primary)
     }
 
-    fn store_memory(&self) -> bool {
-        let stored = self.memory_file.store(&self.memory);
-        if let Err(error) = &stored {
-            warn!(
-                %error, state_dir = %self.configuration.state_dir.display(),
-                "what must be remembered can't be written; it is lost when this daemon ends"
-            );
-        }
-        stored.is_ok()
+    fn keep_memory(&self) -> Kept {
+        self.keeper.write(self.memory.document())
     }
 
     /// A pause that nobody thinks of any more is as bad as no daemon.
@@ -170,7 +166,7 @@ impl Daemon {
             return;
         };
         let now = clock::now();
-        if self.pause_told.is_some_and(|told| now.since(told) < REMIND) {
+        if !is_due(self.pause_told, now) {
             return;
         }
         self.pause_told = Some(now);
@@ -182,8 +178,44 @@ impl Daemon {
     }
 }
 
+/// What was typed, and until when it holds.
+fn typed(order: Order) -> (&'static str, Option<Time>) {
+    match order {
+        Order::Pause { until } => ("pause", until),
+        Order::Resume => ("resume", None),
+        Order::TakeOver { force: false } => ("takeover", None),
+        Order::TakeOver { force: true } => ("takeover --force", None),
+        Order::Release { hold } => ("release", hold),
+    }
+}
+
+/// Is a pause to be told of again?
+fn is_due(told: Option<Time>, now: Time) -> bool {
+    told.is_none_or(|told| now.since(told) >= REMIND)
+}
+
 /// Why it is paused, made harmless.
 fn reason(memory: &Memory) -> Option<String> {
     let reason = memory.pause.as_ref()?.reason.as_ref()?;
     Some(Escaped(reason).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_told_of_at_once_and_then_each_hour() {
+        let begun = clock::now();
+        let minutes = |minutes: u64| begun + Duration::from_secs(60 * minutes);
+        let mut told = None;
+        let mut times = Vec::new();
+        for minute in 0..=125 {
+            if is_due(told, minutes(minute)) {
+                told = Some(minutes(minute));
+                times.push(minute);
+            }
+        }
+        assert_eq!(times, [0, 60, 120]);
+    }
 }

@@ -26,8 +26,8 @@ pub(super) struct Past {
     pub(super) witnesses: Option<WitnessesWord>,
     /// Kernel events lost so far.
     pub(super) lost: u64,
-    /// Whether the history is being kept.
-    pub(super) history: Health,
+    /// Whether what is to be kept is being kept.
+    pub(super) kept: Vec<Health>,
     /// Why there are no kernel events.
     pub(super) polling: Option<String>,
     /// The local port leads to the primary.
@@ -220,7 +220,7 @@ fn problems(
                 .to_owned(),
         );
     }
-    problems.extend(past.history.problem());
+    problems.extend(past.kept.iter().filter_map(Health::problem));
     if configuration.dry_run {
         problems.push("dry run: nothing is started or stopped".to_owned());
     }

@@ -1,5 +1,6 @@
-//! Writes the history beside the daemon, so that a disk that hangs or is full delays no decision. What
-//! can't be written is tried again, is said, and in the end is dropped and counted.
+//! Writes what the state directory keeps, beside the daemon, so that a disk that hangs or is full delays
+//! no decision. What can't be written is tried again, is said, and where newer things take its place it
+//! is dropped and counted.
 
 use std::{
     collections::VecDeque,
@@ -10,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::memory;
 use crate::history;
 
-/// More than the worst incident makes in the time that a disk needs to wake up.
-const MOST_WAITING: usize = 32;
 /// After so long it is tried again, and whenever there is more to write.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// While it can't be written, that is said again this often.
@@ -25,18 +26,28 @@ const LONGEST_WRITE: Duration = Duration::from_secs(10);
 /// The writer calls little.
 const STACK: usize = 256 * 1024;
 
-/// Writes lines to the history in a state directory. Its thread is there only while there are any.
+/// What is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kept {
+    /// Lines, each of which counts.
+    History,
+    /// A document, of which the newest counts.
+    Memory,
+}
+
+/// Writes to a state directory. Its thread is there only while there is something to write.
 #[derive(Debug)]
 pub(super) struct Writer {
     shared: Arc<Shared>,
 }
 
-/// Tells whether the history is being kept.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Health(Option<Arc<Shared>>);
+/// Tells whether what is to be kept is being kept.
+#[derive(Clone, Debug)]
+pub(super) struct Health(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    what: Kept,
     directory: PathBuf,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -44,7 +55,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<Vec<u8>>,
+    waiting: VecDeque<Entry>,
     /// The thread is there.
     runs: bool,
     /// Since when it writes.
@@ -55,10 +66,60 @@ struct Queue {
     dropped: u64,
 }
 
+#[derive(Debug)]
+struct Entry {
+    bytes: Vec<u8>,
+    /// Is told once whether it was written.
+    written: Option<oneshot::Sender<bool>>,
+}
+
+impl Entry {
+    fn tell(&mut self, written: bool) {
+        if let Some(told) = self.written.take() {
+            // Who has left doesn't want to know.
+            let _ = told.send(written);
+        }
+    }
+}
+
+impl Kept {
+    /// So many wait. Of the history that is more than the worst incident makes in the time that a disk
+    /// needs to wake up.
+    const fn most_waiting(self) -> usize {
+        match self {
+            Self::History => 32,
+            Self::Memory => 1,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::History => "the history",
+            Self::Memory => "what must be remembered",
+        }
+    }
+
+    /// What it means that it isn't written.
+    const fn effect(self) -> &'static str {
+        match self {
+            Self::History => "decisions go on without it",
+            Self::Memory => "it is lost when this daemon ends",
+        }
+    }
+
+    fn write(self, directory: &Path, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::History => history::append(directory, bytes),
+            Self::Memory => memory::store(directory, bytes),
+        }
+    }
+}
+
 impl Writer {
-    pub(super) fn to(directory: &Path) -> Self {
+    pub(super) fn of(what: Kept, directory: &Path) -> Self {
         Self {
             shared: Arc::new(Shared {
+                what,
                 directory: directory.to_owned(),
                 queue: Mutex::default(),
                 changed: Condvar::new(),
@@ -67,29 +128,31 @@ impl Writer {
     }
 
     pub(super) fn health(&self) -> Health {
-        Health(Some(Arc::clone(&self.shared)))
+        Health(Arc::clone(&self.shared))
     }
 
-    /// Writes a line, soon. Never waits.
-    pub(super) fn write(&self, line: Vec<u8>) {
+    /// Writes this, soon. Never waits. Who wants to know is told whether the first attempt went well.
+    pub(super) fn write(&self, bytes: Vec<u8>) -> oneshot::Receiver<bool> {
+        let (told, written) = oneshot::channel();
         let mut queue = self.shared.lock();
-        if queue.waiting.len() == MOST_WAITING {
-            queue.waiting.pop_front();
-            queue.dropped += 1;
-        }
-        queue.waiting.push_back(line);
+        self.shared.make_room(&mut queue);
+        queue.waiting.push_back(Entry {
+            bytes,
+            written: Some(told),
+        });
         self.shared.changed.notify_all();
         if queue.runs {
-            return;
+            return written;
         }
         let shared = Arc::clone(&self.shared);
         let thread = thread::Builder::new()
-            .name("history".to_owned())
+            .name("writer".to_owned())
             .stack_size(STACK);
         match thread.spawn(move || shared.write_all()) {
             Ok(_) => queue.runs = true,
-            Err(error) => queue.fail(&self.shared.directory, &error),
+            Err(error) => self.shared.fail(&mut queue, &error),
         }
+        written
     }
 
     /// Waits until all is written, or can't be, but no longer than this.
@@ -103,7 +166,7 @@ impl Writer {
         let (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let lost = queue.dropped + queue.waiting.len() as u64 + u64::from(queue.writing.is_some());
         if lost > 0 {
-            warn!(lost, "lines of the history were never written");
+            warn!(lost, "{} was not all written", self.shared.what.name());
         }
     }
 }
@@ -113,23 +176,37 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// For one more.
+    fn make_room(&self, queue: &mut Queue) {
+        if queue.waiting.len() == self.what.most_waiting() {
+            queue.waiting.pop_front();
+            self.drop_one(queue);
+        }
+    }
+
+    /// One that a newer one replaces isn't lost.
+    fn drop_one(&self, queue: &mut Queue) {
+        queue.dropped += u64::from(self.what == Kept::History);
+    }
+
     /// Until nothing is left.
     fn write_all(&self) {
         let mut queue = self.lock();
-        while let Some(line) = queue.waiting.pop_front() {
+        while let Some(mut entry) = queue.waiting.pop_front() {
             queue.writing = Some(Instant::now());
             drop(queue);
-            let written = history::append(&self.directory, &line);
+            let written = self.what.write(&self.directory, &entry.bytes);
             queue = self.lock();
             queue.writing = None;
+            entry.tell(written.is_ok());
             match written {
-                Ok(()) => queue.succeed(),
+                Ok(()) => self.succeed(&mut queue),
                 Err(error) => {
-                    queue.fail(&self.directory, &error);
-                    if queue.waiting.len() == MOST_WAITING {
-                        queue.dropped += 1;
+                    self.fail(&mut queue, &error);
+                    if queue.waiting.len() == self.what.most_waiting() {
+                        self.drop_one(&mut queue);
                     } else {
-                        queue.waiting.push_front(line);
+                        queue.waiting.push_front(entry);
                     }
                     self.changed.notify_all();
                     let waited = self.changed.wait_timeout(queue, TRY_AGAIN);
@@ -140,35 +217,35 @@ impl Shared {
         queue.runs = false;
         self.changed.notify_all();
     }
-}
 
-impl Queue {
-    fn succeed(&mut self) {
-        self.said = None;
-        if self.trouble.take().is_some() {
-            let dropped = std::mem::take(&mut self.dropped);
-            info!(dropped, "the history is written again");
+    fn succeed(&self, queue: &mut Queue) {
+        queue.said = None;
+        if queue.trouble.take().is_some() {
+            let dropped = std::mem::take(&mut queue.dropped);
+            info!(dropped, "{} is written again", self.what.name());
         }
     }
 
-    fn fail(&mut self, directory: &Path, error: &io::Error) {
-        if self.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
-            self.said = Some(Instant::now());
+    fn fail(&self, queue: &mut Queue, error: &io::Error) {
+        if queue.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
+            queue.said = Some(Instant::now());
             warn!(
-                %error, state_dir = %directory.display(), waiting = self.waiting.len() + 1,
-                dropped = self.dropped,
-                "the history can't be written; decisions go on without it"
+                %error, state_dir = %self.directory.display(), waiting = queue.waiting.len() + 1,
+                dropped = queue.dropped,
+                "{} can't be written; {}", self.what.name(), self.what.effect()
             );
         }
-        self.trouble = Some(error.to_string());
+        queue.trouble = Some(error.to_string());
     }
 }
 
 impl Health {
     /// What is wrong, if anything is: a sentence for people.
     pub(super) fn problem(&self) -> Option<String> {
-        let shared = self.0.as_ref()?;
-        let queue = shared.lock();
+        let Shared {
+            what, directory, ..
+        } = &*self.0;
+        let queue = self.0.lock();
         let hangs = queue
             .writing
             .is_some_and(|since| since.elapsed() >= LONGEST_WRITE);
@@ -177,10 +254,11 @@ impl Health {
             (Some(why), false) => why,
             (None, false) => return None,
         };
-        Some(format!(
-            "the history can't be written to {}: {why}",
-            shared.directory.display()
-        ))
+        let loss = match what {
+            Kept::History => "the history can't be written",
+            Kept::Memory => "a restart forgets what must be remembered: it can't be written",
+        };
+        Some(format!("{loss} to {}: {why}", directory.display()))
     }
 }
 
@@ -197,18 +275,25 @@ mod tests {
         text.lines().map(str::to_owned).collect()
     }
 
+    fn await_end(writer: &Writer) {
+        let queue = writer.shared.lock();
+        let runs = |queue: &mut Queue| queue.runs;
+        let waited = writer.shared.changed.wait_timeout_while(queue, LONG, runs);
+        assert!(!waited.unwrap().1.timed_out());
+    }
+
     #[test]
     fn lines_are_written_in_their_order_and_the_thread_ends() {
         let directory = tempfile::tempdir().unwrap();
-        let writer = Writer::to(directory.path());
+        let writer = Writer::of(Kept::History, directory.path());
         for line in ["a", "b", "c"] {
-            writer.write(line.into());
+            drop(writer.write(line.into()));
         }
         writer.finish(LONG);
         assert_eq!(lines(directory.path()), ["a", "b", "c"]);
         assert!(!writer.shared.lock().runs);
         assert_eq!(writer.health().problem(), None);
-        writer.write("d".into());
+        drop(writer.write("d".into()));
         writer.finish(LONG);
         assert_eq!(lines(directory.path()), ["a", "b", "c", "d"]);
     }
@@ -217,23 +302,38 @@ mod tests {
     fn what_cannot_be_written_is_said_and_is_written_later_but_for_the_oldest() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("missing");
-        let writer = Writer::to(&missing);
-        for number in 0..MOST_WAITING + 3 {
-            writer.write(number.to_string().into());
+        let writer = Writer::of(Kept::History, &missing);
+        let most = Kept::History.most_waiting();
+        for number in 0..most + 3 {
+            drop(writer.write(number.to_string().into()));
         }
         writer.finish(LONG);
         let problem = writer.health().problem().unwrap();
         assert!(problem.contains("missing"), "{problem}");
         fs::create_dir(&missing).unwrap();
-        writer.write("last".into());
-        let queue = writer.shared.lock();
-        let runs = |queue: &mut Queue| queue.runs;
-        let waited = writer.shared.changed.wait_timeout_while(queue, LONG, runs);
-        assert!(!waited.unwrap().1.timed_out());
+        drop(writer.write("last".into()));
+        await_end(&writer);
         let lines = lines(&missing);
-        assert!(lines.len() <= MOST_WAITING + 1, "{lines:?}");
+        assert!(lines.len() <= most + 1, "{lines:?}");
         assert_ne!(lines[0], "0");
         assert_eq!(lines.last().unwrap(), "last");
         assert_eq!(writer.health().problem(), None);
+    }
+
+    #[test]
+    fn who_waits_is_told_whether_it_is_kept_and_the_newest_is_kept_in_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("missing");
+        let writer = Writer::of(Kept::Memory, &missing);
+        assert!(!writer.write("old".into()).blocking_recv().unwrap());
+        let problem = writer.health().problem().unwrap();
+        assert!(problem.contains("a restart forgets"), "{problem}");
+        fs::create_dir(&missing).unwrap();
+        assert!(writer.write("new".into()).blocking_recv().unwrap());
+        await_end(&writer);
+        let kept = fs::read_to_string(missing.join("remembered.json")).unwrap();
+        assert_eq!(kept, "new");
+        assert_eq!(writer.health().problem(), None);
+        assert_eq!(writer.shared.lock().dropped, 0);
     }
 }

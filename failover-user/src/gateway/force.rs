@@ -1,8 +1,8 @@
 //! Does the installed OpenClaw know `stop --force`? Later versions refuse to stop without it where
 //! there is no terminal, earlier ones refuse it (2026.9.6 and 2026.6.11).
 //!
-//! Asked once, when there is time: the answer takes up to 14 s. It is remembered for as long as the
-//! executable is the same, and never waited for: who doesn't know tries it with `--force` first.
+//! Asked when there is time, at the beginning and once a gateway serves: the answer takes up to 14 s. It is
+//! remembered for as long as the executable is the same, and never waited for: who doesn't know tries it with `--force` first.
 
 use std::{
     fs, io,
@@ -94,6 +94,19 @@ impl Force {
             }
         });
         self.asked = Some((executable, asked));
+    }
+
+    /// The same, unless it was asked already, of the very executable that is there now.
+    pub fn ask_anew(&mut self, account: Option<&Account>) {
+        let now = Executable::of(&self.stop.program);
+        let known = self.known.iter().map(|(executable, _)| executable);
+        let asked = self.asked.iter().map(|(executable, _)| executable);
+        if known
+            .chain(asked)
+            .all(|executable| Some(executable) != now.as_ref())
+        {
+            self.ask(account);
+        }
     }
 
     /// The stop command to run now.
@@ -240,6 +253,38 @@ mod tests {
             program(folder.path(), "exit 1 # another version");
             assert!(is_forced(&mut force), "of another version nothing is known");
         }
+    }
+
+    #[tokio::test]
+    async fn an_executable_that_was_replaced_is_asked_anew_and_the_same_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = folder.path().join("asked");
+        let counts = format!("echo x >> {}; echo", asked.display());
+        let times = || fs::read_to_string(&asked).unwrap().lines().count();
+        let line = program(folder.path(), &format!("{counts} --json"));
+        let mut force = Force::of(line);
+        force.ask(None);
+        assert!(!answered(&mut force).await);
+        force.ask_anew(None);
+        assert!(force.asked.is_none());
+        assert_eq!(times(), 1);
+        program(folder.path(), &format!("{counts} --force"));
+        force.ask_anew(None);
+        force.ask_anew(None);
+        let (executable, _) = force.asked.as_ref().unwrap();
+        assert_ne!(
+            Some(executable),
+            force.known.as_ref().map(|(known, _)| known)
+        );
+        force.known = None;
+        assert!(answered(&mut force).await);
+        assert_eq!(times(), 2);
+        // Not for want of knowledge: back to what doesn't know it.
+        program(folder.path(), &format!("{counts} --json"));
+        force.ask_anew(None);
+        force.known = None;
+        assert!(!answered(&mut force).await);
+        assert_eq!(times(), 3);
     }
 
     #[tokio::test]

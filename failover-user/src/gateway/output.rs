@@ -14,7 +14,8 @@ use std::{
 };
 
 use rustix::{
-    fs::fchown,
+    fs::{FallocateFlags, fallocate, fchown},
+    io::Errno,
     process::{Gid, Uid},
 };
 use tokio::time::Instant;
@@ -24,6 +25,8 @@ use crate::decide::Command;
 
 /// What is kept of a gateway's chatter before it is thrown away.
 const LARGEST_OUTPUT: u64 = 1 << 20;
+/// So much room a command finds for sure.
+const RESERVED: u64 = 64 * 1024;
 /// What is told of it when a command fails.
 const TOLD_BYTES: u64 = 2048;
 const TOLD_LINES: usize = 5;
@@ -84,6 +87,12 @@ impl CommandOutput {
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
+        // A command that can't say what it has to say may fail for it: on a full disk better nobody hears it.
+        let reserved = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, RESERVED);
+        // Not every file system can reserve; then it isn't known.
+        if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = reserved {
+            return Err(error.into());
+        }
         if let Some(account) = account {
             let (uid, gid) = (account.uid(), account.gid());
             fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;

@@ -10,10 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
 use rustix::fs::OFlags;
 use serde::Deserialize;
 
-use super::{Ending, How, Incident, Line, VERSION};
+use super::{Ending, How, Incident, Line, Order, VERSION};
 
 /// A file is full before it grows longer.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -29,6 +30,8 @@ const MOST_READ: u64 = 4 * LARGEST_FILE;
 pub struct History {
     /// The incidents, oldest first.
     pub incidents: Vec<Incident>,
+    /// Orders that were followed, oldest first.
+    pub orders: Vec<Order>,
     /// Lines that are no history, or of a later version.
     pub skipped: u64,
 }
@@ -115,6 +118,7 @@ pub fn read(directory: &Path) -> io::Result<History> {
                     history.incidents.push(*incident);
                 }
             },
+            Some(Line::Order(order)) => history.orders.push(order),
             // Whatever went on before it began is over.
             Some(Line::Daemon(daemon)) if daemon.began => {
                 let open = history.incidents.iter_mut();
@@ -125,6 +129,24 @@ pub fn read(directory: &Path) -> io::Result<History> {
         }
     }
     Ok(history)
+}
+
+impl History {
+    /// All of it, or what was still going on then, in the order of the beginnings.
+    #[must_use]
+    pub fn since(self, since: Option<Timestamp>) -> Vec<Line> {
+        let is_wanted = |last: Timestamp| since.is_none_or(|since| last >= since);
+        let incidents = self.incidents.into_iter();
+        let incidents = incidents.filter(|one| one.ended.is_none() || is_wanted(one.last()));
+        let orders = self.orders.into_iter().filter(|one| is_wanted(one.at));
+        let mut lines: Vec<(Timestamp, Line)> = incidents
+            .map(|one| (one.began, Line::Incident(Box::new(one))))
+            .chain(orders.map(|one| (one.at, Line::Order(one))))
+            .collect();
+        // Each kind stays in the order in which it was written.
+        lines.sort_by_key(|(began, _)| *began);
+        lines.into_iter().map(|(_, line)| line).collect()
+    }
 }
 
 fn cut_off(incident: &mut Incident) {
@@ -194,30 +216,14 @@ fn parse(bytes: &[u8]) -> Option<Line> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::history::Daemon;
 
     fn incident(id: &str, reason: &str) -> Incident {
         Incident {
-            version: VERSION,
             id: id.to_owned(),
-            told: Timestamp::UNIX_EPOCH,
-            primary: "pc-a:18789".to_owned(),
-            dry_run: false,
-            began: Timestamp::UNIX_EPOCH,
             reason: reason.to_owned(),
-            ended: None,
-            no_gateway_ms: 0,
-            dual_active_ms: 0,
-            phases: Vec::new(),
-            probes: Vec::new(),
-            failed_probes: 0,
-            events: Vec::new(),
-            witnesses: Vec::new(),
-            commands: Vec::new(),
-            left_out: 0,
+            ..Incident::blank("pc-a:18789".to_owned(), false)
         }
     }
 
@@ -243,7 +249,9 @@ mod tests {
     }
 
     fn told(directory: &Path) -> (Vec<(String, String)>, u64) {
-        let History { incidents, skipped } = read(directory).unwrap();
+        let History {
+            incidents, skipped, ..
+        } = read(directory).unwrap();
         let incidents = incidents.into_iter().map(|one| (one.id, one.reason));
         (incidents.collect(), skipped)
     }
@@ -319,6 +327,41 @@ mod tests {
         line["weather"] = "fine".into();
         append(directory.path(), line.to_string().as_bytes()).unwrap();
         assert_eq!(told(directory.path()), (pairs(&[("a", "1")]), 0));
+    }
+
+    #[test]
+    fn orders_stand_between_the_incidents_where_they_were_given() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let ordered = |seconds, order: &str| {
+            Line::Order(Order {
+                version: VERSION,
+                at: at(seconds),
+                order: order.to_owned(),
+                by: "root".to_owned(),
+                until: None,
+                reason: None,
+            })
+        };
+        let mut late = incident("a", "1");
+        late.began = at(20);
+        late.ended = Some(Ending {
+            at: at(25),
+            how: How::Recovered,
+            reason: String::new(),
+        });
+        let (pause, late, resume) = (
+            ordered(10, "pause"),
+            Line::Incident(Box::new(late)),
+            ordered(30, "resume"),
+        );
+        for line in [&late, &pause, &resume] {
+            write(directory.path(), line);
+        }
+        let since = |since| read(directory.path()).unwrap().since(since);
+        assert_eq!(since(None), [pause, late.clone(), resume.clone()]);
+        assert_eq!(since(Some(at(25))), [late, resume.clone()]);
+        assert_eq!(since(Some(at(26))), [resume]);
     }
 
     #[test]

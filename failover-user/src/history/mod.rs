@@ -22,8 +22,27 @@ pub const VERSION: u32 = 1;
 pub enum Line {
     /// All that is known of an incident so far. The last line of an incident is the one that counts.
     Incident(Box<Incident>),
+    /// An operator's order that was followed.
+    Order(Order),
     /// A daemon began or ended.
     Daemon(Daemon),
+}
+
+/// An operator's order that was followed, in an incident or in peace.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Order {
+    /// [`VERSION`].
+    pub version: u32,
+    /// When.
+    pub at: Timestamp,
+    /// What was typed: `pause`, `resume`, `takeover`, `takeover --force` or `release`.
+    pub order: String,
+    /// Who: `root`, or `user` and a number.
+    pub by: String,
+    /// Until when a pause lasts, or a release holds, where that was said.
+    pub until: Option<Timestamp>,
+    /// Why, as the operator said.
+    pub reason: Option<String>,
 }
 
 /// A daemon began or ended.
@@ -175,6 +194,29 @@ pub struct Command {
 }
 
 impl Incident {
+    /// One of which nothing is known yet.
+    pub(crate) const fn blank(primary: String, dry_run: bool) -> Self {
+        Self {
+            version: VERSION,
+            id: String::new(),
+            told: Timestamp::UNIX_EPOCH,
+            primary,
+            dry_run,
+            began: Timestamp::UNIX_EPOCH,
+            reason: String::new(),
+            ended: None,
+            no_gateway_ms: 0,
+            dual_active_ms: 0,
+            phases: Vec::new(),
+            probes: Vec::new(),
+            failed_probes: 0,
+            events: Vec::new(),
+            witnesses: Vec::new(),
+            commands: Vec::new(),
+            left_out: 0,
+        }
+    }
+
     /// Did the local gateway serve in it?
     #[must_use]
     pub fn has_taken_over(&self) -> bool {

@@ -5,8 +5,10 @@ use std::fmt::{self, Write as _};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Command, Ending, How, Incident, Note, Phase, Probe, Round};
+use super::{Command, Ending, How, Incident, Line, Note, Order, Phase, Probe, Round};
 use crate::escape::Escaped;
+
+const MOMENT: &str = "%Y-%m-%d %H:%M:%S";
 
 /// One block.
 impl fmt::Display for Incident {
@@ -17,7 +19,7 @@ impl fmt::Display for Incident {
         let _ = writeln!(
             text,
             "{} UTC  {}, {}  [{}]",
-            self.began.strftime("%Y-%m-%d %H:%M:%S"),
+            self.began.strftime(MOMENT),
             self.headline(),
             span(lasted),
             Escaped(&self.id),
@@ -85,6 +87,40 @@ impl Incident {
             None => "suspicion, goes on",
             Some(_) => "suspicion",
         }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incident(incident) => incident.fmt(formatter),
+            Self::Order(order) => order.fmt(formatter),
+            // They explain how an incident ended, and are nothing by themselves.
+            Self::Daemon(_) => Ok(()),
+        }
+    }
+}
+
+/// One line.
+impl fmt::Display for Order {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            version: _,
+            at,
+            order,
+            by,
+            until,
+            reason,
+        } = self;
+        let (at, by, order) = (at.strftime(MOMENT), Escaped(by), Escaped(order));
+        write!(formatter, "{at} UTC  {by} ordered: {order}")?;
+        if let Some(until) = until {
+            write!(formatter, ", until {} UTC", until.strftime(MOMENT))?;
+        }
+        if let Some(reason) = reason {
+            write!(formatter, ": {}", Escaped(reason))?;
+        }
+        writeln!(formatter)
     }
 }
 
@@ -276,6 +312,23 @@ mod tests {
   ended          03:12:01.500 released: the last socket is gone
 ";
         assert_eq!(takeover().to_string(), expected);
+    }
+
+    #[test]
+    fn an_order_is_one_line_with_who_what_until_when_and_why() {
+        let order = Order {
+            version: VERSION,
+            at: at("03:00:00"),
+            order: "pause".to_owned(),
+            by: "user 1000".to_owned(),
+            until: Some(at("05:00:00")),
+            reason: Some("moving \x1b[2Jhouse\nforged".to_owned()),
+        };
+        assert_eq!(
+            order.to_string(),
+            "2026-11-24 03:00:00 UTC  user 1000 ordered: pause, until 2026-11-24 05:00:00 UTC: \
+             moving \\u{1b}[2Jhouse\\nforged\n"
+        );
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Drop for CommandNotifier {
 
 async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) {
     loop {
-        let notice = queue.first().await;
+        let notice = queue.first().await.notice;
         let event = &notice.event;
         match tell(&line, &notice, limit).await {
             Ok(()) => info!(event, %line, "the notify command was run"),

@@ -3,12 +3,14 @@
 
 mod command;
 mod queue;
+mod reach;
 mod webhook;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use command::CommandNotifier;
+pub(crate) use reach::{Obstacle, reach};
 pub(crate) use webhook::WebhookNotifier;
 
 /// Version of the document. Fields may be added within a version, never changed or removed.

@@ -6,17 +6,45 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::{sync::Notify, time::timeout};
 use tracing::warn;
 
 use super::Notice;
+use crate::{clock, decide::Time};
+
+/// A notice that isn't told yet.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) notice: Notice,
+    /// When it came here, and how old it was then.
+    since: Time,
+    before: Duration,
+}
+
+impl Waiting {
+    /// One that was kept, as old as the wall clock says: nothing else survives a restart of the machine.
+    fn kept(notice: Notice) -> Self {
+        let age = Timestamp::now().duration_since(notice.time);
+        Self {
+            notice,
+            since: clock::now(),
+            before: Duration::try_from(age).unwrap_or_default(),
+        }
+    }
+
+    /// A clock that is set meanwhile makes it neither older nor younger.
+    pub(super) fn age(&self, now: Time) -> Duration {
+        now.since(self.since).saturating_add(self.before)
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Queue {
     /// Who is told, for the log.
     whom: &'static str,
     most: usize,
-    waiting: Mutex<VecDeque<Notice>>,
+    waiting: Mutex<VecDeque<Waiting>>,
     changed: Notify,
 }
 
@@ -30,29 +58,33 @@ impl Queue {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Notice>> {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// At the end.
     pub(super) fn push(&self, notice: Notice) {
         let mut waiting = self.waiting();
-        waiting.push_back(notice);
+        waiting.push_back(Waiting {
+            notice,
+            since: clock::now(),
+            before: Duration::ZERO,
+        });
         self.bound(&mut waiting);
         drop(waiting);
         self.changed.notify_waiters();
     }
 
-    /// Before whatever waits already.
+    /// What was kept goes before whatever waits already.
     pub(super) fn put_first(&self, notices: Vec<Notice>) {
         let mut waiting = self.waiting();
         for notice in notices.into_iter().rev() {
-            waiting.push_front(notice);
+            waiting.push_front(Waiting::kept(notice));
         }
         self.bound(&mut waiting);
     }
 
-    fn bound(&self, waiting: &mut VecDeque<Notice>) {
+    fn bound(&self, waiting: &mut VecDeque<Waiting>) {
         let dropped = waiting.len().saturating_sub(self.most);
         if dropped > 0 {
             waiting.drain(..dropped);
@@ -64,7 +96,7 @@ impl Queue {
     }
 
     /// Waits for the first, which stays where it is. Cancel-safe.
-    pub(super) async fn first(&self) -> Notice {
+    pub(super) async fn first(&self) -> Waiting {
         loop {
             let changed = self.changed.notified();
             if let Some(first) = self.waiting().front() {
@@ -76,13 +108,14 @@ impl Queue {
 
     /// It is told, or given up.
     pub(super) fn remove(&self, id: &str) {
-        self.waiting().retain(|notice| notice.id != id);
+        self.waiting().retain(|one| one.notice.id != id);
         self.changed.notify_waiters();
     }
 
     /// All that waits.
     pub(super) fn all(&self) -> Vec<Notice> {
-        self.waiting().iter().cloned().collect()
+        let waiting = self.waiting();
+        waiting.iter().map(|one| one.notice.clone()).collect()
     }
 
     /// Waits until nothing is left, but no longer than this.
@@ -102,6 +135,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::notify::notice;
 
@@ -115,13 +150,37 @@ mod tests {
         for id in ["a", "b", "c"] {
             queue.push(notice(id));
         }
-        assert_eq!(queue.first().await.id, "b");
+        assert_eq!(queue.first().await.notice.id, "b");
         queue.put_first(vec![notice("x"), notice("y")]);
         assert_eq!(ids(&queue), ["b", "c"]);
         queue.remove("b");
-        assert_eq!(queue.first().await.id, "c");
+        assert_eq!(queue.first().await.notice.id, "c");
         queue.remove("c");
         queue.emptied(Duration::from_secs(10)).await;
         assert_eq!(ids(&queue), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn the_age_is_told_by_a_clock_that_nobody_sets_but_for_what_was_kept() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let year = SignedDuration::from_hours(365 * 24);
+        let queue = Queue::new("nobody", 2);
+        let mut early = notice("early");
+        // The clock was set after it happened: ahead, as on a machine without one of its own.
+        early.time -= year;
+        queue.push(early.clone());
+        let waiting = queue.first().await;
+        assert_eq!(waiting.age(waiting.since + HOUR), HOUR);
+        let mut late = notice("late");
+        // Or back.
+        late.time += year;
+        queue.put_first(vec![late]);
+        let waiting = queue.first().await;
+        assert_eq!(waiting.age(waiting.since + HOUR), HOUR);
+        queue.remove("late");
+        queue.remove("early");
+        queue.put_first(vec![early]);
+        let waiting = queue.first().await;
+        assert!(waiting.age(clock::now()) > 300 * 24 * HOUR);
     }
 }

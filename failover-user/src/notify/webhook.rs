@@ -2,8 +2,7 @@
 //! What waits is kept in the state directory, so that it survives the daemon.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -17,32 +16,33 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT},
 };
 use hyper_util::rt::TokioIo;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::{
-    net::TcpStream,
     sync::Notify,
     task::{JoinHandle, spawn_blocking},
     time::{sleep, timeout},
 };
 use tracing::{debug, info, warn};
 
-use super::{Notice, VERSION, queue::Queue};
-use crate::{
-    config::Webhook,
-    probe::{Duplex, TlsClient},
+use super::{
+    Notice, VERSION,
+    queue::Queue,
+    reach::{Obstacle, reach},
 };
+use crate::{clock, config::Webhook, files, probe::TlsClient};
 
 /// So many wait; a notice takes less than 2 KiB.
 const MOST_WAITING: usize = 100;
 /// Longer files are none of ours.
 const LONGEST_FILE: u64 = 4 << 20;
 /// Then nobody wants to know any longer.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// From the look-up of the name to the answer's status.
 const LIMIT: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// Where what waits can't be kept, it is tried again this often, and whenever it changes.
+const KEEP_AGAIN: Duration = Duration::from_secs(30);
 /// More than a server that means well sends before the body, which isn't read.
 const LONGEST_HEAD: usize = 16 * 1024;
 const OURSELVES: &str = concat!("failover/", env!("CARGO_PKG_VERSION"));
@@ -62,18 +62,23 @@ enum Attempt {
     Told,
     /// It would be the same the next time.
     Refused(StatusCode),
-    Failed(String),
+    Failed(Obstacle),
 }
 
 impl WebhookNotifier {
     /// In a runtime; what is kept in the state directory is sent first.
     pub(crate) fn new(webhook: Webhook, state_dir: &Path) -> Self {
+        Self::keeping(webhook, state_dir, KEEP_AGAIN)
+    }
+
+    fn keeping(webhook: Webhook, state_dir: &Path, keep_again: Duration) -> Self {
         let queue = Arc::new(Queue::new("the webhook", MOST_WAITING));
         let changed = Arc::new(Notify::new());
         let sender = Sender {
             tls: webhook.tls.as_ref().map(TlsClient::new),
             webhook,
             file: state_dir.join("webhook.json"),
+            keep_again,
             queue: Arc::clone(&queue),
             changed: Arc::clone(&changed),
         };
@@ -107,6 +112,7 @@ struct Sender {
     webhook: Webhook,
     tls: Option<TlsClient>,
     file: PathBuf,
+    keep_again: Duration,
     queue: Arc<Queue>,
     changed: Arc<Notify>,
 }
@@ -128,46 +134,63 @@ impl Sender {
             if waiting != kept {
                 let (file, notices) = (self.file.clone(), waiting.clone());
                 let stored = spawn_blocking(move || store(&file, notices)).await;
-                let stored = stored.unwrap_or_else(|error| Err(io::Error::other(error)));
-                if let Err(error) = &stored
-                    && could
-                {
-                    warn!(
-                        %error, file = %self.file.display(),
-                        "what the webhook hasn't got yet can't be kept; it is lost when this daemon ends"
-                    );
+                match stored.unwrap_or_else(|error| Err(io::Error::other(error))) {
+                    Ok(()) => {
+                        kept = waiting;
+                        if !could {
+                            info!("what the webhook hasn't got yet is kept again");
+                        }
+                        could = true;
+                    }
+                    Err(error) => {
+                        if could {
+                            warn!(
+                                %error, file = %self.file.display(),
+                                "what the webhook hasn't got yet can't be kept; it is lost when this daemon ends"
+                            );
+                        }
+                        could = false;
+                    }
                 }
-                could = stored.is_ok();
-                // One that can't be kept now is tried with the next.
-                kept = waiting;
             }
-            self.changed.notified().await;
+            let changed = self.changed.notified();
+            match could {
+                true => changed.await,
+                false => drop(timeout(self.keep_again, changed).await),
+            }
         }
     }
 
     async fn send_all(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let notice = self.queue.first().await;
+            let waiting = self.queue.first().await;
+            let notice = &waiting.notice;
             let (event, host) = (&notice.event, &self.webhook.authority);
-            let age = Timestamp::now().duration_since(notice.time);
-            if age > LONGEST_WAIT {
+            if waiting.age(clock::now()) > LONGEST_WAIT {
                 warn!(
                     event,
                     host, "the webhook hasn't got it within a day; it is given up"
                 );
             } else {
-                match self.attempt(&notice).await {
+                match self.attempt(notice).await {
                     Attempt::Told => {
                         info!(event, host, "the webhook was told");
                         pause = FIRST_PAUSE;
                     }
                     Attempt::Refused(status) => {
-                        warn!(event, host, %status, "the webhook refuses it; it is given up");
+                        warn!(
+                            event, host, %status,
+                            remedy = "are the URL's path and webhook-token-file right?",
+                            "the webhook refuses it; it is given up"
+                        );
                     }
-                    Attempt::Failed(error) => {
+                    Attempt::Failed(Obstacle {
+                        what: error,
+                        remedy,
+                    }) => {
                         if pause == FIRST_PAUSE {
-                            warn!(event, host, error, again_in = ?pause, "the webhook can't be told");
+                            warn!(event, host, error, remedy, again_in = ?pause, "the webhook can't be told");
                         } else {
                             debug!(event, host, error, again_in = ?pause, "the webhook can't be told");
                         }
@@ -186,29 +209,28 @@ impl Sender {
         match timeout(LIMIT, self.post(notice)).await {
             Ok(Ok(status)) => judge(status),
             Ok(Err(error)) => Attempt::Failed(error),
-            Err(_) => Attempt::Failed(format!("no answer within {LIMIT:?}")),
+            Err(_) => Attempt::Failed(Obstacle {
+                what: format!("no answer within {LIMIT:?}"),
+                remedy: "is there a way from PC-B to it, and is it well?",
+            }),
         }
     }
 
-    async fn post(&self, notice: &Notice) -> Result<StatusCode, String> {
+    async fn post(&self, notice: &Notice) -> Result<StatusCode, Obstacle> {
         let Webhook {
             authority,
-            host,
-            port,
             path,
-            tls: _,
             token,
+            ..
         } = &self.webhook;
         let told = |error: &dyn std::error::Error| {
             let cause = error.source().map(|cause| format!(": {cause}"));
-            format!("{error}{}", cause.unwrap_or_default())
+            Obstacle {
+                what: format!("{error}{}", cause.unwrap_or_default()),
+                remedy: "does a web server answer there?",
+            }
         };
-        let stream = TcpStream::connect((host.as_str(), *port)).await;
-        let stream = stream.map_err(|error| told(&error))?;
-        let stream: Box<dyn Duplex> = match &self.tls {
-            Some(tls) => Box::new(tls.open(stream).await.map_err(|error| told(&error))?),
-            None => Box::new(stream),
-        };
+        let stream = reach(&self.webhook, self.tls.as_ref()).await?;
         let mut builder = Builder::new();
         builder
             .max_buf_size(LONGEST_HEAD)
@@ -248,7 +270,10 @@ fn judge(status: StatusCode) -> Attempt {
     } else if status.is_client_error() && !is_for_now {
         Attempt::Refused(status)
     } else {
-        Attempt::Failed(format!("HTTP status {status}"))
+        Attempt::Failed(Obstacle {
+            what: format!("HTTP status {status}"),
+            remedy: "see the server's own log",
+        })
     }
 }
 
@@ -261,14 +286,8 @@ struct Kept {
 
 /// What was kept; nothing where it can't be read, which is told.
 fn load(file: &Path) -> Vec<Notice> {
-    let read = || {
-        let mut text = String::new();
-        File::open(file)?
-            .take(LONGEST_FILE)
-            .read_to_string(&mut text)?;
-        serde_json::from_str::<Kept>(&text).map_err(io::Error::from)
-    };
-    match read() {
+    let read = files::read(file, LONGEST_FILE);
+    match read.and_then(|text| serde_json::from_str::<Kept>(&text).map_err(io::Error::from)) {
         Ok(Kept {
             version: VERSION,
             waiting,
@@ -290,16 +309,11 @@ fn store(file: &Path, waiting: Vec<Notice>) -> io::Result<()> {
             _ => Ok(()),
         };
     }
-    let new = file.with_extension("new");
     let kept = Kept {
         version: VERSION,
         waiting,
     };
-    let mut writer = File::create(&new)?;
-    writer.write_all(&serde_json::to_vec(&kept)?)?;
-    writer.sync_all()?;
-    fs::rename(&new, file)?;
-    File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+    files::replace(file, &serde_json::to_vec(&kept)?)
 }
 
 #[cfg(test)]
@@ -308,6 +322,7 @@ mod tests {
 
     use http_body_util::BodyExt as _;
     use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
+    use jiff::{SignedDuration, Timestamp};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -420,6 +435,27 @@ mod tests {
         };
         timeout(LONG, all_told()).await.unwrap();
         assert_eq!(asked(&log), ["a"]);
+        drop(notifier);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_kept_is_kept_once_that_can_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let state_dir = directory.path().join("missing");
+        let file = state_dir.join("webhook.json");
+        // Nobody listens there.
+        let soon = Duration::from_millis(10);
+        let notifier = WebhookNotifier::keeping(webhook(1, None), &state_dir, soon);
+        notifier.tell(notice("a"));
+        // Long enough for an attempt that fails.
+        sleep(10 * soon).await;
+        fs::create_dir(&state_dir).unwrap();
+        let kept = || async {
+            while load(&file).is_empty() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(LONG, kept()).await.unwrap();
         drop(notifier);
     }
 

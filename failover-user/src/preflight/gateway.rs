@@ -9,8 +9,8 @@ use crate::{
     decide::{self, Outcome},
     escape,
     gateway::{
-        Account, Enabled, Holder, Launch, Listeners, Scope, enabled_units, has_systemd, holders,
-        is_lingering, is_unit_installed, tunnels,
+        Account, CommandLine, Enabled, Holder, Launch, Listeners, Scope, enabled_units,
+        has_systemd, holders, is_lingering, is_unit_installed, tunnels,
     },
     probe::{LocalProber, Readiness},
 };
@@ -26,14 +26,29 @@ pub(super) fn command(
         decide::Command::Stop => "stop",
         decide::Command::Fence => "fence",
     };
-    let Some(line) = configuration.command(command) else {
-        return Finding::ok(name, "there is none");
-    };
+    match configuration.command(command) {
+        Some(line) => program(name, line, account, configuration.dry_run),
+        None => Finding::ok(name, "there is none"),
+    }
+}
+
+/// The same of the one that tells people. Without it the daemon refuses to start.
+pub(super) fn notify(configuration: &Configuration) -> Option<Finding> {
+    let line = configuration.notify.as_ref()?;
+    Some(program("notify", line, None, configuration.dry_run))
+}
+
+fn program(
+    name: &'static str,
+    line: &CommandLine,
+    account: Option<&Account>,
+    dry_run: bool,
+) -> Finding {
     let runner = account.map(|account| format!(", as {}", account.name()));
     match line.clone().resolved(account) {
         Ok(line) => Finding::ok(name, format!("`{line}`{}", runner.unwrap_or_default())),
         Err(error) => {
-            let level = match configuration.dry_run {
+            let level = match dry_run {
                 true => Level::Warning,
                 false => Level::Error,
             };

@@ -56,6 +56,7 @@ pub async fn check(mut options: Options) -> Report {
     if configuration.fence.is_some() {
         findings.push(gateway::command(&configuration, Command::Fence, None));
     }
+    findings.extend(gateway::notify(&configuration));
     let known = account.and_then(Result::ok);
     findings.extend(
         known
@@ -79,6 +80,9 @@ pub async fn check(mut options: Options) -> Report {
         |fault: &ConfigurationError| matches!(fault, ConfigurationError::Witnesses(_));
     if !faults.iter().any(of_witnesses) {
         findings.push(network::witnesses(&configuration, &primary.addresses).await);
+    }
+    if let Some(webhook) = &configuration.webhook {
+        findings.push(network::webhook(webhook).await);
     }
     findings.push(machine::state_dir(&configuration));
     findings.push(machine::control(&configuration));

@@ -1,13 +1,19 @@
-//! Whoever else is asked: the primary, with one probe, and the witnesses, all of them.
+//! Whoever else is asked: the primary, with one probe, the witnesses, all of them, and the webhook.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::time::timeout;
 
 use super::Finding;
 use crate::{
-    config::{Check, Configuration, Host},
+    config::{Check, Configuration, Host, Webhook},
     decide::{Failure, Outcome},
-    probe::{Prober, Readiness, Routers, Witnesses, is_own},
+    notify::{self, Obstacle},
+    probe::{Prober, Readiness, Routers, TlsClient, Witnesses, is_own},
 };
+
+/// Nobody who waits for the report waits longer for one answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is to know of the primary.
 pub(super) struct Primary {
@@ -216,5 +222,29 @@ fn default_router(primary: &[SocketAddr]) -> Result<Routers, String> {
     match routers.at(primary) {
         Some(primary) => Err(format!("it is the primary itself ({primary})")),
         None => Ok(routers),
+    }
+}
+
+/// Can it be connected to? Nothing is sent: whoever reads there would be woken.
+pub(super) async fn webhook(webhook: &Webhook) -> Finding {
+    const NAME: &str = "webhook";
+    let tls = webhook.tls.as_ref().map(TlsClient::new);
+    let host = &webhook.authority;
+    match timeout(PATIENCE, notify::reach(webhook, tls.as_ref())).await {
+        Ok(Ok(_)) => {
+            let how = match tls {
+                Some(_) => "with a certificate that is trusted",
+                None => "without TLS: who is on the way reads what is told",
+            };
+            Finding::ok(NAME, format!("{host} can be connected to, {how}"))
+        }
+        Ok(Err(Obstacle { what, remedy })) => {
+            Finding::warning(NAME, format!("{what}: nobody would be told there"), remedy)
+        }
+        Err(_) => Finding::warning(
+            NAME,
+            format!("{host} doesn't answer within {PATIENCE:?}: nobody would be told there"),
+            "is there a way from PC-B to it, and does its firewall let PC-B in?",
+        ),
     }
 }

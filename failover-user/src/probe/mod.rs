@@ -26,7 +26,7 @@ use crate::{
 pub use acknowledged::acknowledged;
 pub use carrier::is_own;
 use check::{Checker, Connection, Memory, Verdict};
-pub(crate) use check::{Duplex, TlsClient};
+pub(crate) use check::{Duplex, TlsClient, tls_wrong_in};
 pub use check::{Readiness, Startup};
 pub use local::{LocalProber, LocalReport};
 use resolve::Resolver;

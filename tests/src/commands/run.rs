@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write as _},
     os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Child, Command as Process, ExitCode, Stdio},
@@ -206,6 +206,8 @@ fn start_gateway(options: &Options, how: &[&str]) -> Result<u8> {
     if gateway(&options.directory).is_some() {
         return Ok(0);
     }
+    // As commands do, it fails where it can't say anything.
+    writeln!(io::stdout(), "starting the gateway").context("telling that it starts")?;
     let mut gateway = spawn_gateway(options, how)?;
     loop {
         if pid_file(&options.directory).exists() {

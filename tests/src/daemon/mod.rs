@@ -2,14 +2,19 @@
 
 mod setup;
 
-use std::{path::Path, process, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::{self, Output},
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
     commands::{Command, Commands, Event, Record},
-    lab::{Process, failover_binary},
+    lab::{Lab, Process, failover_binary},
     lines::{Line, Lines},
     moment::Moment,
     wait,
@@ -75,6 +80,43 @@ impl Daemon {
         self.says_within(patience, &format!("state {state}"), |line| {
             line.message() == "state changed" && line.field("to") == state
         })
+    }
+
+    /// Takes over from this primary, which is killed, and lets go for another one.
+    ///
+    /// # Panics
+    /// With the whole log, when it doesn't.
+    #[must_use]
+    pub fn takes_over_and_lets_go(&mut self, lab: &Lab, primary: Process) -> Process {
+        primary.kill();
+        self.becomes("active");
+        let primary = lab.host_a().gateway().expect("a primary");
+        self.becomes("standby");
+        primary
+    }
+
+    /// Gives it an order as root: a verb of `failover` that takes `--control`, and its options.
+    ///
+    /// # Panics
+    /// When that can't be run.
+    #[must_use]
+    pub fn order(&self, words: &[&str]) -> Output {
+        process::Command::new(failover_binary())
+            .args(words)
+            .arg("--control")
+            .arg(self.control())
+            .output()
+            .expect("running failover")
+    }
+
+    /// An order that is followed; what is said to it.
+    ///
+    /// # Panics
+    /// When it isn't.
+    pub fn follows(&self, words: &[&str]) -> String {
+        let output = self.order(words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     /// Waits for a probe with this outcome.
@@ -230,6 +272,32 @@ impl Daemon {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
+    }
+
+    /// The memory that it has for itself, in bytes.
+    ///
+    /// # Panics
+    /// When it doesn't run any longer.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the daemon runs");
+        let kilobytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"));
+        1024 * kilobytes
+            .and_then(|number| number.parse::<u64>().ok())
+            .expect("a number")
+    }
+
+    /// How many files and sockets it has open.
+    ///
+    /// # Panics
+    /// When it doesn't run any longer.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        descriptors.expect("the daemon runs").count()
     }
 
     /// Sends it a signal, and tells when.

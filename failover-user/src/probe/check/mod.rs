@@ -29,8 +29,8 @@ use crate::{
 use http::Conversation;
 use openclaw::OpenClaw;
 pub use readiness::{Readiness, Startup};
-pub(crate) use tls::Tls as TlsClient;
 use tls::Tls;
+pub(crate) use tls::{Tls as TlsClient, wrong_in as tls_wrong_in};
 
 /// Asks one gateway, again and again. Everything that takes memory or time is made once.
 #[derive(Clone)]

@@ -85,16 +85,22 @@ impl Tls {
 
 /// What is wrong with the server, if it is TLS that says so.
 pub(super) fn fault_in(error: &io::Error) -> Option<Fault> {
-    let error = error.get_ref()?.downcast_ref::<Error>()?;
-    let what = match error {
+    match error.get_ref()?.downcast_ref::<Error>()? {
+        Error::FailedToGetCurrentTime | Error::FailedToGetRandomBytes => {
+            Some(Fault::Own(format!("no TLS on PC-B: {error}")))
+        }
+        _ => wrong_in(error).map(Fault::from),
+    }
+}
+
+/// The same, of which the server is the cause.
+pub(crate) fn wrong_in(error: &io::Error) -> Option<WrongAnswer> {
+    Some(match error.get_ref()?.downcast_ref::<Error>()? {
         Error::InvalidCertificate(error) => WrongAnswer::Certificate(certificate(error)),
         Error::InvalidMessage(_) => WrongAnswer::NotTls,
-        Error::FailedToGetCurrentTime | Error::FailedToGetRandomBytes => {
-            return Some(Fault::Own(format!("no TLS on PC-B: {error}")));
-        }
+        Error::FailedToGetCurrentTime | Error::FailedToGetRandomBytes => return None,
         _ => WrongAnswer::Handshake,
-    };
-    Some(what.into())
+    })
 }
 
 fn certificate(error: &CertificateError) -> Certificate {

@@ -1,0 +1,75 @@
+//! What is decided: each action of the decider is carried out, and what follows at once from that is told
+//! to it again.
+
+use std::collections::VecDeque;
+
+use tracing::warn;
+
+use super::{Daemon, tell};
+use crate::{
+    clock,
+    decide::{Action, Event, State},
+};
+
+impl Daemon {
+    /// Feeds one event, and whatever follows at once from carrying out what it leads to.
+    pub(super) fn handle(&mut self, event: Event) {
+        let actions = self.decide(event);
+        self.carry_out_all(actions);
+    }
+
+    pub(super) fn decide(&mut self, event: Event) -> Vec<Action> {
+        let now = clock::now();
+        self.recorder.sees(now, &event);
+        let actions = self.decider.handle(now, event);
+        self.recorder.decided(now, &self.decider, &actions);
+        actions
+    }
+
+    pub(super) fn carry_out_all(&mut self, mut actions: Vec<Action>) {
+        let mut events = VecDeque::new();
+        loop {
+            for action in actions {
+                events.extend(self.carry_out(action));
+            }
+            let Some(event) = events.pop_front() else {
+                break;
+            };
+            actions = self.decide(event);
+        }
+        self.remember();
+        self.alarms
+            .stands(&self.decider, self.memory.pause.as_ref());
+    }
+
+    pub(super) fn carry_out(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Probe { probe, cause } => {
+                self.probe_cause = Some(cause);
+                self.prober.start(probe);
+                None
+            }
+            Action::AskWitnesses { round } => self.ask_witnesses(round),
+            Action::ProbeGateway { probe } => {
+                self.local_prober
+                    .start(probe, &self.port.gateways_addresses());
+                None
+            }
+            Action::Withhold(command) => {
+                warn!(%command, "paused: the command would be run now, and isn't");
+                None
+            }
+            Action::Run(command) => self.run(command),
+            Action::Kill(command) => self.kill(command),
+            Action::Record(change) => {
+                self.reason = tell::change(&change, &self.recent);
+                self.alarms.changed(&change, &self.reason);
+                self.watchers.change(&change);
+                if change.to == State::Active {
+                    self.ask_for_force_anew();
+                }
+                None
+            }
+        }
+    }
+}

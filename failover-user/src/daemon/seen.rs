@@ -1,0 +1,182 @@
+//! What is seen: noted for people, and told to the decider, in the order in which it has to be known.
+
+use tracing::{debug, warn};
+
+use super::{Daemon, evidence, preflight, tell};
+use crate::{
+    clock,
+    decide::{Event, Gateway, GatewayProbeId, Hold, Outcome, ProbeId, State},
+    escape::Escaped,
+    kernel::{Batch, Bind, KernelEvent},
+    probe::{LocalReport, Readiness},
+};
+
+impl Daemon {
+    pub(super) fn kernel_events(&mut self, batch: &Batch) {
+        let mut port_changed = batch.lost > 0;
+        if batch.lost > 0 {
+            self.port.events_lost();
+        }
+        self.past.lost = self.past.lost.saturating_add(batch.lost);
+        self.losses.note(batch.lost);
+        self.watchers.kernel_events(batch.events.len());
+        for event in &batch.events {
+            let change = match event {
+                KernelEvent::TcpState(change) => change,
+                KernelEvent::Bind(bind) => {
+                    self.bind(bind);
+                    continue;
+                }
+            };
+            if self.port.concerns(change) {
+                port_changed = true;
+                self.watchers.listener(change);
+            }
+            let evidence = evidence::of(
+                change,
+                self.prober.addresses(),
+                self.configuration.primary.port,
+            );
+            if let Some(evidence) = evidence {
+                let told = format!(
+                    "{evidence} ({}, pid {})",
+                    Escaped(&change.origin.comm),
+                    change.origin.pid.unwrap_or(0),
+                );
+                self.note(&told);
+                self.handle(Event::Evidence(evidence));
+            }
+        }
+        if port_changed {
+            self.look();
+        }
+    }
+
+    /// Something happened on a connection to the primary.
+    pub(super) fn note(&mut self, what: &str) {
+        self.recent.note(what);
+        self.recorder.note(clock::now(), what);
+        self.watchers.evidence(what);
+    }
+
+    /// Somebody has taken the port, or can't have it: perhaps the gateway that is being started.
+    pub(super) fn bind(&mut self, bind: &Bind) {
+        if bind.local.port() != self.configuration.port.get() {
+            return;
+        }
+        if bind.result.is_ok() {
+            self.port.bound(&bind.origin);
+        }
+        let starting =
+            self.command.is_some() || matches!(self.decider.state(), State::Starting { .. });
+        if !starting || bind.result != Err(libc::EADDRINUSE) || !self.taken.is_due() {
+            return;
+        }
+        self.look();
+        let held_by = self.port.held_by();
+        let origin = &bind.origin;
+        warn!(
+            address = %bind.local,
+            by = %Escaped(&origin.comm),
+            pid = origin.pid.unwrap_or(0),
+            uid = origin.uid,
+            held_by,
+            "the port is taken (EADDRINUSE)"
+        );
+        self.watchers.refused(bind);
+    }
+
+    pub(super) fn look(&mut self) {
+        match self.port.look() {
+            Ok(gateway) => {
+                if gateway == Gateway::Foreign {
+                    self.recorder
+                        .note_stranger(clock::now(), &self.port.held_by());
+                }
+                self.handle(Event::Gateway(gateway));
+                self.tell_of_strangers();
+                self.tunnel.look(&self.port, self.prober.addresses());
+                self.past.tunnel = self.tunnel.problem();
+                self.watchers.looked(self.port.is_listening());
+            }
+            Err(error) => warn!(%error, "who listens isn't known; asked again"),
+        }
+    }
+
+    /// After the decider knows of them.
+    pub(super) fn tell_of_strangers(&mut self) {
+        let blocks = self.decider.state() == State::Held(Hold::PortTaken);
+        self.port.tell_of_strangers(blocks);
+    }
+
+    pub(super) fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
+        let cause = self.probe_cause.take();
+        self.probes.tell(&outcome, cause, self.decider.state());
+        self.watchers.probe(&outcome);
+        if matches!(outcome, Outcome::Connected { .. }) {
+            self.recent.clear();
+        }
+        if let Some(output) = &self.output {
+            output.trim();
+        }
+        // What is seen comes first: the answer is judged by who listens now.
+        let quiet = matches!(self.decider.state(), State::Standby)
+            && matches!(outcome, Outcome::Connected { .. });
+        if !quiet || self.port.is_stale() {
+            self.look();
+        }
+        if self.past.probe.is_none()
+            && let Some(finding) = crate::preflight::first_probe(&self.configuration, &outcome)
+        {
+            preflight::tell(&finding);
+        }
+        self.past.probe = Some((clock::now(), outcome.clone()));
+        match outcome {
+            Outcome::Connected { .. } => self.check_witnesses(),
+            Outcome::Failed { .. } | Outcome::Unknown { .. } => self.router.primary_fails(),
+        }
+        match outcome {
+            // Above TCP nobody else's connection gainsays it.
+            Outcome::Failed { failure, .. } if failure.is_above_tcp() => {}
+            Outcome::Failed { took, .. } => self.ask_others(took),
+            Outcome::Connected { .. } | Outcome::Unknown { .. } => {}
+        }
+        self.handle(Event::ProbeEnded { probe, outcome });
+        self.tell_of_strangers();
+    }
+
+    /// What the primary says of itself is told when it changes, and decides nothing.
+    pub(super) fn note_readiness(&mut self, outcome: &Outcome, readiness: Option<Readiness>) {
+        match (outcome, readiness) {
+            (_, Some(readiness)) => {
+                tell::readiness(self.past.readiness.as_ref(), &readiness);
+                self.tunnel.compare(&self.port, &readiness);
+                self.past.readiness = Some(readiness);
+            }
+            // What it said before it failed is not true now.
+            (Outcome::Connected { .. } | Outcome::Failed { .. }, None) => {
+                self.past.readiness = None;
+            }
+            (Outcome::Unknown { .. }, None) => {}
+        }
+    }
+
+    /// The local gateway has answered its check, or not.
+    pub(super) fn gateway_probed(&mut self, report: LocalReport<GatewayProbeId>) {
+        let LocalReport {
+            probe,
+            outcome,
+            readiness: _,
+        } = report;
+        match &outcome {
+            Outcome::Connected { .. } => debug!(%outcome, "the local gateway was checked"),
+            outcome => warn!(
+                %outcome, strikes = self.decider.gateway_strikes() + 1,
+                "the local gateway listens and doesn't answer as it should"
+            ),
+        }
+        // Who listens now comes first.
+        self.look();
+        self.handle(Event::GatewayProbed { probe, outcome });
+    }
+}

@@ -1,0 +1,178 @@
+//! Hostile and broken surroundings: decisions go on, what is lost is said, and is had again as soon as that
+//! can be. What concerns one part alone is with that part: a configuration that others can write
+//! (`configuration`, `reload`), a second daemon (`status`), a command that never ends (`notify`), an end
+//! in the middle of a start (`orders`), clocks that are set (the guests of `cargo xtask vmtest`).
+
+use std::{
+    fs,
+    io::Read as _,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use failover_tests::{
+    daemon::{Daemon, Setup},
+    lab::{Lab, failover_binary},
+    wait,
+};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use serde_json::Value;
+
+const HISTORY: &str = "the history can't be written";
+const MEMORY: &str = "what must be remembered can't be written";
+
+// --- the state directory ------------------------------------------------------------------------
+
+/// The state directory as the daemon sees it, in a mount namespace of its own.
+fn state_dir(lab: &Lab, daemon: &Daemon) -> PathBuf {
+    let path = lab.directory().join("pc-b/state");
+    let root = PathBuf::from(format!("/proc/{}/root", daemon.pid()));
+    root.join(path.strip_prefix("/").expect("an absolute path"))
+}
+
+/// Mounts its state directory anew, with these options.
+fn remount(lab: &Lab, daemon: &Daemon, options: &str) {
+    let output = Command::new("nsenter")
+        .args(["--mount", "--target", &daemon.pid().to_string()])
+        .args(["mount", "--options", &format!("remount,{options}")])
+        .arg(lab.directory().join("pc-b/state"))
+        .output()
+        .expect("running nsenter");
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// What `failover history` tells of a state directory: all, one document a line.
+fn history(state_dir: &Path) -> Vec<Value> {
+    let output = Command::new(failover_binary())
+        .args(["history", "--output", "json", "--state-dir"])
+        .arg(state_dir)
+        .output()
+        .expect("running failover history");
+    let lines = String::from_utf8_lossy(&output.stdout);
+    let document = |line: &str| serde_json::from_str(line).expect("a document");
+    lines.lines().map(document).collect()
+}
+
+#[test]
+fn a_state_directory_that_takes_no_writes_costs_what_it_keeps_and_only_until_it_takes_them_again() {
+    // Of one page, which the lock takes: it is full.
+    for (options, mended) in [("ro", "rw"), ("size=4k", "size=1m")] {
+        let lab = Lab::new();
+
+        let primary = lab.host_a().gateway().unwrap();
+        let setup = Setup::new(&lab).armed_by_a_success();
+        let mut daemon = setup.state_dir_mounted(options).spawn();
+        for loss in [HISTORY, MEMORY] {
+            wait::until("that it is lost", wait::LONG, || {
+                let said = daemon.said(|line| line.message().contains(loss));
+                (!said.is_empty()).then_some(())
+            });
+        }
+        let note = daemon.follows(&["pause", "--for", "1h", "--reason", "moving house"]);
+        assert!(note.contains("a restart forgets the pause"), "{note}");
+        daemon.follows(&["resume"]);
+        let primary = daemon.takes_over_and_lets_go(&lab, primary);
+        let problems = || daemon.status().0["problems"].to_string();
+        for loss in [HISTORY, "a restart forgets what must be remembered"] {
+            assert!(problems().contains(loss), "{}", problems());
+        }
+
+        remount(&lab, &daemon, mended);
+        let note = daemon.follows(&["pause", "--reason", "moving out"]);
+        assert_eq!(note, "");
+        wait::until("no loss any more", wait::LONG, || {
+            (!problems().contains("can't be written")).then_some(())
+        });
+        daemon.follows(&["resume"]);
+        let again = daemon.said(|line| line.message().ends_with(" is written again"));
+        assert_eq!(again.len(), 2, "{again:?}");
+        // What happened in the meantime is there by now, too, and what happens from now on.
+        let _primary = daemon.takes_over_and_lets_go(&lab, primary);
+        let state_dir = state_dir(&lab, &daemon);
+        let is_released = |line: &&Value| line["ended"]["how"] == "released";
+        wait::until("both incidents", wait::LONG, || {
+            (history(&state_dir).iter().filter(is_released).count() == 2).then_some(())
+        });
+        let told = history(&state_dir);
+        let reasons: Vec<&str> = told
+            .iter()
+            .filter_map(|line| line["reason"].as_str().filter(|_| line["kind"] == "order"))
+            .collect();
+        assert_eq!(reasons, ["moving house", "moving out"], "{told:#?}");
+        let remembered = wait::until("no pause any more", wait::LONG, || {
+            let text = fs::read_to_string(state_dir.join("remembered.json")).ok()?;
+            let remembered: Value = serde_json::from_str(&text).expect("a document");
+            remembered["pause"].is_null().then_some(remembered)
+        });
+        assert!(remembered["armed_for"].is_string(), "{remembered}");
+        daemon.ends_having_run(&["start", "stop", "start", "stop"]);
+    }
+}
+
+// --- the control socket --------------------------------------------------------------------------
+
+#[test]
+fn a_control_socket_whose_path_is_taken_is_had_once_that_is_free() {
+    let lab = Lab::new();
+    let place = lab.directory().join("taken.sock");
+    fs::write(&place, "somebody's").unwrap();
+    let mut daemon = Setup::new(&lab).control_at(&place).spawn();
+    let line = daemon.said(|line| line.message().starts_with("there is no control socket"));
+    assert!(line[0].field("remedy").contains("--control"), "{line:?}");
+    daemon.becomes("active");
+    assert_eq!(fs::read_to_string(&place).unwrap(), "somebody's");
+    fs::remove_file(&place).unwrap();
+    daemon.says("that there is one", |line| {
+        line.message() == "there is a control socket now"
+    });
+    assert_eq!(daemon.status().0["state"], "active");
+    daemon.ends_having_run(&["start"]);
+    assert!(!place.exists());
+}
+
+/// Connections that somebody holds. This process's own limit would come first.
+const CONNECTIONS: usize = 10_000;
+/// What the daemon may need more for them, in bytes.
+const MEMORY_FOR_THEM: u64 = 4 << 20;
+
+#[test]
+fn ten_thousand_control_connections_cost_neither_memory_nor_the_takeover_nor_the_next_answer() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    assert_eq!(daemon.status().1, 0);
+    let (memory, descriptors) = (daemon.memory(), daemon.descriptors());
+    let control = daemon.control();
+    let connect = |_| UnixStream::connect(control).expect("a connection");
+    let mut connections: Vec<UnixStream> = (0..CONNECTIONS).map(connect).collect();
+    primary.kill();
+    daemon.becomes("active");
+    let (memory_now, descriptors_now) = (daemon.memory(), daemon.descriptors());
+    assert!(
+        memory_now <= memory + MEMORY_FOR_THEM,
+        "{memory} -> {memory_now} bytes"
+    );
+    assert!(
+        descriptors_now <= descriptors + 40,
+        "{descriptors} -> {descriptors_now} descriptors"
+    );
+    // All are hung up on: most at once, the rest when their time is over.
+    for connection in &mut connections {
+        connection.set_read_timeout(Some(wait::LONG)).unwrap();
+        let mut answer = Vec::new();
+        let read = connection.read_to_end(&mut answer);
+        assert!(answer.is_empty(), "{answer:?}");
+        if let Err(error) = read {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        }
+    }
+    assert_eq!(daemon.status().0["state"], "active");
+    daemon.runs_nothing_for(Duration::from_millis(100));
+    daemon.ends_having_run(&["start"]);
+}
