@@ -244,8 +244,9 @@ impl LocalPort {
 
     /// Asks the kernel.
     pub(super) fn look(&mut self) -> Result<Gateway, ListenersError> {
+        let asked = clock::now();
         let seen = self.listeners.now()?;
-        self.check(&seen);
+        self.check(asked, &seen);
         let changed = seen != self.seen;
         if changed || self.is_in_doubt() {
             let before = (addresses(&self.seen), self.is_foreign());
@@ -315,11 +316,11 @@ impl LocalPort {
     }
 
     /// Compares with what the events said.
-    fn check(&mut self, seen: &[Listener]) {
+    fn check(&mut self, asked: Time, seen: &[Listener]) {
         let now = clock::now();
         let answer = seen.iter().map(|listener| listener.address);
         if self.looked.replace(now).is_none() || !self.kernel_events {
-            self.agreement.adopt(answer);
+            self.agreement.adopt(asked, answer);
         } else if let Some(disagreement) = self.agreement.compare(now, answer) {
             let events: Vec<String> = disagreement
                 .events

@@ -1,5 +1,6 @@
 //! The program under test as a daemon on PC-B, and what its log says.
 
+mod deaf;
 mod setup;
 
 use std::{path::Path, process, time::Duration};
