@@ -45,6 +45,7 @@ use crate::{
     gateway::{CommandOutput, Force, Launch},
     kernel::{Batch, Bind, KernelEvent, KernelEvents},
     probe::{Answers, LocalProber, LocalReport, Prober, Readiness, Report, Witnesses},
+    resident::give_back,
     status::Status,
     web,
 };
@@ -76,6 +77,10 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let control = listen(&configuration).await?;
     let mut daemon = Daemon::new(configuration, control, reader)?;
     daemon.begin()?;
+    let settled = tokio::spawn(async {
+        sleep(SETTLED).await;
+        give_back();
+    });
     loop {
         tokio::select! {
             () = daemon.step() => {}
@@ -84,10 +89,14 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
             _ = terminate.recv() => break,
         }
     }
+    settled.abort();
     daemon.end();
     daemon.alarms.finish().await;
     Ok(())
 }
+
+/// By then starting is over, and what it took isn't needed again.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// Clocks that are read one after the other never differ by so much.
 const SUSPENDED: Duration = Duration::from_millis(500);
@@ -400,6 +409,19 @@ impl Daemon {
         self.watchers.evidence(what);
     }
 
+    /// A command is in flight, or the gateway it started doesn't listen yet.
+    fn is_starting(&self) -> bool {
+        self.command.is_some() || matches!(self.decider.state(), State::Starting { .. })
+    }
+
+    /// Asks the kernel to tell binds, which isn't free everywhere.
+    fn ask_for_binds(&mut self, wanted: bool) {
+        let asked = self.kernel.as_mut().map(|kernel| kernel.tell_binds(wanted));
+        if let Some(Err(error)) = asked {
+            warn!(%error, "who takes the port isn't told");
+        }
+    }
+
     /// Somebody has taken the port, or can't have it: perhaps the gateway that is being started.
     fn bind(&mut self, bind: &Bind) {
         if bind.local.port() != self.configuration.port.get() {
@@ -408,9 +430,7 @@ impl Daemon {
         if bind.result.is_ok() {
             self.port.bound(&bind.origin);
         }
-        let starting =
-            self.command.is_some() || matches!(self.decider.state(), State::Starting { .. });
-        if !starting || bind.result != Err(libc::EADDRINUSE) || !self.taken.is_due() {
+        if !self.is_starting() || bind.result != Err(libc::EADDRINUSE) || !self.taken.is_due() {
             return;
         }
         self.look();
@@ -560,6 +580,7 @@ impl Daemon {
             };
             actions = self.decide(event);
         }
+        self.ask_for_binds(self.is_starting());
         self.remember();
         self.alarms.stands(&self.decider);
     }
@@ -584,7 +605,11 @@ impl Daemon {
                 warn!(%command, "paused: the command would be run now, and isn't");
                 None
             }
-            Action::Run(command) => self.run(command),
+            Action::Run(command) => {
+                // Before it can bind.
+                self.ask_for_binds(true);
+                self.run(command)
+            }
             Action::Kill(command) => self.kill(command),
             Action::Record(change) => {
                 self.reason = tell::change(&change, &self.recent);
