@@ -33,7 +33,7 @@ pub(super) fn rows(rounds: u32, failover: &Path) -> Result<[Row; 2]> {
     for _ in 0..rounds {
         for contestant in CONTESTANTS {
             let lab = Lab::build()?;
-            let watcher = Watcher::start(contestant, lab.host_b(), failover)?;
+            let watcher = Watcher::start(contestant, &lab, failover)?;
             let cost = |port| {
                 let load = |connections| Load {
                     port,

@@ -13,7 +13,7 @@ use aya::sys::{Stats, enable_stats};
 use super::WATCHED;
 use crate::{
     bench::{load::Load, report::Contestant},
-    lab::{self, Host},
+    lab::{self, Host, Lab},
     wait,
 };
 
@@ -28,12 +28,17 @@ struct Used {
 }
 
 impl Watcher {
-    /// Starts it on the host, and waits until it watches.
-    pub(super) fn start(contestant: Contestant, host: &Host, failover: &Path) -> Result<Self> {
+    /// Starts it on PC-B, and waits until it watches.
+    pub(super) fn start(contestant: Contestant, lab: &Lab, failover: &Path) -> Result<Self> {
+        let command = command(contestant, lab, failover)?;
+        Self::of(command, lab.host_b()).with_context(|| contestant.name())
+    }
+
+    /// The same of whatever the command runs on the host.
+    pub(super) fn of(mut command: Command, host: &Host) -> Result<Self> {
         // Only what is attached runs, and only then are runs counted.
         let _counting =
             enable_stats(Stats::RunTime).context("having the kernel count run times")?;
-        let mut command = command(contestant, host, failover)?;
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut watcher = Self(host.spawn(&mut command)?);
         wait::attempt(wait::LONG, || {
@@ -47,7 +52,7 @@ impl Watcher {
             }
         })
         .unwrap_or_else(|| Err(anyhow!("it doesn't watch")))
-        .with_context(|| format!("{} ({command:?})", contestant.name()))?;
+        .with_context(|| format!("{command:?}"))?;
         Ok(watcher)
     }
 
@@ -113,7 +118,8 @@ impl Watcher {
 
 /// All tell what happens on the port. tcpstates has no filter for one port at either end: it tells
 /// the server's half, so that half of a connection's events cost it next to nothing.
-fn command(contestant: Contestant, host: &Host, failover: &Path) -> Result<Command> {
+fn command(contestant: Contestant, lab: &Lab, failover: &Path) -> Result<Command> {
+    let host = lab.host_b();
     let port = WATCHED.to_string();
     match contestant {
         Contestant::Bpftrace => {
@@ -135,8 +141,18 @@ fn command(contestant: Contestant, host: &Host, failover: &Path) -> Result<Comma
             Ok(command)
         }
         Contestant::Failover => {
+            // The daemon itself. Nobody is the primary, so it is never taken over.
+            let primary = format!("{}:{port}", lab.host_a().address());
+            let file = |name: &str| lab.directory().join(name);
             let mut command = host.command(failover);
-            command.args(["trace", "--port", &port]);
+            command
+                .args(["run", "--kernel-events=required", "--dry-run"])
+                .args(["--gateway=command", "--start=true", "--stop=true"])
+                .args(["--port", &port, "--primary", &primary])
+                .arg("--state-dir")
+                .arg(file("state"))
+                .arg("--control")
+                .arg(file("control.sock"));
             Ok(command)
         }
         Contestant::Loop | Contestant::Keepalived | Contestant::Nobody => {
