@@ -29,6 +29,12 @@ use serde_json::Value;
 
 /// Where only one scenario happens.
 const QUIET_PORT: u16 = PORT + 1;
+/// Of each of three floods; 100,000 in all.
+const FLOOD: u32 = 34_000;
+/// Ten seconds on a machine that has nothing else to do.
+const FLOOD_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a daemon is stopped.
+const STOPPED: Duration = Duration::from_secs(30);
 /// More events than the ring buffer holds, several times over: a refused connection makes two.
 const OVERFLOW: u32 = 20_000;
 /// Of its own, without its code.
@@ -109,13 +115,12 @@ fn a_flood_of_connections_costs_neither_memory_nor_the_takeover() {
     let mut daemon = Setup::new(&lab).interval(PATIENT).timeout(PATIENT).spawn();
     daemon.probes("connected");
     let (a, b) = (lab.host_a(), lab.host_b());
-    let period = Duration::from_secs(5);
     let most = thread::scope(|scope| {
         let floods = [
-            scope.spawn(|| flood(b, a.gateway_address(), period, u32::MAX)),
+            scope.spawn(|| flood(b, a.gateway_address(), FLOOD_PATIENCE, FLOOD)),
             // Nobody listens on PC-B.
-            scope.spawn(|| flood(b, b.gateway_address(), period, u32::MAX)),
-            scope.spawn(|| flood(a, b.gateway_address(), period, u32::MAX)),
+            scope.spawn(|| flood(b, b.gateway_address(), FLOOD_PATIENCE, FLOOD)),
+            scope.spawn(|| flood(a, b.gateway_address(), FLOOD_PATIENCE, FLOOD)),
         ];
         let mut most = 0;
         while !floods.iter().all(thread::ScopedJoinHandle::is_finished) {
@@ -126,7 +131,7 @@ fn a_flood_of_connections_costs_neither_memory_nor_the_takeover() {
             .into_iter()
             .map(|flood| flood.join().unwrap())
             .collect();
-        assert!(made.iter().sum::<u32>() > 2_000, "not a flood: {made:?}");
+        assert_eq!(made, [FLOOD; 3], "this machine is too slow for the test");
         most
     });
     assert!(most < MOST_MEMORY, "{most} bytes");
@@ -146,11 +151,12 @@ fn a_daemon_that_slept_through_a_flood_says_what_it_lost_and_goes_on() {
     daemon.probes("connected");
     daemon.signal(Signal::STOP);
     overflow(lab.host_b());
-    wait::nothing_happens(
-        "a stopped daemon spoke",
-        Duration::from_secs(5),
-        || None::<()>,
-    );
+    let before = daemon.said(|_| true).len();
+    wait::nothing_happens("a stopped daemon spoke", STOPPED, || {
+        // Events go on to come.
+        let _ = lab.host_b().connect(lab.host_b().gateway_address());
+        daemon.said(|_| true).get(before).cloned()
+    });
     daemon.signal(Signal::CONT);
     let told = daemon.says("how many events were lost", |line| {
         line.message().contains("events were lost")
