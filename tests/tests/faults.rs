@@ -310,6 +310,40 @@ fn hostile_names_stay_inside_one_line_of_the_log() {
     }
 }
 
+#[test]
+fn a_hostile_command_line_of_who_holds_the_port_stays_inside_one_line() {
+    for format in ["json", "text"] {
+        let lab = Lab::new();
+        let mut stranger = lab.host_b().lab_command("gateway");
+        stranger
+            .arg0("\x1b]0;x\x07\u{9b}31m\nERROR forged")
+            .args(["--listen", &format!("0.0.0.0:{PORT}")])
+            .stdout(Stdio::null());
+        let _stranger = lab.host_b().spawn(&mut stranger).unwrap();
+        lab.host_b().await_listening(true);
+        let path = lab.directory().join("log");
+        let log = File::create(&path).unwrap();
+        let mut daemon = logging_to(log, &lab, &["--log-format", format], "true");
+        let status = wait::until("a status", wait::LONG, || {
+            let mut status = lab.host_b().command(failover_binary());
+            let control = lab.directory().join("pc-b").join("control.sock");
+            let output = status.arg("status").arg("--control").arg(control).output();
+            let text = String::from_utf8(output.unwrap().stdout).unwrap();
+            text.contains("ERROR forged").then_some(text)
+        });
+        for line in status.lines() {
+            assert!(!line.contains(char::is_control), "{line:?}");
+            assert!(!line.starts_with("ERROR"), "{line:?}");
+        }
+        daemon.signal(Signal::TERM);
+        wait::until("the daemon ends", wait::LONG, || daemon.ended());
+        let log = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&log);
+        assert!(text.contains("ERROR forged"), "no command line: {text}");
+        assert_harmless(&log, format == "json");
+    }
+}
+
 /// Processes on this host that are killed as they connect, some of them before an answer came.
 fn come_and_go(host: &Host, address: SocketAddr, pairs: usize) {
     let at_once = [SocketFlags::NONBLOCK, SocketFlags::empty()];
