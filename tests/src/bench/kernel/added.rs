@@ -96,6 +96,7 @@ pub(super) fn rows(rounds: u32, failover: &Path) -> Result<[Row; 3]> {
         for contestant in [
             Contestant::Bpftrace,
             Contestant::Tcpstates,
+            Contestant::Empty,
             Contestant::Failover,
         ] {
             let cost = measure(Work::Listening, contestant, failover)?;

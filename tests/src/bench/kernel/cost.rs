@@ -17,9 +17,10 @@ use crate::{
 /// Connections that are counted in each round, after some that are not.
 const CONNECTIONS: u32 = 3000;
 const WARMING: u32 = 300;
-const CONTESTANTS: [Contestant; 3] = [
+const CONTESTANTS: [Contestant; 4] = [
     Contestant::Bpftrace,
     Contestant::Tcpstates,
+    Contestant::Empty,
     Contestant::Failover,
 ];
 

@@ -4,6 +4,7 @@
 mod added;
 mod cost;
 mod delay;
+mod empty;
 mod start;
 mod throughput;
 mod watcher;

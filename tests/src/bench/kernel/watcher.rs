@@ -10,15 +10,21 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, ensure};
 use aya::sys::{Stats, enable_stats};
 
-use super::WATCHED;
+use super::{WATCHED, empty::Empty};
 use crate::{
     bench::{load::Load, report::Contestant},
     lab::{self, Host, Lab},
     wait,
 };
 
-/// A running contestant. Dropping it kills it.
-pub(super) struct Watcher(lab::Process);
+/// A running contestant. Dropping it ends it.
+pub(super) enum Watcher {
+    /// Its programs are its own.
+    Process(lab::Process),
+    /// This process has it.
+    #[expect(dead_code, reason = "attached until it is dropped")]
+    Empty(Empty),
+}
 
 /// What one kernel program has used up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +36,10 @@ struct Used {
 impl Watcher {
     /// Starts it on PC-B, and waits until it watches.
     pub(super) fn start(contestant: Contestant, lab: &Lab, failover: &Path) -> Result<Self> {
+        if contestant == Contestant::Empty {
+            let empty = Empty::attach().context("attaching an empty program")?;
+            return Ok(Self::Empty(empty));
+        }
         let command = command(contestant, lab, failover)?;
         Self::of(command, lab.host_b()).with_context(|| contestant.name())
     }
@@ -40,9 +50,11 @@ impl Watcher {
         let _counting =
             enable_stats(Stats::RunTime).context("having the kernel count run times")?;
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut watcher = Self(host.spawn(&mut command)?);
+        let mut watcher = Self::Process(host.spawn(&mut command)?);
         wait::attempt(wait::LONG, || {
-            if watcher.0.ended().is_some() {
+            if let Self::Process(process) = &mut watcher
+                && process.ended().is_some()
+            {
                 return Some(Err(anyhow!("it ended")));
             }
             match watcher.runs_at_a_connection(host) {
@@ -57,7 +69,10 @@ impl Watcher {
     }
 
     pub(super) fn pid(&self) -> u32 {
-        self.0.pid()
+        match self {
+            Self::Process(process) => process.pid(),
+            Self::Empty(_) => std::process::id(),
+        }
     }
 
     /// Mean run time of the program that ran most while the work was done, in nanoseconds.
@@ -155,8 +170,8 @@ fn command(contestant: Contestant, lab: &Lab, failover: &Path) -> Result<Command
                 .arg(file("control.sock"));
             Ok(command)
         }
-        Contestant::Loop | Contestant::Keepalived | Contestant::Nobody => {
-            anyhow::bail!("{} has no kernel program", contestant.name())
+        Contestant::Loop | Contestant::Keepalived | Contestant::Nobody | Contestant::Empty => {
+            anyhow::bail!("{} is no program to run", contestant.name())
         }
     }
 }
