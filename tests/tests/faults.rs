@@ -64,16 +64,6 @@ fn overflow(host: &Host) {
     assert_eq!(made, OVERFLOW, "this machine is too slow for the test");
 }
 
-fn memory(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
-    let kilobytes = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"));
-    1024 * kilobytes
-        .and_then(|number| number.parse::<u64>().ok())
-        .expect("a number")
-}
-
 /// It never did anything but to watch.
 fn assert_stood_by(daemon: &Daemon) {
     let states = daemon.states();
@@ -124,7 +114,7 @@ fn a_flood_of_connections_costs_neither_memory_nor_the_takeover() {
         ];
         let mut most = 0;
         while !floods.iter().all(thread::ScopedJoinHandle::is_finished) {
-            most = most.max(memory(daemon.pid()));
+            most = most.max(daemon.memory("RssAnon"));
             thread::sleep(wait::POLL);
         }
         let made: Vec<u32> = floods
@@ -165,7 +155,7 @@ fn a_daemon_that_slept_through_a_flood_says_what_it_lost_and_goes_on() {
     daemon.probes("connected");
     daemon.probes("connected");
     assert_stood_by(&daemon);
-    assert!(memory(daemon.pid()) < MOST_MEMORY);
+    assert!(daemon.memory("RssAnon") < MOST_MEMORY);
     primary.kill();
     daemon.becomes("active");
     daemon.terminate();

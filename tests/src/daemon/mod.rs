@@ -233,6 +233,22 @@ impl Daemon {
         self.process.pid()
     }
 
+    /// Its memory of this kind in bytes, such as `RssAnon` (proc_pid_status(5)).
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn memory(&self, kind: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("it runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(kind)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kilobytes: Option<u64> = number.and_then(|number| number.parse().ok());
+        kilobytes.unwrap_or_else(|| panic!("no {kind} in {status}")) * 1024
+    }
+
     /// Sends it a signal, and tells when.
     pub fn signal(&self, signal: Signal) -> Moment {
         self.process.signal(signal)
