@@ -85,6 +85,14 @@ fn await_state(machine: &Machine, wanted: &str, patience: Duration) {
     }
 }
 
+/// Its commands try the port out by listening on it: that must not pass for the gateway.
+fn assert_listens(lab: &Lab, machine: &Machine) {
+    if !lab.host_b().listens(PORT) {
+        let log = machine.run(&["journalctl", "--no-pager", "--output=short-precise"]);
+        panic!("nobody listens\n{:#?}\n{log}", status(machine));
+    }
+}
+
 /// The process of the unit, as the machine numbers it.
 fn main_process(machine: &Machine) -> u32 {
     let words = [
@@ -117,7 +125,7 @@ fn assert_fails_over(lab: &Lab, machine: &Machine, arguments: &str) {
     });
     primary.kill();
     await_state(machine, "active", LONGEST_START);
-    assert!(lab.host_b().listens(PORT));
+    assert_listens(lab, machine);
     assert_eq!(machine.user_unit_state(UNIT), "active");
     let gateway = main_process(machine);
     assert_eq!(owner(machine, gateway), USER);
@@ -125,7 +133,7 @@ fn assert_fails_over(lab: &Lab, machine: &Machine, arguments: &str) {
     machine.run(&["systemctl", "restart", "failover"]);
     await_state(machine, "active", wait::LONG);
     machine.run(&["systemctl", "stop", "failover"]);
-    assert!(lab.host_b().listens(PORT));
+    assert_listens(lab, machine);
     assert_eq!(main_process(machine), gateway);
     machine.run(&["systemctl", "start", "failover"]);
     await_state(machine, "active", wait::LONG);

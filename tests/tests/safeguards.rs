@@ -111,6 +111,7 @@ fn a_primary_that_flaps_has_to_prove_itself_for_longer_each_time() {
     let mut daemon = Setup::new(&lab)
         .argument("--flap-window=20s")
         .argument("--flap-quiet=60s")
+        .argument("--flap-interval=100ms")
         .spawn();
     daemon.probes("connected");
     let (mut needed, mut expected) = (Vec::new(), Vec::new());

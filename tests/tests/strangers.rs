@@ -1,6 +1,12 @@
 //! Who has the port and isn't the gateway: never stopped, and never mistaken for it.
 
-use std::{fs, process::Stdio, time::Duration};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    process::Stdio,
+    thread,
+    time::Duration,
+};
 
 use failover_tests::{
     PORT,
@@ -90,6 +96,31 @@ fn a_stranger_is_not_stopped_while_the_primary_serves() {
     assert!(lab.host_b().listens(PORT));
     // It leads nowhere.
     assert!(daemon.said(leads_to_the_primary).is_empty());
+    daemon.ends_having_run(&[]);
+}
+
+/// As OpenClaw's own commands do before they start a gateway, or stop one.
+#[test]
+fn a_port_that_is_only_tried_out_is_held_by_nobody() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let address = SocketAddr::from(([0, 0, 0, 0], PORT));
+    lab.host_b().enter("openclaw", || {
+        for _ in 0..50 {
+            let listener = TcpListener::bind(address).expect("the port is free");
+            // Long enough to be found, if anybody looks at once.
+            thread::sleep(Duration::from_millis(2));
+            drop(listener);
+        }
+    });
+    let changed = |line: &Line| line.message() == "local port changed";
+    let tunnel = tunnel(&lab);
+    let told = daemon.says("who listens", changed);
+    let pid = format!("pid {}, ", tunnel.pid());
+    assert!(told.field("held_by").contains(&pid), "{}", told.text);
+    assert_eq!(daemon.said(changed).len(), 1);
     daemon.ends_having_run(&[]);
 }
 

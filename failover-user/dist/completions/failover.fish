@@ -64,11 +64,12 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l confirm-interv
 complete -c failover -n "__fish_failover_using_subcommand run" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a port is given [default: nobody]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l witness-quorum -d 'So many of them have to answer [default: 1]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l flap-damping -d 'Ask more of a primary that keeps failing soon after a release [default: true]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-damping -d 'Ask more of a primary that keeps failing soon after it is back [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand run" -l flap-window -d 'A takeover this soon after a release makes the next release harder [default: 10m]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l flap-quiet -d 'After so long without a takeover everything is forgotten [default: 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-window -d 'A failure this soon after the primary was back makes the next release harder [default: 10m]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-quiet -d 'When the primary has been well for so long, everything is forgotten [default: 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
 false\t''"
@@ -125,11 +126,12 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l confirm-inte
 complete -c failover -n "__fish_failover_using_subcommand check" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a port is given [default: nobody]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l witness-quorum -d 'So many of them have to answer [default: 1]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l flap-damping -d 'Ask more of a primary that keeps failing soon after a release [default: true]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-damping -d 'Ask more of a primary that keeps failing soon after it is back [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand check" -l flap-window -d 'A takeover this soon after a release makes the next release harder [default: 10m]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l flap-quiet -d 'After so long without a takeover everything is forgotten [default: 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-window -d 'A failure this soon after the primary was back makes the next release harder [default: 10m]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-quiet -d 'When the primary has been well for so long, everything is forgotten [default: 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
 false\t''"
@@ -243,11 +245,12 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a port is given [default: nobody]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witness-quorum -d 'So many of them have to answer [default: 1]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-damping -d 'Ask more of a primary that keeps failing soon after a release [default: true]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-damping -d 'Ask more of a primary that keeps failing soon after it is back [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-window -d 'A takeover this soon after a release makes the next release harder [default: 10m]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-quiet -d 'After so long without a takeover everything is forgotten [default: 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-window -d 'A failure this soon after the primary was back makes the next release harder [default: 10m]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-quiet -d 'When the primary has been well for so long, everything is forgotten [default: 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
 false\t''"

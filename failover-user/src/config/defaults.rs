@@ -5,11 +5,11 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use super::{
-    Arm, CheckKind, DEFAULT_CONTROL, DEFAULT_FENCE_TIMEOUT, DEFAULT_FLAP_QUIET,
-    DEFAULT_FLAP_SUCCESSES, DEFAULT_FLAP_WINDOW, DEFAULT_INTERVAL, DEFAULT_PORT,
-    DEFAULT_RECOVERY_INTERVAL, DEFAULT_START_TIMEOUT, DEFAULT_STATE_DIR, DEFAULT_STOP_TIMEOUT,
-    DEFAULT_STRIKES, DEFAULT_TIMEOUT, DEFAULT_VETO_LIMIT, GatewayKind, KernelEventsMode, LogFormat,
-    Options, Span,
+    Arm, CheckKind, DEFAULT_CONTROL, DEFAULT_FENCE_TIMEOUT, DEFAULT_FLAP_INTERVAL,
+    DEFAULT_FLAP_QUIET, DEFAULT_FLAP_SUCCESSES, DEFAULT_FLAP_WINDOW, DEFAULT_INTERVAL,
+    DEFAULT_PORT, DEFAULT_RECOVERY_INTERVAL, DEFAULT_START_TIMEOUT, DEFAULT_STATE_DIR,
+    DEFAULT_STOP_TIMEOUT, DEFAULT_STRIKES, DEFAULT_TIMEOUT, DEFAULT_VETO_LIMIT, GatewayKind,
+    KernelEventsMode, LogFormat, Options, Span,
     check::DEFAULT_STATUS,
     gateway::{OPENCLAW_START, OPENCLAW_STOP},
 };
@@ -32,6 +32,7 @@ pub(super) fn defaults(said: &Options) -> Options {
         flap_damping: Some(true),
         flap_window: Some(DEFAULT_FLAP_WINDOW.into()),
         flap_quiet: Some(DEFAULT_FLAP_QUIET.into()),
+        flap_interval: Some(DEFAULT_FLAP_INTERVAL.min(interval).into()),
         flap_successes: Some(DEFAULT_FLAP_SUCCESSES.to_vec()),
         fence_required: said.fence.is_some().then_some(true),
         fence_timeout: Some(DEFAULT_FENCE_TIMEOUT.into()),

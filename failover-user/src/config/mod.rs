@@ -60,6 +60,8 @@ const DEFAULT_FENCE_TIMEOUT: Duration = Duration::from_secs(60);
 const DEFAULT_VETO_LIMIT: u32 = 3;
 const DEFAULT_FLAP_WINDOW: Duration = Duration::from_secs(10 * 60);
 const DEFAULT_FLAP_QUIET: Duration = Duration::from_secs(3600);
+/// Ten successes take 27 s then: even what is trusted least is believed within the half minute.
+const DEFAULT_FLAP_INTERVAL: Duration = Duration::from_secs(3);
 const DEFAULT_FLAP_SUCCESSES: [NonZeroU32; 3] = [
     NonZeroU32::new(1).unwrap(),
     NonZeroU32::new(3).unwrap(),
@@ -167,6 +169,7 @@ impl Configuration {
             flap_damping,
             flap_window,
             flap_quiet,
+            flap_interval,
             flap_successes,
             fence,
             fence_required,
@@ -299,7 +302,8 @@ impl Configuration {
             watch_gateway: check != Check::Tcp,
             needs_arming: arm.unwrap_or_default() == Arm::Seen,
             flapping: if flap_damping.unwrap_or(true) {
-                Some(flapping(flap_window, flap_quiet, flap_successes)?)
+                let times = (flap_window, flap_quiet, flap_interval);
+                Some(flapping(times, flap_successes, interval)?)
             } else {
                 None
             },
@@ -352,9 +356,9 @@ pub(crate) fn webhook_for_tests(url: &str, token_file: Option<&std::path::Path>)
 }
 
 fn flapping(
-    window: Option<Span>,
-    quiet: Option<Span>,
+    (window, quiet, spacing): (Option<Span>, Option<Span>, Option<Span>),
     successes: Option<Vec<NonZeroU32>>,
+    interval: Duration,
 ) -> Result<Flapping, ConfigurationError> {
     let successes = successes.unwrap_or_else(|| DEFAULT_FLAP_SUCCESSES.to_vec());
     if successes.is_empty() {
@@ -379,6 +383,13 @@ fn flapping(
             LONGEST_MEMORY,
         )?,
         successes,
+        interval: between(
+            "flap-interval",
+            spacing,
+            DEFAULT_FLAP_INTERVAL.min(interval),
+            SHORTEST_INTERVAL,
+            LONGEST_INTERVAL,
+        )?,
     })
 }
 

@@ -112,21 +112,25 @@ pub struct Options {
     #[arg(long, value_name = "COUNT", value_parser = count_or_none)]
     pub veto_limit: Option<u32>,
 
-    /// Ask more of a primary that keeps failing soon after a release [default: true]
+    /// Ask more of a primary that keeps failing soon after it is back [default: true]
     #[arg(long, value_name = "BOOL")]
     pub flap_damping: Option<bool>,
 
-    /// A takeover this soon after a release makes the next release harder [default: 10m]
+    /// A failure this soon after the primary was back makes the next release harder [default: 10m]
     #[arg(long, value_name = "DURATION")]
     pub flap_window: Option<Span>,
 
-    /// After so long without a takeover everything is forgotten [default: 1h]
+    /// When the primary has been well for so long, everything is forgotten [default: 1h]
     #[arg(long, value_name = "DURATION")]
     pub flap_quiet: Option<Span>,
 
     /// Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = count::<NonZeroU32>)]
     pub flap_successes: Option<Vec<NonZeroU32>>,
+
+    /// From one of these to the next, where it takes several [default: 3s]
+    #[arg(long, value_name = "DURATION")]
+    pub flap_interval: Option<Span>,
 
     /// Makes sure that the primary is gone before the local gateway starts: switches it off, say
     #[arg(long, value_name = "COMMAND")]
@@ -349,6 +353,7 @@ impl Options {
             flap_damping: self.flap_damping.or(other.flap_damping),
             flap_window: self.flap_window.or(other.flap_window),
             flap_quiet: self.flap_quiet.or(other.flap_quiet),
+            flap_interval: self.flap_interval.or(other.flap_interval),
             flap_successes: self.flap_successes.or(other.flap_successes),
             fence: self.fence.or(other.fence),
             fence_required: self.fence_required.or(other.fence_required),

@@ -16,6 +16,7 @@ mod port;
 mod preflight;
 mod recorder;
 mod reload;
+mod settling;
 mod snapshot;
 mod start;
 mod supervisor;

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU16, time::Duratio
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use super::{agreement::Agreement, lingering::Processes, start::Start};
+use super::{agreement::Agreement, lingering::Processes, settling::Settling, start::Start};
 use crate::{
     clock,
     decide::{Gateway, Settings, Time},
@@ -39,7 +39,10 @@ const LOOK_AGAIN: [Duration; 4] = [
 pub(super) struct LocalPort {
     port: NonZeroU16,
     listeners: Listeners,
+    /// Those that are believed.
     seen: Vec<Listener>,
+    /// Those that are too young; `None` before the first look, which takes what it finds.
+    settling: Option<Settling>,
     /// Who holds them, and is it the gateway?
     holders: Vec<(Holder, bool)>,
     /// Sockets whose process can't be seen, and that are the gateway's all the same.
@@ -75,6 +78,7 @@ impl LocalPort {
             port,
             listeners: Listeners::on(port.get()),
             seen: Vec::new(),
+            settling: None,
             holders: Vec::new(),
             unseen: BTreeSet::new(),
             sorted: None,
@@ -245,8 +249,16 @@ impl LocalPort {
     /// Asks the kernel.
     pub(super) fn look(&mut self) -> Result<Gateway, ListenersError> {
         let asked = clock::now();
-        let seen = self.listeners.now()?;
-        self.check(asked, &seen);
+        let found = self.listeners.now()?;
+        self.check(asked, &found);
+        let finds_nobody = found.is_empty();
+        let seen = match &mut self.settling {
+            Some(settling) => settling.believed(clock::now(), &found, &self.seen),
+            None => {
+                self.settling = Some(Settling::default());
+                found
+            }
+        };
         let changed = seen != self.seen;
         if changed || self.is_in_doubt() {
             let before = (addresses(&self.seen), self.is_foreign());
@@ -264,10 +276,10 @@ impl LocalPort {
         }
         self.processes.look();
         self.announced = match self.announced {
-            Some(looks) if self.seen.is_empty() => Some(looks + 1),
+            Some(looks) if finds_nobody => Some(looks + 1),
             _ => None,
         };
-        if self.seen.is_empty() && self.announced.is_none() {
+        if finds_nobody && self.announced.is_none() {
             self.told.clear();
         }
         Ok(match (self.is_gateways(), self.is_listening()) {
@@ -367,12 +379,17 @@ impl LocalPort {
             .announced
             .and_then(|looks| LOOK_AGAIN.get(looks.checked_sub(1)?).copied());
         let poll = (!self.kernel_events && matters).then(|| POLL.min(settings.recovery_interval));
-        let settles = self.agreement.settles_in(clock::now());
+        let now = clock::now();
+        let settles = self.agreement.settles_in(now);
+        let young = self
+            .settling
+            .as_ref()
+            .and_then(|settling| settling.settles_in(now));
         let lingering = self.processes.next_look();
         let is_blocked = self.strangers.is_some_and(|(_, blocks)| blocks);
         let doubt = (matters || is_blocked).then_some(LOOK_AT_STRANGERS);
         let doubt = doubt.filter(|_| self.is_foreign());
-        [again, poll, settles, lingering, doubt]
+        [again, poll, settles, young, lingering, doubt]
             .into_iter()
             .flatten()
             .min()

@@ -78,6 +78,9 @@ impl Decider {
                     failure: *failure,
                     took: *took,
                 };
+                if self.healthy() && failure.is_of_its_process() {
+                    self.stability.crashed(now);
+                }
                 if !matches!(self.primary, Primary::Failing(_)) {
                     self.primary = Primary::Failing(Strikes::new(&self.settings));
                     self.stops.reset(now);
@@ -93,7 +96,11 @@ impl Decider {
     }
 
     fn absorb_success(&mut self, now: Time, ended: InFlight) {
-        let spacing = self.settings.recovery_interval.saturating_sub(SLACK);
+        let spacing = self
+            .settings
+            .recovery_interval
+            .max(self.stability.spacing())
+            .saturating_sub(SLACK);
         self.primary = match self.primary {
             Primary::Healthy {
                 successes, counted, ..
@@ -123,6 +130,7 @@ impl Decider {
         self.isolation.forget();
         self.vetoes = 0;
         self.armed = true;
+        self.stability.answered(now);
         if self.trusted() {
             self.stability.release(now);
             self.orders.primary_is_back();

@@ -158,6 +158,15 @@ impl Failure {
     pub const fn is_above_tcp(self) -> bool {
         matches!(self, Self::NoAnswer(_) | Self::WrongAnswer(_))
     }
+
+    /// Does the primary's host itself say that the process is gone? The network has no part in it.
+    #[must_use]
+    pub const fn is_of_its_process(self) -> bool {
+        matches!(
+            self,
+            Self::Refused | Self::NoAnswer(NoAnswer::Closed | NoAnswer::Reset)
+        )
+    }
 }
 
 impl fmt::Display for Failure {

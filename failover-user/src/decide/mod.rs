@@ -95,7 +95,7 @@ enum Primary {
     /// The last probe that said anything was answered, at this time.
     Healthy {
         at: Time,
-        /// So many in a row, a recovery interval apart.
+        /// So many in a row, a recovery interval apart, or a flap interval.
         successes: u32,
         /// When the last of these was due.
         counted: Time,
@@ -172,6 +172,7 @@ impl Decider {
             self.begin_anew(now);
         }
         self.orders.expire(now);
+        self.stability.forget_old(now);
         let mut reason = self.absorb(now, event);
         if absent {
             reason = Reason::Absence;

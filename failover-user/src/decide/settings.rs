@@ -46,15 +46,17 @@ pub enum Fence {
     Required,
 }
 
-/// A primary that fails again soon after a release has to prove itself for longer.
+/// A primary that fails again soon after it was back has to prove itself for longer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Flapping {
-    /// A takeover this soon after a release makes the next release harder.
+    /// A failure this soon after it was back makes the next release harder.
     pub window: Duration,
-    /// A takeover this long after the last release finds everything forgotten.
+    /// When it has been well for so long, everything is forgotten.
     pub quiet: Duration,
     /// How many successes in a row a release takes: the first time, the second, and so on.
     pub successes: Vec<NonZeroU32>,
+    /// From one of these to the next, where a release takes more than one.
+    pub interval: Duration,
 }
 
 impl Settings {

@@ -1,17 +1,25 @@
 //! Is the primary flapping? One success releases the first time; a primary that fails again soon
-//! after a release has to prove itself for longer the next time.
+//! after it was back has to prove itself for longer the next time.
+//!
+//! It was back when it was let serve after a takeover, and also when its process was restarted before
+//! a takeover was due: what crashes in a loop is rarely down for three strikes, and serves nobody.
+//! Only a failure that its host answered for counts as such a crash. One that may be the network's
+//! has to lead to a takeover first.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use super::{Settings, Time, settings::Flapping};
 
-/// How often the primary failed again soon after it was believed.
+/// How often the primary failed again soon after it was back.
 #[derive(Clone, Debug)]
 pub(super) struct Stability {
     rules: Option<Flapping>,
     /// Index into the rules' successes.
     level: usize,
-    released: Option<Time>,
+    /// Since when it is back, if it ever failed.
+    back: Option<Time>,
+    /// It has crashed and not answered since.
+    crashed: bool,
     /// A takeover has begun and no release since.
     taken_over: bool,
 }
@@ -21,7 +29,8 @@ impl Stability {
         Self {
             rules: settings.flapping.clone(),
             level: 0,
-            released: None,
+            back: None,
+            crashed: false,
             taken_over: false,
         }
     }
@@ -33,20 +42,38 @@ impl Stability {
         self.level = self.level.min(levels.saturating_sub(1));
     }
 
-    /// A start begins; only the first of an outage counts.
-    pub(super) fn takeover(&mut self, now: Time) {
-        let Some(rules) = &self.rules else { return };
-        if self.taken_over {
-            return;
+    /// It answered before, and now its host says that the process is gone.
+    pub(super) fn crashed(&mut self, now: Time) {
+        if !self.crashed {
+            self.crashed = true;
+            self.failed(now);
         }
-        self.taken_over = true;
-        let Some(quiet) = self.released.map(|released| now.since(released)) else {
+    }
+
+    /// A start begins; only the first of an outage counts, and only where no crash has counted.
+    pub(super) fn takeover(&mut self, now: Time) {
+        if !self.taken_over {
+            self.taken_over = true;
+            if !self.crashed {
+                self.failed(now);
+            }
+        }
+    }
+
+    fn failed(&mut self, now: Time) {
+        let (Some(rules), Some(back)) = (&self.rules, self.back) else {
             return;
         };
-        if quiet < rules.window {
+        if now.since(back) < rules.window {
             self.level = (self.level + 1).min(rules.successes.len().saturating_sub(1));
-        } else if quiet >= rules.quiet {
-            self.level = 0;
+        }
+    }
+
+    /// The primary answers.
+    pub(super) fn answered(&mut self, now: Time) {
+        if self.crashed {
+            self.crashed = false;
+            self.back = Some(now);
         }
     }
 
@@ -54,8 +81,25 @@ impl Stability {
     pub(super) fn release(&mut self, now: Time) {
         if self.taken_over {
             self.taken_over = false;
-            self.released = Some(now);
+            self.back = Some(now);
         }
+    }
+
+    /// It has been well for so long that what was before says nothing any more.
+    pub(super) fn forget_old(&mut self, now: Time) {
+        let well = self.back.filter(|_| !self.crashed && !self.taken_over);
+        if let (Some(rules), Some(back)) = (&self.rules, well)
+            && now.since(back) >= rules.quiet
+        {
+            self.level = 0;
+            self.back = None;
+        }
+    }
+
+    /// From one success that counts to the next, at least.
+    pub(super) fn spacing(&self) -> Duration {
+        let rules = self.rules.as_ref().filter(|_| self.needed() > 1);
+        rules.map_or(Duration::ZERO, |rules| rules.interval)
     }
 
     /// How many successes in a row the next release takes.

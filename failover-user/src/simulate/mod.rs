@@ -40,10 +40,14 @@
 //!
 //! # What must never happen
 //!
-//! Checked after every event: a start (or a fence) without fresh failures in a row; two commands or
-//! two probes in flight; a local gateway that is kept while the primary answers; no decision due within
-//! an interval; a state that isn't left, however long the primary answers or doesn't. One of these
-//! makes `failover simulate` fail.
+//! Checked after every event: a start (or a fence) without fresh failures in a row, without a network,
+//! or for a primary that was never seen healthy; a start without the fence that is asked for; a command
+//! during a pause, a start while a release holds; two commands or two probes in flight; a local gateway
+//! that is kept while the primary answers; no decision due within an interval; a state that isn't left,
+//! however long the primary answers or doesn't. One of these makes `failover simulate` fail.
+//!
+//! Each run is followed by a drill, in which far more goes wrong, an operator gives orders, and nobody
+//! has seen the primary yet. It is checked alike, and counts for no figure.
 //!
 //! # What it finds
 //!
@@ -70,6 +74,7 @@
 mod baseline;
 mod chance;
 mod channel;
+mod drill;
 mod figures;
 mod model;
 mod options;
@@ -92,6 +97,7 @@ use std::{
     time::Duration,
 };
 
+use drill::drill;
 use figures::{Figures, View};
 use picture::outage;
 use scene::scene;
@@ -250,7 +256,7 @@ fn play(contenders: &[Contender], length: Duration, seed: u64, run: u64) -> Vec<
     let Some(model) = MODELS.get(number_of_model(run)) else {
         return Vec::new();
     };
-    let weather = weather::forecast(model, length, &mut chance::generator(seed, run, 0));
+    let weather = weather::forecast(model, 1.0, length, &mut chance::generator(seed, run, 0));
     contenders
         .iter()
         .map(|contender| {
@@ -259,8 +265,12 @@ fn play(contenders: &[Contender], length: Duration, seed: u64, run: u64) -> Vec<
                 How::Daemon(settings) => world::World::new(&mut scene, settings).play(),
                 How::Loop(plain) => plain.play(&mut scene),
             }
+            let mut figures = scene.tally.figures;
+            if let How::Daemon(settings) = &contender.how {
+                drill(model, settings, length, seed, run, &mut figures);
+            }
             Played {
-                figures: scene.tally.figures,
+                figures,
                 story: scene.tally.story,
             }
         })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Contender, How, Loop, Simulation,
     chance::generator,
+    drill,
     model::MODELS,
     picture,
     scene::Scene,
@@ -78,6 +79,24 @@ fn nothing_happens_that_must_never_happen() {
     assert!(table(&report).contains("what must never happen"));
     let picture = picture(&simulation);
     assert!(picture.contains("A &amp; B") && picture.ends_with("</svg>\n"));
+}
+
+#[test]
+fn drills_start_and_stop_gateways_and_find_nothing() {
+    let settings = Settings {
+        fence: Fence::Required,
+        ..settings()
+    };
+    for model in &MODELS {
+        let days = Duration::from_secs(5 * 86_400);
+        let mut rng = generator(7, 0, 2);
+        let (weather, orders) = drill::prepared(model, days, &mut rng);
+        let mut scene = Scene::new(model, &weather, days, rng);
+        World::drilled(&mut scene, &settings, orders).play();
+        let figures = scene.tally.figures;
+        assert_eq!(figures.violations, [""; 0], "{}", model.name);
+        assert!(figures.takeovers > 5, "{}: {figures:?}", model.name);
+    }
 }
 
 #[test]

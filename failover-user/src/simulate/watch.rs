@@ -4,15 +4,18 @@
 //! mistakes.
 
 mod escape;
+mod orders;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::VecDeque, time::Duration};
 
 use crate::decide::{
-    Action, Cause, Command, Decider, Event, Gateway, Outcome, ProbeId, Settings, Time,
+    Action, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, Order, Outcome, ProbeId,
+    Settings, Time,
 };
 use escape::{Escape, Facts};
+use orders::Orders;
 
 /// A probe may begin this much off its time (`SLACK` in decide/schedule.rs).
 const SLACK: Duration = Duration::from_millis(2);
@@ -32,7 +35,7 @@ pub(super) struct Watch {
     strikes: u32,
     /// From one strike to the next.
     spacing: Duration,
-    /// From one success to the next.
+    /// From one success to the next, at most.
     recovery: Duration,
     quorum: u32,
     /// Too few witnesses answered when they were asked last.
@@ -42,6 +45,12 @@ pub(super) struct Watch {
     successes_needed: u32,
     /// Settings that kill each stop before it is done get what they ask for.
     stops_in_time: bool,
+    needs_arming: bool,
+    armed: bool,
+    needs_fence: bool,
+    /// The fence succeeded, and nothing was seen since that would ask for another.
+    fenced: bool,
+    orders: Orders,
     probe: Option<(Time, Cause, ProbeId)>,
     command: Option<Command>,
     /// When the probes began that failed since the last that was answered.
@@ -66,13 +75,18 @@ impl Watch {
         Self {
             strikes,
             spacing: settings.confirm_interval,
-            recovery: settings.recovery_interval,
+            recovery: most_spacing(settings),
             quorum: settings.witness_quorum,
             isolated: false,
             interval: settings.interval,
             fresh: (settings.interval + settings.timeout) * strikes,
             successes_needed: most_successes(settings),
             stops_in_time: settings.stop_timeout > LONGEST_STOP,
+            needs_arming: settings.needs_arming,
+            armed: !settings.needs_arming,
+            needs_fence: settings.fence == Fence::Required,
+            fenced: false,
+            orders: Orders::default(),
             probe: None,
             command: None,
             failures: VecDeque::new(),
@@ -105,6 +119,9 @@ impl Watch {
         self.successes = 0;
         self.succeeded = None;
         self.isolated = false;
+        self.armed = !self.needs_arming;
+        self.fenced = false;
+        self.orders = Orders::default();
         self.listening = false;
         self.unneeded = None;
     }
@@ -132,11 +149,15 @@ impl Watch {
                 self.listening = *gateway == Gateway::Listening;
                 if !self.listening {
                     self.unneeded = None;
+                    self.orders.released();
                 }
             }
-            Event::CommandEnded { command, .. } => {
+            Event::CommandEnded { command, result } => {
                 if self.command.take() != Some(*command) {
                     self.violation(now, "a command ended that wasn't running");
+                }
+                if *command == Command::Fence {
+                    self.fenced = *result == CommandResult::Succeeded;
                 }
             }
             Event::Witnesses { answered, .. } => {
@@ -147,12 +168,19 @@ impl Watch {
                 }
                 self.isolated = !connected;
             }
-            Event::Suspended => self.failures.clear(),
-            Event::Woke
-            | Event::Evidence(_)
-            | Event::GatewayProbed { .. }
-            | Event::Armed
-            | Event::Operator(_) => {}
+            Event::Suspended => {
+                self.failures.clear();
+                self.fenced = false;
+            }
+            Event::Armed => self.armed = true,
+            Event::Operator(order) => {
+                self.orders.given(*order);
+                self.unneeded = None;
+                if let Order::Release { .. } = order {
+                    self.failures.clear();
+                }
+            }
+            Event::Woke | Event::Evidence(_) | Event::GatewayProbed { .. } => {}
         }
         if let Some(since) = self.unneeded
             && self.stops_in_time
@@ -183,11 +211,8 @@ impl Watch {
                     if self.command.replace(*command).is_some() {
                         self.violation(now, "two commands are in flight");
                     }
-                    if *command != Command::Stop && self.fresh_failures(now) < self.strikes {
-                        self.violation(now, "a start without fresh consecutive failures");
-                    }
-                    if *command != Command::Stop && self.isolated {
-                        self.violation(now, "a start without a network");
+                    if let Some(what) = self.forbids(now, *command) {
+                        self.violation(now, what);
                     }
                 }
                 Action::Kill(command) => {
@@ -204,14 +229,39 @@ impl Watch {
         if self.probe.is_none() && !due {
             self.violation(now, "no decision is due within an interval");
         }
-        if changed && self.escapes < MOST_ESCAPES {
+        if changed && self.escapes < MOST_ESCAPES && self.orders.leave_it_to_the_primary(now) {
             self.escapes += 1;
             self.tries_to_escape(now, decider);
         }
     }
 
     pub(super) fn end(&mut self, now: Time, decider: &Decider) {
-        self.tries_to_escape(now, decider);
+        if self.orders.leave_it_to_the_primary(now) {
+            self.tries_to_escape(now, decider);
+        }
+    }
+
+    /// Why this command must not be run now.
+    fn forbids(&mut self, now: Time, command: Command) -> Option<&'static str> {
+        let forbidden = self.orders.forbid(now, command);
+        if forbidden.is_some() || command == Command::Stop {
+            return forbidden;
+        }
+        let forced = self.orders.forces();
+        let ordered = self.orders.takes_over() && self.successes == 0;
+        if command == Command::Start && self.needs_fence && !self.fenced {
+            Some("a start without the fence")
+        } else if forced {
+            None
+        } else if !ordered && self.fresh_failures(now) < self.strikes {
+            Some("a start without fresh consecutive failures")
+        } else if self.isolated {
+            Some("a start without a network")
+        } else if !self.armed {
+            Some("a start for a primary that was never seen healthy")
+        } else {
+            None
+        }
     }
 
     fn probe_ended(&mut self, outcome: &Outcome) {
@@ -223,13 +273,20 @@ impl Watch {
             Outcome::Connected { .. } => {
                 self.failures.clear();
                 self.isolated = false;
+                self.armed = true;
+                if !self.orders.forces() {
+                    self.fenced = false;
+                }
                 let next = self.succeeded.map(|last| last + self.recovery);
                 if next.is_none_or(|next| began >= next) {
                     self.successes = self.successes.saturating_add(1);
                     self.succeeded = Some(began);
                 }
-                if self.listening && self.successes >= self.successes_needed {
-                    self.unneeded.get_or_insert(self.now);
+                if self.successes >= self.successes_needed {
+                    self.orders.primary_is_back();
+                    if self.listening && self.orders.leave_it_to_the_primary(self.now) {
+                        self.unneeded.get_or_insert(self.now);
+                    }
                 }
             }
             Outcome::Failed { .. } => {
@@ -273,6 +330,10 @@ impl Watch {
             listening: self.listening,
         };
         for answers in [true, false] {
+            // With a wrong address nobody serves, whatever answers there.
+            if !answers && !self.armed {
+                continue;
+            }
             if let Err(state) = self.escape.settles(now, decider, facts, answers) {
                 self.violation(now, &format!("{state} is never left, answers: {answers}"));
             }
@@ -286,6 +347,12 @@ impl Watch {
             self.violations.push(format!("after {at:.3?}: {what}"));
         }
     }
+}
+
+/// The longest time that has to be between two successes for both to count.
+fn most_spacing(settings: &Settings) -> Duration {
+    let flapping = settings.flapping.as_ref().map(|rules| rules.interval);
+    settings.recovery_interval.max(flapping.unwrap_or_default())
 }
 
 /// The most successes in a row that a release ever takes.

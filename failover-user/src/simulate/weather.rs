@@ -41,11 +41,11 @@ pub(super) enum Part {
     RebootB,
 }
 
-/// All that goes wrong within this time, in order.
-pub(super) fn forecast(model: &Model, length: Duration, rng: &mut Rng) -> Vec<Change> {
+/// All that goes wrong within this time, in order; `hurry` times as often as the model says.
+pub(super) fn forecast(model: &Model, hurry: f64, length: Duration, rng: &mut Rng) -> Vec<Change> {
     let mut changes = Vec::new();
     for trouble in model.troubles {
-        let mean = YEAR / trouble.per_year;
+        let mean = YEAR / trouble.per_year / hurry;
         let mut at = Duration::ZERO;
         loop {
             at += seconds(exponential(rng, mean));
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_seed_has_one_weather() {
         for model in &MODELS {
-            let forecast = |seed| forecast(model, LENGTH, &mut generator(seed, 0, 0));
+            let forecast = |seed| forecast(model, 1.0, LENGTH, &mut generator(seed, 0, 0));
             assert_eq!(forecast(1), forecast(1), "{}", model.name);
             assert_ne!(forecast(1), forecast(2), "{}", model.name);
         }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn the_weather_is_in_order_and_begins_before_it_ends() {
         for model in &MODELS {
-            let changes = forecast(model, LENGTH, &mut generator(3, 0, 0));
+            let changes = forecast(model, 1.0, LENGTH, &mut generator(3, 0, 0));
             assert!(changes.is_sorted_by_key(|change| change.at));
             let mut net = Net::default();
             for change in &changes {
@@ -216,7 +216,7 @@ mod tests {
     fn troubles_come_as_often_as_the_model_says() {
         let count: usize = (0..20)
             .map(|run| {
-                let changes = forecast(&MODELS[1], LENGTH, &mut generator(5, run, 0));
+                let changes = forecast(&MODELS[1], 1.0, LENGTH, &mut generator(5, run, 0));
                 let cut = |change: &&Change| change.begins && change.part == Part::LinkA;
                 changes.iter().filter(cut).count()
             })

@@ -1,15 +1,17 @@
 //! The daemon in virtual time: drives a real [`Decider`] as the daemon does, through one run's
 //! weather.
 //!
-//! It is called on time, but for suspends. It was armed long ago, and a local gateway that listens answers. Who listens is known at once, as with kernel events. The
-//! tripwire tells of a dead process at once and of silence after its keepalives; other connections to
-//! the primary are not modelled, so there is no other evidence.
+//! It is called on time, but for suspends. It was armed long ago, but in a drill, and a local gateway
+//! that listens answers. Who listens is known at once, as with kernel events. The tripwire tells of a
+//! dead process at once and of silence after its keepalives; other connections to the primary are not
+//! modelled, so there is no other evidence.
 
 mod tripwire;
 
 use std::time::Duration;
 
 use super::{
+    drill::Orders,
     scene::{Answer, FENCE, Scene, Start, retransmission},
     watch::Watch,
     weather::Change,
@@ -36,6 +38,8 @@ pub(super) struct World<'s, 'a> {
     trip: Option<(Time, Evidence)>,
     asleep: Option<Time>,
     rebooted: bool,
+    /// What an operator does next; `None` where there is none, and the primary was seen long ago.
+    operator: Option<Orders>,
 }
 
 /// A probe in flight.
@@ -81,6 +85,19 @@ impl<'s, 'a> World<'s, 'a> {
             trip: None,
             asleep: None,
             rebooted: false,
+            operator: None,
+        }
+    }
+
+    /// The same with an operator, and an owner who may have given a wrong address.
+    pub(super) fn drilled(
+        scene: &'s mut Scene<'a>,
+        settings: &'s Settings,
+        orders: Orders,
+    ) -> Self {
+        Self {
+            operator: Some(orders),
+            ..Self::new(scene, settings)
         }
     }
 
@@ -118,7 +135,9 @@ impl<'s, 'a> World<'s, 'a> {
         self.witnesses = None;
         self.trip = None;
         self.tripwire = Tripwire::None;
-        self.tell(Event::Armed);
+        if self.operator.is_none() || self.scene.rng.bool() {
+            self.tell(Event::Armed);
+        }
         self.tell(Event::Gateway(Gateway::Absent));
     }
 
@@ -129,7 +148,8 @@ impl<'s, 'a> World<'s, 'a> {
         let command = self.command.as_ref().map(|command| command.ends);
         let trip = self.trip.map(|(at, _)| at);
         let round = self.witnesses.as_ref().map(|round| round.ends);
-        [self.wake, probe, command, trip, round]
+        let order = self.next_order();
+        [self.wake, probe, command, trip, round, order]
             .into_iter()
             .flatten()
             .min()
@@ -148,8 +168,25 @@ impl<'s, 'a> World<'s, 'a> {
                 round: round.id,
                 answered: round.answered,
             });
+        } else if self.next_order().is_some_and(|order| order <= at) {
+            self.order();
         } else {
             self.tell(Event::Woke);
+        }
+    }
+
+    fn next_order(&self) -> Option<Time> {
+        let orders = self.operator.as_ref()?;
+        orders.front().map(|(at, _)| *at)
+    }
+
+    /// As the daemon does, it asks first.
+    fn order(&mut self) {
+        let orders = self.operator.as_mut();
+        if let Some((_, order)) = orders.and_then(Orders::pop_front)
+            && self.decider.objection(self.scene.now, order).is_none()
+        {
+            self.tell(Event::Operator(order));
         }
     }
 

@@ -210,6 +210,7 @@ fn absurd_settings() -> impl Strategy<Value = Settings> {
                 window,
                 quiet,
                 successes: vec![NonZeroU32::MIN, strikes],
+                interval: timeout,
             }),
         }
     })

@@ -66,11 +66,13 @@ fn judgement() -> impl Strategy<Value = (u32, Fence, u32, Option<Flapping>)> {
         millis(100..1_000_000),
         millis(100..4_000_000),
         vec(needed, 1..4),
+        millis(100..10_000),
     )
-        .prop_map(|(window, quiet, successes)| Flapping {
+        .prop_map(|(window, quiet, successes, interval)| Flapping {
             window,
             quiet,
             successes,
+            interval,
         });
     (
         prop_oneof![Just(0), 1..3_u32],

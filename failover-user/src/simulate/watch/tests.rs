@@ -17,12 +17,20 @@ struct Forged {
 
 impl Forged {
     fn new() -> Self {
+        let mut forged = Self::unarmed(|_| {});
+        forged.watch.sees(at(0), &Event::Armed);
+        forged
+    }
+
+    /// With other settings than usual, for a primary that nobody has seen.
+    fn unarmed(change: impl FnOnce(&mut Settings)) -> Self {
         let options = Options {
             primary: "192.0.2.1".parse().ok(),
             dry_run: Some(true),
             ..Options::default()
         };
-        let settings = Configuration::load(options).unwrap().decide;
+        let mut settings = Configuration::load(options).unwrap().decide;
+        change(&mut settings);
         let mut decider = Decider::new(settings.clone(), at(0));
         let actions = decider.handle(at(0), Event::Gateway(Gateway::Absent));
         let [Action::Probe { probe, .. }] = actions[..] else {
@@ -51,6 +59,13 @@ impl Forged {
         self.watch.sees(at(second + 1), &ended);
     }
 
+    /// Strikes enough for a takeover.
+    fn fails(&mut self) {
+        for second in [100, 130, 160] {
+            self.probed(second, failed());
+        }
+    }
+
     fn says(self) -> Vec<String> {
         self.watch.into_violations()
     }
@@ -76,11 +91,62 @@ fn connected() -> Outcome {
 #[test]
 fn a_good_history_is_none_of_its_business() {
     let mut forged = Forged::new();
-    for second in [100, 130, 160] {
-        forged.probed(second, failed());
-    }
+    forged.fails();
     forged.does(161, &[Action::Run(Command::Start)]);
     assert_eq!(forged.says(), [""; 0]);
+}
+
+#[test]
+fn a_start_needs_a_primary_that_was_seen_and_the_fence_where_there_is_one() {
+    let mut forged = Forged::unarmed(|_| {});
+    forged.fails();
+    forged.does(161, &[Action::Run(Command::Start)]);
+    assert!(forged.says()[0].contains("never seen healthy"));
+
+    for (result, expected) in [
+        (CommandResult::Failed { code: 1 }, 1),
+        (CommandResult::Succeeded, 0),
+    ] {
+        let mut forged = Forged::unarmed(|settings| settings.fence = Fence::Required);
+        forged.watch.sees(at(0), &Event::Armed);
+        forged.fails();
+        forged.does(161, &[Action::Run(Command::Fence)]);
+        let command = Command::Fence;
+        let ended = Event::CommandEnded { command, result };
+        forged.watch.sees(at(162), &ended);
+        forged.does(162, &[Action::Run(Command::Start)]);
+        assert_eq!(forged.says().len(), expected);
+    }
+}
+
+#[test]
+fn orders_forbid_and_allow() {
+    let said = |order, command| {
+        let mut forged = Forged::new();
+        forged.watch.sees(at(50), &Event::Operator(order));
+        forged.fails();
+        forged.does(161, &[Action::Run(command)]);
+        forged.says().concat()
+    };
+    let until = |second| Some(at(second));
+    let pause = |until| Order::Pause { until };
+    assert!(said(pause(None), Command::Stop).contains("pause"));
+    assert!(said(pause(until(200)), Command::Start).contains("pause"));
+    assert_eq!(said(pause(until(150)), Command::Start), "");
+    let release = |hold| Order::Release { hold };
+    assert!(said(release(until(200)), Command::Start).contains("holds"));
+    assert_eq!(said(release(until(200)), Command::Stop), "");
+    assert_eq!(said(release(until(150)), Command::Start), "");
+
+    // Without a strike.
+    for (force, answers, expected) in [(true, true, 0), (false, false, 0), (false, true, 1)] {
+        let mut forged = Forged::new();
+        forged.probed(100, if answers { connected() } else { failed() });
+        let order = Order::TakeOver { force };
+        forged.watch.sees(at(110), &Event::Operator(order));
+        forged.does(111, &[Action::Run(Command::Start)]);
+        assert_eq!(forged.says().len(), expected, "{force} {answers}");
+    }
 }
 
 #[test]
@@ -126,7 +192,7 @@ fn a_local_gateway_is_not_kept_beside_a_primary_that_answers() {
     forged
         .watch
         .sees(at(1), &Event::Gateway(Gateway::Listening));
-    for second in 2..40 {
+    for second in 2..60 {
         forged.probed(second, connected());
     }
     assert!(forged.says()[0].contains("kept"));

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use super::super::{
     super::{CommandResult, Evidence, Fence, Flapping, Settings, State},
     mission, ms, s,
-    script::{ANSWERS, HANGS, REFUSES, SILENT, Script},
+    script::{ANSWERS, HANGS, Primary, REFUSES, SILENT, Script},
 };
 
 fn witnessed() -> Settings {
@@ -27,6 +27,7 @@ fn damped() -> Settings {
             successes: [1, 3, 10]
                 .map(|needed| NonZeroU32::new(needed).unwrap())
                 .to_vec(),
+            interval: s(3),
         }),
         ..mission()
     }
@@ -294,12 +295,54 @@ fn releases(settings: Settings, gap: u64) -> Vec<u64> {
 
 #[test]
 fn a_primary_that_fails_again_soon_has_to_answer_longer_each_time() {
-    assert_eq!(releases(damped(), 200), [0, 2, 9, 9]);
+    assert_eq!(releases(damped(), 200), [0, 6, 27, 27]);
 }
 
 #[test]
 fn a_primary_that_fails_again_much_later_is_believed_at_once() {
     assert_eq!(releases(damped(), 4000), [0, 0, 0, 0]);
+}
+
+/// How long the release takes of an outage of 90 s that comes after two of five seconds, too short
+/// for a takeover, each at a probe of its own.
+fn release_after_short_outages(like: Primary, settings: Settings) -> u64 {
+    let mut script = Script::new(settings).tripwire();
+    for begin in [10, 60] {
+        script.primary.push((s(begin), like.clone()));
+        script.primary.push((s(begin + 5), ANSWERS));
+    }
+    script.primary.push((s(110), like));
+    script.primary.push((s(200), ANSWERS));
+    let world = script.play(s(300));
+    let stops = world.journal().run_times_of("stop");
+    stops[0].as_secs() - 200
+}
+
+#[test]
+fn a_primary_that_crashes_in_a_loop_is_not_believed_at_its_first_success() {
+    assert_eq!(release_after_short_outages(REFUSES, damped()), 27);
+    assert_eq!(release_after_short_outages(REFUSES, mission()), 0);
+}
+
+#[test]
+fn a_network_that_comes_and_goes_is_no_crash_of_the_primarys() {
+    let plain = release_after_short_outages(SILENT, mission());
+    assert_eq!(release_after_short_outages(SILENT, damped()), plain);
+}
+
+#[test]
+fn crashes_are_forgotten_after_an_hour_without_one() {
+    let mut script = Script::new(damped()).tripwire();
+    for begin in [10, 60, 110] {
+        script.primary.push((s(begin), REFUSES));
+        script.primary.push((s(begin + 5), ANSWERS));
+    }
+    let needed_after = |time| script.clone().play(time).decider().0.release_needs();
+    assert_eq!(needed_after(s(50)), 1);
+    assert_eq!(needed_after(s(100)), 3);
+    assert_eq!(needed_after(s(150)), 10);
+    assert_eq!(needed_after(s(3700)), 10);
+    assert_eq!(needed_after(s(3750)), 1);
 }
 
 #[test]

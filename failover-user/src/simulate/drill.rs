@@ -1,0 +1,76 @@
+//! What must never happen, looked for where it is most likely: everything goes wrong far more often,
+//! somebody pauses, takes over and releases by hand at any time, and after half of PC-B's boots the
+//! primary was never seen healthy. No figure comes of it but the violations.
+
+use std::{collections::VecDeque, time::Duration};
+
+use fastrand::Rng;
+
+use super::{
+    chance::{exponential, generator, seconds},
+    figures::Figures,
+    model::Model,
+    scene::Scene,
+    weather::{Change, forecast},
+    world::World,
+};
+use crate::decide::{Order, Settings, Time};
+
+/// Of the run that it goes with. Its own time is this much shorter, and this much more goes wrong.
+const PART: u32 = 20;
+const HURRY: f64 = 20.0;
+/// From one order to the next, seconds.
+const BETWEEN_ORDERS: f64 = 1200.0;
+/// How long a pause or a release that holds lasts, seconds.
+const LASTS: f64 = 300.0;
+
+/// What an operator does, and when.
+pub(super) type Orders = VecDeque<(Time, Order)>;
+
+/// Adds what must never happen and did.
+pub(super) fn drill(
+    model: &Model,
+    settings: &Settings,
+    length: Duration,
+    seed: u64,
+    run: u64,
+    figures: &mut Figures,
+) {
+    let length = length / PART;
+    let (weather, orders) = prepared(model, length, &mut generator(seed, run, 2));
+    let mut scene = Scene::new(model, &weather, length, generator(seed, run, 3));
+    World::drilled(&mut scene, settings, orders).play();
+    let drilled = scene.tally.figures;
+    figures.violated += drilled.violated;
+    let told = drilled.violations.into_iter();
+    figures
+        .violations
+        .extend(told.map(|what| format!("in a drill {what}")));
+}
+
+/// What goes wrong, and what the operator does.
+pub(super) fn prepared(model: &Model, length: Duration, rng: &mut Rng) -> (Vec<Change>, Orders) {
+    let weather = forecast(model, HURRY, length, rng);
+    (weather, orders(length, rng))
+}
+
+fn orders(length: Duration, rng: &mut Rng) -> Orders {
+    let mut orders = Orders::new();
+    let mut at = Duration::ZERO;
+    loop {
+        at += seconds(exponential(rng, BETWEEN_ORDERS));
+        if at >= length {
+            return orders;
+        }
+        let now = Time::from_boot(at);
+        let until = rng.bool().then(|| now + seconds(exponential(rng, LASTS)));
+        let order = match rng.u8(..5) {
+            0 => Order::Pause { until },
+            1 => Order::TakeOver { force: rng.bool() },
+            2 => Order::Release { hold: until },
+            // Nothing stays paused or held for the rest of the drill.
+            _ => Order::Resume,
+        };
+        orders.push_back((now, order));
+    }
+}
