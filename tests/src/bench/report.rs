@@ -185,10 +185,8 @@ impl Figures {
 /// the true median is binomial, so within 1.96 standard deviations of half of them.
 fn outside_interval(count: usize) -> usize {
     let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    (0..)
-        .take_while(|rank| f64::from(*rank) <= count / 2.0 - 0.98 * count.sqrt())
-        .count()
-        .saturating_sub(1)
+    let rank = f64::midpoint(count, 1.0) - 0.98 * count.sqrt();
+    (2..).take_while(|whole| f64::from(*whole) <= rank).count()
 }
 
 impl Row {
@@ -401,17 +399,24 @@ mod tests {
 
     #[test]
     fn the_medians_interval_is_that_of_the_binomial_distribution() {
-        // The ranks of the 95 % interval, as tables have them: 2 to 9 of 10, 40 to 61 of 100.
-        assert_eq!(outside_interval(1), 0);
-        assert_eq!(outside_interval(5), 0);
-        assert_eq!(outside_interval(10), 1);
-        assert_eq!(outside_interval(100), 40 - 1);
+        // The ranks of the 95 % interval, as tables have them: 2 to 9 of 10, and so on.
+        for (count, rank) in [
+            (1, 1),
+            (5, 1),
+            (6, 1),
+            (10, 2),
+            (20, 6),
+            (30, 10),
+            (100, 40),
+        ] {
+            assert_eq!(outside_interval(count), rank - 1, "{count}");
+        }
     }
 
     #[test]
     fn what_chance_may_have_done_misses_a_goal() {
         let met = |high: f64| {
-            let ours = [vec![0.5; 60], vec![high; 40]].concat();
+            let ours = [vec![0.5; 59], vec![high; 41]].concat();
             let samples = [(Contestant::Failover, ours)];
             Row::new("", "added", "%", Goal::Surely(1.0), samples).met
         };
