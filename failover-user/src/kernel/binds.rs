@@ -47,8 +47,9 @@ impl Binds {
         };
         if !wanted && !attached.is_empty() {
             let attached = std::mem::take(attached);
-            // The kernel waits until nobody runs them, which may take some 10 ms.
-            std::thread::spawn(|| drop(attached));
+            // The kernel waits until nobody runs them, which may take some 10 ms. Without a thread for
+            // it, they are dropped here.
+            let _ = std::thread::Builder::new().spawn(|| drop(attached));
         }
         if wanted && attached.is_empty() {
             let attach = |name| {
