@@ -201,12 +201,26 @@ pub struct KernelEvents {
 /// The last round of asking the witnesses.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Witnesses {
-    /// How many have to answer.
+    /// How many have to answer: no more than there are that count.
     pub quorum: u32,
     /// How many did; `None`: they weren't asked yet.
     pub answered: Option<u32>,
     /// When they were asked.
     pub at: Option<String>,
+    /// The default router, where it is one of them.
+    #[serde(default)]
+    pub router: Option<Router>,
+}
+
+/// The router of this machine's default routes, as a witness.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Router {
+    /// Who it is, one address a family or more; empty where there is no such route.
+    pub addresses: Vec<String>,
+    /// Does its word count? If not, it abstains.
+    pub counts: bool,
+    /// Why, a sentence.
+    pub why: String,
 }
 
 impl Status {
@@ -262,6 +276,9 @@ impl fmt::Display for Status {
         }
         if let Some(witnesses) = &self.witnesses {
             row(&mut text, "witnesses", &witnesses.to_string());
+            if let Some(router) = &witnesses.router {
+                row(&mut text, "router", &router.to_string());
+            }
         }
         if self.release_needs > 1 {
             let told = format!(
@@ -306,6 +323,7 @@ impl fmt::Display for Readiness {
 impl fmt::Display for Witnesses {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.answered, &self.at) {
+            _ if self.quorum == 0 => formatter.write_str("none counts, so none is asked"),
             (Some(answered), Some(at)) => write!(
                 formatter,
                 "{answered} answered, {} needed, asked {}",
@@ -314,6 +332,15 @@ impl fmt::Display for Witnesses {
             ),
             _ => write!(formatter, "{} needed, asked before a takeover", self.quorum),
         }
+    }
+}
+
+impl fmt::Display for Router {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.addresses.is_empty() {
+            write!(formatter, "{}: ", self.addresses.join(", "))?;
+        }
+        formatter.write_str(&self.why)
     }
 }
 

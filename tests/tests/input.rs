@@ -204,8 +204,13 @@ fn wrong_values_are_refused_with_the_option_and_the_remedy() {
             &["--witnesses=192.0.2.1:80"],
             &["192.0.2.1:80", "the primary itself"],
         ),
+        // The default router.
         (
             &["--witness-quorum=2"],
+            &["witness-quorum is 2", "only 1", "name more"],
+        ),
+        (
+            &["--witnesses=", "--witness-quorum=1"],
             &["without witnesses", "--witnesses"],
         ),
         (

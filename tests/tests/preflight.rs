@@ -441,6 +441,38 @@ fn too_few_witnesses_are_an_error_and_too_many_that_are_silent_a_warning() {
 }
 
 #[test]
+fn the_default_router_is_enough_where_it_answers_pings() {
+    let mut pc_b = Standby::with_commands().and(&["--timeout=500ms"]);
+    pc_b.arguments
+        .retain(|argument| !argument.starts_with("--witnesses"));
+    let _primary = pc_b.lab.host_a().gateway().unwrap();
+    let blind = "as if PC-A were dead";
+    pc_b.check()
+        .assert("witnesses", "warning", &["no default route", blind]);
+    let router = pc_b.witness.address().to_string();
+    let default = ["route", "add", "default", "via", &router];
+    pc_b.lab.host_b().run("ip", &default);
+    pc_b.check()
+        .assert("witnesses", "ok", &["the default router answers", &router]);
+    let silent = ["-w", "net.ipv4.icmp_echo_ignore_all=1"];
+    pc_b.witness.run("sysctl", &silent);
+    let found = pc_b.check();
+    found.assert(
+        "witnesses",
+        "warning",
+        &["abstains", "doesn't answer pings", &router, blind],
+    );
+    assert_eq!(found.code, 0);
+    let primary = pc_b.lab.host_a().address().to_string();
+    let default = ["route", "replace", "default", "via", &primary];
+    pc_b.lab.host_b().run("ip", &default);
+    pc_b.check()
+        .assert("witnesses", "warning", &["the primary itself"]);
+    let found = pc_b.and(&["--witnesses="]).check();
+    found.assert("witnesses", "warning", &["none are named", blind]);
+}
+
+#[test]
 fn without_rights_the_kernel_program_is_missed_as_much_as_was_asked_for() {
     let mut pc_b = Standby::with_commands();
     let _primary = pc_b.lab.host_a().gateway().unwrap();

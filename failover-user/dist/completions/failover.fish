@@ -61,8 +61,8 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l check-token-fi
 complete -c failover -n "__fish_failover_using_subcommand run" -l drain-limit -d 'For check=openclaw: a primary that drains for longer has failed [default: never]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a port is given [default: nobody]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l witness-quorum -d 'So many of them have to answer [default: 1]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B\'s default route, which abstains until it has answered a ping; an empty list is nobody [default: router]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l witness-quorum -d 'So many of them have to answer, or all that don\'t abstain [default: 1]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-damping -d 'Ask more of a primary that keeps failing soon after it is back [default: true]' -r -f -a "true\t''
 false\t''"
@@ -123,8 +123,8 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l check-token-
 complete -c failover -n "__fish_failover_using_subcommand check" -l drain-limit -d 'For check=openclaw: a primary that drains for longer has failed [default: never]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a port is given [default: nobody]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l witness-quorum -d 'So many of them have to answer [default: 1]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B\'s default route, which abstains until it has answered a ping; an empty list is nobody [default: router]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l witness-quorum -d 'So many of them have to answer, or all that don\'t abstain [default: 1]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-damping -d 'Ask more of a primary that keeps failing soon after it is back [default: true]' -r -f -a "true\t''
 false\t''"
@@ -242,8 +242,8 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l drain-limit -d 'For check=openclaw: a primary that drains for longer has failed [default: never]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a port is given [default: nobody]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witness-quorum -d 'So many of them have to answer [default: 1]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B\'s default route, which abstains until it has answered a ping; an empty list is nobody [default: router]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witness-quorum -d 'So many of them have to answer, or all that don\'t abstain [default: 1]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-damping -d 'Ask more of a primary that keeps failing soon after it is back [default: true]' -r -f -a "true\t''
 false\t''"

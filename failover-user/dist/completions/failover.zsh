@@ -51,8 +51,8 @@ http\:"Answer an HTTP request"))' \
 '--drain-limit=[For check=openclaw\: a primary that drains for longer has failed \[default\: never\]]:DURATION:_default' \
 '--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
 '--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
-'*--witnesses=[Who tells before a takeover whether PC-B still has a network\: pinged, or connected to where a port is given \[default\: nobody\]]:HOST[:PORT]:_default' \
-'--witness-quorum=[So many of them have to answer \[default\: 1\]]:COUNT:_default' \
+'--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
+'--witness-quorum=[So many of them have to answer, or all that don'\''t abstain \[default\: 1\]]:COUNT:_default' \
 '--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
 '--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]:BOOL:(true false)' \
 '--flap-window=[A failure this soon after the primary was back makes the next release harder \[default\: 10m\]]:DURATION:_default' \
@@ -115,8 +115,8 @@ http\:"Answer an HTTP request"))' \
 '--drain-limit=[For check=openclaw\: a primary that drains for longer has failed \[default\: never\]]:DURATION:_default' \
 '--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
 '--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
-'*--witnesses=[Who tells before a takeover whether PC-B still has a network\: pinged, or connected to where a port is given \[default\: nobody\]]:HOST[:PORT]:_default' \
-'--witness-quorum=[So many of them have to answer \[default\: 1\]]:COUNT:_default' \
+'--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
+'--witness-quorum=[So many of them have to answer, or all that don'\''t abstain \[default\: 1\]]:COUNT:_default' \
 '--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
 '--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]:BOOL:(true false)' \
 '--flap-window=[A failure this soon after the primary was back makes the next release harder \[default\: 10m\]]:DURATION:_default' \
@@ -239,7 +239,7 @@ json\:"One JSON object"))' \
 '--timeout=[As for \`run\`; wins over the files]:DURATION:_default' \
 '--strikes=[As for \`run\`; wins over the files]:COUNT:_default' \
 '--confirm-interval=[As for \`run\`; wins over the files]:DURATION:_default' \
-'*--witnesses=[As for \`run\`; nobody is asked, and all answer unless PC-B has no network]:HOST[:PORT]:_default' \
+'--witnesses=[As for \`run\`; nobody is asked, and all answer unless PC-B has no network]:HOST[:PORT]:_default' \
 '--baseline[Compare with the plain shell loop, too]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -296,8 +296,8 @@ http\:"Answer an HTTP request"))' \
 '--drain-limit=[For check=openclaw\: a primary that drains for longer has failed \[default\: never\]]:DURATION:_default' \
 '--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
 '--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
-'*--witnesses=[Who tells before a takeover whether PC-B still has a network\: pinged, or connected to where a port is given \[default\: nobody\]]:HOST[:PORT]:_default' \
-'--witness-quorum=[So many of them have to answer \[default\: 1\]]:COUNT:_default' \
+'--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
+'--witness-quorum=[So many of them have to answer, or all that don'\''t abstain \[default\: 1\]]:COUNT:_default' \
 '--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
 '--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]:BOOL:(true false)' \
 '--flap-window=[A failure this soon after the primary was back makes the next release harder \[default\: 10m\]]:DURATION:_default' \

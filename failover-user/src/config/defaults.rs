@@ -8,8 +8,8 @@ use super::{
     Arm, CheckKind, DEFAULT_CONTROL, DEFAULT_FENCE_TIMEOUT, DEFAULT_FLAP_INTERVAL,
     DEFAULT_FLAP_QUIET, DEFAULT_FLAP_SUCCESSES, DEFAULT_FLAP_WINDOW, DEFAULT_INTERVAL,
     DEFAULT_PORT, DEFAULT_RECOVERY_INTERVAL, DEFAULT_START_TIMEOUT, DEFAULT_STATE_DIR,
-    DEFAULT_STOP_TIMEOUT, DEFAULT_STRIKES, DEFAULT_TIMEOUT, DEFAULT_VETO_LIMIT, GatewayKind,
-    KernelEventsMode, LogFormat, Options, Span,
+    DEFAULT_STOP_TIMEOUT, DEFAULT_STRIKES, DEFAULT_TIMEOUT, DEFAULT_VETO_LIMIT, DEFAULT_WITNESSES,
+    GatewayKind, KernelEventsMode, LogFormat, Options, Span,
     check::DEFAULT_STATUS,
     gateway::{OPENCLAW_START, OPENCLAW_STOP},
 };
@@ -27,7 +27,10 @@ pub(super) fn defaults(said: &Options) -> Options {
         timeout: Some(DEFAULT_TIMEOUT.min(interval).into()),
         strikes: Some(DEFAULT_STRIKES),
         confirm_interval: Some(interval.into()),
-        witness_quorum: said.witnesses.is_some().then_some(NonZeroU32::MIN),
+        // Where somebody is asked.
+        witness_quorum: (!said.witnesses.as_ref().is_some_and(Vec::is_empty))
+            .then_some(NonZeroU32::MIN),
+        witnesses: Some(DEFAULT_WITNESSES.to_vec()),
         veto_limit: Some(DEFAULT_VETO_LIMIT),
         flap_damping: Some(true),
         flap_window: Some(DEFAULT_FLAP_WINDOW.into()),
@@ -56,7 +59,6 @@ pub(super) fn defaults(said: &Options) -> Options {
         config: None,
         primary: None,
         metrics: None,
-        witnesses: None,
         fence: None,
         user: None,
         unit: None,
@@ -103,13 +105,8 @@ pub(super) fn alternatives() -> Options {
 
 /// What one could write for each option that has no default.
 pub(super) fn examples() -> Options {
-    let witnesses = ["192.168.1.1", "9.9.9.9:53"];
     Options {
         primary: "192.168.1.10:18789".parse().ok(),
-        witnesses: witnesses
-            .iter()
-            .map(|witness| witness.parse().ok())
-            .collect(),
         fence: Some("ssh plug.lan off".to_owned()),
         notify: Some("mail-the-admin".to_owned()),
         webhook: Some("http://hooks.lan/failover".to_owned()),
@@ -144,7 +141,11 @@ mod tests {
             interval: Some(Duration::from_millis(500).into()),
             ..least.clone()
         };
-        for said in [least, quick, examples()] {
+        let unwitnessed = Options {
+            witnesses: Some(Vec::new()),
+            ..least.clone()
+        };
+        for said in [least, quick, unwitnessed, examples()] {
             let all = said.clone().or(Options {
                 dry_run: None,
                 ..defaults(&said)

@@ -123,7 +123,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::*;
-    use crate::fuzz;
+    use crate::{config::Witness, fuzz};
 
     #[test]
     fn the_file_has_the_flags_names() {
@@ -140,6 +140,9 @@ mod tests {
         let witnesses = options.witnesses.unwrap();
         let witnesses: Vec<String> = witnesses.iter().map(ToString::to_string).collect();
         assert_eq!(witnesses, ["10.0.0.3", "[fd00::3]:53"]);
+        assert_eq!(parse("witnesses = []").unwrap().witnesses, Some(Vec::new()));
+        let mixed = parse("witnesses = [\"router\", \"9.9.9.9:53\"]").unwrap();
+        assert_eq!(mixed.witnesses.unwrap().first(), Some(&Witness::Router));
     }
 
     #[test]

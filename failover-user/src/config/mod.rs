@@ -33,13 +33,13 @@ pub use error::ConfigurationError;
 pub use gateway::{GatewayError, GatewayKind, LocalGateway, LocalUnit};
 pub use host::Host;
 pub use layers::{Origin, Setting, as_file, in_force};
-pub use options::{Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, port};
+pub use options::{Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, port, witnesses};
 pub use primary::PrimaryAddress;
 pub use reference::reference;
 pub use span::Span;
 pub use trust::NotTrusted;
 pub use webhook::{Webhook, WebhookError};
-pub use witness::{Witness, WitnessError, WitnessesError};
+pub use witness::{Witness, WitnessError, WitnessList, WitnessesError};
 
 use crate::{
     decide::{Fence, Flapping},
@@ -57,6 +57,7 @@ const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(90);
 /// OpenClaw's unit has 330 s to drain.
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(340);
 const DEFAULT_FENCE_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_WITNESSES: [Witness; 1] = [Witness::Router];
 const DEFAULT_VETO_LIMIT: u32 = 3;
 const DEFAULT_FLAP_WINDOW: Duration = Duration::from_secs(10 * 60);
 const DEFAULT_FLAP_QUIET: Duration = Duration::from_secs(3600);
@@ -207,7 +208,7 @@ impl Configuration {
             return Err(ConfigurationError::MetricsPort { metrics });
         }
         let dry_run = dry_run.unwrap_or(false);
-        let witnesses = witnesses.unwrap_or_default();
+        let witnesses = witnesses.unwrap_or_else(|| DEFAULT_WITNESSES.to_vec());
         let witness_quorum = witness::check(&witnesses, witness_quorum, &primary)?;
         let check = Check::from_options(
             check::Given {

@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{GatewayKind, PrimaryAddress, Scalar, Span, Witness};
+use super::{GatewayKind, PrimaryAddress, Scalar, Span, WitnessError, WitnessList};
 
 /// What somebody wrote, on the command line or in the file. A missing one has its default.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -98,12 +98,13 @@ pub struct Options {
     #[arg(long, value_name = "DURATION")]
     pub confirm_interval: Option<Span>,
 
-    /// Who tells before a takeover whether PC-B still has a network: pinged, or connected to where a
-    /// port is given [default: nobody]
-    #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',')]
-    pub witnesses: Option<Vec<Witness>>,
+    /// Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as
+    /// 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B's default route, which
+    /// abstains until it has answered a ping; an empty list is nobody [default: router]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = witnesses)]
+    pub witnesses: Option<WitnessList>,
 
-    /// So many of them have to answer [default: 1]
+    /// So many of them have to answer, or all that don't abstain [default: 1]
     #[arg(long, value_name = "COUNT", value_parser = count::<NonZeroU32>)]
     pub witness_quorum: Option<NonZeroU32>,
 
@@ -235,6 +236,17 @@ pub struct Options {
 /// When it isn't one.
 pub fn port(text: &str) -> Result<NonZeroU16, &'static str> {
     text.parse().map_err(|_| "write a number from 1 to 65535")
+}
+
+/// Reads witnesses with commas between them. No text stands for none.
+///
+/// # Errors
+/// When one of them isn't one.
+pub fn witnesses(text: &str) -> Result<WitnessList, WitnessError> {
+    match text {
+        "" => Ok(Vec::new()),
+        text => text.split(',').map(str::parse).collect(),
+    }
 }
 
 /// Reads an address to listen on. A name could mean another one tomorrow.

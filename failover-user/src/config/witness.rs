@@ -1,4 +1,5 @@
-//! A witness that PC-B still has a network: `HOST` is pinged, `HOST:PORT` is connected to.
+//! A witness that PC-B still has a network: `HOST` is pinged, `HOST:PORT` is connected to, and `router`
+//! stands for whoever is the default router when it is asked.
 
 use std::{
     fmt,
@@ -18,23 +19,35 @@ use super::{
 /// Each is asked at the same time, so there must not be hundreds.
 const MOST_WITNESSES: usize = 16;
 
+/// The word for [`Witness::Router`].
+const ROUTER: &str = "router";
+
 /// Something that answers as long as PC-B's network works, and that is neither PC-A nor PC-B.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(try_from = "String")]
-pub struct Witness {
-    /// An address, or a name that is resolved when it is needed.
-    pub host: Host,
-    /// TCP port to connect to. `None`: an ICMP echo.
-    pub port: Option<NonZeroU16>,
+pub enum Witness {
+    /// The router of PC-B's default route, as it is then. It abstains until it has proved that it
+    /// answers pings.
+    Router,
+    /// A host that somebody named.
+    Host {
+        /// An address, or a name that is resolved when it is needed.
+        host: Host,
+        /// TCP port to connect to. `None`: an ICMP echo.
+        port: Option<NonZeroU16>,
+    },
 }
+
+/// Several. By this name, for of a `Vec` clap reads one after the other, and there may be none.
+pub type WitnessList = Vec<Witness>;
 
 /// Not a witness.
 #[derive(Debug, Error)]
 pub enum WitnessError {
     /// Neither an address nor a name.
     #[error(
-        "`{0}` is not HOST[:PORT]; write 192.168.1.1 to ping it, or 9.9.9.9:53 or \
-         [2620:fe::fe]:53 to connect to it"
+        "`{0}` is not HOST[:PORT]; write 192.168.1.1 to ping it, 9.9.9.9:53 or [2620:fe::fe]:53 to \
+         connect to it, or router for the default router"
     )]
     Malformed(String),
     /// An address that answers without any network, or belongs to nobody.
@@ -80,7 +93,7 @@ pub(super) fn check(
         if witnesses.iter().take(number).any(|other| other == witness) {
             return Err(WitnessesError::Twice(witness.clone()));
         }
-        if witness.host == primary.host {
+        if matches!(witness, Witness::Host { host, .. } if *host == primary.host) {
             return Err(WitnessesError::Primary(witness.clone()));
         }
     }
@@ -102,13 +115,16 @@ impl FromStr for Witness {
     type Err = WitnessError;
 
     fn from_str(text: &str) -> Result<Self, WitnessError> {
+        if text == ROUTER {
+            return Ok(Self::Router);
+        }
         let (host, port) =
             host_and_port(text).ok_or_else(|| WitnessError::Malformed(text.to_owned()))?;
         match &host {
             Host::Address(address) if !can_testify(*address) => {
                 Err(WitnessError::Nobody(text.to_owned()))
             }
-            _ => Ok(Self { host, port }),
+            _ => Ok(Self::Host { host, port }),
         }
     }
 }
@@ -138,7 +154,11 @@ impl Serialize for Witness {
 
 impl fmt::Display for Witness {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.host, self.port) {
+        let (host, port) = match self {
+            Self::Router => return formatter.write_str(ROUTER),
+            Self::Host { host, port } => (host, *port),
+        };
+        match (host, port) {
             (Host::Address(address), Some(port)) => {
                 SocketAddr::new(*address, port.get()).fmt(formatter)
             }
@@ -165,10 +185,19 @@ mod tests {
             ("[2620:fe::fe]:53", "[2620:fe::fe]:53"),
             ("router.lan", "router.lan"),
             ("router.lan:80", "router.lan:80"),
+            ("router", "router"),
+            ("router:80", "router:80"),
         ] {
             assert_eq!(text.parse::<Witness>().unwrap().to_string(), told);
         }
-        assert_eq!("10.0.0.1".parse::<Witness>().unwrap().port, None);
+        let parsed = |text: &str| text.parse::<Witness>().unwrap();
+        assert!(matches!(
+            parsed("10.0.0.1"),
+            Witness::Host { port: None, .. }
+        ));
+        // A host of that name has a dot or a port.
+        assert_eq!(parsed("router"), Witness::Router);
+        assert!(matches!(parsed("router:80"), Witness::Host { .. }));
     }
 
     #[test]

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::Daemon;
+use super::{Daemon, router::Router};
 use crate::{
     clock,
     decide::{Event, Evidence, RoundId, State, Time},
-    probe::{Answers, acknowledged},
+    probe::{Answers, Witnesses, acknowledged},
+    status,
 };
 
 /// In quiet times the witnesses are asked this often, so that one that never answers is noticed
-/// before it is needed.
+/// before it is needed; with the default router among them as often as that is.
 const CHECK: Duration = Duration::from_secs(3600);
 /// The same while too few answer.
 const CHECK_AGAIN: Duration = Duration::from_secs(60);
@@ -24,6 +25,8 @@ pub(super) struct WitnessesWord {
     pub(super) at: Time,
     /// How many answered.
     pub(super) answered: u32,
+    /// How many had to.
+    pub(super) needed: u32,
 }
 
 /// Why the witnesses are asked: for a decision, or for none, to see whether they answer.
@@ -53,8 +56,10 @@ impl Daemon {
 
     /// The primary answers, so nobody needs the witnesses now: do they answer at all?
     pub(super) fn check_witnesses(&mut self) {
-        let (needed, now) = (self.configuration.decide.witness_quorum, clock::now());
-        let enough = |word: WitnessesWord| word.answered >= needed;
+        let now = clock::now();
+        let router_due = self.witnesses.have_router() && self.router.primary_answers(now);
+        self.count_witnesses();
+        let enough = |word: WitnessesWord| word.answered >= word.needed;
         let pause = match self.past.witnesses.is_none_or(enough) {
             true => CHECK,
             false => CHECK_AGAIN,
@@ -62,17 +67,94 @@ impl Daemon {
         let due = self
             .witnesses_checked
             .is_none_or(|checked| now.since(checked) >= pause);
-        if needed > 0 && due {
+        if due || router_due {
             self.witnesses_checked = Some(now);
-            self.witnesses.ask(None);
+            self.ask_in_quiet_times();
         }
     }
 
+    /// All of them, as far as there is anybody.
+    fn ask_in_quiet_times(&mut self) {
+        let quorum = self.configuration.decide.witness_quorum;
+        if !self.witnesses.have_router() {
+            if quorum > 0 {
+                self.witnesses.ask(None, quorum, None);
+            }
+            return;
+        }
+        self.router.look(self.prober.addresses());
+        let router = self.router.candidates();
+        if router.is_some() || self.witnesses.named() > 0 {
+            // The router's own answer is what is wanted, whoever else answers.
+            self.witnesses.ask(None, u32::MAX, router);
+        }
+    }
+
+    /// For a decision. What the decider has to know first, if something.
+    pub(super) fn ask_witnesses(&mut self, round: RoundId) -> Option<Event> {
+        if self.witnesses.have_router() {
+            self.router.look(self.prober.addresses());
+        }
+        let counting = self.witnesses_that_count();
+        if counting > 0 {
+            let enough = self.configuration.decide.witness_quorum.min(counting);
+            self.witnesses
+                .ask(Some(round), enough, self.router.judges());
+        }
+        self.changed_count()
+    }
+
+    /// Others are asked from now on. Whoever waits for the old ones' word gets the new ones'.
+    pub(super) fn ask_other_witnesses(&mut self, witnesses: Witnesses<Round>) {
+        let asked = self.witnesses.round();
+        if !witnesses.have_router() {
+            self.router = Router::default();
+        }
+        self.witnesses = witnesses;
+        self.witnesses_checked = None;
+        self.past.witnesses = None;
+        match asked {
+            Some(Some(round)) => {
+                let event = self.ask_witnesses(round);
+                event.into_iter().for_each(|event| self.handle(event));
+            }
+            Some(None) => self.ask_in_quiet_times(),
+            None => {}
+        }
+        self.count_witnesses();
+    }
+
+    /// The decider knows how many count.
+    pub(super) fn count_witnesses(&mut self) {
+        if let Some(event) = self.changed_count() {
+            self.handle(event);
+        }
+    }
+
+    fn changed_count(&mut self) -> Option<Event> {
+        let counting = self.witnesses_that_count();
+        let before = self.counting.replace(counting);
+        (before != Some(counting)).then_some(Event::Counting(counting))
+    }
+
+    fn witnesses_that_count(&self) -> u32 {
+        let router = self.witnesses.have_router() && self.router.counts();
+        self.witnesses.named().saturating_add(u32::from(router))
+    }
+
     pub(super) fn witnesses_asked(&mut self, answers: &Answers<Round>) {
-        let (answered, needed) = (answers.answered(), self.configuration.decide.witness_quorum);
+        let of_router = answers.of_router();
+        let counting = match answers.round {
+            Some(_) => self.witnesses_that_count(),
+            // A router that is silent in quiet times abstains, or will.
+            None => self.witnesses.named() + u32::from(of_router.is_some_and(|said| said.is_ok())),
+        };
+        let answered = answers.answered();
+        let needed = self.configuration.decide.witness_quorum.min(counting);
         let word = WitnessesWord {
             at: clock::now(),
             answered,
+            needed,
         };
         let before = self.past.witnesses.replace(word);
         let news = before.is_none_or(|before| before.answered != answered);
@@ -87,8 +169,16 @@ impl Daemon {
                 answered, needed, %answers,
                 "too few witnesses answer: PC-B would not take over; see --witnesses"
             ),
-            (None, true) if news => info!(answered, needed, %answers, "the witnesses answer"),
+            (None, true) if news && needed > 0 => {
+                info!(answered, needed, %answers, "the witnesses answer");
+            }
             (None, _) => debug!(answered, needed, %answers, "the witnesses were checked"),
+        }
+        if answers.round.is_none()
+            && let Some(said) = of_router
+        {
+            self.router.said(said);
+            self.count_witnesses();
         }
         self.watchers.news();
         if let Some(round) = answers.round {
@@ -97,5 +187,17 @@ impl Daemon {
                 .witnesses(clock::now(), answered, needed, &told);
             self.handle(Event::Witnesses { round, answered });
         }
+    }
+
+    /// What is known of them, for people; `None` where there are none.
+    pub(super) fn witnesses_word(&self) -> Option<status::Witnesses> {
+        let quorum = self.configuration.decide.witness_quorum;
+        let word = self.past.witnesses;
+        (quorum > 0).then(|| status::Witnesses {
+            quorum: quorum.min(self.witnesses_that_count()),
+            answered: word.map(|word| word.answered),
+            at: word.map(|word| clock::wall(word.at).to_string()),
+            router: self.witnesses.have_router().then(|| self.router.told()),
+        })
     }
 }

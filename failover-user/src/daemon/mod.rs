@@ -16,6 +16,7 @@ mod port;
 mod preflight;
 mod recorder;
 mod reload;
+mod router;
 mod settling;
 mod snapshot;
 mod start;
@@ -59,6 +60,7 @@ use port::LocalPort;
 use recorder::Recorder;
 pub use reload::Reader;
 use reload::{Reread, Rereading, reread};
+use router::Router;
 use snapshot::Past;
 use supervisor::Supervisor;
 use tell::{AtMostEachSecond, Losses, Probes, Recent};
@@ -110,6 +112,10 @@ struct Daemon {
     /// The probe in flight, for the log.
     probe_cause: Option<Cause>,
     witnesses: Witnesses<Round>,
+    /// The one that is there by default.
+    router: Router,
+    /// So many count, as the decider was told.
+    counting: Option<u32>,
     /// When they were last asked to see whether they answer.
     witnesses_checked: Option<Time>,
     kernel: Option<KernelEvents>,
@@ -198,9 +204,10 @@ impl Daemon {
             probe_cause: None,
             witnesses: Witnesses::new(
                 configuration.witnesses.clone(),
-                configuration.decide.witness_quorum,
                 configuration.decide.timeout,
             ),
+            router: Router::default(),
+            counting: None,
             witnesses_checked: None,
             port: LocalPort::new(
                 configuration.port,
@@ -256,6 +263,7 @@ impl Daemon {
             );
         }
         self.handle(Event::Gateway(gateway));
+        self.count_witnesses();
         self.tell_of_strangers();
         self.ask_for_force();
         self.alarms.begin(&self.decider);
@@ -495,10 +503,13 @@ impl Daemon {
         self.past.probe = Some((clock::now(), outcome.clone()));
         match outcome {
             Outcome::Connected { .. } => self.check_witnesses(),
+            Outcome::Failed { .. } | Outcome::Unknown { .. } => self.router.primary_fails(),
+        }
+        match outcome {
             // Above TCP nobody else's connection gainsays it.
             Outcome::Failed { failure, .. } if failure.is_above_tcp() => {}
             Outcome::Failed { took, .. } => self.ask_others(took),
-            Outcome::Unknown { .. } => {}
+            Outcome::Connected { .. } | Outcome::Unknown { .. } => {}
         }
         self.handle(Event::ProbeEnded { probe, outcome });
         self.tell_of_strangers();
@@ -530,6 +541,7 @@ impl Daemon {
             &self.memory,
             &self.reason,
         );
+        status.witnesses = self.witnesses_word();
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
         self.watchers.add_to(&mut status);
         status
@@ -593,10 +605,7 @@ impl Daemon {
                 self.prober.start(probe);
                 None
             }
-            Action::AskWitnesses { round } => {
-                self.witnesses.ask(Some(round));
-                None
-            }
+            Action::AskWitnesses { round } => self.ask_witnesses(round),
             Action::ProbeGateway { probe } => {
                 self.local_prober
                     .start(probe, &self.port.gateways_addresses());

@@ -138,7 +138,11 @@ impl Recorder {
                 self.ledger.ended(*command, result);
                 self.command_ended(now, result);
             }
-            Event::Evidence(_) | Event::Witnesses { .. } | Event::Woke | Event::Armed => {}
+            Event::Evidence(_)
+            | Event::Witnesses { .. }
+            | Event::Counting(_)
+            | Event::Woke
+            | Event::Armed => {}
         }
     }
 

@@ -94,17 +94,15 @@ impl Daemon {
             let decide = &of.decide;
             (of.witnesses.clone(), decide.witness_quorum, decide.timeout)
         };
-        if asks(&old) != asks(new) {
-            let asked = self.witnesses.round();
-            let (witnesses, quorum, timeout) = asks(new);
-            self.witnesses = Witnesses::new(witnesses, quorum, timeout);
-            self.witnesses_checked = None;
-            self.past.witnesses = None;
-            // Whoever waits for the old ones' word gets the new ones'.
-            if let Some(round) = asked {
-                self.witnesses.ask(round);
-            }
+        if probing == Probing::OfAnother {
+            // What was silent while another answered.
+            self.router.primary_fails();
         }
+        if asks(&old) != asks(&self.configuration) {
+            let (witnesses, _, timeout) = asks(&self.configuration);
+            self.ask_other_witnesses(Witnesses::new(witnesses, timeout));
+        }
+        let new = &self.configuration;
         if old.gateway != new.gateway {
             self.force = commands::force(&new.gateway);
             self.port.identify(new.gateway.identity.clone());

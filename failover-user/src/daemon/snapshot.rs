@@ -8,7 +8,7 @@ use crate::{
     decide::{Decider, Hold, Outcome, State, Time},
     escape::Escaped,
     probe::{self, Readiness},
-    status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status, Witnesses},
+    status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status},
 };
 
 use super::{
@@ -94,11 +94,7 @@ pub(super) fn status(
             lost: past.lost,
             disagreements: port.disagreements(),
         },
-        witnesses: (settings.witness_quorum > 0).then(|| Witnesses {
-            quorum: settings.witness_quorum,
-            answered: past.witnesses.map(|word| word.answered),
-            at: past.witnesses.map(|word| time(word.at)),
-        }),
+        witnesses: None,
         release_needs: decider.release_needs(),
         armed: decider.is_armed(),
         paused: memory.pause.as_ref().map(|pause| status::Pause {
@@ -208,14 +204,14 @@ fn problems(
     if let Some((_, Outcome::Unknown { reason })) = &past.probe {
         problems.push(format!("the primary can't be probed: {reason}"));
     }
-    let needed = configuration.decide.witness_quorum;
-    if let Some(word) = past.witnesses
-        && word.answered < needed
+    if let Some(WitnessesWord {
+        answered, needed, ..
+    }) = past.witnesses
+        && answered < needed
         && state != State::Isolated
     {
         problems.push(format!(
-            "{} of {needed} witnesses answered: PC-B would not take over",
-            word.answered
+            "{answered} of {needed} witnesses answered: PC-B would not take over"
         ));
     }
     if !decider.is_armed() {

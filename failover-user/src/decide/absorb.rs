@@ -23,12 +23,14 @@ impl Decider {
                 Reason::Evidence(evidence)
             }
             Event::Witnesses { round, answered } => {
-                if self.isolation.answered(round, answered) == Turn::Reconnected
-                    && matches!(self.primary, Primary::Failing(_))
-                {
-                    self.primary = Primary::Unproven;
-                }
+                let turn = self.isolation.answered(round, answered);
+                self.believe(turn);
                 Reason::Witnesses { answered }
+            }
+            Event::Counting(counting) => {
+                let turn = self.isolation.count(counting);
+                self.believe(turn);
+                Reason::Counting(counting)
             }
             Event::Gateway(gateway) => self.absorb_gateway(now, gateway),
             Event::GatewayProbed { probe, outcome } => {
@@ -41,6 +43,13 @@ impl Decider {
             }
             Event::Operator(order) => self.absorb_order(now, order),
             Event::CommandEnded { command, result } => self.absorb_command(now, command, result),
+        }
+    }
+
+    /// What failed while PC-B was cut off may have failed for that reason.
+    fn believe(&mut self, turn: Turn) {
+        if turn == Turn::Reconnected && matches!(self.primary, Primary::Failing(_)) {
+            self.primary = Primary::Unproven;
         }
     }
 

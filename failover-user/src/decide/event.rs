@@ -25,6 +25,9 @@ pub enum Event {
         /// How many answered.
         answered: u32,
     },
+    /// So many of the witnesses count from now on, and no more are needed: see [`super::RouterWatch`].
+    /// Until this is told all do.
+    Counting(u32),
     /// The machine was suspended: the clocks say so.
     Suspended,
     /// Somebody looked at the local port.

@@ -14,6 +14,8 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub(super) struct Isolation {
     quorum: u32,
+    /// So many witnesses count; the others abstain.
+    counting: u32,
     interval: Duration,
     patience: Duration,
     last_round: u64,
@@ -34,7 +36,7 @@ struct Verdict {
 pub(super) enum Turn {
     /// Nothing new.
     Same,
-    /// The network is back: what was seen without it counts for nothing.
+    /// The network is back, or nobody can say: what was seen without it counts for nothing.
     Reconnected,
 }
 
@@ -42,6 +44,7 @@ impl Isolation {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             quorum: settings.witness_quorum,
+            counting: u32::MAX,
             interval: settings.interval,
             patience: settings.timeout.saturating_add(GRACE),
             last_round: 0,
@@ -53,12 +56,14 @@ impl Isolation {
     /// Other numbers. A round in flight is asked anew, with its whole time.
     pub(super) fn reconfigure(&mut self, settings: &Settings, now: Time) {
         let Self {
+            counting,
             last_round,
             asking,
             verdict,
             ..
         } = *self;
         *self = Self {
+            counting,
             last_round,
             asking: asking.map(|(round, _)| (round, now)),
             // It was one by the old quorum.
@@ -67,9 +72,29 @@ impl Isolation {
         };
     }
 
+    /// How many have to answer: no more than there are that count.
+    fn needed(&self) -> u32 {
+        self.quorum.min(self.counting)
+    }
+
+    /// So many count from now on. Nobody was asked for as many before.
+    pub(super) fn count(&mut self, counting: u32) -> Turn {
+        let before = self.needed();
+        self.counting = counting;
+        if self.needed() == before {
+            return Turn::Same;
+        }
+        match self.verdict.take() {
+            Some(Verdict {
+                connected: false, ..
+            }) => Turn::Reconnected,
+            _ => Turn::Same,
+        }
+    }
+
     /// Have enough witnesses answered lately, or need none?
     pub(super) fn ruled_out(&self, now: Time) -> bool {
-        self.quorum == 0
+        self.needed() == 0
             || self.verdict.is_some_and(|verdict| {
                 verdict.connected && now.since(verdict.asked) < self.interval
             })
@@ -77,7 +102,7 @@ impl Isolation {
 
     /// Did enough answer when they were asked last, or need none?
     pub(super) fn was_ruled_out(&self) -> bool {
-        self.quorum == 0 || self.verdict.is_some_and(|verdict| verdict.connected)
+        self.needed() == 0 || self.verdict.is_some_and(|verdict| verdict.connected)
     }
 
     /// Did too few witnesses answer when they were asked last?
@@ -118,7 +143,7 @@ impl Isolation {
         let Some((_, asked)) = self.asking.take_if(|(asked, _)| *asked == round) else {
             return Turn::Same;
         };
-        let connected = answered >= self.quorum;
+        let connected = answered >= self.needed();
         let turn = if connected && self.is_isolated() {
             Turn::Reconnected
         } else {

@@ -17,6 +17,7 @@ mod isolation;
 mod local;
 mod operator;
 mod reconfigure;
+mod router;
 mod schedule;
 mod settings;
 mod stability;
@@ -34,6 +35,7 @@ pub use event::{
 };
 pub use operator::{Order, Pause, Refusal};
 pub use reconfigure::Probing;
+pub use router::RouterWatch;
 pub use schedule::Cause;
 pub use settings::{Fence, Flapping, Settings};
 pub use state::{Change, Hold, Reason, State};

@@ -19,7 +19,8 @@ pub struct Settings {
     pub stop_timeout: Duration,
     /// From one probe to the next once the first strike is there, and from one strike to the next.
     pub confirm_interval: Duration,
-    /// How many witnesses have to answer before a takeover; where it is 0 none are asked.
+    /// How many witnesses have to answer before a takeover; where it is 0 none are asked. Where fewer
+    /// count ([`super::Event::Counting`]), no more than those.
     pub witness_quorum: u32,
     /// What proves that the primary is gone.
     pub fence: Fence,

@@ -154,6 +154,8 @@ pub enum Reason {
         /// How many answered.
         answered: u32,
     },
+    /// So many of the witnesses count now.
+    Counting(u32),
 }
 
 impl fmt::Display for Reason {
@@ -201,6 +203,8 @@ impl fmt::Display for Reason {
             Self::Reconfigured => formatter.write_str("another configuration is in force"),
             Self::Witnesses { answered: 0 } => formatter.write_str("no witness answers"),
             Self::Witnesses { answered } => write!(formatter, "{answered} witnesses answer"),
+            Self::Counting(0) => formatter.write_str("the default router abstains"),
+            Self::Counting(counting) => write!(formatter, "{counting} witnesses count"),
             Self::NeverListened => {
                 formatter.write_str("the start command succeeded, but nothing listened in time")
             }

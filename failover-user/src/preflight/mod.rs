@@ -78,7 +78,7 @@ pub async fn check(mut options: Options) -> Report {
     let of_witnesses =
         |fault: &ConfigurationError| matches!(fault, ConfigurationError::Witnesses(_));
     if !faults.iter().any(of_witnesses) {
-        findings.push(network::witnesses(&configuration).await);
+        findings.push(network::witnesses(&configuration, &primary.addresses).await);
     }
     findings.push(machine::state_dir(&configuration));
     findings.push(machine::control(&configuration));

@@ -6,7 +6,7 @@ use super::Finding;
 use crate::{
     config::{Check, Configuration, Host},
     decide::{Failure, Outcome},
-    probe::{Prober, Readiness, Witnesses, is_own},
+    probe::{Prober, Readiness, Routers, Witnesses, is_own},
 };
 
 /// What is to know of the primary.
@@ -152,28 +152,51 @@ pub(super) fn ports(configuration: &Configuration) -> Finding {
     }
 }
 
-/// Asks all of them.
-pub(super) async fn witnesses(configuration: &Configuration) -> Finding {
+/// Asks all of them. `primary`: its addresses, as far as they are known.
+pub(super) async fn witnesses(configuration: &Configuration, primary: &[SocketAddr]) -> Finding {
     const NAME: &str = "witnesses";
-    let witnesses = &configuration.witnesses;
-    let needed = configuration.decide.witness_quorum;
-    if witnesses.is_empty() {
-        return Finding::warning(
-            NAME,
-            "none are named: when PC-B's own network fails it looks as if PC-A were dead",
-            "name hosts that don't depend on each other with --witnesses, as 192.168.1.1,9.9.9.9:53",
-        );
+    const BLIND: &str = "when PC-B's own network fails it looks as if PC-A were dead";
+    const NAME_SOME: &str =
+        "name hosts that don't depend on each other with --witnesses, as 192.168.1.1,9.9.9.9:53";
+    if configuration.witnesses.is_empty() {
+        return Finding::warning(NAME, format!("none are named: {BLIND}"), NAME_SOME);
     }
-    let all = u32::try_from(witnesses.len()).unwrap_or(u32::MAX);
-    let mut asked = Witnesses::new(witnesses.clone(), all, configuration.decide.timeout);
-    asked.ask(());
+    let timeout = configuration.decide.timeout;
+    let mut asked = Witnesses::new(configuration.witnesses.clone(), timeout);
+    let (named, have_router) = (asked.named(), asked.have_router());
+    let router = have_router.then(|| default_router(primary));
+    let routers = router.as_ref().and_then(|router| router.as_ref().ok());
+    asked.ask((), u32::MAX, routers);
     let answers = asked.next().await;
     let answered = answers.answered();
-    let message = format!("{answered} of {all} answer, {needed} needed: {answers}");
+    let abstains = match (router, answers.of_router()) {
+        (None, _) | (Some(_), Some(Ok(_))) => None,
+        (Some(Ok(router)), said) => {
+            let why = said.and_then(Result::err).unwrap_or("its answer was lost");
+            Some(format!("it ({router}) doesn't answer pings: {why}"))
+        }
+        (Some(Err(why)), _) => Some(why),
+    };
+    if named == 0 {
+        return match abstains {
+            None => Finding::ok(NAME, format!("the default router answers: {answers}")),
+            Some(why) => Finding::warning(
+                NAME,
+                format!("the default router abstains, and no others are named: {why}; {BLIND}"),
+                format!("let it answer pings from PC-B, or {NAME_SOME}"),
+            ),
+        };
+    }
+    let counting = named + u32::from(have_router && abstains.is_none());
+    let needed = configuration.decide.witness_quorum.min(counting);
+    let mut message = format!("{answered} of {counting} answer, {needed} needed: {answers}");
+    if let Some(why) = &abstains {
+        message.push_str(&format!("; the default router abstains: {why}"));
+    }
     if answered < needed {
         let remedy = "name others: with too few PC-B would not take over";
         Finding::error(NAME, message, remedy)
-    } else if answered < all {
+    } else if answered < counting || abstains.is_some() {
         Finding::warning(
             NAME,
             message,
@@ -181,5 +204,17 @@ pub(super) async fn witnesses(configuration: &Configuration) -> Finding {
         )
     } else {
         Finding::ok(NAME, message)
+    }
+}
+
+/// Who that is, or why nobody can be asked.
+fn default_router(primary: &[SocketAddr]) -> Result<Routers, String> {
+    let routers = Routers::find().map_err(|error| format!("the routes can't be read: {error}"))?;
+    if routers.0.is_empty() {
+        return Err("there is no default route with a router".to_owned());
+    }
+    match routers.at(primary) {
+        Some(primary) => Err(format!("it is the primary itself ({primary})")),
+        None => Ok(routers),
     }
 }

@@ -4,6 +4,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     io,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use rustix::{
@@ -17,6 +18,7 @@ use rustix::{
 use tokio::{
     io::{Interest, unix::AsyncFd},
     task::yield_now,
+    time::{Instant, interval_at},
 };
 
 /// Holds an answer with the longest IPv4 header before it; what is longer is no answer of ours.
@@ -25,14 +27,20 @@ const LONGEST_ANSWER: usize = 128;
 const MESSAGE: usize = 8 + NONCE;
 const NONCE: usize = 8;
 
-/// Returns when the address has answered. The caller should give up on it sometime.
+/// A router may drop single ones: many answer only so many a second, and whatever else they do comes
+/// first.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
+
+/// Returns when the address has answered; its port means nothing. Asks again each second, so the caller
+/// should give up on it sometime.
 ///
 /// # Errors
 /// When it can't be asked, or the network says that it can't be reached.
-pub(super) async fn echo(address: IpAddr) -> io::Result<()> {
-    let question = Question::new(address);
+pub(super) async fn echo(mut address: SocketAddr) -> io::Result<()> {
+    address.set_port(0);
+    let question = Question::new(address.ip());
     let (socket, kind) = socket(question.family)?;
-    connect(&socket, &SocketAddr::new(address, 0))?;
+    connect(&socket, &address)?;
     // The kernel gives a ping socket an identifier, which it keeps where others have their port
     // (ping_get_port, net/ipv4/ping.c, 6.18).
     let identifier = match kind {
@@ -40,11 +48,18 @@ pub(super) async fn echo(address: IpAddr) -> io::Result<()> {
         Kind::Raw => question.identifier,
     };
     send(&socket, &question.message(), SendFlags::empty())?;
+    let mut asked_again = interval_at(Instant::now() + ASKED_AGAIN, ASKED_AGAIN);
     // SAFETY: an `OwnedFd` owns its descriptor until it is dropped, and always returns that one.
     let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?;
     let mut buffer = [0; LONGEST_ANSWER];
     loop {
-        let mut ready = socket.readable().await?;
+        let mut ready = tokio::select! {
+            ready = socket.readable() => ready?,
+            _ = asked_again.tick() => {
+                send(socket.get_ref(), &question.message(), SendFlags::empty())?;
+                continue;
+            }
+        };
         let received = ready.try_io(|socket| {
             let (length, _) = recv(socket.get_ref(), &mut buffer, RecvFlags::empty())?;
             Ok(length)
@@ -173,8 +188,6 @@ fn checksum(message: &[u8]) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::{collection::vec, prelude::*};
     use tokio::time::timeout;
 
@@ -194,7 +207,7 @@ mod tests {
     #[tokio::test]
     async fn the_loopback_answers_whoever_may_ask() {
         for address in ["127.0.0.1", "::1"] {
-            let address = address.parse().unwrap();
+            let address = SocketAddr::new(address.parse().unwrap(), 9);
             let asked = timeout(Duration::from_secs(5), echo(address))
                 .await
                 .unwrap();
@@ -208,7 +221,9 @@ mod tests {
     #[tokio::test]
     async fn where_no_packet_can_go_the_kernel_says_why() {
         // A broadcast, which nobody allowed; or a machine without a network.
-        let error = echo("255.255.255.255".parse().unwrap()).await.unwrap_err();
+        let error = echo("255.255.255.255:9".parse().unwrap())
+            .await
+            .unwrap_err();
         assert!(
             matches!(error.raw_os_error(), Some(libc::EACCES | libc::ENETUNREACH))
                 || error.to_string().contains("CAP_NET_RAW"),

@@ -11,6 +11,7 @@ mod connect;
 mod echo;
 mod local;
 mod resolve;
+mod router;
 mod tripwire;
 mod witness;
 
@@ -29,6 +30,7 @@ pub(crate) use check::{Duplex, TlsClient};
 pub use check::{Readiness, Startup};
 pub use local::{LocalProber, LocalReport};
 use resolve::Resolver;
+pub use router::Routers;
 use tripwire::Tripwire;
 pub use witness::{Answers, Testimony, Witnesses};
 

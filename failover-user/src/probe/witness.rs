@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    Routers,
     connect::{self, Connect},
     echo::echo,
     resolve::Resolver,
@@ -19,11 +20,26 @@ use crate::{config::Witness, decide::Failure, errno};
 
 /// Asks the witnesses. `R` tells one round of asking from another.
 pub struct Witnesses<R> {
-    witnesses: Vec<(Witness, Resolver)>,
-    quorum: u32,
+    witnesses: Vec<Named>,
+    router: bool,
     timeout: Duration,
-    round: Option<(R, JoinSet<Testimony>)>,
+    round: Option<Round<R>>,
     answers: Vec<Testimony>,
+}
+
+/// A host that somebody named.
+struct Named {
+    witness: Witness,
+    resolver: Resolver,
+    connects: bool,
+}
+
+/// Being asked.
+struct Round<R> {
+    id: R,
+    asked: JoinSet<Testimony>,
+    /// So many answers are waited for.
+    enough: u32,
 }
 
 /// What a round of asking says.
@@ -38,76 +54,109 @@ pub struct Answers<R> {
 /// What one witness says.
 #[derive(Clone, Debug)]
 pub struct Testimony {
-    /// Which, counted from 0.
-    number: usize,
-    witness: Witness,
+    /// Which of those that have a name, counted from 0; `None`: the default router.
+    number: Option<usize>,
+    /// As people know it.
+    witness: String,
     /// How it answered, or why not.
     said: Result<&'static str, String>,
     took: Duration,
 }
 
 impl<R: Copy> Witnesses<R> {
-    /// These, of which so many are enough; each has so long to answer.
+    /// These, each with so long to answer.
     #[must_use]
-    pub fn new(witnesses: Vec<Witness>, quorum: u32, timeout: Duration) -> Self {
-        let with_resolver = |witness: Witness| {
-            let port = witness.port.map_or(0, NonZeroU16::get);
-            let resolver = Resolver::new(witness.host.clone(), port, "--witnesses");
-            (witness, resolver)
+    pub fn new(witnesses: Vec<Witness>, timeout: Duration) -> Self {
+        let router = witnesses.contains(&Witness::Router);
+        let named = |witness: Witness| match &witness {
+            Witness::Router => None,
+            Witness::Host { host, port } => {
+                let number = port.map_or(0, NonZeroU16::get);
+                Some(Named {
+                    resolver: Resolver::new(host.clone(), number, "--witnesses"),
+                    connects: port.is_some(),
+                    witness,
+                })
+            }
         };
         Self {
-            witnesses: witnesses.into_iter().map(with_resolver).collect(),
-            quorum,
+            witnesses: witnesses.into_iter().filter_map(named).collect(),
+            router,
             timeout,
             round: None,
             answers: Vec::new(),
         }
     }
 
-    /// Begins a round. One that is in flight is given up.
-    pub fn ask(&mut self, round: R) {
+    /// Is the default router one of them?
+    #[must_use]
+    pub fn have_router(&self) -> bool {
+        self.router
+    }
+
+    /// How many of them somebody named.
+    #[must_use]
+    pub fn named(&self) -> u32 {
+        self.witnesses.len().try_into().unwrap_or(u32::MAX)
+    }
+
+    /// Begins a round, which ends once so many have answered. One that is in flight is given up. The
+    /// default routers are asked where they are given.
+    pub fn ask(&mut self, round: R, enough: u32, routers: Option<&Routers>) {
         let timeout = self.timeout;
         let mut asked = JoinSet::new();
-        for (number, (witness, resolver)) in self.witnesses.iter_mut().enumerate() {
-            let (witness, addresses) = (witness.clone(), resolver.addresses());
-            asked.spawn(async move {
-                let begun = Instant::now();
-                let said = async {
-                    let addresses = addresses.await?;
-                    match witness.port {
-                        Some(_) => connected(&addresses).await,
-                        None => echoed(&addresses).await,
-                    }
-                };
-                let said = timeout_at(begun + timeout, said)
-                    .await
-                    .unwrap_or_else(|_| Err("no answer in time".to_owned()));
-                Testimony {
-                    number,
-                    witness,
-                    said,
-                    took: begun.elapsed(),
+        for (number, named) in self.witnesses.iter_mut().enumerate() {
+            let (addresses, connects) = (named.resolver.addresses(), named.connects);
+            let said = async move {
+                let addresses = addresses.await?;
+                match connects {
+                    true => connected(&addresses).await,
+                    false => echoed(&addresses).await,
                 }
-            });
+            };
+            asked.spawn(testimony(
+                Some(number),
+                named.witness.to_string(),
+                timeout,
+                said,
+            ));
+        }
+        if let Some(Routers(addresses)) = routers.filter(|_| self.router) {
+            let told = match addresses.is_empty() {
+                true => Witness::Router.to_string(),
+                false => format!("{} {}", Witness::Router, Routers(addresses.clone())),
+            };
+            let addresses = addresses.clone();
+            let said = async move {
+                match addresses.is_empty() {
+                    true => Err("there is no default route any more".to_owned()),
+                    false => echoed(&addresses).await,
+                }
+            };
+            asked.spawn(testimony(None, told, timeout, said));
         }
         self.answers.clear();
-        self.round = Some((round, asked));
+        self.round = Some(Round {
+            id: round,
+            asked,
+            enough,
+        });
     }
 
     /// The round in flight, if there is one.
     #[must_use]
     pub fn round(&self) -> Option<R> {
-        self.round.as_ref().map(|(round, _)| *round)
+        self.round.as_ref().map(|round| round.id)
     }
 
     /// Waits until enough have answered, or all have had their time. Never returns without a round.
     /// Cancel-safe.
     pub async fn next(&mut self) -> Answers<R> {
-        let Some((round, asked)) = &mut self.round else {
+        let Some(Round { id, asked, enough }) = &mut self.round else {
             return std::future::pending().await;
         };
-        let round = *round;
-        while count(&self.answers) < self.quorum
+        let round = *id;
+        while count(&self.answers) < *enough
             && let Some(ended) = asked.join_next().await
         {
             match ended {
@@ -117,7 +166,8 @@ impl<R: Copy> Witnesses<R> {
         }
         self.round = None;
         for answer in &self.answers {
-            if let Some((_, resolver)) = self.witnesses.get_mut(answer.number) {
+            let number = answer.number.unwrap_or(usize::MAX);
+            if let Some(Named { resolver, .. }) = self.witnesses.get_mut(number) {
                 resolver.collect();
                 if answer.said.is_err() {
                     resolver.refresh();
@@ -136,6 +186,32 @@ impl<R> Answers<R> {
     #[must_use]
     pub fn answered(&self) -> u32 {
         count(&self.answers)
+    }
+
+    /// What the default router says, where it was asked and waited for: how it answered, or why not.
+    #[must_use]
+    pub fn of_router(&self) -> Option<Result<&'static str, &str>> {
+        let said = self.answers.iter().find(|answer| answer.number.is_none());
+        said.map(|answer| answer.said.as_ref().copied().map_err(String::as_str))
+    }
+}
+
+/// Asks one of them.
+async fn testimony(
+    number: Option<usize>,
+    witness: String,
+    timeout: Duration,
+    said: impl Future<Output = Result<&'static str, String>>,
+) -> Testimony {
+    let begun = Instant::now();
+    let said = timeout_at(begun + timeout, said)
+        .await
+        .unwrap_or_else(|_| Err("no answer in time".to_owned()));
+    Testimony {
+        number,
+        witness,
+        said,
+        took: begun.elapsed(),
     }
 }
 
@@ -195,7 +271,7 @@ async fn connected(addresses: &[SocketAddr]) -> Result<&'static str, String> {
 async fn echoed(addresses: &[SocketAddr]) -> Result<&'static str, String> {
     let mut asked = JoinSet::new();
     for address in addresses {
-        asked.spawn(echo(address.ip()));
+        asked.spawn(echo(*address));
     }
     let mut why = "it has no address".to_owned();
     while let Some(ended) = asked.join_next().await {
@@ -224,7 +300,7 @@ mod tests {
 
     /// Tests have no network but the loopback, which nobody else may name as a witness.
     fn at(address: SocketAddr) -> Witness {
-        Witness {
+        Witness::Host {
             host: Host::Address(address.ip()),
             port: NonZeroU16::new(address.port()),
         }
@@ -233,8 +309,8 @@ mod tests {
     /// All have to answer.
     async fn ask(witnesses: Vec<Witness>, timeout: Duration) -> Answers<u8> {
         let quorum = u32::try_from(witnesses.len()).unwrap();
-        let mut witnesses = Witnesses::new(witnesses, quorum, timeout);
-        witnesses.ask(7);
+        let mut witnesses = Witnesses::new(witnesses, timeout);
+        witnesses.ask(7, quorum, None);
         tokio::time::timeout(LONG * 2, witnesses.next())
             .await
             .unwrap()
@@ -299,11 +375,11 @@ mod tests {
     #[tokio::test]
     async fn a_newer_round_ends_the_older() {
         let (_socket, address, _taken) = deaf();
-        let mut witnesses = Witnesses::new(vec![at(address)], 1, LONG);
-        witnesses.ask(1);
+        let mut witnesses = Witnesses::new(vec![at(address)], LONG);
+        witnesses.ask(1, 1, None);
         assert!(tokio::time::timeout(SHORT, witnesses.next()).await.is_err());
         witnesses.timeout = SHORT;
-        witnesses.ask(2);
+        witnesses.ask(2, 1, None);
         let begun = Instant::now();
         let answers = witnesses.next().await;
         assert_eq!((answers.round, answers.answers.len()), (2, 1));
@@ -317,8 +393,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (_socket, address, _taken) = deaf();
         let there = listener.local_addr().unwrap();
-        let mut witnesses = Witnesses::new(vec![at(address), at(there), at(there)], 2, LONG);
-        witnesses.ask(());
+        let mut witnesses = Witnesses::new(vec![at(address), at(there), at(there)], LONG);
+        witnesses.ask((), 2, None);
         let begun = Instant::now();
         let answers = witnesses.next().await;
         assert_eq!((answers.answered(), answers.answers.len()), (2, 2));
@@ -330,11 +406,49 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (_socket, address, _taken) = deaf();
         let there = listener.local_addr().unwrap();
-        let mut witnesses = Witnesses::new(vec![at(there), at(address)], 2, SHORT * 3);
-        witnesses.ask(());
+        let mut witnesses = Witnesses::new(vec![at(there), at(address)], SHORT * 3);
+        witnesses.ask((), 2, None);
         assert!(tokio::time::timeout(SHORT, witnesses.next()).await.is_err());
         let answers = witnesses.next().await;
         assert_eq!((answers.answered(), answers.answers.len()), (1, 2));
+    }
+
+    /// Asks the default router, if it is a witness, and the others.
+    async fn ask_router(witnesses: Vec<Witness>, routers: Option<Routers>) -> Answers<()> {
+        let mut witnesses = Witnesses::new(witnesses, LONG);
+        witnesses.ask((), u32::MAX, routers.as_ref());
+        tokio::time::timeout(LONG * 2, witnesses.next())
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_router_is_asked_where_it_is_a_witness_and_does_not_abstain() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let other = || at(listener.local_addr().unwrap());
+        let here = Routers(vec![([127, 0, 0, 1], 0).into()]);
+        let answers = ask_router(vec![Witness::Router, other()], Some(here.clone())).await;
+        assert_eq!(answers.answers.len(), 2);
+        let told = answers.to_string();
+        assert!(told.contains("router 127.0.0.1: "), "{told}");
+        match answers.of_router() {
+            Some(Ok("echo")) => assert_eq!(answers.answered(), 2),
+            said => assert!(told.contains("CAP_NET_RAW"), "{said:?}"),
+        }
+        let answers = ask_router(vec![Witness::Router, other()], None).await;
+        assert_eq!((answers.answered(), answers.of_router()), (1, None));
+        let answers = ask_router(vec![other()], Some(here)).await;
+        assert_eq!((answers.answered(), answers.of_router()), (1, None));
+    }
+
+    #[tokio::test]
+    async fn a_router_that_has_gone_does_not_answer() {
+        let answers = ask_router(vec![Witness::Router], Some(Routers::default())).await;
+        assert_eq!(answers.answered(), 0);
+        assert!(
+            answers.to_string().contains("no default route any more"),
+            "{answers}"
+        );
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 use fastrand::Rng;
 
 use super::{
+    Witnesses,
     chance::{exponential, generator, seconds},
     figures::Figures,
     model::Model,
@@ -31,6 +32,7 @@ pub(super) type Orders = VecDeque<(Time, Order)>;
 pub(super) fn drill(
     model: &Model,
     settings: &Settings,
+    witnesses: Witnesses,
     length: Duration,
     seed: u64,
     run: u64,
@@ -39,7 +41,7 @@ pub(super) fn drill(
     let length = length / PART;
     let (weather, orders) = prepared(model, length, &mut generator(seed, run, 2));
     let mut scene = Scene::new(model, &weather, length, generator(seed, run, 3));
-    World::drilled(&mut scene, settings, orders).play();
+    World::drilled(&mut scene, settings, witnesses, orders).play();
     let drilled = scene.tally.figures;
     figures.violated += drilled.violated;
     let told = drilled.violations.into_iter();

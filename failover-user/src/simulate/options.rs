@@ -10,11 +10,11 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::{Contender, How, Loop, Simulation, picture, table};
+use super::{Contender, How, Loop, Simulation, Witnesses, picture, table};
 use crate::{
     config::{
         Configuration, ConfigurationError, Options as RunOptions, PrimaryAddress, Span, Witness,
-        count,
+        WitnessList, count, witnesses,
     },
     decide::Settings,
     escape::Escaped,
@@ -71,8 +71,8 @@ pub struct Options {
     pub confirm_interval: Option<Span>,
 
     /// As for `run`; nobody is asked, and all answer unless PC-B has no network
-    #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',')]
-    pub witnesses: Option<Vec<Witness>>,
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = witnesses)]
+    pub witnesses: Option<WitnessList>,
 }
 
 /// How figures are shown.
@@ -123,7 +123,7 @@ impl Options {
         };
         let mut loops = Vec::new();
         for file in files {
-            let settings = self.settings(file)?;
+            let (settings, witnesses) = self.settings(file)?;
             let plain = Loop::from(&settings);
             if self.baseline && !loops.contains(&plain) {
                 loops.push(plain);
@@ -131,7 +131,7 @@ impl Options {
             let name = file.map_or_else(|| "failover".to_owned(), |path| self.name(path));
             contenders.push(Contender {
                 name,
-                how: How::Daemon(settings),
+                how: How::Daemon(settings, witnesses),
             });
         }
         contenders.extend(loops.into_iter().map(|plain| {
@@ -155,7 +155,10 @@ impl Options {
         Escaped(&name).to_string()
     }
 
-    fn settings(&self, file: Option<&PathBuf>) -> Result<Settings, ConfigurationError> {
+    fn settings(
+        &self,
+        file: Option<&PathBuf>,
+    ) -> Result<(Settings, Witnesses), ConfigurationError> {
         let flags = RunOptions {
             config: file.cloned(),
             // The commands don't need to exist here.
@@ -176,11 +179,20 @@ impl Options {
             }),
             loaded => loaded,
         };
+        let loaded = loaded?;
+        let is_router = |witness: &&Witness| **witness == Witness::Router;
+        let routers = loaded.witnesses.iter().filter(is_router).count();
+        let others = loaded.witnesses.len() - routers;
+        let witnesses = Witnesses {
+            router: routers > 0,
+            others: u32::try_from(others).unwrap_or(u32::MAX),
+        };
         // A local gateway that hangs isn't modelled.
-        Ok(Settings {
+        let settings = Settings {
             watch_gateway: false,
-            ..loaded?.decide
-        })
+            ..loaded.decide
+        };
+        Ok((settings, witnesses))
     }
 }
 
@@ -225,17 +237,32 @@ mod tests {
 
     #[test]
     fn without_a_file_it_is_about_the_defaults() {
-        let contenders = contenders(&["--strikes", "4", "--witnesses", "10.0.0.3"]);
-        let [
-            Contender {
-                name,
-                how: How::Daemon(settings),
-            },
-        ] = &contenders[..]
-        else {
-            panic!("{contenders:?}");
+        let asked = |arguments: &[&str]| {
+            let contenders = contenders(arguments);
+            let [
+                Contender {
+                    name,
+                    how: How::Daemon(settings, witnesses),
+                },
+            ] = &contenders[..]
+            else {
+                panic!("{contenders:?}");
+            };
+            assert_eq!(name, "failover");
+            let Witnesses { router, others } = *witnesses;
+            (
+                settings.strikes.get(),
+                settings.witness_quorum,
+                router,
+                others,
+            )
         };
-        assert_eq!(name, "failover");
-        assert_eq!((settings.strikes.get(), settings.witness_quorum), (4, 1));
+        assert_eq!(asked(&[]), (3, 1, true, 0));
+        assert_eq!(
+            asked(&["--strikes", "4", "--witnesses", "10.0.0.3,10.0.0.4"]),
+            (4, 1, false, 2)
+        );
+        assert_eq!(asked(&["--witnesses=router,10.0.0.3"]), (3, 1, true, 1));
+        assert_eq!(asked(&["--witnesses="]), (3, 0, false, 0));
     }
 }

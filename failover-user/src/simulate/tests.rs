@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Contender, How, Loop, Simulation,
+    Contender, How, Loop, Simulation, Witnesses,
     chance::generator,
     drill,
     model::MODELS,
@@ -18,23 +18,26 @@ use crate::{
     decide::{Fence, Settings, Time},
 };
 
+/// The default.
+const ROUTER: Witnesses = Witnesses {
+    router: true,
+    others: 0,
+};
+
 fn settings() -> Settings {
     let options = Options {
         primary: "192.0.2.1".parse().ok(),
         dry_run: Some(true),
         ..Options::default()
     };
-    Settings {
-        witness_quorum: 1,
-        ..Configuration::load(options).unwrap().decide
-    }
+    Configuration::load(options).unwrap().decide
 }
 
 fn contenders() -> Vec<Contender> {
     vec![
         Contender {
             name: "A & B".to_owned(),
-            how: How::Daemon(settings()),
+            how: How::Daemon(settings(), ROUTER),
         },
         Contender {
             name: "loop".to_owned(),
@@ -47,7 +50,7 @@ fn contenders() -> Vec<Contender> {
 fn played(weather: &[Change], length: u64, seed: u64) -> super::Figures {
     let length = Duration::from_secs(length);
     let mut scene = Scene::new(&MODELS[0], weather, length, generator(seed, 0, 0));
-    World::new(&mut scene, &settings()).play();
+    World::new(&mut scene, &settings(), ROUTER).play();
     scene.tally.figures
 }
 
@@ -92,7 +95,7 @@ fn drills_start_and_stop_gateways_and_find_nothing() {
         let mut rng = generator(7, 0, 2);
         let (weather, orders) = drill::prepared(model, days, &mut rng);
         let mut scene = Scene::new(model, &weather, days, rng);
-        World::drilled(&mut scene, &settings, orders).play();
+        World::drilled(&mut scene, &settings, ROUTER, orders).play();
         let figures = scene.tally.figures;
         assert_eq!(figures.violations, [""; 0], "{}", model.name);
         assert!(figures.takeovers > 5, "{}: {figures:?}", model.name);
@@ -161,7 +164,7 @@ fn odd_settings_are_no_bug_of_the_state_machines() {
     ];
     let contenders = odd.map(|settings| Contender {
         name: String::new(),
-        how: How::Daemon(settings),
+        how: How::Daemon(settings, ROUTER),
     });
     for of in Simulation::of(&contenders, 8, 1, None).report().all {
         assert_eq!(of.violations, [""; 0]);

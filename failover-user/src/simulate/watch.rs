@@ -38,6 +38,8 @@ pub(super) struct Watch {
     /// From one success to the next, at most.
     recovery: Duration,
     quorum: u32,
+    /// So many witnesses count.
+    counting: u32,
     /// Too few witnesses answered when they were asked last.
     isolated: bool,
     interval: Duration,
@@ -77,6 +79,7 @@ impl Watch {
             spacing: settings.confirm_interval,
             recovery: most_spacing(settings),
             quorum: settings.witness_quorum,
+            counting: u32::MAX,
             isolated: false,
             interval: settings.interval,
             fresh: (settings.interval + settings.timeout) * strikes,
@@ -162,11 +165,17 @@ impl Watch {
             }
             Event::Witnesses { answered, .. } => {
                 // What was seen without a network proves nothing.
-                let connected = *answered >= self.quorum;
+                let connected = *answered >= self.quorum.min(self.counting);
                 if self.isolated && connected {
                     self.failures.clear();
                 }
                 self.isolated = !connected;
+            }
+            Event::Counting(counting) => {
+                self.counting = *counting;
+                if *counting == 0 && std::mem::take(&mut self.isolated) {
+                    self.failures.clear();
+                }
             }
             Event::Suspended => {
                 self.failures.clear();

@@ -6,11 +6,13 @@
 //! dead process at once and of silence after its keepalives; other connections to the primary are not
 //! modelled, so there is no other evidence.
 
+mod router;
 mod tripwire;
 
 use std::time::Duration;
 
 use super::{
+    Witnesses,
     drill::Orders,
     scene::{Answer, FENCE, Scene, Start, retransmission},
     watch::Watch,
@@ -20,6 +22,7 @@ use crate::decide::{
     Action, Command, CommandResult, Decider, Event, Evidence, Failure, Gateway, Outcome, ProbeId,
     RoundId, Settings, Time,
 };
+use router::Router;
 use tripwire::Tripwire;
 
 /// A killed command is gone after this time.
@@ -33,6 +36,10 @@ pub(super) struct World<'s, 'a> {
     wake: Option<Time>,
     probe: Option<Probe>,
     command: Option<Running>,
+    judges: Witnesses,
+    router: Router,
+    /// So many count, as the decider knows.
+    counting: u32,
     witnesses: Option<Round>,
     tripwire: Tripwire,
     trip: Option<(Time, Evidence)>,
@@ -68,7 +75,7 @@ struct Running {
 
 impl<'s, 'a> World<'s, 'a> {
     /// A daemon that is armed at a random time within its first interval.
-    pub(super) fn new(scene: &'s mut Scene<'a>, settings: &'s Settings) -> Self {
+    pub(super) fn new(scene: &'s mut Scene<'a>, settings: &'s Settings, judges: Witnesses) -> Self {
         let begin = Time::default() + settings.interval.mul_f64(scene.rng.f64());
         while scene.next_change() < begin && scene.change().is_some() {}
         scene.now = begin;
@@ -80,6 +87,9 @@ impl<'s, 'a> World<'s, 'a> {
             wake: None,
             probe: None,
             command: None,
+            judges,
+            router: Router::default(),
+            counting: u32::MAX,
             witnesses: None,
             tripwire: Tripwire::None,
             trip: None,
@@ -93,11 +103,12 @@ impl<'s, 'a> World<'s, 'a> {
     pub(super) fn drilled(
         scene: &'s mut Scene<'a>,
         settings: &'s Settings,
+        judges: Witnesses,
         orders: Orders,
     ) -> Self {
         Self {
             operator: Some(orders),
-            ..Self::new(scene, settings)
+            ..Self::new(scene, settings, judges)
         }
     }
 
@@ -135,9 +146,12 @@ impl<'s, 'a> World<'s, 'a> {
         self.witnesses = None;
         self.trip = None;
         self.tripwire = Tripwire::None;
+        self.router = Router::default();
+        self.counting = u32::MAX;
         if self.operator.is_none() || self.scene.rng.bool() {
             self.tell(Event::Armed);
         }
+        self.count_witnesses();
         self.tell(Event::Gateway(Gateway::Absent));
     }
 
@@ -149,10 +163,18 @@ impl<'s, 'a> World<'s, 'a> {
         let trip = self.trip.map(|(at, _)| at);
         let round = self.witnesses.as_ref().map(|round| round.ends);
         let order = self.next_order();
-        [self.wake, probe, command, trip, round, order]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.wake,
+            probe,
+            command,
+            trip,
+            round,
+            order,
+            self.router.ends(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn own(&mut self, at: Time) {
@@ -168,6 +190,8 @@ impl<'s, 'a> World<'s, 'a> {
                 round: round.id,
                 answered: round.answered,
             });
+        } else if self.router.has_ended(at) {
+            self.count_witnesses();
         } else if self.next_order().is_some_and(|order| order <= at) {
             self.order();
         } else {
@@ -221,6 +245,7 @@ impl<'s, 'a> World<'s, 'a> {
         for slot in slots.into_iter().flatten() {
             *slot = *slot + slept;
         }
+        self.router.slept(slept);
         self.watch.slept(slept);
         self.tell(Event::Suspended);
     }
@@ -262,6 +287,10 @@ impl<'s, 'a> World<'s, 'a> {
         if matches!(outcome, Outcome::Connected { .. }) {
             self.tripwire = Tripwire::Live;
             self.fade();
+        }
+        if self.judges.router {
+            self.router.probe_ended(&outcome, self.scene, self.settings);
+            self.count_witnesses();
         }
         let probe = probe.id;
         self.tell(Event::ProbeEnded { probe, outcome });
@@ -323,6 +352,14 @@ impl<'s, 'a> World<'s, 'a> {
         self.tell(Event::CommandEnded { command, result });
     }
 
+    fn count_witnesses(&mut self) {
+        let counting = self.router.counting(self.judges);
+        if self.counting != counting {
+            self.counting = counting;
+            self.tell(Event::Counting(counting));
+        }
+    }
+
     // --- what is decided ---------------------------------------------------------------------
 
     fn carry_out(&mut self, action: &Action) {
@@ -359,6 +396,7 @@ impl<'s, 'a> World<'s, 'a> {
     }
 
     fn ask_witnesses(&mut self, id: RoundId) {
+        self.router.is_asked_by_others();
         let (takes, answered) = match self.scene.ask_witness(self.settings.timeout) {
             Some(took) => (took, self.settings.witness_quorum),
             None => (self.settings.timeout, 0),

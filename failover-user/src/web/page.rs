@@ -198,6 +198,7 @@ fn facts(status: &Status) -> Result<String, fmt::Error> {
     fact("Local port", gateway);
     if let Some(witnesses) = &status.witnesses {
         let told = match (witnesses.answered, &witnesses.at) {
+            _ if witnesses.quorum == 0 => "none counts, so none is asked".to_owned(),
             (Some(answered), Some(at)) => {
                 let quorum = witnesses.quorum;
                 format!("{answered} answered, {quorum} needed, {}", Moment(at))
@@ -205,6 +206,9 @@ fn facts(status: &Status) -> Result<String, fmt::Error> {
             _ => format!("{} needed, not asked yet", witnesses.quorum),
         };
         fact("Witnesses", told);
+        if let Some(router) = &witnesses.router {
+            fact("Default router", text(&router.to_string()));
+        }
     }
     if status.release_needs > 1 {
         let told = format!("takes {} successes in a row", status.release_needs);

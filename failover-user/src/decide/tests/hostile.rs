@@ -86,6 +86,7 @@ fn hostile() -> impl Strategy<Value = Hostile> {
         Just(Event::Armed),
         order(s(1000)).prop_map(Event::Operator),
         Just(Event::Suspended),
+        (0..3_u32).prop_map(Event::Counting),
         (0..20_u64, 0..3_u32).prop_map(|(round, answered)| Event::Witnesses {
             round: RoundId(round),
             answered

@@ -27,6 +27,8 @@ pub(super) struct Laws {
     gateway: Option<(Gateway, Time)>,
     /// The round of witnesses that was asked last, when, and how many answered.
     witnesses: Option<(RoundId, Time, Option<u32>)>,
+    /// So many witnesses count.
+    counting: u32,
     /// When too few witnesses answered, and since then none did.
     isolated: Option<Time>,
     /// The fence command has ended well, or as well as is asked, since the last success.
@@ -71,6 +73,7 @@ impl Laws {
             command: None,
             gateway: None,
             witnesses: None,
+            counting: u32::MAX,
             isolated: None,
             fenced: false,
             answered: false,
@@ -193,12 +196,26 @@ impl Laws {
                     Outcome::Unknown { .. } => {}
                 }
             }
+            Event::Counting(counting) => {
+                let before = self.needed();
+                self.counting = *counting;
+                if self.needed() != before {
+                    // Nobody was asked for as many.
+                    if let Some((.., Some(answered))) = &mut self.witnesses {
+                        *answered = 0;
+                    }
+                    if self.isolated.take().is_some() {
+                        self.failures.clear();
+                    }
+                }
+            }
             Event::Evidence(evidence) => {
                 if evidence.is_good() {
                     self.seen_alive = Some(now);
                 }
             }
             Event::Witnesses { round, answered } => {
+                let needed = self.needed();
                 let Some((asked, at, answer @ None)) = &mut self.witnesses else {
                     return;
                 };
@@ -206,7 +223,7 @@ impl Laws {
                     return;
                 }
                 *answer = Some(*answered);
-                if *answered < self.settings.witness_quorum {
+                if *answered < needed {
                     self.isolated = Some(*at);
                 } else if self.isolated.take().is_some() {
                     // Whatever failed until now may have failed for that reason.
@@ -300,6 +317,10 @@ impl Laws {
         }
     }
 
+    fn needed(&self) -> u32 {
+        self.settings.witness_quorum.min(self.counting)
+    }
+
     fn is_late(&self, now: Time, before: &Decider) -> bool {
         let answer = self.probe.map(|(.., began)| began + self.settings.timeout);
         let expected = [before.next_wake(), answer].into_iter().flatten().min();
@@ -313,6 +334,9 @@ impl Laws {
             Event::Evidence(evidence) => !evidence.is_good(),
             Event::Suspended | Event::GatewayProbed { .. } | Event::Armed | Event::Operator(_) => {
                 false
+            }
+            Event::Counting(counting) => {
+                self.settings.witness_quorum.min(*counting) == self.needed()
             }
             Event::Witnesses { round, .. } => self.round() != Some(*round),
             Event::ProbeEnded { probe, outcome } => match self.probe {
@@ -396,10 +420,10 @@ impl Laws {
             self.armed || forced || !self.settings.needs_arming,
             "{command}, and the primary was never seen healthy"
         );
-        if self.settings.witness_quorum > 0 && !forced {
+        if self.needed() > 0 && !forced {
             let fresh = self.witnesses.is_some_and(|(_, asked, answered)| {
                 now.since(asked) <= self.settings.interval
-                    && answered.is_some_and(|answered| answered >= self.settings.witness_quorum)
+                    && answered.is_some_and(|answered| answered >= self.needed())
             });
             assert!(fresh, "{command}, and the witnesses: {:?}", self.witnesses);
         }

@@ -215,6 +215,8 @@ pub(super) struct Script {
     pub(super) fences: Vec<Option<(Duration, CommandResult)>>,
     /// How many witnesses answer from when on; `None`: nobody comes back to say.
     pub(super) witnesses: Vec<(Duration, Option<u32>)>,
+    /// How many witnesses count from when on.
+    pub(super) counting: Vec<(Duration, u32)>,
     /// The last good probe's connection stays open and tells when it breaks.
     pub(super) tripwire: bool,
     pub(super) echo: Echo,
@@ -244,6 +246,7 @@ impl Script {
             dying: ms(20),
             fences: vec![Some((ms(500), CommandResult::Succeeded))],
             witnesses: vec![(ms(0), Some(1))],
+            counting: Vec::new(),
             tripwire: false,
             echo: Echo::No,
             evidence: Vec::new(),
@@ -294,6 +297,13 @@ impl Script {
     pub(super) fn witnesses<const N: usize>(self, witnesses: [(Duration, Option<u32>); N]) -> Self {
         Self {
             witnesses: witnesses.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn counting<const N: usize>(self, counting: [(Duration, u32); N]) -> Self {
+        Self {
+            counting: counting.into(),
             ..self
         }
     }

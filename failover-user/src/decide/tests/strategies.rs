@@ -216,6 +216,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                 1..4,
             ),
             timeline(interval * 4, prop::option::weighted(0.8, 0..4_u32), 6),
+            timeline(interval * 6, 0..3_u32, 3),
         );
         let meddling = (
             timeline(interval * 6, gateway(), 4),
@@ -232,7 +233,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
         )
             .prop_map(move |(primary, starts, stops, meddling, news, driver)| {
                 let (by_hand, orders, hangs) = meddling;
-                let (driver, (fences, witnesses)) = driver;
+                let (driver, (fences, witnesses, counting)) = driver;
                 let (tripwire, echo, evidence) = news;
                 let (lateness, stalls, first_look, dying, boot) = driver;
                 let stall = |(from, factor): (Duration, f64)| {
@@ -251,6 +252,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                     dying,
                     fences,
                     witnesses: [(s(0), Some(1))].into_iter().chain(witnesses).collect(),
+                    counting,
                     tripwire,
                     echo,
                     evidence,

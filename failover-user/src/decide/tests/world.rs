@@ -114,6 +114,7 @@ impl World {
             by_hand,
             orders,
             hangs,
+            counting,
             first_look,
             ..
         } = world.script.clone();
@@ -147,6 +148,9 @@ impl World {
         }
         for (at, order) in orders {
             world.plan(at, Happening::Told(Event::Operator(order)));
+        }
+        for (at, counting) in counting {
+            world.plan(at, Happening::Told(Event::Counting(counting)));
         }
         for (at, hangs) in hangs {
             world.plan(at, Happening::GatewayHangs(hangs));

@@ -85,6 +85,47 @@ fn witnesses_that_nobody_comes_back_from_have_not_answered() {
 }
 
 #[test]
+fn where_no_witness_counts_it_is_as_if_there_were_none() {
+    let script = |settings| Script::new(settings).primary([(s(0), ANSWERS), (s(10), SILENT)]);
+    let world = script(witnessed())
+        .witnesses([(s(0), Some(0))])
+        .counting([(s(1), 0)])
+        .play(s(120));
+    assert_eq!(world.journal().asked(), [""; 0]);
+    let without = script(mission()).play(s(120));
+    assert_eq!(world.journal().states(), without.journal().states());
+    assert_eq!(world.journal().commands(), without.journal().commands());
+    assert!(!world.journal().runs().is_empty());
+}
+
+#[test]
+fn no_more_witnesses_are_needed_than_count() {
+    let settings = Settings {
+        witness_quorum: 2,
+        ..mission()
+    };
+    let world = Script::new(settings.clone())
+        .primary([(s(0), SILENT)])
+        .play(s(100));
+    assert_eq!(world.state(), State::Isolated);
+    let world = Script::new(settings)
+        .primary([(s(0), SILENT)])
+        .counting([(s(1), 1)])
+        .play(s(100));
+    assert_eq!(world.journal().runs(), ["65.01 run start"]);
+}
+
+#[test]
+fn strikes_of_an_isolated_watcher_count_for_nothing_once_its_witness_abstains() {
+    let world = Script::new(witnessed())
+        .primary([(s(0), SILENT)])
+        .witnesses([(s(0), Some(0))])
+        .counting([(s(100), 0)])
+        .play(s(200));
+    assert_eq!(world.journal().runs(), ["185 run start"]);
+}
+
+#[test]
 fn an_active_gateway_is_left_alone_when_the_witnesses_fall_silent() {
     let world = Script::new(witnessed())
         .primary([(s(0), SILENT)])

@@ -72,6 +72,7 @@ impl World {
                 Entry::ProbeEnded(outcome.clone())
             }
             Event::Evidence(evidence) => Entry::Evidence(*evidence),
+            Event::Counting(counting) => Entry::Counting(*counting),
             Event::Witnesses { answered, .. } => Entry::Witnesses(*answered),
             Event::Suspended => Entry::Suspended,
             Event::CommandEnded { command, result } => Entry::Ended(*command, result.clone()),

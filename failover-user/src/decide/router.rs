@@ -1,0 +1,163 @@
+//! Does the default router's word count? Many answer no pings, so it abstains until it has proved
+//! that it does.
+//!
+//! It proves itself in quiet times: it is asked while the primary answers, when its silence can't be
+//! PC-B's lost network. Once it has answered, its silence before a takeover means that PC-B is cut off.
+
+use std::time::Duration;
+
+use super::Time;
+
+/// In quiet times it is asked this often at most. So long may PC-B rely on a router that has begun to
+/// leave pings unanswered.
+const PAUSE: Duration = Duration::from_secs(10 * 60);
+
+/// Watches the default router in quiet times. `R`: what tells one router from another.
+#[derive(Clone, Debug)]
+pub struct RouterWatch<R> {
+    asked: Option<Time>,
+    standing: Standing<R>,
+}
+
+/// What the router has shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Standing<R> {
+    /// Not yet that it answers, or that it doesn't any longer.
+    Unproven,
+    /// That it answers. There may be several: one a family of addresses.
+    Proven(Vec<R>),
+    /// It answered before, and not when it was asked last. That may be the beginning of an outage of
+    /// PC-B's own network: the primary's next answer tells.
+    Doubted(Vec<R>),
+}
+
+impl<R> Default for RouterWatch<R> {
+    fn default() -> Self {
+        Self {
+            asked: None,
+            standing: Standing::Unproven,
+        }
+    }
+}
+
+impl<R: PartialEq> RouterWatch<R> {
+    /// The primary has answered: silence of the router's before was its own. Is it to be asked now?
+    pub fn primary_answers(&mut self, now: Time) -> bool {
+        if matches!(self.standing, Standing::Doubted(_)) {
+            self.standing = Standing::Unproven;
+        }
+        let due = self.asked.is_none_or(|asked| now.since(asked) >= PAUSE);
+        if due {
+            self.asked = Some(now);
+        }
+        due
+    }
+
+    /// The primary hasn't answered: whoever is silent now may be so for the same reason. The router is
+    /// asked again once the primary answers.
+    pub fn primary_fails(&mut self) {
+        self.asked = None;
+        if let Standing::Doubted(routers) = &mut self.standing {
+            self.standing = Standing::Proven(std::mem::take(routers));
+        }
+    }
+
+    /// One of these routers has answered in quiet times.
+    pub fn answered(&mut self, routers: Vec<R>) {
+        self.standing = Standing::Proven(routers);
+    }
+
+    /// None has.
+    pub fn was_silent(&mut self) {
+        if let Standing::Proven(routers) = &mut self.standing {
+            self.standing = Standing::Doubted(std::mem::take(routers));
+        }
+    }
+
+    /// Does its word count, where these are the default routers? Without any, the one that answered
+    /// before has gone, and doesn't answer; another one has proved nothing yet.
+    #[must_use]
+    pub fn counts(&self, routers: &[R]) -> bool {
+        match &self.standing {
+            Standing::Unproven => false,
+            Standing::Proven(proven) | Standing::Doubted(proven) => {
+                routers.is_empty() || routers.iter().any(|router| proven.contains(router))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUTER: u32 = 1;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_boot(Duration::from_secs(seconds))
+    }
+
+    /// One that has answered at second 0.
+    fn proven() -> RouterWatch<u32> {
+        let mut watch = RouterWatch::default();
+        assert!(watch.primary_answers(at(0)));
+        watch.answered(vec![ROUTER, 2]);
+        watch
+    }
+
+    #[test]
+    fn a_router_abstains_until_it_has_answered() {
+        let mut watch = RouterWatch::default();
+        assert!(!watch.counts(&[ROUTER]));
+        watch.was_silent();
+        assert!(!watch.counts(&[ROUTER]) && !watch.counts(&[]));
+        watch.answered(vec![ROUTER]);
+        assert!(watch.counts(&[ROUTER]));
+    }
+
+    #[test]
+    fn it_is_asked_at_the_primarys_first_answer_and_every_ten_minutes_at_most() {
+        let mut watch = RouterWatch::<u32>::default();
+        let asked: Vec<u64> = (0..=1300)
+            .step_by(30)
+            .filter(|second| watch.primary_answers(at(*second)))
+            .collect();
+        assert_eq!(asked, [0, 600, 1200]);
+    }
+
+    #[test]
+    fn silence_counts_against_it_once_the_primary_answers_after_it() {
+        let mut watch = proven();
+        assert!(watch.primary_answers(at(600)));
+        watch.was_silent();
+        // PC-B's network may just have gone.
+        assert!(watch.counts(&[ROUTER]));
+        watch.primary_answers(at(630));
+        assert!(!watch.counts(&[ROUTER]));
+        // Until it answers again.
+        assert!(watch.primary_answers(at(1200)));
+        watch.answered(vec![ROUTER]);
+        assert!(watch.counts(&[ROUTER]));
+    }
+
+    #[test]
+    fn silence_that_the_primary_shares_is_not_the_routers() {
+        let mut watch = proven();
+        watch.primary_answers(at(600));
+        watch.was_silent();
+        watch.primary_fails();
+        assert!(watch.counts(&[ROUTER]));
+        // Not even once the network is back: then it is asked at once.
+        assert!(watch.primary_answers(at(700)));
+        assert!(watch.counts(&[ROUTER]));
+    }
+
+    #[test]
+    fn a_router_that_has_gone_is_silent_and_another_one_has_proved_nothing() {
+        let watch = proven();
+        assert!(watch.counts(&[]));
+        assert!(watch.counts(&[2]));
+        assert!(watch.counts(&[3, ROUTER]));
+        assert!(!watch.counts(&[3]));
+    }
+}
