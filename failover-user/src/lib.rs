@@ -23,6 +23,7 @@ mod netlink;
 mod notify;
 pub mod preflight;
 pub mod probe;
+mod resident;
 pub mod simulate;
 pub mod status;
 pub mod timeline;

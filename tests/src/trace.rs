@@ -20,9 +20,6 @@ use crate::{
 /// Nobody else binds to this address: so a trace shows that it has begun.
 const MARK: Ipv4Addr = Ipv4Addr::new(127, 1, 2, 3);
 
-/// `BPF_PROG_TYPE_TRACEPOINT` (include/uapi/linux/bpf.h, 6.18).
-const TRACEPOINT: u32 = 5;
-
 /// A running trace.
 #[derive(Debug)]
 pub struct Trace {
@@ -81,19 +78,7 @@ impl Trace {
     /// When it has no kernel program.
     #[must_use]
     pub fn traces_system_calls(&self) -> bool {
-        let directory = format!("/proc/{}/fdinfo", self.process.pid());
-        let files = fs::read_dir(&directory).expect("its descriptors");
-        let texts = files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok());
-        let types: Vec<u32> = texts
-            .filter_map(|text| {
-                let value = text
-                    .lines()
-                    .find_map(|line| line.strip_prefix("prog_type:"))?;
-                value.trim().parse().ok()
-            })
-            .collect();
-        assert!(!types.is_empty(), "{}", self.errors.text());
-        types.contains(&TRACEPOINT)
+        traces_system_calls(self.process.pid())
     }
 
     /// Waits for an event, and goes on from there the next time.
@@ -165,4 +150,26 @@ pub fn is_change(event: &Line, old: &str, new: &str) -> bool {
 
 fn is_mark(event: &Line) -> bool {
     endpoint(event, "local").is_some_and(|local| local.ip() == MARK)
+}
+
+/// Are the kernel programs of this process attached to tracepoints of system calls?
+///
+/// # Panics
+/// When it has no kernel program.
+#[must_use]
+pub fn traces_system_calls(pid: u32) -> bool {
+    let directory = format!("/proc/{pid}/fdinfo");
+    let files = fs::read_dir(&directory).expect("its descriptors");
+    let texts = files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok());
+    // Only tracepoints of that kind are attached by performance events (kernel/bpf/syscall.c, 6.18).
+    let links: Vec<String> = texts
+        .filter_map(|text| {
+            let value = text
+                .lines()
+                .find_map(|line| line.strip_prefix("link_type:"))?;
+            Some(value.trim().to_owned())
+        })
+        .collect();
+    assert!(!links.is_empty(), "{pid} has no kernel program");
+    links.iter().any(|link| link == "perf")
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use failover_tests::{
     daemon::Setup,
     lab::{Lab, end_listener},
+    wait,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -34,6 +35,19 @@ fn a_daemon_that_may_not_load_says_why_and_what_to_do_and_goes_on() {
     daemon.becomes("standby");
     lab.host_b().await_listening(false);
     daemon.ends_having_run(&["start", "start", "stop"]);
+}
+
+#[test]
+fn what_was_read_to_load_is_given_back_where_that_failed() {
+    // The kernel's types alone are 5 MB, and are looked through more than once.
+    const WITHOUT: u64 = 8 << 20;
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let daemon = Setup::new(&lab).without_capabilities(&LOADING).spawn();
+    wait::until("a small daemon", wait::LONG, || {
+        (daemon.memory("RssAnon") < WITHOUT).then_some(())
+    });
+    daemon.ends_having_run(&[]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use failover_tests::{
     daemon::Setup,
     lab::{Host, Identity, Lab, Process, end_listener, host::stream_socket},
     lines::Line,
-    trace::{Trace, endpoint, is_change},
+    trace::{Trace, endpoint, is_change, traces_system_calls},
     wait,
 };
 use rustix::net::bind;
@@ -171,6 +171,25 @@ fn a_socket_that_has_the_port_and_does_not_listen_is_told_by_who_bound_it() {
     let expected = format!("last bound by pid {}, squatter", std::process::id());
     assert!(taken.field("held_by").contains(&expected), "{taken:?}");
     daemon.terminate();
+}
+
+#[test]
+fn other_programs_system_calls_are_not_slower_but_while_something_is_started() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    // Where functions can be watched they never are.
+    let slower = Trace::on(lab.host_b(), &[]).traces_system_calls();
+    let mut daemon = Setup::new(&lab).starts(&["slow 700ms"]).spawn();
+    daemon.probes("connected");
+    assert!(!traces_system_calls(daemon.pid()));
+    primary.kill();
+    daemon.begins(1, failover_tests::commands::Command::Start);
+    assert_eq!(traces_system_calls(daemon.pid()), slower);
+    daemon.becomes("active");
+    wait::until("system calls as before", wait::LONG, || {
+        (!traces_system_calls(daemon.pid())).then_some(())
+    });
+    daemon.ends_having_run(&["start"]);
 }
 
 /// Linux 6.11 and later can bind and listen through io_uring, past the system calls.

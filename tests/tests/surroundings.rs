@@ -147,13 +147,13 @@ fn ten_thousand_control_connections_cost_neither_memory_nor_the_takeover_nor_the
     let mut daemon = Setup::new(&lab).spawn();
     daemon.probes("connected");
     assert_eq!(daemon.status().1, 0);
-    let (memory, descriptors) = (daemon.memory(), daemon.descriptors());
+    let (memory, descriptors) = (daemon.memory("RssAnon"), daemon.descriptors());
     let control = daemon.control();
     let connect = |_| UnixStream::connect(control).expect("a connection");
     let mut connections: Vec<UnixStream> = (0..CONNECTIONS).map(connect).collect();
     primary.kill();
     daemon.becomes("active");
-    let (memory_now, descriptors_now) = (daemon.memory(), daemon.descriptors());
+    let (memory_now, descriptors_now) = (daemon.memory("RssAnon"), daemon.descriptors());
     assert!(
         memory_now <= memory + MEMORY_FOR_THEM,
         "{memory} -> {memory_now} bytes"

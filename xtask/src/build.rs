@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::cargo::Profile;
 use crate::cross::Target;
 use crate::process::say;
 use crate::workspace::Workspace;
@@ -14,25 +15,36 @@ pub(crate) fn run(workspace: &Workspace, target: Option<Target>) -> Result<()> {
     let tools = setup::ready(workspace)?;
     say_size(workspace, &kernel::build(workspace, &tools)?)?;
     let failover = match target {
-        None => release(workspace)?,
+        None => product(workspace)?,
         // The kernel program is the same: both kinds of machine put the low byte first.
-        Some(target) => cross::build(workspace, target, "failover", "failover")?,
+        Some(target) => cross::build(workspace, target, Profile::Small, "failover", "failover")?,
     };
     say_size(workspace, &failover)
 }
 
-/// Builds the daemon for use, with whatever kernel program there is.
+/// Builds the file for PC-B, with whatever kernel program there is: small, which takes its time.
+pub(crate) fn product(workspace: &Workspace) -> Result<PathBuf> {
+    let what = "the daemon as for PC-B, which takes a few minutes";
+    daemon(workspace, Profile::Small, what)
+}
+
+/// Builds the daemon for a show: sooner, and larger.
 pub(crate) fn release(workspace: &Workspace) -> Result<PathBuf> {
+    daemon(workspace, Profile::Release, "the daemon, optimized")
+}
+
+fn daemon(workspace: &Workspace, profile: Profile, what: &str) -> Result<PathBuf> {
     let arguments = [
         "build",
-        "--release",
+        "--profile",
+        profile.name(),
         "--package",
         "failover",
         "--bin",
         "failover",
     ];
-    let program = workspace.target().join("release/failover");
-    cargo::announce(workspace, &program, "the daemon, optimized as for PC-B");
+    let program = workspace.target().join(profile.name()).join("failover");
+    cargo::announce(workspace, &program, what);
     cargo::build_program(workspace, &arguments, "failover")
 }
 

@@ -25,6 +25,25 @@ const KEPT: [&str; 8] = [
     "CARGO_BUILD_JOBS",
 ];
 
+/// One of cargo's profiles, as the workspace's manifest defines them.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    /// For what is run here.
+    Release,
+    /// For what is installed on PC-B.
+    Small,
+}
+
+impl Profile {
+    /// Its name, which is also that of its directory below `target/`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Small => "small",
+        }
+    }
+}
+
 /// An executable that cargo built.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Artifact {

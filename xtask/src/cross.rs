@@ -8,9 +8,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::apt;
+use crate::cargo::{self, Profile};
 use crate::process::{self, say};
 use crate::workspace::Workspace;
-use crate::{apt, cargo};
 
 /// A processor to build for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -54,6 +55,7 @@ impl Target {
 pub(crate) fn build(
     workspace: &Workspace,
     target: Target,
+    profile: Profile,
     package: &str,
     name: &str,
 ) -> Result<PathBuf> {
@@ -62,7 +64,8 @@ pub(crate) fn build(
     let linker = format!(r#"target.{}.linker="{}""#, target.triple(), target.linker());
     let arguments = [
         "build",
-        "--release",
+        "--profile",
+        profile.name(),
         "--package",
         package,
         "--bin",
@@ -72,7 +75,8 @@ pub(crate) fn build(
         "--config",
         &linker,
     ];
-    let directory = workspace.target().join(target.triple()).join("release");
+    let directory = workspace.target().join(target.triple());
+    let directory = directory.join(profile.name());
     cargo::announce(workspace, &directory.join(name), "for another processor");
     cargo::build_program(workspace, &arguments, name)
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::cargo::Profile;
 use crate::cross::{self, Target};
 use crate::process::{self, say};
 use crate::tool::Tool;
@@ -37,8 +38,8 @@ fn package(workspace: &Workspace, target: Option<Target>) -> Result<PathBuf> {
     let tools = setup::ready(workspace)?;
     kernel::build(workspace, &tools)?;
     match target {
-        None => build::release(workspace)?,
-        Some(target) => cross::build(workspace, target, "failover", "failover")?,
+        None => build::product(workspace)?,
+        Some(target) => cross::build(workspace, target, Profile::Small, "failover", "failover")?,
     };
     let directory = workspace.target().join("dist");
     fs::create_dir_all(&directory)
@@ -49,6 +50,7 @@ fn package(workspace: &Workspace, target: Option<Target>) -> Result<PathBuf> {
         .env("CARGO", cargo::program())
         .env("CARGO_TARGET_DIR", workspace.target())
         .args(["--package", "failover", "--no-build", "--no-strip"])
+        .args(["--profile", Profile::Small.name()])
         .arg("--output")
         .arg(&directory);
     if let Some(target) = target {

@@ -41,7 +41,10 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[String]) -> Re
         }
     }
     kernel::build(workspace, &tools)?;
-    let failover = build::release(workspace)?;
+    let failover = match show {
+        Show::Demo => build::release(workspace)?,
+        Show::Bench => build::product(workspace)?,
+    };
     let lab = build(workspace)?;
 
     let mut command = privileges.command(&lab);

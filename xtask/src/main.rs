@@ -52,9 +52,9 @@ enum Verb {
         #[arg(long)]
         all: bool,
     },
-    /// Build the kernel program and target/release/failover
+    /// Build the kernel program and target/small/failover, the file for PC-B
     Build {
-        /// Build for another processor, into target/TARGET/release/failover
+        /// Build for another processor, into target/TARGET/small/failover
         #[arg(long)]
         target: Option<cross::Target>,
     },

@@ -37,9 +37,18 @@ impl Daemon {
             };
             actions = self.decide(event);
         }
+        self.ask_for_binds(self.is_starting());
         self.remember();
         self.alarms
             .stands(&self.decider, self.memory.pause.as_ref());
+    }
+
+    /// Asks the kernel to tell binds, which isn't free everywhere.
+    fn ask_for_binds(&mut self, wanted: bool) {
+        let asked = self.kernel.as_mut().map(|kernel| kernel.tell_binds(wanted));
+        if let Some(Err(error)) = asked {
+            warn!(%error, "who takes the port isn't told");
+        }
     }
 
     pub(super) fn carry_out(&mut self, action: Action) -> Option<Event> {
@@ -59,7 +68,11 @@ impl Daemon {
                 warn!(%command, "paused: the command would be run now, and isn't");
                 None
             }
-            Action::Run(command) => self.run(command),
+            Action::Run(command) => {
+                // Before it can bind.
+                self.ask_for_binds(true);
+                self.run(command)
+            }
             Action::Kill(command) => self.kill(command),
             Action::Record(change) => {
                 self.reason = tell::change(&change, &self.recent);

@@ -16,6 +16,8 @@ pub(super) struct Agreement {
     implied: Vec<SocketAddr>,
     /// Since when the two differ.
     doubt: Option<Time>,
+    /// When the answer was asked for that was taken for granted: it knows what was told before.
+    adopted: Option<Time>,
     disagreements: u64,
 }
 
@@ -32,6 +34,10 @@ impl Agreement {
     /// A socket began or ended to listen on the port, or did something else.
     pub(super) fn event(&mut self, change: &TcpStateChange) {
         let local = change.local;
+        let told = Time::from_boot(change.origin.time);
+        if self.adopted.is_some_and(|asked| told < asked) {
+            return;
+        }
         if change.new == TcpState::Listen {
             let place = self.implied.partition_point(|one| *one < local);
             self.implied.insert(place, local);
@@ -44,11 +50,13 @@ impl Agreement {
         }
     }
 
-    /// Takes the answer for granted: events are known to be missing.
-    pub(super) fn adopt(&mut self, answer: impl Iterator<Item = SocketAddr>) {
+    /// Takes the answer for granted: events are known to be missing. Others may be on their way that
+    /// were told before it was asked for.
+    pub(super) fn adopt(&mut self, asked: Time, answer: impl Iterator<Item = SocketAddr>) {
         self.implied = answer.collect();
         self.implied.sort_unstable();
         self.doubt = None;
+        self.adopted = Some(asked);
     }
 
     /// Compares the answer with the events, and goes on from the answer when they disagree.
@@ -183,8 +191,25 @@ mod tests {
     #[test]
     fn what_was_lost_is_no_disagreement() {
         let mut agreement = Agreement::default();
-        agreement.adopt(answer(&[FOUR]));
+        agreement.adopt(at(0), answer(&[FOUR]));
         assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
         assert_eq!(agreement.settles_in(at(0)), None);
+    }
+
+    #[test]
+    fn an_answer_knows_what_was_told_before_it_was_asked_for() {
+        let mut agreement = Agreement::default();
+        let told = |milliseconds| {
+            let mut listens = listens(FOUR);
+            listens.origin.time = Duration::from_millis(milliseconds);
+            listens
+        };
+        agreement.adopt(at(10), answer(&[FOUR]));
+        agreement.event(&told(9));
+        assert_eq!(agreement.compare(at(11), answer(&[FOUR])), None);
+        assert_eq!(agreement.settles_in(at(11)), None);
+        agreement.event(&told(12));
+        assert_eq!(agreement.compare(at(13), answer(&[FOUR, FOUR])), None);
+        assert_eq!(agreement.settles_in(at(13)), None);
     }
 }

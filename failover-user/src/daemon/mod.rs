@@ -46,6 +46,7 @@ use crate::{
     gateway::{CommandOutput, Force, Launch},
     kernel::{Batch, KernelEvents},
     probe::{Answers, LocalProber, LocalReport, Prober, Report, Witnesses},
+    resident::give_back,
     status::Status,
     web,
 };
@@ -79,6 +80,10 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let control = Server::listen(&configuration.control).await?;
     let mut daemon = Daemon::new(configuration, control, reader)?;
     daemon.begin()?;
+    let settled = tokio::spawn(async {
+        sleep(SETTLED).await;
+        give_back();
+    });
     loop {
         tokio::select! {
             () = daemon.step() => {}
@@ -87,6 +92,7 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
             _ = terminate.recv() => break,
         }
     }
+    settled.abort();
     daemon.end();
     daemon.alarms.finish().await;
     Ok(())
@@ -94,6 +100,10 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
 
 /// At its end, the last of what is to be kept may take so long to be written.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// By then starting is over, and what it took isn't needed again.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// Clocks that are read one after the other never differ by so much.
 const SUSPENDED: Duration = Duration::from_millis(500);
 

@@ -248,8 +248,9 @@ impl LocalPort {
 
     /// Asks the kernel.
     pub(super) fn look(&mut self) -> Result<Gateway, ListenersError> {
+        let asked = clock::now();
         let found = self.listeners.now()?;
-        self.check(&found);
+        self.check(asked, &found);
         let finds_nobody = found.is_empty();
         let seen = match &mut self.settling {
             Some(settling) => settling.believed(clock::now(), &found, &self.seen),
@@ -327,11 +328,11 @@ impl LocalPort {
     }
 
     /// Compares with what the events said.
-    fn check(&mut self, seen: &[Listener]) {
+    fn check(&mut self, asked: Time, seen: &[Listener]) {
         let now = clock::now();
         let answer = seen.iter().map(|listener| listener.address);
         if self.looked.replace(now).is_none() || !self.kernel_events {
-            self.agreement.adopt(answer);
+            self.agreement.adopt(asked, answer);
         } else if let Some(disagreement) = self.agreement.compare(now, answer) {
             let events: Vec<String> = disagreement
                 .events

@@ -59,6 +59,11 @@ impl Daemon {
         self.watchers.evidence(what);
     }
 
+    /// A command is in flight, or the gateway it started doesn't listen yet.
+    pub(super) fn is_starting(&self) -> bool {
+        self.command.is_some() || matches!(self.decider.state(), State::Starting { .. })
+    }
+
     /// Somebody has taken the port, or can't have it: perhaps the gateway that is being started.
     pub(super) fn bind(&mut self, bind: &Bind) {
         if bind.local.port() != self.configuration.port.get() {
@@ -67,9 +72,7 @@ impl Daemon {
         if bind.result.is_ok() {
             self.port.bound(&bind.origin);
         }
-        let starting =
-            self.command.is_some() || matches!(self.decider.state(), State::Starting { .. });
-        if !starting || bind.result != Err(libc::EADDRINUSE) || !self.taken.is_due() {
+        if !self.is_starting() || bind.result != Err(libc::EADDRINUSE) || !self.taken.is_due() {
             return;
         }
         self.look();

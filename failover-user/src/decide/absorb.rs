@@ -283,6 +283,8 @@ impl Decider {
                 self.stop_owed = false;
                 if listening {
                     self.stops.failed(now);
+                } else {
+                    self.stops.reset(now);
                 }
             }
             Command::Fence if answered && !self.orders.forces() => {}

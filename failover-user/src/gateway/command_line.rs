@@ -160,6 +160,14 @@ mod tests {
         assert!(found.program.is_absolute(), "{found}");
     }
 
+    /// Found by fuzzing.
+    #[test]
+    fn this_program_is_told_by_its_name() {
+        fuzz::command_line(THIS_PROGRAM.as_bytes());
+        let itself = CommandLine::parse(THIS_PROGRAM).unwrap();
+        assert_eq!(itself.to_string(), "failover");
+    }
+
     proptest! {
         #[test]
         fn no_line_breaks_it(line in ".{0,80}") {

@@ -33,4 +33,5 @@ pub use listeners::{Listener, Listeners, ListenersError};
 pub use output::{CommandOutput, NewLines};
 pub use process::{Lifetime, ProcessKey, has_variable};
 pub use tunnel::{Tunnel, tunnels};
+pub(crate) use unit::THIS_PROGRAM;
 pub use unit::{Scope, UnitCommand, UnitVerb};

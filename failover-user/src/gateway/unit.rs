@@ -22,7 +22,7 @@ use zbus::{
 use super::CommandLine;
 
 /// The program that runs now, whatever has become of its file since (man 5 proc_pid_exe).
-pub(super) const THIS_PROGRAM: &str = "/proc/self/exe";
+pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
 /// The hidden verb of the command line.
 const VERB: &str = "unit-job";
 

@@ -10,20 +10,21 @@ use std::{
 use aya::{
     Btf, BtfError, Ebpf, EbpfError, EbpfLoader,
     maps::{MapData, MapError, PerCpuArray},
-    programs::{BtfTracePoint, FExit, Program, ProgramError, TracePoint},
+    programs::{BtfTracePoint, Program, ProgramError},
 };
 use aya_log::EbpfLogger;
 use failover_ebpf::{Filter, GLOBAL_FILTER, GLOBAL_LAYOUT, Layout, MAP_EVENTS, MAP_LOST};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use thiserror::Error;
 use tokio::io::{Interest, unix::AsyncFd};
-use tracing::debug;
 
 use super::{
+    binds::Binds,
     event::KernelEvent,
     layout::{self, LayoutError},
     ring::Ring,
 };
+use crate::resident::give_back_free_memory;
 
 /// The kernel program, put here by the build script; empty when it wasn't built.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/failover.o"));
@@ -98,8 +99,9 @@ pub struct KernelEvents {
     lost_told: u64,
     malformed: u64,
     debug: Option<AsyncFd<Logger>>,
+    binds: Binds,
     /// Holds the programs and their attachments.
-    _programs: Ebpf,
+    programs: Ebpf,
 }
 
 type Logger = EbpfLogger<&'static dyn log::Log>;
@@ -147,11 +149,8 @@ impl KernelEvents {
             .override_global(aya_log::LEVEL, &log_level, true)
             .load(OBJECT)?;
         let btf = Btf::from_sys_fs()?;
-        if let Err(error) = attach_to_functions(&mut programs, &kernel.bind_functions, &btf) {
-            debug!(%error, "binds are told by the system call");
-            bind?;
-            attach_to_calls(&mut programs)?;
-        }
+        let calls = bind.map(drop).map_err(LoadError::from);
+        let binds = Binds::prepare(&mut programs, &kernel.bind_functions, calls, &btf)?;
         // Before the first event: the log's map must outlive loading, and no event may be missed.
         let logger = EbpfLogger::init(&mut programs)
             .map_err(|error| LoadError::Refused(error.to_string()))?;
@@ -165,7 +164,7 @@ impl KernelEvents {
         state.load("inet_sock_set_state", &btf)?;
         state.attach()?;
         drop(btf);
-        give_memory_back();
+        give_back_free_memory();
         Ok(Self {
             events: readable(Ring::new(events)?)?,
             last: None,
@@ -173,8 +172,18 @@ impl KernelEvents {
             lost_told: 0,
             malformed: 0,
             debug: watch.debug.then(|| readable(logger)).transpose()?,
-            _programs: programs,
+            programs,
+            binds,
         })
+    }
+
+    /// Tells binds from now on, or need not any longer. Where that costs others nothing, they are always
+    /// told; where it makes system calls slower, not before this asks for them.
+    ///
+    /// # Errors
+    /// A [`LoadError`]; all else goes on to be told.
+    pub fn tell_binds(&mut self, wanted: bool) -> Result<(), LoadError> {
+        self.binds.ask(&mut self.programs, wanted)
     }
 
     /// Waits for events. Returns at least one, or a count of lost ones. Cancel-safe.
@@ -246,56 +255,16 @@ impl KernelEvents {
     }
 }
 
-/// Tells binds where the protocols' functions return.
-fn attach_to_functions(
-    programs: &mut Ebpf,
-    functions: &[&'static str],
-    btf: &Btf,
-) -> Result<(), LoadError> {
-    let mut attach = |function| {
-        let bind: &mut FExit = program(programs, function)?;
-        bind.load(function, btf)?;
-        bind.attach()?;
-        Ok(())
-    };
-    let attached = functions.iter().try_for_each(|function| attach(*function));
-    if attached.is_err() {
-        // All or none, so that no bind is told twice.
-        for function in functions {
-            let bind: &mut FExit = program(programs, function)?;
-            let _ = bind.unload();
-        }
-    }
-    attached
-}
-
-/// Tells binds by the system call's tracepoints.
-fn attach_to_calls(programs: &mut Ebpf) -> Result<(), LoadError> {
-    // The exit first: an enter without one would leave its note behind.
-    for name in ["sys_exit_bind", "sys_enter_bind"] {
-        let bind: &mut TracePoint = program(programs, name)?;
-        bind.load()?;
-        bind.attach("syscalls", name)?;
-    }
-    Ok(())
-}
-
-fn program<'a, T>(programs: &'a mut Ebpf, name: &'static str) -> Result<&'a mut T, LoadError>
+/// One of the object's programs.
+pub(super) fn program<'a, T>(
+    programs: &'a mut Ebpf,
+    name: &'static str,
+) -> Result<&'a mut T, LoadError>
 where
     &'a mut T: TryFrom<&'a mut Program, Error = ProgramError>,
 {
     let program = programs.program_mut(name);
     Ok(program.ok_or(LoadError::Incomplete(name))?.try_into()?)
-}
-
-/// Reading the kernel's BTF takes 20 MB for a moment, aya's own look at it included, and the C
-/// library would keep them for later: for a daemon that never needs them again.
-fn give_memory_back() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: touches nothing but the allocator's own free lists, under its own lock.
-    unsafe {
-        libc::malloc_trim(0);
-    }
 }
 
 fn filter(watch: Watch) -> Result<Filter, LoadError> {

@@ -2,6 +2,7 @@
 //!
 //! A source of events: it never decides, and knows nothing of primaries or strikes.
 
+mod binds;
 pub(crate) mod btf;
 mod event;
 pub(crate) mod format;

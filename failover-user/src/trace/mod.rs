@@ -14,7 +14,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::kernel::{Batch, KernelEvents, Watch};
+use crate::{
+    kernel::{Batch, KernelEvents, Watch},
+    resident::give_back,
+};
 
 use output::Output;
 pub use output::{Color, Format};
@@ -57,6 +60,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         ignored_process: None,
         debug: settings.debug,
     })?;
+    kernel.tell_binds(true)?;
     let mut output = Output::new(settings.format, settings.color, settings.all_namespaces);
     let mut totals = Totals::default();
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
@@ -66,6 +70,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         .duration
         .and_then(|duration| Instant::now().checked_add(duration));
     output.begin()?;
+    give_back();
     loop {
         let batch = tokio::select! {
             batch = kernel.next() => batch.context("waiting for kernel events")?,

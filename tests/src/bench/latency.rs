@@ -121,7 +121,7 @@ fn sleep_until(done: &AtomicBool) -> Vec<Duration> {
 
 /// Leaves the calling thread one processor, unless it may be anywhere; returns those for the
 /// connections.
-fn confine_reader(place: Place) -> Result<CpuSet> {
+pub(super) fn confine_reader(place: Place) -> Result<CpuSet> {
     let mut all = sched_getaffinity(None).context("asking for the processors")?;
     let first = (0..CpuSet::MAX_CPU).find(|processor| all.is_set(*processor));
     let first = first.context("no processor")?;

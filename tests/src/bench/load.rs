@@ -57,7 +57,8 @@ impl Load {
     }
 }
 
-fn connect(listener: &TcpListener, connections: u32, pause: Duration) -> io::Result<()> {
+/// One after the other, so many, each so long after the one before.
+pub(super) fn connect(listener: &TcpListener, connections: u32, pause: Duration) -> io::Result<()> {
     let address = listener.local_addr()?;
     // By the clock, so that one that was late is made up for.
     let mut due = Instant::now();

@@ -39,6 +39,8 @@ pub(super) enum Contestant {
     Tcpstates,
     /// The machine with nobody watching.
     Nobody,
+    /// A kernel program that does nothing. Not a peer: there is nothing to be gained over it.
+    Empty,
     Failover,
 }
 
@@ -50,6 +52,7 @@ impl Contestant {
             Self::Bpftrace => "bpftrace",
             Self::Tcpstates => "tcpstates",
             Self::Nobody => "nobody",
+            Self::Empty => "empty program",
             Self::Failover => "failover",
         }
     }
@@ -76,11 +79,21 @@ pub(super) struct Row {
     met: bool,
     /// The better peer's median divided by failover's.
     ratio: Option<f64>,
-    /// Show median / p99 / most.
     #[serde(skip)]
-    tail: bool,
+    shown: Shown,
     #[serde(rename = "monitors")]
     contestants: BTreeMap<Contestant, Figures>,
+}
+
+/// Which three of the figures are shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Shown {
+    /// Least, median and most.
+    Range,
+    /// Median, 99th percentile and most.
+    Tail,
+    /// The median between the limits that it lies between in 95 of 100 measurements.
+    Interval,
 }
 
 /// What failover is to stay under.
@@ -95,6 +108,8 @@ pub(super) enum Goal {
     MedianAnd99(f64, f64),
     /// The one in the middle, and every peer's.
     MedianAndPeers(f64),
+    /// The one in the middle, for all that chance may have done to it: see [`Figures::high`].
+    Surely(f64),
     /// Nothing: it is only shown.
     Shown,
 }
@@ -106,6 +121,7 @@ impl Goal {
         match self {
             Self::Most(limit) => ours.most <= limit,
             Self::Median(limit) => ours.median <= limit,
+            Self::Surely(limit) => ours.high <= limit,
             Self::MedianAnd99(median, percentile99) => {
                 ours.median <= median && ours.percentile99 <= percentile99
             }
@@ -120,6 +136,7 @@ impl Goal {
         match self {
             Self::Most(limit) => Some(format!("most under {limit}")),
             Self::Median(limit) => Some(format!("median under {limit}")),
+            Self::Surely(limit) => Some(format!("all of the interval under {limit}")),
             Self::MedianAnd99(median, percentile99) => {
                 Some(format!("median under {median}, p99 under {percentile99}"))
             }
@@ -133,7 +150,11 @@ impl Goal {
 #[derive(Clone, Debug, Serialize)]
 struct Figures {
     least: f64,
+    /// With `high`, the limits between which the true median lies in 95 of 100 measurements, whatever
+    /// the samples' distribution: by their ranks. Of fewer than six samples, least and most.
+    low: f64,
     median: f64,
+    high: f64,
     percentile99: f64,
     most: f64,
     samples: usize,
@@ -147,14 +168,25 @@ impl Figures {
         let upper = samples.get(count / 2)?;
         let lower = samples.get((count - 1) / 2)?;
         let percentile99 = samples.get((count * 99).div_ceil(100).saturating_sub(1))?;
+        let outside = outside_interval(count);
         Some(Self {
             least: *samples.first()?,
+            low: *samples.get(outside)?,
             median: f64::midpoint(*lower, *upper),
+            high: *samples.get(count - 1 - outside)?,
             percentile99: *percentile99,
             most: *samples.last()?,
             samples: count,
         })
     }
+}
+
+/// How many of the samples lie on either side of the median's 95 % interval. The number of samples below
+/// the true median is binomial, so within 1.96 standard deviations of half of them.
+fn outside_interval(count: usize) -> usize {
+    let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    let rank = f64::midpoint(count, 1.0) - 0.98 * count.sqrt();
+    (2..).take_while(|whole| f64::from(*whole) <= rank).count()
 }
 
 impl Row {
@@ -170,9 +202,9 @@ impl Row {
             .filter_map(|(contestant, samples)| Some((contestant.into(), Figures::of(samples)?)))
             .collect();
         let ours = contestants.get(&Contestant::Failover);
-        let peers = contestants
-            .iter()
-            .filter(|(contestant, _)| **contestant != Contestant::Failover);
+        let peers = contestants.iter().filter(|(contestant, _)| {
+            !matches!(contestant, Contestant::Failover | Contestant::Empty)
+        });
         let best = peers
             .map(|(_, figures)| figures.median)
             .min_by(f64::total_cmp);
@@ -184,30 +216,41 @@ impl Row {
             goal,
             met: goal.met(ours, ratio),
             ratio,
-            tail: false,
+            shown: Shown::Range,
             contestants,
         }
     }
 
     /// Shows the 99th percentile. The least of a thousand samples tells nothing.
     pub(super) fn with_tail(mut self) -> Self {
-        self.tail = true;
+        self.shown = Shown::Tail;
+        self
+    }
+
+    /// Shows how sure the median is.
+    pub(super) fn with_interval(mut self) -> Self {
+        self.shown = Shown::Interval;
         self
     }
 
     fn title(&self) -> String {
-        let tail = if self.tail { " (with p99)" } else { "" };
+        let shown = match self.shown {
+            Shown::Range => "",
+            Shown::Tail => " (with p99)",
+            Shown::Interval => " (95 %)",
+        };
         let unit = if self.unit.is_empty() { "" } else { ", " };
-        format!("{}{unit}{}{tail}", self.measure, self.unit)
+        format!("{}{unit}{}{shown}", self.measure, self.unit)
     }
 
     fn figures(&self, contestant: Contestant) -> String {
         let Some(it) = self.contestants.get(&contestant) else {
             return "-".to_owned();
         };
-        let three = match self.tail {
-            true => [it.median, it.percentile99, it.most],
-            false => [it.least, it.median, it.most],
+        let three = match self.shown {
+            Shown::Range => [it.least, it.median, it.most],
+            Shown::Tail => [it.median, it.percentile99, it.most],
+            Shown::Interval => [it.low, it.median, it.high],
         };
         three.map(short).join(" / ")
     }
@@ -259,8 +302,13 @@ impl Report {
             "Linux {}, {} processors{seed}. Each: least / median / most",
             self.kernel, self.processors
         );
-        if self.rows.iter().any(|row| row.tail) {
-            table.push_str("; with p99: median / p99 / most");
+        for (shown, explained) in [
+            (Shown::Tail, "; with p99: median / p99 / most"),
+            (Shown::Interval, "; 95 %: the median between its limits"),
+        ] {
+            if self.rows.iter().any(|row| row.shown == shown) {
+                table.push_str(explained);
+            }
         }
         let _ = write!(table, ".\n{:<10}{:<width$}", "timing", "measure");
         for column in &columns {
@@ -347,6 +395,33 @@ mod tests {
         };
         assert!(met(10));
         assert!(!met(11));
+    }
+
+    #[test]
+    fn the_medians_interval_is_that_of_the_binomial_distribution() {
+        // The ranks of the 95 % interval, as tables have them: 2 to 9 of 10, and so on.
+        for (count, rank) in [
+            (1, 1),
+            (5, 1),
+            (6, 1),
+            (10, 2),
+            (20, 6),
+            (30, 10),
+            (100, 40),
+        ] {
+            assert_eq!(outside_interval(count), rank - 1, "{count}");
+        }
+    }
+
+    #[test]
+    fn what_chance_may_have_done_misses_a_goal() {
+        let met = |high: f64| {
+            let ours = [vec![0.5; 59], vec![high; 41]].concat();
+            let samples = [(Contestant::Failover, ours)];
+            Row::new("", "added", "%", Goal::Surely(1.0), samples).met
+        };
+        assert!(met(0.9));
+        assert!(!met(1.1));
     }
 
     #[test]

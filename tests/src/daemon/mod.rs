@@ -1,5 +1,6 @@
 //! The program under test as a daemon on PC-B, and what its log says.
 
+mod deaf;
 mod setup;
 
 use std::{
@@ -274,20 +275,20 @@ impl Daemon {
         self.process.pid()
     }
 
-    /// The memory that it has for itself, in bytes.
+    /// Its memory of this kind in bytes, such as `RssAnon` (proc_pid_status(5)).
     ///
     /// # Panics
-    /// When it doesn't run any longer.
+    /// When it has ended.
     #[must_use]
-    pub fn memory(&self) -> u64 {
+    pub fn memory(&self, kind: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
-        let status = status.expect("the daemon runs");
-        let kilobytes = status
+        let status = status.expect("it runs");
+        let line = status
             .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"));
-        1024 * kilobytes
-            .and_then(|number| number.parse::<u64>().ok())
-            .expect("a number")
+            .find_map(|line| line.strip_prefix(kind)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kilobytes: Option<u64> = number.and_then(|number| number.parse().ok());
+        kilobytes.unwrap_or_else(|| panic!("no {kind} in {status}")) * 1024
     }
 
     /// How many files and sockets it has open.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::Daemon;
+use super::{Daemon, deaf::deafen};
 use crate::{
     commands::{Command, Commands, Release},
     lab::{Host, Lab, Machine, failover_binary},
@@ -40,6 +40,8 @@ pub struct Setup {
     environment: Vec<(String, OsString)>,
     /// The options are in a file instead of on the command line.
     in_file: bool,
+    /// The kernel tells it nothing, and it doesn't know.
+    deaf: bool,
     more: Vec<String>,
 }
 
@@ -68,6 +70,7 @@ impl Setup {
             wrapper: Vec::new(),
             environment: Vec::new(),
             in_file: false,
+            deaf: false,
             more: Vec::new(),
         }
     }
@@ -243,6 +246,13 @@ impl Setup {
         self
     }
 
+    /// Its kernel program is loaded and never runs, which it isn't told.
+    #[must_use]
+    pub fn deaf(mut self) -> Self {
+        self.deaf = true;
+        self
+    }
+
     /// One more variable in its environment.
     #[must_use]
     pub fn environment(mut self, name: &str, value: impl Into<OsString>) -> Self {
@@ -358,6 +368,9 @@ impl Setup {
             .env("FAILOVER_LOG", "info,failover=debug")
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        if self.deaf {
+            deafen(&mut command);
+        }
         let mut process = self
             .host
             .spawn(&mut command)

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::archive::Archive;
 use super::modules::files_below;
+use crate::cargo::Profile;
 use crate::cross::{self, Target};
 use crate::process;
 use crate::workspace::Workspace;
@@ -24,7 +25,7 @@ pub(super) type Files = BTreeMap<String, PathBuf>;
 /// Builds them for a machine like this one.
 pub(super) fn native(workspace: &Workspace) -> Result<Files> {
     let programs = [
-        build::release(workspace)?,
+        build::product(workspace)?,
         lab::build(workspace)?,
         process::find_program("ip").context("`ip` is not there, though it was just now")?,
     ];
@@ -47,8 +48,12 @@ pub(super) fn native(workspace: &Workspace) -> Result<Files> {
 /// Builds them for another kind of machine.
 pub(super) fn foreign(workspace: &Workspace, archive: &Archive, target: Target) -> Result<Files> {
     let mut files = Files::new();
-    for (package, name) in [("failover", "failover"), ("failover-tests", "failover-lab")] {
-        add_program(&mut files, cross::build(workspace, target, package, name)?)?;
+    for (profile, package, name) in [
+        (Profile::Small, "failover", "failover"),
+        (Profile::Release, "failover-tests", "failover-lab"),
+    ] {
+        let program = cross::build(workspace, target, profile, package, name)?;
+        add_program(&mut files, program)?;
     }
     let unpacked = archive.unpack("userland", || {
         let is_library = |name: &str| {

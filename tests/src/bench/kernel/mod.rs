@@ -1,8 +1,10 @@
 //! The benchmark of the kernel side: what the program costs the machine, beside the tools that people
 //! would use for the same, and how soon user space hears of an event.
 
+mod added;
 mod cost;
 mod delay;
+mod empty;
 mod start;
 mod throughput;
 mod watcher;
@@ -39,6 +41,8 @@ pub(super) struct Options {
 enum Part {
     /// Run time for each event
     Cost,
+    /// CPU time added to what others do
+    Added,
     /// From the kernel's time stamp to user space
     Delay,
     /// Connections with the program and without
@@ -53,6 +57,10 @@ pub(super) fn run(options: &Options, failover: &Path) -> Result<ExitCode> {
     if wanted(Part::Cost) {
         progress("run times, beside bpftrace and tcpstates");
         rows.extend(cost::rows(options.rounds, failover)?);
+    }
+    if wanted(Part::Added) {
+        progress("CPU time that others pay");
+        rows.extend(added::rows(options.rounds, failover)?);
     }
     if wanted(Part::Delay) {
         rows.extend(delay::rows(progress)?);

@@ -90,7 +90,9 @@ fn run(failover: &Path, settle: bool) -> Result<(Duration, Option<f64>)> {
 
 fn trace_memory(failover: &Path) -> Result<f64> {
     let lab = Lab::build()?;
-    let trace = Watcher::start(Contestant::Failover, lab.host_b(), failover)?;
+    let mut command = lab.host_b().command(failover);
+    command.args(["trace", "--port", &WATCHED.to_string()]);
+    let trace = Watcher::of(command, lab.host_b())?;
     lab.host_b().enter("events", || {
         let load = Load {
             port: WATCHED,

@@ -10,15 +10,21 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, ensure};
 use aya::sys::{Stats, enable_stats};
 
-use super::WATCHED;
+use super::{WATCHED, empty::Empty};
 use crate::{
     bench::{load::Load, report::Contestant},
-    lab::{self, Host},
+    lab::{self, Host, Lab},
     wait,
 };
 
-/// A running contestant. Dropping it kills it.
-pub(super) struct Watcher(lab::Process);
+/// A running contestant. Dropping it ends it.
+pub(super) enum Watcher {
+    /// Its programs are its own.
+    Process(lab::Process),
+    /// This process has it.
+    #[expect(dead_code, reason = "attached until it is dropped")]
+    Empty(Empty),
+}
 
 /// What one kernel program has used up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,16 +34,27 @@ struct Used {
 }
 
 impl Watcher {
-    /// Starts it on the host, and waits until it watches.
-    pub(super) fn start(contestant: Contestant, host: &Host, failover: &Path) -> Result<Self> {
+    /// Starts it on PC-B, and waits until it watches.
+    pub(super) fn start(contestant: Contestant, lab: &Lab, failover: &Path) -> Result<Self> {
+        if contestant == Contestant::Empty {
+            let empty = Empty::attach().context("attaching an empty program")?;
+            return Ok(Self::Empty(empty));
+        }
+        let command = command(contestant, lab, failover)?;
+        Self::of(command, lab.host_b()).with_context(|| contestant.name())
+    }
+
+    /// The same of whatever the command runs on the host.
+    pub(super) fn of(mut command: Command, host: &Host) -> Result<Self> {
         // Only what is attached runs, and only then are runs counted.
         let _counting =
             enable_stats(Stats::RunTime).context("having the kernel count run times")?;
-        let mut command = command(contestant, host, failover)?;
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut watcher = Self(host.spawn(&mut command)?);
+        let mut watcher = Self::Process(host.spawn(&mut command)?);
         wait::attempt(wait::LONG, || {
-            if watcher.0.ended().is_some() {
+            if let Self::Process(process) = &mut watcher
+                && process.ended().is_some()
+            {
                 return Some(Err(anyhow!("it ended")));
             }
             match watcher.runs_at_a_connection(host) {
@@ -47,12 +64,15 @@ impl Watcher {
             }
         })
         .unwrap_or_else(|| Err(anyhow!("it doesn't watch")))
-        .with_context(|| format!("{} ({command:?})", contestant.name()))?;
+        .with_context(|| format!("{command:?}"))?;
         Ok(watcher)
     }
 
     pub(super) fn pid(&self) -> u32 {
-        self.0.pid()
+        match self {
+            Self::Process(process) => process.pid(),
+            Self::Empty(_) => std::process::id(),
+        }
     }
 
     /// Mean run time of the program that ran most while the work was done, in nanoseconds.
@@ -113,7 +133,8 @@ impl Watcher {
 
 /// All tell what happens on the port. tcpstates has no filter for one port at either end: it tells
 /// the server's half, so that half of a connection's events cost it next to nothing.
-fn command(contestant: Contestant, host: &Host, failover: &Path) -> Result<Command> {
+fn command(contestant: Contestant, lab: &Lab, failover: &Path) -> Result<Command> {
+    let host = lab.host_b();
     let port = WATCHED.to_string();
     match contestant {
         Contestant::Bpftrace => {
@@ -135,12 +156,22 @@ fn command(contestant: Contestant, host: &Host, failover: &Path) -> Result<Comma
             Ok(command)
         }
         Contestant::Failover => {
+            // The daemon itself. Nobody is the primary, so it is never taken over.
+            let primary = format!("{}:{port}", lab.host_a().address());
+            let file = |name: &str| lab.directory().join(name);
             let mut command = host.command(failover);
-            command.args(["trace", "--port", &port]);
+            command
+                .args(["run", "--kernel-events=required", "--dry-run"])
+                .args(["--gateway=command", "--start=true", "--stop=true"])
+                .args(["--port", &port, "--primary", &primary])
+                .arg("--state-dir")
+                .arg(file("state"))
+                .arg("--control")
+                .arg(file("control.sock"));
             Ok(command)
         }
-        Contestant::Loop | Contestant::Keepalived | Contestant::Nobody => {
-            anyhow::bail!("{} has no kernel program", contestant.name())
+        Contestant::Loop | Contestant::Keepalived | Contestant::Nobody | Contestant::Empty => {
+            anyhow::bail!("{} is no program to run", contestant.name())
         }
     }
 }

@@ -297,6 +297,16 @@ fn a_success_between_two_attempts_ends_them_without_another_stop() {
 }
 
 #[test]
+fn the_stops_after_failed_starts_are_no_attempts_of_the_releases() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES), (s(100), ANSWERS)])
+        .starts([Start::fails(ms(0)), Start::works(s(2))])
+        .play(s(150));
+    let states = world.journal().states();
+    assert!(states.contains(&"100 stopping 1".to_owned()), "{states:?}");
+}
+
+#[test]
 fn a_takeover_after_a_release_begins_with_the_shortest_pause_again() {
     let world = Script::mission()
         .primary([(s(0), REFUSES), (s(100), ANSWERS), (s(101), REFUSES)])

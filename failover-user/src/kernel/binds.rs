@@ -1,0 +1,89 @@
+//! How binds are told: where the functions that carry them out return, which costs nobody else
+//! anything. Where functions can't be watched, by the system call's tracepoints: with them every
+//! system call of every process takes longer, so they are attached only while somebody asks for binds.
+
+use aya::{
+    Btf, Ebpf,
+    programs::{FExit, TracePoint, trace_point::TracePointLink},
+};
+use tracing::debug;
+
+use super::load::{LoadError, program};
+
+/// The exit first: an enter without one would leave its note behind.
+const CALLS: [&str; 2] = ["sys_exit_bind", "sys_enter_bind"];
+
+pub(super) enum Binds {
+    /// Always.
+    ByFunctions,
+    /// While these are attached.
+    ByCalls(Vec<TracePointLink>),
+}
+
+impl Binds {
+    /// Has the functions tell them, and where that isn't possible prepares the calls, if those are known.
+    pub(super) fn prepare(
+        programs: &mut Ebpf,
+        functions: &[&'static str],
+        calls: Result<(), LoadError>,
+        btf: &Btf,
+    ) -> Result<Self, LoadError> {
+        let Err(error) = attach_to_functions(programs, functions, btf) else {
+            return Ok(Self::ByFunctions);
+        };
+        debug!(%error, "binds are told by the system call");
+        calls?;
+        for name in CALLS {
+            let bind: &mut TracePoint = program(programs, name)?;
+            bind.load()?;
+        }
+        Ok(Self::ByCalls(Vec::new()))
+    }
+
+    /// Tells them from now on, or need not any longer.
+    pub(super) fn ask(&mut self, programs: &mut Ebpf, wanted: bool) -> Result<(), LoadError> {
+        let Self::ByCalls(attached) = self else {
+            return Ok(());
+        };
+        if !wanted && !attached.is_empty() {
+            let attached = std::mem::take(attached);
+            // The kernel waits until nobody runs them, which may take some 10 ms. Without a thread for
+            // it, they are dropped here.
+            let _ = std::thread::Builder::new().spawn(|| drop(attached));
+        }
+        if wanted && attached.is_empty() {
+            let attach = |name| {
+                let bind: &mut TracePoint = program(programs, name)?;
+                let link = bind.attach("syscalls", name)?;
+                Ok(bind.take_link(link)?)
+            };
+            *attached = CALLS
+                .into_iter()
+                .map(attach)
+                .collect::<Result<_, LoadError>>()?;
+        }
+        Ok(())
+    }
+}
+
+fn attach_to_functions(
+    programs: &mut Ebpf,
+    functions: &[&'static str],
+    btf: &Btf,
+) -> Result<(), LoadError> {
+    let mut attach = |function| {
+        let bind: &mut FExit = program(programs, function)?;
+        bind.load(function, btf)?;
+        bind.attach()?;
+        Ok(())
+    };
+    let attached = functions.iter().try_for_each(|function| attach(*function));
+    if attached.is_err() {
+        // All or none, so that no bind is told twice.
+        for function in functions {
+            let bind: &mut FExit = program(programs, function)?;
+            let _ = bind.unload();
+        }
+    }
+    attached
+}
