@@ -23,6 +23,7 @@ mod seen;
 mod settling;
 mod snapshot;
 mod start;
+mod strangers;
 mod supervisor;
 mod tell;
 mod tunnel;

@@ -8,7 +8,10 @@ use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU16, time::Duratio
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use super::{agreement::Agreement, lingering::Processes, settling::Settling, start::Start};
+use super::{
+    agreement::Agreement, lingering::Processes, settling::Settling, start::Start,
+    strangers::Strangers,
+};
 use crate::{
     clock,
     decide::{Gateway, Settings, Time},
@@ -23,8 +26,6 @@ const POLL: Duration = Duration::from_secs(1);
 const CROSS_CHECK: Duration = Duration::from_secs(10);
 /// While strangers have the port, it is asked this often whether they still are strangers.
 const LOOK_AT_STRANGERS: Duration = Duration::from_secs(5);
-/// While they keep the gateway from being started, they are told of this often.
-const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// Far more processes than ever listen on one port; the rest is found the long way.
 const MOST_TOLD: usize = 64;
 /// LISTEN is told before the socket can be found (inet_csk_listen_start, net/ipv4/
@@ -50,8 +51,7 @@ pub(super) struct LocalPort {
     /// When the holders were looked at.
     sorted: Option<Time>,
     identity: Identity,
-    /// When strangers were told of, and whether a start was blocked then.
-    strangers: Option<(Time, bool)>,
+    strangers: Strangers,
     start: Start,
     processes: Processes,
     kernel_events: bool,
@@ -83,7 +83,7 @@ impl LocalPort {
             unseen: BTreeSet::new(),
             sorted: None,
             identity,
-            strangers: None,
+            strangers: Strangers::default(),
             start: Start::new(launch),
             processes: Processes::default(),
             kernel_events,
@@ -160,25 +160,17 @@ impl LocalPort {
     /// Names who has the port that isn't the gateway: once, and each minute while a start is blocked
     /// by it.
     pub(super) fn tell_of_strangers(&mut self, blocks: bool) {
-        let now = clock::now();
-        let told = self.strangers.filter(|_| self.is_foreign());
-        self.strangers = match told {
-            _ if !self.is_foreign() => None,
-            Some((at, was_blocking)) if was_blocking >= blocks && now.since(at) < TELL_AGAIN => {
-                Some((at, was_blocking))
+        if !self.is_foreign() {
+            self.strangers.are_gone();
+        } else if self.strangers.are_there(clock::now(), blocks) {
+            let (held_by, gateway) = (self.held_by(), &self.identity);
+            let remedy = "end it, or name it with --owner if it is the gateway";
+            if blocks {
+                error!(held_by, %gateway, remedy, "the port is held by something that isn't the gateway: no start is tried until it is free");
+            } else {
+                warn!(held_by, %gateway, remedy, "the port is held by something that isn't the gateway: a takeover would wait until it is free");
             }
-            Some((at, _)) if !blocks => Some((at, false)),
-            _ => {
-                let (held_by, gateway) = (self.held_by(), &self.identity);
-                let remedy = "end it, or name it with --owner if it is the gateway";
-                if blocks {
-                    error!(held_by, %gateway, remedy, "the port is held by something that isn't the gateway: no start is tried until it is free");
-                } else {
-                    warn!(held_by, %gateway, remedy, "the port is held by something that isn't the gateway: a takeover would wait until it is free");
-                }
-                Some((now, blocks))
-            }
-        };
+        }
     }
 
     /// The gateway's processes that live on after their sockets are gone, and since when.
@@ -386,7 +378,7 @@ impl LocalPort {
             .as_ref()
             .and_then(|settling| settling.settles_in(now));
         let lingering = self.processes.next_look();
-        let is_blocked = self.strangers.is_some_and(|(_, blocks)| blocks);
+        let is_blocked = self.strangers.block();
         let doubt = (matters || is_blocked).then_some(LOOK_AT_STRANGERS);
         let doubt = doubt.filter(|_| self.is_foreign());
         [again, poll, settles, young, lingering, doubt]
