@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Labs in each round.
-const LABS: u32 = 6;
+const LABS: u32 = 2;
 /// In each turn. Of these, so many tenths are quicker than what counts.
 const BATCHES: u32 = 100;
 const QUICKER: usize = 2;

@@ -17,7 +17,7 @@ use crate::{
 /// A tenth of a second: in one lab, other work on the machine is much the same for all.
 const CONNECTIONS: u32 = 3000;
 /// Labs in each round.
-const LABS: u32 = 5;
+const LABS: u32 = 3;
 /// Whether it is watched. In this order what changes steadily, such as the number of connections that
 /// linger, adds the same to both.
 const TURNS: [bool; 4] = [false, true, true, false];
