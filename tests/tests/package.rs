@@ -85,11 +85,13 @@ fn package(lab: &Lab, folder: &Path, version: &str) -> String {
     path.to_str().expect("the lab's paths are text").to_owned()
 }
 
+const GATEWAY: &str = "/usr/local/bin/gateway";
+
 /// The gateway is a child of the start command, in the daemon's own unit, and of another account: the
 /// hardest case.
 fn configuration(lab: &Lab) -> String {
-    let (primary, gateway) = (lab.host_a().gateway_address(), lab.binary().display());
-    let start = format!("{gateway} gateway --listen 0.0.0.0:{PORT} & echo $! >{HOME}/pid");
+    let primary = lab.host_a().gateway_address();
+    let start = format!("{GATEWAY} gateway --listen 0.0.0.0:{PORT} & echo $! >{HOME}/pid");
     format!(
         "primary = \"{primary}\"\narm = \"always\"\ninterval = \"400ms\"\ntimeout = \"250ms\"\n\
          recovery-interval = \"100ms\"\ngateway = \"command\"\nuser = \"{ACCOUNT}\"\n\
@@ -151,6 +153,10 @@ fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not
     let complaints = machine.run(&["systemd-analyze", "verify", unit]);
     assert!(!complaints.contains("failover"), "{complaints}");
     machine.run(&["failover", "config", "init", "--output", CONFIGURATION]);
+
+    // Where every account may run it.
+    let gateway_program = lab.binary().to_str().expect("the lab's paths are text");
+    machine.run(&["install", "--mode=755", gateway_program, GATEWAY]);
 
     // Configured and started: ready when `start` returns.
     machine.write(CONFIGURATION, &configuration(&lab));

@@ -1,6 +1,6 @@
 //! The page in a real browser, which runs on PC-B.
 
-use std::fs;
+use std::path::Path;
 
 use failover_tests::{
     browser::{self, Browser},
@@ -111,7 +111,7 @@ fn a_program_with_a_hostile_name_is_shown_by_that_name_and_does_nothing() {
     let Some(scene) = scene() else { return };
     let name = "<img src=x>";
     let program = scene.lab.directory().join(name);
-    fs::copy("/bin/bash", &program).unwrap();
+    Lab::copy_program(Path::new("/bin/bash"), &program);
     // Nobody listens there on PC-A's other address, so it is refused.
     let primary = scene.primary;
     primary.kill();

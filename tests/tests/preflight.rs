@@ -232,7 +232,7 @@ fn a_stranger_on_the_port_and_a_tunnel_are_named() {
     let pc_b = Standby::with_commands();
     let _primary = pc_b.lab.host_a().gateway().unwrap();
     let ssh = pc_b.lab.directory().join("ssh");
-    fs::copy(pc_b.lab.binary(), &ssh).unwrap();
+    Lab::copy_program(pc_b.lab.binary(), &ssh);
     let to = pc_b.lab.host_a().gateway_address().to_string();
     let listen = format!("127.0.0.1:{PORT}");
     let mut command = pc_b.lab.host_b().command(&ssh);

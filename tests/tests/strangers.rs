@@ -35,7 +35,7 @@ fn ssh(lab: &Lab, arguments: &[&str]) -> Process {
     if !program.exists() {
         fs::create_dir(&folder).expect("making a folder");
         // With its permissions.
-        fs::copy(lab.binary(), &program).expect("copying the lab's program");
+        Lab::copy_program(lab.binary(), &program);
     }
     let mut command = lab.host_b().command(&program);
     command.args(arguments).stdout(Stdio::null());

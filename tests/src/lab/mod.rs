@@ -16,7 +16,7 @@ use std::{
     io::Write as _,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU8, AtomicU32, Ordering},
@@ -147,6 +147,22 @@ impl Lab {
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Copies a program. That is another process's work: while this one had the copy open for writing,
+    /// the child of a test that forks beside it would have it, too, and nobody could run it (ETXTBSY).
+    ///
+    /// # Panics
+    /// When it can't be copied.
+    pub fn copy_program(from: &Path, to: &Path) {
+        let copied = Command::new("cp").arg(from).arg(to).status();
+        let copied = copied.expect("cp can be run");
+        assert!(
+            copied.success(),
+            "copying {} to {}",
+            from.display(),
+            to.display()
+        );
     }
 
     /// The lab's own binary.
