@@ -18,6 +18,8 @@ pub(super) enum Binds {
     ByFunctions,
     /// While these are attached.
     ByCalls(Vec<TracePointLink>),
+    /// Never again: that was tried, and its failure was told.
+    NotAtAll,
 }
 
 impl Binds {
@@ -41,6 +43,9 @@ impl Binds {
     }
 
     /// Tells them from now on, or need not any longer.
+    ///
+    /// # Errors
+    /// Once, when they can't be told.
     pub(super) fn ask(&mut self, programs: &mut Ebpf, wanted: bool) -> Result<(), LoadError> {
         let Self::ByCalls(attached) = self else {
             return Ok(());
@@ -57,10 +62,13 @@ impl Binds {
                 let link = bind.attach("syscalls", name)?;
                 Ok(bind.take_link(link)?)
             };
-            *attached = CALLS
-                .into_iter()
-                .map(attach)
-                .collect::<Result<_, LoadError>>()?;
+            match CALLS.into_iter().map(attach).collect() {
+                Ok(links) => *attached = links,
+                Err(error) => {
+                    *self = Self::NotAtAll;
+                    return Err(error);
+                }
+            }
         }
         Ok(())
     }
