@@ -1,31 +1,20 @@
-//! What a healthy primary has to do, complete and checked: files are read here, once, so that a wrong
-//! one is told at the start.
+//! What a healthy primary has to do, complete and checked, so that what is wrong is told at the start.
 
-use std::{
-    fmt,
-    fs::File,
-    io::{self, Read as _},
-    num::NonZeroU16,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+use std::{num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
 
-use hyper::http::{HeaderValue, uri::PathAndQuery};
+use hyper::http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio_rustls::rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, ServerName, TrustAnchor, pem::PemObject as _},
-};
+use tokio_rustls::rustls::pki_types::{ServerName, TrustAnchor};
 
-use super::{CheckKind, Host, Span};
+use super::{
+    CheckKind, Host, Span,
+    credential::{CredentialError, Token, roots_in, token, trusted_here},
+};
 use crate::escape::one_line;
 
 pub(super) const DEFAULT_STATUS: NonZeroU16 = NonZeroU16::new(200).unwrap();
-/// Far more than the certificates of everybody whom a machine trusts take.
-const LONGEST_CA: u64 = 4 * 1024 * 1024;
-/// Far more than a token takes, or a path, pointer, value or text.
+/// Far more than it takes for a path, pointer, value or text.
 const LONGEST_TEXT: u64 = 4 * 1024;
 /// The longest that is worth waiting: a busy OpenClaw drains for 315 s.
 const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 3600);
@@ -97,24 +86,6 @@ pub struct Tls {
     pub roots: Vec<TrustAnchor<'static>>,
     /// What the primary's certificate must be for.
     pub name: ServerName<'static>,
-}
-
-/// A secret, as a header's value: `Bearer ...`.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Token(HeaderValue);
-
-impl Token {
-    /// The header's value.
-    #[must_use]
-    pub const fn header(&self) -> &HeaderValue {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Token(secret)")
-    }
 }
 
 /// A value in JSON, as people write one: `true`, `7`, `live`.
@@ -205,40 +176,15 @@ pub enum CheckError {
     /// Not a name.
     #[error("check-host is `{}`; write a host name or an address, without a port", one_line(.0))]
     Host(String),
-    /// A file can't be read.
-    #[error("{option}: reading {}: {source}", path.display())]
-    Read {
-        /// The option that names it.
-        option: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// No certificates in the file.
-    #[error("{option}: {} {what}; give a PEM file with the certificate of who signs", path.display())]
-    Ca {
-        /// The option that names it.
-        option: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
+    /// A file with a secret or certificates.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
     /// This machine trusts nobody.
     #[error(
         "check-tls: no certificates are trusted on this machine ({0}); install ca-certificates, \
          or give --check-ca"
     )]
     NoRoots(String),
-    /// No token in the file.
-    #[error("{option}: {} holds no token; put it there on one line", path.display())]
-    Token {
-        /// The option that names it.
-        option: &'static str,
-        /// The file.
-        path: PathBuf,
-    },
     /// A span that nobody means.
     #[error("drain-limit is {0}; it must be at most {most}", most = Span::from(LONGEST_DRAIN))]
     DrainLimit(Span),
@@ -361,7 +307,10 @@ impl Given {
                 });
             }
             (true, ca) => Some(Tls {
-                roots: ca.map_or_else(roots_of_this_machine, |file| roots_in("check-ca", file))?,
+                roots: match ca {
+                    Some(file) => roots_in("check-ca", file)?,
+                    None => trusted_here().map_err(CheckError::NoRoots)?,
+                },
                 name,
             }),
         };
@@ -424,82 +373,6 @@ fn drain_limit(given: Span) -> Result<Duration, CheckError> {
     } else {
         Err(CheckError::DrainLimit(given))
     }
-}
-
-/// The whole file, unless it is longer.
-fn read(option: &'static str, path: &Path, longest: u64) -> Result<Vec<u8>, CheckError> {
-    let read_error = |source| CheckError::Read {
-        option,
-        path: path.to_owned(),
-        source,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(read_error)?;
-    file.take(longest + 1)
-        .read_to_end(&mut bytes)
-        .map_err(read_error)?;
-    if bytes.len() as u64 > longest {
-        let too_long = format!("it is longer than {longest} bytes");
-        return Err(read_error(io::Error::other(too_long)));
-    }
-    Ok(bytes)
-}
-
-pub(super) fn token(option: &'static str, path: &Path) -> Result<Token, CheckError> {
-    let wrong = || CheckError::Token {
-        option,
-        path: path.to_owned(),
-    };
-    let bytes = read(option, path, LONGEST_TEXT)?;
-    let text = String::from_utf8(bytes).map_err(|_| wrong())?;
-    let token = text.trim();
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(wrong());
-    }
-    let mut header = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| wrong())?;
-    header.set_sensitive(true);
-    Ok(Token(header))
-}
-
-/// Whom a file vouches for.
-pub(super) fn roots_in(
-    option: &'static str,
-    path: &Path,
-) -> Result<Vec<TrustAnchor<'static>>, CheckError> {
-    let wrong = |what: String| CheckError::Ca {
-        option,
-        path: path.to_owned(),
-        what,
-    };
-    let bytes = read(option, path, LONGEST_CA)?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        let certificate = certificate.map_err(|error| wrong(format!("is no PEM file: {error}")))?;
-        roots
-            .add(certificate)
-            .map_err(|error| wrong(format!("has a certificate that can't be read: {error}")))?;
-    }
-    if roots.is_empty() {
-        return Err(wrong("has no certificate".to_owned()));
-    }
-    Ok(roots.roots)
-}
-
-fn roots_of_this_machine() -> Result<Vec<TrustAnchor<'static>>, CheckError> {
-    trusted_here().map_err(CheckError::NoRoots)
-}
-
-/// Whom this machine trusts, or why nobody.
-pub(super) fn trusted_here() -> Result<Vec<TrustAnchor<'static>>, String> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    // One that can't be read is nobody's who matters.
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        let why = found.errors.first().map(ToString::to_string);
-        return Err(why.unwrap_or_else(|| "there are none".to_owned()));
-    }
-    Ok(roots.roots)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod check;
 mod commented;
+mod credential;
 mod defaults;
 mod draft;
 mod error;
@@ -26,8 +27,9 @@ use std::{
     time::Duration,
 };
 
-pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Server, Tls, Token};
+pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Server, Tls};
 pub use commented::commented;
+pub use credential::{CredentialError, Token};
 pub use draft::Draft;
 pub use error::ConfigurationError;
 pub use gateway::{GatewayError, GatewayKind, LocalGateway, LocalUnit};

@@ -10,8 +10,8 @@ use thiserror::Error;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::{
-    CheckError, Tls, Token,
-    check::{roots_in, token, trusted_here},
+    Tls, Token,
+    credential::{CredentialError, roots_in, token, trusted_here},
 };
 use crate::escape::one_line;
 
@@ -46,7 +46,7 @@ pub enum WebhookError {
     NoRoots(String),
     /// A file that isn't what it should be.
     #[error(transparent)]
-    File(#[from] CheckError),
+    File(#[from] CredentialError),
     /// An option that needs another.
     #[error("{0} is given without webhook; give that too, or leave it out")]
     ForNobody(&'static str),

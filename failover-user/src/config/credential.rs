@@ -1,0 +1,144 @@
+//! Secrets and certificates that are in files of their own: read here, once, so that a wrong file is told
+//! at the start. Whom they are for is not known here.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use hyper::http::HeaderValue;
+use thiserror::Error;
+use tokio_rustls::rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, TrustAnchor, pem::PemObject as _},
+};
+
+/// Far more than the certificates of everybody whom a machine trusts take.
+const LONGEST_CA: u64 = 4 * 1024 * 1024;
+/// Far more than a token takes.
+const LONGEST_TOKEN: u64 = 4 * 1024;
+
+/// A secret, as a header's value: `Bearer ...`.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Token(HeaderValue);
+
+impl Token {
+    /// The header's value.
+    #[must_use]
+    pub const fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(secret)")
+    }
+}
+
+/// A file that has not what an option says.
+#[derive(Debug, Error)]
+pub enum CredentialError {
+    /// A file can't be read.
+    #[error("{option}: reading {}: {source}", path.display())]
+    Read {
+        /// The option that names it.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No certificates in the file.
+    #[error("{option}: {} {what}; give a PEM file with the certificate of who signs", path.display())]
+    Ca {
+        /// The option that names it.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// No token in the file.
+    #[error("{option}: {} holds no token; put it there on one line", path.display())]
+    Token {
+        /// The option that names it.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The whole file, unless it is longer.
+fn read(option: &'static str, path: &Path, longest: u64) -> Result<Vec<u8>, CredentialError> {
+    let read_error = |source| CredentialError::Read {
+        option,
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(read_error)?;
+    file.take(longest + 1)
+        .read_to_end(&mut bytes)
+        .map_err(read_error)?;
+    if bytes.len() as u64 > longest {
+        let too_long = format!("it is longer than {longest} bytes");
+        return Err(read_error(io::Error::other(too_long)));
+    }
+    Ok(bytes)
+}
+
+pub(super) fn token(option: &'static str, path: &Path) -> Result<Token, CredentialError> {
+    let wrong = || CredentialError::Token {
+        option,
+        path: path.to_owned(),
+    };
+    let bytes = read(option, path, LONGEST_TOKEN)?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong())?;
+    let token = text.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(wrong());
+    }
+    let mut header = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| wrong())?;
+    header.set_sensitive(true);
+    Ok(Token(header))
+}
+
+/// Whom a file vouches for.
+pub(super) fn roots_in(
+    option: &'static str,
+    path: &Path,
+) -> Result<Vec<TrustAnchor<'static>>, CredentialError> {
+    let wrong = |what: String| CredentialError::Ca {
+        option,
+        path: path.to_owned(),
+        what,
+    };
+    let bytes = read(option, path, LONGEST_CA)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+        let certificate = certificate.map_err(|error| wrong(format!("is no PEM file: {error}")))?;
+        roots
+            .add(certificate)
+            .map_err(|error| wrong(format!("has a certificate that can't be read: {error}")))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("has no certificate".to_owned()));
+    }
+    Ok(roots.roots)
+}
+
+/// Whom this machine trusts, or why nobody.
+pub(super) fn trusted_here() -> Result<Vec<TrustAnchor<'static>>, String> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // One that can't be read is nobody's who matters.
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = found.errors.first().map(ToString::to_string);
+        return Err(why.unwrap_or_else(|| "there are none".to_owned()));
+    }
+    Ok(roots.roots)
+}
