@@ -50,9 +50,12 @@ fn a_takeover_and_its_release_are_told_as_one_incident() {
     let mut daemon = Setup::new(&lab).spawn();
     daemon.probes("connected");
     let _primary = daemon.takes_over_and_lets_go(&lab, primary);
-    let told = wait::until("the incident is over", wait::LONG, || {
+    // The stop command may outlive what it stops: then the incident is told once more.
+    let told = wait::until("the incident and its commands are over", wait::LONG, || {
         let told = incidents(&lab);
-        let is_over = told.first().is_some_and(|one| !one["ended"].is_null());
+        let incident = told.first()?;
+        let mut commands = incident["commands"].as_array()?.iter();
+        let is_over = !incident["ended"].is_null() && commands.all(|one| !one["result"].is_null());
         is_over.then_some(told)
     });
     let [incident] = &told[..] else {
