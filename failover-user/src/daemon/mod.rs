@@ -41,7 +41,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     clock,
-    config::Configuration,
+    config::{Configuration, Witness},
     control::{Question, Server},
     decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, State, Time},
     gateway::{CommandOutput, Force, Launch},
@@ -195,7 +195,15 @@ impl Daemon {
         };
         let kernel = load(&configuration, &mut past)?;
         let memory = Memory::load(&configuration.state_dir);
-        let decider = Decider::new(configuration.decide.clone(), clock::now());
+        let decider = Decider::after(
+            memory.flaps(&configuration.primary.to_string()),
+            configuration.decide.clone(),
+            clock::now(),
+        );
+        let router = match configuration.witnesses.contains(&Witness::Router) {
+            true => Router::after(memory.routers.clone()),
+            false => Router::default(),
+        };
         Ok(Self {
             watchers: Watchers::new(configuration.metrics, decider.state()),
             decider,
@@ -210,7 +218,7 @@ impl Daemon {
                 configuration.witnesses.clone(),
                 configuration.decide.timeout,
             ),
-            router: Router::default(),
+            router,
             counting: None,
             witnesses_checked: None,
             port: LocalPort::new(
@@ -266,7 +274,14 @@ impl Daemon {
                 "the primary was never seen healthy, so nothing is taken over until it is: its address may be wrong; see --arm"
             );
         }
+        if self.decider.release_needs() > 1 {
+            warn!(
+                successes = self.decider.release_needs(),
+                "the primary flapped before this daemon started: its next release takes so many successes in a row"
+            );
+        }
         self.handle(Event::Gateway(gateway));
+        self.recall_router();
         self.count_witnesses();
         self.tell_of_strangers();
         self.ask_for_force();
