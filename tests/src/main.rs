@@ -11,6 +11,7 @@ use failover_tests::{
     commands::{self, Command},
     demo, forward, gateway, guest,
     lab::{Lab, Machine, machine, reaper},
+    signals,
 };
 
 /// Two hosts on a switch, and what runs on them
@@ -88,6 +89,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
 
 /// Tells what could be left behind, then waits to be killed.
 fn hold(boot: bool) -> Result<()> {
+    signals::heed_interrupts();
     let lab = Lab::build()?;
     let gateway = lab.host_a().gateway()?;
     let machine = boot.then(|| Machine::boot(&lab, &[])).flatten();

@@ -230,14 +230,6 @@ impl<R> fmt::Display for Answers<R> {
     }
 }
 
-impl Testimony {
-    /// Did it answer?
-    #[must_use]
-    pub const fn is_one(&self) -> bool {
-        self.said.is_ok()
-    }
-}
-
 impl fmt::Display for Testimony {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -250,17 +250,6 @@ impl Daemon {
         (status, output.status.code().expect("an exit code"))
     }
 
-    /// The exit code of `failover status`, if it has one.
-    #[must_use]
-    pub fn status_code(&self) -> Option<i32> {
-        let output = process::Command::new(failover_binary())
-            .args(["status", "--control"])
-            .arg(self.control())
-            .output()
-            .expect("running failover status");
-        output.status.code()
-    }
-
     /// Changes these options of its file, see [`Setup::configure`], and has it read again.
     pub fn reload(&self, changes: &[(&str, &str)]) {
         self.setup.configure(changes);

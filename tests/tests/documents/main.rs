@@ -2,168 +2,24 @@
 //! systemd, in the situation that they are for; configurations are checked by the program. A command that
 //! no rule here knows fails the test, so that a new one must be dealt with.
 
-use std::{
-    collections::BTreeSet,
-    fmt, fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-};
+mod pc_b;
+mod reading;
+
+use std::{fs, process::Command};
 
 use clap::{CommandFactory as _, Parser as _};
 use failover::{cli::Cli, config::Options};
 use failover_tests::{
-    lab::{Lab, Machine, Process, failover_binary, machine::HOME},
+    lab::{Lab, failover_binary},
     wait,
 };
+
+use pc_b::PcB;
+use reading::{Typed, commands, documents, parts, root};
 
 const CONFIGURATION: &str = "/etc/failover/failover.toml";
 /// Where PC-A is in the documents.
 const PRIMARY: &str = "192.168.1.10";
-/// Whatever begins with one of these, in `sh` blocks and between backticks, is a command.
-const PROGRAMS: [&str; 19] = [
-    "apt",
-    "cargo",
-    "cat",
-    "date",
-    "df",
-    "editor",
-    "failover",
-    "ip",
-    "journalctl",
-    "loginctl",
-    "openclaw",
-    "ping",
-    "ss",
-    "ssh",
-    "systemctl",
-    "systemd-analyze",
-    "systemd-run",
-    "uname",
-    "usermod",
-];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests are in the workspace")
-}
-
-fn documents() -> Vec<PathBuf> {
-    let in_docs = fs::read_dir(root().join("docs")).expect("listing docs/");
-    let mut documents: Vec<PathBuf> = in_docs
-        .map(|entry| entry.expect("listing docs/").path())
-        .collect();
-    documents.extend(["README.md", "ARCHITECTURE.md"].map(|name| root().join(name)));
-    documents.sort();
-    documents
-}
-
-/// A fenced block, and what it is in.
-struct Block {
-    language: String,
-    text: String,
-}
-
-/// The fenced blocks of a document, and the texts between backticks.
-fn parts(document: &Path) -> (Vec<Block>, Vec<String>) {
-    let text = fs::read_to_string(document).expect("reading a document");
-    let (mut blocks, mut paragraphs) = (Vec::new(), vec![String::new()]);
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if let Some(language) = line.strip_prefix("```") {
-            let inside = lines.by_ref().take_while(|line| *line != "```");
-            blocks.push(Block {
-                language: language.to_owned(),
-                text: inside.collect::<Vec<_>>().join("\n"),
-            });
-        } else if line.is_empty() || line.starts_with('|') {
-            paragraphs.push(line.to_owned());
-        } else if let Some(paragraph) = paragraphs.last_mut() {
-            paragraph.push(' ');
-            paragraph.push_str(line.trim());
-        }
-    }
-    let mut spans = Vec::new();
-    for paragraph in paragraphs {
-        let pieces: Vec<&str> = paragraph.split('`').collect();
-        let name = document.display();
-        assert!(
-            pieces.len() % 2 == 1,
-            "{name}: an odd backtick: {paragraph}"
-        );
-        spans.extend(pieces.into_iter().skip(1).step_by(2).map(str::to_owned));
-    }
-    (blocks, spans)
-}
-
-/// What somebody types.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Typed(Vec<String>);
-
-impl fmt::Display for Typed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.join(" "))
-    }
-}
-
-impl Typed {
-    fn of(line: &str) -> Self {
-        let mut quoted = false;
-        let mut words = vec![String::new()];
-        for character in line.chars() {
-            match character {
-                '"' => quoted = !quoted,
-                '#' if !quoted && words.last().is_some_and(String::is_empty) => break,
-                ' ' if !quoted => words.push(String::new()),
-                _ => words.last_mut().expect("there is one").push(character),
-            }
-        }
-        words.retain(|word| !word.is_empty());
-        if words.first().is_some_and(|word| word == "sudo") {
-            words.remove(0);
-        }
-        Self(words)
-    }
-
-    fn words(&self) -> Vec<&str> {
-        self.0.iter().map(String::as_str).collect()
-    }
-
-    /// A lone name is a name, but for what needs no more.
-    fn is_command(&self) -> bool {
-        match self.words()[..] {
-            [] => false,
-            [program] => program == "date",
-            [program, ..] => PROGRAMS.contains(&program),
-        }
-    }
-}
-
-/// Every command of every document, once.
-fn commands() -> BTreeSet<Typed> {
-    let mut commands = BTreeSet::new();
-    for document in documents() {
-        let (blocks, spans) = parts(&document);
-        for block in blocks {
-            let name = document.display();
-            match &*block.language {
-                "sh" => {
-                    let lines = block.text.lines().flat_map(|line| line.split(" && "));
-                    for typed in lines.map(Typed::of).filter(|typed| !typed.0.is_empty()) {
-                        assert!(typed.is_command(), "{name}: no rule knows `{typed}`");
-                        commands.insert(typed);
-                    }
-                }
-                "toml" | "text" => {}
-                other => panic!("{name}: a block of `{other}`, which is none of sh, toml and text"),
-            }
-        }
-        let spans = spans.iter().map(|span| Typed::of(span));
-        commands.extend(spans.filter(Typed::is_command));
-    }
-    assert!(commands.len() > 30, "{commands:?}");
-    commands
-}
 
 /// How a command is proved.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -454,146 +310,7 @@ fn every_configuration_in_the_documents_can_be_run() {
     assert!(count > 50, "{count}");
 }
 
-// --- PC-B ----------------------------------------------------------------------------------------
-
-/// In place of OpenClaw's program, which takes minutes: the unit is started and stopped as it does.
-const OPENCLAW: &str = r#"#!/bin/sh
-case "$*" in
-*--help*) echo '  --force  Stop without asking' ;;
-'gateway start') exec systemctl --user start openclaw-gateway ;;
-'gateway stop'*) exec systemctl --user stop openclaw-gateway ;;
-*) exit 1 ;;
-esac
-"#;
-
-/// PC-B as the guide has it set up, with a primary that is well.
-struct PcB<'lab> {
-    lab: &'lab Lab,
-    machine: Machine,
-    /// Who answers pings.
-    witness: String,
-    primary: Option<Process>,
-}
-
-impl<'lab> PcB<'lab> {
-    fn new(lab: &'lab Lab) -> Option<Self> {
-        let machine = Machine::boot(lab, &[])?;
-        let binary = failover_binary();
-        let binary = binary.to_str().expect("the lab's paths are text");
-        let unit = fs::read_to_string(root().join("failover-user/dist/failover.service"));
-        machine.write(
-            "/etc/systemd/system/failover.service",
-            &unit.expect("the unit"),
-        );
-        machine.run(&["install", "--mode=755", binary, "/usr/bin/failover"]);
-        machine.run(&["groupadd", "--system", "failover"]);
-        machine.write("/usr/local/bin/openclaw", OPENCLAW);
-        machine.run(&["chmod", "755", "/usr/local/bin/openclaw"]);
-        let gateway = format!(
-            "[Service]\nExecStart={} gateway --listen 0.0.0.0:18789\n[Install]\nWantedBy=default.target\n",
-            lab.binary().display()
-        );
-        let folder = format!("{HOME}/.config/systemd/user");
-        machine.run_as_user(&["mkdir", "-p", &folder]);
-        machine.write(&format!("{folder}/openclaw-gateway.service"), &gateway);
-        machine.run_as_user(&["systemctl", "--user", "daemon-reload"]);
-        let pc_b = Self {
-            lab,
-            machine,
-            witness: lab.add_host("router").address().to_string(),
-            primary: Some(lab.host_a().gateway().expect("PC-A's gateway starts")),
-        };
-        pc_b.configure();
-        Some(pc_b)
-    }
-
-    /// As the README has it, with the lab's addresses. Its times are the defaults: nothing comes before its order.
-    fn configure(&self) {
-        let (blocks, _) = parts(&root().join("README.md"));
-        let block = blocks.iter().find(|block| block.language == "toml");
-        let mut text = block.expect("the README has a configuration").text.clone();
-        let address = self.lab.host_a().address().to_string();
-        for name in [PRIMARY, "192.168.1.1\"", "9.9.9.9:53"] {
-            assert!(text.contains(name), "{text}");
-        }
-        text = text.replace(PRIMARY, &address);
-        let witness = format!("\"{}\"", self.witness);
-        text = text.replace("\"192.168.1.1\", \"9.9.9.9:53\"", &witness);
-        // Whoever tries every command takes over more often than any primary flaps.
-        text.push_str("\nflap-damping = false\n");
-        self.machine.write(CONFIGURATION, &text);
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        let (program, arguments) = words.split_first().expect("a program");
-        let mut command = self.machine.command(program);
-        command.args(arguments).stdin(Stdio::null());
-        command.output().expect("nsenter can be run")
-    }
-
-    fn status(&self) -> serde_json::Value {
-        let output = self.run(&["failover", "status", "--output", "json"]);
-        serde_json::from_slice(&output.stdout).unwrap_or_default()
-    }
-
-    fn is(&self, name: &str, wanted: impl Into<serde_json::Value>) -> bool {
-        self.status().get(name) == Some(&wanted.into())
-    }
-
-    fn is_paused(&self) -> bool {
-        let status = self.status();
-        status.get("paused").is_some_and(|paused| !paused.is_null())
-    }
-
-    fn becomes(&self, state: &str) {
-        let reached = wait::attempt(wait::LONG, || self.is("state", state).then_some(()));
-        if reached.is_none() {
-            let journal = ["journalctl", "--no-pager", "--lines=60"];
-            let log = self.machine.run(&journal);
-            panic!("it isn't {state}: {}\n{log}", self.status());
-        }
-    }
-
-    fn order(&mut self, words: &[&str]) {
-        match words {
-            ["failover", "takeover", "--force"] => {
-                self.machine.run(words);
-                self.becomes("active");
-                self.machine.run(&["failover", "release"]);
-            }
-            ["failover", "takeover"] => {
-                if let Some(primary) = self.primary.take() {
-                    primary.kill();
-                }
-                // Told by the kernel, at once.
-                self.becomes("suspect");
-                self.machine.run(words);
-                self.becomes("active");
-                let primary = self.lab.host_a().gateway();
-                self.primary = Some(primary.expect("PC-A's gateway starts"));
-            }
-            ["failover", "release", ..] => {
-                self.machine.run(&["failover", "takeover", "--force"]);
-                self.becomes("active");
-                self.machine.run(words);
-                self.becomes("standby");
-                self.machine.run(&["failover", "resume"]);
-            }
-            ["failover", "pause", ..] => {
-                self.machine.run(words);
-                assert!(self.is_paused(), "{}", self.status());
-                self.machine.run(&["failover", "resume"]);
-            }
-            ["failover", "resume"] => {
-                self.machine.run(&["failover", "pause"]);
-                self.machine.run(words);
-                assert!(!self.is_paused(), "{}", self.status());
-            }
-            other => panic!("no situation for {other:?}"),
-        }
-        self.becomes("standby");
-    }
-}
+// --- commands ---------------------------------------------------------------------------------------
 
 /// With what is in the reader's place.
 fn filled(typed: &Typed, primary: &str) -> Typed {

@@ -1,0 +1,246 @@
+//! Options that make a check, and those that make none.
+
+use super::*;
+
+fn checked(given: Given) -> Result<Check, String> {
+    let primary = Host::Name("pc-a.test.".to_owned());
+    Check::from_options(given, &primary).map_err(|error| error.to_string())
+}
+
+fn http() -> Given {
+    Given {
+        kind: Some(CheckKind::Http),
+        path: Some("/health".to_owned()),
+        ..Given::default()
+    }
+}
+
+#[track_caller]
+fn assert_refused(given: Given, part: &str) {
+    let error = checked(given).unwrap_err();
+    assert!(error.contains(part), "{error}");
+    assert!(!error.contains(char::is_control), "{error:?}");
+}
+
+#[test]
+fn nothing_said_is_a_connect() {
+    assert_eq!(checked(Given::default()), Ok(Check::Tcp));
+}
+
+#[test]
+fn an_option_of_another_check_is_refused_with_that_checks_name() {
+    let text = || Some("/x".to_owned());
+    let file = || Some(PathBuf::from("/nowhere"));
+    let drain_limit = || Some(Span::from(Duration::from_secs(1)));
+    let given = Given::default;
+    for (given, option) in [
+        (
+            Given {
+                path: text(),
+                ..given()
+            },
+            "check-path",
+        ),
+        (
+            Given {
+                status: NonZeroU16::new(200),
+                ..given()
+            },
+            "check-status",
+        ),
+        (
+            Given {
+                pointer: text(),
+                ..given()
+            },
+            "check-pointer",
+        ),
+        (
+            Given {
+                value: Some(Scalar("1".to_owned())),
+                ..given()
+            },
+            "check-value",
+        ),
+        (
+            Given {
+                contains: text(),
+                ..given()
+            },
+            "check-contains",
+        ),
+        (
+            Given {
+                tls: Some(false),
+                ..given()
+            },
+            "check-tls",
+        ),
+        (
+            Given {
+                ca: file(),
+                ..given()
+            },
+            "check-ca",
+        ),
+        (
+            Given {
+                host: text(),
+                ..given()
+            },
+            "check-host",
+        ),
+        (
+            Given {
+                token_file: file(),
+                ..given()
+            },
+            "check-token-file",
+        ),
+        (
+            Given {
+                drain_limit: drain_limit(),
+                ..given()
+            },
+            "drain-limit",
+        ),
+    ] {
+        assert_refused(given, &format!("{option} is given, but the check is tcp"));
+    }
+    let openclaw = Given {
+        kind: Some(CheckKind::OpenClaw),
+        path: text(),
+        ..given()
+    };
+    assert_refused(openclaw, "say --check http");
+    let with_limit = Given {
+        drain_limit: drain_limit(),
+        ..http()
+    };
+    assert_refused(with_limit, "say --check openclaw");
+}
+
+#[test]
+fn what_makes_no_http_check_is_refused_with_what_to_write() {
+    let text = |text: &str| Some(text.to_owned());
+    assert_refused(
+        Given {
+            path: None,
+            ..http()
+        },
+        "name it with --check-path",
+    );
+    for path in ["health", "", "/a b", "/a\r\nX: y", "http://a/b", "/a#b"] {
+        assert_refused(
+            Given {
+                path: text(path),
+                ..http()
+            },
+            "write a path",
+        );
+    }
+    for status in [1, 199, 600] {
+        let status = NonZeroU16::new(status);
+        assert_refused(Given { status, ..http() }, "between 200 and 599");
+    }
+    assert_refused(
+        Given {
+            pointer: text("ok"),
+            ..http()
+        },
+        "as /status/0/ok",
+    );
+    assert_refused(
+        Given {
+            contains: text(""),
+            ..http()
+        },
+        "give a part that tells",
+    );
+    let value = Some(Scalar("1".to_owned()));
+    assert_refused(Given { value, ..http() }, "without check-pointer");
+    let both = Given {
+        pointer: text("/ok"),
+        contains: text("ok"),
+        ..http()
+    };
+    assert_refused(both, "choose one");
+    assert_refused(
+        Given {
+            host: text("a b"),
+            tls: Some(true),
+            ..http()
+        },
+        "write a host name",
+    );
+    let ca = Some(PathBuf::from("/nowhere"));
+    assert_refused(Given { ca, ..http() }, "without check-tls");
+}
+
+#[test]
+fn files_that_cannot_be_used_are_told_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    let with_ca = || Given {
+        tls: Some(true),
+        ca: Some(path.clone()),
+        ..http()
+    };
+    let with_token = || Given {
+        kind: Some(CheckKind::OpenClaw),
+        token_file: Some(path.clone()),
+        ..Given::default()
+    };
+    assert_refused(with_ca(), "check-ca: reading");
+    assert_refused(with_token(), "check-token-file: reading");
+    for (content, ca, token) in [
+        ("", "has no certificate", "holds no token"),
+        ("two words", "has no certificate", "holds no token"),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "that can't be read",
+            "holds no token",
+        ),
+        (
+            "-----BEGIN CERTIFICATE-----\nAA",
+            "is no PEM file",
+            "holds no token",
+        ),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        assert_refused(with_ca(), ca);
+        assert_refused(with_token(), token);
+    }
+    std::fs::write(&path, "x".repeat(5000)).unwrap();
+    assert_refused(with_token(), "longer than 4096 bytes");
+}
+
+#[test]
+fn the_host_is_the_primarys_unless_said_and_an_ipv6_address_has_brackets() {
+    for (given, expected) in [
+        (None, "pc-a.test"),
+        (Some("other.test"), "other.test"),
+        (Some("10.0.0.1"), "10.0.0.1"),
+        (Some("fd00::1"), "[fd00::1]"),
+    ] {
+        let host = given.map(str::to_owned);
+        let Ok(Check::Http(check)) = checked(Given { host, ..http() }) else {
+            panic!("{given:?}");
+        };
+        assert_eq!(check.server.host, expected);
+    }
+}
+
+#[test]
+fn a_value_is_what_it_looks_like() {
+    let values: Vec<Scalar> = ["true", "1", "1.5", "\"live\"", "\"1\""]
+        .iter()
+        .map(|text| serde_json::from_str(text).unwrap())
+        .collect();
+    let json: serde_json::Value = serde_json::json!([true, 1, 1.5, "live", "1"]);
+    for (place, value) in values.iter().enumerate() {
+        assert!(value.matches(&json[place]), "{value:?}");
+    }
+    assert!(!values[0].matches(&json[1]));
+    assert!(!values[3].matches(&json[0]));
+}
