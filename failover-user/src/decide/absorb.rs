@@ -46,10 +46,11 @@ impl Decider {
         }
     }
 
-    /// What failed while PC-B was cut off may have failed for that reason.
+    /// What failed while PC-B was cut off may have failed for that reason, and so may what was asked then.
     fn believe(&mut self, turn: Turn) {
         if turn == Turn::Reconnected && matches!(self.primary, Primary::Failing(_)) {
             self.primary = Primary::Unproven;
+            self.schedule.distrust();
         }
     }
 

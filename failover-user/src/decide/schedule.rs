@@ -86,7 +86,7 @@ impl Schedule {
         self.news.get_or_insert((cause, now));
     }
 
-    /// Whoever waits was away for a while: the probe in flight may have failed for that reason alone.
+    /// Whoever waits was away or cut off for a while: the probe in flight may fail for that reason alone.
     /// The next one is made at once where it is overdue, and the fixed rate counts from there.
     pub(super) fn distrust(&mut self) {
         if let Some(in_flight) = &mut self.in_flight {

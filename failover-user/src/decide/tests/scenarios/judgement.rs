@@ -75,6 +75,21 @@ fn strikes_of_an_isolated_watcher_count_for_nothing_once_it_has_a_network_again(
 }
 
 #[test]
+fn a_probe_that_began_in_isolation_is_no_strike_though_it_ends_after_it() {
+    let world = Script::new(Settings {
+        timeout: s(30),
+        ..witnessed()
+    })
+    .primary([(s(0), SILENT)])
+    .witnesses([(s(0), Some(0)), (s(100), Some(1))])
+    .play(s(300));
+    // Asked at 120, as the probe of that time begins, the witnesses answer; it ends at 150. Three more
+    // begin at 150, 180 and 210.
+    assert_eq!(world.journal().asked()[..2], ["90 ask", "120 ask"]);
+    assert_eq!(world.journal().runs(), ["240.01 run start"]);
+}
+
+#[test]
 fn witnesses_that_nobody_comes_back_from_have_not_answered() {
     let world = Script::new(witnessed())
         .primary([(s(0), SILENT)])
