@@ -6,11 +6,17 @@ use failover_tests::{
     commands::Command,
     daemon::{Daemon, Setup},
     lab::{Lab, failover_binary},
+    wait,
 };
 
 const INTERVAL: Duration = Duration::from_millis(400);
 /// The account `nobody`, as on every Linux.
 const NOBODY: &str = "65534";
+
+/// Its start does nothing before it is let go.
+fn held(lab: &Lab) -> Setup {
+    Setup::new(lab).starts(&["held"]).start_timeout(wait::LONG)
+}
 
 fn refused(daemon: &Daemon, words: &[&str], why: &str) {
     let output = daemon.order(words);
@@ -49,8 +55,11 @@ fn a_pause_starts_nothing_says_what_it_would_have_started_and_survives_a_restart
 #[test]
 fn a_pause_with_an_end_ends_by_itself() {
     let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
-    daemon.follows(&["pause", "--for", "3s"]);
+    daemon.probes("connected");
+    daemon.follows(&["pause", "--for", "5s"]);
+    primary.kill();
     daemon.becomes("paused");
     daemon.says("its end", |line| line.message() == "the pause is over");
     daemon.becomes("active");
@@ -156,9 +165,10 @@ fn only_root_and_who_is_named_may_order() {
 #[test]
 fn an_order_in_the_middle_of_a_start_is_followed_after_it() {
     let lab = Lab::new();
-    let mut daemon = Setup::new(&lab).starts(&["slow 800ms"]).spawn();
+    let mut daemon = held(&lab).spawn();
     daemon.begins(1, Command::Start);
     daemon.follows(&["pause"]);
+    daemon.commands().let_go();
     // What runs is let run; what follows isn't begun.
     daemon.becomes("active");
     let _primary = lab.host_a().gateway().unwrap();
@@ -176,10 +186,11 @@ fn an_order_in_the_middle_of_a_start_is_followed_after_it() {
 fn an_end_in_the_middle_of_a_start_leaves_the_start_alone_and_the_next_daemon_finds_what_came_of_it()
  {
     let lab = Lab::new();
-    let setup = Setup::new(&lab).starts(&["slow 800ms"]);
+    let setup = held(&lab);
     let mut daemon = setup.clone().spawn();
     daemon.begins(1, Command::Start);
     daemon.terminate();
+    daemon.commands().let_go();
     drop(daemon);
     lab.host_b().await_listening(true);
     let mut daemon = setup.spawn();

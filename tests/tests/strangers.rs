@@ -10,8 +10,9 @@ use std::{
 
 use failover_tests::{
     PORT,
+    commands::Command,
     daemon::{Daemon, Setup},
-    lab::{Lab, Process},
+    lab::{Lab, Process, end_listener},
     lines::Line,
     wait,
 };
@@ -112,7 +113,7 @@ fn a_port_that_is_only_tried_out_is_held_by_nobody() {
             let listener = TcpListener::bind(address).expect("the port is free");
             // Long enough to be found, if anybody looks at once.
             thread::sleep(Duration::from_millis(2));
-            drop(listener);
+            end_listener(listener);
         }
     });
     let changed = |line: &Line| line.message() == "local port changed";
@@ -195,9 +196,13 @@ fn a_gateway_that_is_connected_to_the_primarys_host_stays_the_gateway() {
 #[test]
 fn a_stranger_that_comes_while_the_gateway_starts_is_waited_for() {
     let lab = Lab::new();
-    let mut daemon = Setup::new(&lab).starts(&["slow 700ms", "ok"]).spawn();
-    daemon.begins(1, failover_tests::commands::Command::Start);
+    let mut daemon = Setup::new(&lab)
+        .starts(&["held", "ok"])
+        .start_timeout(wait::LONG)
+        .spawn();
+    daemon.begins(1, Command::Start);
     let tunnel = tunnel(&lab);
+    daemon.commands().let_go();
     daemon.becomes("blocked");
     tells_of(&mut daemon, &tunnel, "ERROR");
     tunnel.kill();
