@@ -257,25 +257,31 @@ fn a_gateway_that_somebody_else_has_started_is_not_ours_for_that() {
 #[test]
 fn a_gateway_whose_port_is_closed_is_still_there_until_its_process_has_ended() {
     let lab = Lab::new();
-    let setup = Setup::new(&lab)
-        .starts(&["ok-but-linger 2s"])
-        .stop_timeout(Duration::from_secs(10));
-    let mut daemon = setup.spawn();
+    // For longer than nobody is told of it.
+    let mut daemon = Setup::new(&lab).starts(&["ok-but-linger 15s"]).spawn();
     daemon.becomes("active");
     let gateway = u64::from(daemon.commands().gateway().unwrap());
     let _primary = lab.host_a().gateway().unwrap();
     daemon.becomes("stopping");
     lab.host_b().await_listening(false);
-    wait::until("the status names the process", wait::LONG, || {
+    let status = wait::until("the status names the process", wait::LONG, || {
         let (status, _) = daemon.status();
         let ending = &status["gateway"]["ending"];
-        (ending[0]["pid"] == gateway && status["gateway"]["listening"] == false).then_some(())
+        let is_there = ending[0]["pid"] == gateway && status["gateway"]["listening"] == false;
+        is_there.then_some(status)
     });
+    assert_eq!(status["state"], "stopping", "{status}");
+    let warned = daemon.says("that it is still there", |line| {
+        line.message() == "the gateway's port is closed, but its process is still there"
+    });
+    assert_eq!(warned.field("level"), "WARN");
+    assert_eq!(warned.number("pid"), Some(gateway));
     let ended = daemon.says("its end", |line| {
         line.message() == "the gateway's process has ended"
     });
     assert_eq!(ended.number("pid"), Some(gateway));
+    daemon.becomes("standby");
     let (status, _) = daemon.status();
     assert_eq!(status["gateway"]["ending"].as_array().unwrap().len(), 0);
-    daemon.terminate();
+    daemon.ends_having_run(&["start", "stop"]);
 }
