@@ -341,12 +341,15 @@ impl Daemon {
         assert_eq!(self.exit_code(), Some(0), "{}", self.lines.text());
     }
 
-    /// Waits until it ends; its exit code, if it has one.
+    /// Waits until it ends, and all that it said is read; its exit code, if it has one.
     ///
     /// # Panics
     /// When it doesn't end soon.
     pub fn exit_code(&mut self) -> Option<i32> {
-        let status = wait::until("the daemon ends", wait::LONG, || self.process.ended());
+        let status = wait::until("the daemon and its log end", wait::LONG, || {
+            let ended = self.process.ended()?;
+            self.lines.ended().then_some(ended)
+        });
         status.code()
     }
 
