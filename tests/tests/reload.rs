@@ -92,6 +92,26 @@ fn a_start_in_flight_survives_a_reload() {
 }
 
 #[test]
+fn a_pause_survives_a_reload() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).in_file().spawn();
+    daemon.probes("connected");
+    daemon.follows(&["pause", "--reason", "moving house"]);
+    let paused = daemon.status().0["paused"].clone();
+    daemon.reload(&[("strikes", "2")]);
+    accepted(&mut daemon);
+    assert_eq!(daemon.status().0["paused"], paused);
+    assert_eq!(paused["reason"], "moving house");
+    primary.kill();
+    daemon.becomes("paused");
+    daemon.runs_nothing_for(Duration::from_secs(1));
+    daemon.follows(&["resume"]);
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
 fn a_bad_file_is_refused_and_the_old_one_stays_in_force() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).in_file().spawn();
