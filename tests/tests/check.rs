@@ -328,7 +328,8 @@ fn a_server_that_closes_idle_connections_is_probed_no_more_often_for_it() {
 #[test]
 fn a_local_gateway_that_hangs_is_stopped_after_three_strikes_of_its_own_and_started_again() {
     let lab = Lab::new();
-    let mut daemon = checking(&lab, "openclaw").spawn();
+    // A stop has to wait until it goes on.
+    let mut daemon = checking(&lab, "openclaw").stop_timeout(wait::LONG).spawn();
     daemon.becomes("active");
     // It is asked, and answers.
     daemon.says("a good check", |line| {
