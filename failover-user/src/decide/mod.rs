@@ -104,7 +104,8 @@ enum Primary {
         /// When the last of these was due.
         counted: Time,
     },
-    /// The last one that said anything failed.
+    /// The last one that said anything failed; where none of them counts, in isolation or before a
+    /// release by hand.
     Failing(Strikes),
 }
 
@@ -130,8 +131,9 @@ enum Attempt {
         since: Time,
         killed: bool,
         came_up: bool,
-        /// The primary has answered since it was begun: what a fence made sure of then is not true now.
-        answered: bool,
+        /// What was seen until it was begun counts for nothing by now: a fence hasn't made sure of
+        /// anything.
+        outdated: bool,
     },
     /// A start that said it succeeded, and nothing listens yet.
     Settling {
@@ -318,7 +320,8 @@ impl Decider {
                 Some(Refusal::PortTaken)
             }
             Order::TakeOver { .. } if self.listening() && failing => Some(Refusal::AlreadyActive),
-            Order::TakeOver { force: false } if !failing => Some(Refusal::PrimaryAnswers),
+            Order::TakeOver { force: false } if self.healthy() => Some(Refusal::PrimaryAnswers),
+            Order::TakeOver { force: false } if !failing => Some(Refusal::NotAsked),
             Order::TakeOver { force: false } if !self.armed => Some(Refusal::Unarmed),
             Order::Release { .. } => {
                 let idle = self.attempt == Attempt::Idle && !orders.takes_over();
