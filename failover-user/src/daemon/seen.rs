@@ -119,7 +119,7 @@ impl Daemon {
         if matches!(outcome, Outcome::Connected { .. }) {
             self.recent.clear();
         }
-        if let Some(output) = &self.output {
+        if let Some(output) = &mut self.output {
             output.trim();
         }
         // What is seen comes first: the answer is judged by who listens now.
