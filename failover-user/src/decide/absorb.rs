@@ -215,6 +215,13 @@ impl Decider {
             }
         } else {
             self.local.end();
+            // Whoever listened for a moment only was none that has come up: OpenClaw tries the port out
+            // before its unit takes it.
+            if let Attempt::Running { since, came_up, .. } = &mut self.attempt
+                && now < *since + self.settings.start_timeout
+            {
+                *came_up = false;
+            }
             if matches!(
                 self.state,
                 State::Stopping { .. } | State::Restarting { .. }
