@@ -229,7 +229,7 @@ impl Daemon {
             port: LocalPort::new(
                 configuration.port,
                 kernel.is_some(),
-                configuration.gateway.identity.clone(),
+                &configuration.gateway,
                 Launch::of(&configuration.state_dir),
             ),
             tunnel: Tunnel::new(&configuration),

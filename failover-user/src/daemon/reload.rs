@@ -105,7 +105,7 @@ impl Daemon {
         let new = &self.configuration;
         if old.gateway != new.gateway {
             self.force = commands::force(&new.gateway);
-            self.port.identify(new.gateway.identity.clone());
+            self.port.identify(&new.gateway);
         }
         if old.metrics != new.metrics {
             self.watchers.serve_at(new.metrics);

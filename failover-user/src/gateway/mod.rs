@@ -27,7 +27,7 @@ pub use command_line::{CommandLine, CommandLineError};
 pub use destroyed::Destroyed;
 pub use force::Force;
 pub use holder::{Holder, Home, holders};
-pub use identity::{Identity, Manager, OPENCLAW_UNITS, Rule};
+pub use identity::{Identity, Manager, OPENCLAW_UNITS, Rule, is_forwarder};
 pub use launch::Launch;
 pub use listeners::{Listener, Listeners, ListenersError};
 pub use output::{CommandOutput, NewLines};
