@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     clock,
+    config::Configuration,
     control::{Answer, Question, Request, VERSION},
     decide::{Event, Order, Pause, Time},
     escape::Escaped,
@@ -120,7 +121,7 @@ impl Daemon {
 
     /// Tells the decider what is remembered.
     pub(super) fn recall(&mut self) {
-        if self.memory.armed_for.as_deref() == Some(&*self.armed_for()) {
+        if self.memory.armed_for == Some(armed_for(&self.configuration)) {
             self.handle(Event::Armed);
         }
         let Some(pause) = &self.memory.pause else {
@@ -139,7 +140,7 @@ impl Daemon {
             self.memory.pause = None;
             news = true;
         }
-        let armed_for = self.armed_for();
+        let armed_for = armed_for(&self.configuration);
         let is_armed = self.configuration.decide.needs_arming && self.decider.is_armed();
         if is_armed && self.memory.armed_for.as_ref() != Some(&armed_for) {
             self.memory.armed_for = Some(armed_for);
@@ -164,12 +165,6 @@ impl Daemon {
         }
     }
 
-    /// What was seen healthy: this primary, asked like this.
-    fn armed_for(&self) -> String {
-        let check = self.configuration.check.name();
-        format!("{} {check}", self.configuration.primary)
-    }
-
     fn keep_memory(&self) -> Kept {
         self.keeper.write(self.memory.document())
     }
@@ -190,6 +185,11 @@ impl Daemon {
             "PAUSED: nothing is started or stopped until `failover resume`"
         );
     }
+}
+
+/// What was seen healthy: this primary, asked this.
+pub(super) fn armed_for(configuration: &Configuration) -> String {
+    format!("{} {}", configuration.primary, configuration.check)
 }
 
 /// What was typed, and until when it holds.
