@@ -189,7 +189,10 @@ impl Watch {
                     self.failures.clear();
                 }
             }
-            Event::Woke | Event::Evidence(_) | Event::GatewayProbed { .. } => {}
+            Event::Woke
+            | Event::Evidence(_)
+            | Event::GatewayProbed { .. }
+            | Event::GatewayDrains => {}
         }
         if let Some(since) = self.unneeded
             && self.stops_in_time
