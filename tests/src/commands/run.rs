@@ -56,8 +56,6 @@ pub(super) enum Behaviour {
     /// Says that it succeeded, and changes nothing: so does a start while a gateway hangs, and a stop
     /// beside a gateway that somebody runs in a terminal.
     Lie,
-    /// Starts a gateway that dies after a while.
-    OkThenDie(Duration),
     /// Starts a gateway that listens for this time, then is gone for as long, and so on.
     CrashLoop(Duration),
     /// Starts a gateway that goes on for a while after SIGTERM; the stop doesn't wait for it.
@@ -82,7 +80,6 @@ impl FromStr for Behaviour {
             "hang" => Self::Hang,
             "foreground" => Self::Foreground,
             "lie" => Self::Lie,
-            "ok-then-die" => Self::OkThenDie(span()?),
             "crash-loop" => Self::CrashLoop(span()?),
             "ok-but-drain" => Self::OkButDrain(span()?),
             "ok-but-linger" => Self::OkButLinger(span()?),
@@ -146,7 +143,6 @@ fn start(
             thread::sleep(span);
             start_gateway(options, &[])
         }
-        Behaviour::OkThenDie(span) => start_gateway(options, &["--exit-after", &told(span)]),
         Behaviour::CrashLoop(span) => start_gateway(options, &["--crash-loop", &told(span)]),
         Behaviour::OkButDrain(span) => start_gateway(options, &["--drain", &told(span)]),
         Behaviour::OkButLinger(span) => start_gateway(options, &["--linger", &told(span)]),
@@ -181,10 +177,9 @@ fn stop(behaviour: Behaviour, options: &Options, note: impl Fn(Event) -> Result<
         Behaviour::Refuse => Ok(refuse()),
         Behaviour::Lie => Ok(0),
         Behaviour::Hang => hang(note),
-        Behaviour::Foreground
-        | Behaviour::OkThenDie(_)
-        | Behaviour::CrashLoop(_)
-        | Behaviour::FailButRun(_) => bail!("a stop can't do this"),
+        Behaviour::Foreground | Behaviour::CrashLoop(_) | Behaviour::FailButRun(_) => {
+            bail!("a stop can't do this")
+        }
     }
 }
 
