@@ -20,7 +20,7 @@ mod tunnel;
 mod unit;
 
 pub use account::{Account, AccountError};
-pub use boot::{Enabled, enabled_units, has_systemd, is_lingering, is_unit_installed};
+pub use boot::{Enabled, EnabledBy, enabled_units, has_systemd, is_lingering, is_unit_installed};
 pub use command::RunningCommand;
 pub(crate) use command::{alone, kill_group};
 pub use command_line::{CommandLine, CommandLineError};
