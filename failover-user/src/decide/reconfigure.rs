@@ -41,7 +41,7 @@ impl Decider {
             self.armed = !self.settings.needs_arming;
         }
         if probing == Probing::OfAnother {
-            self.fenced = false;
+            self.discount_fence();
             self.fences.reset(now);
             self.isolation.forget();
             self.stability.forget();
