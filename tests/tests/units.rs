@@ -137,8 +137,9 @@ fn a_forwarder_that_a_start_brings_up_as_a_service_is_not_the_gateway() {
     };
     let mut daemon = setup("proxy").spawn();
     daemon.becomes("blocked");
-    machine.run(&["systemctl", "stop", "proxy"]);
+    // Before anybody could start it again.
     end(&machine, daemon, "TERM");
+    machine.run(&["systemctl", "stop", "proxy"]);
     let mut daemon = setup("bot").spawn();
     daemon.becomes("active");
     let _primary = lab.host_a().gateway().unwrap();
