@@ -168,6 +168,9 @@ pub struct Gateway {
     /// Somebody listens, and none of them is the gateway.
     #[serde(default)]
     pub foreign: bool,
+    /// Since when the gateway has been seen draining: it finishes what it is at, and goes.
+    #[serde(default)]
+    pub draining_since: Option<String>,
     /// Processes of the gateway's that are still there after the port was closed.
     #[serde(default)]
     pub ending: Vec<EndingProcess>,
@@ -262,6 +265,7 @@ impl fmt::Display for Status {
             listening,
             held_by,
             foreign,
+            draining_since,
             ending,
         } = &self.gateway;
         let gateway = match (listening, foreign) {
@@ -270,6 +274,9 @@ impl fmt::Display for Status {
             (false, _) => format!("port {port}: nobody listens"),
         };
         row(&mut text, "local gateway", &gateway);
+        if let Some(since) = draining_since {
+            row(&mut text, "", &format!("drains since {}", with_age(since)));
+        }
         for EndingProcess { pid, since } in ending {
             let told = format!("pid {pid} is still there, since {}", with_age(since));
             row(&mut text, "", &told);
@@ -407,6 +414,7 @@ pub(crate) fn sample() -> Status {
             listening: false,
             held_by: String::new(),
             foreign: false,
+            draining_since: None,
             ending: Vec::new(),
         },
         kernel_events: KernelEvents {

@@ -272,6 +272,17 @@ fn a_unit_that_starts_at_boot_is_told_with_the_command_that_disables_it() {
     );
     assert_eq!((found.code, found.levels("error")), (1, vec!["unit"]));
 
+    // Who has installed it may say so, too: systemctl takes nothing back there.
+    let installed = pc_b
+        .home
+        .join(".local/share/systemd/user/default.target.wants");
+    fs::create_dir_all(&installed).unwrap();
+    fs::rename(wants.join(unit), installed.join(unit)).unwrap();
+    let remove = format!("`rm {}`", installed.join(unit).display());
+    pc_b.check()
+        .assert("unit", "error", &["at every boot", &remove]);
+    fs::rename(installed.join(unit), wants.join(unit)).unwrap();
+
     // The daemon says the same when it begins, and goes on.
     let mut daemon = Setup::new(&pc_b.lab)
         .gateway("openclaw")
@@ -353,6 +364,21 @@ fn what_systemd_enables_is_found_and_the_remedies_work() {
     for name in ["unit", "lingering"] {
         assert_eq!(of(&findings, name)["level"], "ok", "{findings:#?}");
     }
+
+    // Somebody has made it a unit of the system's, and has it started for now.
+    machine.write(
+        "/etc/systemd/system/openclaw-gateway.service",
+        "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n",
+    );
+    machine.run(&["systemctl", "enable", "--runtime", "openclaw-gateway"]);
+    let findings = check();
+    let unit = of(&findings, "unit");
+    assert_eq!(unit["level"], "error", "{findings:#?}");
+    let message = unit["message"].as_str().expect("a message");
+    assert!(message.contains("a unit of the system's"), "{message}");
+    machine.run(&["sh", "-c", &command_in(&unit)]);
+    let findings = check();
+    assert_eq!(of(&findings, "unit")["level"], "ok", "{findings:#?}");
 }
 
 #[test]

@@ -179,6 +179,33 @@ fn another_primary_is_watched_and_the_old_ones_strikes_are_forgotten() {
 }
 
 #[test]
+fn what_was_seen_healthy_does_not_arm_another_question() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).armed_by_a_success().in_file().spawn();
+    daemon.says("armed by a success", |line| {
+        line.message().starts_with("the primary was seen healthy")
+    });
+    // Asked for this it is always wrong, however well it is.
+    daemon.reload(&[
+        ("check", "\"http\""),
+        ("check-path", "\"/healthz\""),
+        ("check-status", "204"),
+    ]);
+    accepted(&mut daemon);
+    daemon.becomes("unarmed");
+    daemon.runs_nothing_for(Duration::from_secs(1));
+    // Asked as before it is known to have been well, and it didn't fail.
+    daemon.reload(&[]);
+    accepted(&mut daemon);
+    daemon.probes("connected");
+    let (status, _) = daemon.status();
+    assert_eq!(status["armed"], true, "{status}");
+    assert_eq!(status["state"], "standby", "{status}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
 fn other_witnesses_are_the_ones_that_are_asked() {
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();

@@ -87,6 +87,7 @@ impl Webhook {
                     Some(file) => roots_in("webhook-ca", file)?,
                     None => trusted_here().map_err(WebhookError::NoRoots)?,
                 },
+                authority: ca.map(Path::to_owned),
                 name: ServerName::try_from(host.to_owned()).map_err(|_| wrong())?,
             }),
             (false, Some(_)) => return Err(WebhookError::InTheClear),

@@ -79,8 +79,10 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let mut hangup = signal(SignalKind::hangup()).context("waiting for SIGHUP")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
+    // Before anything of another daemon's can be touched.
+    let claim = Claim::stake(&configuration.state_dir)?;
     let control = Server::listen(&configuration.control).await?;
-    let mut daemon = Daemon::new(configuration, control, reader)?;
+    let mut daemon = Daemon::new(configuration, claim, control, reader)?;
     daemon.begin()?;
     let settled = tokio::spawn(async {
         sleep(SETTLED).await;
@@ -183,10 +185,10 @@ enum Woken {
 impl Daemon {
     fn new(
         configuration: Configuration,
+        claim: Claim,
         control: Server,
         reader: Arc<Reader>,
     ) -> anyhow::Result<Self> {
-        let claim = Claim::stake(&configuration.state_dir)?;
         let recorder = Recorder::new(
             clock::now(),
             &configuration.state_dir,
@@ -230,7 +232,7 @@ impl Daemon {
             port: LocalPort::new(
                 configuration.port,
                 kernel.is_some(),
-                configuration.gateway.identity.clone(),
+                &configuration.gateway,
                 Launch::of(&configuration.state_dir),
             ),
             tunnel: Tunnel::new(&configuration),

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     clock,
+    config::Configuration,
     control::{Answer, Question, Request, VERSION},
     decide::{Event, Order, Pause, State, Time},
     escape::Escaped,
@@ -145,7 +146,7 @@ impl Daemon {
 
     /// Tells the decider what is remembered of this primary.
     pub(super) fn recall(&mut self) {
-        if self.memory.armed_for.as_deref() == Some(&*self.armed_for()) {
+        if self.memory.armed_for == Some(armed_for(&self.configuration)) {
             self.handle(Event::Armed);
         }
     }
@@ -167,7 +168,7 @@ impl Daemon {
             self.memory.forced = false;
             news = true;
         }
-        let armed_for = self.armed_for();
+        let armed_for = armed_for(&self.configuration);
         let is_armed = self.configuration.decide.needs_arming && self.decider.is_armed();
         if is_armed && self.memory.armed_for.as_ref() != Some(&armed_for) {
             self.memory.armed_for = Some(armed_for);
@@ -192,12 +193,6 @@ impl Daemon {
         }
     }
 
-    /// What was seen healthy: this primary, asked like this.
-    fn armed_for(&self) -> String {
-        let check = self.configuration.check.name();
-        format!("{} {check}", self.configuration.primary)
-    }
-
     fn keep_memory(&self) -> Kept {
         self.keeper.write(self.memory.document())
     }
@@ -218,6 +213,11 @@ impl Daemon {
             "PAUSED: nothing is started or stopped until `failover resume`"
         );
     }
+}
+
+/// What was seen healthy: this primary, asked this.
+pub(super) fn armed_for(configuration: &Configuration) -> String {
+    format!("{} {}", configuration.primary, configuration.check)
 }
 
 /// What a takeover that is ordered waits for.

@@ -9,11 +9,15 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::{
-    agreement::Agreement, lingering::Processes, settling::Settling, start::Start,
+    agreement::Agreement,
+    lingering::Processes,
+    settling::Settling,
+    start::{Brings, Start},
     strangers::Strangers,
 };
 use crate::{
     clock,
+    config::LocalGateway,
     decide::{Gateway, Settings, Time},
     escape::Escaped,
     gateway::{Destroyed, Holder, Identity, Launch, Listener, Listeners, ListenersError, holders},
@@ -71,7 +75,7 @@ impl LocalPort {
     pub(super) fn new(
         port: NonZeroU16,
         kernel_events: bool,
-        identity: Identity,
+        gateway: &LocalGateway,
         launch: Launch,
     ) -> Self {
         Self {
@@ -82,9 +86,9 @@ impl LocalPort {
             holders: Vec::new(),
             unseen: BTreeSet::new(),
             sorted: None,
-            identity,
+            identity: gateway.identity.clone(),
             strangers: Strangers::default(),
-            start: Start::new(launch),
+            start: Start::new(launch, Brings::of(gateway)),
             processes: Processes::default(),
             kernel_events,
             agreement: Agreement::default(),
@@ -138,8 +142,9 @@ impl LocalPort {
     }
 
     /// Something else counts as the gateway from now on; what was known as it stays it.
-    pub(super) fn identify(&mut self, identity: Identity) {
-        self.identity = identity;
+    pub(super) fn identify(&mut self, gateway: &LocalGateway) {
+        self.identity = gateway.identity.clone();
+        self.start.brings(Brings::of(gateway));
         self.sort();
     }
 

@@ -127,6 +127,7 @@ impl Recorder {
             Event::Evidence(_)
             | Event::Witnesses { .. }
             | Event::Counting(_)
+            | Event::GatewayDrains
             | Event::Woke
             | Event::Armed => {}
         }

@@ -5,7 +5,7 @@ use std::{mem, sync::Arc};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tracing::{error, info};
 
-use super::{Daemon, commands, tunnel::Tunnel};
+use super::{Daemon, commands, orders::armed_for, tunnel::Tunnel};
 use crate::{
     clock,
     config::{Configuration, ConfigurationError, PrimaryAddress},
@@ -69,13 +69,14 @@ impl Daemon {
     fn adopt(&mut self, new: Configuration) {
         let old = mem::replace(&mut self.configuration, new);
         let new = &self.configuration;
-        let probing = match (
-            old.primary == new.primary,
-            old.check == new.check && old.decide.timeout == new.decide.timeout,
-        ) {
-            (true, true) => Probing::AsBefore,
-            (true, false) => Probing::Anew,
-            (false, _) => Probing::OfAnother,
+        let probing = if old.primary != new.primary {
+            Probing::OfAnother
+        } else if armed_for(&old) != armed_for(new) {
+            Probing::SomethingElse
+        } else if old.check != new.check || old.decide.timeout != new.decide.timeout {
+            Probing::Anew
+        } else {
+            Probing::AsBefore
         };
         if probing != Probing::AsBefore {
             self.prober = Prober::new(new.primary.clone(), &new.check, new.decide.timeout);
@@ -105,7 +106,7 @@ impl Daemon {
         let new = &self.configuration;
         if old.gateway != new.gateway {
             self.force = commands::force(&new.gateway);
-            self.port.identify(new.gateway.identity.clone());
+            self.port.identify(&new.gateway);
         }
         if old.metrics != new.metrics {
             self.watchers.serve_at(new.metrics);
@@ -118,7 +119,7 @@ impl Daemon {
         let actions = self.decider.reconfigure(now, settings, probing);
         self.recorder.decided(now, &self.decider, &actions);
         self.carry_out_all(actions);
-        if probing == Probing::OfAnother {
+        if matches!(probing, Probing::SomethingElse | Probing::OfAnother) {
             self.recall();
         }
         if old.gateway != self.configuration.gateway {

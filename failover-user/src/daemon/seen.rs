@@ -1,6 +1,6 @@
 //! What is seen: noted for people, and told to the decider, in the order in which it has to be known.
 
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{Daemon, evidence, preflight, tell};
 use crate::{
@@ -119,7 +119,7 @@ impl Daemon {
         if matches!(outcome, Outcome::Connected { .. }) {
             self.recent.clear();
         }
-        if let Some(output) = &self.output {
+        if let Some(output) = &mut self.output {
             output.trim();
         }
         // What is seen comes first: the answer is judged by who listens now.
@@ -169,7 +169,7 @@ impl Daemon {
         let LocalReport {
             probe,
             outcome,
-            readiness: _,
+            readiness,
         } = report;
         match &outcome {
             Outcome::Connected { .. } => debug!(%outcome, "the local gateway was checked"),
@@ -180,6 +180,14 @@ impl Daemon {
         }
         // Who listens now comes first.
         self.look();
+        let draining = readiness.and_then(|readiness| readiness.draining_since);
+        if let (Some(since), None) = (draining, self.past.gateway_draining) {
+            info!(since = %clock::wall(since), "the local gateway drains: it finishes what it is at, and goes");
+        }
+        self.past.gateway_draining = draining;
+        if draining.is_some() {
+            self.handle(Event::GatewayDrains);
+        }
         self.handle(Event::GatewayProbed { probe, outcome });
     }
 }

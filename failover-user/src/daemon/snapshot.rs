@@ -22,6 +22,8 @@ pub(super) struct Past {
     pub(super) probe: Option<(Time, Outcome)>,
     /// What the primary last said of itself, unless it failed since.
     pub(super) readiness: Option<Readiness>,
+    /// Since when the local gateway says that it drains, unless it listens no longer.
+    pub(super) gateway_draining: Option<Time>,
     /// The last round of the witnesses.
     pub(super) witnesses: Option<WitnessesWord>,
     /// Kernel events lost so far.
@@ -76,6 +78,10 @@ pub(super) fn status(
                 String::new()
             },
             foreign: port.is_foreign(),
+            draining_since: past
+                .gateway_draining
+                .filter(|_| port.is_listening())
+                .map(time),
             ending: port
                 .lingering()
                 .map(|(pid, since)| EndingProcess {

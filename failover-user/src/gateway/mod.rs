@@ -20,14 +20,14 @@ mod tunnel;
 mod unit;
 
 pub use account::{Account, AccountError};
-pub use boot::{Enabled, enabled_units, has_systemd, is_lingering, is_unit_installed};
+pub use boot::{Enabled, EnabledBy, enabled_units, has_systemd, is_lingering, is_unit_installed};
 pub use command::RunningCommand;
 pub(crate) use command::{alone, kill_group};
 pub use command_line::{CommandLine, CommandLineError};
 pub use destroyed::Destroyed;
 pub use force::Force;
 pub use holder::{Holder, Home, holders};
-pub use identity::{Identity, Manager, OPENCLAW_UNITS, Rule};
+pub use identity::{Identity, Manager, OPENCLAW_UNITS, Rule, is_forwarder};
 pub use launch::Launch;
 pub use listeners::{Listener, Listeners, ListenersError};
 pub use output::{CommandOutput, NewLines};

@@ -9,7 +9,7 @@ use crate::{
     decide::{self, Outcome},
     escape,
     gateway::{
-        Account, CommandLine, Enabled, Holder, Launch, Listeners, Scope, enabled_units,
+        Account, CommandLine, Enabled, EnabledBy, Holder, Launch, Listeners, Scope, enabled_units,
         has_systemd, holders, is_lingering, is_unit_installed, tunnels,
     },
     probe::{LocalProber, Readiness},
@@ -69,7 +69,7 @@ pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Find
     }
     let enabled = enabled_units(unit.scope, &unit.name, account);
     let is_installed = is_unit_installed(unit.scope, &unit.name, account);
-    findings.extend(enabled.iter().map(|one| at_boot(unit.scope, account, one)));
+    findings.extend(enabled.iter().map(|one| at_boot(account, one)));
     if enabled.is_empty() && is_installed {
         let message = format!("{} isn't started at boot", unit.name);
         findings.push(Finding::ok("unit", message));
@@ -79,21 +79,40 @@ pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Find
     findings
 }
 
-fn at_boot(scope: Scope, account: &Account, enabled: &Enabled) -> Finding {
+fn at_boot(account: &Account, enabled: &Enabled) -> Finding {
     let Enabled {
         unit,
+        scope,
         link,
-        for_everybody,
+        by,
     } = enabled;
-    let disable = match (scope, for_everybody) {
+    let disable = match (scope, by) {
+        (_, EnabledBy::Installed) => format!("rm {}", told(link)),
+        (Scope::System, EnabledBy::Runtime) => format!("systemctl disable --runtime {unit}"),
         (Scope::System, _) => format!("systemctl disable {unit}"),
-        (Scope::User, true) => format!("systemctl --global disable {unit}"),
-        (Scope::User, false) => as_account(account, &format!("systemctl --user disable {unit}")),
+        (Scope::User, EnabledBy::Everybody) => format!("systemctl --global disable {unit}"),
+        (Scope::User, EnabledBy::Runtime) => as_account(
+            account,
+            &format!("systemctl --user disable --runtime {unit}"),
+        ),
+        (Scope::User, EnabledBy::Owner) => {
+            as_account(account, &format!("systemctl --user disable {unit}"))
+        }
     };
+    let (whose, when) = (
+        match scope {
+            Scope::System => " (a unit of the system's)",
+            Scope::User => "",
+        },
+        match by {
+            EnabledBy::Runtime => "until the next boot it may be started beside the primary",
+            _ => "PC-B starts a second gateway at every boot",
+        },
+    );
     Finding::error(
         "unit",
         format!(
-            "{unit} is enabled in {}: PC-B starts a second gateway at every boot",
+            "{unit}{whose} is enabled in {}: {when}",
             told(link.parent().unwrap_or(link))
         ),
         format!("leave its start to the daemon: `{disable}`"),
