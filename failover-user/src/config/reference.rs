@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::{
     Options,
     commented::wrapped,
-    defaults::{alternatives, defaults, examples},
     layers::{Toml, Values},
+    value::samples,
 };
 
 const HEADER: &str = "\
@@ -41,8 +41,7 @@ there. What is said of an option here, `failover run --help` says as well.
 /// # Errors
 /// Where an option can't be written as text.
 pub fn reference() -> anyhow::Result<String> {
-    let values = examples().or(alternatives()).or(defaults(&examples()));
-    let values = Values::of(&values)?;
+    let values = samples();
     let mut text = HEADER.to_owned();
     for argument in Options::arguments() {
         text.push_str(&section(&argument, &values));

@@ -60,6 +60,11 @@ impl CommandLine {
         }
     }
 
+    /// Is it a job of this very program's?
+    pub(crate) fn is_this_program(&self) -> bool {
+        self.program == Path::new(THIS_PROGRAM)
+    }
+
     /// The same with the program's absolute path, looked up now in the folders where the account has
     /// its programs, or in this process's own: a mistyped name is a message today, not a failed
     /// takeover tonight.
@@ -99,7 +104,7 @@ fn is_executable(program: &Path) -> bool {
 
 impl fmt::Display for CommandLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let program = match self.program == Path::new(THIS_PROGRAM) {
+        let program = match self.is_this_program() {
             true => env!("CARGO_PKG_NAME").into(),
             false => self.program.to_string_lossy(),
         };

@@ -9,7 +9,7 @@ use rustix::{
 
 use super::{Finding, Level};
 use crate::{
-    config::{Configuration, ConfigurationError, KernelEventsMode},
+    config::{Configuration, ConfigurationError, Fault, KernelEventsMode},
     control::{self, AskError, Request},
     escape,
     kernel::{KernelEvents, Watch},
@@ -32,14 +32,14 @@ pub(super) fn rights() -> Finding {
 }
 
 /// Is the fault the account's?
-pub(super) fn is_of_account(fault: &ConfigurationError) -> bool {
-    matches!(fault, ConfigurationError::User(_))
+pub(super) fn is_of_account(fault: &Fault) -> bool {
+    matches!(fault.error, ConfigurationError::User(_))
 }
 
 /// The file, and all that is wrong with what it and the flags say.
-pub(super) fn configuration(file: Option<&Path>, faults: &[ConfigurationError]) -> Vec<Finding> {
+pub(super) fn configuration(file: Option<&Path>, faults: &[Fault]) -> Vec<Finding> {
     if !faults.is_empty() {
-        let finding = |fault: &ConfigurationError| {
+        let finding = |fault: &Fault| {
             let name = match is_of_account(fault) {
                 true => "account",
                 false => "configuration",
@@ -134,11 +134,7 @@ pub(super) fn control(configuration: &Configuration) -> Finding {
                 "make it writable for the daemon, or give another --control",
             ),
         },
-        Err(error) => Finding::warning(
-            NAME,
-            error.to_string(),
-            "ask as root or as a member of the group `failover`, or give another --control",
-        ),
+        Err(error) => Finding::of_error(NAME, Level::Warning, &error),
     }
 }
 

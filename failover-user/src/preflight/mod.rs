@@ -9,27 +9,22 @@ mod gateway;
 mod machine;
 mod network;
 
-use std::path::PathBuf;
-
 pub use finding::{Finding, Level, Report};
 pub use network::first_probe;
 
 use crate::{
-    config::{Configuration, ConfigurationError, DEFAULT_CONFIG, Draft, Options},
+    config::{Configuration, ConfigurationError, Draft, Fault, Options},
     decide::Command,
     gateway::Account,
 };
 
-/// Looks at everything. Without a file it is the package's, where that is there. Inside a tokio runtime.
-pub async fn check(mut options: Options) -> Report {
-    let of_package = PathBuf::from(DEFAULT_CONFIG);
-    if options.config.is_none() && of_package.exists() {
-        options.config = Some(of_package);
-    }
+/// Looks at everything. Inside a tokio runtime.
+pub async fn check(options: Options) -> Report {
     let file = options.config.clone();
     let Draft {
         configuration,
         faults,
+        ..
     } = Draft::load(options);
     let mut findings = vec![machine::rights()];
     findings.extend(machine::configuration(file.as_deref(), &faults));
@@ -76,8 +71,7 @@ pub async fn check(mut options: Options) -> Report {
         )
         .await,
     );
-    let of_witnesses =
-        |fault: &ConfigurationError| matches!(fault, ConfigurationError::Witnesses(_));
+    let of_witnesses = |fault: &Fault| matches!(fault.error, ConfigurationError::Witnesses(_));
     if !faults.iter().any(of_witnesses) {
         findings.push(network::witnesses(&configuration, &primary.addresses).await);
     }
