@@ -64,6 +64,33 @@ fn await_more(file: &File, deadline: Instant) -> io::Result<()> {
     }
 }
 
+/// Writes so many bytes into the directory, as far as a disk, and leaves nothing there.
+///
+/// # Errors
+/// When they can't be kept there.
+pub(crate) fn try_writing(directory: &Path, bytes: usize) -> io::Result<()> {
+    let write = |mut file: File| {
+        file.write_all(&vec![0; bytes])?;
+        file.sync_all()
+    };
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    // A file that never has a name (open(2)).
+    let nameless = options
+        .clone()
+        .custom_flags(libc::O_TMPFILE)
+        .open(directory);
+    match nameless {
+        // Not every file system knows them.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR)) => {
+            let path = directory.join(format!(".failover-check-{}", std::process::id()));
+            let written = options.create_new(true).open(&path).and_then(write);
+            fs::remove_file(&path).and(written)
+        }
+        nameless => nameless.and_then(write),
+    }
+}
+
 /// Puts all of it there or, after a crash, leaves what was there before.
 ///
 /// # Errors
@@ -82,6 +109,15 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn trying_to_write_leaves_nothing_and_says_what_is_in_the_way() {
+        let directory = tempfile::tempdir().unwrap();
+        try_writing(directory.path(), 1000).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        // Nobody's to write to, root's neither, and without nameless files.
+        assert!(try_writing(Path::new("/proc/self"), 1000).is_err());
+    }
 
     #[test]
     fn a_replacement_leaves_nothing_else_and_a_long_file_is_cut() {

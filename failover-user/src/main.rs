@@ -121,7 +121,10 @@ fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
 /// Looks at all that the daemon would need.
 fn preflight(options: CheckOptions) -> anyhow::Result<ExitCode> {
     let CheckOptions { options, output } = options;
-    let report = runtime()?.block_on(failover::preflight::check(options.or_default_file()));
+    let runtime = runtime()?;
+    let report = runtime.block_on(failover::preflight::check(options.or_default_file()));
+    // A disk that hangs keeps nobody waiting.
+    runtime.shutdown_background();
     print(&match output {
         trace::Format::Text => report.to_string(),
         trace::Format::Json => serde_json::to_string_pretty(&report)? + "\n",
