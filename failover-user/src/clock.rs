@@ -1,7 +1,7 @@
 //! The clocks. Decisions use the boot clock, which neither steps nor stops while the machine
 //! sleeps; people read the wall clock, which is only ever printed.
 
-use std::time::Duration;
+use std::{fs, sync::LazyLock, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
@@ -16,6 +16,17 @@ pub fn now() -> Time {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
     Time::from_boot(Duration::new(seconds, nanoseconds))
+}
+
+/// Which start of the machine this is, the one whose boot clock this is (random(4)). `None` where the
+/// kernel doesn't say.
+#[must_use]
+pub fn boot() -> Option<&'static str> {
+    static BOOT: LazyLock<Option<String>> = LazyLock::new(|| {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(boot.trim().to_owned())
+    });
+    BOOT.as_deref()
 }
 
 /// How long the machine has been suspended since it was switched on: what the boot clock counts and

@@ -5,7 +5,8 @@
 //! log formats.
 //!
 //! Every rule is a function of what was observed last. Nothing is remembered that could be looked
-//! at again, so a daemon that was killed and restarted decides like one that never stopped.
+//! at again, so a daemon that was killed and restarted decides like one that never stopped. What can't
+//! be is handed out as data and in again: [`Decider::flaps`], [`RouterWatch::proven`].
 
 mod absorb;
 mod action;
@@ -38,6 +39,7 @@ pub use reconfigure::Probing;
 pub use router::RouterWatch;
 pub use schedule::Cause;
 pub use settings::{Fence, Flapping, Settings};
+pub use stability::{Back, Flaps};
 pub use state::{Change, Hold, Reason, State};
 pub use strikes::Strike;
 pub use time::Time;
@@ -141,6 +143,12 @@ impl Decider {
     /// A decider that has seen nothing. Its first probe is due at once.
     #[must_use]
     pub fn new(settings: Settings, now: Time) -> Self {
+        Self::after(Flaps::default(), settings, now)
+    }
+
+    /// The same after another one, which saw the primary flap like this.
+    #[must_use]
+    pub fn after(flaps: Flaps, settings: Settings, now: Time) -> Self {
         let backoff = Backoff::new(settings.recovery_interval, settings.interval, now);
         Self {
             primary: Primary::Unproven,
@@ -156,7 +164,7 @@ impl Decider {
             fences: backoff,
             fenced: false,
             isolation: Isolation::new(&settings),
-            stability: Stability::new(&settings),
+            stability: Stability::new(&settings, flaps, now),
             seen_alive: None,
             vetoes: 0,
             schedule: Schedule::new(now),
@@ -258,6 +266,12 @@ impl Decider {
     #[must_use]
     pub fn release_needs(&self) -> u32 {
         self.stability.needed()
+    }
+
+    /// How the primary flaps, for [`Self::after`].
+    #[must_use]
+    pub fn flaps(&self) -> Flaps {
+        self.stability.flaps()
     }
 
     /// Was the primary seen healthy once, or is that not asked for?

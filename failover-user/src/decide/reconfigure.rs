@@ -40,6 +40,7 @@ impl Decider {
             self.fenced = false;
             self.fences.reset(now);
             self.isolation.forget();
+            self.stability.forget();
             self.seen_alive = None;
             self.vetoes = 0;
         }
