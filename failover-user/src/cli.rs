@@ -191,7 +191,7 @@ pub struct UnitJob {
 pub enum ConfigVerb {
     /// Write the commented default configuration
     Init {
-        /// Into this file, which must not be there yet [default: standard output]
+        /// Into this file, which must not be there yet; its folder is made [default: standard output]
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },

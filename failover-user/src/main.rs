@@ -3,7 +3,7 @@
 mod logging;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -102,15 +102,14 @@ fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
     let Some(path) = output else {
         return print(&text);
     };
-    File::create_new(path)
+    // The package makes the usual one; elsewhere nobody has.
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| File::create_new(path))
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => anyhow!(
                 "{} is there already, and is left as it is; give another --output, or move it away",
-                path.display()
-            ),
-            io::ErrorKind::NotFound => anyhow!(
-                "there is no directory for {}; make it with mkdir -p",
                 path.display()
             ),
             _ => anyhow::Error::from(error).context(format!("writing {}", path.display())),

@@ -86,7 +86,7 @@ fn the_default_configuration_with_a_primary_can_be_run() {
 #[test]
 fn the_default_configuration_is_written_once_and_lacks_but_a_primary() {
     let machine = Machine::new();
-    let path = machine.lab.directory().join("new.toml");
+    let path = machine.lab.directory().join("etc/failover/new.toml");
     let output = machine.failover(&["config", "init", "--output"], &path);
     assert!(output.status.success(), "{}", told(&output));
     let written = fs::read_to_string(&path).unwrap();

@@ -226,7 +226,7 @@ complete -c failover -n "__fish_failover_using_subcommand config; and not __fish
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "check" -d 'Check a configuration file as `run` does'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "show" -d 'Show what `run` would put in force with these flags and this file, and where each value comes from'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -l output -d 'Into this file, which must not be there yet [default: standard output]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -l output -d 'Into this file, which must not be there yet; its folder is made [default: standard output]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (TOML, the same names); flags win over it; /dev/null is none [default: /etc/failover/failover.toml, if it is there]' -r -F

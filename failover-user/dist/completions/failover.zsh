@@ -269,7 +269,7 @@ _arguments "${_arguments_options[@]}" : \
         case $line[1] in
             (init)
 _arguments "${_arguments_options[@]}" : \
-'--output=[Into this file, which must not be there yet \[default\: standard output\]]:FILE:_files' \
+'--output=[Into this file, which must not be there yet; its folder is made \[default\: standard output\]]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0

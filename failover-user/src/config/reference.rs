@@ -16,11 +16,13 @@ const HEADER: &str = "\
 <!-- Made from failover-user/src/config/options.rs; type: cargo xtask generate -->
 
 Each option is a key of the file `/etc/failover/failover.toml` (TOML), and under the same name a flag of
-`failover run`, as `interval = \"30s\"` and `--interval 30s`. Flags win over the file. Only `primary` has to be
-there. What is said of an option here, `failover run --help` says as well.
+`failover run`, as `interval = \"30s\"` and `--interval 30s`. Flags win over the file; `--config` names another
+one, `/dev/null` none. Only `primary` has to be there. What is said of an option here, `failover run --help`
+says as well.
 
 - `failover config init` prints the file with every option as a comment, `failover config check` says
-  whether yours is right, `failover config show` what is in force and where each value comes from.
+  whether yours is right, `failover config show` what it comes to and where each value comes from. An
+  option that belongs to another choice, as `check-status` does to `check = \"http\"`, has no value then.
 - `systemctl reload failover` puts a changed file in force, without losing strikes, state or a command in
   flight. A bad one is refused, and the old one stays. So is one that others than root could have written,
   for it names commands that root runs.
@@ -28,10 +30,11 @@ there. What is said of an option here, `failover run --help` says as well.
 | value | how it is written |
 | --- | --- |
 | ACCOUNTS, COUNTS, OWNER, several HOST[:PORT] | a list, as `[\"alice\", \"bob\"]`; as a flag with commas |
-| BOOL | `true` or `false`, without quotes |
+| BOOL | `true` or `false`, without quotes; as a flag alone it means `true` |
 | COMMAND | a string that is split like a shell does and run without one: no pipes, no variables |
 | COUNT, PORT, STATUS | a number, without quotes |
-| DURATION | a string, as `\"500ms\"`, `\"30s\"`, `\"2m\"` or `\"1h 30m\"` |
+| DURATION | a string, as `\"500ms\"`, `\"30s\"`, `\"2m\"`, `\"1h 30m\"` or `\"7d\"` |
+| DIR, FILE, PATH of `control` | a string with the full path; as a flag it may begin where you are |
 | VALUE | a string, a number, or `true` or `false` |
 | all others | a string |
 ";

@@ -82,7 +82,11 @@ fn proof(typed: &Typed) -> Option<Proof> {
         ["openclaw", "backup", "create"] => {
             Proof::Elsewhere("openclaw.rs", "\"backup\", \"create\"")
         }
-        ["editor", CONFIGURATION] | ["ssh", ..] => Proof::Readers,
+        ["groupadd", "--system", "failover"] => Proof::Elsewhere(
+            "../../failover-user/dist/debian/postinst",
+            "groupadd --system failover",
+        ),
+        ["editor", CONFIGURATION] | ["ssh" | "install", ..] => Proof::Readers,
         _ => return None,
     })
 }
@@ -105,6 +109,14 @@ fn every_command_in_the_documents_is_one_that_a_test_knows() {
                     panic!("`{typed}` is none of the tunnels that are known");
                 };
                 assert_eq!(tunnel.split(':').count(), 3, "{typed}");
+            }
+            Proof::Readers if typed.words().starts_with(&["install"]) => {
+                let ["install", _, from, to] = typed.words()[..] else {
+                    panic!("`{typed}` is no file and its place");
+                };
+                assert!(to.starts_with('/'), "{typed}");
+                let is_built = from == "target/small/failover";
+                assert!(is_built || root().join(from).is_file(), "{typed}");
             }
             _ => {}
         }
