@@ -1,5 +1,5 @@
 //! The command line, once: what it takes, and the help that says so. Man pages and completions are
-//! rendered from it (`tests/generated.rs`), so that none of them says anything else.
+//! rendered from it (`tests/generated`), so that none of them says anything else.
 
 use std::{
     num::{NonZeroU16, NonZeroU64},

@@ -42,7 +42,7 @@ pub use options::{
 };
 pub use places::Places;
 pub use primary::PrimaryAddress;
-pub use reference::reference;
+pub use reference::{Entry, VALUES, entries, reference};
 pub use span::Span;
 pub use trust::NotTrusted;
 pub use webhook::{Webhook, WebhookError};
