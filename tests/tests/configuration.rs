@@ -163,6 +163,20 @@ fn the_package_s_file_is_read_where_none_is_named_and_flags_win() {
     let shown = run(&["config", "show", "--interval=2s"]);
     let lines = ["interval = \"2s\"", "# /etc/failover/failover.toml:1"];
     assert_refused(&shown, 0, &lines);
+    // Also from a pipe, which can be read but once.
+    let piped = Command::new("sh")
+        .args([
+            "-c",
+            "echo 'primary = \"192.0.2.1\"' | \"$0\" config show --config /dev/stdin",
+        ])
+        .arg(failover_binary())
+        .env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", machine.programs.display()),
+        )
+        .output()
+        .unwrap();
+    assert_refused(&piped, 0, &["\"192.0.2.1:18789\"", "# /dev/stdin:1"]);
     // What is wrong with a flag is no line's fault.
     let flag = run(&["run", "--interval=1ms"]);
     assert_refused(&flag, USAGE, &["failover: interval is 1ms"]);

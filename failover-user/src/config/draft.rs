@@ -19,7 +19,7 @@ pub struct Draft {
     /// What is wrong, in the order in which it was found.
     pub faults: Vec<Fault>,
     /// Where the file says what is in force.
-    written: Written,
+    pub(super) written: Written,
 }
 
 impl Draft {

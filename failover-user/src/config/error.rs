@@ -151,7 +151,7 @@ fn remedy(path: &Path, source: &io::Error) -> String {
             let quoted = escape::one_line(&quoted);
             format!("name another file, or have it written: failover config init --output {quoted}")
         }
-        io::ErrorKind::PermissionDenied => "ask as root, or as who may read it".to_owned(),
+        io::ErrorKind::PermissionDenied => "run this as root, or as who may read it".to_owned(),
         _ => "is it a configuration file?".to_owned(),
     }
 }

@@ -27,7 +27,7 @@ const ALIKE: f64 = 0.7;
 pub(super) type LineNumbers = BTreeMap<String, usize>;
 
 /// What a file says.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Written {
     pub(super) path: PathBuf,
     pub(super) options: Options,
@@ -334,7 +334,16 @@ mod tests {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             (written.map(|written| written.options.strikes), faults)
         };
-        let (written, faults) = told();
+        // A broken one would wait for ever.
+        let (sender, answer) = std::sync::mpsc::channel();
+        let asked = path.clone();
+        std::thread::spawn(move || {
+            let (written, faults) = super::read(&asked, Author::Trusted);
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            let _ = sender.send((written.map(|written| written.options), faults));
+        });
+        let answer = answer.recv_timeout(std::time::Duration::from_secs(30));
+        let (written, faults) = answer.expect("it is read at once");
         assert_eq!(written, None);
         assert!(faults[0].contains("nobody writes into it"), "{faults:?}");
         // As a shell's <(...) has it.

@@ -108,21 +108,15 @@ pub struct Setting {
 /// # Errors
 /// Whatever is wrong with the configuration: what isn't in force can't be shown.
 pub fn in_force(flags: &Options) -> anyhow::Result<Vec<Setting>> {
-    let (written, faults) = match &flags.config {
-        Some(path) => file::read(path, Author::Anybody),
-        None => Default::default(),
-    };
-    if !faults.is_empty() {
-        return Err(Faults(faults).into());
-    }
+    // Read once: it may be a pipe.
+    let draft = Draft::of(flags.clone(), Author::Anybody);
     let file::Written {
         options: file,
         lines,
         ..
-    } = written.unwrap_or_default();
-    let said = flags.clone().or(file.clone());
-    let defaults = Values::of(&defaults(&said))?;
-    Draft::of(flags.clone(), Author::Anybody).finished()?;
+    } = draft.written.clone();
+    draft.finished()?;
+    let defaults = Values::of(&defaults(&flags.clone().or(file.clone())))?;
     let (flag_values, file_values) = (Values::of(flags)?, Values::of(&file)?);
     let setting = |option: &str| {
         let (value, origin) = if let Some(value) = flag_values.get(option) {

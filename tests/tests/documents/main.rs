@@ -287,7 +287,7 @@ fn no_link_leads_out_of_the_package() {
         let name = path.strip_prefix(root()).expect("a file of the repository");
         let pattern = name.with_file_name("*.md");
         let fits = |source: &&str| Path::new(source) == name || Path::new(source) == pattern;
-        sources.iter().any(|source| fits(source))
+        sources.iter().any(fits)
     };
     let mut count = 0;
     for document in documents().iter().filter(|document| is_in(document)) {
