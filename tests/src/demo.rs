@@ -216,7 +216,8 @@ impl Show {
     fn daemon_begins(&mut self) -> Result<()> {
         let mut daemon = self.standby.command(&self.failover);
         daemon
-            .args(["run", "--primary", "10.0.0.1", "--log-format", "json"])
+            .args(["run", "--config", "/dev/null", "--log-format", "json"])
+            .args(["--primary", "10.0.0.1"])
             .args(["--gateway", "command"])
             .args(TIMINGS)
             .args(["--start", &self.commands.line(Command::Start)])

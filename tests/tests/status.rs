@@ -1,8 +1,12 @@
 //! Asking the daemon: what it says of itself, and that nobody who asks can disturb it.
 
 use std::{
+    fs::{self, Permissions},
     io::{Read as _, Write as _},
-    os::unix::net::UnixStream,
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        net::UnixStream,
+    },
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -11,6 +15,7 @@ use std::{
 use failover_tests::{
     daemon::Setup,
     lab::{Lab, failover_binary},
+    package_file::with_package_file,
     wait,
 };
 
@@ -114,6 +119,75 @@ fn without_a_daemon_the_exit_code_is_three_and_the_message_says_where() {
 }
 
 #[test]
+fn the_daemon_is_found_where_its_file_says_also_where_the_file_is_refused() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let state = lab.directory().join("pc-b/state");
+    let text = format!(
+        "control = {:?}\nstate-dir = {state:?}\nbogus = 1\nport = = 1\n",
+        daemon.control()
+    );
+    let file = lab.directory().join("broken.toml");
+    fs::write(&file, &text).unwrap();
+    let succeeds = |mut command: Command| {
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    for words in [&["status"][..], &["pause"], &["resume"], &["history"]] {
+        let mut named = Command::new(failover_binary());
+        named.args(words).arg("--config").arg(&file);
+        succeeds(named);
+        let mut package = with_package_file(&lab, &text);
+        package.args(words);
+        succeeds(package);
+    }
+    let mut elsewhere = with_package_file(&lab, &text);
+    elsewhere.args(["status", "--control=/nowhere/control.sock"]);
+    assert_eq!(elsewhere.output().unwrap().status.code(), Some(3));
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn who_may_not_ask_is_told_how_to_and_nobody_takes_it_for_a_state() {
+    const NOBODY: &str = "65534";
+    /// Of everybody's system, and without a member that matters here.
+    const GROUP: (&str, u32) = ("daemon", 1);
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    for path in daemon.control().ancestors().skip(1).take(2) {
+        fs::set_permissions(path, Permissions::from_mode(0o711)).unwrap();
+    }
+    let ask = || {
+        // The binary is opened before the rights are dropped, for it may be where only root gets to.
+        let script = r#"exec 3<"$0" && exec setpriv --reuid "$1" --regid "$1" --clear-groups /proc/self/fd/3 status --control "$2""#;
+        let output = Command::new("sh")
+            .args(["-c", script])
+            .arg(failover_binary())
+            .arg(NOBODY)
+            .arg(daemon.control())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), told)
+    };
+    let (code, told) = ask();
+    assert_eq!(code, Some(4), "{told}");
+    assert!(
+        told.contains("may not ask") && told.trim_end().ends_with("ask as root"),
+        "{told}"
+    );
+    chown(daemon.control(), None, Some(GROUP.1)).unwrap();
+    let (code, told) = ask();
+    let remedy = format!("usermod --append --groups {} ", GROUP.0);
+    assert!(code == Some(4) && told.contains(&remedy), "{told}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
 fn a_second_daemon_is_refused_and_told_of_the_first() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
@@ -122,7 +196,8 @@ fn a_second_daemon_is_refused_and_told_of_the_first() {
     let second = |control: &Path, state_dir: &Path| {
         let mut command = lab.host_b().command(failover_binary());
         command
-            .args(["run", "--primary=10.0.0.1", "--gateway=command"])
+            .args(["run", "--config=/dev/null", "--gateway=command"])
+            .arg("--primary=10.0.0.1")
             .args(["--start=true", "--stop=true", "--control"])
             .arg(control)
             .arg("--state-dir")

@@ -236,6 +236,26 @@ pub enum CheckError {
     DrainLimit(Span),
 }
 
+impl CheckError {
+    /// The option that is to be changed.
+    pub(super) fn option(&self) -> &'static str {
+        match self {
+            Self::Foreign { option, .. } | Self::Without { option, .. } | Self::Text(option) => {
+                option
+            }
+            Self::NoPath => "check",
+            Self::Path(_) => "check-path",
+            Self::Status(_) => "check-status",
+            Self::Pointer(_) => "check-pointer",
+            Self::Both => "check-contains",
+            Self::Host(_) => "check-host",
+            Self::Credential(error) => error.option(),
+            Self::NoRoots(_) => "check-tls",
+            Self::DrainLimit(_) => "drain-limit",
+        }
+    }
+}
+
 /// The options that belong here.
 #[derive(Debug, Default)]
 pub(super) struct Given {

@@ -55,6 +55,18 @@ pub enum WebhookError {
     InTheClear,
 }
 
+impl WebhookError {
+    /// The option that is to be changed.
+    pub(super) fn option(&self) -> &'static str {
+        match self {
+            Self::Url(_) | Self::NoRoots(_) => "webhook",
+            Self::File(error) => error.option(),
+            Self::ForNobody(option) => option,
+            Self::InTheClear => "webhook-ca",
+        }
+    }
+}
+
 impl Webhook {
     pub(super) fn checked(
         url: Option<&str>,

@@ -54,10 +54,13 @@ impl Daemon {
         }
     }
 
-    /// Says whether one that answered an earlier daemon counts: nobody can ask it in an outage.
+    /// Looks who it is, for until the primary answers nobody else does. Says whether one that answered an
+    /// earlier daemon counts: nobody can ask it in an outage.
     pub(super) fn recall_router(&mut self) {
-        if !self.router.proven().is_empty() {
+        if self.witnesses.have_router() {
             self.router.look(self.prober.addresses());
+        }
+        if !self.router.proven().is_empty() {
             self.router.tell();
         }
     }

@@ -8,14 +8,14 @@ use tracing::{error, info};
 use super::{Daemon, commands, orders::armed_for, tunnel::Tunnel};
 use crate::{
     clock,
-    config::{Configuration, ConfigurationError, PrimaryAddress},
+    config::{Configuration, Faults, PrimaryAddress},
     decide::Probing,
     probe::{LocalProber, Prober, Witnesses},
 };
 
 /// Reads the configuration as it was read at the start.
-pub type Reader = dyn Fn() -> Result<Configuration, ConfigurationError> + Send + Sync;
-type Read = Result<Configuration, ConfigurationError>;
+pub type Reader = dyn Fn() -> Result<Configuration, Faults> + Send + Sync;
+type Read = Result<Configuration, Faults>;
 /// What is being read, if anything is.
 pub(super) type Rereading = Option<JoinHandle<Read>>;
 /// What came of it.
@@ -44,7 +44,7 @@ impl Daemon {
                     changed.join(", ")
                 )),
             },
-            Ok(Err(error)) => Some(error.to_string()),
+            Ok(Err(faults)) => Some(faults.to_string().replace('\n', "; and ")),
             Err(error) => Some(error.to_string()),
         };
         match refusal {

@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, path::Path};
 
+use rustix::process::geteuid;
+
 use super::{Finding, Level};
 use crate::{
     config::{Configuration, LocalUnit},
@@ -55,6 +57,24 @@ fn program(
             Finding::of_error(name, level, &error)
         }
     }
+}
+
+/// As whom it runs. An order to the system's service manager makes no process of the daemon's account, and
+/// a start of one's own for OpenClaw may become anybody.
+pub(super) fn owner(configuration: &Configuration) -> Option<Finding> {
+    let gateway = &configuration.gateway;
+    let is_ours = match &gateway.unit {
+        Some(unit) => unit.scope == Scope::User && unit.is_started,
+        None => true,
+    };
+    let is_roots = gateway.user.is_none() && geteuid().is_root() && is_ours;
+    is_roots.then(|| {
+        Finding::warning(
+            "account",
+            "nobody is named who owns the gateway: it is started as root, and may do anything on PC-B",
+            "name its account with --user; if root is meant, with --user root",
+        )
+    })
 }
 
 /// Is it started at boot, and can it be started at any time?

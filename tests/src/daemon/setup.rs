@@ -365,6 +365,9 @@ impl Setup {
         } else {
             let flags = self.options().into_iter();
             let flags = flags.map(|(name, value)| format!("--{name}={value}"));
+            // Whatever this machine is configured for is no matter here.
+            let own = self.more.iter().any(|argument| argument == "--config");
+            command.args((!own).then_some("--config=/dev/null"));
             command.arg("--strikes=3").args(flags);
         }
         command

@@ -55,6 +55,8 @@ fn run(failover: &Path, settle: bool) -> Result<(Duration, Option<f64>)> {
     command
         .args([
             "run",
+            "--config",
+            "/dev/null",
             "--log-format",
             "json",
             "--start",
