@@ -142,6 +142,17 @@ struct Ran {
     result: String,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet)]
+struct Kind {
+    kind: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet)]
+struct Tried {
+    kind: String,
+    result: &'static str,
+}
+
 fn registry(status: &Status, probes: &Probes) -> Registry {
     let mut registry = Registry::with_prefix("failover");
     let to = &mut registry;
@@ -223,6 +234,7 @@ fn registry(status: &Status, probes: &Probes) -> Registry {
     );
     gateway(to, status);
     totals(to, status);
+    notifiers(to, status);
     kernel_events(to, status);
     if let Some(witnesses) = &status.witnesses {
         to.register(
@@ -295,6 +307,37 @@ fn totals(to: &mut Registry, status: &Status) {
         let seconds = milliseconds as f64 / 1000.0;
         to.register_with_unit(name, help, Unit::Seconds, ConstCounter::new(seconds));
     }
+}
+
+fn notifiers(to: &mut Registry, status: &Status) {
+    let mut tried = Vec::new();
+    for one in &status.notifiers {
+        for (result, count) in [
+            ("told", one.told),
+            ("failed", one.failed),
+            ("dropped", one.dropped),
+        ] {
+            let label = Tried {
+                kind: one.kind.clone(),
+                result,
+            };
+            tried.push((label, ConstCounter::new(count)));
+        }
+    }
+    to.register(
+        "notifications",
+        "How often it was tried to tell people, and what was given up",
+        Rows(tried),
+    );
+    let failing = status.notifiers.iter().map(|one| {
+        let kind = one.kind.clone();
+        (Kind { kind }, gauge(one.failing.is_some()))
+    });
+    to.register(
+        "notifications_failing",
+        "1 while the last attempt to tell people failed",
+        Rows(failing.collect()),
+    );
 }
 
 fn kernel_events(to: &mut Registry, status: &Status) {
@@ -398,7 +441,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{decide::Failure, status::sample};
+    use crate::{
+        decide::Failure,
+        status::{Failing, Notifier, sample},
+    };
 
     fn rendered(format: Format) -> String {
         let mut probes = Probes::default();
@@ -434,6 +480,38 @@ mod tests {
             "failover_probe_duration_seconds_bucket{le=\"0.005\",outcome=\"connected\"} 1",
             "failover_protected 1",
             "failover_takeovers_total 0",
+        ] {
+            has(&text, line);
+        }
+    }
+
+    #[test]
+    fn who_cannot_be_told_is_counted_by_kind_and_by_what_became_of_it() {
+        let mut status = sample();
+        let notifier = |kind: &str, failing| Notifier {
+            kind: kind.to_owned(),
+            configured: true,
+            told: 3,
+            failed: 2,
+            dropped: 1,
+            failing,
+        };
+        let failing = Failing {
+            since: "2026-01-01T00:00:00.000Z".to_owned(),
+            why: "refused".to_owned(),
+            remedy: "look".to_owned(),
+        };
+        status.notifiers = vec![
+            notifier("command", None),
+            notifier("webhook", Some(failing)),
+        ];
+        let text = render(&status, &Probes::default(), Format::Text);
+        for line in [
+            "failover_notifications_total{kind=\"command\",result=\"told\"} 3",
+            "failover_notifications_total{kind=\"webhook\",result=\"failed\"} 2",
+            "failover_notifications_total{kind=\"webhook\",result=\"dropped\"} 1",
+            "failover_notifications_failing{kind=\"command\"} 0",
+            "failover_notifications_failing{kind=\"webhook\"} 1",
         ] {
             has(&text, line);
         }

@@ -22,6 +22,9 @@ pub struct Status {
     pub heartbeat: String,
     /// What keeps PC-B from protecting PC-A, a sentence each; empty when nothing does.
     pub problems: Vec<String>,
+    /// What people should see to although it keeps PC-B from nothing, a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The state's name.
     pub state: String,
     /// Since when.
@@ -72,6 +75,9 @@ pub struct Status {
     /// What was counted since the daemon began.
     #[serde(default)]
     pub totals: Totals,
+    /// The ways in which people are told of what happens, and how that goes.
+    #[serde(default)]
+    pub notifiers: Vec<Notifier>,
     /// What happened last, oldest first; not more than fits on a screen or two.
     #[serde(default)]
     pub recent: Vec<Note>,
@@ -101,6 +107,34 @@ pub struct Ran {
     pub result: String,
     /// So often.
     pub count: u64,
+}
+
+/// A way in which people are told of what happens.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Notifier {
+    /// `command` or `webhook`.
+    pub kind: String,
+    /// Is there one?
+    pub configured: bool,
+    /// Attempts that went well since the daemon began.
+    pub told: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// What was given up before an attempt told it: for want of room, or too old.
+    pub dropped: u64,
+    /// Set while the last attempt failed.
+    pub failing: Option<Failing>,
+}
+
+/// Why nobody is told.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Failing {
+    /// Since when.
+    pub since: String,
+    /// Why the last attempt failed.
+    pub why: String,
+    /// What to do about it.
+    pub remedy: String,
 }
 
 /// Something that happened, perhaps more than once.
@@ -239,6 +273,9 @@ impl fmt::Display for Status {
         let _ = writeln!(text, "{} ({verdict})", self.state.to_uppercase());
         for problem in &self.problems {
             row(&mut text, "problem", problem);
+        }
+        for warning in &self.warnings {
+            row(&mut text, "warning", warning);
         }
         row(&mut text, "since", &with_age(&self.since));
         if !self.reason.is_empty() {
@@ -392,6 +429,7 @@ pub(crate) fn sample() -> Status {
         pid: 42,
         heartbeat: "2026-01-01T00:00:00Z".to_owned(),
         problems: Vec::new(),
+        warnings: Vec::new(),
         state: "standby".to_owned(),
         since: "2026-01-01T00:00:00Z".to_owned(),
         reason: String::new(),
@@ -425,6 +463,7 @@ pub(crate) fn sample() -> Status {
         gateway_strikes: 0,
         dry_run: false,
         totals: Totals::default(),
+        notifiers: Vec::new(),
         recent: Vec::new(),
     }
 }
@@ -437,6 +476,17 @@ mod tests {
     fn the_document_survives_its_way_through_json() {
         let json = serde_json::to_string(&status()).unwrap();
         assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status());
+    }
+
+    #[test]
+    fn a_warning_is_shown_and_is_no_problem() {
+        let mut status = status();
+        status.warnings.push("nobody is told".to_owned());
+        assert!(status.is_safe());
+        let text = status.to_string();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("STANDBY (safe)"));
+        assert_eq!(lines.next(), Some("  warning        nobody is told"));
     }
 
     #[test]

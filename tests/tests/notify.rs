@@ -262,6 +262,51 @@ fn a_web_server_that_fails_first_is_told_again_until_it_has_it() {
 }
 
 #[test]
+fn who_cannot_tell_people_says_so_in_the_status_until_it_can_and_is_safe_all_the_same() {
+    let lab = Lab::new();
+    let hook = Hook::on(&lab, 503);
+    let mut daemon = Setup::new(&lab)
+        .argument(&webhook())
+        .argument("--notify=/bin/false")
+        .spawn();
+    let (status, _) = daemon.status();
+    assert_eq!(status["warnings"], Value::Array(Vec::new()), "{status:#}");
+    daemon.becomes("active");
+    let status = wait::until("both fail", wait::LONG, || {
+        let (status, code) = daemon.status();
+        assert_eq!(code, 0, "{status:#}");
+        (status["warnings"].as_array()?.len() == 2).then_some(status)
+    });
+    for (warning, parts) in [
+        (0, ["the notify command fails", "exit status: 1", "by hand"]),
+        (
+            1,
+            ["the webhook can't be told", "503", "the server's own log"],
+        ),
+    ] {
+        let warning = status["warnings"][warning].as_str().unwrap();
+        for part in parts {
+            assert!(warning.contains(part), "{warning}");
+        }
+    }
+    let line = daemon.says("what to do", |line| {
+        line.message() == "the notify command failed"
+    });
+    assert!(line.field("error").ends_with("it said nothing"), "{line:?}");
+    assert!(line.field("remedy").contains("by hand"), "{line:?}");
+    assert_eq!(status["notifiers"][0]["kind"], "command");
+    assert_eq!(status["notifiers"][0]["failed"], 1);
+    hook.answers(204);
+    let status = wait::until("the webhook is told", wait::LONG, || {
+        let (status, _) = daemon.status();
+        (status["notifiers"][1]["told"] == 1).then_some(status)
+    });
+    assert_eq!(status["notifiers"][1]["failing"], Value::Null);
+    assert_eq!(status["warnings"].as_array().unwrap().len(), 1);
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
 fn what_a_web_server_has_not_got_survives_a_daemon_that_is_killed() {
     let lab = Lab::new();
     let hook = Hook::on(&lab, 500);

@@ -11,7 +11,7 @@ use crate::{
     decide::{Change, Decider, Hold, State},
     escape::Escaped,
     gateway::CommandLine,
-    notify::{CommandNotifier, Notice, VERSION, WebhookNotifier},
+    notify::{CommandNotifier, Delivered, Delivery, Notice, VERSION, WebhookNotifier},
 };
 
 /// Longer reasons are cut.
@@ -26,10 +26,21 @@ pub(super) struct Alarms {
     host: String,
     command: Option<(CommandLine, CommandNotifier)>,
     webhook: Option<(Webhook, WebhookNotifier)>,
+    /// What became of what each was to be told.
+    by_command: Delivery,
+    by_webhook: Delivery,
     /// The local gateway has served since the last release.
     served: bool,
     /// As it was last; nothing is told of what was so at the beginning.
     standing: Option<Standing>,
+}
+
+/// A way in which people are told.
+pub(super) struct Way {
+    /// Its name, for tools.
+    pub(super) kind: &'static str,
+    pub(super) configured: bool,
+    pub(super) delivered: Delivered,
 }
 
 /// What lasts, and isn't the state.
@@ -56,6 +67,8 @@ impl Alarms {
             host: host(),
             command: None,
             webhook: None,
+            by_command: Delivery::default(),
+            by_webhook: Delivery::default(),
             served: false,
             standing: None,
         };
@@ -68,12 +81,19 @@ impl Alarms {
         self.dry_run = configuration.dry_run;
         self.primary = configuration.primary.to_string();
         if self.command.as_ref().map(|(line, _)| line) != configuration.notify.as_ref() {
-            let notifier = |line: &CommandLine| (line.clone(), CommandNotifier::new(line.clone()));
+            self.by_command = self.by_command.anew();
+            let notifier = |line: &CommandLine| {
+                let notifier = CommandNotifier::new(line.clone(), self.by_command.clone());
+                (line.clone(), notifier)
+            };
             self.command = configuration.notify.as_ref().map(notifier);
         }
         if self.webhook.as_ref().map(|(webhook, _)| webhook) != configuration.webhook.as_ref() {
+            self.by_webhook = self.by_webhook.anew();
             let notifier = |webhook: &Webhook| {
-                let notifier = WebhookNotifier::new(webhook.clone(), &configuration.state_dir);
+                let delivery = self.by_webhook.clone();
+                let notifier =
+                    WebhookNotifier::new(webhook.clone(), &configuration.state_dir, delivery);
                 (webhook.clone(), notifier)
             };
             // The old one lets go of its file first.
@@ -123,6 +143,22 @@ impl Alarms {
             let reason = format!("a release takes {needs} successes in a row from now on");
             self.tell("flapping", state, &reason);
         }
+    }
+
+    /// How telling goes, by each way there is.
+    pub(super) fn ways(&self) -> [Way; 2] {
+        [
+            Way {
+                kind: "command",
+                configured: self.command.is_some(),
+                delivered: self.by_command.so_far(),
+            },
+            Way {
+                kind: "webhook",
+                configured: self.webhook.is_some(),
+                delivered: self.by_webhook.so_far(),
+            },
+        ]
     }
 
     /// Gives what is being told a moment.

@@ -27,6 +27,7 @@ mod strangers;
 mod supervisor;
 mod tell;
 mod tunnel;
+mod warnings;
 mod watchers;
 mod writer;
 
@@ -386,6 +387,9 @@ impl Daemon {
         );
         status.witnesses = self.witnesses_word();
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
+        let ways = self.alarms.ways();
+        status.warnings = warnings::warnings(&ways);
+        status.notifiers = ways.iter().map(warnings::notifier).collect();
         self.watchers.add_to(&mut status);
         status
     }

@@ -54,6 +54,7 @@ pub(super) fn status(
         pid: std::process::id(),
         heartbeat: time(clock::now()),
         problems: problems(configuration, decider, port, past, memory),
+        warnings: Vec::new(),
         state: decider.state().name().to_owned(),
         since: time(decider.since()),
         reason: reason.to_owned(),
@@ -107,6 +108,7 @@ pub(super) fn status(
         gateway_strikes: decider.gateway_strikes(),
         dry_run: configuration.dry_run,
         totals: status::Totals::default(),
+        notifiers: Vec::new(),
         recent: Vec::new(),
     }
 }

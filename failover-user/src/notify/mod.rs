@@ -2,6 +2,7 @@
 //! of its own, so that neither delays the other, nor the daemon. It must not know who decides what is told.
 
 mod command;
+mod delivery;
 mod queue;
 mod reach;
 mod webhook;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use command::CommandNotifier;
+pub(crate) use delivery::{Delivered, Delivery};
 pub(crate) use reach::{Obstacle, reach};
 pub(crate) use webhook::WebhookNotifier;
 

@@ -113,12 +113,17 @@ fn now(status: &Status) -> Result<String, fmt::Error> {
     let port = format!("port {}", gateway.port);
     host(&mut html, "PC-B, this machine", class, listens, &port)?;
     html.push_str("</div>");
-    if !is_safe {
-        html.push_str("<ul class=\"problems\">");
-        for problem in &status.problems {
-            write!(html, "<li>{}</li>", Html(problem))?;
+    for (class, sentences) in [
+        ("problems", &status.problems),
+        ("warnings", &status.warnings),
+    ] {
+        if !sentences.is_empty() {
+            write!(html, "<ul class=\"{class}\">")?;
+            for sentence in sentences {
+                write!(html, "<li>{}</li>", Html(sentence))?;
+            }
+            html.push_str("</ul>");
         }
-        html.push_str("</ul>");
     }
     write!(html, "<p class=\"since\">Since {}", Moment(&status.since))?;
     if !status.reason.is_empty() {
@@ -387,6 +392,7 @@ mod tests {
         }
         status.gateway.listening = true;
         status.problems.push(HOSTILE.to_owned());
+        status.warnings.push(HOSTILE.to_owned());
         status.kernel_events.reason = Some(HOSTILE.to_owned());
         status.recent.push(Note {
             at: HOSTILE.to_owned(),
