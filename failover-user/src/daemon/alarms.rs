@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::memory::Paused;
+use super::{incident::wall, memory::Paused};
 use crate::{
     clock,
     config::{Configuration, Webhook},
@@ -184,7 +184,7 @@ impl Alarms {
             info!(event, "dry run: nobody is told");
             return;
         }
-        let time = clock::wall(clock::now());
+        let time = wall(clock::now());
         let (host, primary) = (&self.host, &self.primary);
         let reason: String = reason.chars().take(LONGEST_REASON).collect();
         let notice = Notice {

@@ -85,8 +85,8 @@ impl Daemon {
     /// What a command is told.
     fn environment(&self, command: Command) -> Vec<(&'static str, String)> {
         let strikes = self.decider.strikes();
-        let first = strikes.first().map(|strike| clock::wall(strike.due));
-        let first = first.map(|time| time.to_string()).unwrap_or_default();
+        let first = strikes.first().map(|strike| clock::told(strike.due));
+        let first = first.unwrap_or_default();
         let mut environment = vec![
             ("FAILOVER_REASON", self.reason.clone()),
             ("FAILOVER_PRIMARY", self.configuration.primary.to_string()),

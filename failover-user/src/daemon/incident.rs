@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, Unit};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
 use super::tell;
 use crate::{
@@ -233,8 +233,11 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// To the millisecond, which is all that anybody reads.
+/// To the millisecond, which is all that anybody reads, as [`clock::told`] has it.
 pub(super) fn wall(time: Time) -> Timestamp {
     let wall = clock::wall(time);
-    wall.round(Unit::Millisecond).unwrap_or(wall)
+    let whole = TimestampRound::new()
+        .smallest(Unit::Millisecond)
+        .mode(RoundMode::Trunc);
+    wall.round(whole).unwrap_or(wall)
 }

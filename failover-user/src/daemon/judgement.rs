@@ -196,7 +196,7 @@ impl Daemon {
         (quorum > 0).then(|| status::Witnesses {
             quorum: quorum.min(self.witnesses_that_count()),
             answered: word.map(|word| word.answered),
-            at: word.map(|word| clock::wall(word.at).to_string()),
+            at: word.map(|word| clock::told(word.at)),
             router: self.witnesses.have_router().then(|| self.router.told()),
         })
     }

@@ -171,7 +171,7 @@ impl Daemon {
         }
         self.pause_told = Some(now);
         warn!(
-            until = until.map(|until| clock::wall(until).to_string()),
+            until = until.map(clock::told),
             reason = reason(&self.memory),
             "PAUSED: nothing is started or stopped until `failover resume`"
         );

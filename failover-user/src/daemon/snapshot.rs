@@ -42,7 +42,7 @@ pub(super) fn status(
     memory: &Memory,
     reason: &str,
 ) -> Status {
-    let time = |time| clock::wall(time).to_string();
+    let time = clock::told;
     let settings = &configuration.decide;
     let strikes = decider.strikes().iter().map(|strike| Probe {
         at: time(strike.due),
@@ -99,8 +99,8 @@ pub(super) fn status(
         release_needs: decider.release_needs(),
         armed: decider.is_armed(),
         paused: memory.pause.as_ref().map(|pause| status::Pause {
-            since: pause.since.to_string(),
-            until: pause.until.map(|until| until.to_string()),
+            since: format!("{:.3}", pause.since),
+            until: pause.until.map(|until| format!("{until:.3}")),
             reason: pause.reason.clone(),
         }),
         forced: decider.is_forced(),
@@ -133,7 +133,7 @@ pub(super) fn totals(totals: &ledger::Totals) -> status::Totals {
 }
 
 fn readiness(readiness: &Readiness) -> status::Readiness {
-    let time = |time| clock::wall(time).to_string();
+    let time = clock::told;
     status::Readiness {
         startup: readiness.startup.map(|startup| {
             match startup {
@@ -162,7 +162,7 @@ fn problems(
     let mut problems = Vec::new();
     if let Some(pause) = &memory.pause {
         let until = match &pause.until {
-            Some(until) => format!("until {until}"),
+            Some(until) => format!("until {until:.0}"),
             None => "until `failover resume`".to_owned(),
         };
         let reason = pause.reason.as_deref().map(Escaped);

@@ -35,7 +35,7 @@ pub(super) fn notifier(way: &Way) -> status::Notifier {
             .trouble
             .as_ref()
             .map(|(since, obstacle)| status::Failing {
-                since: clock::wall(*since).to_string(),
+                since: clock::told(*since),
                 why: obstacle.what.clone(),
                 remedy: obstacle.remedy.to_owned(),
             }),
