@@ -9,7 +9,7 @@ use super::tell;
 use crate::{
     clock,
     decide::{Change, Command, CommandResult, Failure, Outcome, State, Time},
-    history::{self, Ending, How, Incident, Note, Phase, Probe, Round},
+    history::{self, Counting, Ending, How, Incident, Note, Phase, Probe, Round},
 };
 
 /// Of each list of an incident so many entries are kept: the first half and the last.
@@ -177,10 +177,12 @@ impl Growing {
         now: Time,
         no_gateway: Duration,
         dual_active: Duration,
+        counting: Option<Counting>,
     ) -> Incident {
         self.0.told = wall(now);
         self.0.no_gateway_ms = milliseconds(no_gateway);
         self.0.dual_active_ms = milliseconds(dual_active);
+        self.0.counting = counting;
         self.0.clone()
     }
 
@@ -215,7 +217,7 @@ const fn of_failure(failure: Failure) -> &'static str {
     }
 }
 
-const fn attempt(state: State) -> Option<u32> {
+pub(super) const fn attempt(state: State) -> Option<u32> {
     match state {
         State::Fencing { attempt }
         | State::Starting { attempt }

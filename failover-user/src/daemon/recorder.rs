@@ -5,7 +5,7 @@
 use std::{mem, path::Path, time::Duration};
 
 use super::{
-    incident::{Added, Growing, bounded, wall},
+    incident::{Added, Growing, attempt, bounded, wall},
     ledger::{Ledger, Totals},
     writer::{Health, Kept, Writer},
 };
@@ -272,7 +272,13 @@ impl Recorder {
         if added != Added::Nothing {
             open.phase = now;
         }
-        if added == Added::State {
+        // Attempts ever less often: there may be as many as a night has minutes.
+        let is_worth_it = match added {
+            Added::Nothing => false,
+            Added::Attempt => attempt(change.to).is_some_and(u32::is_power_of_two),
+            Added::State => true,
+        };
+        if is_worth_it {
             self.tell(now);
         }
     }
@@ -309,6 +315,7 @@ impl Recorder {
             now,
             totals.no_gateway.saturating_sub(open.totals.no_gateway),
             totals.dual_active.saturating_sub(open.totals.dual_active),
+            self.ledger.counting(),
         );
         self.write(&Line::Incident(Box::new(told)));
     }
