@@ -235,6 +235,7 @@ fn registry(status: &Status, probes: &Probes) -> Registry {
     gateway(to, status);
     totals(to, status);
     notifiers(to, status);
+    configuration(to, status);
     kernel_events(to, status);
     if let Some(witnesses) = &status.witnesses {
         to.register(
@@ -337,6 +338,23 @@ fn notifiers(to: &mut Registry, status: &Status) {
         "notifications_failing",
         "1 while the last attempt to tell people failed",
         Rows(failing.collect()),
+    );
+}
+
+fn configuration(to: &mut Registry, status: &Status) {
+    let Some(configuration) = &status.configuration else {
+        return;
+    };
+    to.register(
+        "config_last_reload_successful",
+        "1 if the configuration that was read last is in force",
+        gauge(configuration.refused.is_none()),
+    );
+    seconds_at(
+        to,
+        "config_last_reload_success",
+        "When the configuration in force was read",
+        Some(&configuration.since),
     );
 }
 
@@ -443,7 +461,7 @@ mod tests {
     use super::*;
     use crate::{
         decide::Failure,
-        status::{Failing, Notifier, sample},
+        status::{Failing, InForce, Notifier, Refused, sample},
     };
 
     fn rendered(format: Format) -> String {
@@ -514,6 +532,30 @@ mod tests {
             "failover_notifications_failing{kind=\"webhook\"} 1",
         ] {
             has(&text, line);
+        }
+    }
+
+    #[test]
+    fn a_refused_configuration_is_told_as_prometheus_tells_its_own() {
+        let mut status = sample();
+        let refused = Refused {
+            at: "2026-01-02T00:00:00.000Z".to_owned(),
+            why: "nonsense".to_owned(),
+        };
+        for (refused, line) in [
+            (None, "failover_config_last_reload_successful 1"),
+            (Some(refused), "failover_config_last_reload_successful 0"),
+        ] {
+            status.configuration = Some(InForce {
+                since: "2026-01-01T00:00:00.000Z".to_owned(),
+                refused,
+            });
+            let text = render(&status, &Probes::default(), Format::Text);
+            has(&text, line);
+            has(
+                &text,
+                "failover_config_last_reload_success_timestamp_seconds 1767225600.0",
+            );
         }
     }
 

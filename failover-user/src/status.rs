@@ -75,6 +75,9 @@ pub struct Status {
     /// What was counted since the daemon began.
     #[serde(default)]
     pub totals: Totals,
+    /// The configuration in force.
+    #[serde(default)]
+    pub configuration: Option<InForce>,
     /// The ways in which people are told of what happens, and how that goes.
     #[serde(default)]
     pub notifiers: Vec<Notifier>,
@@ -107,6 +110,24 @@ pub struct Ran {
     pub result: String,
     /// So often.
     pub count: u64,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct InForce {
+    /// When it was read.
+    pub since: String,
+    /// A newer one that is refused; `None`: the last one that was read is in force.
+    pub refused: Option<Refused>,
+}
+
+/// A configuration that was read while the daemon ran, and isn't in force.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Refused {
+    /// When it was read.
+    pub at: String,
+    /// What is wrong with it, in a line.
+    pub why: String,
 }
 
 /// A way in which people are told of what happens.
@@ -463,6 +484,7 @@ pub(crate) fn sample() -> Status {
         gateway_strikes: 0,
         dry_run: false,
         totals: Totals::default(),
+        configuration: None,
         notifiers: Vec::new(),
         recent: Vec::new(),
     }

@@ -111,6 +111,8 @@ const SUSPENDED: Duration = Duration::from_millis(500);
 
 struct Daemon {
     configuration: Configuration,
+    /// When it was read.
+    configured: Time,
     decider: Decider,
     prober: Prober,
     local_prober: LocalProber<GatewayProbeId>,
@@ -244,6 +246,7 @@ impl Daemon {
             recorder,
             alarms: Alarms::new(&configuration),
             configuration,
+            configured: clock::now(),
         })
     }
 
@@ -388,7 +391,11 @@ impl Daemon {
         status.witnesses = self.witnesses_word();
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
         let ways = self.alarms.ways();
-        status.warnings = warnings::warnings(&ways);
+        status.warnings = warnings::warnings(&ways, self.past.refused.as_ref());
+        status.configuration = Some(warnings::in_force(
+            self.configured,
+            self.past.refused.as_ref(),
+        ));
         status.notifiers = ways.iter().map(warnings::notifier).collect();
         self.watchers.add_to(&mut status);
         status

@@ -32,6 +32,8 @@ pub(super) struct Past {
     pub(super) polling: Option<String>,
     /// The local port leads to the primary.
     pub(super) tunnel: Option<String>,
+    /// The configuration that was read last and is refused: when, and why, in a line.
+    pub(super) refused: Option<(Time, String)>,
 }
 
 pub(super) fn status(
@@ -108,6 +110,7 @@ pub(super) fn status(
         gateway_strikes: decider.gateway_strikes(),
         dry_run: configuration.dry_run,
         totals: status::Totals::default(),
+        configuration: None,
         notifiers: Vec::new(),
         recent: Vec::new(),
     }

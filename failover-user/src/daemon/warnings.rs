@@ -2,11 +2,17 @@
 //! renders.
 
 use super::alarms::Way;
-use crate::{clock, status};
+use crate::{clock, decide::Time, status};
 
 /// A sentence each.
-pub(super) fn warnings(ways: &[Way]) -> Vec<String> {
+pub(super) fn warnings(ways: &[Way], refused: Option<&(Time, String)>) -> Vec<String> {
     let mut warnings = Vec::new();
+    if let Some((at, why)) = refused {
+        let at = clock::wall(*at);
+        warnings.push(format!(
+            "the configuration that was read at {at:.0} is refused, and an older one is in force: {why} -> mend it, then `systemctl reload failover`"
+        ));
+    }
     for way in ways {
         if let Some((since, obstacle)) = &way.delivered.trouble {
             let fails = match way.kind {
@@ -20,6 +26,17 @@ pub(super) fn warnings(ways: &[Way]) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// As the document has it.
+pub(super) fn in_force(since: Time, refused: Option<&(Time, String)>) -> status::InForce {
+    status::InForce {
+        since: clock::told(since),
+        refused: refused.map(|(at, why)| status::Refused {
+            at: clock::told(*at),
+            why: why.clone(),
+        }),
+    }
 }
 
 /// As the document has it.
