@@ -207,6 +207,27 @@ fn registry(status: &Status, probes: &Probes) -> Registry {
         gauge(status.paused.is_some()),
     );
     to.register(
+        "forced",
+        "1 while the local gateway serves whatever the primary does, as an operator ordered",
+        gauge(status.forced),
+    );
+    to.register(
+        "held",
+        "1 while an operator's release keeps it from taking over",
+        gauge(status.held_until.is_some()),
+    );
+    seconds_at(
+        to,
+        "held_until",
+        "Until when an operator's release keeps it from taking over",
+        status.held_until.as_deref(),
+    );
+    to.register(
+        "warnings",
+        "How many things people should see to, although they keep this machine from nothing",
+        count(status.warnings.len()),
+    );
+    to.register(
         "dry_run",
         "1 if it never runs anything",
         gauge(status.dry_run),
@@ -533,6 +554,21 @@ mod tests {
         ] {
             has(&text, line);
         }
+    }
+
+    #[test]
+    fn what_an_operator_ordered_is_told() {
+        let mut status = sample();
+        let text = render(&status, &Probes::default(), Format::Text);
+        has(&text, "failover_forced 0");
+        has(&text, "failover_held 0");
+        assert!(!text.contains("failover_held_until"), "{text}");
+        status.forced = true;
+        status.held_until = Some("2026-01-01T00:00:00.000Z".to_owned());
+        let text = render(&status, &Probes::default(), Format::Text);
+        has(&text, "failover_forced 1");
+        has(&text, "failover_held 1");
+        has(&text, "failover_held_until_timestamp_seconds 1767225600.0");
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub struct Status {
     pub version: u32,
     /// Version of the program.
     pub program: String,
+    /// The name of the machine that it runs on.
+    #[serde(default)]
+    pub host: String,
     /// Process number of the daemon.
     pub pid: u32,
     /// When this was written: how old the news is.
@@ -262,9 +265,26 @@ pub struct Witnesses {
     pub answered: Option<u32>,
     /// When they were asked.
     pub at: Option<String>,
+    /// All of them, as they are configured.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// What each said; who isn't among them wasn't waited for, as enough had answered.
+    #[serde(default)]
+    pub answers: Vec<Testimony>,
     /// The default router, where it is one of them.
     #[serde(default)]
     pub router: Option<Router>,
+}
+
+/// What a witness said when it was asked last.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Testimony {
+    /// Who.
+    pub witness: String,
+    /// Did it answer?
+    pub answered: bool,
+    /// How, or why not, with its name: a line for people.
+    pub said: String,
 }
 
 /// The router of this machine's default routes, as a witness.
@@ -297,6 +317,9 @@ impl fmt::Display for Status {
         }
         for warning in &self.warnings {
             row(&mut text, "warning", warning);
+        }
+        if !self.host.is_empty() {
+            row(&mut text, "host", &self.host);
         }
         row(&mut text, "since", &with_age(&self.since));
         if !self.reason.is_empty() {
@@ -334,6 +357,9 @@ impl fmt::Display for Status {
         }
         if let Some(witnesses) = &self.witnesses {
             row(&mut text, "witnesses", &witnesses.to_string());
+            for answer in &witnesses.answers {
+                row(&mut text, "", &answer.said);
+            }
             if let Some(router) = &witnesses.router {
                 row(&mut text, "router", &router.to_string());
             }
@@ -345,7 +371,7 @@ impl fmt::Display for Status {
             );
             row(&mut text, "release", &told);
         }
-        row(&mut text, "events", &self.kernel_events.to_string());
+        row(&mut text, "kernel events", &self.kernel_events.to_string());
         if let Some(next) = &self.next {
             row(&mut text, "next", &with_age(next));
         }
@@ -388,7 +414,12 @@ impl fmt::Display for Witnesses {
                 self.quorum,
                 with_age(at)
             ),
-            _ => write!(formatter, "{} needed, asked before a takeover", self.quorum),
+            _ => write!(
+                formatter,
+                "{} needed, asked before a takeover: {}",
+                self.quorum,
+                self.names.join(", ")
+            ),
         }
     }
 }
@@ -447,6 +478,7 @@ pub(crate) fn sample() -> Status {
     Status {
         version: VERSION,
         program: "1.2.3".to_owned(),
+        host: "pc-b".to_owned(),
         pid: 42,
         heartbeat: "2026-01-01T00:00:00Z".to_owned(),
         problems: Vec::new(),
@@ -509,6 +541,7 @@ mod tests {
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some("STANDBY (safe)"));
         assert_eq!(lines.next(), Some("  warning        nobody is told"));
+        assert_eq!(lines.next(), Some("  host           pc-b"));
     }
 
     #[test]
@@ -516,6 +549,34 @@ mod tests {
         let mut json = serde_json::to_value(status()).unwrap();
         json["weather"] = "fine".into();
         assert_eq!(serde_json::from_value::<Status>(json).unwrap(), status());
+    }
+
+    #[test]
+    fn each_witness_is_named_with_what_it_said_or_before_it_is_asked() {
+        let mut status = status();
+        let mut witnesses = Witnesses {
+            quorum: 1,
+            answered: None,
+            at: None,
+            names: vec!["192.168.1.1".to_owned(), "9.9.9.9:53".to_owned()],
+            answers: Vec::new(),
+            router: None,
+        };
+        status.witnesses = Some(witnesses.clone());
+        let text = status.to_string();
+        assert!(text.contains("takeover: 192.168.1.1, 9.9.9.9:53"), "{text}");
+        witnesses.answered = Some(0);
+        witnesses.at = Some("2026-01-01T00:00:00.000Z".to_owned());
+        witnesses.answers = vec![Testimony {
+            witness: "192.168.1.1".to_owned(),
+            answered: false,
+            said: "192.168.1.1: no answer (no answer in time) after 5s".to_owned(),
+        }];
+        status.witnesses = Some(witnesses);
+        let text = status.to_string();
+        let (_, after) = text.split_once("0 answered, 1 needed").unwrap();
+        let next = after.lines().nth(1).unwrap().trim_start();
+        assert!(next.starts_with("192.168.1.1: no answer"), "{text}");
     }
 
     #[test]

@@ -200,6 +200,7 @@ fn a_command_is_told_of_the_takeover_and_of_the_release() {
     let takeover: Value = serde_json::from_str(&lines[0]).unwrap();
     assert_eq!(takeover["version"], 1);
     assert_eq!(takeover["event"], "takeover");
+    assert_eq!(takeover["by"], Value::Null);
     let reason = takeover["reason"].as_str().unwrap();
     assert!(reason.contains("refused"), "{takeover:#}");
     daemon.ends_having_run(&["start", "stop"]);
@@ -451,6 +452,33 @@ fn whatever_should_wake_somebody_is_told() {
     daemon.becomes("isolated");
     await_told(&lab, &["isolated"]);
     daemon.terminate();
+}
+
+#[test]
+fn a_takeover_and_a_release_by_order_are_told_with_whose_it_was() {
+    let lab = Lab::new();
+    let told = lab.directory().join("told");
+    let script = format!("--notify=sh -c 'cat >> {}'", told.display());
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).argument(&script).spawn();
+    daemon.probes("connected");
+    daemon.follows(&["takeover", "--force"]);
+    daemon.becomes("active");
+    daemon.follows(&["release"]);
+    daemon.becomes("standby");
+    let notices = wait::until("both are told", wait::LONG, || {
+        let text = fs::read_to_string(&told).ok()?;
+        let notices = text.lines().map(|line| serde_json::from_str(line).ok());
+        let notices: Vec<Value> = notices.collect::<Option<_>>()?;
+        (notices.len() == 2).then_some(notices)
+    });
+    for (notice, event) in notices.iter().zip(["takeover", "release"]) {
+        assert_eq!(notice["event"], event);
+        assert_eq!(notice["by"], "root", "{notice:#}");
+        let text = notice["text"].as_str().unwrap();
+        assert!(text.contains(", as root ordered ("), "{text}");
+    }
+    daemon.ends_having_run(&["start", "stop"]);
 }
 
 #[test]

@@ -86,6 +86,11 @@ fn a_watcher_that_is_cut_off_says_that_it_protects_nobody() {
     assert_eq!(code, 1, "{status}");
     assert_eq!(status["state"], "isolated");
     assert_eq!(status["witnesses"]["answered"], 0);
+    assert_eq!(status["witnesses"]["names"][0], "10.0.0.99");
+    let said = status["witnesses"]["answers"][0]["said"].as_str().unwrap();
+    assert!(said.starts_with("10.0.0.99: no answer"), "{status}");
+    let name = rustix::system::uname();
+    assert_eq!(status["host"], name.nodename().to_str().unwrap());
     let problem = status["problems"][0].as_str().unwrap();
     assert!(problem.contains("no witness answers"), "{status}");
     daemon.ends_having_run(&[]);

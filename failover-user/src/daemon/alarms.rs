@@ -8,7 +8,7 @@ use super::{incident::wall, memory::Paused};
 use crate::{
     clock,
     config::{Configuration, Webhook},
-    decide::{Change, Decider, Hold, State},
+    decide::{Change, Decider, Hold, Order, State},
     escape::Escaped,
     gateway::CommandLine,
     notify::{CommandNotifier, Delivered, Delivery, Notice, VERSION, WebhookNotifier},
@@ -31,8 +31,17 @@ pub(super) struct Alarms {
     by_webhook: Delivery,
     /// The local gateway has served since the last release.
     served: bool,
+    /// The takeover or release that was ordered last and isn't over, and by whom.
+    order: Option<(Ordered, String)>,
     /// As it was last; nothing is told of what was so at the beginning.
     standing: Option<Standing>,
+}
+
+/// What an operator may order that is told of when it is done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ordered {
+    Takeover,
+    Release,
 }
 
 /// A way in which people are told.
@@ -70,6 +79,7 @@ impl Alarms {
             by_command: Delivery::default(),
             by_webhook: Delivery::default(),
             served: false,
+            order: None,
             standing: None,
         };
         alarms.reconfigure(configuration);
@@ -102,6 +112,31 @@ impl Alarms {
         }
     }
 
+    /// The name of this machine.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// An order is about to be followed.
+    pub(super) fn ordered(&mut self, order: Order, by: &str) {
+        let ordered = match order {
+            Order::TakeOver { .. } => Ordered::Takeover,
+            Order::Release { .. } => Ordered::Release,
+            Order::Pause { .. } | Order::Resume => return,
+        };
+        self.order = Some((ordered, by.to_owned()));
+    }
+
+    /// By whose order this happens, if by anybody's.
+    fn by(&self, event: &str) -> Option<String> {
+        let (ordered, by) = self.order.as_ref()?;
+        let wanted = match ordered {
+            Ordered::Takeover => "takeover",
+            Ordered::Release => "release",
+        };
+        (event == wanted).then(|| by.clone())
+    }
+
     /// The state changed.
     pub(super) fn changed(&mut self, change: &Change, reason: &str) {
         let event = event(change, self.served);
@@ -122,6 +157,10 @@ impl Alarms {
 
     /// What else may have changed.
     pub(super) fn stands(&mut self, decider: &Decider, pause: Option<&Paused>) {
+        self.order.take_if(|(ordered, _)| match ordered {
+            Ordered::Takeover => !decider.takes_over_by_order(),
+            Ordered::Release => !decider.releases_by_order(),
+        });
         let Some(before) = self.standing else {
             return;
         };
@@ -186,6 +225,9 @@ impl Alarms {
         }
         let time = wall(clock::now());
         let (host, primary) = (&self.host, &self.primary);
+        let by = self.by(event);
+        let ordered = by.as_ref().map(|by| format!(", as {by} ordered"));
+        let ordered = ordered.unwrap_or_default();
         let reason: String = reason.chars().take(LONGEST_REASON).collect();
         let notice = Notice {
             version: VERSION,
@@ -193,9 +235,10 @@ impl Alarms {
             event: event.to_owned(),
             time,
             text: format!(
-                "failover on {host}: {} (primary {primary}): {reason}",
+                "failover on {host}: {}{ordered} (primary {primary}): {reason}",
                 told(event)
             ),
+            by,
             host: host.clone(),
             primary: primary.clone(),
             state: state.name().to_owned(),

@@ -139,6 +139,8 @@ impl Daemon {
             _ => warn!(%command, %result, took = ?elapsed, output, "command ended"),
         }
         self.recorder.said(&output);
+        let last_line = self.output.as_ref().and_then(CommandOutput::last_line);
+        self.last_line = last_line;
         self.watchers
             .command(&format!("the {command} command {result}"));
         let force = self.force.as_mut().filter(|_| command == Command::Stop);

@@ -135,13 +135,18 @@ impl Growing {
         self.0.reason = bounded(reason);
     }
 
+    /// Another reason for all of it is known.
+    pub(super) fn because(&mut self, reason: &str) {
+        self.0.reason = bounded(reason);
+    }
+
     pub(super) fn enter(&mut self, now: Time, change: &Change) -> Added {
         let phase = Phase {
             state: change.to.name().to_owned(),
             attempt: attempt(change.to),
             began: wall(now),
             took_ms: 0,
-            reason: bounded(&change.reason.to_string()),
+            reason: bounded(&tell::why(change)),
         };
         let added = match self.0.phases.last() {
             Some(last) if last.state == phase.state && last.attempt == phase.attempt => {

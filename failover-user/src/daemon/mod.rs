@@ -8,6 +8,7 @@ mod claim;
 mod commands;
 mod events;
 mod evidence;
+mod failures;
 mod incident;
 mod judgement;
 mod ledger;
@@ -134,6 +135,8 @@ struct Daemon {
     listening: Listening,
     /// Whether the stop command needs `--force`, where that depends on what is installed.
     force: Option<Force>,
+    /// What the command that is about to end has said last.
+    last_line: Option<String>,
     /// Why the state changed last, for the commands.
     reason: String,
     /// How long the machine had been suspended when that was last asked.
@@ -228,6 +231,7 @@ impl Daemon {
             output: None,
             listening: Listening::default(),
             force: commands::force(&configuration.gateway),
+            last_line: None,
             reason: String::new(),
             suspended: clock::suspended(),
             control,
@@ -262,7 +266,7 @@ impl Daemon {
             kernel_events = if self.kernel.is_some() { "on" } else { "off" },
             dry_run = self.configuration.dry_run,
             listening = self.port.is_listening(),
-            "armed"
+            "watching"
         );
         if !self.decider.is_armed() {
             warn!(
@@ -290,8 +294,8 @@ impl Daemon {
             state = self.decider.state().name(),
             takeovers = totals.takeovers,
             releases = totals.releases,
-            no_gateway = ?totals.no_gateway,
-            dual_active = ?totals.dual_active,
+            no_gateway = format_args!("{:.1?}", totals.no_gateway),
+            dual_active = format_args!("{:.1?}", totals.dual_active),
             listening = self.port.is_listening(),
             "ending; a gateway that runs goes on"
         );
@@ -373,7 +377,10 @@ impl Daemon {
         let slept = suspended.saturating_sub(self.suspended);
         self.suspended = suspended;
         if slept >= SUSPENDED {
-            warn!(?slept, "the machine was suspended; strikes start again");
+            warn!(
+                slept = format_args!("{slept:.1?}"),
+                "the machine was suspended; strikes start again"
+            );
             self.handle(Event::Suspended);
         }
     }
@@ -388,6 +395,7 @@ impl Daemon {
             &self.memory,
             &self.reason,
         );
+        self.alarms.host().clone_into(&mut status.host);
         status.witnesses = self.witnesses_word();
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
         let ways = self.alarms.ways();

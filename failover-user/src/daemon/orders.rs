@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock,
     control::{Answer, Question, Request, VERSION},
-    decide::{Event, Order, Pause, Time},
+    decide::{Event, Order, Pause, Refusal, Time},
     escape::Escaped,
 };
 
@@ -87,10 +87,21 @@ impl Daemon {
             ));
         }
         if let Some(refusal) = self.decider.objection(now, order) {
-            info!(?order, asker, %refusal, "an order isn't followed");
-            return Err(refusal.to_string());
+            let (order, by) = (typed(order).0, operator(asker));
+            info!(order, by, %refusal, "an order isn't followed");
+            return Err(match refusal {
+                Refusal::PortTaken => format!("{refusal}: {}", self.port.held_by()),
+                _ => refusal.to_string(),
+            });
         }
-        warn!(?order, asker, "an operator gives an order");
+        let (words, until) = typed(order);
+        let by = operator(asker);
+        warn!(
+            order = words,
+            by,
+            until = until.map(clock::told),
+            "an operator gives an order"
+        );
         let mut kept = None;
         let mut reason = None;
         if let Request::Pause {
@@ -104,9 +115,8 @@ impl Daemon {
             kept = Some(self.keep_memory());
             self.pause_told = None;
         }
-        let (words, until) = typed(order);
-        self.recorder
-            .ordered(words, operator(asker), until, reason.as_deref());
+        self.alarms.ordered(order, &by);
+        self.recorder.ordered(words, by, until, reason.as_deref());
         self.handle(Event::Operator(order));
         Ok(kept)
     }

@@ -7,6 +7,7 @@ use std::{mem, path::Path, time::Duration};
 use super::{
     incident::{Added, Growing, attempt, bounded, wall},
     ledger::{Ledger, Totals},
+    tell,
     writer::{Health, Kept, Writer},
 };
 use crate::{
@@ -50,6 +51,8 @@ struct Open {
     phase: Time,
     served: bool,
     released: bool,
+    /// The local gateway was to be started, or the primary was being made sure of.
+    acted: bool,
 }
 
 impl Recorder {
@@ -211,7 +214,7 @@ impl Recorder {
             match action {
                 Action::Record(change) => {
                     self.ledger.changed(change);
-                    self.changed(now, change);
+                    self.changed(now, change, decider.takes_over_by_order());
                 }
                 Action::Run(command) => self.run(now, *command),
                 Action::Withhold(command) => {
@@ -244,9 +247,9 @@ impl Recorder {
         self.incident.run(now, command);
     }
 
-    fn changed(&mut self, now: Time, change: &Change) {
+    fn changed(&mut self, now: Time, change: &Change, by_order: bool) {
         self.state = change.to;
-        let reason = change.reason.to_string();
+        let reason = tell::why(change);
         let open = match self.open {
             Some(open) => open,
             None if change.to == State::Standby => return,
@@ -267,6 +270,12 @@ impl Recorder {
             };
             self.close(now, how, &reason);
             return;
+        }
+        let acts = |state| matches!(state, State::Fencing { .. } | State::Starting { .. });
+        if acts(change.to) && !open.acted && !by_order {
+            // What it began with is only the first of what it was decided by.
+            open.acted = true;
+            self.incident.because(&tell::strikes(&change.strikes));
         }
         let added = self.incident.enter(now, change);
         if added != Added::Nothing {
@@ -291,6 +300,7 @@ impl Recorder {
             phase: now,
             served: false,
             released: false,
+            acted: false,
         };
         self.open = Some(open);
         open

@@ -5,14 +5,15 @@ use std::{num::NonZeroU16, time::Duration};
 use crate::{
     clock,
     config::Configuration,
-    decide::{Decider, Hold, Outcome, State, Time},
+    decide::{Command, Decider, Hold, Outcome, State, Time},
     escape::Escaped,
     probe::{self, Readiness},
     status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status},
 };
 
 use super::{
-    judgement::WitnessesWord, ledger, memory::Memory, port::LocalPort, tell, writer::Health,
+    failures::Failures, judgement::WitnessesWord, ledger, memory::Memory, port::LocalPort, tell,
+    writer::Health,
 };
 
 /// What the daemon alone remembers of the past, for people.
@@ -32,6 +33,8 @@ pub(super) struct Past {
     pub(super) polling: Option<String>,
     /// The local port leads to the primary.
     pub(super) tunnel: Option<String>,
+    /// How commands failed.
+    pub(super) failures: Failures,
     /// The configuration that was read last and is refused: when, and why, in a line.
     pub(super) refused: Option<(Time, String)>,
 }
@@ -53,6 +56,7 @@ pub(super) fn status(
     Status {
         version: status::VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
+        host: String::new(),
         pid: std::process::id(),
         heartbeat: time(clock::now()),
         problems: problems(configuration, decider, port, past, memory),
@@ -67,7 +71,7 @@ pub(super) fn status(
         strikes_needed: settings.strikes.get(),
         last_probe: past.probe.as_ref().map(|(at, outcome)| Probe {
             at: time(*at),
-            outcome: outcome.to_string(),
+            outcome: tell::outcome(outcome),
         }),
         next: decider.next_wake().map(time),
         gateway: Gateway {
@@ -181,7 +185,8 @@ fn problems(
             problems.push("no witness answers: PC-B is cut off, and nothing is started".to_owned());
         }
         State::Fencing { attempt } if attempt > 1 => {
-            problems.push(format!("the fence fails: attempt {attempt}"));
+            let why = past.failures.told(Command::Fence);
+            problems.push(format!("the fence fails: attempt {attempt}{why}"));
         }
         State::Held(Hold::Released) => {
             problems.push("released by hand: nothing is started for now".to_owned());
@@ -190,12 +195,16 @@ fn problems(
             problems.push("the local gateway doesn't answer: it is started again".to_owned());
         }
         State::Starting { attempt } if attempt > 1 => {
+            let why = past.failures.told(Command::Start);
             problems.push(format!(
-                "the local gateway doesn't start: attempt {attempt}"
+                "the local gateway doesn't start: attempt {attempt}{why}"
             ));
         }
         State::Stopping { attempt } if attempt > 1 => {
-            problems.push(format!("the local gateway doesn't stop: attempt {attempt}"));
+            let why = past.failures.told(Command::Stop);
+            problems.push(format!(
+                "the local gateway doesn't stop: attempt {attempt}{why}"
+            ));
         }
         _ => {}
     }
@@ -211,7 +220,7 @@ fn problems(
     }
     if let Some(WitnessesWord {
         answered, needed, ..
-    }) = past.witnesses
+    }) = &past.witnesses
         && answered < needed
         && state != State::Isolated
     {
@@ -220,10 +229,15 @@ fn problems(
         ));
     }
     if !decider.is_armed() {
-        problems.push(
-            "the primary was never seen healthy: nothing is taken over until it is; is --primary right?"
-                .to_owned(),
-        );
+        let unarmed = match decider.is_forced() {
+            true => {
+                "the primary was never seen healthy; the local gateway serves by order alone: is --primary right?"
+            }
+            false => {
+                "the primary was never seen healthy: nothing is taken over until it is; is --primary right?"
+            }
+        };
+        problems.push(unarmed.to_owned());
     }
     problems.extend(past.kept.iter().filter_map(Health::problem));
     if configuration.dry_run {

@@ -10,7 +10,7 @@ pub(super) fn warnings(ways: &[Way], refused: Option<&(Time, String)>) -> Vec<St
     if let Some((at, why)) = refused {
         let at = clock::wall(*at);
         warnings.push(format!(
-            "the configuration that was read at {at:.0} is refused, and an older one is in force: {why} -> mend it, then `systemctl reload failover`"
+            "the configuration that was read at {at:.0} is refused, and an older one is in force until `systemctl reload failover` accepts it: {why}"
         ));
     }
     for way in ways {

@@ -86,8 +86,8 @@ impl Watchers {
         self.news();
     }
 
-    pub(super) fn change(&mut self, change: &Change) {
-        self.timeline.change(clock::now(), change);
+    pub(super) fn change(&mut self, change: &Change, why: &str) {
+        self.timeline.change(clock::now(), change, why);
         self.news();
     }
 

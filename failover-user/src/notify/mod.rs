@@ -38,6 +38,9 @@ pub struct Notice {
     pub state: String,
     /// Why.
     pub reason: String,
+    /// By whose order, where a takeover or a release was ordered: `root`, or `user` and a number.
+    #[serde(default)]
+    pub by: Option<String>,
     /// One sentence for people. Chat programs' webhooks show it.
     pub text: String,
 }
@@ -67,6 +70,7 @@ fn notice(id: &str) -> Notice {
         primary: "pc-a:18789".to_owned(),
         state: "active".to_owned(),
         reason: "probe refused".to_owned(),
+        by: None,
         text: "the local gateway serves".to_owned(),
     }
 }

@@ -155,6 +155,8 @@ fn a_takeover_and_its_release_are_one_incident_with_evidence_and_durations() {
     assert!((60_000..61_000).contains(&suspect), "{phases:?}");
     assert_eq!((starting, stopping), (2500, 200), "{phases:?}");
     assert_eq!(incident.dual_active_ms, 200);
+    let because = &incident.reason;
+    assert_eq!(because.matches("refused after").count(), 3, "{because}");
     // From the reset on, which brought the first probe forward.
 
     assert_eq!(incident.no_gateway_ms, nobody);
