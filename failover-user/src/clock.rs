@@ -2,7 +2,8 @@
 //! sleeps; people read the wall clock, which is only ever printed.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    fs,
+    sync::{LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -28,6 +29,17 @@ pub fn now() -> Time {
     Time::from_boot(Duration::new(seconds, nanoseconds))
 }
 
+/// Which start of the machine this is, the one whose boot clock this is (random(4)). `None` where the
+/// kernel doesn't say.
+#[must_use]
+pub fn boot() -> Option<&'static str> {
+    static BOOT: LazyLock<Option<String>> = LazyLock::new(|| {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(boot.trim().to_owned())
+    });
+    BOOT.as_deref()
+}
+
 /// How long the machine has been suspended since it was switched on: what the boot clock counts and
 /// the monotonic one doesn't (clock_gettime(2)).
 #[must_use]
@@ -45,7 +57,7 @@ pub fn suspended() -> Duration {
 #[must_use]
 pub fn wall(time: Time) -> Timestamp {
     let since_boot = SignedDuration::try_from(time.as_duration()).unwrap_or_default();
-    boot()
+    zero()
         .checked_add(since_boot)
         .unwrap_or(Timestamp::UNIX_EPOCH)
 }
@@ -59,7 +71,7 @@ pub fn told(time: Time) -> String {
 /// When the boot clock was zero, by the wall clock. Both are slewed alike; only a step, or somebody who
 /// sets the clock, changes it (clock_gettime(2)). So what was measured once is kept: two clocks can't be
 /// read at the same moment, and each measurement would make another time of every event.
-fn boot() -> Timestamp {
+fn zero() -> Timestamp {
     static KEPT: Mutex<Option<Timestamp>> = Mutex::new(None);
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..ATTEMPTS {

@@ -250,6 +250,15 @@ fn abstains(daemon: &mut Daemon, why: &str) {
     });
 }
 
+/// Waits until this is on the disk: a daemon that is killed may have said more than it has kept.
+fn await_remembered(lab: &Lab, wanted: &str) {
+    let file = lab.directory().join("pc-b/state/remembered.json");
+    wait::until("that it is remembered", wait::LONG, || {
+        let remembered = fs::read_to_string(&file).ok()?;
+        remembered.contains(wanted).then_some(())
+    });
+}
+
 #[test]
 fn a_router_that_falls_silent_together_with_the_primary_is_isolation() {
     let lab = Lab::new();
@@ -276,6 +285,45 @@ fn a_router_that_falls_silent_together_with_the_primary_is_isolation() {
     let history = lab.directory().join("pc-b/state/history.jsonl");
     let history = fs::read_to_string(history).unwrap();
     assert!(history.contains("router 10.0.0.3: no answer"), "{history}");
+}
+
+#[test]
+fn a_daemon_that_is_restarted_while_pc_b_is_cut_off_still_believes_the_router() {
+    let lab = Lab::new();
+    let _router = router(&lab);
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).interval(CALM).spawn();
+    counts(&mut daemon);
+    lab.switch_down();
+    daemon.becomes("isolated");
+    let mut daemon = daemon.killed_and_restarted();
+    assert_eq!(counts(&mut daemon), "10.0.0.3");
+    assert_eq!(daemon.status().0["witnesses"]["router"]["counts"], true);
+    daemon.becomes("isolated");
+    daemon.runs_nothing_for(WHILE);
+    lab.switch_up();
+    daemon.becomes("standby");
+    daemon.probes("connected");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn a_router_that_gave_up_answering_is_not_believed_again_after_a_restart() {
+    let lab = Lab::new();
+    let router = router(&lab);
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).interval(CALM).spawn();
+    counts(&mut daemon);
+    await_remembered(&lab, "\"routers\":[\"10.0.0.3\"]");
+    router.run("sysctl", &["-w", "net.ipv4.icmp_echo_ignore_all=1"]);
+    let mut daemon = daemon.killed_and_restarted();
+    counts(&mut daemon);
+    abstains(&mut daemon, "it doesn't answer pings (no answer in time)");
+    await_remembered(&lab, "\"routers\":[]");
+    let mut daemon = daemon.killed_and_restarted();
+    primary.kill();
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
 }
 
 #[test]

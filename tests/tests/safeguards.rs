@@ -127,3 +127,30 @@ fn a_primary_that_flaps_has_to_prove_itself_for_longer_each_time() {
     assert_eq!(needed, [1, 3, 10, 10, 10, 10, 10, 10, 10, 10]);
     daemon.ends_having_run(&expected);
 }
+
+#[test]
+fn a_daemon_that_is_restarted_trusts_a_primary_that_flaps_no_sooner() {
+    let lab = Lab::new();
+    let mut primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab)
+        .argument("--flap-window=20s")
+        .argument("--flap-quiet=60s")
+        .argument("--flap-interval=100ms")
+        .spawn();
+    daemon.probes("connected");
+    let mut needed = Vec::new();
+    for _ in 0..3 {
+        primary.kill();
+        daemon.becomes("active");
+        // In the middle of the takeover, and once it is over.
+        daemon = daemon.killed_and_restarted();
+        primary = lab.host_a().gateway().unwrap();
+        daemon.becomes("stopping");
+        needed.push(successes_before(&daemon, "stopping"));
+        daemon.becomes("standby");
+        daemon = daemon.killed_and_restarted();
+        daemon.probes("connected");
+    }
+    assert_eq!(needed, [1, 3, 10]);
+    daemon.ends_having_run(&["start", "stop", "start", "stop", "start", "stop"]);
+}

@@ -6,13 +6,14 @@
 use std::{
     fs,
     io::Read as _,
-    os::unix::net::UnixStream,
+    os::unix::{fs::symlink, net::UnixStream},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use failover_tests::{
+    PORT,
     daemon::{Daemon, Setup},
     lab::{Lab, failover_binary},
     wait,
@@ -109,6 +110,85 @@ fn a_state_directory_that_takes_no_writes_costs_what_it_keeps_and_only_until_it_
         assert!(remembered["armed_for"].is_string(), "{remembered}");
         daemon.ends_having_run(&["start", "stop", "start", "stop"]);
     }
+}
+
+/// The log's line when the state directory is claimed later than at the start.
+const CLAIMED: &str = "the state directory is claimed now: a second daemon is refused";
+
+/// Another daemon's command line, on this state directory. It only looks.
+fn second(lab: &Lab, state_dir: &Path) -> Vec<String> {
+    let option = |name: &str, value: &dyn std::fmt::Display| format!("--{name}={value}");
+    let control = lab.directory().join("second.sock");
+    vec![
+        failover_binary().display().to_string(),
+        "run".to_owned(),
+        "--dry-run".to_owned(),
+        option("kernel-events", &"off"),
+        option("primary", &lab.host_a().gateway_address()),
+        option("gateway", &"command"),
+        option("start", &"true"),
+        option("stop", &"true"),
+        option("state-dir", &state_dir.display()),
+        option("control", &control.display()),
+    ]
+}
+
+#[test]
+fn a_state_directory_that_was_read_only_is_claimed_later_and_a_second_daemon_is_refused_then() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).state_dir_mounted("ro").spawn();
+    let line = daemon.said(|line| {
+        line.message()
+            .contains("the state directory can't be claimed")
+    });
+    assert!(line[0].field("error").contains("Read-only"), "{line:?}");
+    daemon.becomes("active");
+    remount(&lab, &daemon, "rw");
+    daemon.says("that it is claimed", |line| line.message() == CLAIMED);
+    let output = lab
+        .host_b()
+        .command("nsenter")
+        .args(["--mount", "--target", &daemon.pid().to_string()])
+        // It would run for ever if it weren't refused.
+        .args(["timeout", "10"])
+        .args(second(&lab, &lab.directory().join("pc-b/state")))
+        .output()
+        .expect("running nsenter");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let holder = format!("another failover daemon (process {})", daemon.pid());
+    assert!(said.contains(&holder), "{said}");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_daemon_that_finds_another_one_on_its_state_directory_ends_and_its_gateway_goes_on() {
+    let lab = Lab::new();
+    // Not there yet.
+    let [usable, target] = ["usable", "target"].map(|name| lab.directory().join(name));
+    let setup = Setup::new(&lab);
+    symlink(&target, lab.directory().join("pc-b/state")).unwrap();
+    let mut daemon = setup.spawn();
+    daemon.becomes("active");
+    let words = second(&lab, &usable);
+    let mut command = lab.host_b().command(&words[0]);
+    let quicker = lab
+        .host_b()
+        .spawn(command.args(&words[1..]).stderr(Stdio::null()))
+        .unwrap();
+    let pid = quicker.pid().to_string();
+    wait::until("the lock of the quicker one", wait::LONG, || {
+        let holder = fs::read_to_string(usable.join("daemon.lock")).ok()?;
+        (holder == pid).then_some(())
+    });
+    fs::rename(&usable, &target).unwrap();
+    let line = daemon.says("that it is the second one", |line| {
+        line.message() == "this daemon ends: it is the second one"
+    });
+    assert!(line.field("refusal").contains(&pid), "{line:?}");
+    assert_eq!(daemon.exit_code(), Some(1));
+    assert!(lab.host_b().listens(PORT));
+    quicker.kill();
 }
 
 // --- the control socket --------------------------------------------------------------------------

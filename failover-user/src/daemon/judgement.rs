@@ -58,6 +58,14 @@ impl Daemon {
         }
     }
 
+    /// Says whether one that answered an earlier daemon counts: nobody can ask it in an outage.
+    pub(super) fn recall_router(&mut self) {
+        if !self.router.proven().is_empty() {
+            self.router.look(self.prober.addresses());
+            self.router.tell();
+        }
+    }
+
     /// The primary answers, so nobody needs the witnesses now: do they answer at all?
     pub(super) fn check_witnesses(&mut self) {
         let now = clock::now();

@@ -1,6 +1,9 @@
-//! What must be remembered across restarts of the daemon and of the machine, in the state directory: that
-//! the primary was seen healthy once, and a pause. Losing it is safe: then nothing is taken over until
-//! the primary is seen healthy again.
+//! What must be remembered across restarts of the daemon and of the machine, in the state directory:
+//! that the primary was seen healthy once, a pause, how the primary flaps, and which default routers
+//! have answered pings. Losing it is safe: then nothing is taken over until the primary is seen healthy
+//! again. What it means is the decider's to say.
+
+mod flapping;
 
 use std::{
     io,
@@ -9,24 +12,45 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 use tracing::warn;
 
-use crate::files;
+use crate::{decide::Flaps, escape::Escaped, files};
+pub(super) use flapping::Flapping;
 
+/// Of the file. What is added to it is no other version: who doesn't know it leaves it out.
+const VERSION: u32 = 1;
 /// Many times what it takes.
 const LONGEST_FILE: u64 = 64 * 1024;
 /// A reason is a sentence.
 const LONGEST_REASON: usize = 200;
 
 /// What is remembered.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub(super) struct Memory {
+    version: u32,
     /// The primary that was seen healthy, as it is configured.
     pub(super) armed_for: Option<String>,
     /// The pause in force.
     pub(super) pause: Option<Paused>,
+    /// How the primary flaps; `None`: it doesn't.
+    pub(super) flapping: Option<Flapping>,
+    /// The default routers whose word counts as witnesses', by name. They are whoever they are,
+    /// whichever primary was well when they answered.
+    pub(super) routers: Vec<String>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            armed_for: None,
+            pause: None,
+            flapping: None,
+            routers: Vec::new(),
+        }
+    }
 }
 
 /// A pause, in the wall clock's time, which is all that survives a restart of the machine.
@@ -79,12 +103,12 @@ fn file(state_dir: &Path) -> PathBuf {
 }
 
 impl Memory {
-    /// What was remembered; nothing where it can't be read, which is told.
+    /// What was remembered. Whatever of it can't be read is as if it weren't there, which is told.
     pub(super) fn load(state_dir: &Path) -> Self {
         let file = file(state_dir);
         let read = files::read(&file, LONGEST_FILE);
         match read.and_then(|text| serde_json::from_str(&text).map_err(io::Error::from)) {
-            Ok(memory) => memory,
+            Ok(parts) => Self::of(Parts { parts, file: &file }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::default(),
             Err(error) => {
                 warn!(%error, file = %file.display(), "what was remembered can't be read; it is as if nothing was");
@@ -93,10 +117,54 @@ impl Memory {
         }
     }
 
+    fn of(mut parts: Parts) -> Self {
+        // Files of before versions were told have what this one has.
+        let version = parts.take("version").unwrap_or(VERSION);
+        if version != VERSION {
+            warn!(
+                version, file = %parts.file.display(),
+                "what was remembered is another version's; what this one knows of it is believed, and the rest is forgotten"
+            );
+        }
+        Self {
+            version: VERSION,
+            armed_for: parts.take("armed_for"),
+            pause: parts.take("pause"),
+            flapping: parts.take("flapping"),
+            routers: parts.take("routers").unwrap_or_default(),
+        }
+    }
+
+    /// How this primary flapped, for the decider.
+    pub(super) fn flaps(&self, primary: &str) -> Flaps {
+        let kept = self.flapping.as_ref();
+        kept.map(|kept| kept.recalled(primary)).unwrap_or_default()
+    }
+
     /// As it is kept.
     pub(super) fn document(&self) -> Vec<u8> {
         // Texts, times and nothing else: there is nothing in it that JSON can't tell.
         serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// A document whose parts are worth something each: what spoils one costs that one.
+struct Parts<'file> {
+    parts: Map<String, Value>,
+    file: &'file Path,
+}
+
+impl Parts<'_> {
+    fn take<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        let part = self.parts.remove(name)?;
+        serde_json::from_value(part).unwrap_or_else(|error| {
+            let error = error.to_string();
+            warn!(
+                error = %Escaped(&error), file = %self.file.display(), part = name,
+                "a part of what was remembered can't be read; it is as if it wasn't remembered"
+            );
+            None
+        })
     }
 }
 
@@ -112,13 +180,22 @@ pub(super) fn store(state_dir: &Path, document: &[u8]) -> io::Result<()> {
 mod tests {
     use std::fs;
 
-    use super::*;
+    use serde_json::json;
 
-    #[test]
-    fn what_is_stored_is_loaded_and_nothing_else_is_left() {
-        let directory = tempfile::tempdir().unwrap();
-        assert_eq!(Memory::load(directory.path()), Memory::default());
-        let memory = Memory {
+    use super::*;
+    use crate::decide::{Back, Time};
+
+    fn full() -> Memory {
+        let flaps = Flaps {
+            level: 2,
+            back: Some(Back {
+                at: Time::default(),
+                before: Duration::from_secs(7),
+            }),
+            crashed: true,
+            taken_over: false,
+        };
+        Memory {
             armed_for: Some("10.0.0.1:18789".to_owned()),
             pause: Some(Paused {
                 since: Timestamp::UNIX_EPOCH,
@@ -126,25 +203,74 @@ mod tests {
                 until: None,
                 reason: Some("moving house".to_owned()),
             }),
-        };
-        store(directory.path(), &memory.document()).unwrap();
-        assert_eq!(Memory::load(directory.path()), memory);
+            flapping: Flapping::of("10.0.0.1:18789", flaps),
+            routers: vec!["192.168.1.1".to_owned(), "fe80::1%eth0".to_owned()],
+            ..Memory::default()
+        }
+    }
+
+    /// What is read of this.
+    fn loaded(text: impl AsRef<[u8]>) -> Memory {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(file(directory.path()), text).unwrap();
+        Memory::load(directory.path())
+    }
+
+    #[test]
+    fn what_is_stored_is_loaded_and_nothing_else_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(Memory::load(directory.path()), Memory::default());
+        let full = full();
+        store(directory.path(), &full.document()).unwrap();
+        assert_eq!(Memory::load(directory.path()), full);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn what_is_no_memory_is_forgotten() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = file(directory.path());
         for nonsense in [&b""[..], b"{", b"[1]", b"\xff\xfe", b"{\"pause\":3}"] {
-            fs::write(&file, nonsense).unwrap();
-            assert_eq!(Memory::load(directory.path()), Memory::default());
+            assert_eq!(loaded(nonsense), Memory::default());
         }
-        // What a newer version adds is no nonsense.
-        fs::write(&file, "{\"armed_for\":\"a\",\"more\":1}").unwrap();
+        let endless = format!("{{\"armed_for\":\"{}\"}}", "a".repeat(1 << 20));
+        assert_eq!(loaded(endless), Memory::default());
+    }
+
+    #[test]
+    fn a_part_that_is_nonsense_costs_none_but_itself() {
+        let full = full();
+        let without = |forget: fn(&mut Memory)| {
+            let mut memory = full.clone();
+            forget(&mut memory);
+            memory
+        };
+        for (part, rest) in [
+            ("pause", without(|memory| memory.pause = None)),
+            ("armed_for", without(|memory| memory.armed_for = None)),
+            ("flapping", without(|memory| memory.flapping = None)),
+            ("routers", without(|memory| memory.routers.clear())),
+            ("version", full.clone()),
+        ] {
+            let never = json!({"back": {"at": "never"}});
+            for nonsense in [json!(-1), json!([[0]]), never, json!(null)] {
+                let mut spoilt = serde_json::to_value(&full).unwrap();
+                spoilt[part] = nonsense;
+                assert_eq!(loaded(spoilt.to_string()), rest, "{spoilt}");
+            }
+        }
+    }
+
+    #[test]
+    fn older_and_newer_files_are_read_as_far_as_they_are_known() {
+        let old = loaded(
+            r#"{"armed_for":"a","pause":{"since":"1970-01-01T00:00:00Z","until":null,"reason":null}}"#,
+        );
+        assert_eq!(old.armed_for.as_deref(), Some("a"));
+        assert!(old.pause.is_some() && old.flapping.is_none() && old.routers.is_empty());
+        let new = loaded(r#"{"version":7,"armed_for":"a","routers":["10.0.0.3"],"more":1}"#);
+        assert_eq!(new.armed_for.as_deref(), Some("a"));
         assert_eq!(
-            Memory::load(directory.path()).armed_for.as_deref(),
-            Some("a")
+            (new.version, new.routers),
+            (VERSION, vec!["10.0.0.3".to_owned()])
         );
     }
 

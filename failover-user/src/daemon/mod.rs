@@ -32,7 +32,7 @@ mod warnings;
 mod watchers;
 mod writer;
 
-use std::{fs::File, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
@@ -43,7 +43,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     clock,
-    config::Configuration,
+    config::{Configuration, Witness},
     control::{Question, Server},
     decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, State, Time},
     gateway::{CommandOutput, Force, Launch},
@@ -54,6 +54,7 @@ use crate::{
     web,
 };
 use alarms::Alarms;
+use claim::{Claim, Refusal};
 use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
 use judgement::Round;
@@ -75,7 +76,7 @@ use writer::{Kept, Writer};
 ///
 /// # Errors
 /// When the kernel program is required and can't be loaded, or the kernel can't be asked who
-/// listens.
+/// listens, or another daemon has the state directory.
 pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("waiting for SIGHUP")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
@@ -87,18 +88,21 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
         sleep(SETTLED).await;
         give_back();
     });
-    loop {
+    let ended = loop {
         tokio::select! {
-            () = daemon.step() => {}
+            stepped = daemon.step() => if let Err(refusal) = stepped {
+                error!(%refusal, "this daemon ends: it is the second one");
+                break Err(refusal.into());
+            },
             _ = hangup.recv() => daemon.reread(),
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break Ok(()),
+            _ = terminate.recv() => break Ok(()),
         }
-    }
+    };
     settled.abort();
     daemon.end();
     daemon.alarms.finish().await;
-    Ok(())
+    ended
 }
 
 /// At its end, the last of what is to be kept may take so long to be written.
@@ -142,7 +146,7 @@ struct Daemon {
     /// How long the machine had been suspended when that was last asked.
     suspended: Duration,
     control: Server,
-    _claim: Option<File>,
+    claim: Claim,
     memory: Memory,
     /// Writes down what must be remembered.
     keeper: Writer,
@@ -175,6 +179,7 @@ enum Woken {
     Question(Question),
     Watched(web::Question),
     Reread(Box<Reread>),
+    Claim(Result<(), Refusal>),
     Look,
     /// For the watchdog.
     Turn,
@@ -187,7 +192,7 @@ impl Daemon {
         control: Server,
         reader: Arc<Reader>,
     ) -> anyhow::Result<Self> {
-        let claim = claim::claim(&configuration.state_dir)?;
+        let claim = Claim::stake(&configuration.state_dir)?;
         let recorder = Recorder::new(
             clock::now(),
             &configuration.state_dir,
@@ -201,7 +206,15 @@ impl Daemon {
         };
         let kernel = load(&configuration, &mut past)?;
         let memory = Memory::load(&configuration.state_dir);
-        let decider = Decider::new(configuration.decide.clone(), clock::now());
+        let decider = Decider::after(
+            memory.flaps(&configuration.primary.to_string()),
+            configuration.decide.clone(),
+            clock::now(),
+        );
+        let router = match configuration.witnesses.contains(&Witness::Router) {
+            true => Router::after(memory.routers.clone()),
+            false => Router::default(),
+        };
         Ok(Self {
             watchers: Watchers::new(configuration.metrics, decider.state()),
             decider,
@@ -216,7 +229,7 @@ impl Daemon {
                 configuration.witnesses.clone(),
                 configuration.decide.timeout,
             ),
-            router: Router::default(),
+            router,
             counting: None,
             witnesses_checked: None,
             port: LocalPort::new(
@@ -235,7 +248,7 @@ impl Daemon {
             reason: String::new(),
             suspended: clock::suspended(),
             control,
-            _claim: claim,
+            claim,
             memory,
             keeper,
             pause_told: None,
@@ -274,7 +287,14 @@ impl Daemon {
                 "the primary was never seen healthy, so nothing is taken over until it is: its address may be wrong; see --arm"
             );
         }
+        if self.decider.release_needs() > 1 {
+            warn!(
+                successes = self.decider.release_needs(),
+                "the primary flapped before this daemon started: its next release takes so many successes in a row"
+            );
+        }
         self.handle(Event::Gateway(gateway));
+        self.recall_router();
         self.count_witnesses();
         self.tell_of_strangers();
         self.ask_for_force();
@@ -302,7 +322,10 @@ impl Daemon {
     }
 
     /// Waits for the next thing to happen and deals with it. Cancel-safe: only waiting is cancelled.
-    async fn step(&mut self) {
+    ///
+    /// # Errors
+    /// When another daemon has the state directory.
+    async fn step(&mut self) -> Result<(), Refusal> {
         let woken = self.woken().await;
         self.notice_suspend();
         match woken {
@@ -339,11 +362,13 @@ impl Daemon {
             Woken::Watched(question) => self.watchers.answer(question, self.status()),
             Woken::Reread(read) => self.reread_ended(*read),
             Woken::Look => self.look(),
+            Woken::Claim(had) => had?,
             Woken::Turn => {}
             Woken::Time => self.handle(Event::Woke),
         }
         self.remind_of_pause();
         self.supervisor.turned(&self.decider);
+        Ok(())
     }
 
     async fn woken(&mut self) -> Woken {
@@ -364,6 +389,7 @@ impl Daemon {
             question = self.control.next() => Woken::Question(question),
             question = self.watchers.next() => Woken::Watched(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
+            had = self.claim.had() => Woken::Claim(had),
             () = pause(look) => Woken::Look,
             () = self.port.told_of_end(matters) => Woken::Look,
             () = pause(wake) => Woken::Time,

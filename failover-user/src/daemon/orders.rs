@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::{
     Daemon,
-    memory::{Memory, Paused, operator},
+    memory::{Flapping, Memory, Paused, operator},
 };
 use crate::{
     clock,
@@ -143,20 +143,34 @@ impl Daemon {
 
     /// Keeps what must be remembered, once it is so.
     pub(super) fn remember(&mut self) {
+        let mut news = false;
         if self.memory.pause.is_some() && self.decider.pause().is_none() {
             info!("the pause is over");
             self.memory.pause = None;
-            drop(self.keep_memory());
+            news = true;
         }
         let armed_for = self.armed_for();
         let is_armed = self.configuration.decide.needs_arming && self.decider.is_armed();
         if is_armed && self.memory.armed_for.as_ref() != Some(&armed_for) {
             self.memory.armed_for = Some(armed_for);
-            drop(self.keep_memory());
+            news = true;
             info!(
                 primary = %self.configuration.primary,
                 "the primary was seen healthy; from now on it is taken over when it fails"
             );
+        }
+        let primary = self.configuration.primary.to_string();
+        let flaps = self.decider.flaps();
+        if self.memory.flaps(&primary) != flaps {
+            self.memory.flapping = Flapping::of(&primary, flaps);
+            news = true;
+        }
+        if self.memory.routers != self.router.proven() {
+            self.memory.routers = self.router.proven().to_vec();
+            news = true;
+        }
+        if news {
+            drop(self.keep_memory());
         }
     }
 

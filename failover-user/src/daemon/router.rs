@@ -13,9 +13,11 @@ use crate::{
 
 #[derive(Default)]
 pub(super) struct Router {
-    watch: RouterWatch<SocketAddr>,
+    watch: RouterWatch<String>,
     /// Who it was when that was looked up last.
     found: Routers,
+    /// What they are called for longer than this boot.
+    names: Vec<String>,
     /// One that is the primary can't speak of anybody else.
     primary: Option<IpAddr>,
     /// Who was asked last in quiet times, and why none answered, if none did.
@@ -23,18 +25,36 @@ pub(super) struct Router {
 }
 
 impl Router {
+    /// Goes on from those that answered an earlier daemon.
+    pub(super) fn after(proven: Vec<String>) -> Self {
+        Self {
+            watch: RouterWatch::after(proven),
+            ..Self::default()
+        }
+    }
+
+    /// Those whose word counts, by name.
+    pub(super) fn proven(&self) -> &[String] {
+        self.watch.proven()
+    }
+
     /// Looks up who it is now. Where the kernel doesn't say, it is who it was.
     pub(super) fn look(&mut self, primary: &[SocketAddr]) {
         match Routers::find() {
-            Ok(routers) => self.found = routers,
+            Ok(routers) => self.find(routers),
             Err(error) => debug!(%error, "the default routes can't be read"),
         }
         self.primary = self.found.at(primary);
     }
 
+    fn find(&mut self, found: Routers) {
+        self.names = found.names();
+        self.found = found;
+    }
+
     /// Does its word count before a takeover?
     pub(super) fn counts(&self) -> bool {
-        self.primary.is_none() && self.watch.counts(&self.found.0)
+        self.primary.is_none() && self.watch.counts(&self.names)
     }
 
     /// Whom to ask for a decision, if its word counts.
@@ -53,7 +73,7 @@ impl Router {
         let before = self.counts();
         let due = self.watch.primary_answers(now);
         if before && !self.counts() {
-            info!(router = %self.found, "{}", self.why());
+            self.tell();
         }
         due
     }
@@ -68,7 +88,7 @@ impl Router {
         let before = self.counts();
         let said = match said {
             Ok(_) => {
-                self.watch.answered(self.found.0.clone());
+                self.watch.answered(self.names.clone());
                 Ok(())
             }
             Err(why) => {
@@ -80,8 +100,13 @@ impl Router {
         let news = self.said != said;
         self.said = said;
         if before != self.counts() || (news && !self.counts()) {
-            info!(router = %self.found, "{}", self.why());
+            self.tell();
         }
+    }
+
+    /// As it was found last, with how it stands.
+    pub(super) fn tell(&self) {
+        info!(router = %self.found, "{}", self.why());
     }
 
     /// For people.
@@ -127,11 +152,14 @@ mod tests {
         Time::from_boot(Duration::from_secs(1000))
     }
 
+    fn routers(address: &str) -> Routers {
+        Routers(vec![SocketAddr::new(address.parse().unwrap(), 0)])
+    }
+
     fn at(address: &str) -> Router {
-        Router {
-            found: Routers(vec![SocketAddr::new(address.parse().unwrap(), 0)]),
-            ..Router::default()
-        }
+        let mut router = Router::default();
+        router.find(routers(address));
+        router
     }
 
     #[test]
@@ -150,10 +178,23 @@ mod tests {
         assert!(router.why().contains("so it has to before a takeover"));
         assert_eq!(router.told().addresses, ["192.168.1.1"]);
         assert!(router.judges().is_some());
-        router.found = Routers::default();
+        router.find(Routers::default());
         assert!(router.why().contains("no default route any more"));
         assert!(router.judges().is_some() && router.candidates().is_some());
-        router.found = at("192.168.1.2").found;
+        router.find(routers("192.168.1.2"));
+        assert!(router.why().contains("abstains: it hasn't answered"));
+    }
+
+    #[test]
+    fn one_that_answered_an_earlier_daemon_counts_and_another_one_abstains() {
+        let mut before = at("192.168.1.1");
+        before.said(Ok("echo"));
+        let mut router = Router::after(before.proven().to_vec());
+        // Not up yet, and so silent.
+        assert!(router.counts());
+        router.find(routers("192.168.1.1"));
+        assert!(router.why().contains("so it has to before a takeover"));
+        router.find(routers("192.168.1.2"));
         assert!(router.why().contains("abstains: it hasn't answered"));
     }
 

@@ -5,7 +5,8 @@
 //! log formats.
 //!
 //! Every rule is a function of what was observed last. Nothing is remembered that could be looked
-//! at again, so a daemon that was killed and restarted decides like one that never stopped.
+//! at again, so a daemon that was killed and restarted decides like one that never stopped. What can't
+//! be is handed out as data and in again: [`Decider::flaps`], [`RouterWatch::proven`].
 
 mod absorb;
 mod action;
@@ -38,6 +39,7 @@ pub use reconfigure::Probing;
 pub use router::RouterWatch;
 pub use schedule::Cause;
 pub use settings::{Fence, Flapping, Settings};
+pub use stability::{Back, Flaps};
 pub use state::{Change, Hold, Reason, State};
 pub use strikes::Strike;
 pub use time::Time;
@@ -102,7 +104,8 @@ enum Primary {
         /// When the last of these was due.
         counted: Time,
     },
-    /// The last one that said anything failed.
+    /// The last one that said anything failed; where none of them counts, in isolation or before a
+    /// release by hand.
     Failing(Strikes),
 }
 
@@ -128,8 +131,9 @@ enum Attempt {
         since: Time,
         killed: bool,
         came_up: bool,
-        /// The primary has answered since it was begun: what a fence made sure of then is not true now.
-        answered: bool,
+        /// What was seen until it was begun counts for nothing by now: a fence hasn't made sure of
+        /// anything.
+        outdated: bool,
     },
     /// A start that said it succeeded, and nothing listens yet.
     Settling {
@@ -141,6 +145,12 @@ impl Decider {
     /// A decider that has seen nothing. Its first probe is due at once.
     #[must_use]
     pub fn new(settings: Settings, now: Time) -> Self {
+        Self::after(Flaps::default(), settings, now)
+    }
+
+    /// The same after another one, which saw the primary flap like this.
+    #[must_use]
+    pub fn after(flaps: Flaps, settings: Settings, now: Time) -> Self {
         let backoff = Backoff::new(settings.recovery_interval, settings.interval, now);
         Self {
             primary: Primary::Unproven,
@@ -156,7 +166,7 @@ impl Decider {
             fences: backoff,
             fenced: false,
             isolation: Isolation::new(&settings),
-            stability: Stability::new(&settings),
+            stability: Stability::new(&settings, flaps, now),
             seen_alive: None,
             vetoes: 0,
             schedule: Schedule::new(now),
@@ -260,6 +270,12 @@ impl Decider {
         self.stability.needed()
     }
 
+    /// How the primary flaps, for [`Self::after`].
+    #[must_use]
+    pub fn flaps(&self) -> Flaps {
+        self.stability.flaps()
+    }
+
     /// Was the primary seen healthy once, or is that not asked for?
     #[must_use]
     pub fn is_armed(&self) -> bool {
@@ -316,7 +332,8 @@ impl Decider {
                 Some(Refusal::PortTaken)
             }
             Order::TakeOver { .. } if self.listening() && failing => Some(Refusal::AlreadyActive),
-            Order::TakeOver { force: false } if !failing => Some(Refusal::PrimaryAnswers),
+            Order::TakeOver { force: false } if self.healthy() => Some(Refusal::PrimaryAnswers),
+            Order::TakeOver { force: false } if !failing => Some(Refusal::NotAsked),
             Order::TakeOver { force: false } if !self.armed => Some(Refusal::Unarmed),
             Order::Release { .. } => {
                 let idle = self.attempt == Attempt::Idle && !orders.takes_over();

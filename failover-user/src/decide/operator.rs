@@ -35,6 +35,8 @@ pub enum Refusal {
     Paused,
     /// The primary answers.
     PrimaryAnswers,
+    /// Nobody knows whether the primary answers.
+    NotAsked,
     /// The primary was never seen healthy.
     Unarmed,
     /// Somebody else's listener has the port.
@@ -51,6 +53,9 @@ impl fmt::Display for Refusal {
             Self::Paused => "paused: nothing is run; `failover resume` first",
             Self::PrimaryAnswers => {
                 "the primary answers, so two gateways would run; --force does it all the same"
+            }
+            Self::NotAsked => {
+                "nobody knows yet whether the primary answers; it is being asked, so try again in a moment; --force doesn't wait"
             }
             Self::Unarmed => {
                 "the primary was never seen healthy, so its address may be wrong; --force does it all the same"

@@ -37,9 +37,10 @@ impl Decider {
         if probing == Probing::OfAnother {
             self.primary = Primary::Unproven;
             self.armed = !self.settings.needs_arming;
-            self.fenced = false;
+            self.discount_fence();
             self.fences.reset(now);
             self.isolation.forget();
+            self.stability.forget();
             self.seen_alive = None;
             self.vetoes = 0;
         }

@@ -3,13 +3,18 @@
 //!
 //! It proves itself in quiet times: it is asked while the primary answers, when its silence can't be
 //! PC-B's lost network. Once it has answered, its silence before a takeover means that PC-B is cut off.
+//!
+//! In the middle of an outage that can't be looked up, so it is handed out to be kept, and in again
+//! when the next watch is made: an answer is an answer, however long ago it was. Where it is none any
+//! more the primary's first answers tell.
 
 use std::time::Duration;
 
 use super::Time;
 
 /// In quiet times it is asked this often at most. So long may PC-B rely on a router that has begun to
-/// leave pings unanswered.
+/// leave pings unanswered. One that goes down often does so a while before it stops forwarding: asked more
+/// often, it would more often abstain just when its silence means something.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
 
 /// Watches the default router in quiet times. `R`: what tells one router from another.
@@ -41,6 +46,29 @@ impl<R> Default for RouterWatch<R> {
 }
 
 impl<R: PartialEq> RouterWatch<R> {
+    /// Goes on from the routers that an earlier one handed out. They are asked once the primary answers.
+    #[must_use]
+    pub fn after(proven: Vec<R>) -> Self {
+        let standing = match proven.is_empty() {
+            true => Standing::Unproven,
+            false => Standing::Proven(proven),
+        };
+        Self {
+            asked: None,
+            standing,
+        }
+    }
+
+    /// The routers whose word counts, for the next watch. One that is in doubt is among them: the next
+    /// one asks again.
+    #[must_use]
+    pub fn proven(&self) -> &[R] {
+        match &self.standing {
+            Standing::Unproven => &[],
+            Standing::Proven(proven) | Standing::Doubted(proven) => proven,
+        }
+    }
+
     /// The primary has answered: silence of the router's before was its own. Is it to be asked now?
     pub fn primary_answers(&mut self, now: Time) -> bool {
         if matches!(self.standing, Standing::Doubted(_)) {
@@ -78,12 +106,9 @@ impl<R: PartialEq> RouterWatch<R> {
     /// before has gone, and doesn't answer; another one has proved nothing yet.
     #[must_use]
     pub fn counts(&self, routers: &[R]) -> bool {
-        match &self.standing {
-            Standing::Unproven => false,
-            Standing::Proven(proven) | Standing::Doubted(proven) => {
-                routers.is_empty() || routers.iter().any(|router| proven.contains(router))
-            }
-        }
+        let proven = self.proven();
+        let same = |router| proven.contains(router);
+        !proven.is_empty() && (routers.is_empty() || routers.iter().any(same))
     }
 }
 
@@ -159,5 +184,20 @@ mod tests {
         assert!(watch.counts(&[2]));
         assert!(watch.counts(&[3, ROUTER]));
         assert!(!watch.counts(&[3]));
+    }
+
+    #[test]
+    fn the_next_watch_goes_on_from_what_was_proven_and_asks_at_the_first_answer() {
+        let mut watch = RouterWatch::after(proven().proven().to_vec());
+        assert!(watch.counts(&[ROUTER]) && watch.counts(&[]) && !watch.counts(&[3]));
+        watch.primary_fails();
+        assert!(watch.counts(&[ROUTER]));
+        assert!(watch.primary_answers(at(5)));
+        watch.was_silent();
+        // In doubt it is handed on all the same.
+        assert_eq!(watch.proven(), [ROUTER, 2]);
+        watch.primary_answers(at(35));
+        assert!(watch.proven().is_empty());
+        assert!(!RouterWatch::<u32>::after(Vec::new()).counts(&[]));
     }
 }

@@ -5,94 +5,149 @@
 //! a takeover was due: what crashes in a loop is rarely down for three strikes, and serves nobody.
 //! Only a failure that its host answered for counts as such a crash. One that may be the network's
 //! has to lead to a takeover first.
+//!
+//! Nobody can look up how often it failed: [`Flaps`] is handed out to be kept, and in again when the
+//! next decider is made.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use super::{Settings, Time, settings::Flapping};
 
 /// How often the primary failed again soon after it was back.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Flaps {
+    /// So many failures came too soon, as far as they count: index into
+    /// [`Flapping::successes`](super::Flapping::successes).
+    pub level: usize,
+    /// Since when it is back, if it ever failed.
+    pub back: Option<Back>,
+    /// It has crashed and not answered since.
+    pub crashed: bool,
+    /// A takeover has begun and no release since.
+    pub taken_over: bool,
+}
+
+/// The primary was back then, and had been before for so long: that may be longer than this boot's
+/// clock runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Back {
+    /// A time of this boot.
+    pub at: Time,
+    /// How long it had been back then.
+    pub before: Duration,
+}
+
+impl Back {
+    fn just(now: Time) -> Self {
+        Self {
+            at: now,
+            before: Duration::ZERO,
+        }
+    }
+
+    /// For how long it is back.
+    fn lasts(self, now: Time) -> Duration {
+        self.before.saturating_add(now.since(self.at))
+    }
+}
+
+/// [`Flaps`], by these rules.
 #[derive(Clone, Debug)]
 pub(super) struct Stability {
     rules: Option<Flapping>,
-    /// Index into the rules' successes.
-    level: usize,
-    /// Since when it is back, if it ever failed.
-    back: Option<Time>,
-    /// It has crashed and not answered since.
-    crashed: bool,
-    /// A takeover has begun and no release since.
-    taken_over: bool,
+    flaps: Flaps,
 }
 
 impl Stability {
-    pub(super) fn new(settings: &Settings) -> Self {
-        Self {
-            rules: settings.flapping.clone(),
-            level: 0,
-            back: None,
-            crashed: false,
-            taken_over: false,
-        }
+    /// Goes on from what an earlier one handed out; whatever that says, it is one of these rules' levels,
+    /// and nothing of the future.
+    pub(super) fn new(settings: &Settings, flaps: Flaps, now: Time) -> Self {
+        let mut stability = Self {
+            rules: None,
+            flaps: Flaps {
+                back: flaps.back.map(|back| Back {
+                    at: back.at.min(now),
+                    ..back
+                }),
+                ..flaps
+            },
+        };
+        stability.reconfigure(settings);
+        stability
     }
 
     /// Other rules; what happened under the old ones counts.
     pub(super) fn reconfigure(&mut self, settings: &Settings) {
         self.rules.clone_from(&settings.flapping);
         let levels = self.rules.as_ref().map_or(0, |rules| rules.successes.len());
-        self.level = self.level.min(levels.saturating_sub(1));
+        self.flaps.level = self.flaps.level.min(levels.saturating_sub(1));
+    }
+
+    /// What is known, for the next one.
+    pub(super) fn flaps(&self) -> Flaps {
+        self.flaps
+    }
+
+    /// It is another primary.
+    pub(super) fn forget(&mut self) {
+        self.flaps = Flaps::default();
     }
 
     /// It answered before, and now its host says that the process is gone.
     pub(super) fn crashed(&mut self, now: Time) {
-        if !self.crashed {
-            self.crashed = true;
+        if !self.flaps.crashed {
+            self.flaps.crashed = true;
             self.failed(now);
         }
     }
 
-    /// A start begins; only the first of an outage counts, and only where no crash has counted.
-    pub(super) fn takeover(&mut self, now: Time) {
-        if !self.taken_over {
-            self.taken_over = true;
-            if !self.crashed {
-                self.failed(now);
+    /// A start begins after an outage that began at this time; only the first of an outage counts, and
+    /// only where no crash has counted.
+    pub(super) fn takeover(&mut self, failed: Time) {
+        if !self.flaps.taken_over {
+            self.flaps.taken_over = true;
+            if !self.flaps.crashed {
+                self.failed(failed);
             }
         }
     }
 
     fn failed(&mut self, now: Time) {
-        let (Some(rules), Some(back)) = (&self.rules, self.back) else {
+        let (Some(rules), Some(back)) = (&self.rules, self.flaps.back) else {
             return;
         };
-        if now.since(back) < rules.window {
-            self.level = (self.level + 1).min(rules.successes.len().saturating_sub(1));
+        if back.lasts(now) < rules.window {
+            self.flaps.level = (self.flaps.level + 1).min(rules.successes.len().saturating_sub(1));
         }
     }
 
     /// The primary answers.
     pub(super) fn answered(&mut self, now: Time) {
-        if self.crashed {
-            self.crashed = false;
-            self.back = Some(now);
+        if self.flaps.crashed {
+            self.flaps.crashed = false;
+            self.flaps.back = Some(Back::just(now));
         }
     }
 
     /// The primary is believed again.
     pub(super) fn release(&mut self, now: Time) {
-        if self.taken_over {
-            self.taken_over = false;
-            self.back = Some(now);
+        if self.flaps.taken_over {
+            self.flaps.taken_over = false;
+            self.flaps.back = Some(Back::just(now));
         }
     }
 
     /// It has been well for so long that what was before says nothing any more.
     pub(super) fn forget_old(&mut self, now: Time) {
-        let well = self.back.filter(|_| !self.crashed && !self.taken_over);
+        let well = self
+            .flaps
+            .back
+            .filter(|_| !self.flaps.crashed && !self.flaps.taken_over);
         if let (Some(rules), Some(back)) = (&self.rules, well)
-            && now.since(back) >= rules.quiet
+            && back.lasts(now) >= rules.quiet
         {
-            self.level = 0;
-            self.back = None;
+            self.flaps.level = 0;
+            self.flaps.back = None;
         }
     }
 
@@ -105,7 +160,125 @@ impl Stability {
     /// How many successes in a row the next release takes.
     pub(super) fn needed(&self) -> u32 {
         let rules = self.rules.as_ref();
-        let needed = rules.and_then(|rules| rules.successes.get(self.level));
+        let needed = rules.and_then(|rules| rules.successes.get(self.flaps.level));
         needed.copied().map_or(1, NonZeroU32::get)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::mission, *};
+
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_boot(Duration::from_secs(seconds))
+    }
+
+    /// Three levels, ten minutes and an hour.
+    fn settings() -> Settings {
+        let successes = [1, 3, 10].map(|needed| NonZeroU32::new(needed).unwrap());
+        Settings {
+            flapping: Some(Flapping {
+                window: Duration::from_secs(10 * MINUTE),
+                quiet: Duration::from_secs(HOUR),
+                successes: successes.to_vec(),
+                interval: Duration::from_secs(3),
+            }),
+            ..mission()
+        }
+    }
+
+    fn fresh() -> Stability {
+        Stability::new(&settings(), Flaps::default(), at(0))
+    }
+
+    /// The same in the next daemon.
+    fn restarted(before: &Stability, now: u64) -> Stability {
+        Stability::new(&settings(), before.flaps(), at(now))
+    }
+
+    #[test]
+    fn who_goes_on_from_what_was_handed_out_asks_for_as_many_successes_at_every_point() {
+        let mut of_one = fresh();
+        let mut of_many = fresh();
+        let mut now = 0;
+        let mut needed = Vec::new();
+        for _ in 0..4 {
+            let steps: [fn(&mut Stability, Time); 4] = [
+                Stability::takeover,
+                Stability::release,
+                Stability::crashed,
+                Stability::answered,
+            ];
+            for step in steps {
+                now += MINUTE;
+                step(&mut of_one, at(now));
+                of_many = restarted(&of_many, now);
+                step(&mut of_many, at(now));
+                assert_eq!(of_one.flaps(), of_many.flaps());
+                needed.push(of_many.needed());
+            }
+        }
+        assert_eq!(needed[..6], [1, 1, 3, 3, 10, 10]);
+    }
+
+    #[test]
+    fn quiet_that_nobody_watched_is_quiet_and_an_outage_is_not() {
+        let mut stability = fresh();
+        stability.takeover(at(0));
+        stability.release(at(MINUTE));
+        stability.takeover(at(2 * MINUTE));
+        let mut still = restarted(&stability, 10 * HOUR);
+        still.forget_old(at(10 * HOUR));
+        assert_eq!(still.needed(), 3);
+        stability.release(at(3 * MINUTE));
+        // The machine was restarted, and its clock with it.
+        let mut flaps = stability.flaps();
+        flaps.back = Some(Back {
+            at: at(0),
+            before: Duration::from_secs(30 * MINUTE),
+        });
+        let mut rebooted = Stability::new(&settings(), flaps, at(0));
+        rebooted.forget_old(at(30 * MINUTE - 1));
+        assert_eq!(rebooted.needed(), 3);
+        // Back for too long for a failure to be one more.
+        rebooted.takeover(at(1));
+        assert_eq!(rebooted.needed(), 3);
+        let mut quiet = restarted(&stability, HOUR + 3 * MINUTE);
+        assert_eq!(quiet.needed(), 3);
+        quiet.forget_old(at(HOUR + 3 * MINUTE));
+        assert_eq!((quiet.needed(), quiet.flaps()), (1, Flaps::default()));
+    }
+
+    #[test]
+    fn whatever_is_handed_in_it_is_forgotten_after_the_quiet_time_at_the_latest() {
+        let nonsense = Flaps {
+            level: usize::MAX,
+            back: Some(Back::just(at(u64::MAX))),
+            ..Flaps::default()
+        };
+        let mut stability = Stability::new(&settings(), nonsense, at(5));
+        assert_eq!((stability.needed(), stability.flaps().level), (10, 2));
+        stability.forget_old(at(4 + HOUR));
+        assert_eq!(stability.needed(), 10);
+        stability.forget_old(at(5 + HOUR));
+        assert_eq!(stability.needed(), 1);
+        let long = Flaps {
+            back: Some(Back {
+                at: at(5),
+                before: Duration::MAX,
+            }),
+            ..nonsense
+        };
+        let mut stability = Stability::new(&settings(), long, at(5));
+        stability.forget_old(at(5));
+        assert_eq!(stability.needed(), 1);
+        let off = Settings {
+            flapping: None,
+            ..settings()
+        };
+        assert_eq!(Stability::new(&off, nonsense, at(5)).needed(), 1);
     }
 }

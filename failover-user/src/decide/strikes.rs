@@ -66,16 +66,20 @@ impl Strikes {
     }
 
     /// Could a connection of somebody else's show that the last one was none? Not where TCP connected
-    /// and the process behind it did not do its part.
-    pub(super) fn last_can_be_gainsaid(&self) -> bool {
-        self.list
-            .last()
-            .is_some_and(|last| !last.failure.is_above_tcp())
+    /// and the process behind it did not do its part, nor where one `before` has shown so of a later
+    /// one: each speaks of one strike.
+    pub(super) fn last_can_be_gainsaid(&self, before: Option<Time>) -> bool {
+        self.list.last().is_some_and(|last| {
+            !last.failure.is_above_tcp() && before.is_none_or(|before| last.due > before)
+        })
     }
 
-    pub(super) fn forget_old(&mut self, now: Time) {
+    /// Were there any?
+    pub(super) fn forget_old(&mut self, now: Time) -> bool {
+        let before = self.list.len();
         self.list
             .retain(|strike| now.since(strike.due) <= self.lifetime);
+        self.list.len() < before
     }
 
     pub(super) fn count(&self) -> u32 {

@@ -14,6 +14,7 @@ use netlink_packet_route::{
         RouteType, RouteVia,
     },
 };
+use rustix::net::{self, SocketFlags, SocketType, netdevice::index_to_name, socket_with};
 
 use crate::netlink::{NetlinkError, Protocol, Socket};
 
@@ -49,6 +50,13 @@ impl Routers {
         Ok(Self(routers))
     }
 
+    /// What tells each from others, after a restart of the machine as well: its address and, for a
+    /// link-local one, the name of the interface, whose number may be another one's then.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(name).collect()
+    }
+
     /// The one of them that is a host with these addresses.
     #[must_use]
     pub fn at(&self, addresses: &[SocketAddr]) -> Option<IpAddr> {
@@ -60,6 +68,27 @@ impl Routers {
         };
         self.0.iter().find(host).map(SocketAddr::ip)
     }
+}
+
+fn name(router: &SocketAddr) -> String {
+    let SocketAddr::V6(scoped) = router else {
+        return router.ip().to_string();
+    };
+    match (scoped.ip(), scoped.scope_id()) {
+        (address, 0) => address.to_string(),
+        (address, index) => match interface(index) {
+            Ok(interface) => format!("{address}%{interface}"),
+            // It is gone, and nothing has that for a name.
+            Err(_) => format!("{address}%/{index}"),
+        },
+    }
+}
+
+fn interface(index: u32) -> rustix::io::Result<String> {
+    let flags = SocketFlags::CLOEXEC;
+    // Any socket will do (netdevice(7)).
+    let socket = socket_with(net::AddressFamily::INET, SocketType::DGRAM, flags, None)?;
+    index_to_name(socket, index)
 }
 
 /// As ping(8) takes them.
@@ -219,6 +248,16 @@ mod tests {
     fn only_a_link_local_router_has_a_scope() {
         assert_eq!(told([route(0, Some("fe80::1"), 2)]), "fe80::1%2");
         assert_eq!(told([route(0, Some("fd00::1"), 2)]), "fd00::1");
+    }
+
+    #[test]
+    fn a_scope_is_named_as_it_will_be_called_after_a_restart_of_the_machine() {
+        // Every network namespace has it, with this number (LOOPBACK_IFINDEX).
+        let routers = |address, index| Routers(best([route(0, Some(address), index)])).names();
+        assert_eq!(routers("fe80::1", 1), ["fe80::1%lo"]);
+        assert_eq!(routers("fe80::1", u32::MAX >> 1), ["fe80::1%/2147483647"]);
+        assert_eq!(routers("fd00::1", 1), ["fd00::1"]);
+        assert_eq!(routers("10.0.0.1", 1), ["10.0.0.1"]);
     }
 
     #[test]

@@ -20,13 +20,13 @@
 //! - A failed probe of the daemon is unknown where PC-B has no carrier. The loop doesn't know carriers.
 //! - The tripwire tells the daemon of a dead process at once, and of silence after 3 to 4 s.
 //! - Witnesses are third hosts that answer unless PC-B has no network; their packets are lost like
-//!   others. The default router is one of them once it has answered while the primary did, which it
-//!   has to do anew after each boot.
+//!   others. The default router is one of them once it has answered while the primary did.
 //! - A fence takes 2 s, works while PC-B has a network, and switches PC-A off for 90 s, whether PC-A
 //!   was healthy or not.
 //! - The local gateway takes about 5 s to start and 1 s to stop, and one start in a hundred fails:
 //!   assumptions, the same for all.
-//! - While PC-B sleeps nobody acts and timers stand still; after a reboot everything begins anew.
+//! - While PC-B sleeps nobody acts and timers stand still; after a reboot all begins anew, but
+//!   for what the daemon keeps on its disk: that the router has answered, and how the primary flaps.
 //!
 //! # What is counted
 //!

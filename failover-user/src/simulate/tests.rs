@@ -136,6 +136,36 @@ fn a_reboot_of_pc_b_in_an_outage_costs_one_more_takeover() {
 }
 
 #[test]
+fn a_reboot_of_pc_b_without_a_network_starts_nothing() {
+    let mut weather = Vec::from(span(Part::UpstreamB, 200, 4000));
+    weather.extend(span(Part::RebootB, 1000, 1100));
+    weather.sort_by_key(|change| change.at);
+    let figures = played(&weather, 6000, 1);
+    assert_eq!((figures.takeovers, figures.violated), (0, 0), "{figures:?}");
+}
+
+#[test]
+fn a_reboot_of_pc_b_forgets_no_flapping() {
+    // Of the release after the second outage, which takes three successes, with and without a reboot
+    // in between.
+    let release = |reboots: bool| {
+        let mut weather = Vec::from(span(Part::Process, 200, 400));
+        weather.extend(span(Part::Process, 600, 800));
+        if reboots {
+            weather.extend(span(Part::RebootB, 450, 500));
+            weather.sort_by_key(|change| change.at);
+        }
+        let figures = played(&weather, 1200, 1);
+        assert_eq!((figures.takeovers, figures.violated), (2, 0), "{figures:?}");
+        figures.release_times[1]
+    };
+    for reboots in [false, true] {
+        let took = release(reboots);
+        assert!(took > Duration::from_secs(6), "{reboots}: {took:?}");
+    }
+}
+
+#[test]
 fn odd_settings_are_no_bug_of_the_state_machines() {
     let short = Duration::from_millis(100);
     let odd = [

@@ -138,15 +138,17 @@ impl<'s, 'a> World<'s, 'a> {
         self.scene.tally.figures.violations = self.watch.into_violations();
     }
 
+    /// What the daemon keeps on disk is there afterwards. The wall clock is right.
     fn boot(&mut self) {
-        self.decider = Decider::new(self.settings.clone(), self.scene.now);
+        let flaps = self.decider.flaps();
+        self.decider = Decider::after(flaps, self.settings.clone(), self.scene.now);
         self.watch.boot();
         self.probe = None;
         self.command = None;
         self.witnesses = None;
         self.trip = None;
         self.tripwire = Tripwire::None;
-        self.router = Router::default();
+        self.router.boot();
         self.counting = u32::MAX;
         if self.operator.is_none() || self.scene.rng.bool() {
             self.tell(Event::Armed);

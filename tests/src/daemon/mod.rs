@@ -309,10 +309,16 @@ impl Daemon {
     /// When it doesn't end soon with exit code 0.
     pub fn terminate(&mut self) {
         self.signal(Signal::TERM);
-        let status = wait::until("the daemon ends on SIGTERM", wait::LONG, || {
-            self.process.ended()
-        });
-        assert_eq!(status.code(), Some(0), "{}", self.lines.text());
+        assert_eq!(self.exit_code(), Some(0), "{}", self.lines.text());
+    }
+
+    /// Waits until it ends; its exit code, if it has one.
+    ///
+    /// # Panics
+    /// When it doesn't end soon.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        let status = wait::until("the daemon ends", wait::LONG, || self.process.ended());
+        status.code()
     }
 
     /// What every scenario ends with: the daemon ends well, and ran exactly these commands, never

@@ -26,7 +26,7 @@ const fn ms(milliseconds: u64) -> Duration {
 }
 
 /// The mission's numbers, without what can be added to them.
-fn mission() -> Settings {
+pub(super) fn mission() -> Settings {
     Settings {
         interval: s(30),
         recovery_interval: s(1),

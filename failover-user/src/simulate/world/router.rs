@@ -17,6 +17,14 @@ pub(super) struct Router {
 }
 
 impl Router {
+    /// PC-B booted: who has answered before is on its disk.
+    pub(super) fn boot(&mut self) {
+        *self = Self {
+            watch: RouterWatch::after(self.watch.proven().to_vec()),
+            asked: None,
+        };
+    }
+
     /// How many witnesses count now.
     pub(super) fn counting(&self, witnesses: Witnesses) -> u32 {
         let counts = witnesses.router && self.watch.counts(&ROUTER);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::{
     super::{
-        Action, Command, CommandResult, Decider, Event, Failure, Gateway, Outcome, ProbeId,
+        Action, Command, CommandResult, Decider, Event, Failure, Flaps, Gateway, Outcome, ProbeId,
         Probing, Settings, State, Time,
     },
     mission, s,
@@ -163,7 +163,9 @@ fn nothing_is_known_of_another_primary_and_a_gateway_that_runs_goes_on() {
         (decider.state(), decider.strikes().len()),
         (State::Active, 3)
     );
+    assert!(decider.flaps().taken_over);
     let actions = decider.reconfigure(now, mission(), Probing::OfAnother);
+    assert_eq!(decider.flaps(), Flaps::default());
     assert!(
         actions
             .iter()
