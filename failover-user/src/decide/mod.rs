@@ -34,7 +34,7 @@ pub use event::{
     Certificate, CommandResult, Event, Evidence, Failure, Gateway, GatewayProbeId, NoAnswer,
     Outcome, ProbeId, RoundId, WrongAnswer,
 };
-pub use operator::{Order, Pause, Refusal};
+pub use operator::{Order, Pause, Refusal, Standing};
 pub use reconfigure::Probing;
 pub use router::RouterWatch;
 pub use schedule::Cause;
@@ -145,12 +145,12 @@ impl Decider {
     /// A decider that has seen nothing. Its first probe is due at once.
     #[must_use]
     pub fn new(settings: Settings, now: Time) -> Self {
-        Self::after(Flaps::default(), settings, now)
+        Self::after(Flaps::default(), Standing::default(), settings, now)
     }
 
-    /// The same after another one, which saw the primary flap like this.
+    /// The same after another one, which saw the primary flap like this and was given these orders.
     #[must_use]
-    pub fn after(flaps: Flaps, settings: Settings, now: Time) -> Self {
+    pub fn after(flaps: Flaps, standing: Standing, settings: Settings, now: Time) -> Self {
         let backoff = Backoff::new(settings.recovery_interval, settings.interval, now);
         Self {
             primary: Primary::Unproven,
@@ -158,7 +158,7 @@ impl Decider {
             attempt: Attempt::Idle,
             stop_owed: false,
             local: LocalWatch::new(&settings),
-            orders: Orders::default(),
+            orders: Orders::of(standing),
             armed: !settings.needs_arming,
             withheld: None,
             starts: backoff.clone(),
@@ -280,6 +280,12 @@ impl Decider {
     #[must_use]
     pub fn is_armed(&self) -> bool {
         self.armed
+    }
+
+    /// The orders that stand, for the next decider.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.orders.standing()
     }
 
     /// The pause in force.

@@ -67,6 +67,18 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// The orders that stand until their time is over or another ends them, whatever else happens: the next
+/// decider goes on from them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Standing {
+    /// Nothing is run.
+    pub pause: Option<Pause>,
+    /// No takeover before this time.
+    pub hold: Option<Time>,
+    /// The local gateway serves, whatever the primary does.
+    pub forced: bool,
+}
+
 /// The orders in force.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Orders {
@@ -89,6 +101,23 @@ struct Takeover {
 }
 
 impl Orders {
+    pub(super) fn of(standing: Standing) -> Self {
+        Self {
+            pause: standing.pause,
+            takeover: standing.forced.then_some(Takeover { force: true }),
+            release: false,
+            hold: standing.hold,
+        }
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            pause: self.pause,
+            hold: self.hold,
+            forced: self.forces(),
+        }
+    }
+
     pub(super) fn follow(&mut self, order: Order) {
         match order {
             Order::Pause { until } => self.pause = Some(Pause { until }),

@@ -134,7 +134,7 @@ impl Watch {
         self.nobody_was_asked();
         self.armed = !self.needs_arming;
         self.fenced = false;
-        self.orders = Orders::default();
+        self.orders.boot();
         self.listening = false;
         self.unneeded = None;
     }
