@@ -54,6 +54,23 @@ fn a_gateway_that_dies_while_active_is_started_again_at_once() {
 }
 
 #[test]
+fn a_start_that_failed_is_told_with_its_exit_code_what_it_said_last_and_where_the_rest_is() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).starts(&["refuse", "hang"]).spawn();
+    let again = daemon.says("a second attempt", |line| {
+        line.message() == "state changed" && line.number("attempt") == Some(2)
+    });
+    let (status, _) = daemon.status();
+    let problem = status["problems"].to_string();
+    for told in [again.field("reason"), &problem] {
+        for part in ["exit code 78", "said last: ", "start.log)"] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+    daemon.terminate();
+}
+
+#[test]
 fn a_start_that_fails_is_tried_again_with_growing_pauses() {
     let lab = Lab::new();
     let daemon = active(&lab, Setup::new(&lab).starts(&["fail", "fail", "ok"]));

@@ -439,7 +439,7 @@ fn a_file_is_used_and_flags_win_over_it() {
         .argument("--config")
         .argument(text(&path))
         .spawn();
-    let armed = daemon.said(|line| line.message() == "armed");
+    let armed = daemon.said(|line| line.message() == "watching");
     let [armed] = armed.as_slice() else {
         panic!("{armed:?}");
     };

@@ -38,6 +38,35 @@ fn a_healthy_primary_is_told_as_standby_and_safe() {
 }
 
 #[test]
+fn times_that_do_not_change_are_told_alike_each_time_to_the_millisecond() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    daemon.follows(&["pause", "--for", "1h"]);
+    let (first, _) = daemon.status();
+    for path in ["/since", "/paused/since", "/paused/until", "/heartbeat"] {
+        let time = first.pointer(path).unwrap().as_str().unwrap();
+        assert_eq!(
+            time.len(),
+            "2026-01-01T00:00:00.000Z".len(),
+            "{path}: {time}"
+        );
+    }
+    for _ in 0..20 {
+        let (status, _) = daemon.status();
+        assert_eq!(status["since"], first["since"]);
+        for note in status["recent"].as_array().unwrap() {
+            // As texts they are in the order of time.
+            let (since, at) = (note["since"].as_str(), note["at"].as_str());
+            assert!(since <= at, "{note}");
+        }
+        assert_eq!(status["recent"][0]["since"], first["recent"][0]["since"]);
+    }
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
 fn a_takeover_is_told_with_its_strikes_its_reason_and_who_serves() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).spawn();
@@ -62,6 +91,11 @@ fn a_watcher_that_is_cut_off_says_that_it_protects_nobody() {
     assert_eq!(code, 1, "{status}");
     assert_eq!(status["state"], "isolated");
     assert_eq!(status["witnesses"]["answered"], 0);
+    assert_eq!(status["witnesses"]["names"][0], "10.0.0.99");
+    let said = status["witnesses"]["answers"][0]["said"].as_str().unwrap();
+    assert!(said.starts_with("10.0.0.99: no answer"), "{status}");
+    let name = rustix::system::uname();
+    assert_eq!(status["host"], name.nodename().to_str().unwrap());
     let problem = status["problems"][0].as_str().unwrap();
     assert!(problem.contains("no witness answers"), "{status}");
     daemon.ends_having_run(&[]);

@@ -8,6 +8,7 @@ mod claim;
 mod commands;
 mod events;
 mod evidence;
+mod failures;
 mod incident;
 mod judgement;
 mod ledger;
@@ -27,6 +28,7 @@ mod strangers;
 mod supervisor;
 mod tell;
 mod tunnel;
+mod warnings;
 mod watchers;
 mod writer;
 
@@ -116,6 +118,8 @@ const SUSPENDED: Duration = Duration::from_millis(500);
 
 struct Daemon {
     configuration: Configuration,
+    /// When it was read.
+    configured: Time,
     decider: Decider,
     prober: Prober,
     local_prober: LocalProber<GatewayProbeId>,
@@ -137,6 +141,8 @@ struct Daemon {
     listening: Listening,
     /// Whether the stop command needs `--force`, where that depends on what is installed.
     force: Option<Force>,
+    /// What the command that is about to end has said last.
+    last_line: Option<String>,
     /// Why the state changed last, for the commands.
     reason: String,
     /// How long the machine had been suspended when that was last asked.
@@ -241,6 +247,7 @@ impl Daemon {
             output: None,
             listening: Listening::default(),
             force: commands::force(&configuration.gateway),
+            last_line: None,
             reason: String::new(),
             suspended: clock::suspended(),
             control,
@@ -259,6 +266,7 @@ impl Daemon {
             recorder,
             alarms: Alarms::new(&configuration),
             configuration,
+            configured: clock::now(),
         })
     }
 
@@ -274,7 +282,7 @@ impl Daemon {
             kernel_events = if self.kernel.is_some() { "on" } else { "off" },
             dry_run = self.configuration.dry_run,
             listening = self.port.is_listening(),
-            "armed"
+            "watching"
         );
         if !self.decider.is_armed() {
             warn!(
@@ -309,8 +317,8 @@ impl Daemon {
             state = self.decider.state().name(),
             takeovers = totals.takeovers,
             releases = totals.releases,
-            no_gateway = ?totals.no_gateway,
-            dual_active = ?totals.dual_active,
+            no_gateway = format_args!("{:.1?}", totals.no_gateway),
+            dual_active = format_args!("{:.1?}", totals.dual_active),
             listening = self.port.is_listening(),
             "ending; a gateway that runs goes on"
         );
@@ -398,7 +406,10 @@ impl Daemon {
         let slept = suspended.saturating_sub(self.suspended);
         self.suspended = suspended;
         if slept >= SUSPENDED {
-            warn!(?slept, "the machine was suspended; strikes start again");
+            warn!(
+                slept = format_args!("{slept:.1?}"),
+                "the machine was suspended; strikes start again"
+            );
             self.handle(Event::Suspended);
         }
     }
@@ -413,8 +424,16 @@ impl Daemon {
             &self.memory,
             &self.reason,
         );
+        self.alarms.host().clone_into(&mut status.host);
         status.witnesses = self.witnesses_word();
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
+        let ways = self.alarms.ways();
+        status.warnings = warnings::warnings(&ways, self.past.refused.as_ref());
+        status.configuration = Some(warnings::in_force(
+            self.configured,
+            self.past.refused.as_ref(),
+        ));
+        status.notifiers = ways.iter().map(warnings::notifier).collect();
         self.watchers.add_to(&mut status);
         status
     }

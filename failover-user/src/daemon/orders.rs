@@ -14,7 +14,7 @@ use crate::{
     clock,
     config::Configuration,
     control::{Answer, Question, Request, VERSION},
-    decide::{Event, Order, Pause, State, Time},
+    decide::{Event, Order, Pause, Refusal, State, Time},
     escape::Escaped,
 };
 
@@ -102,10 +102,21 @@ impl Daemon {
             ));
         }
         if let Some(refusal) = self.decider.objection(now, order) {
-            info!(?order, asker, %refusal, "an order isn't followed");
-            return Err(refusal.to_string());
+            let (order, by) = (typed(order).0, operator(asker));
+            info!(order, by, %refusal, "an order isn't followed");
+            return Err(match refusal {
+                Refusal::PortTaken => format!("{refusal}: {}", self.port.held_by()),
+                _ => refusal.to_string(),
+            });
         }
-        warn!(?order, asker, "an operator gives an order");
+        let (words, until) = typed(order);
+        let by = operator(asker);
+        warn!(
+            order = words,
+            by,
+            until = until.map(clock::told),
+            "an operator gives an order"
+        );
         let before = self.memory.clone();
         let mut reason = None;
         match request {
@@ -130,9 +141,8 @@ impl Daemon {
             Request::Status | Request::Resume => {}
         }
         let kept = (self.memory != before).then(|| self.keep_memory());
-        let (words, until) = typed(order);
-        self.recorder
-            .ordered(words, operator(asker), until, reason.as_deref());
+        self.alarms.ordered(order, &by);
+        self.recorder.ordered(words, by, until, reason.as_deref());
         self.handle(Event::Operator(order));
         Ok(kept)
     }
@@ -208,7 +218,7 @@ impl Daemon {
         }
         self.pause_told = Some(now);
         warn!(
-            until = until.map(|until| clock::wall(until).to_string()),
+            until = until.map(clock::told),
             reason = reason(&self.memory),
             "PAUSED: nothing is started or stopped until `failover resume`"
         );

@@ -10,6 +10,7 @@ use crate::{
     clock,
     config::{Configuration, Faults, PrimaryAddress},
     decide::Probing,
+    escape::Escaped,
     probe::{LocalProber, Prober, Witnesses},
 };
 
@@ -50,6 +51,8 @@ impl Daemon {
         match refusal {
             None => {
                 info!(primary = %self.configuration.primary, "another configuration is in force");
+                self.configured = clock::now();
+                self.past.refused = None;
                 self.supervisor.note(None);
             }
             Some(error) => {
@@ -57,6 +60,7 @@ impl Daemon {
                     error,
                     "the new configuration is refused; the old one stays in force"
                 );
+                self.past.refused = Some((clock::now(), first_line(&error)));
                 let note = format!("the new configuration is refused: {error}");
                 self.supervisor.note(Some(note));
             }
@@ -127,6 +131,11 @@ impl Daemon {
             self.look();
         }
     }
+}
+
+/// As much as stands on a line; the log has all of it.
+fn first_line(error: &str) -> String {
+    Escaped(error.lines().next().unwrap_or_default()).to_string()
 }
 
 /// The options that changed although they can't while it runs: what depends on them was made at the

@@ -7,6 +7,7 @@ use crate::{
     clock,
     decide::{Event, Gateway, GatewayProbeId, Hold, Outcome, ProbeId, State},
     escape::Escaped,
+    gateway::is_this_program,
     kernel::{Batch, Bind, KernelEvent},
     probe::{LocalReport, Readiness},
 };
@@ -38,12 +39,17 @@ impl Daemon {
                 self.configuration.primary.port,
             );
             if let Some(evidence) = evidence {
+                // What a `failover check` saw is true, but it is no other's connection, and no reason.
+                let is_own = change.origin.pid.is_some_and(is_this_program);
                 let told = format!(
                     "{evidence} ({}, pid {})",
                     Escaped(&change.origin.comm),
                     change.origin.pid.unwrap_or(0),
                 );
-                self.note(&told);
+                match is_own {
+                    true => debug!(told, "of this program's own"),
+                    false => self.note(&told),
+                }
                 self.handle(Event::Evidence(evidence));
             }
         }
@@ -174,7 +180,8 @@ impl Daemon {
         match &outcome {
             Outcome::Connected { .. } => debug!(%outcome, "the local gateway was checked"),
             outcome => warn!(
-                %outcome, strikes = self.decider.gateway_strikes() + 1,
+                outcome = tell::outcome(outcome),
+                strikes = self.decider.gateway_strikes() + 1,
                 "the local gateway listens and doesn't answer as it should"
             ),
         }

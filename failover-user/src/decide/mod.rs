@@ -309,6 +309,18 @@ impl Decider {
         self.orders.forces()
     }
 
+    /// Was a takeover ordered, whether or not it is forced, and isn't over?
+    #[must_use]
+    pub fn takes_over_by_order(&self) -> bool {
+        self.orders.takes_over()
+    }
+
+    /// Was a release ordered, and isn't over?
+    #[must_use]
+    pub fn releases_by_order(&self) -> bool {
+        self.orders.releases()
+    }
+
     /// Checks of the local gateway in a row that failed.
     #[must_use]
     pub fn gateway_strikes(&self) -> u32 {

@@ -31,7 +31,7 @@ pub use identity::{Identity, Manager, OPENCLAW_UNITS, Rule, is_forwarder};
 pub use launch::Launch;
 pub use listeners::{Listener, Listeners, ListenersError};
 pub use output::{CommandOutput, NewLines};
-pub use process::{Lifetime, ProcessKey, has_variable};
+pub use process::{Lifetime, ProcessKey, has_variable, is_this_program};
 pub use tunnel::{Tunnel, tunnels};
 pub(crate) use unit::THIS_PROGRAM;
 pub use unit::{Scope, UnitCommand, UnitVerb};

@@ -202,6 +202,16 @@ impl CommandOutput {
     /// The last lines, made harmless for a log.
     #[must_use]
     pub fn last_lines(&self) -> String {
+        self.last(TOLD_LINES).join(" | ")
+    }
+
+    /// The last line, if there is any, made harmless as well.
+    #[must_use]
+    pub fn last_line(&self) -> Option<String> {
+        self.last(1).pop()
+    }
+
+    fn last(&self, most: usize) -> Vec<String> {
         let length = self.file.metadata().map_or(0, |metadata| metadata.len());
         let bytes = self.read(length.saturating_sub(TOLD_BYTES), TOLD_BYTES);
         let bytes = [&self.thrown_away[..], &bytes.unwrap_or_default()].concat();
@@ -213,18 +223,10 @@ impl CommandOutput {
             .filter(|line| !line.trim().is_empty())
             .collect();
         let last = lines
-            .get(lines.len().saturating_sub(TOLD_LINES)..)
+            .get(lines.len().saturating_sub(most)..)
             .unwrap_or_default();
-        last.join(" | ")
-            .chars()
-            .map(|character| {
-                if character.is_control() {
-                    ' '
-                } else {
-                    character
-                }
-            })
-            .collect()
+        let harmless = |line: &&str| line.replace(char::is_control, " ");
+        last.iter().map(harmless).collect()
     }
 }
 

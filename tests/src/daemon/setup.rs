@@ -390,7 +390,7 @@ impl Setup {
             lines: Lines::of(errors),
             read: 0,
         };
-        daemon.says("armed", |line| line.message() == "armed");
+        daemon.says("watching", |line| line.message() == "watching");
         daemon
     }
 }

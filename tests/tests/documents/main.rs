@@ -187,9 +187,9 @@ fn every_state_problem_alarm_and_event_has_its_row() {
     assert!(count >= 12, "{count}");
     // The sentences of `status`: a row names a part of each.
     let mut count = 0;
-    for file in ["snapshot", "tunnel", "writer"] {
+    for file in ["snapshot", "tunnel", "warnings", "writer"] {
         let text = source(&format!("src/daemon/{file}.rs")).expect("the problems");
-        let (_, after) = ["fn problems(", "fn problem("]
+        let (_, after) = ["fn problems(", "fn problem(", "fn warnings("]
             .iter()
             .find_map(|name| text.split_once(name))
             .expect("what makes them");

@@ -78,7 +78,7 @@ fn run(failover: &Path, settle: bool) -> Result<(Duration, Option<f64>)> {
     // The line says itself when it was written.
     let armed = wait::attempt(wait::LONG, || {
         let said = lines.from(0);
-        said.into_iter().find(|line| line.message() == "armed")
+        said.into_iter().find(|line| line.message() == "watching")
     })
     .ok_or_else(|| anyhow!("the daemon isn't armed; it says:\n{}", lines.text()))?;
     let memory = settle.then(|| {
