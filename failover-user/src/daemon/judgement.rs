@@ -65,7 +65,8 @@ impl Daemon {
     /// The primary answers, so nobody needs the witnesses now: do they answer at all?
     pub(super) fn check_witnesses(&mut self) {
         let now = clock::now();
-        let router_due = self.witnesses.have_router() && self.router.primary_answers(now);
+        let router_due = self.witnesses.have_router()
+            && self.router.primary_answers(now, self.prober.addresses());
         self.count_witnesses();
         let enough = |word: WitnessesWord| word.answered >= word.needed;
         let pause = match self.past.witnesses.is_none_or(enough) {
@@ -90,7 +91,6 @@ impl Daemon {
             }
             return;
         }
-        self.router.look(self.prober.addresses());
         let router = self.router.candidates();
         if router.is_some() || self.witnesses.named() > 0 {
             // The router's own answer is what is wanted, whoever else answers.
