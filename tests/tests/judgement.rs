@@ -561,6 +561,34 @@ fn a_primary_that_died_and_came_back_while_the_daemon_was_stopped_is_healthy() {
 }
 
 #[test]
+fn connections_from_before_the_end_of_a_stop_excuse_no_failed_probe_after_it() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let stopped = daemon.signal(Signal::STOP);
+    for _ in 0..200 {
+        lab.host_b()
+            .connect(lab.host_a().gateway_address())
+            .unwrap();
+    }
+    primary.kill();
+    // For longer than anybody is late.
+    thread::sleep(Duration::from_secs(3));
+    daemon.signal(Signal::CONT);
+    let starting = daemon.becomes("starting").at;
+    let failed = daemon.said(|line| {
+        stopped < line.at
+            && line.at <= starting
+            && line.field("outcome") == "refused"
+            && line.field("cause") != "good-news"
+    });
+    assert_eq!(failed.len(), 3, "{failed:?}");
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
 fn strikes_from_before_a_stop_count_for_nothing_after_it() {
     const INTERVAL: Duration = Duration::from_secs(1);
     let lab = Lab::new();

@@ -47,7 +47,8 @@ impl Daemon {
                 let evidence = Evidence::Acknowledged;
                 info!(%evidence, ?age, "the primary answers others");
                 self.note(&evidence.to_string());
-                self.handle(Event::Evidence(evidence));
+                let seen = Time::from_boot(clock::now().as_duration().saturating_sub(age));
+                self.handle(Event::Evidence(evidence, seen));
             }
             Ok(_) => {}
             Err(error) => warn!(%error, "whether the primary answers others isn't known"),

@@ -339,7 +339,7 @@ impl Daemon {
             Woken::Probe(Report::Tripped(evidence)) => {
                 info!(%evidence, "the connection to the primary has died");
                 self.note(&format!("tripwire: {evidence}"));
-                self.handle(Event::Evidence(evidence));
+                self.handle(Event::Evidence(evidence, clock::now()));
             }
             Woken::GatewayProbed(report) => self.gateway_probed(report),
             Woken::ListenerAsked(report) => {

@@ -5,7 +5,7 @@ use tracing::{debug, warn};
 use super::{Daemon, evidence, preflight, tell};
 use crate::{
     clock,
-    decide::{Event, Gateway, GatewayProbeId, Hold, Outcome, ProbeId, State},
+    decide::{Event, Gateway, GatewayProbeId, Hold, Outcome, ProbeId, State, Time},
     escape::Escaped,
     kernel::{Batch, Bind, KernelEvent},
     probe::{LocalReport, Readiness},
@@ -44,7 +44,10 @@ impl Daemon {
                     change.origin.pid.unwrap_or(0),
                 );
                 self.note(&told);
-                self.handle(Event::Evidence(evidence));
+                self.handle(Event::Evidence(
+                    evidence,
+                    Time::from_boot(change.origin.time),
+                ));
             }
         }
         if port_changed {

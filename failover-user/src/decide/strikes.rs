@@ -65,12 +65,12 @@ impl Strikes {
         self.list.pop();
     }
 
-    /// Could a connection of somebody else's show that the last one was none? Not where TCP connected
-    /// and the process behind it did not do its part.
-    pub(super) fn last_can_be_gainsaid(&self) -> bool {
+    /// Could what a connection of somebody else's did then show that the last one was none? Not where TCP
+    /// connected and the process behind it did not do its part, nor if that was before it.
+    pub(super) fn last_can_be_gainsaid(&self, seen: Time) -> bool {
         self.list
             .last()
-            .is_some_and(|last| !last.failure.is_above_tcp())
+            .is_some_and(|last| seen >= last.due && !last.failure.is_above_tcp())
     }
 
     pub(super) fn forget_old(&mut self, now: Time) {

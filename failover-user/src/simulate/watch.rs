@@ -189,7 +189,7 @@ impl Watch {
                     self.failures.clear();
                 }
             }
-            Event::Woke | Event::Evidence(_) | Event::GatewayProbed { .. } => {}
+            Event::Woke | Event::Evidence(..) | Event::GatewayProbed { .. } => {}
         }
         if let Some(since) = self.unneeded
             && self.stops_in_time
