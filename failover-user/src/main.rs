@@ -233,7 +233,12 @@ fn order(control: &Path, request: &Request) -> anyhow::Result<ExitCode> {
         Err(error) => return Err(error.into()),
     };
     // The order is followed, whether or not anybody reads that.
-    let _ = writeln!(io::stdout(), "done; the state is {}", answer.state);
+    let done = if answer.note.is_none() {
+        "done"
+    } else {
+        "ordered"
+    };
+    let _ = writeln!(io::stdout(), "{done}; the state is {}", answer.state);
     if let Some(note) = answer.note {
         let _ = writeln!(io::stderr(), "failover: {note}");
     }

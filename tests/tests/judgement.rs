@@ -121,7 +121,8 @@ fn a_dead_switch_is_isolation_and_not_the_primarys_death() {
     daemon.probes("connected");
     daemon.runs_nothing_for(CALM);
     let states = daemon.states();
-    assert_eq!(states[..3], ["suspect", "isolated", "standby"]);
+    let expected = ["suspect", "isolated", "suspect", "standby"];
+    assert_eq!(states[..4], expected);
     daemon.ends_having_run(&[]);
 }
 

@@ -19,11 +19,18 @@ fn refused(daemon: &Daemon, words: &[&str], why: &str) {
     assert!(message.contains(why), "{words:?}: {message}");
 }
 
+/// The status has this problem, and says by its exit code that there is one.
+fn is_told(daemon: &Daemon, problem: &str) {
+    let (status, code) = daemon.status();
+    let problems = status.get("problems").expect("a list").to_string();
+    assert!(code == 1 && problems.contains(problem), "{status}");
+}
+
 #[test]
 fn a_pause_starts_nothing_says_what_it_would_have_started_and_survives_a_restart() {
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();
-    let mut daemon = Setup::new(&lab).spawn();
+    let mut daemon = Setup::new(&lab).armed_by_a_success().spawn();
     daemon.probes("connected");
     daemon.follows(&["pause", "--reason", "moving \u{1b}[2Jhouse"]);
     let (status, code) = daemon.status();
@@ -59,6 +66,20 @@ fn a_pause_with_an_end_ends_by_itself() {
 }
 
 #[test]
+fn an_order_for_less_than_a_second_is_refused() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    daemon.follows(&["pause"]);
+    for time in ["0s", "500ms"] {
+        refused(&daemon, &["pause", "--for", time], "a second is the least");
+    }
+    is_told(&daemon, "PAUSED");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
 fn a_takeover_by_hand_waits_for_no_further_strike() {
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();
@@ -77,6 +98,20 @@ fn a_takeover_by_hand_waits_for_no_further_strike() {
 }
 
 #[test]
+fn a_takeover_by_hand_says_what_it_waits_for() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).argument("--witnesses=10.0.0.99").spawn();
+    daemon.becomes("isolated");
+    let output = daemon.order(&["takeover"]);
+    assert!(output.status.success(), "{output:?}");
+    let note = String::from_utf8_lossy(&output.stderr);
+    assert!(note.contains("no witness answers"), "{output:?}");
+    daemon.follows(&["takeover", "--force"]);
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
 fn a_forced_takeover_stands_beside_a_healthy_primary_until_it_is_released() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
@@ -85,6 +120,12 @@ fn a_forced_takeover_stands_beside_a_healthy_primary_until_it_is_released() {
     daemon.follows(&["takeover", "--force"]);
     daemon.becomes("active");
     daemon.runs_nothing_for(2 * INTERVAL);
+    is_told(&daemon, "two gateways serve");
+    // Also by the next daemon.
+    let mut daemon = daemon.killed_and_restarted();
+    daemon.probes("connected");
+    daemon.runs_nothing_for(2 * INTERVAL);
+    is_told(&daemon, "two gateways serve");
     assert_eq!(daemon.status().0["forced"], true);
     daemon.follows(&["release"]);
     daemon.becomes("standby");
@@ -98,9 +139,14 @@ fn a_release_that_holds_is_followed_by_no_takeover_before_it_is_resumed() {
     let mut daemon = Setup::new(&lab).spawn();
     daemon.becomes("active");
     daemon.follows(&["release", "--hold", "1h"]);
+    is_told(&daemon, "released by hand");
     daemon.becomes("released");
     daemon.runs_nothing_for(3 * INTERVAL);
     refused(&daemon, &["release"], "no local gateway");
+    let mut daemon = daemon.killed_and_restarted();
+    daemon.becomes("released");
+    daemon.runs_nothing_for(3 * INTERVAL);
+    is_told(&daemon, "released by hand");
     daemon.follows(&["resume"]);
     daemon.becomes("active");
     daemon.ends_having_run(&["start", "stop", "start"]);

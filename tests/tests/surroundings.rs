@@ -72,7 +72,7 @@ fn a_state_directory_that_takes_no_writes_costs_what_it_keeps_and_only_until_it_
             });
         }
         let note = daemon.follows(&["pause", "--for", "1h", "--reason", "moving house"]);
-        assert!(note.contains("a restart forgets the pause"), "{note}");
+        assert!(note.contains("a restart forgets this order"), "{note}");
         daemon.follows(&["resume"]);
         let primary = daemon.takes_over_and_lets_go(&lab, primary);
         let problems = || daemon.status().0["problems"].to_string();

@@ -1,5 +1,5 @@
 //! What must be remembered across restarts of the daemon and of the machine, in the state directory:
-//! that the primary was seen healthy once, a pause, how the primary flaps, and which default routers
+//! that the primary was seen healthy once, the orders that stand, how the primary flaps, and which default routers
 //! have answered pings. Losing it is safe: then nothing is taken over until the primary is seen healthy
 //! again. What it means is the decider's to say.
 
@@ -16,7 +16,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use tracing::warn;
 
-use crate::{decide::Flaps, escape::Escaped, files};
+use crate::{
+    clock,
+    decide::{Flaps, Pause, Standing},
+    escape::Escaped,
+    files,
+};
 pub(super) use flapping::Flapping;
 
 /// Of the file. What is added to it is no other version: who doesn't know it leaves it out.
@@ -34,6 +39,10 @@ pub(super) struct Memory {
     pub(super) armed_for: Option<String>,
     /// The pause in force.
     pub(super) pause: Option<Paused>,
+    /// The hold of a release in force.
+    pub(super) hold: Option<Held>,
+    /// A takeover by force is in force.
+    pub(super) forced: bool,
     /// How the primary flaps; `None`: it doesn't.
     pub(super) flapping: Option<Flapping>,
     /// The default routers whose word counts as witnesses', by name. They are whoever they are,
@@ -47,6 +56,8 @@ impl Default for Memory {
             version: VERSION,
             armed_for: None,
             pause: None,
+            hold: None,
+            forced: false,
             flapping: None,
             routers: Vec::new(),
         }
@@ -81,13 +92,34 @@ impl Paused {
         }
     }
 
-    /// So long it still lasts; `None`: until it is resumed. A clock that was set meanwhile makes it
-    /// shorter or longer, but never longer than it was ordered for.
+    /// So long it still lasts; `None`: until it is resumed.
     pub(super) fn left(&self, now: Timestamp) -> Option<Duration> {
-        let until = self.until?;
-        let after = |time| Duration::try_from(until.duration_since(time)).unwrap_or_default();
-        Some(after(now).min(after(self.since)))
+        Some(left(self.since, self.until?, now))
     }
+}
+
+/// The hold of a release by hand, in the wall clock's time.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Held {
+    since: Timestamp,
+    until: Timestamp,
+}
+
+impl Held {
+    /// Ordered now. `None`: for longer than there is time.
+    pub(super) fn now(seconds: u64) -> Option<Self> {
+        let since = Timestamp::now();
+        let span = SignedDuration::from_secs(i64::try_from(seconds).ok()?);
+        let until = since.checked_add(span).ok()?;
+        Some(Self { since, until })
+    }
+}
+
+/// A clock that was set meanwhile makes an order last shorter or longer, but never longer than it was
+/// given for.
+fn left(since: Timestamp, until: Timestamp, now: Timestamp) -> Duration {
+    let after = |time| Duration::try_from(until.duration_since(time)).unwrap_or_default();
+    after(now).min(after(since))
 }
 
 /// For people. A name would have to be asked for, and who is asked may be slow.
@@ -130,6 +162,8 @@ impl Memory {
             version: VERSION,
             armed_for: parts.take("armed_for"),
             pause: parts.take("pause"),
+            hold: parts.take("hold"),
+            forced: parts.take("forced").unwrap_or_default(),
             flapping: parts.take("flapping"),
             routers: parts.take("routers").unwrap_or_default(),
         }
@@ -139,6 +173,20 @@ impl Memory {
     pub(super) fn flaps(&self, primary: &str) -> Flaps {
         let kept = self.flapping.as_ref();
         kept.map(|kept| kept.recalled(primary)).unwrap_or_default()
+    }
+
+    /// The orders that stand, for the decider.
+    pub(super) fn standing(&self) -> Standing {
+        let (now, wall) = (clock::now(), Timestamp::now());
+        let pause = self.pause.as_ref().map(|pause| Pause {
+            until: pause.left(wall).map(|left| now + left),
+        });
+        let hold = self.hold.as_ref();
+        Standing {
+            pause,
+            hold: hold.map(|hold| now + left(hold.since, hold.until, wall)),
+            forced: self.forced,
+        }
     }
 
     /// As it is kept.
@@ -203,6 +251,8 @@ mod tests {
                 until: None,
                 reason: Some("moving house".to_owned()),
             }),
+            hold: Held::now(3600),
+            forced: true,
             flapping: Flapping::of("10.0.0.1:18789", flaps),
             routers: vec!["192.168.1.1".to_owned(), "fe80::1%eth0".to_owned()],
             ..Memory::default()
@@ -245,6 +295,8 @@ mod tests {
         };
         for (part, rest) in [
             ("pause", without(|memory| memory.pause = None)),
+            ("hold", without(|memory| memory.hold = None)),
+            ("forced", without(|memory| memory.forced = false)),
             ("armed_for", without(|memory| memory.armed_for = None)),
             ("flapping", without(|memory| memory.flapping = None)),
             ("routers", without(|memory| memory.routers.clear())),

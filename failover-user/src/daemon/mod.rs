@@ -202,6 +202,7 @@ impl Daemon {
         let memory = Memory::load(&configuration.state_dir);
         let decider = Decider::after(
             memory.flaps(&configuration.primary.to_string()),
+            memory.standing(),
             configuration.decide.clone(),
             clock::now(),
         );

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rustix::process::geteuid;
 use tokio::{sync::oneshot, time::timeout};
 use tracing::{info, warn};
 
 use super::{
     Daemon,
-    memory::{Flapping, Memory, Paused, operator},
+    memory::{Flapping, Held, Memory, Paused, operator},
 };
 use crate::{
     clock,
     control::{Answer, Question, Request, VERSION},
-    decide::{Event, Order, Pause, Time},
+    decide::{Event, Order, Pause, State, Time},
     escape::Escaped,
 };
 
@@ -25,7 +24,7 @@ const REMIND: Duration = Duration::from_secs(3600);
 const KEPT_WITHIN: Duration = Duration::from_secs(2);
 /// Only the order's, whoever else waits.
 const FORGOTTEN: &str =
-    "the state directory can't be written to, so a restart forgets the pause until it can";
+    "the state directory can't be written to, so a restart forgets this order until it can";
 
 /// Whether what an order changed has been written down.
 type Kept = oneshot::Receiver<bool>;
@@ -58,10 +57,14 @@ impl Daemon {
             Ok(kept) => (None, kept),
             Err(refusal) => (Some(refusal), None),
         };
+        let waits = match request {
+            Request::Takeover { .. } if refusal.is_none() => waits_for(self.decider.state()),
+            _ => None,
+        };
         let answer = Answer {
             version: VERSION,
             refusal,
-            note: None,
+            note: waits.map(str::to_owned),
             state: self.decider.state().name().to_owned(),
         };
         (answer, kept)
@@ -70,6 +73,17 @@ impl Daemon {
     /// Carries an order out, or says why not.
     fn follow(&mut self, request: &Request, asker: u32) -> Result<Option<Kept>, String> {
         let now = clock::now();
+        if let Request::Pause {
+            seconds: Some(0), ..
+        }
+        | Request::Release {
+            hold_seconds: Some(0),
+        } = request
+        {
+            return Err(
+                "a second is the least; without a time it lasts until `failover resume`".to_owned(),
+            );
+        }
         let order = match request {
             Request::Status => return Ok(None),
             Request::Pause { seconds, .. } => Order::Pause {
@@ -91,19 +105,30 @@ impl Daemon {
             return Err(refusal.to_string());
         }
         warn!(?order, asker, "an operator gives an order");
-        let mut kept = None;
+        let before = self.memory.clone();
         let mut reason = None;
-        if let Request::Pause {
-            seconds,
-            reason: given,
-        } = request
-        {
-            let pause = Paused::now(*seconds, asker, given.as_deref());
-            reason.clone_from(&pause.reason);
-            self.memory.pause = Some(pause);
-            kept = Some(self.keep_memory());
-            self.pause_told = None;
+        match request {
+            Request::Pause {
+                seconds,
+                reason: given,
+            } => {
+                let pause = Paused::now(*seconds, asker, given.as_deref());
+                reason.clone_from(&pause.reason);
+                self.memory.pause = Some(pause);
+                self.pause_told = None;
+            }
+            Request::Takeover { force } => {
+                self.memory.forced = *force;
+                self.memory.hold = None;
+            }
+            Request::Release { hold_seconds } => {
+                self.memory.forced = false;
+                self.memory.hold = hold_seconds.and_then(Held::now);
+            }
+            // Told when it is over.
+            Request::Status | Request::Resume => {}
         }
+        let kept = (self.memory != before).then(|| self.keep_memory());
         let (words, until) = typed(order);
         self.recorder
             .ordered(words, operator(asker), until, reason.as_deref());
@@ -118,17 +143,11 @@ impl Daemon {
 
     // --- what is remembered ----------------------------------------------------------------------
 
-    /// Tells the decider what is remembered.
+    /// Tells the decider what is remembered of this primary.
     pub(super) fn recall(&mut self) {
         if self.memory.armed_for.as_deref() == Some(&*self.armed_for()) {
             self.handle(Event::Armed);
         }
-        let Some(pause) = &self.memory.pause else {
-            return;
-        };
-        let left = pause.left(Timestamp::now());
-        let until = left.map(|left| clock::now() + left);
-        self.handle(Event::Operator(Order::Pause { until }));
     }
 
     /// Keeps what must be remembered, once it is so.
@@ -137,6 +156,15 @@ impl Daemon {
         if self.memory.pause.is_some() && self.decider.pause().is_none() {
             info!("the pause is over");
             self.memory.pause = None;
+            news = true;
+        }
+        if self.memory.hold.is_some() && self.decider.hold().is_none() {
+            info!("the release holds no longer");
+            self.memory.hold = None;
+            news = true;
+        }
+        if self.memory.forced && !self.decider.is_forced() {
+            self.memory.forced = false;
             news = true;
         }
         let armed_for = self.armed_for();
@@ -189,6 +217,20 @@ impl Daemon {
             reason = reason(&self.memory),
             "PAUSED: nothing is started or stopped until `failover resume`"
         );
+    }
+}
+
+/// What a takeover that is ordered waits for.
+const fn waits_for(state: State) -> Option<&'static str> {
+    match state {
+        State::Isolated => Some(
+            "not begun: no witness answers; it begins when one does and the primary still fails, and --force doesn't wait for that",
+        ),
+        State::Standby | State::Suspect { .. } => {
+            Some("not begun: the primary, or the witnesses, are asked first")
+        }
+        State::Fencing { .. } => Some("not begun: the fence has to succeed first"),
+        _ => None,
     }
 }
 

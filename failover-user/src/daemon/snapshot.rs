@@ -5,7 +5,7 @@ use std::{num::NonZeroU16, time::Duration};
 use crate::{
     clock,
     config::Configuration,
-    decide::{Decider, Hold, Outcome, State, Time},
+    decide::{Decider, Outcome, State, Time},
     escape::Escaped,
     probe::{self, Readiness},
     status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status},
@@ -170,16 +170,30 @@ fn problems(
             reason.unwrap_or_default()
         ));
     }
+    if let Some(until) = decider.hold() {
+        let until = clock::wall(until);
+        problems.push(format!(
+            "released by hand: nothing is taken over until {until:.0} or `failover resume`"
+        ));
+    }
+    if decider.is_forced() {
+        problems.push(match decider.primary_answers() {
+            Some(true) if port.is_listening() => {
+                "two gateways serve: taken over by force, and the primary answers; `failover release` ends it".to_owned()
+            }
+            _ => "taken over by force: the local gateway is kept whatever the primary does, until `failover release`".to_owned(),
+        });
+    }
     let state = decider.state();
+    if state == State::Standby && decider.primary_answers().is_none() {
+        problems.push("nobody knows yet whether the primary answers: it is being asked".to_owned());
+    }
     match state {
         State::Isolated => {
             problems.push("no witness answers: PC-B is cut off, and nothing is started".to_owned());
         }
         State::Fencing { attempt } if attempt > 1 => {
             problems.push(format!("the fence fails: attempt {attempt}"));
-        }
-        State::Held(Hold::Released) => {
-            problems.push("released by hand: nothing is started for now".to_owned());
         }
         State::Restarting { .. } => {
             problems.push("the local gateway doesn't answer: it is started again".to_owned());

@@ -48,9 +48,25 @@ impl Decider {
 
     /// What failed while PC-B was cut off may have failed for that reason, and so may what was asked then.
     fn believe(&mut self, turn: Turn) {
-        if turn == Turn::Reconnected && matches!(self.primary, Primary::Failing(_)) {
-            self.primary = Primary::Unproven;
+        if turn == Turn::Reconnected {
+            self.discount_failures();
             self.schedule.distrust();
+        }
+    }
+
+    /// What failed until now counts for nothing, and is no sign that the primary is well.
+    fn discount_failures(&mut self) {
+        if let Primary::Failing(strikes) = &mut self.primary {
+            *strikes = Strikes::new(&self.settings);
+        }
+        self.discount_fence();
+    }
+
+    /// What a fence has made sure of, or is about to, holds for what was seen until now.
+    pub(super) fn discount_fence(&mut self) {
+        self.fenced = false;
+        if let Attempt::Running { outdated, .. } = &mut self.attempt {
+            *outdated = true;
         }
     }
 
@@ -132,10 +148,7 @@ impl Decider {
         if !self.orders.forces() {
             self.starts.reset(now);
             self.fences.reset(now);
-            self.fenced = false;
-        }
-        if let Attempt::Running { answered, .. } = &mut self.attempt {
-            *answered = true;
+            self.discount_fence();
         }
         self.isolation.forget();
         self.vetoes = 0;
@@ -150,10 +163,11 @@ impl Decider {
     /// Somebody's connection showed that the primary lived then: its last strike was none, unless that
     /// probe began later.
     fn absorb_sign_of_life(&mut self, seen: Time) {
-        self.seen_alive = self.seen_alive.max(Some(seen));
+        let before = self.seen_alive;
+        self.seen_alive = before.max(Some(seen));
         if let Primary::Failing(strikes) = &mut self.primary
             && !strikes.reached()
-            && strikes.last_can_be_gainsaid(seen)
+            && strikes.last_can_be_gainsaid(seen, before)
             && self.vetoes < self.settings.veto_limit
         {
             self.vetoes += 1;
@@ -176,7 +190,8 @@ impl Decider {
         if matches!(self.primary, Primary::Failing(_)) {
             self.primary = Primary::Unproven;
         }
-        self.fenced = false;
+        self.discount_fence();
+        self.isolation.forget();
         self.schedule.distrust();
         self.local.begin_anew();
         match &mut self.attempt {
@@ -239,14 +254,18 @@ impl Decider {
         match order {
             Order::Release { .. } => {
                 // What failed until now was known to who ordered it.
-                if matches!(self.primary, Primary::Failing(_)) {
-                    self.primary = Primary::Unproven;
+                self.discount_failures();
+                self.isolation.forget();
+                for pauses in [&mut self.starts, &mut self.fences, &mut self.stops] {
+                    pauses.reset(now);
                 }
-                self.stops.reset(now);
             }
             Order::TakeOver { .. } => {
                 self.starts.reset(now);
                 self.fences.reset(now);
+                if matches!(&self.primary, Primary::Failing(strikes) if strikes.count() == 0) {
+                    self.schedule.ask(now);
+                }
             }
             Order::Pause { .. } | Order::Resume => {}
         }
@@ -259,7 +278,7 @@ impl Decider {
             since,
             killed,
             came_up,
-            answered,
+            outdated,
         } = self.attempt
         else {
             return Reason::Time;
@@ -289,7 +308,7 @@ impl Decider {
                     self.stops.reset(now);
                 }
             }
-            Command::Fence if answered && !self.orders.forces() => {}
+            Command::Fence if outdated => {}
             Command::Fence => {
                 self.fenced =
                     result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;
@@ -308,11 +327,12 @@ impl Decider {
     }
 
     pub(super) fn forget_old_strikes(&mut self, now: Time) {
-        if let Primary::Failing(strikes) = &mut self.primary {
-            strikes.forget_old(now);
-            if strikes.as_slice().is_empty() {
-                self.primary = Primary::Unproven;
-            }
+        if let Primary::Failing(strikes) = &mut self.primary
+            && strikes.forget_old(now)
+            && strikes.as_slice().is_empty()
+        {
+            self.primary = Primary::Unproven;
+            self.discount_fence();
         }
     }
 }

@@ -66,7 +66,9 @@ impl Decider {
                 command: Command::Fence,
                 killed: false,
                 ..
-            } if self.healthy() && !self.orders.forces() => self.kill(actions),
+            } if self.orders.releases() || (self.healthy() && !self.orders.forces()) => {
+                self.kill(actions);
+            }
             Attempt::Running { .. } | Attempt::Settling { .. } | Attempt::Idle => {}
         }
     }
@@ -125,9 +127,10 @@ impl Decider {
 
     /// It has failed often enough, or an operator says so.
     pub(super) fn is_failed(&self) -> bool {
+        let needs_one = self.orders.takes_over();
         self.orders.forces()
-            || (self.orders.takes_over() && !self.healthy())
-            || matches!(&self.primary, Primary::Failing(strikes) if strikes.reached())
+            || matches!(&self.primary, Primary::Failing(strikes)
+                if strikes.reached() || (needs_one && strikes.count() > 0))
     }
 
     /// The local gateway listens and doesn't answer, and would be started again.
@@ -170,7 +173,8 @@ impl Decider {
         match command {
             Command::Start => {
                 self.starts.begin();
-                self.stability.takeover(now);
+                let failed = self.strikes().first().map_or(now, |strike| strike.due);
+                self.stability.takeover(failed);
             }
             Command::Stop => self.stops.begin(),
             Command::Fence => self.fences.begin(),
@@ -180,7 +184,7 @@ impl Decider {
             since: now,
             killed: false,
             came_up: false,
-            answered: false,
+            outdated: false,
         };
         actions.push(Action::Run(command));
     }

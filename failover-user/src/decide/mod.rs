@@ -34,7 +34,7 @@ pub use event::{
     Certificate, CommandResult, Event, Evidence, Failure, Gateway, GatewayProbeId, NoAnswer,
     Outcome, ProbeId, RoundId, WrongAnswer,
 };
-pub use operator::{Order, Pause, Refusal};
+pub use operator::{Order, Pause, Refusal, Standing};
 pub use reconfigure::Probing;
 pub use router::RouterWatch;
 pub use schedule::Cause;
@@ -104,7 +104,8 @@ enum Primary {
         /// When the last of these was due.
         counted: Time,
     },
-    /// The last one that said anything failed.
+    /// The last one that said anything failed; where none of them counts, in isolation or before a
+    /// release by hand.
     Failing(Strikes),
 }
 
@@ -130,8 +131,9 @@ enum Attempt {
         since: Time,
         killed: bool,
         came_up: bool,
-        /// The primary has answered since it was begun: what a fence made sure of then is not true now.
-        answered: bool,
+        /// What was seen until it was begun counts for nothing by now: a fence hasn't made sure of
+        /// anything.
+        outdated: bool,
     },
     /// A start that said it succeeded, and nothing listens yet.
     Settling {
@@ -143,12 +145,12 @@ impl Decider {
     /// A decider that has seen nothing. Its first probe is due at once.
     #[must_use]
     pub fn new(settings: Settings, now: Time) -> Self {
-        Self::after(Flaps::default(), settings, now)
+        Self::after(Flaps::default(), Standing::default(), settings, now)
     }
 
-    /// The same after another one, which saw the primary flap like this.
+    /// The same after another one, which saw the primary flap like this and was given these orders.
     #[must_use]
-    pub fn after(flaps: Flaps, settings: Settings, now: Time) -> Self {
+    pub fn after(flaps: Flaps, standing: Standing, settings: Settings, now: Time) -> Self {
         let backoff = Backoff::new(settings.recovery_interval, settings.interval, now);
         Self {
             primary: Primary::Unproven,
@@ -156,7 +158,7 @@ impl Decider {
             attempt: Attempt::Idle,
             stop_owed: false,
             local: LocalWatch::new(&settings),
-            orders: Orders::default(),
+            orders: Orders::of(standing),
             armed: !settings.needs_arming,
             withheld: None,
             starts: backoff.clone(),
@@ -280,6 +282,12 @@ impl Decider {
         self.armed
     }
 
+    /// The orders that stand, for the next decider.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.orders.standing()
+    }
+
     /// The pause in force.
     #[must_use]
     pub fn pause(&self) -> Option<Pause> {
@@ -318,7 +326,8 @@ impl Decider {
                 Some(Refusal::PortTaken)
             }
             Order::TakeOver { .. } if self.listening() && failing => Some(Refusal::AlreadyActive),
-            Order::TakeOver { force: false } if !failing => Some(Refusal::PrimaryAnswers),
+            Order::TakeOver { force: false } if self.healthy() => Some(Refusal::PrimaryAnswers),
+            Order::TakeOver { force: false } if !failing => Some(Refusal::NotAsked),
             Order::TakeOver { force: false } if !self.armed => Some(Refusal::Unarmed),
             Order::Release { .. } => {
                 let idle = self.attempt == Attempt::Idle && !orders.takes_over();

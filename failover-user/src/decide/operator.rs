@@ -35,6 +35,8 @@ pub enum Refusal {
     Paused,
     /// The primary answers.
     PrimaryAnswers,
+    /// Nobody knows whether the primary answers.
+    NotAsked,
     /// The primary was never seen healthy.
     Unarmed,
     /// Somebody else's listener has the port.
@@ -52,6 +54,9 @@ impl fmt::Display for Refusal {
             Self::PrimaryAnswers => {
                 "the primary answers, so two gateways would run; --force does it all the same"
             }
+            Self::NotAsked => {
+                "nobody knows yet whether the primary answers; it is being asked, so try again in a moment; --force doesn't wait"
+            }
             Self::Unarmed => {
                 "the primary was never seen healthy, so its address may be wrong; --force does it all the same"
             }
@@ -60,6 +65,18 @@ impl fmt::Display for Refusal {
             Self::NothingToRelease => "no local gateway serves or is being started",
         })
     }
+}
+
+/// The orders that stand until their time is over or another ends them, whatever else happens: the next
+/// decider goes on from them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Standing {
+    /// Nothing is run.
+    pub pause: Option<Pause>,
+    /// No takeover before this time.
+    pub hold: Option<Time>,
+    /// The local gateway serves, whatever the primary does.
+    pub forced: bool,
 }
 
 /// The orders in force.
@@ -84,6 +101,23 @@ struct Takeover {
 }
 
 impl Orders {
+    pub(super) fn of(standing: Standing) -> Self {
+        Self {
+            pause: standing.pause,
+            takeover: standing.forced.then_some(Takeover { force: true }),
+            release: false,
+            hold: standing.hold,
+        }
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            pause: self.pause,
+            hold: self.hold,
+            forced: self.forces(),
+        }
+    }
+
     pub(super) fn follow(&mut self, order: Order) {
         match order {
             Order::Pause { until } => self.pause = Some(Pause { until }),

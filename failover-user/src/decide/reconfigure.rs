@@ -37,7 +37,7 @@ impl Decider {
         if probing == Probing::OfAnother {
             self.primary = Primary::Unproven;
             self.armed = !self.settings.needs_arming;
-            self.fenced = false;
+            self.discount_fence();
             self.fences.reset(now);
             self.isolation.forget();
             self.stability.forget();

@@ -86,6 +86,11 @@ impl Schedule {
         self.news.get_or_insert((cause, now));
     }
 
+    /// Somebody wants to know whether it still fails.
+    pub(super) fn ask(&mut self, now: Time) {
+        self.news = Some((Cause::BadNews, now));
+    }
+
     /// Whoever waits was away or cut off for a while: the probe in flight may fail for that reason alone.
     /// The next one is made at once where it is overdue, and the fixed rate counts from there.
     pub(super) fn distrust(&mut self) {

@@ -101,12 +101,13 @@ impl Stability {
         }
     }
 
-    /// A start begins; only the first of an outage counts, and only where no crash has counted.
-    pub(super) fn takeover(&mut self, now: Time) {
+    /// A start begins after an outage that began at this time; only the first of an outage counts, and
+    /// only where no crash has counted.
+    pub(super) fn takeover(&mut self, failed: Time) {
         if !self.flaps.taken_over {
             self.flaps.taken_over = true;
             if !self.flaps.crashed {
-                self.failed(now);
+                self.failed(failed);
             }
         }
     }

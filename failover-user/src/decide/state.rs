@@ -9,7 +9,8 @@ use super::{Command, CommandResult, Evidence, Gateway, Order, Outcome, Strike};
 pub enum State {
     /// The primary serves, as far as is known; nobody listens here.
     Standby,
-    /// The primary failed its last probes, too few to act.
+    /// The primary failed its last probes, too few to act; none counts right after an isolation or a
+    /// release by hand.
     Suspect {
         /// How many count.
         strikes: u32,

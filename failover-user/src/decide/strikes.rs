@@ -66,16 +66,22 @@ impl Strikes {
     }
 
     /// Could what a connection of somebody else's did then show that the last one was none? Not where TCP
-    /// connected and the process behind it did not do its part, nor if that was before it.
-    pub(super) fn last_can_be_gainsaid(&self, seen: Time) -> bool {
-        self.list
-            .last()
-            .is_some_and(|last| seen >= last.due && !last.failure.is_above_tcp())
+    /// connected and the process behind it did not do its part, nor if that was before it, nor where one
+    /// `before` has shown so of a later one: each speaks of one strike.
+    pub(super) fn last_can_be_gainsaid(&self, seen: Time, before: Option<Time>) -> bool {
+        self.list.last().is_some_and(|last| {
+            seen >= last.due
+                && !last.failure.is_above_tcp()
+                && before.is_none_or(|before| last.due > before)
+        })
     }
 
-    pub(super) fn forget_old(&mut self, now: Time) {
+    /// Were there any?
+    pub(super) fn forget_old(&mut self, now: Time) -> bool {
+        let before = self.list.len();
         self.list
             .retain(|strike| now.since(strike.due) <= self.lifetime);
+        self.list.len() < before
     }
 
     pub(super) fn count(&self) -> u32 {

@@ -12,7 +12,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use crate::decide::{
     Action, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, Order, Outcome, ProbeId,
-    Settings, Time,
+    RoundId, Settings, Time,
 };
 use escape::{Escape, Facts};
 use orders::Orders;
@@ -42,6 +42,8 @@ pub(super) struct Watch {
     counting: u32,
     /// Too few witnesses answered when they were asked last.
     isolated: bool,
+    /// The round that is waited for.
+    round: Option<RoundId>,
     interval: Duration,
     fresh: Duration,
     successes_needed: u32,
@@ -50,10 +52,14 @@ pub(super) struct Watch {
     needs_arming: bool,
     armed: bool,
     needs_fence: bool,
-    /// The fence succeeded, and nothing was seen since that would ask for another.
+    /// The fence succeeded, and nothing was seen since it began that would ask for another.
     fenced: bool,
+    /// Something was.
+    outdated: bool,
     orders: Orders,
     probe: Option<(Time, Cause, ProbeId)>,
+    /// What may fail because it began without a network, or before PC-B slept.
+    distrusted: Option<ProbeId>,
     command: Option<Command>,
     /// When the probes began that failed since the last that was answered.
     failures: VecDeque<Time>,
@@ -81,6 +87,7 @@ impl Watch {
             quorum: settings.witness_quorum,
             counting: u32::MAX,
             isolated: false,
+            round: None,
             interval: settings.interval,
             fresh: (settings.interval + settings.timeout) * strikes,
             successes_needed: most_successes(settings),
@@ -89,8 +96,10 @@ impl Watch {
             armed: !settings.needs_arming,
             needs_fence: settings.fence == Fence::Required,
             fenced: false,
+            outdated: false,
             orders: Orders::default(),
             probe: None,
+            distrusted: None,
             command: None,
             failures: VecDeque::new(),
             successes: 0,
@@ -117,14 +126,15 @@ impl Watch {
     /// PC-B booted: nothing is in flight, nothing listens.
     pub(super) fn boot(&mut self) {
         self.probe = None;
+        self.distrusted = None;
         self.command = None;
         self.failures.clear();
         self.successes = 0;
         self.succeeded = None;
-        self.isolated = false;
+        self.nobody_was_asked();
         self.armed = !self.needs_arming;
         self.fenced = false;
-        self.orders = Orders::default();
+        self.orders.boot();
         self.listening = false;
         self.unneeded = None;
     }
@@ -160,26 +170,28 @@ impl Watch {
                     self.violation(now, "a command ended that wasn't running");
                 }
                 if *command == Command::Fence {
-                    self.fenced = *result == CommandResult::Succeeded;
+                    self.fenced = *result == CommandResult::Succeeded && !self.outdated;
                 }
             }
-            Event::Witnesses { answered, .. } => {
-                // What was seen without a network proves nothing.
+            Event::Witnesses { round, answered } if self.round == Some(*round) => {
+                self.round = None;
                 let connected = *answered >= self.quorum.min(self.counting);
-                if self.isolated && connected {
-                    self.failures.clear();
+                if connected {
+                    self.has_a_network();
                 }
                 self.isolated = !connected;
             }
             Event::Counting(counting) => {
                 self.counting = *counting;
-                if *counting == 0 && std::mem::take(&mut self.isolated) {
-                    self.failures.clear();
+                if *counting == 0 {
+                    self.has_a_network();
                 }
             }
             Event::Suspended => {
                 self.failures.clear();
-                self.fenced = false;
+                self.distrusted = self.probe.map(|(.., probe)| probe);
+                self.outdate_fence();
+                self.nobody_was_asked();
             }
             Event::Armed => self.armed = true,
             Event::Operator(order) => {
@@ -187,9 +199,14 @@ impl Watch {
                 self.unneeded = None;
                 if let Order::Release { .. } = order {
                     self.failures.clear();
+                    self.nobody_was_asked();
+                    self.outdate_fence();
                 }
             }
-            Event::Woke | Event::Evidence(..) | Event::GatewayProbed { .. } => {}
+            Event::Woke
+            | Event::Witnesses { .. }
+            | Event::Evidence(..)
+            | Event::GatewayProbed { .. } => {}
         }
         if let Some(since) = self.unneeded
             && self.stops_in_time
@@ -223,6 +240,7 @@ impl Watch {
                     if let Some(what) = self.forbids(now, *command) {
                         self.violation(now, what);
                     }
+                    self.outdated &= *command != Command::Fence;
                 }
                 Action::Kill(command) => {
                     if self.command != Some(*command) {
@@ -230,8 +248,8 @@ impl Watch {
                     }
                 }
                 Action::Record(_) => changed = true,
-                Action::AskWitnesses { .. } | Action::ProbeGateway { .. } | Action::Withhold(_) => {
-                }
+                Action::AskWitnesses { round } => self.round = Some(*round),
+                Action::ProbeGateway { .. } | Action::Withhold(_) => {}
             }
         }
         let due = wake.is_some_and(|wake| wake <= now + self.interval + SLACK);
@@ -257,12 +275,16 @@ impl Watch {
             return forbidden;
         }
         let forced = self.orders.forces();
-        let ordered = self.orders.takes_over() && self.successes == 0;
+        let needed = if self.orders.takes_over() {
+            1
+        } else {
+            self.strikes
+        };
         if command == Command::Start && self.needs_fence && !self.fenced {
             Some("a start without the fence")
         } else if forced {
             None
-        } else if !ordered && self.fresh_failures(now) < self.strikes {
+        } else if self.fresh_failures(now) < needed {
             Some("a start without fresh consecutive failures")
         } else if self.isolated {
             Some("a start without a network")
@@ -273,18 +295,38 @@ impl Watch {
         }
     }
 
+    /// What was seen without one proves nothing, nor does what was asked and isn't answered yet.
+    fn has_a_network(&mut self) {
+        if std::mem::take(&mut self.isolated) {
+            self.failures.clear();
+            self.distrusted = self.probe.map(|(.., probe)| probe);
+            self.outdate_fence();
+        }
+    }
+
+    fn outdate_fence(&mut self) {
+        self.fenced = false;
+        self.outdated = true;
+    }
+
+    /// A round that was asked is answered too late.
+    fn nobody_was_asked(&mut self) {
+        self.isolated = false;
+        self.round = None;
+    }
+
     fn probe_ended(&mut self, outcome: &Outcome) {
-        let Some((began, cause, _)) = self.probe.take() else {
+        let Some((began, cause, probe)) = self.probe.take() else {
             self.violation(self.now, "a probe ended that wasn't in flight");
             return;
         };
         match outcome {
             Outcome::Connected { .. } => {
                 self.failures.clear();
-                self.isolated = false;
+                self.nobody_was_asked();
                 self.armed = true;
                 if !self.orders.forces() {
-                    self.fenced = false;
+                    self.outdate_fence();
                 }
                 let next = self.succeeded.map(|last| last + self.recovery);
                 if next.is_none_or(|next| began >= next) {
@@ -302,7 +344,7 @@ impl Watch {
                 self.successes = 0;
                 self.succeeded = None;
                 self.unneeded = None;
-                if cause != Cause::GoodNews {
+                if cause != Cause::GoodNews && self.distrusted != Some(probe) {
                     self.failures.push_back(began);
                 }
             }

@@ -140,8 +140,9 @@ impl<'s, 'a> World<'s, 'a> {
 
     /// What the daemon keeps on disk is there afterwards. The wall clock is right.
     fn boot(&mut self) {
-        let flaps = self.decider.flaps();
-        self.decider = Decider::after(flaps, self.settings.clone(), self.scene.now);
+        let (flaps, standing) = (self.decider.flaps(), self.decider.standing());
+        let settings = self.settings.clone();
+        self.decider = Decider::after(flaps, standing, settings, self.scene.now);
         self.watch.boot();
         self.probe = None;
         self.command = None;

@@ -31,12 +31,12 @@ pub(super) struct Laws {
     counting: u32,
     /// When too few witnesses answered, and since then none did.
     isolated: Option<Time>,
-    /// The fence command has ended well, or as well as is asked, since the last success.
+    /// The fence command has ended well, or as well as is asked, and what was seen before it counts.
     fenced: bool,
-    /// The primary has answered since the last fence command began.
-    answered: bool,
+    /// What was seen before the last fence command began counts no longer.
+    outdated: bool,
     /// The probe that was in flight during an absence.
-    absent: Option<ProbeId>,
+    distrusted: Option<ProbeId>,
     /// When somebody's connection last showed the primary alive.
     seen_alive: Option<Time>,
     /// A start has run since the last stop: there may be something to undo.
@@ -76,8 +76,8 @@ impl Laws {
             counting: u32::MAX,
             isolated: None,
             fenced: false,
-            answered: false,
-            absent: None,
+            outdated: false,
+            distrusted: None,
             seen_alive: None,
             started: false,
             armed: false,
@@ -142,6 +142,10 @@ impl Laws {
             .take_if(|until| until.is_some_and(|until| until <= now));
         self.hold.take_if(|until| *until <= now);
         self.observe(now, event, before);
+        if before.primary_answers() == Some(false) && after.primary_answers().is_none() {
+            // The last strike has become too old.
+            self.outdate_fence();
+        }
         for action in actions {
             match action {
                 Action::Probe { probe, cause } => self.probe_begins(now, *probe, *cause),
@@ -205,7 +209,7 @@ impl Laws {
                         *answered = 0;
                     }
                     if self.isolated.take().is_some() {
-                        self.failures.clear();
+                        self.reconnected();
                     }
                 }
             }
@@ -226,8 +230,7 @@ impl Laws {
                 if *answered < needed {
                     self.isolated = Some(*at);
                 } else if self.isolated.take().is_some() {
-                    // Whatever failed until now may have failed for that reason.
-                    self.failures.clear();
+                    self.reconnected();
                 }
             }
             Event::ProbeEnded { probe, outcome } => {
@@ -237,19 +240,17 @@ impl Laws {
                 match (outcome, cause) {
                     (Outcome::Connected { .. }, _) => {
                         self.failures.clear();
-                        self.answered = true;
                         if self.takeover != Some(true) {
-                            self.fenced = false;
+                            self.outdate_fence();
                         }
-                        self.isolated = None;
-                        self.witnesses = None;
+                        self.nobody_was_asked();
                         self.success = Some(now);
                         self.armed = true;
                         if self.takeover == Some(false) && before.release_needs() <= 1 {
                             self.takeover = None;
                         }
                     }
-                    (Outcome::Failed { .. }, _) if self.absent == Some(*probe) => {}
+                    (Outcome::Failed { .. }, _) if self.distrusted == Some(*probe) => {}
                     (Outcome::Failed { failure, .. }, Cause::Scheduled | Cause::BadNews) => {
                         self.failures.push(began);
                         // What others saw may excuse it, unless TCP connected.
@@ -277,8 +278,7 @@ impl Laws {
                     .take_if(|in_flight| in_flight.command == *command);
                 let good =
                     *result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;
-                let failing = !self.answered || self.takeover == Some(true);
-                if ended.is_some() && *command == Command::Fence && good && failing {
+                if ended.is_some() && *command == Command::Fence && good && !self.outdated {
                     self.fenced = true;
                 }
             }
@@ -302,8 +302,27 @@ impl Laws {
                 self.hold = hold;
                 // Whoever orders it knows what failed.
                 self.failures.clear();
+                self.nobody_was_asked();
+                self.outdate_fence();
             }
         }
+    }
+
+    fn outdate_fence(&mut self) {
+        self.fenced = false;
+        self.outdated = true;
+    }
+
+    /// Whatever failed until now, or was asked until now and will, may have failed for that reason.
+    fn reconnected(&mut self) {
+        self.failures.clear();
+        self.distrusted = self.probe.map(|(probe, ..)| probe);
+        self.outdate_fence();
+    }
+
+    fn nobody_was_asked(&mut self) {
+        self.isolated = None;
+        self.witnesses = None;
     }
 
     /// After an absence nothing counts that was seen before: the decider was called later than it
@@ -311,8 +330,9 @@ impl Laws {
     fn notice_absence(&mut self, now: Time, event: &Event, before: &Decider) {
         if self.is_late(now, before) || *event == Event::Suspended {
             self.failures.clear();
-            self.fenced = false;
-            self.absent = self.probe.map(|(probe, ..)| probe);
+            self.outdate_fence();
+            self.nobody_was_asked();
+            self.distrusted = self.probe.map(|(probe, ..)| probe);
             self.gateway_failures = 0;
         }
     }
@@ -404,7 +424,7 @@ impl Laws {
         assert_ne!(self.settings.fence, Fence::None, "a fence that there isn't");
         assert!(!self.fenced, "a second fence");
         self.takeover_begins(now, Command::Fence);
-        self.answered = false;
+        self.outdated = false;
     }
 
     fn takeover_begins(&mut self, now: Time, command: Command) {
@@ -443,9 +463,13 @@ impl Laws {
                 spaced.push(*began);
             }
         }
-        let needed = self.settings.strikes.get();
+        let needed = match self.takeover {
+            Some(true) => 0,
+            Some(false) => 1,
+            None => self.settings.strikes.get(),
+        };
         assert!(
-            spaced.len() >= needed as usize || self.takeover.is_some(),
+            spaced.len() >= needed as usize,
             "a start after failures at {:?}, now {now:?}",
             self.failures
         );

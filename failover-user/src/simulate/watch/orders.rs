@@ -35,6 +35,12 @@ impl Orders {
         }
     }
 
+    /// PC-B has booted: what doesn't stand for good is over.
+    pub(super) fn boot(&mut self) {
+        self.primary_is_back();
+        self.release = false;
+    }
+
     /// The primary is believed, as far as anybody can ask.
     pub(super) fn primary_is_back(&mut self) {
         self.takeover.take_if(|force| !*force);

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 
 use super::super::{
     super::{
-        Action, CommandResult, Decider, Event, Evidence, Fence, Flapping, Settings, State, Time,
+        Action, CommandResult, Decider, Event, Evidence, Fence, Flapping, Order, Settings, State,
+        Time,
     },
     mission, ms, s,
-    script::{ANSWERS, HANGS, Primary, REFUSES, SILENT, Script},
+    script::{ANSWERS, HANGS, Primary, REFUSES, SILENT, Script, Start},
 };
 
 fn witnessed() -> Settings {
@@ -89,6 +90,69 @@ fn a_probe_that_began_in_isolation_is_no_strike_though_it_ends_after_it() {
     // begin at 150, 180 and 210.
     assert_eq!(world.journal().asked()[..2], ["90 ask", "120 ask"]);
     assert_eq!(world.journal().runs(), ["240.01 run start"]);
+}
+
+#[test]
+fn a_primary_that_failed_is_suspect_once_the_isolation_is_over() {
+    let world = Script::new(witnessed())
+        .primary([(s(0), SILENT)])
+        .witnesses([(s(0), Some(0)), (s(100), Some(1))])
+        .play(s(140));
+    let states = world.journal().states();
+    assert_eq!(states.last().unwrap(), "125.01 suspect 0");
+    assert_eq!(world.decider().0.primary_answers(), Some(false));
+}
+
+#[test]
+fn what_the_witnesses_said_before_a_release_by_hand_is_neither_isolation_nor_a_network() {
+    for before in [0, 1] {
+        let force = Order::TakeOver { force: true };
+        let release = Order::Release { hold: None };
+        let world = Script::new(witnessed())
+            .primary([(s(0), SILENT)])
+            .witnesses([(s(0), Some(before)), (s(100), Some(1))])
+            .orders([(s(90), force), (s(110), release)])
+            .play(s(300));
+        let states = world.journal().states();
+        // Neither isolated on the old word nor starting before there is a new one.
+        let after = states
+            .iter()
+            .skip_while(|state| !state.ends_with("stopping 1"));
+        let names: Vec<&str> = after
+            .filter_map(|state| Some(state.split_once(' ')?.1))
+            .collect();
+        let expected = [
+            "stopping 1",
+            "suspect 1",
+            "suspect 2",
+            "suspect 3",
+            "starting 1",
+            "active",
+        ];
+        assert_eq!(names, expected, "{before}");
+    }
+}
+
+#[test]
+fn what_the_witnesses_said_before_an_absence_opens_no_gate_after_it() {
+    let settings = Settings {
+        witness_quorum: 1,
+        confirm_interval: s(1),
+        ..fenced(Fence::Required)
+    };
+    let world = Script::new(settings)
+        .primary([(s(0), ANSWERS), (s(10), REFUSES)])
+        .witnesses([(s(0), Some(1)), (s(35), Some(0))])
+        .fences([Some((ms(100), CommandResult::Failed { code: 1 }))])
+        .stall(s(33), s(39))
+        .play(s(59));
+    let fences = world.journal().run_times_of("fence");
+    assert!(
+        fences.iter().all(|fence| *fence < s(33)),
+        "{}",
+        world.journal()
+    );
+    assert!(!fences.is_empty());
 }
 
 #[test]
@@ -246,6 +310,64 @@ fn each_outage_is_fenced_anew() {
     assert_eq!(fences.count(), 2, "{}", world.journal());
 }
 
+#[test]
+fn what_a_fence_made_sure_of_before_a_release_by_hand_is_not_so_after_it() {
+    let hold = Some(Time::from_boot(s(1000 + 4000)));
+    let world = Script::new(fenced(Fence::Required))
+        .primary([(s(0), REFUSES)])
+        .orders([(s(200), Order::Release { hold })])
+        .play(s(4100));
+    let runs = world.journal().runs();
+    assert_eq!(
+        runs[2..],
+        ["200 run stop", "4000 run fence", "4000.5 run start"]
+    );
+}
+
+#[test]
+fn what_a_fence_made_sure_of_before_an_isolation_is_not_so_after_it() {
+    let settings = Settings {
+        witness_quorum: 1,
+        ..fenced(Fence::Required)
+    };
+    let world = Script::new(settings)
+        .primary([(s(0), REFUSES)])
+        .starts([Start::fails(s(2))])
+        .witnesses([(s(0), Some(1)), (s(61), Some(0)), (s(3000), Some(1))])
+        .play(s(3200));
+    let fences = world.journal().run_times_of("fence");
+    assert_eq!(fences.len(), 2, "{}", world.journal());
+    assert!(fences[1] > s(3000), "{}", world.journal());
+}
+
+#[test]
+fn a_fence_whose_end_is_read_after_an_absence_has_made_sure_of_nothing() {
+    let settings = Settings {
+        fence_timeout: s(100),
+        ..fenced(Fence::Required)
+    };
+    let world = Script::new(settings)
+        .primary([(s(0), REFUSES)])
+        .fences([Some((s(20), CommandResult::Succeeded))])
+        .stall(s(70), s(4000))
+        .play(s(4200));
+    let runs = world.journal().runs();
+    assert_eq!(runs, ["60 run fence", "4060 run fence", "4080 run start"]);
+}
+
+#[test]
+fn a_release_ends_a_fence_in_flight() {
+    let hold = Some(Time::from_boot(s(1000 + 500)));
+    let world = Script::new(fenced(Fence::Required))
+        .primary([(s(0), REFUSES)])
+        .fences([None])
+        .orders([(s(63), Order::Release { hold })])
+        .play(s(100));
+    let commands = world.journal().commands();
+    assert_eq!(commands[..2], ["60 run fence", "63 kill fence"]);
+    assert_eq!(commands.len(), 3, "{commands:?}");
+}
+
 // --- was I asleep? -------------------------------------------------------------------------------
 
 #[test]
@@ -317,6 +439,19 @@ fn a_kernel_that_goes_on_answering_does_not_excuse_the_process_that_hangs_behind
 }
 
 #[test]
+fn several_who_connect_in_one_moment_take_back_one_strike() {
+    let burst = [s(40), s(40), ms(40_001)].map(|at| (at, Evidence::Established));
+    let world = Script::new(Settings {
+        veto_limit: 3,
+        ..mission()
+    })
+    .primary([(s(0), REFUSES)])
+    .evidence(burst)
+    .play(s(41));
+    assert_eq!(world.decider().0.strikes().len(), 1);
+}
+
+#[test]
 fn somebody_who_connects_after_a_strike_takes_it_back() {
     let settings = Settings {
         veto_limit: 3,
@@ -354,6 +489,16 @@ fn releases(settings: Settings, gap: u64) -> Vec<u64> {
 #[test]
 fn a_primary_that_fails_again_soon_has_to_answer_longer_each_time() {
     assert_eq!(releases(damped(), 200), [0, 6, 27, 27]);
+}
+
+#[test]
+fn it_is_the_failure_that_comes_soon_and_not_the_takeover() {
+    // Released at 200, it falls silent nine minutes later, and is taken over after ten.
+    let world = Script::new(damped())
+        .primary([(s(0), SILENT), (s(200), ANSWERS), (s(740), SILENT)])
+        .play(s(900));
+    assert!(world.journal().run_times_of("start")[1] > s(800));
+    assert_eq!(world.decider().0.release_needs(), 3);
 }
 
 #[test]

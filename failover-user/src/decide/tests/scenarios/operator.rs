@@ -1,9 +1,9 @@
 //! What an operator orders: pauses, takeovers and releases by hand.
 
 use super::super::{
-    super::{Order, Settings, State, Time},
-    mission, s,
-    script::{ANSWERS, REFUSES, Script},
+    super::{Action, Decider, Event, Order, Outcome, Refusal, Settings, State, Time},
+    mission, ms, s,
+    script::{ANSWERS, REFUSES, Script, Start, Stop},
 };
 use std::time::Duration;
 
@@ -140,4 +140,66 @@ fn a_takeover_by_hand_needs_its_witnesses_unless_it_is_forced() {
         .orders([(s(10), TAKE_OVER), (s(20), FORCE)])
         .play(s(25));
     assert_eq!(world.journal().runs(), ["20 run start"]);
+}
+
+#[test]
+fn a_takeover_by_hand_waits_for_a_failed_probe_after_an_absence() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES), (s(300), ANSWERS)])
+        .starts([Start::fails(s(2))])
+        .orders([(s(31), TAKE_OVER)])
+        .stall(s(33), s(4000))
+        .play(s(4100));
+    assert_eq!(world.journal().run_times_of("start"), [s(31)]);
+    assert_eq!(world.state(), State::Standby);
+}
+
+#[test]
+fn a_takeover_by_hand_waits_for_a_failed_probe_after_an_isolation() {
+    let settings = Settings {
+        witness_quorum: 1,
+        ..mission()
+    };
+    let world = Script::new(settings)
+        .primary([(s(0), REFUSES), (s(300), ANSWERS)])
+        .witnesses([(s(0), Some(0)), (s(300), Some(1))])
+        .orders([(s(10), TAKE_OVER)])
+        .play(s(400));
+    assert_eq!(world.journal().runs(), [""; 0]);
+    assert_eq!(world.state(), State::Standby);
+}
+
+#[test]
+fn a_primary_that_was_down_at_a_release_is_suspect_and_may_be_taken_over_by_hand_again() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .stops([Stop::works(ms(10))])
+        .orders([(ms(90_500), RELEASE), (ms(90_600), TAKE_OVER)])
+        .play(s(100));
+    let states = world.journal().states();
+    assert_eq!(
+        states[4..],
+        [
+            "90.5 stopping 1",
+            "90.51 suspect 0",
+            "90.65 starting 1",
+            "92.65 active"
+        ]
+    );
+}
+
+#[test]
+fn of_a_primary_that_was_not_asked_yet_nobody_says_that_it_answers() {
+    let settings = mission();
+    let begin = at(0);
+    let mut decider = Decider::new(settings, begin);
+    let refusal = |decider: &Decider| decider.objection(begin, TAKE_OVER);
+    assert_eq!(refusal(&decider), Some(Refusal::NotAsked));
+    let actions = decider.handle(begin, Event::Woke);
+    let [Action::Probe { probe, .. }] = actions[..] else {
+        panic!("{actions:?}");
+    };
+    let outcome = Outcome::Connected { took: ms(1) };
+    decider.handle(begin, Event::ProbeEnded { probe, outcome });
+    assert_eq!(refusal(&decider), Some(Refusal::PrimaryAnswers));
 }
