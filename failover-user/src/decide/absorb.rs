@@ -172,6 +172,10 @@ impl Decider {
         {
             self.vetoes += 1;
             strikes.take_back();
+            if strikes.count() == 0 {
+                self.primary = Primary::Unproven;
+                self.discount_fence();
+            }
         }
     }
 

@@ -467,6 +467,18 @@ fn somebody_who_connects_after_a_strike_takes_it_back() {
     );
 }
 
+#[test]
+fn a_primary_whose_only_strike_is_taken_back_is_suspect_no_longer() {
+    let world = Script::new(Settings {
+        veto_limit: 3,
+        ..mission()
+    })
+    .primary([(s(0), SILENT)])
+    .evidence([(s(20), Evidence::Established)])
+    .play(s(21));
+    assert_eq!(world.journal().states(), ["5 suspect 1", "20 standby"]);
+}
+
 // --- is it flapping? -----------------------------------------------------------------------------
 
 /// How long each release of an outage of 70 s, every 200 s, took from the primary's return.
