@@ -4,10 +4,7 @@
 
 use std::{
     env, fs,
-    os::unix::{
-        fs::{PermissionsExt as _, chown},
-        process::CommandExt as _,
-    },
+    os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -115,9 +112,8 @@ impl OpenClaw {
     }
 
     fn script(&self, name: &str, text: &str) {
-        let path = self.directory.join(name);
-        fs::write(&path, format!("#!/bin/sh\nset -e\n{text}")).expect("writing a script");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is a file");
+        let script = format!("#!/bin/sh\nset -e\n{text}");
+        Lab::write_program(&self.directory.join(name), &script);
     }
 
     /// A command line that runs it in the foreground.

@@ -11,6 +11,7 @@ use failover_tests::{
     commands::Command,
     daemon::{Daemon, Setup},
     lab::{Lab, end_listener},
+    lines::Line,
     wait,
 };
 use rustix::process::Signal;
@@ -164,7 +165,7 @@ fn a_primary_that_hangs_is_taken_over_in_three_strikes_and_gets_it_back_when_it_
         let start = daemon.begins(1, Command::Start);
         let waited = start.time.since(hung);
         assert!(waited >= 2 * INTERVAL - SLACK, "started after {waited:?}");
-        let latest = 3 * INTERVAL + Duration::from_secs(1);
+        let latest = 3 * INTERVAL + Duration::from_secs(2);
         assert!(waited < latest, "started after {waited:?}");
         daemon.becomes("active");
         let (status, _) = daemon.status();
@@ -191,6 +192,8 @@ fn a_hung_primarys_kernel_that_answers_others_is_no_excuse() {
     let talks = wait::attempt(wait::LONG, || {
         client.write_all(b"x").unwrap();
         drop(lab.host_b().connect(lab.host_a().gateway_address()));
+        // Nobody accepts them: a connection that finds the queue full (511) would wait for minutes.
+        thread::sleep(Duration::from_millis(50));
         daemon.states().contains(&"active".to_owned()).then_some(())
     });
     assert!(talks.is_some(), "{:?}", daemon.states());
@@ -261,7 +264,8 @@ fn a_primary_that_drains_is_shown_and_left_alone_unless_there_is_a_limit() {
 fn any_http_server_is_watched_by_what_it_has_to_say() {
     let lab = Lab::new();
     let primary = Gateway::new(&lab, NEVER, openclaw);
-    let mut setup = checking(&lab, "http");
+    // The next one has to be there before three strikes.
+    let mut setup = checking(&lab, "http").interval(Duration::from_secs(1));
     for argument in [
         "--check-path",
         "/readyz",
@@ -295,7 +299,7 @@ fn a_primary_that_dies_between_two_probes_is_noticed_at_once() {
         .spawn();
     daemon.probes("connected");
     // Longer than a connection lives that says nothing about the primary when it is closed.
-    daemon.runs_nothing_for(Duration::from_millis(2500));
+    daemon.runs_nothing_for(Duration::from_millis(3500));
     let death = primary.kill();
     let probe = daemon.probes("refused");
     assert_eq!(probe.field("cause"), "bad-news", "{probe:?}");
@@ -307,17 +311,15 @@ fn a_primary_that_dies_between_two_probes_is_noticed_at_once() {
 #[test]
 fn a_server_that_closes_idle_connections_is_probed_no_more_often_for_it() {
     let lab = Lab::new();
-    let _primary = Gateway::new(&lab, Duration::from_millis(2200), openclaw);
-    let daemon = checking(&lab, "openclaw")
-        .interval(Duration::from_secs(3))
+    // Longer than a connection lives whose end is no news in itself.
+    let _primary = Gateway::new(&lab, Duration::from_secs(4), openclaw);
+    let mut daemon = checking(&lab, "openclaw")
+        .interval(Duration::from_secs(5))
         .spawn();
-    daemon.runs_nothing_for(Duration::from_secs(8));
-    let causes: Vec<String> = daemon
-        .probed()
-        .iter()
-        .map(|probe| probe.field("cause").to_owned())
-        .collect();
-    assert_eq!(causes, ["scheduled"; 3]);
+    for _ in 0..3 {
+        let probe = daemon.probes("connected");
+        assert_eq!(probe.field("cause"), "scheduled", "{probe:?}");
+    }
     daemon.ends_having_run(&[]);
 }
 
@@ -326,7 +328,8 @@ fn a_server_that_closes_idle_connections_is_probed_no_more_often_for_it() {
 #[test]
 fn a_local_gateway_that_hangs_is_stopped_after_three_strikes_of_its_own_and_started_again() {
     let lab = Lab::new();
-    let mut daemon = checking(&lab, "openclaw").spawn();
+    // A stop has to wait until it goes on.
+    let mut daemon = checking(&lab, "openclaw").stop_timeout(wait::LONG).spawn();
     daemon.becomes("active");
     // It is asked, and answers.
     daemon.says("a good check", |line| {
@@ -335,11 +338,14 @@ fn a_local_gateway_that_hangs_is_stopped_after_three_strikes_of_its_own_and_star
     let hung = daemon.commands().gateway().unwrap();
     let pid = rustix::process::Pid::from_raw(i32::try_from(hung).unwrap()).unwrap();
     rustix::process::kill_process(pid, Signal::STOP).unwrap();
-    daemon.says("a failed check", |line| {
+    let is_failed = |line: &Line| {
         line.message()
             .starts_with("the local gateway listens and doesn't answer")
-    });
-    assert_eq!(daemon.states().last().unwrap(), "active");
+    };
+    daemon.says("a failed check", is_failed);
+    let mut before = daemon.said_before(is_failed);
+    before.retain(|line| line.message() == "state changed");
+    assert_eq!(before.last().unwrap().field("to"), "active");
     let restarting = daemon.becomes("restarting");
     assert!(
         restarting.field("reason").contains("no answer"),
@@ -349,10 +355,7 @@ fn a_local_gateway_that_hangs_is_stopped_after_three_strikes_of_its_own_and_star
     rustix::process::kill_process(pid, Signal::CONT).unwrap();
     daemon.becomes("active");
     assert_ne!(daemon.commands().gateway(), Some(hung));
-    let failed = daemon.said(|line| {
-        line.message()
-            .starts_with("the local gateway listens and doesn't answer")
-    });
+    let failed = daemon.said(is_failed);
     assert!(failed.len() >= 3, "{failed:?}");
     daemon.ends_having_run(&["start", "stop", "start"]);
 }

@@ -76,10 +76,7 @@ fn a_start_that_fails_is_tried_again_with_growing_pauses() {
 #[test]
 fn a_start_that_hangs_is_killed_with_its_whole_process_group() {
     let lab = Lab::new();
-    let setup = Setup::new(&lab)
-        .starts(&["hang", "ok"])
-        .start_timeout(Duration::from_millis(600));
-    let mut daemon = setup.spawn();
+    let mut daemon = Setup::new(&lab).starts(&["hang", "ok"]).spawn();
     let grandchild = daemon.hanging_child();
     daemon.becomes("active");
     wait::until("the grandchild is gone", wait::LONG, || {
@@ -91,21 +88,19 @@ fn a_start_that_hangs_is_killed_with_its_whole_process_group() {
 #[test]
 fn a_start_that_says_it_worked_is_not_believed_until_the_port_listens() {
     let lab = Lab::new();
-    let setup = Setup::new(&lab)
-        .starts(&["lie", "ok"])
-        .start_timeout(Duration::from_millis(600));
-    let daemon = active(&lab, setup);
+    let daemon = active(&lab, Setup::new(&lab).starts(&["lie", "ok"]));
     daemon.ends_having_run(&["start", "stop", "start"]);
 }
 
 #[test]
 fn a_start_that_stays_in_the_foreground_is_the_gateway_and_is_left_alone() {
+    const TIMEOUT: Duration = Duration::from_secs(2);
     let lab = Lab::new();
     let setup = Setup::new(&lab)
         .starts(&["foreground"])
-        .start_timeout(Duration::from_millis(600));
+        .start_timeout(TIMEOUT);
     let mut daemon = active(&lab, setup);
-    daemon.runs_nothing_for(Duration::from_millis(1500));
+    daemon.runs_nothing_for(TIMEOUT + Duration::from_secs(1));
     assert!(lab.host_b().listens(failover_tests::PORT));
     let _primary = primary_back(&lab);
     daemon.becomes("standby");
@@ -126,10 +121,7 @@ fn a_stop_that_fails_is_tried_again_until_the_gateway_is_gone() {
 #[test]
 fn a_stop_that_hangs_is_killed_and_tried_again() {
     let lab = Lab::new();
-    let setup = Setup::new(&lab)
-        .stops(&["hang", "ok"])
-        .stop_timeout(Duration::from_millis(600));
-    let mut daemon = active(&lab, setup);
+    let mut daemon = active(&lab, Setup::new(&lab).stops(&["hang", "ok"]));
     let _primary = primary_back(&lab);
     let grandchild = daemon.hanging_child();
     daemon.becomes("standby");
@@ -142,7 +134,11 @@ fn a_stop_that_hangs_is_killed_and_tried_again() {
 #[test]
 fn a_success_cuts_a_start_short_and_undoes_it() {
     let lab = Lab::new();
-    let mut daemon = Setup::new(&lab).starts(&["hang"]).spawn();
+    // It isn't the timeout that ends it.
+    let mut daemon = Setup::new(&lab)
+        .starts(&["hang"])
+        .start_timeout(wait::LONG)
+        .spawn();
     let grandchild = daemon.hanging_child();
     let _primary = primary_back(&lab);
     daemon.becomes("stopping");

@@ -26,7 +26,7 @@ impl Machine {
         let programs = lab.directory().join("bin");
         fs::create_dir(&programs).expect("preparing a machine");
         for name in ["openclaw", "ssh"] {
-            fs::copy("/bin/true", programs.join(name)).expect("preparing a machine");
+            Lab::copy_program(Path::new("/bin/true"), &programs.join(name));
         }
         Self { lab, programs }
     }

@@ -14,7 +14,7 @@ use failover_tests::{
     PORT,
     commands::{Command, Commands},
     daemon::{Daemon, Setup},
-    lab::{Host, Lab, Namespace, Process, failover_binary},
+    lab::{Host, Lab, Namespace, Process, end_listener, failover_binary},
     lines::Lines,
     trace::{Trace, is_change},
     wait,
@@ -60,7 +60,7 @@ fn flood(host: &Host, address: SocketAddr, period: Duration, most: u32) -> u32 {
 /// Fills the ring buffer of whoever doesn't read it now.
 fn overflow(host: &Host) {
     let nobody = SocketAddr::from((host.address(), PORT));
-    let made = flood(host, nobody, wait::LONG, OVERFLOW);
+    let made = flood(host, nobody, FLOOD_PATIENCE, OVERFLOW);
     assert_eq!(made, OVERFLOW, "this machine is too slow for the test");
 }
 
@@ -388,8 +388,10 @@ fn a_namespace_that_disappears_takes_nothing_else_with_it() {
     let mut trace = Trace::spawn(host, &arguments);
     wait::until("the trace begins", wait::LONG, || {
         // The one before may live on in a command that another test is just starting.
-        let _listener = host.listen((Ipv4Addr::LOCALHOST, QUIET_PORT), 1).ok()?;
-        trace.shown().pop()
+        let listener = host.listen((Ipv4Addr::LOCALHOST, QUIET_PORT), 1).ok()?;
+        let shown = trace.shown().pop();
+        end_listener(listener);
+        shown
     });
     for _ in 0..3 {
         let inode = lose_a_namespace(&lab);

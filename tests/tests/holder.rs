@@ -4,7 +4,8 @@ use std::{net::SocketAddr, process::Stdio, time::Duration};
 
 use failover_tests::{
     PORT,
-    daemon::Setup,
+    commands::Command,
+    daemon::{Daemon, Setup},
     lab::{Host, Identity, Lab, Process, end_listener, host::stream_socket},
     lines::Line,
     trace::{Trace, endpoint, is_change, traces_system_calls},
@@ -14,6 +15,18 @@ use rustix::net::bind;
 
 fn changed(line: &Line) -> bool {
     line.message() == "local port changed"
+}
+
+/// Its start does nothing before it is let go.
+fn held(lab: &Lab) -> Setup {
+    Setup::new(lab).starts(&["held"]).start_timeout(wait::LONG)
+}
+
+/// A daemon whose start has begun, and is held.
+fn starting(lab: &Lab) -> Daemon {
+    let daemon = held(lab).spawn();
+    daemon.begins(1, Command::Start);
+    daemon
 }
 
 /// One more gateway on PC-B, beside whoever shares the port.
@@ -139,9 +152,9 @@ fn a_gateway_with_two_sockets_is_down_when_both_are_gone() {
 #[test]
 fn a_start_that_finds_the_port_taken_tells_who_has_it() {
     let lab = Lab::new();
-    let mut daemon = Setup::new(&lab).starts(&["slow 700ms"]).spawn();
-    daemon.begins(1, failover_tests::commands::Command::Start);
+    let mut daemon = starting(&lab);
     let _stranger = lab.host_b().listen(([0, 0, 0, 0], PORT), 1).unwrap();
+    daemon.commands().let_go();
     let taken = daemon.says("who has the port", |line| {
         line.message() == "the port is taken (EADDRINUSE)"
     });
@@ -157,14 +170,14 @@ fn a_start_that_finds_the_port_taken_tells_who_has_it() {
 #[test]
 fn a_socket_that_has_the_port_and_does_not_listen_is_told_by_who_bound_it() {
     let lab = Lab::new();
-    let mut daemon = Setup::new(&lab).starts(&["slow 700ms"]).spawn();
-    daemon.begins(1, failover_tests::commands::Command::Start);
+    let mut daemon = starting(&lab);
     let address = SocketAddr::from(([0, 0, 0, 0], PORT));
     let _stranger = lab.host_b().enter("squatter", || {
         let socket = stream_socket(address).unwrap();
         bind(&socket, &address).unwrap();
         socket
     });
+    daemon.commands().let_go();
     let taken = daemon.says("who has the port", |line| {
         line.message() == "the port is taken (EADDRINUSE)"
     });
@@ -179,12 +192,13 @@ fn other_programs_system_calls_are_not_slower_but_while_something_is_started() {
     let primary = lab.host_a().gateway().unwrap();
     // Where functions can be watched they never are.
     let slower = Trace::on(lab.host_b(), &[]).traces_system_calls();
-    let mut daemon = Setup::new(&lab).starts(&["slow 700ms"]).spawn();
+    let mut daemon = held(&lab).spawn();
     daemon.probes("connected");
     assert!(!traces_system_calls(daemon.pid()));
     primary.kill();
-    daemon.begins(1, failover_tests::commands::Command::Start);
+    daemon.begins(1, Command::Start);
     assert_eq!(traces_system_calls(daemon.pid()), slower);
+    daemon.commands().let_go();
     daemon.becomes("active");
     wait::until("system calls as before", wait::LONG, || {
         (!traces_system_calls(daemon.pid())).then_some(())

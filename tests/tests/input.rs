@@ -5,7 +5,6 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use failover_tests::{
@@ -19,8 +18,6 @@ use failover_tests::{
 const USAGE: i32 = 2;
 /// It went wrong.
 const FAILURE: i32 = 1;
-/// Far more than refusing takes, even on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A command that nothing is wrong with but what is being tested.
 const RUN: [&str; 7] = [
@@ -44,7 +41,7 @@ fn assert_refused(command: &mut Command, code: i32, parts: &[&str]) {
         .spawn()
         .expect("the program can be run");
     let lines = Lines::of(child.stderr.take().expect("a pipe"));
-    let status = wait::attempt(PATIENCE, || {
+    let status = wait::attempt(wait::LONG, || {
         lines.ended().then(|| child.wait().expect("a child ends"))
     });
     let _ = child.kill();

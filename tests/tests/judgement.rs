@@ -120,9 +120,8 @@ fn a_dead_switch_is_isolation_and_not_the_primarys_death() {
     daemon.becomes("standby");
     daemon.probes("connected");
     daemon.runs_nothing_for(CALM);
-    let states = daemon.states();
-    let expected = ["suspect", "isolated", "suspect", "standby"];
-    assert_eq!(states[..4], expected);
+    // Whether a witness answers first, or the primary, is chance.
+    assert_eq!(daemon.states()[..2], ["suspect", "isolated"]);
     daemon.ends_having_run(&[]);
 }
 
@@ -251,12 +250,10 @@ fn abstains(daemon: &mut Daemon, why: &str) {
     });
 }
 
-/// Waits until this is on the disk: a daemon that is killed may have said more than it has kept.
-fn await_remembered(lab: &Lab, wanted: &str) {
-    let file = lab.directory().join("pc-b/state/remembered.json");
-    wait::until("that it is remembered", wait::LONG, || {
-        let remembered = fs::read_to_string(&file).ok()?;
-        remembered.contains(wanted).then_some(())
+/// Waits until it would believe these after a restart.
+fn remembers(daemon: &Daemon, routers: &[&str]) {
+    daemon.remembers("which routers answered", |kept| {
+        kept["routers"] == serde_json::json!(routers)
     });
 }
 
@@ -295,6 +292,7 @@ fn a_daemon_that_is_restarted_while_pc_b_is_cut_off_still_believes_the_router() 
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).interval(CALM).spawn();
     counts(&mut daemon);
+    remembers(&daemon, &["10.0.0.3"]);
     lab.switch_down();
     daemon.becomes("isolated");
     let mut daemon = daemon.killed_and_restarted();
@@ -315,12 +313,12 @@ fn a_router_that_gave_up_answering_is_not_believed_again_after_a_restart() {
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).interval(CALM).spawn();
     counts(&mut daemon);
-    await_remembered(&lab, "\"routers\":[\"10.0.0.3\"]");
+    remembers(&daemon, &["10.0.0.3"]);
     router.run("sysctl", &["-w", "net.ipv4.icmp_echo_ignore_all=1"]);
     let mut daemon = daemon.killed_and_restarted();
     counts(&mut daemon);
     abstains(&mut daemon, "it doesn't answer pings (no answer in time)");
-    await_remembered(&lab, "\"routers\":[]");
+    remembers(&daemon, &[]);
     let mut daemon = daemon.killed_and_restarted();
     primary.kill();
     daemon.becomes("active");
@@ -506,30 +504,31 @@ fn a_primary_that_is_the_router_is_no_witness() {
 /// The slowest of all tests. It waits once, and beside the others.
 #[test]
 fn a_daemon_that_was_stopped_for_ten_seconds_or_a_minute_finds_a_healthy_primary_healthy() {
-    let begin = || {
+    let begin = |interval| {
         let lab = Lab::new();
         let primary = lab.host_a().gateway().unwrap();
-        let mut daemon = Setup::new(&lab).spawn();
+        let mut daemon = Setup::new(&lab).interval(interval).spawn();
         daemon.probes("connected");
         (lab, primary, daemon)
     };
-    let (_lab, _primary, mut short) = begin();
-    let (_lab, _primary, mut long) = begin();
-    let (lab, primary, mut back) = begin();
+    let (_lab, _primary, mut short) = begin(INTERVAL);
+    let (_lab, _primary, mut long) = begin(INTERVAL);
+    // It has to be stopped before its third strike.
+    let (lab, primary, mut back) = begin(CALM);
     short.signal(Signal::STOP);
     long.signal(Signal::STOP);
     primary.kill();
     back.counts(2);
     back.signal(Signal::STOP);
     thread::sleep(Duration::from_secs(10));
-    goes_on(&mut short);
+    goes_on(&mut short, INTERVAL);
     assert_eq!(short.states(), Vec::<String>::new());
     thread::sleep(Duration::from_secs(50));
-    goes_on(&mut long);
+    goes_on(&mut long, INTERVAL);
     assert_eq!(long.states(), Vec::<String>::new());
     // This primary died, and came back just now.
     let _primary = lab.host_a().gateway().unwrap();
-    goes_on(&mut back);
+    goes_on(&mut back, CALM);
     assert_eq!(back.states(), ["suspect", "standby"]);
     for daemon in [short, long, back] {
         daemon.ends_having_run(&[]);
@@ -537,17 +536,17 @@ fn a_daemon_that_was_stopped_for_ten_seconds_or_a_minute_finds_a_healthy_primary
 }
 
 /// The daemon, which was stopped, finds the primary healthy and does nothing.
-fn goes_on(daemon: &mut Daemon) {
+fn goes_on(daemon: &mut Daemon, interval: Duration) {
     daemon.signal(Signal::CONT);
     daemon.probes("connected");
-    daemon.runs_nothing_for(4 * INTERVAL);
+    daemon.runs_nothing_for(4 * interval);
 }
 
 #[test]
 fn a_primary_that_died_and_came_back_while_the_daemon_was_stopped_is_healthy() {
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();
-    let mut daemon = Setup::new(&lab).spawn();
+    let mut daemon = Setup::new(&lab).interval(CALM).spawn();
     daemon.probes("connected");
     primary.kill();
     daemon.counts(2);
@@ -557,7 +556,7 @@ fn a_primary_that_died_and_came_back_while_the_daemon_was_stopped_is_healthy() {
     daemon.signal(Signal::CONT);
     daemon.becomes("standby");
     daemon.probes("connected");
-    daemon.runs_nothing_for(4 * INTERVAL);
+    daemon.runs_nothing_for(4 * CALM);
     daemon.ends_having_run(&[]);
 }
 
@@ -696,7 +695,7 @@ fn while_the_primary_acknowledges_what_others_send_only_the_fourth_failed_probe_
     let mut daemon = Setup::new(&lab).argument("--veto-limit=3").spawn();
     chatting(&client, &at_primary, || daemon.becomes("starting"));
     // Other probes than scheduled ones are made because there is good news, and change nothing.
-    let mut failed = daemon.probed();
+    let mut failed = daemon.probed_before("starting");
     failed.retain(|probe| probe.field("cause") == "scheduled");
     assert_eq!(failed.len(), 3 + 3, "{failed:?}");
     daemon.becomes("active");
@@ -713,7 +712,7 @@ fn a_refusal_is_a_refusal_whomever_the_primary_still_serves() {
     end_listener(primary);
     let mut daemon = Setup::new(&lab).spawn();
     chatting(&client, &at_primary, || daemon.becomes("starting"));
-    let probed = daemon.probed();
+    let probed = daemon.probed_before("starting");
     assert!(
         probed.iter().all(|one| one.field("outcome") == "refused") && probed.len() == 3,
         "{probed:?}"

@@ -160,12 +160,13 @@ async fn converse(
     got: &Mutex<Vec<Value>>,
 ) {
     let service = service_fn(|request: Request<Incoming>| async move {
+        // Once a notice is there, its answer is settled.
+        let answer = Response::builder().status(status.load(Ordering::Relaxed));
         let body = request.into_body().collect().await;
         let body = body.expect("a body").to_bytes();
         got.lock()
             .expect("nobody panicked")
             .push(serde_json::from_slice(&body).expect("JSON"));
-        let answer = Response::builder().status(status.load(Ordering::Relaxed));
         Ok::<_, Infallible>(answer.body(Full::new(Bytes::new())).expect("an answer"))
     });
     let _ = Builder::new()
@@ -272,9 +273,9 @@ fn what_a_web_server_has_not_got_survives_a_daemon_that_is_killed() {
     wait::until("it is kept", wait::LONG, || {
         (file.exists() && !hook.got().is_empty()).then_some(())
     });
+    let mut daemon = daemon.killed_and_restarted();
     let told = hook.got().len();
     hook.answers(200);
-    let mut daemon = daemon.killed_and_restarted();
     daemon.says("that the server has it", |line| {
         line.message() == "the webhook was told"
     });

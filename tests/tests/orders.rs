@@ -1,16 +1,28 @@
 //! What an operator orders: pauses, takeovers and releases by hand, and who may.
 
-use std::{process::Output, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, chown},
+    path::Path,
+    process::Output,
+    time::Duration,
+};
 
 use failover_tests::{
     commands::Command,
     daemon::{Daemon, Setup},
     lab::{Lab, failover_binary},
+    wait,
 };
 
 const INTERVAL: Duration = Duration::from_millis(400);
 /// The account `nobody`, as on every Linux.
 const NOBODY: &str = "65534";
+
+/// Its start does nothing before it is let go.
+fn held(lab: &Lab) -> Setup {
+    Setup::new(lab).starts(&["held"]).start_timeout(wait::LONG)
+}
 
 fn refused(daemon: &Daemon, words: &[&str], why: &str) {
     let output = daemon.order(words);
@@ -56,8 +68,11 @@ fn a_pause_starts_nothing_says_what_it_would_have_started_and_survives_a_restart
 #[test]
 fn a_pause_with_an_end_ends_by_itself() {
     let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
-    daemon.follows(&["pause", "--for", "3s"]);
+    daemon.probes("connected");
+    daemon.follows(&["pause", "--for", "5s"]);
+    primary.kill();
     daemon.becomes("paused");
     daemon.says("its end", |line| line.message() == "the pause is over");
     daemon.becomes("active");
@@ -152,32 +167,66 @@ fn a_release_that_holds_is_followed_by_no_takeover_before_it_is_resumed() {
     daemon.ends_having_run(&["start", "stop", "start"]);
 }
 
+/// Changes the mode of its control socket, or of a folder around it.
+fn chmod(mode: &str, path: &Path) {
+    let mut chmod = std::process::Command::new("chmod");
+    let changed = chmod.arg(mode).arg(path).status();
+    assert!(changed.expect("chmod can be run").success());
+}
+
+/// The test's directory is root's alone: now everybody gets to the socket.
+fn open_the_way(daemon: &Daemon) {
+    for folder in daemon.control().ancestors().skip(1).take(2) {
+        chmod("a+x", folder);
+    }
+}
+
+/// A verb of `failover`, given to the daemon by nobody, in this group and no other.
+fn as_nobody(daemon: &Daemon, group: u32, verb: &str) -> Output {
+    // The binary is opened before the rights are dropped, for it may be where only root gets to.
+    let script = r#"exec 3<"$0" && exec setpriv --reuid "$1" --regid "$2" --clear-groups /proc/self/fd/3 "$3" --control "$4""#;
+    std::process::Command::new("sh")
+        .args(["-c", script])
+        .arg(failover_binary())
+        .args([NOBODY, &group.to_string(), verb])
+        .arg(daemon.control())
+        .output()
+        .expect("sh can be run")
+}
+
 #[test]
-fn only_root_and_who_is_named_may_order() {
+fn only_root_and_the_sockets_group_may_ask() {
+    const GROUP: u32 = 47017;
+    const OTHER: u32 = 47018;
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    open_the_way(&daemon);
+    chown(daemon.control(), None, Some(GROUP)).unwrap();
+    let mode = fs::metadata(daemon.control()).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o660, "{mode:o}");
+    let refused = as_nobody(&daemon, OTHER, "status");
+    assert!(!refused.status.success(), "{refused:?}");
+    assert_eq!(refused.stdout, b"");
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(told.contains("Permission denied"), "{told}");
+    let answered = as_nobody(&daemon, GROUP, "status");
+    assert_eq!(answered.status.code(), Some(0), "{answered:?}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn only_root_and_who_is_named_may_order() {
+    const GROUP: u32 = 65534;
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    // Whom it answers is one question, whom it follows another.
     let everybody = |daemon: &Daemon| {
-        // The test's directory and socket are root's alone.
-        for path in daemon.control().ancestors().take(3) {
-            let mode = if path.is_dir() { "a+x" } else { "a+rw" };
-            let chmod = std::process::Command::new("chmod")
-                .arg(mode)
-                .arg(path)
-                .status();
-            assert!(chmod.unwrap().success());
-        }
+        open_the_way(daemon);
+        chmod("a+rw", daemon.control());
     };
-    let as_nobody = |daemon: &Daemon, verb: &str| -> Output {
-        // The binary is opened before the rights are dropped, for it may be where only root gets to.
-        let script = r#"exec 3<"$0" && exec setpriv --reuid "$1" --regid "$1" --clear-groups /proc/self/fd/3 "$2" --control "$3""#;
-        std::process::Command::new("sh")
-            .args(["-c", script])
-            .arg(failover_binary())
-            .args([NOBODY, verb])
-            .arg(daemon.control())
-            .output()
-            .unwrap()
-    };
+    let as_nobody = |daemon: &Daemon, verb: &str| as_nobody(daemon, GROUP, verb);
     let mut daemon = Setup::new(&lab).spawn();
     daemon.probes("connected");
     everybody(&daemon);
@@ -202,9 +251,10 @@ fn only_root_and_who_is_named_may_order() {
 #[test]
 fn an_order_in_the_middle_of_a_start_is_followed_after_it() {
     let lab = Lab::new();
-    let mut daemon = Setup::new(&lab).starts(&["slow 800ms"]).spawn();
+    let mut daemon = held(&lab).spawn();
     daemon.begins(1, Command::Start);
     daemon.follows(&["pause"]);
+    daemon.commands().let_go();
     // What runs is let run; what follows isn't begun.
     daemon.becomes("active");
     let _primary = lab.host_a().gateway().unwrap();
@@ -222,10 +272,11 @@ fn an_order_in_the_middle_of_a_start_is_followed_after_it() {
 fn an_end_in_the_middle_of_a_start_leaves_the_start_alone_and_the_next_daemon_finds_what_came_of_it()
  {
     let lab = Lab::new();
-    let setup = Setup::new(&lab).starts(&["slow 800ms"]);
+    let setup = held(&lab);
     let mut daemon = setup.clone().spawn();
     daemon.begins(1, Command::Start);
     daemon.terminate();
+    daemon.commands().let_go();
     drop(daemon);
     lab.host_b().await_listening(true);
     let mut daemon = setup.spawn();

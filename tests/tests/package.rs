@@ -178,6 +178,8 @@ fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not
         "--output=cat",
         "--unit=failover",
     ];
+    // That writes by itself, and what it was told lately only when it is asked to.
+    machine.run(&["journalctl", "--sync"]);
     let found = machine.run(&[&journal[..], &["FAILOVER_STATE=active"]].concat());
     assert!(found.starts_with("state changed"), "{found}");
     assert_eq!(found.lines().count(), 1, "{found}");

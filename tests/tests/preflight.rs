@@ -217,7 +217,7 @@ fn a_wrong_address_and_ones_own_are_told() {
 
 #[test]
 fn a_layer_that_fails_is_named() {
-    let pc_b = Standby::with_commands().and(&["--check=openclaw", "--timeout=500ms"]);
+    let pc_b = Standby::with_commands().and(&["--check=openclaw"]);
     for (plays, part) in [("hung", "no answer"), ("unhealthy", "wrong answer")] {
         let primary = pc_b.lab.host_a().gateway_with(&["--plays", plays]).unwrap();
         let found = pc_b.check();
@@ -422,7 +422,7 @@ fn no_fault_of_the_configuration_hides_another() {
 
 #[test]
 fn too_few_witnesses_are_an_error_and_too_many_that_are_silent_a_warning() {
-    let pc_b = Standby::with_commands().and(&["--timeout=500ms"]);
+    let pc_b = Standby::with_commands();
     let _primary = pc_b.lab.host_a().gateway().unwrap();
     let both = format!("--witnesses={},10.0.0.99", pc_b.witness.address());
     let pc_b = pc_b.and(&[&both]);
@@ -444,7 +444,7 @@ fn too_few_witnesses_are_an_error_and_too_many_that_are_silent_a_warning() {
 
 #[test]
 fn the_default_router_is_enough_where_it_answers_pings() {
-    let mut pc_b = Standby::with_commands().and(&["--timeout=500ms"]);
+    let mut pc_b = Standby::with_commands();
     pc_b.arguments
         .retain(|argument| !argument.starts_with("--witnesses"));
     let _primary = pc_b.lab.host_a().gateway().unwrap();

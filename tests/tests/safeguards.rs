@@ -43,7 +43,7 @@ fn a_fence_that_hangs_is_killed_and_tried_again() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab)
         .fences(&["hang", "ok"])
-        .argument("--fence-timeout=300ms")
+        .argument("--fence-timeout=2s")
         .spawn();
     daemon.becomes("active");
     daemon.ends_having_run(&["fence", "fence", "start"]);
@@ -143,11 +143,15 @@ fn a_daemon_that_is_restarted_trusts_a_primary_that_flaps_no_sooner() {
         primary.kill();
         daemon.becomes("active");
         // In the middle of the takeover, and once it is over.
+        daemon.remembers("the takeover", |kept| {
+            kept["flapping"]["taken_over"] == true
+        });
         daemon = daemon.killed_and_restarted();
         primary = lab.host_a().gateway().unwrap();
         daemon.becomes("stopping");
         needed.push(successes_before(&daemon, "stopping"));
         daemon.becomes("standby");
+        daemon.remembers("its end", |kept| kept["flapping"]["taken_over"] == false);
         daemon = daemon.killed_and_restarted();
         daemon.probes("connected");
     }

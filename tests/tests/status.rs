@@ -81,7 +81,7 @@ fn on_a_terminal_the_watched_status_stays_in_place_with_what_happened_below_and_
     let mut daemon = Setup::new(&lab).spawn();
     daemon.probes("connected");
     let watch = format!(
-        "timeout --foreground --signal=INT 2 {} status --watch --control {}",
+        "timeout --foreground --signal=INT 5 {} status --watch --control {}",
         failover_binary().display(),
         daemon.control().display()
     );

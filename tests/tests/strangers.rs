@@ -10,8 +10,9 @@ use std::{
 
 use failover_tests::{
     PORT,
+    commands::Command,
     daemon::{Daemon, Setup},
-    lab::{Lab, Process},
+    lab::{Lab, Process, end_listener},
     lines::Line,
     wait,
 };
@@ -112,7 +113,7 @@ fn a_port_that_is_only_tried_out_is_held_by_nobody() {
             let listener = TcpListener::bind(address).expect("the port is free");
             // Long enough to be found, if anybody looks at once.
             thread::sleep(Duration::from_millis(2));
-            drop(listener);
+            end_listener(listener);
         }
     });
     let changed = |line: &Line| line.message() == "local port changed";
@@ -195,9 +196,13 @@ fn a_gateway_that_is_connected_to_the_primarys_host_stays_the_gateway() {
 #[test]
 fn a_stranger_that_comes_while_the_gateway_starts_is_waited_for() {
     let lab = Lab::new();
-    let mut daemon = Setup::new(&lab).starts(&["slow 700ms", "ok"]).spawn();
-    daemon.begins(1, failover_tests::commands::Command::Start);
+    let mut daemon = Setup::new(&lab)
+        .starts(&["held", "ok"])
+        .start_timeout(wait::LONG)
+        .spawn();
+    daemon.begins(1, Command::Start);
     let tunnel = tunnel(&lab);
+    daemon.commands().let_go();
     daemon.becomes("blocked");
     tells_of(&mut daemon, &tunnel, "ERROR");
     tunnel.kill();
@@ -252,25 +257,31 @@ fn a_gateway_that_somebody_else_has_started_is_not_ours_for_that() {
 #[test]
 fn a_gateway_whose_port_is_closed_is_still_there_until_its_process_has_ended() {
     let lab = Lab::new();
-    let setup = Setup::new(&lab)
-        .starts(&["ok-but-linger 2s"])
-        .stop_timeout(Duration::from_secs(10));
-    let mut daemon = setup.spawn();
+    // For longer than nobody is told of it.
+    let mut daemon = Setup::new(&lab).starts(&["ok-but-linger 15s"]).spawn();
     daemon.becomes("active");
     let gateway = u64::from(daemon.commands().gateway().unwrap());
     let _primary = lab.host_a().gateway().unwrap();
     daemon.becomes("stopping");
     lab.host_b().await_listening(false);
-    wait::until("the status names the process", wait::LONG, || {
+    let status = wait::until("the status names the process", wait::LONG, || {
         let (status, _) = daemon.status();
         let ending = &status["gateway"]["ending"];
-        (ending[0]["pid"] == gateway && status["gateway"]["listening"] == false).then_some(())
+        let is_there = ending[0]["pid"] == gateway && status["gateway"]["listening"] == false;
+        is_there.then_some(status)
     });
+    assert_eq!(status["state"], "stopping", "{status}");
+    let warned = daemon.says("that it is still there", |line| {
+        line.message() == "the gateway's port is closed, but its process is still there"
+    });
+    assert_eq!(warned.field("level"), "WARN");
+    assert_eq!(warned.number("pid"), Some(gateway));
     let ended = daemon.says("its end", |line| {
         line.message() == "the gateway's process has ended"
     });
     assert_eq!(ended.number("pid"), Some(gateway));
+    daemon.becomes("standby");
     let (status, _) = daemon.status();
     assert_eq!(status["gateway"]["ending"].as_array().unwrap().len(), 0);
-    daemon.terminate();
+    daemon.ends_having_run(&["start", "stop"]);
 }

@@ -87,8 +87,10 @@ fn a_state_directory_that_takes_no_writes_costs_what_it_keeps_and_only_until_it_
             (!problems().contains("can't be written")).then_some(())
         });
         daemon.follows(&["resume"]);
-        let again = daemon.said(|line| line.message().ends_with(" is written again"));
-        assert_eq!(again.len(), 2, "{again:?}");
+        wait::until("that both are written again", wait::LONG, || {
+            let again = daemon.said(|line| line.message().ends_with(" is written again"));
+            (again.len() == 2).then_some(())
+        });
         // What happened in the meantime is there by now, too, and what happens from now on.
         let _primary = daemon.takes_over_and_lets_go(&lab, primary);
         let state_dir = state_dir(&lab, &daemon);

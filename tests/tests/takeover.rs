@@ -23,7 +23,7 @@ fn a_killed_primary_is_taken_over_after_three_strikes_that_span_two_intervals() 
     let waited = start.time.since(death);
     assert!(waited >= 2 * INTERVAL - SLACK, "started after {waited:?}");
     assert!(
-        waited < 2 * INTERVAL + Duration::from_secs(1),
+        waited < 2 * INTERVAL + Duration::from_secs(2),
         "started after {waited:?}"
     );
     assert_eq!(daemon.states(), ["suspect", "starting", "active"]);
@@ -101,9 +101,7 @@ fn a_primary_that_was_seen_healthy_before_the_daemon_was_restarted_is_taken_over
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).armed_by_a_success().spawn();
     daemon.probes("connected");
-    daemon.says("that it is remembered", |line| {
-        line.message().starts_with("the primary was seen healthy")
-    });
+    daemon.remembers("that it was healthy", |kept| kept["armed_for"].is_string());
     primary.kill();
     let mut daemon = daemon.killed_and_restarted();
     daemon.becomes("active");
@@ -114,11 +112,10 @@ fn a_primary_that_was_seen_healthy_before_the_daemon_was_restarted_is_taken_over
 fn a_name_that_nobody_can_resolve_ends_nothing_and_starts_nothing() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).primary("no-such-host.invalid").spawn();
-    let unknown = daemon.probes("unknown");
-    assert!(
-        unknown.field("reason").contains("can't be resolved"),
-        "{unknown:?}"
-    );
+    // A name server that is slow is another reason, and may come first.
+    daemon.says("why it is unknown", |line| {
+        line.field("outcome") == "unknown" && line.field("reason").contains("can't be resolved")
+    });
     daemon.runs_nothing_for(5 * INTERVAL);
     daemon.ends_having_run(&[]);
 }
@@ -152,10 +149,12 @@ fn the_tripwire_makes_the_first_strike_at_once_however_long_the_interval() {
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).interval(Duration::from_secs(30)).spawn();
     daemon.probes("connected");
-    primary.kill();
-    daemon.says_within(Duration::from_secs(1), "the first strike", |line| {
-        line.number("strikes") == Some(1)
-    });
+    let death = primary.kill();
+    let noticed = daemon.counts(1).at.since(death);
+    assert!(
+        noticed < Duration::from_secs(2),
+        "noticed after {noticed:?}"
+    );
     daemon.ends_having_run(&[]);
 }
 
@@ -165,11 +164,11 @@ fn a_host_that_falls_silent_is_noticed_within_five_seconds() {
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).interval(Duration::from_secs(30)).spawn();
     daemon.probes("connected");
-    lab.switch_port(lab.host_a()).down();
+    let silence = lab.switch_port(lab.host_a()).down();
     // Keepalives take 4 s, the probe that follows 250 ms.
-    daemon.says_within(Duration::from_millis(5500), "the first strike", |line| {
-        line.number("strikes") == Some(1)
-    });
+    let noticed = daemon.counts(1).at.since(silence);
+    let latest = Duration::from_millis(5500);
+    assert!(noticed < latest, "noticed after {noticed:?}");
     daemon.ends_having_run(&[]);
 }
 

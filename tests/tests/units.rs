@@ -1,5 +1,7 @@
 //! A gateway that is a unit, on a machine with a real systemd: started and stopped through D-Bus.
 
+use std::time::Duration;
+
 use failover_tests::{
     PORT,
     daemon::{Daemon, Setup},
@@ -7,6 +9,9 @@ use failover_tests::{
     lines::Line,
     wait,
 };
+
+/// Of a service manager that another machine, which just boots, keeps waiting.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// As OpenClaw's: it is started again when it dies.
 fn unit(lab: &Lab) -> String {
@@ -48,6 +53,8 @@ fn a_user_unit_is_started_and_stopped_as_its_account_and_known_after_a_restart()
             .argument("--check=tcp")
             .argument("--user")
             .argument(machine::ACCOUNT)
+            .start_timeout(TIMEOUT)
+            .stop_timeout(TIMEOUT)
             .on(&machine)
     };
     let mut daemon = setup().spawn();
@@ -88,6 +95,8 @@ fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_told() {
         Setup::new(&lab)
             .gateway_by_itself("systemd")
             .argument("--unit=bot")
+            .start_timeout(TIMEOUT)
+            .stop_timeout(TIMEOUT)
             .on(&machine)
     };
     let mut daemon = setup().spawn();
@@ -106,6 +115,9 @@ fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_told() {
     assert_eq!(machine.unit_state("bot"), "active");
     let _primary = lab.host_a().gateway().unwrap();
     daemon.becomes("standby");
-    assert_eq!(machine.unit_state("bot"), "inactive");
+    // The process has gone; its service manager hears of that by itself.
+    wait::until("the unit has ended", wait::LONG, || {
+        (machine.unit_state("bot") == "inactive").then_some(())
+    });
     end(&machine, daemon, "TERM");
 }

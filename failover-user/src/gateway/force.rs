@@ -203,16 +203,19 @@ fn is_unknown_option(output: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::PermissionsExt as _, time::Instant};
+    use std::{process::Command, time::Instant};
 
     use super::*;
 
     fn program(folder: &Path, script: &str) -> CommandLine {
-        let program = folder.join("openclaw");
-        let draft = folder.join("draft");
+        let [program, draft, copy] = ["openclaw", "draft", "copy"].map(|name| folder.join(name));
         fs::write(&draft, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::rename(draft, &program).unwrap();
+        // Another process writes what is run: this one's descriptor may live on in the child of a test
+        // that forks just now, and until that has begun its own program nobody could run it (ETXTBSY).
+        let mut install = Command::new("install");
+        let installed = install.arg("--mode=755").arg(draft).arg(&copy).status();
+        assert!(installed.unwrap().success());
+        fs::rename(copy, &program).unwrap();
         CommandLine {
             program,
             arguments: vec!["gateway".to_owned(), "stop".to_owned()],

@@ -2,6 +2,7 @@
 //! of its own, so that neither delays the other, nor the daemon. It must not know who decides what is told.
 
 mod command;
+mod pauses;
 mod queue;
 mod reach;
 mod webhook;

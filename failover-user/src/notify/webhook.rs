@@ -26,6 +26,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     Notice, VERSION,
+    pauses::Pauses,
     queue::Queue,
     reach::{Obstacle, reach},
 };
@@ -39,8 +40,6 @@ const LONGEST_FILE: u64 = 4 << 20;
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// From the look-up of the name to the answer's status.
 const LIMIT: Duration = Duration::from_secs(20);
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// Where what waits can't be kept, it is tried again this often, and whenever it changes.
 const KEEP_AGAIN: Duration = Duration::from_secs(30);
 /// More than a server that means well sends before the body, which isn't read.
@@ -162,7 +161,7 @@ impl Sender {
     }
 
     async fn send_all(&self) {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::default();
         loop {
             let waiting = self.queue.first().await;
             let notice = &waiting.notice;
@@ -176,7 +175,7 @@ impl Sender {
                 match self.attempt(notice).await {
                     Attempt::Told => {
                         info!(event, host, "the webhook was told");
-                        pause = FIRST_PAUSE;
+                        pauses = Pauses::default();
                     }
                     Attempt::Refused(status) => {
                         warn!(
@@ -189,13 +188,14 @@ impl Sender {
                         what: error,
                         remedy,
                     }) => {
-                        if pause == FIRST_PAUSE {
+                        let is_first = pauses.is_first();
+                        let pause = pauses.next();
+                        if is_first {
                             warn!(event, host, error, remedy, again_in = ?pause, "the webhook can't be told");
                         } else {
                             debug!(event, host, error, again_in = ?pause, "the webhook can't be told");
                         }
                         sleep(pause).await;
-                        pause = (2 * pause).min(LONGEST_PAUSE);
                         continue;
                     }
                 }

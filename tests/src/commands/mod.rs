@@ -10,7 +10,6 @@ use std::{
     fmt::Write as _,
     fs::{self, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,7 +18,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::{moment::Moment, wait};
+use crate::{lab::Lab, moment::Moment, wait};
 use run::Behaviour;
 pub use run::{Options, run};
 
@@ -126,6 +125,14 @@ impl Commands {
         fs::write(self.plan_file(command), behaviours.join("\n")).context("writing a plan")
     }
 
+    /// Lets the start go on that is held, and all that follow.
+    ///
+    /// # Panics
+    /// When that can't be written down.
+    pub fn let_go(&self) {
+        fs::write(let_go_file(&self.directory), "").expect("letting a start go");
+    }
+
     /// The command line to give to the daemon.
     #[must_use]
     pub fn line(&self, command: Command) -> String {
@@ -141,6 +148,9 @@ impl Commands {
     /// tells where it is. Its folder can be put into `PATH`.
     ///
     /// # Errors
+    /// When its folder can't be made.
+    ///
+    /// # Panics
     /// When it can't be written.
     pub fn openclaw(&self, release: Release) -> Result<PathBuf> {
         let (stop, other_stop, complaint, help) = match release {
@@ -173,9 +183,7 @@ impl Commands {
         let folder = self.directory.join("bin");
         fs::create_dir_all(&folder).context("making the folder of openclaw")?;
         let program = folder.join("openclaw");
-        fs::write(&program, script).context("writing openclaw")?;
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
-            .context("making openclaw executable")?;
+        Lab::write_program(&program, &script);
         Ok(program)
     }
 
@@ -234,6 +242,10 @@ fn gateway(directory: &Path) -> Option<u32> {
 
 fn pid_file(directory: &Path) -> PathBuf {
     directory.join("gateway.pid")
+}
+
+fn let_go_file(directory: &Path) -> PathBuf {
+    directory.join("let-go")
 }
 
 fn records(directory: &Path) -> Result<Vec<Record>> {

@@ -19,8 +19,8 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, setsid},
 };
 
-use super::{Command, Event, Record, append, gateway, pid_file, records};
-use crate::{PORT, duration, moment::Moment};
+use super::{Command, Event, Record, append, gateway, let_go_file, pid_file, records};
+use crate::{PORT, duration, moment::Moment, wait};
 
 /// A gateway that was told to end is given this long.
 const LONGEST_DRAIN: Duration = Duration::from_secs(60);
@@ -43,6 +43,8 @@ pub(super) enum Behaviour {
     Ok,
     /// Does nothing for a while, then what `Ok` does.
     Slow(Duration),
+    /// A start that does nothing until [`super::Commands::let_go`], then what `Ok` does.
+    Held,
     /// Fails, and changes nothing.
     Fail,
     /// Fails as `openclaw` does that can't read its configuration: exit code 78.
@@ -76,6 +78,7 @@ impl FromStr for Behaviour {
         Ok(match name {
             "ok" => Self::Ok,
             "slow" => Self::Slow(span()?),
+            "held" => Self::Held,
             "fail" => Self::Fail,
             "refuse" => Self::Refuse,
             "fail-but-run" => Self::FailButRun(span()?),
@@ -146,6 +149,12 @@ fn start(
             thread::sleep(span);
             start_gateway(options, &[])
         }
+        Behaviour::Held => {
+            while !let_go_file(&options.directory).exists() {
+                thread::sleep(wait::POLL);
+            }
+            start_gateway(options, &[])
+        }
         Behaviour::OkThenDie(span) => start_gateway(options, &["--exit-after", &told(span)]),
         Behaviour::CrashLoop(span) => start_gateway(options, &["--crash-loop", &told(span)]),
         Behaviour::OkButDrain(span) => start_gateway(options, &["--drain", &told(span)]),
@@ -181,7 +190,8 @@ fn stop(behaviour: Behaviour, options: &Options, note: impl Fn(Event) -> Result<
         Behaviour::Refuse => Ok(refuse()),
         Behaviour::Lie => Ok(0),
         Behaviour::Hang => hang(note),
-        Behaviour::Foreground
+        Behaviour::Held
+        | Behaviour::Foreground
         | Behaviour::OkThenDie(_)
         | Behaviour::CrashLoop(_)
         | Behaviour::FailButRun(_) => bail!("a stop can't do this"),

@@ -79,7 +79,7 @@ impl Daemon {
     /// The same with another patience.
     pub fn becomes_within(&mut self, patience: Duration, state: &str) -> Line {
         self.says_within(patience, &format!("state {state}"), |line| {
-            line.message() == "state changed" && line.field("to") == state
+            is_change(line) && line.field("to") == state
         })
     }
 
@@ -130,7 +130,7 @@ impl Daemon {
     /// Waits until it has so many strikes.
     pub fn counts(&mut self, strikes: u64) -> Line {
         self.says(&format!("{strikes} strikes"), |line| {
-            line.message() == "state changed" && line.number("strikes") == Some(strikes)
+            is_change(line) && line.number("strikes") == Some(strikes)
         })
     }
 
@@ -139,6 +139,21 @@ impl Daemon {
     pub fn said(&self, wanted: impl FnMut(&Line) -> bool) -> Vec<Line> {
         let mut lines = self.lines.from(0);
         lines.retain(wanted);
+        lines
+    }
+
+    /// All lines before the first that is wanted.
+    #[must_use]
+    pub fn said_before(&self, mut wanted: impl FnMut(&Line) -> bool) -> Vec<Line> {
+        let lines = self.lines.from(0).into_iter();
+        lines.take_while(|line| !wanted(line)).collect()
+    }
+
+    /// The probes before it changed to this state first.
+    #[must_use]
+    pub fn probed_before(&self, state: &str) -> Vec<Line> {
+        let mut lines = self.said_before(|line| is_change(line) && line.field("to") == state);
+        lines.retain(is_probe);
         lines
     }
 
@@ -152,7 +167,7 @@ impl Daemon {
     #[must_use]
     pub fn states(&self) -> Vec<String> {
         let mut states: Vec<String> = self
-            .said(|line| line.message() == "state changed")
+            .said(is_change)
             .iter()
             .map(|line| line.field("to").to_owned())
             .collect();
@@ -295,6 +310,20 @@ impl Daemon {
         self.process.signal(signal)
     }
 
+    /// Waits until what it keeps for the next daemon is like this: it is said before it is on the disk.
+    ///
+    /// # Panics
+    /// With what it keeps, when it never is.
+    pub fn remembers(&self, what: &str, wanted: impl Fn(&Value) -> bool) {
+        let file = self.setup.state_dir().join("remembered.json");
+        let read = || fs::read_to_string(&file).unwrap_or_default();
+        wait::attempt(wait::LONG, || {
+            let kept = serde_json::from_str(&read()).ok()?;
+            wanted(&kept).then_some(())
+        })
+        .unwrap_or_else(|| panic!("it doesn't remember {what}: {}", read()));
+    }
+
     /// Kills it, and starts another one the same way.
     #[must_use]
     pub fn killed_and_restarted(self) -> Self {
@@ -312,12 +341,15 @@ impl Daemon {
         assert_eq!(self.exit_code(), Some(0), "{}", self.lines.text());
     }
 
-    /// Waits until it ends; its exit code, if it has one.
+    /// Waits until it ends, and all that it said is read; its exit code, if it has one.
     ///
     /// # Panics
     /// When it doesn't end soon.
     pub fn exit_code(&mut self) -> Option<i32> {
-        let status = wait::until("the daemon ends", wait::LONG, || self.process.ended());
+        let status = wait::until("the daemon and its log end", wait::LONG, || {
+            let ended = self.process.ended()?;
+            self.lines.ended().then_some(ended)
+        });
         status.code()
     }
 
@@ -355,6 +387,10 @@ fn assert_alone(log: &[Record]) {
             ),
         }
     }
+}
+
+fn is_change(line: &Line) -> bool {
+    line.message() == "state changed"
 }
 
 fn is_probe(line: &Line) -> bool {

@@ -231,7 +231,7 @@ impl Setup {
         self.wrapper = ["unshare", "--mount", "sh", "-c", shell]
             .map(OsString::from)
             .to_vec();
-        let state_dir = self.directory.join("state").into_os_string();
+        let state_dir = self.state_dir().into_os_string();
         self.wrapper.extend([state_dir, options.into()]);
         self
     }
@@ -311,11 +311,16 @@ impl Setup {
             ("stop-timeout", time(self.stop_timeout)),
             ("arm", self.arm.to_owned()),
             ("gateway", self.gateway.to_owned()),
-            ("state-dir", path(&self.directory.join("state"))),
+            ("state-dir", path(&self.state_dir())),
             ("control", path(self.control())),
         ];
         options.extend(lines);
         options
+    }
+
+    /// Where it keeps what survives it.
+    pub(super) fn state_dir(&self) -> PathBuf {
+        self.directory.join("state")
     }
 
     /// One more argument.

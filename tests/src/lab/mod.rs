@@ -12,7 +12,7 @@ pub mod reaper;
 use std::{
     env,
     fmt::Write as _,
-    fs::DirBuilder,
+    fs::{self, DirBuilder},
     io::Write as _,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -163,6 +163,20 @@ impl Lab {
             from.display(),
             to.display()
         );
+    }
+
+    /// Writes a script that everybody may run. Not in place, for the reason that
+    /// [`Self::copy_program`] has.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    pub fn write_program(path: &Path, script: &str) {
+        let draft = path.with_extension("draft");
+        fs::write(&draft, script).expect("writing a script");
+        let mut install = Command::new("install");
+        let installed = install.arg("--mode=755").arg(&draft).arg(path).status();
+        let installed = installed.expect("install can be run");
+        assert!(installed.success(), "installing {}", path.display());
     }
 
     /// The lab's own binary.

@@ -268,7 +268,7 @@ fn every_configuration_in_the_documents_can_be_run() {
     let programs = lab.directory().join("bin");
     fs::create_dir(&programs).expect("preparing a machine");
     for name in ["openclaw", "ssh", "mail-the-admin"] {
-        fs::copy("/bin/true", programs.join(name)).expect("preparing a machine");
+        Lab::copy_program("/bin/true".as_ref(), &programs.join(name));
     }
     let token = lab.directory().join("webhook-token");
     fs::write(&token, "secret\n").expect("preparing a machine");

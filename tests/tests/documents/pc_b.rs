@@ -46,8 +46,14 @@ impl<'lab> PcB<'lab> {
         );
         machine.run(&["install", "--mode=755", binary, "/usr/bin/failover"]);
         machine.run(&["groupadd", "--system", "failover"]);
-        machine.write("/usr/local/bin/openclaw", OPENCLAW);
-        machine.run(&["chmod", "755", "/usr/local/bin/openclaw"]);
+        // As any other program: copied there by a process that has ended when it is run.
+        machine.write("/root/openclaw", OPENCLAW);
+        machine.run(&[
+            "install",
+            "--mode=755",
+            "/root/openclaw",
+            "/usr/local/bin/openclaw",
+        ]);
         let gateway = format!(
             "[Service]\nExecStart={} gateway --listen 0.0.0.0:18789\n[Install]\nWantedBy=default.target\n",
             lab.binary().display()

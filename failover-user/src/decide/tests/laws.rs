@@ -152,7 +152,13 @@ impl Laws {
                 Action::Run(Command::Start) => self.start_runs(now, after),
                 Action::Run(Command::Stop) => self.stop_runs(),
                 Action::Run(Command::Fence) => self.fence_runs(now),
-                Action::AskWitnesses { round } => self.witnesses = Some((*round, now, None)),
+                Action::AskWitnesses { round } => {
+                    if let Some((_, asked, None)) = self.witnesses {
+                        // Nobody came back.
+                        self.isolated = Some(asked);
+                    }
+                    self.witnesses = Some((*round, now, None));
+                }
                 Action::ProbeGateway { probe } => self.gateway_probe_begins(*probe),
                 Action::Withhold(command) => {
                     assert!(self.pause.is_some(), "{command} withheld, and why?");
@@ -344,7 +350,13 @@ impl Laws {
     fn is_late(&self, now: Time, before: &Decider) -> bool {
         let answer = self.probe.map(|(.., began)| began + self.settings.timeout);
         let expected = [before.next_wake(), answer].into_iter().flatten().min();
-        expected.is_some_and(|expected| now.since(expected) > ABSENCE + SLACK)
+        let late = expected.map(|expected| now.since(expected));
+        match late {
+            Some(late) if late > ABSENCE + SLACK => true,
+            // A probe is due a timer's slack before it begins: the decider alone knows.
+            Some(late) if late > ABSENCE => before.was_absent(now),
+            _ => false,
+        }
     }
 
     fn says_nothing(&self, event: &Event) -> bool {

@@ -209,6 +209,8 @@ pub(super) struct Script {
     /// The last one is repeated for ever, here and below.
     pub(super) starts: Vec<Start>,
     pub(super) stops: Vec<Stop>,
+    /// How long the gateway's process lives on when a stop has closed its port.
+    pub(super) lingers: Duration,
     /// How long a killed command takes to go.
     pub(super) dying: Duration,
     /// How the fence command ends, and when; `None`: it hangs.
@@ -243,6 +245,7 @@ impl Script {
             primary: vec![(ms(0), ANSWERS)],
             starts: vec![Start::works(ms(2000))],
             stops: vec![Stop::works(ms(1000))],
+            lingers: ms(0),
             dying: ms(20),
             fences: vec![Some((ms(500), CommandResult::Succeeded))],
             witnesses: vec![(ms(0), Some(1))],
@@ -282,6 +285,10 @@ impl Script {
             stops: stops.into(),
             ..self
         }
+    }
+
+    pub(super) fn lingers(self, lingers: Duration) -> Self {
+        Self { lingers, ..self }
     }
 
     pub(super) fn fences<const N: usize>(

@@ -226,12 +226,16 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
         (
             timeline(interval * 3, primary(), 12),
             vec(start(), 1..6),
-            vec(stop(), 1..6),
+            (
+                vec(stop(), 1..6),
+                prop_oneof![Just(ms(0)), millis(0..30_000)],
+            ),
             meddling,
             news,
             (driver, judges),
         )
             .prop_map(move |(primary, starts, stops, meddling, news, driver)| {
+                let (stops, lingers) = stops;
                 let (by_hand, orders, hangs) = meddling;
                 let (driver, (fences, witnesses, counting)) = driver;
                 let (tripwire, echo, evidence) = news;
@@ -249,6 +253,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                     primary: [(s(0), ANSWERS)].into_iter().chain(primary).collect(),
                     starts,
                     stops,
+                    lingers,
                     dying,
                     fences,
                     witnesses: [(s(0), Some(1))].into_iter().chain(witnesses).collect(),

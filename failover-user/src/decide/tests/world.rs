@@ -28,6 +28,8 @@ enum Happening {
     GatewayListens(Run, Option<Duration>),
     GatewayDies(Run),
     GatewayIsStopped,
+    /// The process of the one that was stopped has gone.
+    ProcessEnds,
     /// By whoever had it.
     PortIsFreed,
     ForeignListens,
@@ -60,6 +62,8 @@ pub(super) struct World {
     held: Option<ProbeId>,
     in_flight: Option<InFlight>,
     listener: Option<Run>,
+    /// Whoever listened is still there.
+    ending: bool,
     /// Somebody else's listener has the port.
     foreign: bool,
     /// What listens doesn't answer.
@@ -96,6 +100,7 @@ impl World {
             held: None,
             in_flight: None,
             listener: None,
+            ending: false,
             foreign: false,
             hangs: false,
             last_run: Run(0),
@@ -305,8 +310,16 @@ impl World {
             Happening::GatewayIsStopped => {
                 self.dead.extend((1..=self.last_run.0).map(Run));
                 if let Some(run) = self.listener {
+                    if !self.script.lingers.is_zero() {
+                        self.ending = true;
+                        self.plan_in(self.script.lingers, Happening::ProcessEnds);
+                    }
                     self.gateway_dies(run);
                 }
+            }
+            Happening::ProcessEnds => {
+                self.ending = false;
+                self.tell_of_gateway();
             }
             Happening::FirstLook => {
                 self.looked = true;

@@ -92,6 +92,19 @@ fn a_stop_that_works_late_is_not_repeated_in_vain() {
 }
 
 #[test]
+fn it_is_stopping_until_the_gateways_process_has_gone_and_not_only_its_port() {
+    let world = back_at_a_hundred().lingers(s(10)).play(s(300));
+    assert_eq!(
+        world.journal().runs_and_gateway()[3..],
+        ["100 run stop", "101 ending", "111 gone"]
+    );
+    assert_eq!(
+        world.journal().states()[4..],
+        ["100 stopping 1", "111 standby"]
+    );
+}
+
+#[test]
 fn a_stop_that_hangs_is_killed_at_its_timeout_and_tried_again() {
     let world = back_at_a_hundred()
         .stops([Stop::hangs(), Stop::works(s(1))])

@@ -35,6 +35,7 @@ impl World {
         let gateway = match (self.listens(), self.foreign) {
             (true, _) => Gateway::Listening,
             (false, true) => Gateway::Foreign,
+            (false, false) if self.ending => Gateway::Ending,
             (false, false) => Gateway::Absent,
         };
         self.journal.write(self.elapsed(), Entry::Gateway(gateway));
