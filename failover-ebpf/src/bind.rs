@@ -11,7 +11,7 @@ use aya_ebpf::{
     programs::FExitContext,
 };
 use aya_log_ebpf::debug;
-use failover_ebpf::{AF_INET, AF_INET6, Event, KIND_BIND};
+use failover_ebpf::{AF_INET, AF_INET6, Event, IPPROTO_TCP, KIND_BIND};
 
 use crate::{
     kernel::{Typed, global, read, wanted_namespace, watched},
@@ -21,6 +21,8 @@ use crate::{
 
 /// `SOCK_STREAM` (include/linux/net.h, 6.18).
 pub const SOCK_STREAM: u16 = 1;
+/// `IPPROTO_MPTCP` (include/uapi/linux/in.h, 6.18).
+const IPPROTO_MPTCP: u16 = 262;
 /// `AF_UNSPEC`, which `bind` takes for `AF_INET` on the wildcard address (inet_bind_sk, 6.18).
 const AF_UNSPEC: u16 = 0;
 /// Shortest `sockaddr_in` and `sockaddr_in6` that `bind` takes (inet_bind_sk and inet6_bind_sk).
@@ -76,7 +78,10 @@ fn returned(context: &FExitContext) {
         return;
     };
     let socket = Typed(context.arg(0)).target(global!(LAYOUT.members.socket_sk));
-    if socket.member::<u16>(global!(LAYOUT.members.sock_type)) != SOCK_STREAM {
+    // SCTP's are stream sockets, too, and MPTCP's are told: below them there are TCP's.
+    let protocol: u16 = socket.member(global!(LAYOUT.members.sock_protocol));
+    let kind: u16 = socket.member(global!(LAYOUT.members.sock_type));
+    if kind != SOCK_STREAM || !carries_tcp(protocol) {
         return;
     }
     let netns = socket.namespace();
@@ -92,6 +97,12 @@ fn returned(context: &FExitContext) {
     // Behind the arguments lies what it returns (kernel/bpf/btf.c, `btf_ctx_access`, 6.18).
     tell(&bind, context.arg::<u64>(3) as i32);
     debug!(context, "bind on port {}", asked.port);
+}
+
+/// Is it TCP, or has it TCP below?
+#[inline(always)]
+pub fn carries_tcp(protocol: u16) -> bool {
+    protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP
 }
 
 /// Tells a bind of the current task's.

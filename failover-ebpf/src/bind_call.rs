@@ -12,7 +12,7 @@ use aya_ebpf::{
 use aya_log_ebpf::debug;
 
 use crate::{
-    bind::{Bind, SOCK_STREAM, asked, tell},
+    bind::{Bind, SOCK_STREAM, asked, carries_tcp, tell},
     kernel::{field, global, read, wanted_namespace},
     report,
 };
@@ -62,7 +62,9 @@ fn enter(context: &TracePointContext) -> Option<Bind> {
     let asked = asked::<true>(user_address, length)?;
     let descriptor = field::<u64>(context, global!(LAYOUT.bind.fd))? as i32;
     let socket = socket_of(descriptor)?;
-    if read::<u16>(socket, global!(LAYOUT.members.sock_type))? != SOCK_STREAM {
+    if read::<u16>(socket, global!(LAYOUT.members.sock_type))? != SOCK_STREAM
+        || !carries_tcp(read(socket, global!(LAYOUT.members.sock_protocol))?)
+    {
         return None;
     }
     let net: u64 = read(socket, global!(LAYOUT.members.sock_net))?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use failover_tests::{
+    PORT,
     daemon::Setup,
     lab::{Lab, end_listener},
     wait,
@@ -81,5 +82,34 @@ fn a_gateway_that_somebody_starts_and_ends_is_noticed_by_looking() {
     daemon.becomes("active");
     end_listener(listener);
     daemon.becomes("starting");
+    daemon.terminate();
+}
+
+#[test]
+fn looking_does_not_wait_until_nothing_else_happens() {
+    const SILENCE: Duration = Duration::from_secs(5);
+    let lab = Lab::new();
+    let address = lab.host_a().gateway_address();
+    // With its queue full, the kernel drops what comes.
+    let _deaf = lab.host_a().listen(address, 0).unwrap();
+    let _first = lab.host_a().connect(address).unwrap();
+    let mut daemon = Setup::new(&lab)
+        .interval(SILENCE)
+        .timeout(SILENCE)
+        .start_timeout(4 * SILENCE)
+        .argument("--kernel-events=off")
+        .command_lines("sh -c 'while echo starting; do sleep 0.1; done'", "true")
+        .spawn();
+    daemon.says_within(3 * SILENCE, "the first strike", |line| {
+        line.number("strikes") == Some(1)
+    });
+    daemon.follows(&["takeover"]);
+    daemon.becomes("starting");
+    // Until the next probe ends nobody but who looks can know of it.
+    let listener = lab.host_b().listen(([0, 0, 0, 0], PORT), 1).unwrap();
+    daemon.says_within(SILENCE / 2, "that somebody listens", |line| {
+        line.message() == "local port changed"
+    });
+    end_listener(listener);
     daemon.terminate();
 }

@@ -426,16 +426,50 @@ fn a_router_that_has_gone_with_its_route_does_not_answer() {
     daemon.ends_having_run(&[]);
 }
 
+/// From now on it is another one, as for a laptop that has been carried away.
+fn reroute(lab: &Lab, router: Ipv4Addr) {
+    let router = router.to_string();
+    lab.host_b()
+        .run("ip", &["route", "replace", "default", "via", &router]);
+}
+
 #[test]
-fn another_router_than_the_one_that_answered_abstains() {
+fn another_router_by_which_the_primary_never_answered_is_isolation() {
     let lab = Lab::new();
     let _router = router(&lab);
-    let primary = lab.host_a().gateway().unwrap();
-    let mut daemon = Setup::new(&lab).spawn();
+    let other = lab.add_host("other");
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).interval(CALM).spawn();
     counts(&mut daemon);
-    let other = NOBODY.to_string();
-    let other = ["route", "replace", "default", "via", &other];
-    lab.host_b().run("ip", &other);
+    // PC-B is somewhere else now, where its router answers and the primary is far away.
+    lab.switch_port(lab.host_a()).down();
+    reroute(&lab, other.address());
+    daemon.becomes("isolated");
+    let told = daemon.says("whom it asked", |line| {
+        line.message().contains("is PC-B cut off?")
+    });
+    let answers = told.field("answers");
+    assert!(answers.contains("leads to 10.0.0.4 now"), "{answers}");
+    daemon.runs_nothing_for(WHILE);
+    lab.switch_port(lab.host_a()).up();
+    daemon.becomes("standby");
+    daemon.probes("connected");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn another_router_counts_once_the_primary_has_answered_by_it() {
+    let lab = Lab::new();
+    let _router = router(&lab);
+    let other = lab.add_host("other");
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).interval(CALM).spawn();
+    assert_eq!(counts(&mut daemon), "10.0.0.3");
+    reroute(&lab, other.address());
+    assert_eq!(counts(&mut daemon), "10.0.0.4");
+    // A mute one, too, doesn't keep the old one's place.
+    reroute(&lab, NOBODY);
+    abstains(&mut daemon, "it hasn't answered a ping yet");
     primary.kill();
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);
@@ -537,6 +571,34 @@ fn a_primary_that_died_and_came_back_while_the_daemon_was_stopped_is_healthy() {
     daemon.probes("connected");
     daemon.runs_nothing_for(4 * CALM);
     daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn connections_from_before_the_end_of_a_stop_excuse_no_failed_probe_after_it() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let stopped = daemon.signal(Signal::STOP);
+    for _ in 0..200 {
+        lab.host_b()
+            .connect(lab.host_a().gateway_address())
+            .unwrap();
+    }
+    primary.kill();
+    // For longer than anybody is late.
+    thread::sleep(Duration::from_secs(3));
+    daemon.signal(Signal::CONT);
+    let starting = daemon.becomes("starting").at;
+    let failed = daemon.said(|line| {
+        stopped < line.at
+            && line.at <= starting
+            && line.field("outcome") == "refused"
+            && line.field("cause") != "good-news"
+    });
+    assert_eq!(failed.len(), 3, "{failed:?}");
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start"]);
 }
 
 #[test]

@@ -51,7 +51,8 @@ impl Daemon {
                 let evidence = Evidence::Acknowledged;
                 info!(%evidence, ?age, "the primary answers others");
                 self.note(&evidence.to_string());
-                self.handle(Event::Evidence(evidence));
+                let seen = Time::from_boot(clock::now().as_duration().saturating_sub(age));
+                self.handle(Event::Evidence(evidence, seen));
             }
             Ok(_) => {}
             Err(error) => warn!(%error, "whether the primary answers others isn't known"),
@@ -72,7 +73,8 @@ impl Daemon {
     /// The primary answers, so nobody needs the witnesses now: do they answer at all?
     pub(super) fn check_witnesses(&mut self) {
         let now = clock::now();
-        let router_due = self.witnesses.have_router() && self.router.primary_answers(now);
+        let router_due = self.witnesses.have_router()
+            && self.router.primary_answers(now, self.prober.addresses());
         self.count_witnesses();
         let enough = |word: &WitnessesWord| word.answered >= word.needed;
         let pause = match self.past.witnesses.as_ref().is_none_or(enough) {
@@ -97,7 +99,6 @@ impl Daemon {
             }
             return;
         }
-        self.router.look(self.prober.addresses());
         let router = self.router.candidates();
         if router.is_some() || self.witnesses.named() > 0 {
             // The router's own answer is what is wanted, whoever else answers.

@@ -109,14 +109,14 @@ impl Processes {
             .filter_map(|process| Some((process.lifetime.key().pid, process.closed?)))
     }
 
-    /// How long until one has to be told of, or looked for.
-    pub(super) fn next_look(&self) -> Option<Duration> {
+    /// How long until one has to be told of, or looked for, so long after the last look.
+    pub(super) fn next_look(&self, since: Duration) -> Option<Duration> {
         let now = clock::now();
         let due = |process: &Process| {
             let warning = process.warning_due()?.since(now);
             Some(match process.lifetime.tells() {
                 true => warning,
-                false => warning.min(POLL),
+                false => warning.min(POLL.saturating_sub(since)),
             })
         };
         self.known.iter().filter_map(due).min()

@@ -350,7 +350,7 @@ impl Daemon {
             Woken::Probe(Report::Tripped(evidence)) => {
                 info!(%evidence, "the connection to the primary has died");
                 self.note(&format!("tripwire: {evidence}"));
-                self.handle(Event::Evidence(evidence));
+                self.handle(Event::Evidence(evidence, clock::now()));
             }
             Woken::GatewayProbed(report) => self.gateway_probed(report),
             Woken::ListenerAsked(report) => {
@@ -380,7 +380,9 @@ impl Daemon {
             .next_wake()
             .map(|wake| wake.since(clock::now()));
         let matters = !matches!(self.decider.state(), State::Standby | State::Suspect { .. });
-        let look = self.port.next_look(matters, &self.configuration.decide);
+        let look = self
+            .port
+            .next_look(matters, self.configuration.decide.recovery_interval);
         tokio::select! {
             batch = kernel_events(&mut self.kernel) => Woken::Kernel(batch),
             report = self.prober.next() => Woken::Probe(report),
@@ -441,6 +443,8 @@ impl Daemon {
 
 async fn pause(duration: Option<Duration>) {
     match duration {
+        // A timer's first turn comes later: too late for who is given another one after each event.
+        Some(Duration::ZERO) => {}
         Some(duration) => sleep(duration).await,
         None => std::future::pending().await,
     }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     clock,
     config::LocalGateway,
-    decide::{Gateway, Settings, Time},
+    decide::{Gateway, Time},
     escape::Escaped,
     gateway::{Destroyed, Holder, Identity, Launch, Listener, Listeners, ListenersError, holders},
     kernel::{Origin, TcpState, TcpStateChange},
@@ -67,6 +67,8 @@ pub(super) struct LocalPort {
     /// Who last bound to the port.
     bound_by: Option<String>,
     looked: Option<Time>,
+    /// When the kernel was asked last, whether it answered or not.
+    asked: Option<Time>,
     /// Tells of listeners that are gone, where kernel events don't.
     destroyed: Option<Destroyed>,
 }
@@ -96,6 +98,7 @@ impl LocalPort {
             told: BTreeSet::new(),
             bound_by: None,
             looked: None,
+            asked: None,
             destroyed: None,
         }
     }
@@ -246,6 +249,7 @@ impl LocalPort {
     /// Asks the kernel.
     pub(super) fn look(&mut self) -> Result<Gateway, ListenersError> {
         let asked = clock::now();
+        self.asked = Some(asked);
         let found = self.listeners.now()?;
         self.check(asked, &found);
         let finds_nobody = found.is_empty();
@@ -370,22 +374,27 @@ impl LocalPort {
         }
     }
 
-    /// How long until the next look, if one is due before something happens.
-    pub(super) fn next_look(&self, matters: bool, settings: &Settings) -> Option<Duration> {
+    /// How long until the next look, if one is due before something happens. However often something
+    /// else happens meanwhile: it counts from the last look. `pace`: from one probe to the next while
+    /// something matters.
+    pub(super) fn next_look(&self, matters: bool, pace: Duration) -> Option<Duration> {
         let again = self
             .announced
             .and_then(|looks| LOOK_AGAIN.get(looks.checked_sub(1)?).copied());
-        let poll = (!self.kernel_events && matters).then(|| POLL.min(settings.recovery_interval));
+        let poll = (!self.kernel_events && matters).then(|| POLL.min(pace));
         let now = clock::now();
+        let since = self.asked.map_or(Duration::MAX, |asked| now.since(asked));
+        let after = |pause: Duration| pause.saturating_sub(since);
         let settles = self.agreement.settles_in(now);
         let young = self
             .settling
             .as_ref()
             .and_then(|settling| settling.settles_in(now));
-        let lingering = self.processes.next_look();
+        let lingering = self.processes.next_look(since);
         let is_blocked = self.strangers.block();
         let doubt = (matters || is_blocked).then_some(LOOK_AT_STRANGERS);
         let doubt = doubt.filter(|_| self.is_foreign());
+        let (again, poll, doubt) = (again.map(after), poll.map(after), doubt.map(after));
         [again, poll, settles, young, lingering, doubt]
             .into_iter()
             .flatten()
@@ -401,5 +410,41 @@ fn addresses(listeners: &[Listener]) -> String {
     match told.is_empty() {
         true => "nobody".to_owned(),
         false => told.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Configuration, Options};
+
+    #[test]
+    fn the_next_look_is_as_far_from_the_last_one_however_often_it_is_asked_for() {
+        const LATER: Duration = Duration::from_millis(30);
+        let nowhere = tempfile::tempdir().unwrap();
+        let configuration = Configuration::load(Options {
+            primary: "192.0.2.1".parse().ok(),
+            dry_run: Some(true),
+            ..Options::default()
+        });
+        let mut port = LocalPort::new(
+            NonZeroU16::MIN,
+            false,
+            &configuration.unwrap().gateway,
+            Launch::of(nowhere.path()),
+        );
+        // Nobody has looked yet.
+        assert_eq!(port.next_look(true, POLL), Some(Duration::ZERO));
+        port.look().unwrap();
+        assert_eq!(port.next_look(false, POLL), None);
+        let first = port.next_look(true, POLL).unwrap();
+        assert!(first > POLL / 2, "{first:?}");
+        std::thread::sleep(LATER);
+        let second = port.next_look(true, POLL).unwrap();
+        assert!(second <= first - LATER, "{first:?}, then {second:?}");
+        // LISTEN was told, and nothing is found yet.
+        port.announced = Some(LOOK_AGAIN.len());
+        let third = port.next_look(false, POLL).unwrap();
+        assert!(third <= LOOK_AGAIN[3] - LATER, "{third:?}");
     }
 }

@@ -111,7 +111,7 @@ impl Recorder {
                 self.ledger.absent(now);
                 self.note(now, "the machine was suspended");
             }
-            Event::Evidence(evidence) if !evidence.is_good() => self.ledger.broke(now),
+            Event::Evidence(evidence, _) if !evidence.is_good() => self.ledger.broke(now),
             Event::ProbeEnded { outcome, .. } => self.probe_ended(now, outcome),
             Event::Gateway(gateway) => {
                 self.ledger.listens(now, *gateway == Gateway::Listening);
@@ -127,7 +127,7 @@ impl Recorder {
                 self.ledger.ended(*command, result);
                 self.command_ended(now, result);
             }
-            Event::Evidence(_)
+            Event::Evidence(..)
             | Event::Witnesses { .. }
             | Event::Counting(_)
             | Event::GatewayDrains

@@ -52,26 +52,57 @@ impl Router {
         self.found = found;
     }
 
-    /// Does its word count before a takeover?
+    /// Does its word count before a takeover? One that has the primary's address elsewhere is no primary,
+    /// and nobody that has answered.
     pub(super) fn counts(&self) -> bool {
-        self.primary.is_none() && self.watch.counts(&self.names)
+        let primary = self.primary.map(|primary| primary.to_string());
+        let mut proven = self.watch.proven().iter();
+        proven.any(|router| Some(router) != primary.as_ref())
     }
 
-    /// Whom to ask for a decision, if its word counts.
-    pub(super) fn judges(&self) -> Option<&Routers> {
-        self.counts().then_some(&self.found)
+    /// Those that may speak for a decision; none of them where all that answered have gone.
+    fn believed(&self) -> Routers {
+        let believed: Vec<&String> = self.watch.believed(&self.names).collect();
+        let found = self.found.0.iter().zip(&self.names);
+        let found = found
+            .filter(|(router, name)| believed.contains(name) && self.primary != Some(router.ip()));
+        Routers(found.map(|(router, _)| *router).collect())
+    }
+
+    /// Whom to ask for a decision, if its word counts, or why there is nobody.
+    pub(super) fn judges(&self) -> Option<Result<Routers, String>> {
+        let believed = self.believed();
+        self.counts().then(|| match believed.0.is_empty() {
+            true => Err(self.gone()),
+            false => Ok(believed),
+        })
     }
 
     /// Whom to ask in quiet times: also one that proves nothing yet.
-    pub(super) fn candidates(&self) -> Option<&Routers> {
-        let somebody = !self.found.0.is_empty() || self.counts();
-        (somebody && self.primary.is_none()).then_some(&self.found)
+    pub(super) fn candidates(&self) -> Option<Result<Routers, String>> {
+        match (self.primary, self.found.0.is_empty()) {
+            (Some(_), _) => None,
+            (None, false) => Some(Ok(self.found.clone())),
+            (None, true) => self.counts().then(|| Err(self.gone())),
+        }
+    }
+
+    /// Why none of those that answered is there.
+    fn gone(&self) -> String {
+        match self.found.0.is_empty() {
+            true => "there is no default route any more".to_owned(),
+            false => format!(
+                "the default route leads to {} now, by which the primary hasn't answered",
+                self.found
+            ),
+        }
     }
 
     /// The primary answers. Is the router to be asked whether it does, too?
-    pub(super) fn primary_answers(&mut self, now: Time) -> bool {
+    pub(super) fn primary_answers(&mut self, now: Time, primary: &[SocketAddr]) -> bool {
         let before = self.counts();
-        let due = self.watch.primary_answers(now);
+        self.look(primary);
+        let due = self.watch.primary_answers(now, &self.names);
         if before && !self.counts() {
             self.tell();
         }
@@ -84,11 +115,11 @@ impl Router {
     }
 
     /// What it said in quiet times.
-    pub(super) fn said(&mut self, said: Result<&'static str, &str>) {
+    pub(super) fn said(&mut self, said: Result<&Routers, &str>) {
         let before = self.counts();
         let said = match said {
-            Ok(_) => {
-                self.watch.answered(self.names.clone());
+            Ok(answered) => {
+                self.watch.answered(answered.names());
                 Ok(())
             }
             Err(why) => {
@@ -121,15 +152,16 @@ impl Router {
 
     /// How it stands, and why.
     fn why(&self) -> String {
-        if let Some(primary) = self.primary {
+        if let Some(primary) = self.primary.filter(|_| !self.counts()) {
             return format!("the default router abstains: {primary} is the primary itself");
         }
         if self.counts() {
-            let why = match self.found.0.is_empty() {
-                true => "but there is no default route any more",
-                false => "so it has to before a takeover",
+            return match self.believed().0.is_empty() {
+                true => format!("the default router answered pings, but {}", self.gone()),
+                false => {
+                    "the default router answered pings, so it has to before a takeover".to_owned()
+                }
             };
-            return format!("the default router answered pings, {why}");
         }
         let why = match &self.said {
             _ if self.found.0.is_empty() => "there is no default route with a router",
@@ -170,40 +202,71 @@ mod tests {
         let mut router = at("192.168.1.1");
         assert!(router.why().contains("abstains: it hasn't answered"));
         assert_eq!(router.judges(), None);
-        assert!(router.candidates().is_some());
-        assert!(router.primary_answers(now()));
+        assert!(matches!(router.candidates(), Some(Ok(_))));
+        assert!(router.watch.primary_answers(now(), &router.names));
         router.said(Err("no answer in time"));
         assert!(router.why().contains("pings (no answer in time)"));
-        router.said(Ok("echo"));
+        router.said(Ok(&routers("192.168.1.1")));
         assert!(router.why().contains("so it has to before a takeover"));
         assert_eq!(router.told().addresses, ["192.168.1.1"]);
-        assert!(router.judges().is_some());
+        assert_eq!(router.judges(), Some(Ok(routers("192.168.1.1"))));
         router.find(Routers::default());
         assert!(router.why().contains("no default route any more"));
-        assert!(router.judges().is_some() && router.candidates().is_some());
-        router.find(routers("192.168.1.2"));
-        assert!(router.why().contains("abstains: it hasn't answered"));
+        assert!(matches!(router.judges(), Some(Err(_))));
+        assert!(matches!(router.candidates(), Some(Err(_))));
     }
 
     #[test]
-    fn one_that_answered_an_earlier_daemon_counts_and_another_one_abstains() {
+    fn another_one_than_answered_is_silence_until_the_primary_answers_by_it() {
+        let mut router = at("192.168.1.1");
+        router.said(Ok(&routers("192.168.1.1")));
+        router.find(routers("192.168.1.2"));
+        assert!(router.why().contains("leads to 192.168.1.2 now"));
+        assert!(matches!(router.judges(), Some(Err(_))));
+        assert!(router.watch.primary_answers(now(), &router.names));
+        assert!(router.why().contains("abstains: it hasn't answered"));
+        assert_eq!(router.judges(), None);
+    }
+
+    #[test]
+    fn only_the_one_of_several_that_answered_speaks() {
+        let both = Routers([routers("192.168.1.1").0, routers("fd00::1").0].concat());
+        let mut router = Router::default();
+        router.find(both.clone());
+        router.said(Ok(&routers("192.168.1.1")));
+        assert_eq!(router.proven(), ["192.168.1.1"]);
+        assert_eq!(router.judges(), Some(Ok(routers("192.168.1.1"))));
+        assert_eq!(router.candidates(), Some(Ok(both)));
+    }
+
+    #[test]
+    fn one_that_answered_an_earlier_daemon_counts_and_another_one_is_silence() {
         let mut before = at("192.168.1.1");
-        before.said(Ok("echo"));
+        before.said(Ok(&routers("192.168.1.1")));
         let mut router = Router::after(before.proven().to_vec());
         // Not up yet, and so silent.
         assert!(router.counts());
         router.find(routers("192.168.1.1"));
         assert!(router.why().contains("so it has to before a takeover"));
         router.find(routers("192.168.1.2"));
-        assert!(router.why().contains("abstains: it hasn't answered"));
+        assert!(matches!(router.judges(), Some(Err(_))));
     }
 
     #[test]
     fn a_primary_that_is_the_router_is_not_asked() {
         let mut router = at("192.168.1.1");
-        router.said(Ok("echo"));
+        router.said(Ok(&routers("192.168.1.1")));
         router.primary = router.found.at(&["192.168.1.1:18789".parse().unwrap()]);
         assert_eq!((router.judges(), router.candidates()), (None, None));
         assert!(router.why().contains("192.168.1.1 is the primary itself"));
+    }
+
+    #[test]
+    fn another_networks_router_with_the_primarys_address_is_silence() {
+        let mut router = at("192.168.1.254");
+        router.said(Ok(&routers("192.168.1.254")));
+        router.find(routers("192.168.1.1"));
+        router.primary = router.found.at(&["192.168.1.1:18789".parse().unwrap()]);
+        assert!(matches!(router.judges(), Some(Err(_))));
     }
 }

@@ -5,7 +5,7 @@ use tracing::{debug, info, warn};
 use super::{Daemon, evidence, preflight, tell};
 use crate::{
     clock,
-    decide::{Event, Gateway, GatewayProbeId, Hold, Outcome, ProbeId, State},
+    decide::{Event, Gateway, GatewayProbeId, Hold, Outcome, ProbeId, State, Time},
     escape::Escaped,
     gateway::is_this_program,
     kernel::{Batch, Bind, KernelEvent},
@@ -50,7 +50,10 @@ impl Daemon {
                     true => debug!(told, "of this program's own"),
                     false => self.note(&told),
                 }
-                self.handle(Event::Evidence(evidence));
+                self.handle(Event::Evidence(
+                    evidence,
+                    Time::from_boot(change.origin.time),
+                ));
             }
         }
         if port_changed {

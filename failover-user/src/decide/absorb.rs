@@ -14,11 +14,11 @@ impl Decider {
         match event {
             Event::Woke | Event::Suspended => self.absorb_time(now),
             Event::ProbeEnded { probe, outcome } => self.absorb_probe(now, probe, outcome),
-            Event::Evidence(evidence) => {
+            Event::Evidence(evidence, seen) => {
                 let failing = matches!(self.primary, Primary::Failing(_));
                 self.schedule.evidence(now, evidence, failing);
                 if evidence.is_good() {
-                    self.absorb_sign_of_life(now);
+                    self.absorb_sign_of_life(seen.min(now));
                 }
                 Reason::Evidence(evidence)
             }
@@ -167,12 +167,14 @@ impl Decider {
         }
     }
 
-    /// Somebody's connection shows that the primary lives: its last strike was none.
-    fn absorb_sign_of_life(&mut self, now: Time) {
-        let before = self.seen_alive.replace(now);
+    /// Somebody's connection showed that the primary lived then: its last strike was none, unless that
+    /// probe began later.
+    fn absorb_sign_of_life(&mut self, seen: Time) {
+        let before = self.seen_alive;
+        self.seen_alive = before.max(Some(seen));
         if let Primary::Failing(strikes) = &mut self.primary
             && !strikes.reached()
-            && strikes.last_can_be_gainsaid(before)
+            && strikes.last_can_be_gainsaid(seen, before)
             && self.vetoes < self.settings.veto_limit
         {
             self.vetoes += 1;

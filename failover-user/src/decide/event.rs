@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Command, Order};
+use super::{Command, Order, Time};
 
 /// Something that was seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,8 +16,9 @@ pub enum Event {
         /// What it says.
         outcome: Outcome,
     },
-    /// Something happened on a connection to the primary, anybody's.
-    Evidence(Evidence),
+    /// Something happened on a connection to the primary, anybody's, at this time: it may have waited
+    /// for whoever hands it in.
+    Evidence(Evidence, Time),
     /// The witnesses were asked.
     Witnesses {
         /// As in [`super::Action::AskWitnesses`].

@@ -65,12 +65,14 @@ impl Strikes {
         self.list.pop();
     }
 
-    /// Could a connection of somebody else's show that the last one was none? Not where TCP connected
-    /// and the process behind it did not do its part, nor where one `before` has shown so of a later
-    /// one: each speaks of one strike.
-    pub(super) fn last_can_be_gainsaid(&self, before: Option<Time>) -> bool {
+    /// Could what a connection of somebody else's did then show that the last one was none? Not where TCP
+    /// connected and the process behind it did not do its part, nor if that was before it, nor where one
+    /// `before` has shown so of a later one: each speaks of one strike.
+    pub(super) fn last_can_be_gainsaid(&self, seen: Time, before: Option<Time>) -> bool {
         self.list.last().is_some_and(|last| {
-            !last.failure.is_above_tcp() && before.is_none_or(|before| last.due > before)
+            seen >= last.due
+                && !last.failure.is_above_tcp()
+                && before.is_none_or(|before| last.due > before)
         })
     }
 

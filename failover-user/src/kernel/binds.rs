@@ -8,7 +8,10 @@ use aya::{
 };
 use tracing::debug;
 
-use super::load::{LoadError, program};
+use super::{
+    layout::LayoutError,
+    load::{LoadError, program},
+};
 
 /// The exit first: an enter without one would leave its note behind.
 const CALLS: [&str; 2] = ["sys_exit_bind", "sys_enter_bind"];
@@ -18,28 +21,35 @@ pub(super) enum Binds {
     ByFunctions,
     /// While these are attached.
     ByCalls(Vec<TracePointLink>),
-    /// Never again: that was tried, and its failure was told.
-    NotAtAll,
+    /// Never: that was tried. Why it failed, until that is told.
+    NotAtAll(Option<LoadError>),
 }
 
 impl Binds {
     /// Has the functions tell them, and where that isn't possible prepares the calls, if those are known.
+    /// They help people to find who has the port; no decision needs them.
     pub(super) fn prepare(
         programs: &mut Ebpf,
         functions: &[&'static str],
-        calls: Result<(), LoadError>,
+        calls: Result<(), LayoutError>,
         btf: &Btf,
-    ) -> Result<Self, LoadError> {
+    ) -> Self {
         let Err(error) = attach_to_functions(programs, functions, btf) else {
-            return Ok(Self::ByFunctions);
+            return Self::ByFunctions;
         };
         debug!(%error, "binds are told by the system call");
-        calls?;
-        for name in CALLS {
+        let mut load = |name| {
             let bind: &mut TracePoint = program(programs, name)?;
-            bind.load()?;
+            Ok(bind.load()?)
+        };
+        let loaded = match calls {
+            Ok(()) => CALLS.into_iter().try_for_each(&mut load),
+            Err(error) => Err(LoadError::Binds(error)),
+        };
+        match loaded {
+            Ok(()) => Self::ByCalls(Vec::new()),
+            Err(error) => Self::NotAtAll(Some(error.explained())),
         }
-        Ok(Self::ByCalls(Vec::new()))
     }
 
     /// Tells them from now on, or need not any longer.
@@ -47,8 +57,10 @@ impl Binds {
     /// # Errors
     /// Once, when they can't be told.
     pub(super) fn ask(&mut self, programs: &mut Ebpf, wanted: bool) -> Result<(), LoadError> {
-        let Self::ByCalls(attached) = self else {
-            return Ok(());
+        let attached = match self {
+            Self::ByFunctions => return Ok(()),
+            Self::ByCalls(attached) => attached,
+            Self::NotAtAll(why) => return why.take_if(|_| wanted).map_or(Ok(()), Err),
         };
         if !wanted && !attached.is_empty() {
             let attached = std::mem::take(attached);
@@ -65,7 +77,7 @@ impl Binds {
             match CALLS.into_iter().map(attach).collect() {
                 Ok(links) => *attached = links,
                 Err(error) => {
-                    *self = Self::NotAtAll;
+                    *self = Self::NotAtAll(None);
                     return Err(error);
                 }
             }

@@ -40,6 +40,12 @@ const LINGER: Duration = Duration::from_micros(20);
 /// `PID_NS_INIT_INO`).
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
+/// How far the kernel is closed to root (Documentation/admin-guide/LSM, kernel_lockdown(7)).
+const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
+/// The only mode in which it may not be read: no tracefs, no `bpf_probe_read_kernel`
+/// (security/security.c, 6.18, `lockdown_reasons`).
+const CONFIDENTIALITY: &str = "[confidentiality]";
+
 /// What to watch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Watch {
@@ -66,6 +72,19 @@ pub enum LoadError {
         "{0}; kernel events need Linux 5.9 or later with CONFIG_DEBUG_INFO_BTF, and root's rights to read them"
     )]
     Layout(#[from] LayoutError),
+    /// Nor functions nor the system call can be watched.
+    #[error("who binds the port can't be watched, all else can: {0}")]
+    Binds(#[source] LayoutError),
+    /// The kernel keeps even root from reading its memory.
+    #[error(
+        "this kernel is locked down ({mode}, see {LOCKDOWN}), which keeps kernel events from working in whole or in part; if that isn't meant, boot it without lockdown={mode}, otherwise give --kernel-events off. Without lockdown this would mean: {source}"
+    )]
+    LockedDown {
+        /// How.
+        mode: String,
+        /// What has failed.
+        source: Box<LoadError>,
+    },
     /// Own namespaces can't be told.
     #[error("reading {path}: {source}; is /proc mounted?")]
     Namespace {
@@ -88,6 +107,36 @@ pub enum LoadError {
     /// The events can't be waited for.
     #[error("waiting for kernel events: {0}")]
     Wait(#[source] io::Error),
+}
+
+impl LoadError {
+    /// The same, with the reason where that is a lockdown.
+    pub(super) fn explained(self) -> Self {
+        let told = std::fs::read_to_string(LOCKDOWN).unwrap_or_default();
+        self.explained_by(&told)
+    }
+
+    /// `lockdown`: what the kernel tells of it, the mode in brackets.
+    fn explained_by(self, lockdown: &str) -> Self {
+        let may_be = match &self {
+            Self::Layout(_) | Self::Binds(_) | Self::NotPermitted(_) | Self::Refused(_) => true,
+            Self::NotBuiltIn
+            | Self::LockedDown { .. }
+            | Self::Namespace { .. }
+            | Self::Incomplete(_)
+            | Self::Wait(_) => false,
+        };
+        let mode = lockdown
+            .split_whitespace()
+            .find(|mode| *mode == CONFIDENTIALITY);
+        match mode {
+            Some(mode) if may_be => Self::LockedDown {
+                mode: mode.trim_matches(['[', ']']).to_owned(),
+                source: Box::new(self),
+            },
+            _ => self,
+        }
+    }
 }
 
 /// A running kernel program. Dropping it detaches and unloads.
@@ -121,6 +170,10 @@ impl KernelEvents {
     /// # Errors
     /// A [`LoadError`], which says what to do.
     pub fn load(watch: Watch) -> Result<Self, LoadError> {
+        Self::loaded(watch).map_err(LoadError::explained)
+    }
+
+    fn loaded(watch: Watch) -> Result<Self, LoadError> {
         if OBJECT.is_empty() {
             return Err(LoadError::NotBuiltIn);
         }
@@ -149,8 +202,7 @@ impl KernelEvents {
             .override_global(aya_log::LEVEL, &log_level, true)
             .load(OBJECT)?;
         let btf = Btf::from_sys_fs()?;
-        let calls = bind.map(drop).map_err(LoadError::from);
-        let binds = Binds::prepare(&mut programs, &kernel.bind_functions, calls, &btf)?;
+        let binds = Binds::prepare(&mut programs, &kernel.bind_functions, bind.map(drop), &btf);
         // Before the first event: the log's map must outlive loading, and no event may be missed.
         let logger = EbpfLogger::init(&mut programs)
             .map_err(|error| LoadError::Refused(error.to_string()))?;
@@ -221,7 +273,7 @@ impl KernelEvents {
             }
         }
         // Only a full ring loses events, so asking an empty one's count would be a system call for
-        // nothing.
+        // nothing. But for a bind by system call: its loss shows with the next event.
         if told {
             self.last = Some(Instant::now());
             batch.lost = self.newly_lost();
@@ -369,4 +421,28 @@ fn classify(error: &(dyn std::error::Error + 'static)) -> LoadError {
         }
     }
     LoadError::Refused(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(error: LoadError, lockdown: &str) -> String {
+        error.explained_by(lockdown).to_string()
+    }
+
+    #[test]
+    fn a_lockdown_is_named_where_it_may_be_the_reason() {
+        let refused = || LoadError::Refused("unknown func".to_owned());
+        let said = told(refused(), "none integrity [confidentiality]\n");
+        assert!(said.contains("(confidentiality, see /sys/"), "{said}");
+        assert!(said.contains("lockdown=confidentiality"), "{said}");
+        assert!(said.contains("unknown func"), "{said}");
+        // That one lets the kernel be read.
+        for other in ["none [integrity] confidentiality\n", "[none]\n", ""] {
+            assert_eq!(told(refused(), other), refused().to_string());
+        }
+        let incomplete = told(LoadError::Incomplete("a map"), "[confidentiality]");
+        assert!(!incomplete.contains("locked down"), "{incomplete}");
+    }
 }

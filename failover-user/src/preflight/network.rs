@@ -192,7 +192,7 @@ pub(super) async fn witnesses(
     let mut asked = Witnesses::new(configuration.witnesses.clone(), timeout);
     let (named, have_router) = (asked.named(), asked.have_router());
     let router = have_router.then(|| default_router(primary));
-    let routers = router.as_ref().and_then(|router| router.as_ref().ok());
+    let routers = router.clone().filter(Result::is_ok);
     asked.ask((), u32::MAX, routers);
     let answers = asked.next().await;
     let answered = answers.answered();

@@ -3,7 +3,7 @@
 //! Whatever a witness says will do: an ICMP echo, a connection, or a refusal. Once enough have said
 //! something, the others aren't waited for.
 
-use std::{fmt, net::SocketAddr, num::NonZeroU16, time::Duration};
+use std::{fmt, io, net::SocketAddr, num::NonZeroU16, time::Duration};
 
 use tokio::{
     task::JoinSet,
@@ -17,6 +17,9 @@ use super::{
     resolve::Resolver,
 };
 use crate::{config::Witness, decide::Failure, errno};
+
+/// Of whoever let the time go by.
+const NO_ANSWER: &str = "no answer in time";
 
 /// Asks the witnesses. `R` tells one round of asking from another.
 pub struct Witnesses<R> {
@@ -61,6 +64,8 @@ pub struct Testimony {
     /// How it answered, or why not.
     said: Result<&'static str, String>,
     took: Duration,
+    /// Which of the default routers did.
+    routers: Routers,
 }
 
 impl<R: Copy> Witnesses<R> {
@@ -107,9 +112,10 @@ impl<R: Copy> Witnesses<R> {
         self.witnesses.len().try_into().unwrap_or(u32::MAX)
     }
 
-    /// Begins a round, which ends once so many have answered. One that is in flight is given up. The
-    /// default routers are asked where they are given.
-    pub fn ask(&mut self, round: R, enough: u32, routers: Option<&Routers>) {
+    /// Begins a round, which ends once so many have answered; at `u32::MAX` all are waited for, and each
+    /// of several routers. One that is in flight is given up. The default routers are asked where they
+    /// are given; where only the reason is why there are none, that is silence.
+    pub fn ask(&mut self, round: R, enough: u32, routers: Option<Result<Routers, String>>) {
         let timeout = self.timeout;
         let mut asked = JoinSet::new();
         for (number, named) in self.witnesses.iter_mut().enumerate() {
@@ -121,26 +127,29 @@ impl<R: Copy> Witnesses<R> {
                     false => echoed(&addresses).await,
                 }
             };
-            asked.spawn(testimony(
-                Some(number),
-                named.witness.to_string(),
-                timeout,
-                said,
-            ));
+            let witness = named.witness.to_string();
+            asked.spawn(testimony(Some(number), witness, timeout, said));
         }
-        if let Some(Routers(addresses)) = routers.filter(|_| self.router) {
-            let told = match addresses.is_empty() {
-                true => Witness::Router.to_string(),
-                false => format!("{} {}", Witness::Router, Routers(addresses.clone())),
+        if let Some(routers) = routers.filter(|_| self.router) {
+            let told = match &routers {
+                Ok(routers) => format!("{} {routers}", Witness::Router),
+                Err(_) => Witness::Router.to_string(),
             };
-            let addresses = addresses.clone();
-            let said = async move {
-                match addresses.is_empty() {
-                    true => Err("there is no default route any more".to_owned()),
-                    false => echoed(&addresses).await,
+            let each = enough == u32::MAX;
+            asked.spawn(async move {
+                let begun = Instant::now();
+                let answered = match routers {
+                    Ok(Routers(addresses)) => echoes(&addresses, each, begun + timeout).await,
+                    Err(why) => Err(why),
+                };
+                Testimony {
+                    number: None,
+                    witness: told,
+                    said: answered.as_ref().map(|_| "echo").map_err(String::clone),
+                    took: begun.elapsed(),
+                    routers: Routers(answered.unwrap_or_default()),
                 }
-            };
-            asked.spawn(testimony(None, told, timeout, said));
+            });
         }
         self.answers.clear();
         self.round = Some(Round {
@@ -204,11 +213,13 @@ impl<R> Answers<R> {
         })
     }
 
-    /// What the default router says, where it was asked and waited for: how it answered, or why not.
+    /// What the default router says, where it was asked and waited for: which of several answered, or
+    /// why none.
     #[must_use]
-    pub fn of_router(&self) -> Option<Result<&'static str, &str>> {
-        let said = self.answers.iter().find(|answer| answer.number.is_none());
-        said.map(|answer| answer.said.as_ref().copied().map_err(String::as_str))
+    pub fn of_router(&self) -> Option<Result<&Routers, &str>> {
+        let of_router = self.answers.iter().find(|answer| answer.number.is_none())?;
+        let said = of_router.said.as_ref().map_err(String::as_str);
+        Some(said.map(|_| &of_router.routers))
     }
 }
 
@@ -222,12 +233,13 @@ async fn testimony(
     let begun = Instant::now();
     let said = timeout_at(begun + timeout, said)
         .await
-        .unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        .unwrap_or_else(|_| Err(NO_ANSWER.to_owned()));
     Testimony {
         number,
         witness,
         said,
         took: begun.elapsed(),
+        routers: Routers::default(),
     }
 }
 
@@ -266,7 +278,7 @@ async fn connected(addresses: &[SocketAddr]) -> Result<&'static str, String> {
     match connect::any(addresses).await {
         Connect::Connected(_) => Ok("connected"),
         Connect::Failed(Failure::Refused) => Ok("refused"),
-        Connect::Failed(Failure::TimedOut) => Err("no answer in time".to_owned()),
+        Connect::Failed(Failure::TimedOut) => Err(NO_ANSWER.to_owned()),
         Connect::Failed(Failure::Unreachable { errno }) => {
             Err(format!("unreachable: {}", errno::describe(errno)))
         }
@@ -275,23 +287,55 @@ async fn connected(addresses: &[SocketAddr]) -> Result<&'static str, String> {
     }
 }
 
-/// An echo from whichever address sends one first.
+/// An echo from whichever address sends one first. The caller gives up on it sometime.
 async fn echoed(addresses: &[SocketAddr]) -> Result<&'static str, String> {
-    let mut asked = JoinSet::new();
-    for address in addresses {
-        asked.spawn(echo(*address));
-    }
+    let mut asked = asked(addresses);
     let mut why = "it has no address".to_owned();
-    while let Some(ended) = asked.join_next().await {
-        why = match ended {
-            Ok(Ok(())) => return Ok("echo"),
-            Ok(Err(error)) => error
-                .raw_os_error()
-                .map_or_else(|| error.to_string(), errno::describe),
-            Err(error) => error.to_string(),
-        };
+    while let Some((_, said)) = asked.join_next().await.and_then(Result::ok) {
+        match said {
+            Ok(()) => return Ok("echo"),
+            Err(reason) => why = reason,
+        }
     }
     Err(why)
+}
+
+/// Who of these sends an echo until then: the first one, or each.
+async fn echoes(
+    addresses: &[SocketAddr],
+    each: bool,
+    until: Instant,
+) -> Result<Vec<SocketAddr>, String> {
+    let mut asked = asked(addresses);
+    let mut answered = Vec::new();
+    let mut why = NO_ANSWER.to_owned();
+    while (each || answered.is_empty())
+        && let Ok(Some(Ok((address, said)))) = timeout_at(until, asked.join_next()).await
+    {
+        match said {
+            Ok(()) => answered.push(address),
+            Err(reason) => why = reason,
+        }
+    }
+    match answered.is_empty() {
+        true => Err(why),
+        false => Ok(answered),
+    }
+}
+
+/// Asks each for an echo.
+fn asked(addresses: &[SocketAddr]) -> JoinSet<(SocketAddr, Result<(), String>)> {
+    let mut asked = JoinSet::new();
+    for address in addresses.iter().copied() {
+        asked.spawn(async move {
+            let why = |error: io::Error| {
+                let errno = error.raw_os_error();
+                errno.map_or_else(|| error.to_string(), errno::describe)
+            };
+            (address, echo(address).await.map_err(why))
+        });
+    }
+    asked
 }
 
 #[cfg(test)]
@@ -424,7 +468,7 @@ mod tests {
     /// Asks the default router, if it is a witness, and the others.
     async fn ask_router(witnesses: Vec<Witness>, routers: Option<Routers>) -> Answers<()> {
         let mut witnesses = Witnesses::new(witnesses, LONG);
-        witnesses.ask((), u32::MAX, routers.as_ref());
+        witnesses.ask((), u32::MAX, routers.map(Ok));
         tokio::time::timeout(LONG * 2, witnesses.next())
             .await
             .unwrap()
@@ -440,7 +484,9 @@ mod tests {
         let told = answers.to_string();
         assert!(told.contains("router 127.0.0.1: "), "{told}");
         match answers.of_router() {
-            Some(Ok("echo")) => assert_eq!(answers.answered(), 2),
+            Some(Ok(routers)) => {
+                assert_eq!((answers.answered(), routers), (2, &here));
+            }
             said => assert!(told.contains("CAP_NET_RAW"), "{said:?}"),
         }
         let answers = ask_router(vec![Witness::Router, other()], None).await;
@@ -451,12 +497,33 @@ mod tests {
 
     #[tokio::test]
     async fn a_router_that_has_gone_does_not_answer() {
-        let answers = ask_router(vec![Witness::Router], Some(Routers::default())).await;
-        assert_eq!(answers.answered(), 0);
+        let mut witnesses = Witnesses::new(vec![Witness::Router], LONG);
+        witnesses.ask((), 1, Some(Err("it has gone".to_owned())));
+        let answers = witnesses.next().await;
+        assert_eq!(answers.of_router(), Some(Err("it has gone")));
         assert!(
-            answers.to_string().contains("no default route any more"),
+            answers
+                .to_string()
+                .starts_with("router: no answer (it has gone)"),
             "{answers}"
         );
+    }
+
+    /// Of several, in quiet times each is given its time; for a decision the first one will do.
+    #[tokio::test]
+    async fn a_mute_router_proves_nothing_by_the_answer_of_another() {
+        // Nobody may ask there, so it says nothing.
+        let mute: SocketAddr = ([255, 255, 255, 255], 0).into();
+        let here: SocketAddr = ([127, 0, 0, 1], 0).into();
+        for enough in [1, u32::MAX] {
+            let mut witnesses = Witnesses::new(vec![Witness::Router], SHORT * 5);
+            witnesses.ask((), enough, Some(Ok(Routers(vec![mute, here]))));
+            let answers = witnesses.next().await;
+            match answers.of_router() {
+                Some(Ok(routers)) => assert_eq!(routers, &Routers(vec![here])),
+                said => assert!(answers.to_string().contains("CAP_NET_RAW"), "{said:?}"),
+            }
+        }
     }
 
     #[tokio::test]

@@ -205,7 +205,7 @@ impl Watch {
             }
             Event::Woke
             | Event::Witnesses { .. }
-            | Event::Evidence(_)
+            | Event::Evidence(..)
             | Event::GatewayProbed { .. }
             | Event::GatewayDrains => {}
         }

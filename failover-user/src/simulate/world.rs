@@ -187,7 +187,7 @@ impl<'s, 'a> World<'s, 'a> {
             self.command_ended(ended);
         } else if let Some((_, evidence)) = self.trip.take_if(|(trip, _)| *trip <= at) {
             self.tripwire = Tripwire::None;
-            self.tell(Event::Evidence(evidence));
+            self.tell(Event::Evidence(evidence, self.scene.now));
         } else if let Some(round) = self.witnesses.take_if(|round| round.ends <= at) {
             self.tell(Event::Witnesses {
                 round: round.id,

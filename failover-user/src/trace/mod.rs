@@ -13,6 +13,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::{Instant, sleep_until},
 };
+use tracing::warn;
 
 use crate::{
     kernel::{Batch, KernelEvents, Watch},
@@ -60,7 +61,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         ignored_process: None,
         debug: settings.debug,
     })?;
-    kernel.tell_binds(true)?;
+    if let Err(error) = kernel.tell_binds(true) {
+        warn!(%error, "binds aren't shown");
+    }
     let mut output = Output::new(settings.format, settings.color, settings.all_namespaces);
     let mut totals = Totals::default();
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;

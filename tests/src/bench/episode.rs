@@ -5,9 +5,12 @@ use std::{path::Path, thread, time::Duration};
 
 use anyhow::{Context as _, Result};
 
-use super::monitor::{self, Monitor, Running, Timing};
+use super::{
+    cgroup::Cgroup,
+    monitor::{self, Monitor, Timing},
+};
 use crate::{
-    commands::{Command, Event},
+    commands::{Command, Commands, Event},
     lab::Lab,
     moment::Moment,
     wait,
@@ -42,6 +45,8 @@ pub(super) struct Outage {
     /// From the primary listening again to the local gateway being gone; measured where the process
     /// was lost.
     pub(super) release: Option<Duration>,
+    /// Resident memory in bytes after the release, where that was measured.
+    pub(super) resident: Option<u64>,
 }
 
 pub(super) fn run(
@@ -51,9 +56,10 @@ pub(super) fn run(
     phases: Phases,
     failover: &Path,
 ) -> Result<Outage> {
+    let cgroup = Cgroup::new()?;
     let lab = Lab::build()?;
     let primary = lab.host_a().gateway()?;
-    let running = monitor::start(monitor, timing, &lab, failover, None)?;
+    let running = monitor::start(monitor, timing, &lab, failover, &cgroup)?;
     thread::sleep(SETTLED + phases.loss);
     let lost = match loss {
         Loss::Process => primary.kill(),
@@ -61,32 +67,43 @@ pub(super) fn run(
     };
     // Rounds that are never on time, each with a probe that runs into its timeout, and some more.
     let patience = (timing.interval + timing.timeout) * (timing.strikes + 1) + wait::LONG;
-    let listening = done(&running, Command::Start, lost, patience)
+    let listening = done(&running.commands, Command::Start, lost, patience)
         .with_context(|| format!("{} takes over after {loss:?}", monitor.name()))?;
     let takeover = listening.since(lost);
     if loss == Loss::Host {
         return Ok(Outage {
             takeover,
             release: None,
+            resident: None,
         });
     }
     thread::sleep(SETTLED + phases.back);
     // The few milliseconds until it listens count, too: nobody can be faster than the truth.
     let back = Moment::now();
     let _primary = lab.host_a().gateway()?;
-    let gone = done(&running, Command::Stop, back, patience)
+    let gone = done(&running.commands, Command::Stop, back, patience)
         .with_context(|| format!("{} releases", monitor.name()))?;
+    // All that it does has been done once: at rest before that it holds less.
+    thread::sleep(SETTLED);
+    let resident = cgroup.resident()?;
+    anyhow::ensure!(resident > 0, "{} has ended", monitor.name());
     Ok(Outage {
         takeover,
         release: Some(gone.since(back)),
+        resident: Some(resident),
     })
 }
 
 /// When the command first ended well after this moment: the gateway listens by then, or is gone.
-fn done(running: &Running, wanted: Command, after: Moment, patience: Duration) -> Result<Moment> {
+pub(super) fn done(
+    commands: &Commands,
+    wanted: Command,
+    after: Moment,
+    patience: Duration,
+) -> Result<Moment> {
     let deadline = Moment::now() + patience;
     loop {
-        let log = running.commands.log();
+        let log = commands.log();
         let ended = log.iter().find(|record| {
             record.command == wanted
                 && record.event == Event::End { code: 0 }
@@ -98,7 +115,7 @@ fn done(running: &Running, wanted: Command, after: Moment, patience: Duration) -
         anyhow::ensure!(
             Moment::now() < deadline,
             "no {wanted:?} within {patience:?}; the commands so far:\n{}",
-            running.commands.text()
+            commands.text()
         );
         thread::sleep(POLL);
     }

@@ -29,7 +29,7 @@ pub(super) fn run(
     let cgroup = Cgroup::new()?;
     let lab = Lab::build()?;
     let _primary = lab.host_a().gateway()?;
-    let running = monitor::start(monitor, timing, &lab, failover, Some(&cgroup))?;
+    let running = monitor::start(monitor, timing, &lab, failover, &cgroup)?;
     // Starting up is over, and the first look as well.
     thread::sleep(timing.interval / 2 + Duration::from_secs(3));
     let (began, before) = (Moment::now(), cgroup.cpu_time()?);

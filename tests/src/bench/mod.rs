@@ -158,6 +158,7 @@ impl Bench<'_> {
         })?;
 
         let (mut process, mut host, mut release) = (Samples::new(), Samples::new(), Samples::new());
+        let mut memory = Samples::new();
         for (monitor, loss, outage) in outages {
             let takeovers = match loss {
                 Loss::Process => &mut process,
@@ -169,6 +170,8 @@ impl Bench<'_> {
                 .push(outage.takeover.as_secs_f64());
             let released = outage.release.map(|time| time.as_secs_f64());
             release.entry(monitor).or_default().extend(released);
+            let resident = outage.resident.map(megabytes);
+            memory.entry(monitor).or_default().extend(resident);
         }
         let slow = timing.interval == MISSION.interval;
         let limit = if slow { 60.5 } else { 2.2 };
@@ -185,6 +188,13 @@ impl Bench<'_> {
             Goal::Most(1.2),
             release,
         );
+        self.rows.push(Row::new(
+            timing.name,
+            "afterwards: resident memory",
+            "MB",
+            Goal::Most(10.0),
+            memory,
+        ));
         Ok(())
     }
 

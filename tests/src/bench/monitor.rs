@@ -71,13 +71,13 @@ pub(super) struct Running {
     _process: lab::Process,
 }
 
-/// Starts a monitor on PC-B, in the group of processes whose use is counted, if one is given.
+/// Starts a monitor on PC-B, in the group of processes whose use is counted.
 pub(super) fn start(
     monitor: Monitor,
     timing: Timing,
     lab: &Lab,
     failover: &Path,
-    cgroup: Option<&Cgroup>,
+    cgroup: &Cgroup,
 ) -> Result<Running> {
     let place = Place::new(lab)?;
     let words = match monitor {
@@ -85,19 +85,14 @@ pub(super) fn start(
         Monitor::Keepalived => place.keepalived(timing)?,
         Monitor::Failover => place.failover(timing, failover),
     };
-    let mut command = match cgroup {
-        None => host_command(lab, &words)?,
-        Some(cgroup) => {
-            // Enters the group before anything is run: what is forked later is in it, too.
-            let enter = [
-                "sh".into(),
-                "-c".into(),
-                format!(r#"echo $$ >"{}" && exec "$@""#, cgroup.procs().display()),
-                "sh".into(),
-            ];
-            host_command(lab, &[&enter, words.as_slice()].concat())?
-        }
-    };
+    // Enters the group before anything is run: what is forked later is in it, too.
+    let enter = [
+        "sh".into(),
+        "-c".into(),
+        format!(r#"echo $$ >"{}" && exec "$@""#, cgroup.procs().display()),
+        "sh".into(),
+    ];
+    let mut command = host_command(lab, &[&enter, words.as_slice()].concat())?;
     place.environment(&mut command, timing);
     let process = lab.host_b().spawn(&mut command)?;
     Ok(Running {

@@ -132,7 +132,7 @@ fn a_takeover_and_its_release_are_one_incident_with_evidence_and_durations() {
     world.pass(1000);
     world.recorder.note(world.now, "tripwire: connection reset");
     let reset = world.now;
-    world.handle(Event::Evidence(Evidence::Reset));
+    world.handle(Event::Evidence(Evidence::Reset, reset));
     for _ in 0..3 {
         world.probe(FAILED);
     }

@@ -77,7 +77,8 @@ fn hostile() -> impl Strategy<Value = Hostile> {
             probe: ProbeId(id),
             outcome
         }),
-        evidence().prop_map(Event::Evidence),
+        (evidence(), 0..1000_u64)
+            .prop_map(|(evidence, seen)| { Event::Evidence(evidence, Time::from_boot(s(seen))) }),
         gateway().prop_map(Event::Gateway),
         (0..20_u64, outcome()).prop_map(|(probe, outcome)| Event::GatewayProbed {
             probe: GatewayProbeId(probe),

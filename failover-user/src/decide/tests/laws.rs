@@ -219,9 +219,9 @@ impl Laws {
                     }
                 }
             }
-            Event::Evidence(evidence) => {
+            Event::Evidence(evidence, seen) => {
                 if evidence.is_good() {
-                    self.seen_alive = Some(now);
+                    self.seen_alive = self.seen_alive.max(Some(now.min(*seen)));
                 }
             }
             Event::Witnesses { round, answered } => {
@@ -363,7 +363,7 @@ impl Laws {
         match event {
             Event::Woke => true,
             // Good news may take a strike back.
-            Event::Evidence(evidence) => !evidence.is_good(),
+            Event::Evidence(evidence, _) => !evidence.is_good(),
             Event::Suspended
             | Event::GatewayProbed { .. }
             | Event::GatewayDrains

@@ -141,7 +141,8 @@ impl World {
             world.plan(Duration::ZERO, Happening::Told(ended));
         }
         for (at, evidence) in evidence {
-            world.plan(at, Happening::Told(Event::Evidence(evidence)));
+            let seen = Time::from_boot(world.script.boot) + at;
+            world.plan(at, Happening::Told(Event::Evidence(evidence, seen)));
         }
         for (at, gateway) in by_hand {
             let happening = match gateway {
@@ -278,7 +279,7 @@ impl World {
             Happening::PrimaryBecomes(primary) => self.primary_becomes(primary),
             Happening::TripwireBreaks(probe, evidence) => {
                 if self.held == Some(probe) {
-                    self.tell(Event::Evidence(evidence));
+                    self.tell(Event::Evidence(evidence, self.now));
                 }
             }
             Happening::CommandEnds(run, result) => self.command_ends(run, result),

@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc};
 
+use jiff::Timestamp;
 use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
@@ -89,7 +90,22 @@ pub(super) fn fault_in(error: &io::Error) -> Option<Fault> {
         Error::FailedToGetCurrentTime | Error::FailedToGetRandomBytes => {
             Some(Fault::Own(format!("no TLS on PC-B: {error}")))
         }
-        _ => wrong_in(error).map(Fault::from),
+        _ => wrong_in(error).map(fault_of),
+    }
+}
+
+/// A clock decides whether a certificate's time has come or is over, and PC-B's may be wrong: with an
+/// empty battery every certificate is from the future. So that is no failure of the primary's, which has
+/// answered, and is who it should be.
+fn fault_of(what: WrongAnswer) -> Fault {
+    match what {
+        WrongAnswer::Certificate(Certificate::Expired | Certificate::NotYetValid) => {
+            Fault::Own(format!(
+                "by PC-B's clock, which says {}, {what}: set the clock (timedatectl), or where it is right renew the certificate",
+                Timestamp::now().strftime("%Y-%m-%d %H:%M UTC"),
+            ))
+        }
+        _ => what.into(),
     }
 }
 

@@ -27,7 +27,7 @@ impl Router {
 
     /// How many witnesses count now.
     pub(super) fn counting(&self, witnesses: Witnesses) -> u32 {
-        let counts = witnesses.router && self.watch.counts(&ROUTER);
+        let counts = witnesses.router && self.watch.counts();
         witnesses.others + u32::from(counts)
     }
 
@@ -40,7 +40,7 @@ impl Router {
     ) {
         match outcome {
             Outcome::Connected { .. } => {
-                if self.watch.primary_answers(scene.now) {
+                if self.watch.primary_answers(scene.now, &ROUTER) {
                     let answer = scene.ask_witness(settings.timeout);
                     let takes = answer.unwrap_or(settings.timeout);
                     self.asked = Some((scene.now + takes, answer.is_some()));

@@ -9,10 +9,12 @@ use crate::{
     PORT,
     bench::{
         cgroup::resident,
+        episode::done,
         load::Load,
         megabytes,
         report::{Contestant, Goal, Row},
     },
+    commands::{Command, Commands},
     lab::Lab,
     lines::Lines,
     moment::Moment,
@@ -41,29 +43,31 @@ pub(super) fn rows(rounds: u32, failover: &Path) -> Result<[Row; 3]> {
     };
     Ok([
         row("run", "from its start to armed", "ms", 300.0, starts),
-        row("run", "resident memory", "MB", 10.0, daemon),
+        row("run", "resident memory after an outage", "MB", 10.0, daemon),
         row("trace", "resident memory", "MB", 10.0, trace),
     ])
 }
 
-/// Runs the daemon until it is armed, or until it has settled, and tells its memory then.
+/// Runs the daemon until it is armed, or through an outage, and tells its memory then: all that it does
+/// has been done once.
 fn run(failover: &Path, settle: bool) -> Result<(Duration, Option<f64>)> {
     let lab = Lab::build()?;
-    let _primary = lab.host_a().gateway()?;
+    let primary = lab.host_a().gateway()?;
     let file = |name: &str| lab.directory().join(name);
+    let commands = Commands::new(&lab.directory().join("pc-b"), lab.binary())?;
     let mut command = lab.host_b().command(failover);
     command
         .args([
             "run",
-            "--config",
-            "/dev/null",
+            "--config=/dev/null",
             "--log-format",
             "json",
-            "--start",
-            "true",
-            "--stop",
-            "true",
+            "--interval",
+            "1s",
         ])
+        .args(["--timeout", "1s", "--gateway", "command"])
+        .args(["--start", &commands.line(Command::Start)])
+        .args(["--stop", &commands.line(Command::Stop)])
         .args(["--kernel-events", "required", "--primary"])
         .arg(format!("{}:{PORT}", lab.host_a().address()))
         .arg("--state-dir")
@@ -82,6 +86,11 @@ fn run(failover: &Path, settle: bool) -> Result<(Duration, Option<f64>)> {
     })
     .ok_or_else(|| anyhow!("the daemon isn't armed; it says:\n{}", lines.text()))?;
     let memory = settle.then(|| {
+        let lost = primary.kill();
+        done(&commands, Command::Start, lost, wait::LONG)?;
+        let back = Moment::now();
+        let _primary = lab.host_a().gateway()?;
+        done(&commands, Command::Stop, back, wait::LONG)?;
         thread::sleep(SETTLED);
         resident(daemon.pid())
             .map(megabytes)

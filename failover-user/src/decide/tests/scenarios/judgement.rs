@@ -3,7 +3,10 @@
 use std::num::NonZeroU32;
 
 use super::super::{
-    super::{CommandResult, Evidence, Fence, Flapping, Order, Settings, State, Time},
+    super::{
+        Action, CommandResult, Decider, Event, Evidence, Fence, Flapping, Order, Settings, State,
+        Time,
+    },
     mission, ms, s,
     script::{ANSWERS, HANGS, Primary, REFUSES, SILENT, Script, Start},
 };
@@ -602,4 +605,43 @@ fn a_fence_that_ends_after_the_primary_has_answered_says_nothing_of_its_next_out
     assert_eq!(runs.len(), 3, "{}", world.journal());
     assert!(runs[1].ends_with("run fence"), "{runs:?}");
     assert!(runs[2].ends_with("run start"), "{runs:?}");
+}
+
+/// Strikes after a failed probe that began at second 100, where somebody's connection to the primary was
+/// made at this second, and told before the probe ended or afterwards.
+fn strikes_beside_a_connection(made: u64, told_after: bool) -> usize {
+    let at = |second| Time::from_boot(s(second));
+    let settings = Settings {
+        veto_limit: 3,
+        ..mission()
+    };
+    let mut decider = Decider::new(settings, at(100));
+    let actions = decider.handle(at(100), Event::Woke);
+    let probe = actions.iter().find_map(|action| match action {
+        Action::Probe { probe, .. } => Some(*probe),
+        _ => None,
+    });
+    let ended = Event::ProbeEnded {
+        probe: probe.unwrap(),
+        outcome: REFUSES.probed(s(5)).1,
+    };
+    let connection = Event::Evidence(Evidence::Established, at(made));
+    let mut events = [connection, ended];
+    if told_after {
+        events.reverse();
+    }
+    for event in events {
+        decider.handle(at(101), event);
+    }
+    decider.strikes().len()
+}
+
+#[test]
+fn a_connection_from_before_a_probe_excuses_it_as_little_as_none() {
+    for told_after in [false, true] {
+        assert_eq!(strikes_beside_a_connection(99, told_after), 1);
+        assert_eq!(strikes_beside_a_connection(100, told_after), 0);
+        // Nobody has seen the future.
+        assert_eq!(strikes_beside_a_connection(5000, told_after), 0);
+    }
 }

@@ -72,7 +72,7 @@ impl World {
                 }
                 Entry::ProbeEnded(outcome.clone())
             }
-            Event::Evidence(evidence) => Entry::Evidence(*evidence),
+            Event::Evidence(evidence, _) => Entry::Evidence(*evidence),
             Event::Counting(counting) => Entry::Counting(*counting),
             Event::Witnesses { answered, .. } => Entry::Witnesses(*answered),
             Event::Suspended => Entry::Suspended,
@@ -138,7 +138,8 @@ impl World {
             },
             Outcome::Unknown { .. } => Some(Evidence::Refused),
         };
-        let echo = echo.map(|evidence| Happening::Told(Event::Evidence(evidence)));
+        let seen = self.now + took;
+        let echo = echo.map(|evidence| Happening::Told(Event::Evidence(evidence, seen)));
         let ended = Happening::Told(Event::ProbeEnded { probe, outcome });
         let order = match self.script.echo {
             Echo::No => [Some(ended), None],
