@@ -1,5 +1,5 @@
 //! The command line, once: what it takes, and the help that says so. Man pages and completions are
-//! rendered from it (`tests/generated.rs`), so that none of them says anything else.
+//! rendered from it (`tests/generated`), so that none of them says anything else.
 
 use std::{
     num::{NonZeroU16, NonZeroU64},
@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{
-        DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, DEFAULT_STATE_DIR, Options, Span, count,
-        port,
+        ConfigurationError, DEFAULT_CONFIG, DEFAULT_PORT, DEFAULT_STATE_DIR, Options, Places, Span,
+        count, path, port,
     },
     control::Request,
     gateway::UnitVerb,
@@ -33,15 +33,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Watch the primary, take over when it is down, let go when it is back
+    ///
+    /// Reads /etc/failover/failover.toml where that is there and --config names no other file; flags win
+    /// over it. SIGHUP has it read again, SIGTERM and Ctrl-C end it, and leave a gateway that runs alone.
     Run(Box<Options>),
     /// Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy
     ///
-    /// Without --config it looks at /etc/failover/failover.toml where that is there. Changes nothing.
-    /// Exit code 0: no errors; 1: there are some.
+    /// Takes the flags of `run`, and reads the same file. Changes nothing. Exit code 0: no errors; 1: there
+    /// are some.
     Check(Box<CheckOptions>),
     /// Ask the daemon who serves and whether PC-B is safe
     ///
-    /// Exit code 0: safe; 1: not protected, or no answer; 3: no daemon is running.
+    /// Exit code 0: safe; 1: not protected; 3: no daemon is running; 4: one is there and doesn't answer, or
+    /// not this account.
     Status(StatusOptions),
     /// Tell every incident: when, why with the evidence, how long each phase took
     ///
@@ -80,18 +84,39 @@ pub enum Verb {
 #[derive(Args, Debug)]
 pub struct AskOptions {
     /// The daemon's control socket
-    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
-    pub control: PathBuf,
+    /// [default: what the configuration file says, or /run/failover/control.sock]
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    pub control: Option<PathBuf>,
+    /// The daemon's configuration file [default: /etc/failover/failover.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl AskOptions {
+    /// Where the daemon is; its control socket is what counts.
+    ///
+    /// # Errors
+    /// When the file that is named can't be read.
+    pub fn places(&self) -> Result<Places, ConfigurationError> {
+        match &self.control {
+            Some(control) => Ok(Places {
+                control: control.clone(),
+                state_dir: DEFAULT_STATE_DIR.into(),
+                unread: None,
+            }),
+            None => Places::of(self.config.as_deref()),
+        }
+    }
 }
 
 /// Of `failover pause`.
 #[derive(Args, Debug)]
 pub struct PauseOptions {
-    /// The daemon's control socket
-    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
-    pub control: PathBuf,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub ask: AskOptions,
     /// For so long [default: until `failover resume`]
-    #[arg(long = "for", value_name = "DURATION")]
+    #[arg(long = "for", value_name = "DURATION", allow_hyphen_values = true)]
     pub span: Option<Span>,
     /// Why: the log and `failover status` tell it
     #[arg(long, value_name = "TEXT")]
@@ -112,9 +137,9 @@ impl PauseOptions {
 /// Of `failover takeover`.
 #[derive(Args, Debug)]
 pub struct TakeoverOptions {
-    /// The daemon's control socket
-    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
-    pub control: PathBuf,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub ask: AskOptions,
     /// Although the primary answers, was never seen healthy, or no witness answers
     #[arg(long)]
     pub force: bool,
@@ -131,11 +156,11 @@ impl TakeoverOptions {
 /// Of `failover release`.
 #[derive(Args, Debug)]
 pub struct ReleaseOptions {
-    /// The daemon's control socket
-    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
-    pub control: PathBuf,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub ask: AskOptions,
     /// Take over again no sooner than after so long
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub hold: Option<Span>,
 }
 
@@ -166,7 +191,7 @@ pub struct UnitJob {
 pub enum ConfigVerb {
     /// Write the commented default configuration
     Init {
-        /// Into this file, which must not be there yet [default: standard output]
+        /// Into this file, which must not be there yet; its folder is made [default: standard output]
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -175,10 +200,13 @@ pub enum ConfigVerb {
     /// Exit code 0: it can be run; 2: it can't, and a message says where and what to do.
     Check {
         /// The file
-        #[arg(default_value = DEFAULT_CONFIG)]
+        #[arg(value_name = "FILE", default_value = DEFAULT_CONFIG)]
         file: PathBuf,
     },
-    /// Show what is in force with these flags and this file, and where each value comes from
+    /// Show what `run` would put in force with these flags and this file, and where each value comes from
+    ///
+    /// It reads the file and asks no daemon: one that runs may have refused what the file says now, which
+    /// `failover status` and the log tell.
     Show(Box<ShowOptions>),
 }
 
@@ -207,9 +235,9 @@ pub struct ShowOptions {
 /// Of `failover status`.
 #[derive(Args, Debug)]
 pub struct StatusOptions {
-    /// The daemon's control socket
-    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL)]
-    pub control: PathBuf,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub ask: AskOptions,
     /// How it looks
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,
@@ -222,8 +250,12 @@ pub struct StatusOptions {
 #[derive(Args, Debug)]
 pub struct HistoryOptions {
     /// The daemon's state directory
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_STATE_DIR)]
-    pub state_dir: PathBuf,
+    /// [default: what the configuration file says, or /var/lib/failover]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// The daemon's configuration file [default: /etc/failover/failover.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Only what went on since then: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
@@ -248,7 +280,7 @@ pub struct TraceOptions {
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
     /// End after this time
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub duration: Option<Span>,
     /// End after so many events
     #[arg(long, value_parser = count::<NonZeroU64>)]

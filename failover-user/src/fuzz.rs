@@ -95,10 +95,13 @@ pub fn configuration(bytes: &[u8]) {
         return;
     };
     let mut options = match file::parse(text) {
-        Ok(options) => options,
-        Err((line, message)) => {
-            assert!((1..=text.matches('\n').count() + 1).contains(&line));
-            assert!(!message.contains(char::is_control), "{message:?}");
+        Ok((options, _)) => options,
+        Err(faults) => {
+            assert!(!faults.is_empty());
+            for (line, message) in faults {
+                assert!((1..=text.matches('\n').count() + 1).contains(&line));
+                assert!(!message.contains(char::is_control), "{message:?}");
+            }
             return;
         }
     };

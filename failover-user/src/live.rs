@@ -132,8 +132,14 @@ fn clock(time: &str) -> String {
     }
 }
 
+/// Where it doesn't fit, that shows.
 fn cut(text: &str, columns: usize) -> String {
-    text.chars().take(columns).collect()
+    match columns.checked_sub(1) {
+        Some(room) if text.chars().count() > columns => {
+            text.chars().take(room).chain(['…']).collect()
+        }
+        _ => text.chars().take(columns).collect(),
+    }
 }
 
 /// As many lines as it takes, the later ones below the first one's value.
@@ -209,6 +215,17 @@ mod tests {
             lines[23].ends_with("(40 times since 12:00:00)"),
             "{lines:?}"
         );
+    }
+
+    #[test]
+    fn a_note_that_is_cut_shows_it() {
+        let mut status = with_notes(1);
+        status.recent[0].text = "x".repeat(100);
+        let lines = seen(&status, 60, 40);
+        let last = lines.last().unwrap();
+        assert!(last.ends_with("x…"), "{last}");
+        assert_eq!(last.chars().count(), 60);
+        assert_eq!(cut("all of it", 9), "all of it");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod logging;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -15,10 +15,10 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use failover::{
     cli::{
-        CheckOptions, Cli, ConfigVerb, HistoryOptions, ShowOptions, StatusOptions, TraceOptions,
-        UnitJob, Verb,
+        AskOptions, CheckOptions, Cli, ConfigVerb, HistoryOptions, ShowOptions, StatusOptions,
+        TraceOptions, UnitJob, Verb,
     },
-    config::{self, Configuration, ConfigurationError, Options},
+    config::{self, Configuration, ConfigurationError, Faults, Options, Places},
     control::{self, AskError, Request},
     gateway::{Scope, UnitCommand},
     history,
@@ -26,11 +26,14 @@ use failover::{
     trace,
 };
 use tokio::runtime::{Builder, Runtime};
+use tracing::info;
 
 /// What the caller got wrong; the same code as clap's.
 const USAGE: u8 = 2;
 /// Nobody to ask.
 const NOT_RUNNING: u8 = 3;
+/// Somebody to ask, and no answer: nobody knows how it is.
+const NO_ANSWER: u8 = 4;
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -39,10 +42,10 @@ fn main() -> ExitCode {
         Verb::Check(options) => preflight(*options),
         Verb::Status(options) => status(&options),
         Verb::History(options) => history(&options),
-        Verb::Pause(options) => order(&options.control, &options.request()),
-        Verb::Resume(options) => order(&options.control, &Request::Resume),
-        Verb::Takeover(options) => order(&options.control, &options.request()),
-        Verb::Release(options) => order(&options.control, &options.request()),
+        Verb::Pause(options) => order(&options.ask, &options.request()),
+        Verb::Resume(options) => order(&options, &Request::Resume),
+        Verb::Takeover(options) => order(&options.ask, &options.request()),
+        Verb::Release(options) => order(&options.ask, &options.request()),
         Verb::Trace(options) => trace(&options).map(|()| ExitCode::SUCCESS),
         Verb::Config(ConfigVerb::Init { output }) => init(output.as_deref()),
         Verb::Config(ConfigVerb::Check { file }) => check(file),
@@ -54,8 +57,10 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // Standard error may be closed; the code says enough then.
-            let _ = writeln!(io::stderr(), "failover: {}", told(&error));
-            if error.is::<ConfigurationError>() {
+            for line in told(&error).lines() {
+                let _ = writeln!(io::stderr(), "failover: {line}");
+            }
+            if error.is::<ConfigurationError>() || error.is::<Faults>() {
                 USAGE.into()
             } else {
                 ExitCode::FAILURE
@@ -79,9 +84,15 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 fn run(options: Options) -> anyhow::Result<()> {
+    // Once: a reload reads the same file, also one that has gone meanwhile.
+    let options = options.or_default_file();
+    let file = options.config.clone();
     let reader = move || Configuration::load(options.clone());
     let configuration = reader()?;
     let _log = logging::begin(configuration.log_format, "info")?;
+    if let Some(file) = file {
+        info!(file = %file.display(), "the configuration is what this file says, where no flag does");
+    }
     runtime()?.block_on(failover::daemon::run(configuration, Arc::new(reader)))
 }
 
@@ -91,15 +102,14 @@ fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
     let Some(path) = output else {
         return print(&text);
     };
-    File::create_new(path)
+    // The package makes the usual one; elsewhere nobody has.
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| File::create_new(path))
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => anyhow!(
                 "{} is there already, and is left as it is; give another --output, or move it away",
-                path.display()
-            ),
-            io::ErrorKind::NotFound => anyhow!(
-                "there is no directory for {}; make it with mkdir -p",
                 path.display()
             ),
             _ => anyhow::Error::from(error).context(format!("writing {}", path.display())),
@@ -110,7 +120,10 @@ fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
 /// Looks at all that the daemon would need.
 fn preflight(options: CheckOptions) -> anyhow::Result<ExitCode> {
     let CheckOptions { options, output } = options;
-    let report = runtime()?.block_on(failover::preflight::check(options));
+    let runtime = runtime()?;
+    let report = runtime.block_on(failover::preflight::check(options.or_default_file()));
+    // A disk that hangs keeps nobody waiting.
+    runtime.shutdown_background();
     print(&match output {
         trace::Format::Text => report.to_string(),
         trace::Format::Json => serde_json::to_string_pretty(&report)? + "\n",
@@ -130,17 +143,10 @@ fn check(file: PathBuf) -> anyhow::Result<ExitCode> {
     print(&told)
 }
 
-/// Shows what is in force. Without a file it is the package's, where that is there.
+/// Shows what `run` would put in force.
 fn show(options: ShowOptions) -> anyhow::Result<ExitCode> {
-    let ShowOptions {
-        mut options,
-        output,
-    } = options;
-    let of_package = PathBuf::from(config::DEFAULT_CONFIG);
-    if options.config.is_none() && of_package.exists() {
-        options.config = Some(of_package);
-    }
-    let settings = config::in_force(&options)?;
+    let ShowOptions { options, output } = options;
+    let settings = config::in_force(&options.or_default_file())?;
     print(&match output {
         trace::Format::Text => config::as_file(&settings),
         trace::Format::Json => serde_json::to_string_pretty(&settings)? + "\n",
@@ -159,17 +165,14 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 
 /// Shows the daemon's status, once or again and again. The exit code is that of the last one.
 fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
+    let places = options.ask.places()?;
     if options.watch && options.output == trace::Format::Text && io::stdout().is_terminal() {
-        return watch(&options.control);
+        return watch(&places);
     }
     loop {
-        let status: Status = match control::ask(&options.control, &Request::Status) {
+        let status: Status = match control::ask(&places.control, &Request::Status) {
             Ok(status) => status,
-            Err(error @ AskError::NotRunning { .. }) => {
-                let _ = writeln!(io::stderr(), "failover: {error}");
-                return Ok(NOT_RUNNING.into());
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Ok(unanswered(&error, &places)),
         };
         let shown = match options.output {
             trace::Format::Text => status.to_string(),
@@ -188,10 +191,32 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Says why the daemon says nothing.
+fn unanswered(error: &AskError, places: &Places) -> ExitCode {
+    let _ = writeln!(io::stderr(), "failover: {error}");
+    if let Some(error) = &places.unread {
+        let _ = writeln!(
+            io::stderr(),
+            "failover: {error}; or say with --control where the daemon is, if it isn't there"
+        );
+    }
+    match error {
+        AskError::NotRunning { .. } => NOT_RUNNING.into(),
+        AskError::NotPermitted { .. } | AskError::NoAnswer { .. } | AskError::Unreadable { .. } => {
+            NO_ANSWER.into()
+        }
+        AskError::Refused(_) => ExitCode::FAILURE,
+    }
+}
+
 /// Tells what is in the files, whether a daemon runs or not.
 fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
-    let directory = options.state_dir.display();
-    let history = history::read(&options.state_dir).with_context(|| {
+    let state_dir = match &options.state_dir {
+        Some(directory) => directory.clone(),
+        None => Places::of(options.config.as_deref())?.state_dir,
+    };
+    let directory = state_dir.display();
+    let history = history::read(&state_dir).with_context(|| {
         format!("reading the history in {directory}; --state-dir names another directory")
     })?;
     let skipped = history.skipped;
@@ -223,14 +248,11 @@ fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// Has the daemon do something, and says what came of it.
-fn order(control: &Path, request: &Request) -> anyhow::Result<ExitCode> {
-    let answer = match control::order(control, request) {
+fn order(ask: &AskOptions, request: &Request) -> anyhow::Result<ExitCode> {
+    let places = ask.places()?;
+    let answer = match control::order(&places.control, request) {
         Ok(answer) => answer,
-        Err(error @ AskError::NotRunning { .. }) => {
-            let _ = writeln!(io::stderr(), "failover: {error}");
-            return Ok(NOT_RUNNING.into());
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Ok(unanswered(&error, &places)),
     };
     // The order is followed, whether or not anybody reads that.
     let done = if answer.note.is_none() {
@@ -246,19 +268,18 @@ fn order(control: &Path, request: &Request) -> anyhow::Result<ExitCode> {
 }
 
 /// In place, until Ctrl-C.
-fn watch(control: &Path) -> anyhow::Result<ExitCode> {
+fn watch(places: &Places) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
-    let last = runtime.block_on(failover::live::run(control));
+    let last = runtime.block_on(failover::live::run(&places.control));
     // A question that is still under way keeps nobody waiting.
     runtime.shutdown_background();
     match last {
         Ok(status) if status.is_safe() => Ok(ExitCode::SUCCESS),
         Ok(_) => Ok(ExitCode::FAILURE),
-        Err(error) if matches!(error.downcast_ref(), Some(AskError::NotRunning { .. })) => {
-            let _ = writeln!(io::stderr(), "failover: {error}");
-            Ok(NOT_RUNNING.into())
-        }
-        Err(error) => Err(error),
+        Err(error) => match error.downcast_ref() {
+            Some(error) => Ok(unanswered(error, places)),
+            None => Err(error),
+        },
     }
 }
 

@@ -142,6 +142,17 @@ struct Ran {
     result: String,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet)]
+struct Kind {
+    kind: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet)]
+struct Tried {
+    kind: String,
+    result: &'static str,
+}
+
 fn registry(status: &Status, probes: &Probes) -> Registry {
     let mut registry = Registry::with_prefix("failover");
     let to = &mut registry;
@@ -196,6 +207,27 @@ fn registry(status: &Status, probes: &Probes) -> Registry {
         gauge(status.paused.is_some()),
     );
     to.register(
+        "forced",
+        "1 while the local gateway serves whatever the primary does, as an operator ordered",
+        gauge(status.forced),
+    );
+    to.register(
+        "held",
+        "1 while an operator's release keeps it from taking over",
+        gauge(status.held_until.is_some()),
+    );
+    seconds_at(
+        to,
+        "held_until",
+        "Until when an operator's release keeps it from taking over",
+        status.held_until.as_deref(),
+    );
+    to.register(
+        "warnings",
+        "How many things people should see to, although they keep this machine from nothing",
+        count(status.warnings.len()),
+    );
+    to.register(
         "dry_run",
         "1 if it never runs anything",
         gauge(status.dry_run),
@@ -223,6 +255,8 @@ fn registry(status: &Status, probes: &Probes) -> Registry {
     );
     gateway(to, status);
     totals(to, status);
+    notifiers(to, status);
+    configuration(to, status);
     kernel_events(to, status);
     if let Some(witnesses) = &status.witnesses {
         to.register(
@@ -295,6 +329,54 @@ fn totals(to: &mut Registry, status: &Status) {
         let seconds = milliseconds as f64 / 1000.0;
         to.register_with_unit(name, help, Unit::Seconds, ConstCounter::new(seconds));
     }
+}
+
+fn notifiers(to: &mut Registry, status: &Status) {
+    let mut tried = Vec::new();
+    for one in &status.notifiers {
+        for (result, count) in [
+            ("told", one.told),
+            ("failed", one.failed),
+            ("dropped", one.dropped),
+        ] {
+            let label = Tried {
+                kind: one.kind.clone(),
+                result,
+            };
+            tried.push((label, ConstCounter::new(count)));
+        }
+    }
+    to.register(
+        "notifications",
+        "How often it was tried to tell people, and what was given up",
+        Rows(tried),
+    );
+    let failing = status.notifiers.iter().map(|one| {
+        let kind = one.kind.clone();
+        (Kind { kind }, gauge(one.failing.is_some()))
+    });
+    to.register(
+        "notifications_failing",
+        "1 while the last attempt to tell people failed",
+        Rows(failing.collect()),
+    );
+}
+
+fn configuration(to: &mut Registry, status: &Status) {
+    let Some(configuration) = &status.configuration else {
+        return;
+    };
+    to.register(
+        "config_last_reload_successful",
+        "1 if the configuration that was read last is in force",
+        gauge(configuration.refused.is_none()),
+    );
+    seconds_at(
+        to,
+        "config_last_reload_success",
+        "When the configuration in force was read",
+        Some(&configuration.since),
+    );
 }
 
 fn kernel_events(to: &mut Registry, status: &Status) {
@@ -398,7 +480,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{decide::Failure, status::sample};
+    use crate::{
+        decide::Failure,
+        status::{Failing, InForce, Notifier, Refused, sample},
+    };
 
     fn rendered(format: Format) -> String {
         let mut probes = Probes::default();
@@ -436,6 +521,77 @@ mod tests {
             "failover_takeovers_total 0",
         ] {
             has(&text, line);
+        }
+    }
+
+    #[test]
+    fn who_cannot_be_told_is_counted_by_kind_and_by_what_became_of_it() {
+        let mut status = sample();
+        let notifier = |kind: &str, failing| Notifier {
+            kind: kind.to_owned(),
+            configured: true,
+            told: 3,
+            failed: 2,
+            dropped: 1,
+            failing,
+        };
+        let failing = Failing {
+            since: "2026-01-01T00:00:00.000Z".to_owned(),
+            why: "refused".to_owned(),
+            remedy: "look".to_owned(),
+        };
+        status.notifiers = vec![
+            notifier("command", None),
+            notifier("webhook", Some(failing)),
+        ];
+        let text = render(&status, &Probes::default(), Format::Text);
+        for line in [
+            "failover_notifications_total{kind=\"command\",result=\"told\"} 3",
+            "failover_notifications_total{kind=\"webhook\",result=\"failed\"} 2",
+            "failover_notifications_total{kind=\"webhook\",result=\"dropped\"} 1",
+            "failover_notifications_failing{kind=\"command\"} 0",
+            "failover_notifications_failing{kind=\"webhook\"} 1",
+        ] {
+            has(&text, line);
+        }
+    }
+
+    #[test]
+    fn what_an_operator_ordered_is_told() {
+        let mut status = sample();
+        let text = render(&status, &Probes::default(), Format::Text);
+        has(&text, "failover_forced 0");
+        has(&text, "failover_held 0");
+        assert!(!text.contains("failover_held_until"), "{text}");
+        status.forced = true;
+        status.held_until = Some("2026-01-01T00:00:00.000Z".to_owned());
+        let text = render(&status, &Probes::default(), Format::Text);
+        has(&text, "failover_forced 1");
+        has(&text, "failover_held 1");
+        has(&text, "failover_held_until_timestamp_seconds 1767225600.0");
+    }
+
+    #[test]
+    fn a_refused_configuration_is_told_as_prometheus_tells_its_own() {
+        let mut status = sample();
+        let refused = Refused {
+            at: "2026-01-02T00:00:00.000Z".to_owned(),
+            why: "nonsense".to_owned(),
+        };
+        for (refused, line) in [
+            (None, "failover_config_last_reload_successful 1"),
+            (Some(refused), "failover_config_last_reload_successful 0"),
+        ] {
+            status.configuration = Some(InForce {
+                since: "2026-01-01T00:00:00.000Z".to_owned(),
+                refused,
+            });
+            let text = render(&status, &Probes::default(), Format::Text);
+            has(&text, line);
+            has(
+                &text,
+                "failover_config_last_reload_success_timestamp_seconds 1767225600.0",
+            );
         }
     }
 

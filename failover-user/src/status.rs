@@ -16,12 +16,18 @@ pub struct Status {
     pub version: u32,
     /// Version of the program.
     pub program: String,
+    /// The name of the machine that it runs on.
+    #[serde(default)]
+    pub host: String,
     /// Process number of the daemon.
     pub pid: u32,
     /// When this was written: how old the news is.
     pub heartbeat: String,
     /// What keeps PC-B from protecting PC-A, a sentence each; empty when nothing does.
     pub problems: Vec<String>,
+    /// What people should see to although it keeps PC-B from nothing, a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The state's name.
     pub state: String,
     /// Since when.
@@ -72,6 +78,12 @@ pub struct Status {
     /// What was counted since the daemon began.
     #[serde(default)]
     pub totals: Totals,
+    /// The configuration in force.
+    #[serde(default)]
+    pub configuration: Option<InForce>,
+    /// The ways in which people are told of what happens, and how that goes.
+    #[serde(default)]
+    pub notifiers: Vec<Notifier>,
     /// What happened last, oldest first; not more than fits on a screen or two.
     #[serde(default)]
     pub recent: Vec<Note>,
@@ -101,6 +113,52 @@ pub struct Ran {
     pub result: String,
     /// So often.
     pub count: u64,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct InForce {
+    /// When it was read.
+    pub since: String,
+    /// A newer one that is refused; `None`: the last one that was read is in force.
+    pub refused: Option<Refused>,
+}
+
+/// A configuration that was read while the daemon ran, and isn't in force.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Refused {
+    /// When it was read.
+    pub at: String,
+    /// What is wrong with it, in a line.
+    pub why: String,
+}
+
+/// A way in which people are told of what happens.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Notifier {
+    /// `command` or `webhook`.
+    pub kind: String,
+    /// Is there one?
+    pub configured: bool,
+    /// Attempts that went well since the daemon began.
+    pub told: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// What was given up before an attempt told it: for want of room, or too old.
+    pub dropped: u64,
+    /// Set while the last attempt failed.
+    pub failing: Option<Failing>,
+}
+
+/// Why nobody is told.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Failing {
+    /// Since when.
+    pub since: String,
+    /// Why the last attempt failed.
+    pub why: String,
+    /// What to do about it.
+    pub remedy: String,
 }
 
 /// Something that happened, perhaps more than once.
@@ -168,6 +226,9 @@ pub struct Gateway {
     /// Somebody listens, and none of them is the gateway.
     #[serde(default)]
     pub foreign: bool,
+    /// Since when the gateway has been seen draining: it finishes what it is at, and goes.
+    #[serde(default)]
+    pub draining_since: Option<String>,
     /// Processes of the gateway's that are still there after the port was closed.
     #[serde(default)]
     pub ending: Vec<EndingProcess>,
@@ -207,9 +268,26 @@ pub struct Witnesses {
     pub answered: Option<u32>,
     /// When they were asked.
     pub at: Option<String>,
+    /// All of them, as they are configured.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// What each said; who isn't among them wasn't waited for, as enough had answered.
+    #[serde(default)]
+    pub answers: Vec<Testimony>,
     /// The default router, where it is one of them.
     #[serde(default)]
     pub router: Option<Router>,
+}
+
+/// What a witness said when it was asked last.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Testimony {
+    /// Who.
+    pub witness: String,
+    /// Did it answer?
+    pub answered: bool,
+    /// How, or why not, with its name: a line for people.
+    pub said: String,
 }
 
 /// The router of this machine's default routes, as a witness.
@@ -240,6 +318,12 @@ impl fmt::Display for Status {
         for problem in &self.problems {
             row(&mut text, "problem", problem);
         }
+        for warning in &self.warnings {
+            row(&mut text, "warning", warning);
+        }
+        if !self.host.is_empty() {
+            row(&mut text, "host", &self.host);
+        }
         row(&mut text, "since", &with_age(&self.since));
         if !self.reason.is_empty() {
             row(&mut text, "because", &self.reason);
@@ -262,6 +346,7 @@ impl fmt::Display for Status {
             listening,
             held_by,
             foreign,
+            draining_since,
             ending,
         } = &self.gateway;
         let gateway = match (listening, foreign) {
@@ -270,12 +355,18 @@ impl fmt::Display for Status {
             (false, _) => format!("port {port}: nobody listens"),
         };
         row(&mut text, "local gateway", &gateway);
+        if let Some(since) = draining_since {
+            row(&mut text, "", &format!("drains since {}", with_age(since)));
+        }
         for EndingProcess { pid, since } in ending {
             let told = format!("pid {pid} is still there, since {}", with_age(since));
             row(&mut text, "", &told);
         }
         if let Some(witnesses) = &self.witnesses {
             row(&mut text, "witnesses", &witnesses.to_string());
+            for answer in &witnesses.answers {
+                row(&mut text, "", &answer.said);
+            }
             if let Some(router) = &witnesses.router {
                 row(&mut text, "router", &router.to_string());
             }
@@ -287,7 +378,7 @@ impl fmt::Display for Status {
             );
             row(&mut text, "release", &told);
         }
-        row(&mut text, "events", &self.kernel_events.to_string());
+        row(&mut text, "kernel events", &self.kernel_events.to_string());
         if let Some(next) = &self.next {
             row(&mut text, "next", &with_age(next));
         }
@@ -330,7 +421,12 @@ impl fmt::Display for Witnesses {
                 self.quorum,
                 with_age(at)
             ),
-            _ => write!(formatter, "{} needed, asked before a takeover", self.quorum),
+            _ => write!(
+                formatter,
+                "{} needed, asked before a takeover: {}",
+                self.quorum,
+                self.names.join(", ")
+            ),
         }
     }
 }
@@ -389,9 +485,11 @@ pub(crate) fn sample() -> Status {
     Status {
         version: VERSION,
         program: "1.2.3".to_owned(),
+        host: "pc-b".to_owned(),
         pid: 42,
         heartbeat: "2026-01-01T00:00:00Z".to_owned(),
         problems: Vec::new(),
+        warnings: Vec::new(),
         state: "standby".to_owned(),
         since: "2026-01-01T00:00:00Z".to_owned(),
         reason: String::new(),
@@ -407,6 +505,7 @@ pub(crate) fn sample() -> Status {
             listening: false,
             held_by: String::new(),
             foreign: false,
+            draining_since: None,
             ending: Vec::new(),
         },
         kernel_events: KernelEvents {
@@ -425,6 +524,8 @@ pub(crate) fn sample() -> Status {
         gateway_strikes: 0,
         dry_run: false,
         totals: Totals::default(),
+        configuration: None,
+        notifiers: Vec::new(),
         recent: Vec::new(),
     }
 }
@@ -440,10 +541,50 @@ mod tests {
     }
 
     #[test]
+    fn a_warning_is_shown_and_is_no_problem() {
+        let mut status = status();
+        status.warnings.push("nobody is told".to_owned());
+        assert!(status.is_safe());
+        let text = status.to_string();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("STANDBY (safe)"));
+        assert_eq!(lines.next(), Some("  warning        nobody is told"));
+        assert_eq!(lines.next(), Some("  host           pc-b"));
+    }
+
+    #[test]
     fn fields_of_a_later_version_are_passed_over() {
         let mut json = serde_json::to_value(status()).unwrap();
         json["weather"] = "fine".into();
         assert_eq!(serde_json::from_value::<Status>(json).unwrap(), status());
+    }
+
+    #[test]
+    fn each_witness_is_named_with_what_it_said_or_before_it_is_asked() {
+        let mut status = status();
+        let mut witnesses = Witnesses {
+            quorum: 1,
+            answered: None,
+            at: None,
+            names: vec!["192.168.1.1".to_owned(), "9.9.9.9:53".to_owned()],
+            answers: Vec::new(),
+            router: None,
+        };
+        status.witnesses = Some(witnesses.clone());
+        let text = status.to_string();
+        assert!(text.contains("takeover: 192.168.1.1, 9.9.9.9:53"), "{text}");
+        witnesses.answered = Some(0);
+        witnesses.at = Some("2026-01-01T00:00:00.000Z".to_owned());
+        witnesses.answers = vec![Testimony {
+            witness: "192.168.1.1".to_owned(),
+            answered: false,
+            said: "192.168.1.1: no answer (no answer in time) after 5s".to_owned(),
+        }];
+        status.witnesses = Some(witnesses);
+        let text = status.to_string();
+        let (_, after) = text.split_once("0 answered, 1 needed").unwrap();
+        let next = after.lines().nth(1).unwrap().trim_start();
+        assert!(next.starts_with("192.168.1.1: no answer"), "{text}");
     }
 
     #[test]

@@ -4,8 +4,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    decide::{Change, Outcome, Time},
-    status,
+    decide::{Change, Failure, Outcome, Time},
+    errno, status,
 };
 
 /// How far back it goes.
@@ -128,6 +128,13 @@ impl Timeline {
         // Without the time that it took: the same again is one note.
         let text = match outcome {
             Outcome::Connected { .. } => "the primary answered".to_owned(),
+            Outcome::Failed {
+                failure: Failure::Unreachable { errno },
+                ..
+            } => format!(
+                "the probe failed: unreachable ({})",
+                errno::describe(*errno)
+            ),
             Outcome::Failed { failure, .. } => format!("the probe failed: {failure}"),
             Outcome::Unknown { reason } => format!("the probe says nothing: {reason}"),
         };
@@ -151,8 +158,8 @@ impl Timeline {
         self.note(now, Kind::Command, text);
     }
 
-    /// The state changed, or another strike or attempt came.
-    pub fn change(&mut self, now: Time, change: &Change) {
+    /// The state changed, or another strike or attempt came, for this reason.
+    pub fn change(&mut self, now: Time, change: &Change, why: &str) {
         if change.strikes.len() > self.strikes {
             self.mark(
                 now,
@@ -165,10 +172,10 @@ impl Timeline {
         self.strikes = change.strikes.len();
         let (from, to) = (change.from.name(), change.to.name());
         let text = if from == to {
-            format!("{to}: {}", change.reason)
+            format!("{to}: {why}")
         } else {
             self.state(now, to);
-            format!("{from} to {to}: {}", change.reason)
+            format!("{from} to {to}: {why}")
         };
         self.note(now, Kind::State, &text);
     }
@@ -259,7 +266,7 @@ fn push<T>(list: &mut VecDeque<T>, most: usize, item: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::{Failure, Reason, State};
+    use crate::decide::{Reason, State};
 
     fn at(seconds: u64) -> Time {
         Time::from_boot(Duration::from_secs(seconds))
@@ -299,7 +306,7 @@ mod tests {
             reason: Reason::Time,
             strikes: Vec::new(),
         };
-        timeline.change(at(1), &change);
+        timeline.change(at(1), &change, "it listens");
         for number in 0..100_000 {
             timeline.kernel(at(2), &format!("{number}{}", "x".repeat(10_000)));
         }
@@ -311,7 +318,7 @@ mod tests {
                 .all(|note| note.text.len() <= LONGEST)
         );
         let recent = recent(&timeline);
-        assert_eq!(recent[0].text, "starting to active: time went by");
+        assert_eq!(recent[0].text, "starting to active: it listens");
         assert_eq!(timeline.slots.back().unwrap().kernel, u16::MAX);
     }
 
@@ -326,7 +333,7 @@ mod tests {
             reason: Reason::Time,
             strikes: Vec::new(),
         };
-        timeline.change(at(3), &change);
+        timeline.change(at(3), &change, "a strike");
         timeline.probe(at(4), &refused());
         let counts: Vec<u64> = recent(&timeline).iter().map(|note| note.count).collect();
         assert_eq!(counts, [2, 1, 1]);

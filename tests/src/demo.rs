@@ -4,6 +4,7 @@
 //! the closing table is computed from those very lines.
 
 use std::{
+    collections::HashSet,
     fmt::Write as _,
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
@@ -146,6 +147,8 @@ struct Show {
     seen: Vec<Line>,
     /// What is still to be shown: when, of whom, what.
     pending: Vec<(Moment, &'static str, String)>,
+    /// What was shown of probes since one of the two has done something.
+    told: HashSet<String>,
 }
 
 struct Source {
@@ -210,13 +213,15 @@ impl Show {
             color: io::stdout().is_terminal(),
             seen: Vec::new(),
             pending: Vec::new(),
+            told: HashSet::new(),
         })
     }
 
     fn daemon_begins(&mut self) -> Result<()> {
         let mut daemon = self.standby.command(&self.failover);
         daemon
-            .args(["run", "--primary", "10.0.0.1", "--log-format", "json"])
+            .args(["run", "--config", "/dev/null", "--log-format", "json"])
+            .args(["--primary", "10.0.0.1"])
             .args(["--gateway", "command"])
             .args(TIMINGS)
             .args(["--start", &self.commands.line(Command::Start)])
@@ -229,7 +234,7 @@ impl Show {
         let mut process = self.standby.spawn(&mut daemon)?;
         let errors = process.child().stderr.take().context("a pipe")?;
         self.log = Some(Source::new(Lines::of(errors), process));
-        self.await_line("the daemon watches", |line| line.message() == "armed")
+        self.await_line("the daemon watches", |line| line.message() == "watching")
             .map(drop)
     }
 
@@ -312,6 +317,14 @@ impl Show {
         let settled = self.pending.partition_point(|(moment, ..)| *moment < end);
         let settled: Vec<_> = self.pending.drain(..settled).collect();
         for (moment, who, what) in settled {
+            // While the local gateway serves, one probe after the other shows the same.
+            let is_of_probe = what.starts_with("probe: ") || what.starts_with("connection to ");
+            if is_of_probe && !self.told.insert(what.clone()) {
+                continue;
+            }
+            if !is_of_probe && who != "kernel" {
+                self.told.clear();
+            }
             self.print(moment, who, &what);
         }
     }
@@ -368,7 +381,7 @@ fn kernel_state(line: &Line) -> Option<String> {
 fn daemon(line: &Line) -> Option<String> {
     let text = |name: &str| line.field(name).to_owned();
     Some(match line.message() {
-        "armed" => "armed: watching the primary".to_owned(),
+        "watching" => "watching the primary".to_owned(),
         "probe" => "probe: the primary answers".to_owned(),
         "probe failed" => format!("probe: {}", text("outcome")),
         "the connection to the primary has died" => "tripwire: the connection has died".to_owned(),

@@ -1,7 +1,8 @@
 //! The two-host lab, and what the scenarios, the demonstration and the benchmark share.
 //!
 //! [`lab`] makes PC-A and PC-B; [`gateway`] and [`commands`] are what runs on them in place of the
-//! real gateway, and [`openclaw`] is the real one; [`daemon`] and [`trace`] run the program under test and read what it says,
+//! real gateway, and [`openclaw`] is the real one; [`daemon`] and [`trace`] run the program under test and read what it says, with a configuration file where the package has it
+//! ([`package_file`]),
 //! [`http`] and [`browser`] look at what it shows; [`demo`] and [`bench`] show it to people; [`guest`] checks a kernel with all of it.
 //!
 //! Nothing here is global: every scenario has a lab of its own, so they run side by side.
@@ -19,6 +20,7 @@ pub mod lab;
 pub mod lines;
 pub mod moment;
 pub mod openclaw;
+pub mod package_file;
 pub mod signals;
 pub mod trace;
 pub mod wait;

@@ -54,6 +54,23 @@ fn a_gateway_that_dies_while_active_is_started_again_at_once() {
 }
 
 #[test]
+fn a_start_that_failed_is_told_with_its_exit_code_what_it_said_last_and_where_the_rest_is() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).starts(&["refuse", "hang"]).spawn();
+    let again = daemon.says("a second attempt", |line| {
+        line.message() == "state changed" && line.number("attempt") == Some(2)
+    });
+    let (status, _) = daemon.status();
+    let problem = status["problems"].to_string();
+    for told in [again.field("reason"), &problem] {
+        for part in ["exit code 78", "said last: ", "start.log)"] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+    daemon.terminate();
+}
+
+#[test]
 fn a_start_that_fails_is_tried_again_with_growing_pauses() {
     let lab = Lab::new();
     let daemon = active(&lab, Setup::new(&lab).starts(&["fail", "fail", "ok"]));
@@ -71,6 +88,48 @@ fn a_start_that_fails_is_tried_again_with_growing_pauses() {
     assert!(pauses[1] >= Duration::from_millis(200), "{pauses:?}");
     // What a failed start left behind is stopped before the next.
     daemon.ends_having_run(&["start", "stop", "start", "stop", "start"]);
+}
+
+#[test]
+fn a_start_that_refuses_says_why_and_with_which_code() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).starts(&["refuse", "ok"]).spawn();
+    let ended = daemon.says("the start's end", |line| line.message() == "command ended");
+    assert!(ended.field("result").contains("code 78"), "{}", ended.text);
+    let said = ended.field("output");
+    assert!(said.contains("gateway.port: expected number"), "{said}");
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start", "stop", "start"]);
+}
+
+/// The stop comes before there is anything to stop; whichever gateway then has the port is believed.
+#[test]
+fn a_start_that_fails_and_whose_gateway_comes_up_later_ends_in_one_that_serves() {
+    let lab = Lab::new();
+    let mut daemon = active(&lab, Setup::new(&lab).starts(&["fail-but-run 300ms", "ok"]));
+    daemon.runs_nothing_for(Duration::from_secs(1));
+    let _primary = primary_back(&lab);
+    daemon.becomes("standby");
+    lab.host_b().await_listening(false);
+    daemon.ends_having_run(&["start", "stop", "start", "stop"]);
+}
+
+/// As one does that its own service manager starts again and again.
+#[test]
+fn a_gateway_that_crashes_and_comes_back_by_itself_is_started_and_never_stopped() {
+    let lab = Lab::new();
+    let mut daemon = active(&lab, Setup::new(&lab).starts(&["crash-loop 1s"]));
+    for _ in 0..2 {
+        daemon.becomes("starting");
+        daemon.becomes("active");
+    }
+    assert!(!daemon.commands().names().contains(&"stop"));
+    let _primary = primary_back(&lab);
+    daemon.becomes("stopping");
+    daemon.becomes("standby");
+    lab.host_b().await_listening(false);
+    daemon.terminate();
+    assert_eq!(daemon.commands().names().last(), Some(&"stop"));
 }
 
 #[test]

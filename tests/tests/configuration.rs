@@ -8,7 +8,10 @@ use std::{
     process::{Command, Output},
 };
 
-use failover_tests::lab::{Lab, failover_binary};
+use failover_tests::{
+    lab::{Lab, failover_binary},
+    package_file::with_package_file,
+};
 use serde_json::Value;
 
 /// The caller got it wrong.
@@ -83,7 +86,7 @@ fn the_default_configuration_with_a_primary_can_be_run() {
 #[test]
 fn the_default_configuration_is_written_once_and_lacks_but_a_primary() {
     let machine = Machine::new();
-    let path = machine.lab.directory().join("new.toml");
+    let path = machine.lab.directory().join("etc/failover/new.toml");
     let output = machine.failover(&["config", "init", "--output"], &path);
     assert!(output.status.success(), "{}", told(&output));
     let written = fs::read_to_string(&path).unwrap();
@@ -140,6 +143,84 @@ fn what_is_in_force_is_shown_with_where_it_comes_from() {
         (&timeout["value"], &timeout["from"]),
         (&"2s".into(), &"default".into())
     );
+}
+
+#[test]
+fn the_package_s_file_is_read_where_none_is_named_and_flags_win() {
+    let machine = Machine::new();
+    let run = |arguments: &[&str]| {
+        let text = "primary = \"192.0.2.1\"\ngateway = \"command\"\nstart = \"true\"\n\
+                    stop = \"true\"\ninterval = \"0s\"\n";
+        let mut command = with_package_file(&machine.lab, text);
+        command.args(arguments).output().unwrap()
+    };
+    let wrong = "/etc/failover/failover.toml:5: interval is 0s";
+    for verb in [&["run"][..], &["config", "check"], &["config", "show"]] {
+        assert_refused(&run(verb), USAGE, &[wrong]);
+    }
+    let checked = run(&["check", "--output=json"]);
+    assert!(told(&checked).contains(wrong), "{}", told(&checked));
+    let shown = run(&["config", "show", "--interval=2s"]);
+    let lines = ["interval = \"2s\"", "# /etc/failover/failover.toml:1"];
+    assert_refused(&shown, 0, &lines);
+    // Also from a pipe, which can be read but once.
+    let piped = Command::new("sh")
+        .args([
+            "-c",
+            "echo 'primary = \"192.0.2.1\"' | \"$0\" config show --config /dev/stdin",
+        ])
+        .arg(failover_binary())
+        .env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", machine.programs.display()),
+        )
+        .output()
+        .unwrap();
+    assert_refused(&piped, 0, &["\"192.0.2.1:18789\"", "# /dev/stdin:1"]);
+    // What is wrong with a flag is no line's fault.
+    let flag = run(&["run", "--interval=1ms"]);
+    assert_refused(&flag, USAGE, &["failover: interval is 1ms"]);
+    let none = run(&["run", "--config=/dev/null"]);
+    assert_refused(&none, USAGE, &["no primary"]);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_refused_with_what_writes_one() {
+    let machine = Machine::new();
+    let path = machine.lab.directory().join("none.toml");
+    let remedy = format!("failover config init --output {}", path.display());
+    for verb in [&["config", "check"][..], &["run", "--config"]] {
+        let refused = machine.failover(verb, &path);
+        assert_refused(&refused, USAGE, &["No such file", &remedy]);
+    }
+}
+
+#[test]
+fn a_path_in_the_file_is_a_whole_one_and_one_of_a_flag_begins_here() {
+    let machine = Machine::new();
+    let path = machine.file("primary = \"192.0.2.1\"\nstate-dir = \"state\"\n");
+    let checked = machine.failover(&["config", "check"], &path);
+    assert_refused(&checked, USAGE, &[":2: state-dir is state", "full path"]);
+    let arguments = ["config", "show", "--state-dir=state", "--config"];
+    let shown = machine.failover(&arguments, &path);
+    let here = std::env::current_dir().unwrap().join("state");
+    assert_refused(&shown, 0, &[here.to_str().unwrap()]);
+}
+
+#[test]
+fn a_flag_that_is_a_choice_of_two_is_set_with_and_without_a_value() {
+    let machine = Machine::new();
+    let path = machine.file("primary = \"192.0.2.1\"\n");
+    for (flag, told) in [
+        (&["--dry-run"][..], "dry-run = true "),
+        (&["--dry-run", "true"], "dry-run = true "),
+        (&["--dry-run=false"], "dry-run = false "),
+        (&["--flap-damping", "false"], "flap-damping = false "),
+        (&["--check-tls"], "check-tls = true "),
+    ] {
+        let arguments = [&["config", "show"], flag, &["--config"]].concat();
+        assert_refused(&machine.failover(&arguments, &path), 0, &[told]);
+    }
 }
 
 #[test]

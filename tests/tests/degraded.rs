@@ -21,7 +21,7 @@ fn a_daemon_that_may_not_load_says_why_and_what_to_do_and_goes_on() {
     let said = daemon.said(|line| line.message().starts_with("no kernel events"));
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].field("error").contains("CAP_BPF"), "{said:?}");
-    let armed = daemon.said(|line| line.message() == "armed");
+    let armed = daemon.said(|line| line.message() == "watching");
     assert_eq!(armed[0].field("kernel_events"), "off");
 
     daemon.probes("connected");

@@ -9,7 +9,7 @@ use std::{
 
 use failover_tests::{
     daemon::{Daemon, Setup},
-    lab::Lab,
+    lab::{Lab, failover_binary},
     moment::Moment,
     wait,
 };
@@ -107,6 +107,48 @@ fn somebody_who_hangs_up_on_the_primary_is_no_news() {
         (probed.len() > before).then_some(probed)
     });
     peace.daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn what_a_check_by_hand_sees_of_a_dead_primary_is_no_reason_for_anything() {
+    for restricted in [false, true] {
+        let lab = Lab::new();
+        let primary = lab.host_a().gateway().unwrap();
+        let mut setup = Setup::new(&lab).interval(NEVER);
+        if restricted {
+            // As its unit has it: it may not see which file root's own processes run.
+            setup = setup.without_capabilities(&["sys_ptrace"]);
+        }
+        let mut daemon = setup.spawn();
+        daemon.probes("connected");
+        primary.kill();
+        daemon.counts(1);
+        let seen = || daemon.status().0["kernel_events"]["seen"].as_u64();
+        let before = seen();
+        let mut check = lab.host_b().command(failover_binary());
+        check
+            .args(["check", "--gateway=command", "--start=true", "--stop=true"])
+            .arg(format!("--primary={}", lab.host_a().gateway_address()))
+            .arg("--control")
+            .arg(daemon.control());
+        let output = check.output().expect("running failover check");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(told.contains("refuses connections"), "{told}");
+        wait::until("the kernel tells of it", wait::LONG, || {
+            (seen() > before).then_some(())
+        });
+        let (status, _) = daemon.status();
+        let notes = status["recent"].to_string();
+        assert!(!notes.contains("connection refused"), "{status:#}");
+        // Somebody else's connection is another matter.
+        let refused = lab.host_b().connect(lab.host_a().gateway_address());
+        assert!(refused.is_err());
+        wait::until("another's is noted", wait::LONG, || {
+            let notes = daemon.status().0["recent"].to_string();
+            notes.contains("connection refused").then_some(())
+        });
+        daemon.terminate();
+    }
 }
 
 #[test]

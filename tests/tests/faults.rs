@@ -283,10 +283,10 @@ fn hostile_names_stay_inside_one_line_of_the_log() {
             &["--log-format", format],
             &start,
         );
-        wait::until("the daemon is armed", wait::LONG, || {
+        wait::until("the daemon watches", wait::LONG, || {
             let log = fs::read(&path).expect("a log");
             String::from_utf8_lossy(&log)
-                .contains("armed")
+                .contains("watching")
                 .then_some(())
         });
         primary.kill();

@@ -99,7 +99,10 @@ fn a_wrong_command_line_is_refused_with_what_is_wrong_and_what_to_do() {
             &["run", "--intervall", "1s"],
             &["--intervall", "--interval"],
         ),
-        (&["run"], &["no primary", "--primary HOST[:PORT]"]),
+        (
+            &["run", "--config=/dev/null"],
+            &["no primary", "--primary HOST[:PORT]"],
+        ),
         (&["run", "--primary"], &["value is required", "--primary"]),
         (
             &["run", "--primary", "pc-a:x"],
@@ -136,6 +139,20 @@ fn a_wrong_command_line_is_refused_with_what_is_wrong_and_what_to_do() {
             &["maybe", "auto, required, off"],
         ),
         (&["run", "--log-format", "xml"], &["xml", "text, json"]),
+        (
+            &["run", "--primary", "224.0.0.1"],
+            &["224.0.0.1", "address of many"],
+        ),
+        (
+            &["run", "--primary", "fe80::1%eth0"],
+            &["fe80::1%eth0", "one network interface"],
+        ),
+        (&["pause", "--for", "-5m"], &["`-5m`", "1h 30m or 7d"]),
+        (&["release", "--hold", "-5m"], &["`-5m`", "1h 30m or 7d"]),
+        (
+            &["simulate", "--days", "100000000000"],
+            &["--days", "write a smaller number"],
+        ),
         (&["trace", "--count", "0"], &["--count", "from 1"]),
         (
             &["trace", "--duration", "soon"],
@@ -257,28 +274,52 @@ fn a_wrong_file_is_refused_with_the_line_the_key_and_the_remedy() {
         ("zzz = 1", &[":1:", "`zzz`", "--help"]),
         ("config = \"x\"", &[":1:", "unknown key `config`"]),
         ("[zzz]\nstrikes = 3", &[":1:", "`zzz`", "--help"]),
-        ("interval = 30", &[":1: interval:", "`30`", "string"]),
+        (
+            "interval = 30",
+            &[":1: interval is 30", "interval = \"30s\""],
+        ),
         ("\ninterval = \"soon\"", &[":2: interval:", "`soon`", "30s"]),
         (
             "primary = \"a b\"",
             &[":1: primary:", "`a b`", "192.168.1.10"],
         ),
-        ("strikes = 0", &[":1: strikes:", "`0`", "nonzero"]),
-        ("strikes = 3\nport = 99999", &[":2: port:", "`99999`"]),
-        ("dry-run = \"yes\"", &[":1: dry-run:", "yes", "boolean"]),
+        ("strikes = 0", &[":1: strikes:", "`0`", "a number from 1"]),
+        (
+            "strikes = 3\nport = 99999",
+            &[":2: port:", "`99999`", "from 1 to 65535"],
+        ),
+        (
+            "dry-run = \"yes\"",
+            &[":1: dry-run is", "yes", "true or false"],
+        ),
         (
             "log-format = \"xml\"",
-            &[":1: log-format:", "`xml`", "`text` or `json`"],
+            &[":1: log-format:", "`xml`", "text, json"],
         ),
         (
             "witnesses = [\"::1\"]",
             &[":1: witnesses:", "`::1`", "another host"],
         ),
-        ("strikes = 3\nstrikes = 4", &[":2:", "duplicate"]),
+        (
+            "strikes = 3\nstrikes = 4",
+            &[":2:", "`strikes` is there twice"],
+        ),
         ("strikes =", &[":1:"]),
         ("strikes = 3\nstart = \"x", &[":2:"]),
-        ("interval = \"0s\"", &["interval is 0s", "100ms"]),
-        ("timeout = \"1m\"", &["timeout (1m)", "shorten timeout"]),
+        ("interval = \"0s\"", &[":1: interval is 0s", "100ms"]),
+        (
+            "\ntimeout = \"1m\"",
+            &[":2: timeout (1m)", "shorten timeout"],
+        ),
+        // All of it at once.
+        (
+            "port = 0\n\nstrikes = \"3\"",
+            &[":1: port:", ":3: strikes is"],
+        ),
+        (
+            "interval = \"0s\"\nnotify = \"no-such-program\"",
+            &[":1: interval is", ":2: notify: there is no program"],
+        ),
     ];
     for (content, parts) in cases {
         let path = file(&lab, content);
@@ -321,7 +362,7 @@ fn a_file_that_cannot_be_read_is_refused_with_its_name() {
     // The lab's directory is root's alone.
     let nobody = ["--reuid", "65534", "--clear-groups"];
     let mut command = with_rights(&nobody, &RUN);
-    let parts = [text(&path), "Permission denied", "--config"];
+    let parts = [text(&path), "Permission denied", "as root"];
     assert_refused(command.arg("--config").arg(&path), USAGE, &parts);
 }
 
@@ -398,7 +439,7 @@ fn a_file_is_used_and_flags_win_over_it() {
         .argument("--config")
         .argument(text(&path))
         .spawn();
-    let armed = daemon.said(|line| line.message() == "armed");
+    let armed = daemon.said(|line| line.message() == "watching");
     let [armed] = armed.as_slice() else {
         panic!("{armed:?}");
     };

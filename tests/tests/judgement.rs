@@ -258,6 +258,19 @@ fn remembers(daemon: &Daemon, routers: &[&str]) {
 }
 
 #[test]
+fn before_the_primary_has_answered_the_router_is_known_and_abstains_for_the_right_reason() {
+    let lab = Lab::new();
+    let _router = router(&lab);
+    let daemon = Setup::new(&lab).armed_by_a_success().interval(CALM).spawn();
+    let (status, _) = daemon.status();
+    let told = &status["witnesses"]["router"];
+    assert_eq!(told["addresses"][0], "10.0.0.3", "{status}");
+    let why = told["why"].as_str().unwrap();
+    assert!(why.contains("hasn't answered a ping yet"), "{why}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
 fn a_router_that_falls_silent_together_with_the_primary_is_isolation() {
     let lab = Lab::new();
     let _router = router(&lab);

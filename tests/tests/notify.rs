@@ -201,6 +201,7 @@ fn a_command_is_told_of_the_takeover_and_of_the_release() {
     let takeover: Value = serde_json::from_str(&lines[0]).unwrap();
     assert_eq!(takeover["version"], 1);
     assert_eq!(takeover["event"], "takeover");
+    assert_eq!(takeover["by"], Value::Null);
     let reason = takeover["reason"].as_str().unwrap();
     assert!(reason.contains("refused"), "{takeover:#}");
     daemon.ends_having_run(&["start", "stop"]);
@@ -260,6 +261,51 @@ fn a_web_server_that_fails_first_is_told_again_until_it_has_it() {
     assert_eq!(got[0]["event"], "takeover");
     daemon.ends_having_run(&["start"]);
     assert_eq!(hook.got(), got);
+}
+
+#[test]
+fn who_cannot_tell_people_says_so_in_the_status_until_it_can_and_is_safe_all_the_same() {
+    let lab = Lab::new();
+    let hook = Hook::on(&lab, 503);
+    let mut daemon = Setup::new(&lab)
+        .argument(&webhook())
+        .argument("--notify=/bin/false")
+        .spawn();
+    let (status, _) = daemon.status();
+    assert_eq!(status["warnings"], Value::Array(Vec::new()), "{status:#}");
+    daemon.becomes("active");
+    let status = wait::until("both fail", wait::LONG, || {
+        let (status, code) = daemon.status();
+        assert_eq!(code, 0, "{status:#}");
+        (status["warnings"].as_array()?.len() == 2).then_some(status)
+    });
+    for (warning, parts) in [
+        (0, ["the notify command fails", "exit status: 1", "by hand"]),
+        (
+            1,
+            ["the webhook can't be told", "503", "the server's own log"],
+        ),
+    ] {
+        let warning = status["warnings"][warning].as_str().unwrap();
+        for part in parts {
+            assert!(warning.contains(part), "{warning}");
+        }
+    }
+    let line = daemon.says("what to do", |line| {
+        line.message() == "the notify command failed"
+    });
+    assert!(line.field("error").ends_with("it said nothing"), "{line:?}");
+    assert!(line.field("remedy").contains("by hand"), "{line:?}");
+    assert_eq!(status["notifiers"][0]["kind"], "command");
+    assert_eq!(status["notifiers"][0]["failed"], 1);
+    hook.answers(204);
+    let status = wait::until("the webhook is told", wait::LONG, || {
+        let (status, _) = daemon.status();
+        (status["notifiers"][1]["told"] == 1).then_some(status)
+    });
+    assert_eq!(status["notifiers"][1]["failing"], Value::Null);
+    assert_eq!(status["warnings"].as_array().unwrap().len(), 1);
+    daemon.ends_having_run(&["start"]);
 }
 
 #[test]
@@ -407,6 +453,33 @@ fn whatever_should_wake_somebody_is_told() {
     daemon.becomes("isolated");
     await_told(&lab, &["isolated"]);
     daemon.terminate();
+}
+
+#[test]
+fn a_takeover_and_a_release_by_order_are_told_with_whose_it_was() {
+    let lab = Lab::new();
+    let told = lab.directory().join("told");
+    let script = format!("--notify=sh -c 'cat >> {}'", told.display());
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).argument(&script).spawn();
+    daemon.probes("connected");
+    daemon.follows(&["takeover", "--force"]);
+    daemon.becomes("active");
+    daemon.follows(&["release"]);
+    daemon.becomes("standby");
+    let notices = wait::until("both are told", wait::LONG, || {
+        let text = fs::read_to_string(&told).ok()?;
+        let notices = text.lines().map(|line| serde_json::from_str(line).ok());
+        let notices: Vec<Value> = notices.collect::<Option<_>>()?;
+        (notices.len() == 2).then_some(notices)
+    });
+    for (notice, event) in notices.iter().zip(["takeover", "release"]) {
+        assert_eq!(notice["event"], event);
+        assert_eq!(notice["by"], "root", "{notice:#}");
+        let text = notice["text"].as_str().unwrap();
+        assert!(text.contains(", as root ordered ("), "{text}");
+    }
+    daemon.ends_having_run(&["start", "stop"]);
 }
 
 #[test]

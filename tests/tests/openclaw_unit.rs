@@ -1,4 +1,5 @@
-//! The real OpenClaw as its owner's systemd user unit on PC-B, and the daemon as a system unit.
+//! The real OpenClaw as its owner's systemd user unit on PC-B, and the daemon as the unit that the
+//! package brings.
 
 use std::{fs, process::Stdio, time::Duration};
 
@@ -47,18 +48,23 @@ fn machine_with_openclaw(lab: &Lab) -> Option<Machine> {
     Some(machine)
 }
 
-/// The daemon as a unit of the machine, with these arguments after those that every daemon has.
-fn run_daemon(lab: &Lab, machine: &Machine, arguments: &str) {
-    let unit = format!(
-        "[Service]\n\
-         ExecStart={failover} run --primary {primary} --interval 2s --timeout 1s {arguments}\n\
-         StateDirectory=failover\n\
-         RuntimeDirectory=failover\n\
-         KillMode=process\n",
-        failover = failover_binary().display(),
+/// The unit that the package brings: whatever it forbids, it forbids OpenClaw's commands as well.
+const SHIPPED: &str = include_str!("../../failover-user/dist/failover.service");
+
+/// The daemon as the package's unit has it, with these options after those that every daemon has.
+fn run_daemon(lab: &Lab, machine: &Machine, options: &str) {
+    let configuration = format!(
+        "primary = \"{primary}\"\ninterval = \"2s\"\ntimeout = \"1s\"\nuser = \"{ACCOUNT}\"\n{options}\n",
         primary = lab.host_a().gateway_address(),
     );
-    machine.write("/etc/systemd/system/failover.service", &unit);
+    machine.run(&["groupadd", "--system", "failover"]);
+    machine.run(&["mkdir", "-p", "/etc/failover"]);
+    machine.write("/etc/failover/failover.toml", &configuration);
+    let program = failover_binary();
+    let program = program.to_str().expect("its path is text");
+    machine.run(&["install", program, "/usr/bin/failover"]);
+    machine.write("/etc/systemd/system/failover.service", SHIPPED);
+    machine.run(&["systemctl", "daemon-reload"]);
     machine.run(&["systemctl", "start", "failover"]);
 }
 
@@ -114,9 +120,9 @@ fn owner(machine: &Machine, process: u32) -> u32 {
 
 /// From one primary's death to the next one's first success, with the daemon restarted and stopped
 /// while the gateway serves.
-fn assert_fails_over(lab: &Lab, machine: &Machine, arguments: &str) {
+fn assert_fails_over(lab: &Lab, machine: &Machine, options: &str) {
     let primary = lab.host_a().gateway().expect("PC-A's gateway starts");
-    run_daemon(lab, machine, arguments);
+    run_daemon(lab, machine, options);
     // Of a primary that nobody ever saw, nobody takes over.
     wait::until("the primary is seen", wait::LONG, || {
         let status = status(machine)?;
@@ -154,7 +160,7 @@ fn it_is_started_and_stopped_through_its_own_commands() {
     let Some(machine) = machine_with_openclaw(&lab) else {
         return;
     };
-    assert_fails_over(&lab, &machine, &format!("--user {ACCOUNT}"));
+    assert_fails_over(&lab, &machine, "");
 }
 
 #[test]
@@ -163,8 +169,7 @@ fn it_is_started_and_stopped_through_its_service_manager() {
     let Some(machine) = machine_with_openclaw(&lab) else {
         return;
     };
-    let arguments = format!("--user {ACCOUNT} --gateway systemd-user");
-    assert_fails_over(&lab, &machine, &arguments);
+    assert_fails_over(&lab, &machine, "gateway = \"systemd-user\"");
 }
 
 #[test]
@@ -177,7 +182,7 @@ fn a_start_with_an_invalid_configuration_is_told_with_its_exit_code() {
         &format!("{HOME}/.openclaw/openclaw.json"),
         "{ gateway: { port: \"none\" } }",
     );
-    run_daemon(&lab, &machine, &format!("--user {ACCOUNT} --arm always"));
+    run_daemon(&lab, &machine, "arm = \"always\"");
     let log = [
         "journalctl",
         "--no-pager",

@@ -133,6 +133,11 @@ fn a_forced_takeover_stands_beside_a_healthy_primary_until_it_is_released() {
     let mut daemon = Setup::new(&lab).spawn();
     daemon.probes("connected");
     daemon.follows(&["takeover", "--force"]);
+    let line = daemon.says("the order, in words", |line| {
+        line.message() == "an operator gives an order"
+    });
+    assert_eq!(line.field("order"), "takeover --force");
+    assert_eq!(line.field("by"), "root");
     daemon.becomes("active");
     daemon.runs_nothing_for(2 * INTERVAL);
     is_told(&daemon, "two gateways serve");

@@ -58,9 +58,17 @@ fn unpacked(lab: &Lab) -> Option<PathBuf> {
             dist("failover.service"),
             "usr/lib/systemd/system/failover.service",
         ),
+        // The unit names it.
+        (
+            dist("man/failover.toml.5"),
+            "usr/share/man/man5/failover.toml.5",
+        ),
     ];
     for (from, to) in copies {
-        fs::copy(from, folder.join(to)).expect("putting what is under test into the package");
+        let to = folder.join(to);
+        let place = to.parent().expect("it is in a folder");
+        fs::create_dir_all(place).expect("putting what is under test into the package");
+        fs::copy(from, to).expect("putting what is under test into the package");
     }
     let _ = fs::remove_file(folder.join("DEBIAN/md5sums"));
     Some(folder)

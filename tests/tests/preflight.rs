@@ -54,7 +54,12 @@ impl Standby {
 
     /// Its gateway is any program.
     fn with_commands() -> Self {
-        Self::new().and(&["--gateway=command", "--start=true", "--stop=true"])
+        Self::new().and(&[
+            "--gateway=command",
+            "--start=true",
+            "--stop=true",
+            "--user=root",
+        ])
     }
 
     /// With these options, in place of those of their names.
@@ -176,7 +181,7 @@ fn where_everything_is_fine_every_line_says_so() {
 
 #[test]
 fn a_primary_that_listens_on_loopback_only_is_told_by_its_remedy() {
-    let pc_b = Standby::with_commands();
+    let pc_b = Standby::with_commands().and(&["--check=openclaw"]);
     let _primary = gateway_at(pc_b.lab.host_a(), "127.0.0.1");
     let found = pc_b.check();
     found.assert(
@@ -188,6 +193,60 @@ fn a_primary_that_listens_on_loopback_only_is_told_by_its_remedy() {
     let text = String::from_utf8(pc_b.run("text").stdout).unwrap();
     assert!(text.contains("\nERROR    primary "), "{text}");
     assert!(text.ends_with("\n1 error\n"), "{text}");
+    // OpenClaw's words mean nothing to another gateway.
+    let found = pc_b.and(&["--check=tcp"]).check();
+    found.assert("primary", "error", &["refuses", "127.0.0.1", "`ss -ltn`"]);
+    let told = found.findings.iter().map(ToString::to_string);
+    assert!(!told.collect::<String>().contains("--bind"));
+}
+
+#[test]
+fn a_full_disk_is_told_before_anything_is_to_be_kept_there() {
+    let mut pc_b = Standby::with_commands();
+    let state = pc_b.lab.directory().join("state");
+    fs::create_dir(&state).unwrap();
+    let mut under = |prepared: &str| {
+        let shell = format!("{prepared} && exec \"$@\"");
+        pc_b.wrapper = ["unshare", "--mount", "sh", "-c", &shell, "sh"]
+            .map(str::to_owned)
+            .to_vec();
+        pc_b.check()
+    };
+    let state = state.display();
+    let full = format!(
+        "mount -t tmpfs -o size=8k none {state} && ! dd if=/dev/zero of={state}/filler 2>/dev/null"
+    );
+    let parts = ["No space left", "make room", "forgotten at each restart"];
+    under(&full).assert("state-dir", "error", &parts);
+    let room = format!("mount -t tmpfs -o size=1m none {state}");
+    under(&room).assert("state-dir", "ok", &["can be written to", "has room"]);
+}
+
+#[test]
+fn a_gateway_that_nobody_is_named_for_would_be_root_s() {
+    let commands = ["--gateway=command", "--start=true", "--stop=true"];
+    let found = Standby::new().and(&commands).check();
+    found.assert("account", "warning", &["as root", "--user"]);
+    let unit = ["--gateway=systemd", "--unit=bot", "--check=tcp"];
+    let found = Standby::new().and(&unit).check();
+    assert!(!found.levels("warning").contains(&"account"));
+}
+
+#[test]
+fn a_program_that_its_account_cannot_reach_is_told_with_the_folder_in_the_way() {
+    let mut pc_b = Standby::with_commands().and(&["--user=nobody"]);
+    let script = pc_b.lab.directory().join("home/up");
+    fs::write(&script, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    pc_b.arguments.push(format!("--start={}", script.display()));
+    pc_b.arguments.retain(|argument| argument != "--start=true");
+    fs::set_permissions(pc_b.lab.directory(), Permissions::from_mode(0o711)).unwrap();
+    fs::set_permissions(&pc_b.home, Permissions::from_mode(0o700)).unwrap();
+    let closed = format!("the folder `{}` is closed", pc_b.home.display());
+    let parts = ["can't be run by nobody", &closed, "chmod o+x"];
+    pc_b.check().assert("start", "error", &parts);
+    fs::set_permissions(&pc_b.home, Permissions::from_mode(0o711)).unwrap();
+    pc_b.check().assert("start", "ok", &["as nobody"]);
 }
 
 #[test]
@@ -272,6 +331,17 @@ fn a_unit_that_starts_at_boot_is_told_with_the_command_that_disables_it() {
     );
     assert_eq!((found.code, found.levels("error")), (1, vec!["unit"]));
 
+    // Who has installed it may say so, too: systemctl takes nothing back there.
+    let installed = pc_b
+        .home
+        .join(".local/share/systemd/user/default.target.wants");
+    fs::create_dir_all(&installed).unwrap();
+    fs::rename(wants.join(unit), installed.join(unit)).unwrap();
+    let remove = format!("`rm {}`", installed.join(unit).display());
+    pc_b.check()
+        .assert("unit", "error", &["at every boot", &remove]);
+    fs::rename(installed.join(unit), wants.join(unit)).unwrap();
+
     // The daemon says the same when it begins, and goes on.
     let mut daemon = Setup::new(&pc_b.lab)
         .gateway("openclaw")
@@ -353,6 +423,21 @@ fn what_systemd_enables_is_found_and_the_remedies_work() {
     for name in ["unit", "lingering"] {
         assert_eq!(of(&findings, name)["level"], "ok", "{findings:#?}");
     }
+
+    // Somebody has made it a unit of the system's, and has it started for now.
+    machine.write(
+        "/etc/systemd/system/openclaw-gateway.service",
+        "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n",
+    );
+    machine.run(&["systemctl", "enable", "--runtime", "openclaw-gateway"]);
+    let findings = check();
+    let unit = of(&findings, "unit");
+    assert_eq!(unit["level"], "error", "{findings:#?}");
+    let message = unit["message"].as_str().expect("a message");
+    assert!(message.contains("a unit of the system's"), "{message}");
+    machine.run(&["sh", "-c", &command_in(&unit)]);
+    let findings = check();
+    assert_eq!(of(&findings, "unit")["level"], "ok", "{findings:#?}");
 }
 
 #[test]
@@ -527,6 +612,44 @@ fn a_daemon_that_runs_is_told_and_left_alone() {
             .then_some(())
     });
     assert!(told(&check(&lab.directory().join("other.sock"))).starts_with("none runs"));
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn where_the_daemon_counts_a_silent_router_so_does_the_check() {
+    let lab = Lab::new();
+    let router = lab.add_host("router");
+    let address = router.address().to_string();
+    let default = ["route", "add", "default", "via", &address];
+    lab.host_b().run("ip", &default);
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab)
+        .argument("--witnesses=router")
+        .armed_by_a_success()
+        .spawn();
+    daemon.says("that the router counts", |line| {
+        line.message().contains("so it has to before a takeover")
+    });
+    router.run("sysctl", &["-w", "net.ipv4.icmp_echo_ignore_all=1"]);
+    primary.kill();
+    daemon.becomes("isolated");
+    let output = lab
+        .host_b()
+        .command(failover_binary())
+        .args(["check", "--output=json", "--config=/dev/null"])
+        .args(["--gateway=command", "--start=true", "--stop=true"])
+        .args(["--timeout=300ms", "--kernel-events=off"])
+        .arg(format!("--primary={}", lab.host_a().address()))
+        .arg(format!("--control={}", daemon.control().display()))
+        .output()
+        .unwrap();
+    let findings = Findings {
+        findings: serde_json::from_slice(&output.stdout).unwrap(),
+        code: output.status.code().unwrap(),
+    };
+    let silent = ["is silent", "has heard it before", "`ip route`"];
+    findings.assert("witnesses", "error", &silent);
+    findings.assert("daemon", "warning", &["isolated", "NOT SAFE: "]);
     daemon.ends_having_run(&[]);
 }
 

@@ -134,6 +134,49 @@ fn a_bad_file_is_refused_and_the_old_one_stays_in_force() {
 }
 
 #[test]
+fn a_refused_file_is_warned_of_until_one_is_accepted() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).in_file().spawn();
+    daemon.probes("connected");
+    let (before, _) = daemon.status();
+    assert_eq!(
+        before["warnings"].as_array().unwrap().len(),
+        0,
+        "{before:#}"
+    );
+    daemon.reload(&[("interval", "\"soon\"")]);
+    refused(&mut daemon);
+    let (status, code) = daemon.status();
+    assert_eq!(code, 0, "{status:#}");
+    let warning = status["warnings"][0].as_str().unwrap();
+    for part in [
+        "is refused",
+        "failover.toml:4: interval",
+        "systemctl reload",
+    ] {
+        assert!(warning.contains(part), "{warning}");
+    }
+    let (old, new) = (&before["configuration"], &status["configuration"]);
+    assert_eq!(old["since"], new["since"]);
+    assert!(
+        new["refused"]["at"].as_str() > new["since"].as_str(),
+        "{new}"
+    );
+    daemon.reload(&[]);
+    accepted(&mut daemon);
+    let (status, _) = daemon.status();
+    assert_eq!(
+        status["warnings"].as_array().unwrap().len(),
+        0,
+        "{status:#}"
+    );
+    assert!(status["configuration"]["since"].as_str() > old["since"].as_str());
+    assert!(status["configuration"]["refused"].is_null(), "{status:#}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
 fn what_cannot_change_while_it_runs_is_named_and_nothing_changes() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).in_file().spawn();
@@ -175,6 +218,33 @@ fn another_primary_is_watched_and_the_old_ones_strikes_are_forgotten() {
     daemon.probes("connected");
     let (status, code) = daemon.status();
     assert_eq!((code, &status["state"]), (0, &"standby".into()), "{status}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn what_was_seen_healthy_does_not_arm_another_question() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).armed_by_a_success().in_file().spawn();
+    daemon.says("armed by a success", |line| {
+        line.message().starts_with("the primary was seen healthy")
+    });
+    // Asked for this it is always wrong, however well it is.
+    daemon.reload(&[
+        ("check", "\"http\""),
+        ("check-path", "\"/healthz\""),
+        ("check-status", "204"),
+    ]);
+    accepted(&mut daemon);
+    daemon.becomes("unarmed");
+    daemon.runs_nothing_for(Duration::from_secs(1));
+    // Asked as before it is known to have been well, and it didn't fail.
+    daemon.reload(&[]);
+    accepted(&mut daemon);
+    daemon.probes("connected");
+    let (status, _) = daemon.status();
+    assert_eq!(status["armed"], true, "{status}");
+    assert_eq!(status["state"], "standby", "{status}");
     daemon.ends_having_run(&[]);
 }
 

@@ -1,8 +1,12 @@
 //! Asking the daemon: what it says of itself, and that nobody who asks can disturb it.
 
 use std::{
+    fs::{self, Permissions},
     io::{Read as _, Write as _},
-    os::unix::net::UnixStream,
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        net::UnixStream,
+    },
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -11,6 +15,7 @@ use std::{
 use failover_tests::{
     daemon::Setup,
     lab::{Lab, failover_binary},
+    package_file::with_package_file,
     wait,
 };
 
@@ -29,6 +34,35 @@ fn a_healthy_primary_is_told_as_standby_and_safe() {
     assert_eq!(status["gateway"]["listening"], false);
     let outcome = status["last_probe"]["outcome"].as_str().unwrap();
     assert!(outcome.starts_with("connected"), "{status}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn times_that_do_not_change_are_told_alike_each_time_to_the_millisecond() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    daemon.follows(&["pause", "--for", "1h"]);
+    let (first, _) = daemon.status();
+    for path in ["/since", "/paused/since", "/paused/until", "/heartbeat"] {
+        let time = first.pointer(path).unwrap().as_str().unwrap();
+        assert_eq!(
+            time.len(),
+            "2026-01-01T00:00:00.000Z".len(),
+            "{path}: {time}"
+        );
+    }
+    for _ in 0..20 {
+        let (status, _) = daemon.status();
+        assert_eq!(status["since"], first["since"]);
+        for note in status["recent"].as_array().unwrap() {
+            // As texts they are in the order of time.
+            let (since, at) = (note["since"].as_str(), note["at"].as_str());
+            assert!(since <= at, "{note}");
+        }
+        assert_eq!(status["recent"][0]["since"], first["recent"][0]["since"]);
+    }
     daemon.ends_having_run(&[]);
 }
 
@@ -57,6 +91,11 @@ fn a_watcher_that_is_cut_off_says_that_it_protects_nobody() {
     assert_eq!(code, 1, "{status}");
     assert_eq!(status["state"], "isolated");
     assert_eq!(status["witnesses"]["answered"], 0);
+    assert_eq!(status["witnesses"]["names"][0], "10.0.0.99");
+    let said = status["witnesses"]["answers"][0]["said"].as_str().unwrap();
+    assert!(said.starts_with("10.0.0.99: no answer"), "{status}");
+    let name = rustix::system::uname();
+    assert_eq!(status["host"], name.nodename().to_str().unwrap());
     let problem = status["problems"][0].as_str().unwrap();
     assert!(problem.contains("no witness answers"), "{status}");
     daemon.ends_having_run(&[]);
@@ -114,6 +153,75 @@ fn without_a_daemon_the_exit_code_is_three_and_the_message_says_where() {
 }
 
 #[test]
+fn the_daemon_is_found_where_its_file_says_also_where_the_file_is_refused() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let state = lab.directory().join("pc-b/state");
+    let text = format!(
+        "control = {:?}\nstate-dir = {state:?}\nbogus = 1\nport = = 1\n",
+        daemon.control()
+    );
+    let file = lab.directory().join("broken.toml");
+    fs::write(&file, &text).unwrap();
+    let succeeds = |mut command: Command| {
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    for words in [&["status"][..], &["pause"], &["resume"], &["history"]] {
+        let mut named = Command::new(failover_binary());
+        named.args(words).arg("--config").arg(&file);
+        succeeds(named);
+        let mut package = with_package_file(&lab, &text);
+        package.args(words);
+        succeeds(package);
+    }
+    let mut elsewhere = with_package_file(&lab, &text);
+    elsewhere.args(["status", "--control=/nowhere/control.sock"]);
+    assert_eq!(elsewhere.output().unwrap().status.code(), Some(3));
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn who_may_not_ask_is_told_how_to_and_nobody_takes_it_for_a_state() {
+    const NOBODY: &str = "65534";
+    /// Of everybody's system, and without a member that matters here.
+    const GROUP: (&str, u32) = ("daemon", 1);
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    for path in daemon.control().ancestors().skip(1).take(2) {
+        fs::set_permissions(path, Permissions::from_mode(0o711)).unwrap();
+    }
+    let ask = || {
+        // The binary is opened before the rights are dropped, for it may be where only root gets to.
+        let script = r#"exec 3<"$0" && exec setpriv --reuid "$1" --regid "$1" --clear-groups /proc/self/fd/3 status --control "$2""#;
+        let output = Command::new("sh")
+            .args(["-c", script])
+            .arg(failover_binary())
+            .arg(NOBODY)
+            .arg(daemon.control())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), told)
+    };
+    let (code, told) = ask();
+    assert_eq!(code, Some(4), "{told}");
+    assert!(
+        told.contains("may not ask") && told.trim_end().ends_with("ask as root"),
+        "{told}"
+    );
+    chown(daemon.control(), None, Some(GROUP.1)).unwrap();
+    let (code, told) = ask();
+    let remedy = format!("usermod --append --groups {} ", GROUP.0);
+    assert!(code == Some(4) && told.contains(&remedy), "{told}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
 fn a_second_daemon_is_refused_and_told_of_the_first() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
@@ -122,7 +230,8 @@ fn a_second_daemon_is_refused_and_told_of_the_first() {
     let second = |control: &Path, state_dir: &Path| {
         let mut command = lab.host_b().command(failover_binary());
         command
-            .args(["run", "--primary=10.0.0.1", "--gateway=command"])
+            .args(["run", "--config=/dev/null", "--gateway=command"])
+            .arg("--primary=10.0.0.1")
             .args(["--start=true", "--stop=true", "--control"])
             .arg(control)
             .arg("--state-dir")

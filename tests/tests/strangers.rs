@@ -75,6 +75,10 @@ fn a_start_waits_until_a_stranger_has_freed_the_port() {
     assert_eq!(code, 1);
     assert_eq!(status["gateway"]["foreign"], true, "{status}");
     assert!(status["problems"].to_string().contains("/ssh"), "{status}");
+    assert!(status["reason"].to_string().contains("/ssh"), "{status}");
+    let refused = daemon.order(&["takeover", "--force"]);
+    let refused = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.contains("/ssh (pid "), "{refused}");
     tunnel.kill();
     daemon.becomes("starting");
     daemon.becomes("active");

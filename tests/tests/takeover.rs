@@ -188,3 +188,29 @@ fn a_listener_in_another_namespace_is_nobodys_gateway() {
     });
     daemon.ends_having_run(&[]);
 }
+
+/// As OpenClaw does while an agent works: it listens and answers on, and says that it drains.
+#[test]
+fn a_local_gateway_that_drains_is_shown_and_told_to_stop_once() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab)
+        .argument("--check=openclaw")
+        .starts(&["ok-but-drain 3s"])
+        .stops(&["ok-but-drain 0s"])
+        .stop_timeout(Duration::from_secs(30))
+        .spawn();
+    daemon.becomes("active");
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("stopping");
+    daemon.says("that it drains", |line| {
+        line.message().starts_with("the local gateway drains")
+    });
+    let (status, _) = daemon.status();
+    assert_eq!(status["state"], "stopping", "{status}");
+    assert!(status["gateway"]["draining_since"].is_string(), "{status}");
+    assert_eq!(status["problems"], serde_json::json!([]), "{status}");
+    daemon.becomes("standby");
+    let (status, _) = daemon.status();
+    assert!(status["gateway"]["draining_since"].is_null(), "{status}");
+    daemon.ends_having_run(&["start", "stop"]);
+}

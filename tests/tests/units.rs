@@ -1,6 +1,6 @@
 //! A gateway that is a unit, on a machine with a real systemd: started and stopped through D-Bus.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use failover_tests::{
     PORT,
@@ -116,6 +116,44 @@ fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_told() {
     let _primary = lab.host_a().gateway().unwrap();
     daemon.becomes("standby");
     // The process has gone; its service manager hears of that by itself.
+    wait::until("the unit has ended", wait::LONG, || {
+        (machine.unit_state("bot") == "inactive").then_some(())
+    });
+    end(&machine, daemon, "TERM");
+}
+
+/// As `docker-proxy` does that a service of somebody else's starts in that very moment.
+#[test]
+fn a_forwarder_that_a_start_brings_up_as_a_service_is_not_the_gateway() {
+    let lab = Lab::new();
+    let Some(machine) = Machine::boot(&lab, &[]) else {
+        return;
+    };
+    let forwarder = lab.directory().join("docker-proxy");
+    Lab::copy_program(lab.binary(), &forwarder);
+    let unit = |program: &Path| {
+        let program = program.display();
+        format!("[Service]\nExecStart={program} gateway --listen 0.0.0.0:{PORT}\n")
+    };
+    machine.write("/etc/systemd/system/proxy.service", &unit(&forwarder));
+    // Of nobody that the daemon would know.
+    let bot = format!("{}User={}\n", unit(lab.binary()), machine::ACCOUNT);
+    machine.write("/etc/systemd/system/bot.service", &bot);
+    machine.run(&["systemctl", "daemon-reload"]);
+    let setup = |unit: &str| {
+        Setup::new(&lab)
+            .command_lines(&format!("systemctl start {unit}"), "systemctl stop bot")
+            .on(&machine)
+    };
+    let mut daemon = setup("proxy").spawn();
+    daemon.becomes("blocked");
+    // Before anybody could start it again.
+    end(&machine, daemon, "TERM");
+    machine.run(&["systemctl", "stop", "proxy"]);
+    let mut daemon = setup("bot").spawn();
+    daemon.becomes("active");
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
     wait::until("the unit has ended", wait::LONG, || {
         (machine.unit_state("bot") == "inactive").then_some(())
     });

@@ -378,9 +378,10 @@ fn an_open_page_is_told_of_each_state_in_turn() {
             told.push_str(&String::from_utf8_lossy(&piece[..length]));
         }
     };
-    until("\"title\":\"standby - failover\"");
+    // Then the machine's name.
+    until("\"title\":\"standby - ");
     primary.kill();
-    until("\"title\":\"active - failover\"");
+    until("\"title\":\"active - ");
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);
 }

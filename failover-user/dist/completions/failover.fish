@@ -38,7 +38,7 @@ complete -c failover -n "__fish_failover_needs_command" -f -a "trace" -d 'Show k
 complete -c failover -n "__fish_failover_needs_command" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
 complete -c failover -n "__fish_failover_needs_command" -f -a "config" -d 'Write, check or show a configuration'
 complete -c failover -n "__fish_failover_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c failover -n "__fish_failover_using_subcommand run" -l config -d 'Configuration file (TOML, the same names); flags win over it' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l config -d 'Configuration file (TOML, the same names); flags win over it; /dev/null is none [default: /etc/failover/failover.toml, if it is there]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l primary -d 'The gateway to watch, on PC-A [default port: 18789]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l port -d 'The local gateway\'s port [default: 18789]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l interval -d 'From one probe to the next [default: 30s]' -r
@@ -68,11 +68,11 @@ false\t''"
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-window -d 'A failure this soon after the primary was back makes the next release harder [default: 10m]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-quiet -d 'When the primary has been well for so long, everything is forgotten [default: 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s, or the interval if shorter]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand run" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 60s]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 1m]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l arm -d 'When a takeover may be made at all: once the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'Once the primary has been seen healthy under this configuration: a wrong address must not start a second gateway'
 always\t'From the first moment on'"
 complete -c failover -n "__fish_failover_using_subcommand run" -l user -d 'The account that owns the local gateway: start and stop are run as it, with its HOME [default: the one that runs this; fence always is]' -r
@@ -84,8 +84,8 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l unit -d 'The u
 complete -c failover -n "__fish_failover_using_subcommand run" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name [default: as the kind of gateway needs it]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 90s]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 1m 30s]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 5m 40s]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l notify -d 'Run when something happens that somebody should know: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input [default: nothing]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l webhook -d 'The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
@@ -99,9 +99,10 @@ required\t'Refuse to run without them'
 off\t'Look at the port every second'"
 complete -c failover -n "__fish_failover_using_subcommand run" -l log-format -d 'How the log looks [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
-complete -c failover -n "__fish_failover_using_subcommand run" -l dry-run -d 'Decide and log, run nothing'
+complete -c failover -n "__fish_failover_using_subcommand run" -l dry-run -d 'Decide and log, run nothing' -r -f -a "true\t''
+false\t''"
 complete -c failover -n "__fish_failover_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand check" -l config -d 'Configuration file (TOML, the same names); flags win over it' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l config -d 'Configuration file (TOML, the same names); flags win over it; /dev/null is none [default: /etc/failover/failover.toml, if it is there]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l primary -d 'The gateway to watch, on PC-A [default port: 18789]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l port -d 'The local gateway\'s port [default: 18789]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l interval -d 'From one probe to the next [default: 30s]' -r
@@ -131,11 +132,11 @@ false\t''"
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-window -d 'A failure this soon after the primary was back makes the next release harder [default: 10m]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-quiet -d 'When the primary has been well for so long, everything is forgotten [default: 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s, or the interval if shorter]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand check" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 60s]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 1m]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l arm -d 'When a takeover may be made at all: once the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'Once the primary has been seen healthy under this configuration: a wrong address must not start a second gateway'
 always\t'From the first moment on'"
 complete -c failover -n "__fish_failover_using_subcommand check" -l user -d 'The account that owns the local gateway: start and stop are run as it, with its HOME [default: the one that runs this; fence always is]' -r
@@ -147,8 +148,8 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l unit -d 'The
 complete -c failover -n "__fish_failover_using_subcommand check" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name [default: as the kind of gateway needs it]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 90s]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 1m 30s]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 5m 40s]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l notify -d 'Run when something happens that somebody should know: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input [default: nothing]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l webhook -d 'The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
@@ -162,30 +163,37 @@ required\t'Refuse to run without them'
 off\t'Look at the port every second'"
 complete -c failover -n "__fish_failover_using_subcommand check" -l log-format -d 'How the log looks [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l dry-run -d 'Decide and log, run nothing' -r -f -a "true\t''
+false\t''"
 complete -c failover -n "__fish_failover_using_subcommand check" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
 json\t'One JSON object a line, for tools'"
-complete -c failover -n "__fish_failover_using_subcommand check" -l dry-run -d 'Decide and log, run nothing'
 complete -c failover -n "__fish_failover_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand status" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand status" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand status" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand status" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
 json\t'One JSON object a line, for tools'"
 complete -c failover -n "__fish_failover_using_subcommand status" -l watch -d 'Show it again every second, in place, until Ctrl-C'
 complete -c failover -n "__fish_failover_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand history" -l state-dir -d 'The daemon\'s state directory' -r -F
+complete -c failover -n "__fish_failover_using_subcommand history" -l state-dir -d 'The daemon\'s state directory [default: what the configuration file says, or /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand history" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand history" -l since -d 'Only what went on since then: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC' -r
 complete -c failover -n "__fish_failover_using_subcommand history" -l output -d 'How it looks; json: one object a line' -r -f -a "text\t'Aligned columns, for people'
 json\t'One JSON object a line, for tools'"
 complete -c failover -n "__fish_failover_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand pause" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand pause" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand pause" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand pause" -l for -d 'For so long [default: until `failover resume`]' -r
 complete -c failover -n "__fish_failover_using_subcommand pause" -l reason -d 'Why: the log and `failover status` tell it' -r
 complete -c failover -n "__fish_failover_using_subcommand pause" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand resume" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand resume" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand resume" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand resume" -s h -l help -d 'Print help'
-complete -c failover -n "__fish_failover_using_subcommand takeover" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand takeover" -l force -d 'Although the primary answers, was never seen healthy, or no witness answers'
 complete -c failover -n "__fish_failover_using_subcommand takeover" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand release" -l control -d 'The daemon\'s control socket' -r -F
+complete -c failover -n "__fish_failover_using_subcommand release" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand release" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand release" -l hold -d 'Take over again no sooner than after so long' -r
 complete -c failover -n "__fish_failover_using_subcommand release" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand trace" -l port -d 'The port to watch, at either end' -r
@@ -216,12 +224,12 @@ complete -c failover -n "__fish_failover_using_subcommand simulate" -s h -l help
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -s h -l help -d 'Print help'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "init" -d 'Write the commented default configuration'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "check" -d 'Check a configuration file as `run` does'
-complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "show" -d 'Show what is in force with these flags and this file, and where each value comes from'
+complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "show" -d 'Show what `run` would put in force with these flags and this file, and where each value comes from'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -l output -d 'Into this file, which must not be there yet [default: standard output]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -l output -d 'Into this file, which must not be there yet; its folder is made [default: standard output]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (TOML, the same names); flags win over it' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (TOML, the same names); flags win over it; /dev/null is none [default: /etc/failover/failover.toml, if it is there]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l primary -d 'The gateway to watch, on PC-A [default port: 18789]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l port -d 'The local gateway\'s port [default: 18789]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l interval -d 'From one probe to the next [default: 30s]' -r
@@ -251,11 +259,11 @@ false\t''"
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-window -d 'A failure this soon after the primary was back makes the next release harder [default: 10m]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-quiet -d 'When the primary has been well for so long, everything is forgotten [default: 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s, or the interval if shorter]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 60s]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 1m]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l arm -d 'When a takeover may be made at all: once the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'Once the primary has been seen healthy under this configuration: a wrong address must not start a second gateway'
 always\t'From the first moment on'"
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l user -d 'The account that owns the local gateway: start and stop are run as it, with its HOME [default: the one that runs this; fence always is]' -r
@@ -267,8 +275,8 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name [default: as the kind of gateway needs it]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 90s]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 340s]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 1m 30s]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 5m 40s]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l notify -d 'Run when something happens that somebody should know: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input [default: nothing]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook -d 'The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
@@ -282,13 +290,14 @@ required\t'Refuse to run without them'
 off\t'Look at the port every second'"
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'How the log looks [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l dry-run -d 'Decide and log, run nothing' -r -f -a "true\t''
+false\t''"
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
 json\t'One JSON object a line, for tools'"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l dry-run -d 'Decide and log, run nothing'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "init" -d 'Write the commented default configuration'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check a configuration file as `run` does'
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what is in force with these flags and this file, and where each value comes from'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what `run` would put in force with these flags and this file, and where each value comes from'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
 complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "check" -d 'Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy'
@@ -304,4 +313,4 @@ complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_s
 complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the commented default configuration'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file as `run` does'
-complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what is in force with these flags and this file, and where each value comes from'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what `run` would put in force with these flags and this file, and where each value comes from'

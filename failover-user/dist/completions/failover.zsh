@@ -30,7 +30,7 @@ _failover() {
         case $line[1] in
             (run)
 _arguments "${_arguments_options[@]}" : \
-'--config=[Configuration file (TOML, the same names); flags win over it]:FILE:_files' \
+'--config=[Configuration file (TOML, the same names); flags win over it; /dev/null is none \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
 '--primary=[The gateway to watch, on PC-A \[default port\: 18789\]]:HOST[:PORT]:_default' \
 '--port=[The local gateway'\''s port \[default\: 18789\]]:PORT:_default' \
 '--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
@@ -44,7 +44,7 @@ http\:"Answer an HTTP request"))' \
 '--check-pointer=[For check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
 '--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
 '--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
-'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]:BOOL:(true false)' \
+'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]::BOOL:(true false)' \
 '--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
 '--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
 '--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
@@ -54,14 +54,14 @@ http\:"Answer an HTTP request"))' \
 '--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
 '--witness-quorum=[So many of them have to answer, or all that don'\''t abstain \[default\: 1\]]:COUNT:_default' \
 '--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
-'--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]:BOOL:(true false)' \
+'--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]::BOOL:(true false)' \
 '--flap-window=[A failure this soon after the primary was back makes the next release harder \[default\: 10m\]]:DURATION:_default' \
 '--flap-quiet=[When the primary has been well for so long, everything is forgotten \[default\: 1h\]]:DURATION:_default' \
 '*--flap-successes=[Successes in a row that a release takes\: the first time, the second, ... \[default\: 1,3,10\]]:COUNTS:_default' \
-'--flap-interval=[From one of these to the next, where it takes several \[default\: 3s\]]:DURATION:_default' \
+'--flap-interval=[From one of these to the next, where it takes several \[default\: 3s, or the interval if shorter\]]:DURATION:_default' \
 '--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
-'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]:BOOL:(true false)' \
-'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 60s\]]:DURATION:_default' \
+'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]::BOOL:(true false)' \
+'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 1m\]]:DURATION:_default' \
 '--arm=[When a takeover may be made at all\: once the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"Once the primary has been seen healthy under this configuration\: a wrong address must not start a second gateway"
 always\:"From the first moment on"))' \
 '--user=[The account that owns the local gateway\: start and stop are run as it, with its HOME \[default\: the one that runs this; fence always is\]]:NAME:_default' \
@@ -73,8 +73,8 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
-'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
-'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
+'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 1m 30s\]]:DURATION:_default' \
+'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 5m 40s\]]:DURATION:_default' \
 '--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
 '--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
 '--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
@@ -88,14 +88,14 @@ required\:"Refuse to run without them"
 off\:"Look at the port every second"))' \
 '--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
 json\:"One JSON object a line"))' \
-'--dry-run[Decide and log, run nothing]' \
+'--dry-run=[Decide and log, run nothing]::BOOL:(true false)' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (check)
 _arguments "${_arguments_options[@]}" : \
-'--config=[Configuration file (TOML, the same names); flags win over it]:FILE:_files' \
+'--config=[Configuration file (TOML, the same names); flags win over it; /dev/null is none \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
 '--primary=[The gateway to watch, on PC-A \[default port\: 18789\]]:HOST[:PORT]:_default' \
 '--port=[The local gateway'\''s port \[default\: 18789\]]:PORT:_default' \
 '--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
@@ -109,7 +109,7 @@ http\:"Answer an HTTP request"))' \
 '--check-pointer=[For check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
 '--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
 '--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
-'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]:BOOL:(true false)' \
+'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]::BOOL:(true false)' \
 '--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
 '--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
 '--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
@@ -119,14 +119,14 @@ http\:"Answer an HTTP request"))' \
 '--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
 '--witness-quorum=[So many of them have to answer, or all that don'\''t abstain \[default\: 1\]]:COUNT:_default' \
 '--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
-'--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]:BOOL:(true false)' \
+'--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]::BOOL:(true false)' \
 '--flap-window=[A failure this soon after the primary was back makes the next release harder \[default\: 10m\]]:DURATION:_default' \
 '--flap-quiet=[When the primary has been well for so long, everything is forgotten \[default\: 1h\]]:DURATION:_default' \
 '*--flap-successes=[Successes in a row that a release takes\: the first time, the second, ... \[default\: 1,3,10\]]:COUNTS:_default' \
-'--flap-interval=[From one of these to the next, where it takes several \[default\: 3s\]]:DURATION:_default' \
+'--flap-interval=[From one of these to the next, where it takes several \[default\: 3s, or the interval if shorter\]]:DURATION:_default' \
 '--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
-'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]:BOOL:(true false)' \
-'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 60s\]]:DURATION:_default' \
+'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]::BOOL:(true false)' \
+'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 1m\]]:DURATION:_default' \
 '--arm=[When a takeover may be made at all\: once the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"Once the primary has been seen healthy under this configuration\: a wrong address must not start a second gateway"
 always\:"From the first moment on"))' \
 '--user=[The account that owns the local gateway\: start and stop are run as it, with its HOME \[default\: the one that runs this; fence always is\]]:NAME:_default' \
@@ -138,8 +138,8 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
-'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
-'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
+'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 1m 30s\]]:DURATION:_default' \
+'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 5m 40s\]]:DURATION:_default' \
 '--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
 '--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
 '--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
@@ -153,16 +153,17 @@ required\:"Refuse to run without them"
 off\:"Look at the port every second"))' \
 '--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
 json\:"One JSON object a line"))' \
+'--dry-run=[Decide and log, run nothing]::BOOL:(true false)' \
 '--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
 json\:"One JSON object a line, for tools"))' \
-'--dry-run[Decide and log, run nothing]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (status)
 _arguments "${_arguments_options[@]}" : \
-'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
 '--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
 json\:"One JSON object a line, for tools"))' \
 '--watch[Show it again every second, in place, until Ctrl-C]' \
@@ -172,7 +173,8 @@ json\:"One JSON object a line, for tools"))' \
 ;;
 (history)
 _arguments "${_arguments_options[@]}" : \
-'--state-dir=[The daemon'\''s state directory]:DIR:_files' \
+'--state-dir=[The daemon'\''s state directory \[default\: what the configuration file says, or /var/lib/failover\]]:DIR:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
 '--since=[Only what went on since then\: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC]:WHEN:_default' \
 '--output=[How it looks; json\: one object a line]:FORMAT:((text\:"Aligned columns, for people"
 json\:"One JSON object a line, for tools"))' \
@@ -182,7 +184,8 @@ json\:"One JSON object a line, for tools"))' \
 ;;
 (pause)
 _arguments "${_arguments_options[@]}" : \
-'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
 '--for=[For so long \[default\: until \`failover resume\`\]]:DURATION:_default' \
 '--reason=[Why\: the log and \`failover status\` tell it]:TEXT:_default' \
 '-h[Print help (see more with '\''--help'\'')]' \
@@ -191,14 +194,16 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (resume)
 _arguments "${_arguments_options[@]}" : \
-'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
 ;;
 (takeover)
 _arguments "${_arguments_options[@]}" : \
-'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
 '--force[Although the primary answers, was never seen healthy, or no witness answers]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -206,7 +211,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (release)
 _arguments "${_arguments_options[@]}" : \
-'--control=[The daemon'\''s control socket]:PATH:_files' \
+'--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
 '--hold=[Take over again no sooner than after so long]:DURATION:_default' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -263,7 +269,7 @@ _arguments "${_arguments_options[@]}" : \
         case $line[1] in
             (init)
 _arguments "${_arguments_options[@]}" : \
-'--output=[Into this file, which must not be there yet \[default\: standard output\]]:FILE:_files' \
+'--output=[Into this file, which must not be there yet; its folder is made \[default\: standard output\]]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -277,7 +283,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (show)
 _arguments "${_arguments_options[@]}" : \
-'--config=[Configuration file (TOML, the same names); flags win over it]:FILE:_files' \
+'--config=[Configuration file (TOML, the same names); flags win over it; /dev/null is none \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
 '--primary=[The gateway to watch, on PC-A \[default port\: 18789\]]:HOST[:PORT]:_default' \
 '--port=[The local gateway'\''s port \[default\: 18789\]]:PORT:_default' \
 '--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
@@ -291,7 +297,7 @@ http\:"Answer an HTTP request"))' \
 '--check-pointer=[For check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
 '--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
 '--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
-'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]:BOOL:(true false)' \
+'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]::BOOL:(true false)' \
 '--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
 '--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
 '--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
@@ -301,14 +307,14 @@ http\:"Answer an HTTP request"))' \
 '--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
 '--witness-quorum=[So many of them have to answer, or all that don'\''t abstain \[default\: 1\]]:COUNT:_default' \
 '--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
-'--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]:BOOL:(true false)' \
+'--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]::BOOL:(true false)' \
 '--flap-window=[A failure this soon after the primary was back makes the next release harder \[default\: 10m\]]:DURATION:_default' \
 '--flap-quiet=[When the primary has been well for so long, everything is forgotten \[default\: 1h\]]:DURATION:_default' \
 '*--flap-successes=[Successes in a row that a release takes\: the first time, the second, ... \[default\: 1,3,10\]]:COUNTS:_default' \
-'--flap-interval=[From one of these to the next, where it takes several \[default\: 3s\]]:DURATION:_default' \
+'--flap-interval=[From one of these to the next, where it takes several \[default\: 3s, or the interval if shorter\]]:DURATION:_default' \
 '--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
-'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]:BOOL:(true false)' \
-'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 60s\]]:DURATION:_default' \
+'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]::BOOL:(true false)' \
+'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 1m\]]:DURATION:_default' \
 '--arm=[When a takeover may be made at all\: once the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"Once the primary has been seen healthy under this configuration\: a wrong address must not start a second gateway"
 always\:"From the first moment on"))' \
 '--user=[The account that owns the local gateway\: start and stop are run as it, with its HOME \[default\: the one that runs this; fence always is\]]:NAME:_default' \
@@ -320,8 +326,8 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
-'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 90s\]]:DURATION:_default' \
-'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 340s\]]:DURATION:_default' \
+'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 1m 30s\]]:DURATION:_default' \
+'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 5m 40s\]]:DURATION:_default' \
 '--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
 '--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
 '--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
@@ -335,9 +341,9 @@ required\:"Refuse to run without them"
 off\:"Look at the port every second"))' \
 '--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
 json\:"One JSON object a line"))' \
+'--dry-run=[Decide and log, run nothing]::BOOL:(true false)' \
 '--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
 json\:"One JSON object a line, for tools"))' \
-'--dry-run[Decide and log, run nothing]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
@@ -499,7 +505,7 @@ _failover__subcmd__config_commands() {
     local commands; commands=(
 'init:Write the commented default configuration' \
 'check:Check a configuration file as \`run\` does' \
-'show:Show what is in force with these flags and this file, and where each value comes from' \
+'show:Show what \`run\` would put in force with these flags and this file, and where each value comes from' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover config commands' commands "$@"
@@ -514,7 +520,7 @@ _failover__subcmd__config__subcmd__help_commands() {
     local commands; commands=(
 'init:Write the commented default configuration' \
 'check:Check a configuration file as \`run\` does' \
-'show:Show what is in force with these flags and this file, and where each value comes from' \
+'show:Show what \`run\` would put in force with these flags and this file, and where each value comes from' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover config help commands' commands "$@"
@@ -577,7 +583,7 @@ _failover__subcmd__help__subcmd__config_commands() {
     local commands; commands=(
 'init:Write the commented default configuration' \
 'check:Check a configuration file as \`run\` does' \
-'show:Show what is in force with these flags and this file, and where each value comes from' \
+'show:Show what \`run\` would put in force with these flags and this file, and where each value comes from' \
     )
     _describe -t commands 'failover help config commands' commands "$@"
 }

@@ -1,6 +1,12 @@
 //! What a healthy primary has to do, complete and checked, so that what is wrong is told at the start.
 
-use std::{num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    num::NonZeroU16,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use hyper::http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
@@ -84,8 +90,48 @@ pub struct Server {
 pub struct Tls {
     /// Whose certificates are trusted.
     pub roots: Vec<TrustAnchor<'static>>,
+    /// The file that these are from; `None`: this machine's own.
+    pub authority: Option<PathBuf>,
     /// What the primary's certificate must be for.
     pub name: ServerName<'static>,
+}
+
+/// What is asked, in words that are other ones where that is another thing. Without the token, which is
+/// a secret and changes no verdict, and without the certificates themselves, which are renewed.
+impl fmt::Display for Check {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
+        match self {
+            Self::Tcp => formatter.write_str(name),
+            Self::OpenClaw(check) => {
+                write!(formatter, "{name} {}", check.server)?;
+                match check.drain_limit {
+                    Some(limit) => write!(formatter, " drain {limit:?}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Http(check) => write!(
+                formatter,
+                "{name} {}{} {} {:?}",
+                check.server, check.path, check.status, check.body
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tls {
+            None => write!(formatter, "http://{}", self.host),
+            Some(Tls {
+                authority: None, ..
+            }) => write!(formatter, "https://{}", self.host),
+            Some(Tls {
+                authority: Some(file),
+                ..
+            }) => write!(formatter, "{file:?} https://{}", self.host),
+        }
+    }
 }
 
 /// A value in JSON, as people write one: `true`, `7`, `live`.
@@ -188,6 +234,26 @@ pub enum CheckError {
     /// A span that nobody means.
     #[error("drain-limit is {0}; it must be at most {most}", most = Span::from(LONGEST_DRAIN))]
     DrainLimit(Span),
+}
+
+impl CheckError {
+    /// The option that is to be changed.
+    pub(super) fn option(&self) -> &'static str {
+        match self {
+            Self::Foreign { option, .. } | Self::Without { option, .. } | Self::Text(option) => {
+                option
+            }
+            Self::NoPath => "check",
+            Self::Path(_) => "check-path",
+            Self::Status(_) => "check-status",
+            Self::Pointer(_) => "check-pointer",
+            Self::Both => "check-contains",
+            Self::Host(_) => "check-host",
+            Self::Credential(error) => error.option(),
+            Self::NoRoots(_) => "check-tls",
+            Self::DrainLimit(_) => "drain-limit",
+        }
+    }
 }
 
 /// The options that belong here.
@@ -311,6 +377,7 @@ impl Given {
                     Some(file) => roots_in("check-ca", file)?,
                     None => trusted_here().map_err(CheckError::NoRoots)?,
                 },
+                authority: ca.map(Path::to_owned),
                 name,
             }),
         };

@@ -3,11 +3,7 @@
 use clap::builder::PossibleValue;
 use serde_json::Value;
 
-use super::{
-    Options,
-    defaults::{alternatives, defaults, examples},
-    layers::{Toml, Values},
-};
+use super::{Options, layers::Toml, value::samples};
 
 const HEADER: &str = "\
 # Configuration of failover, which takes over from the gateway on PC-A (TOML).
@@ -27,8 +23,7 @@ const WIDTH: usize = 96;
 /// # Errors
 /// Where an option can't be written as text.
 pub fn commented() -> anyhow::Result<String> {
-    let values = examples().or(alternatives()).or(defaults(&examples()));
-    let values = Values::of(&values)?;
+    let values = samples();
     let mut text = HEADER.to_owned();
     for argument in Options::arguments() {
         let name = argument.get_long().unwrap_or_default();
@@ -77,7 +72,12 @@ pub(super) fn wrapped(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Configuration, ConfigurationError, file};
+    use crate::config::{
+        Configuration, ConfigurationError,
+        defaults::{alternatives, examples},
+        file,
+        layers::Values,
+    };
 
     /// The options' lines without their `#`.
     fn uncommented(text: &str, wanted: impl Fn(&str) -> bool) -> String {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     fn check(text: &str) -> Result<Configuration, ConfigurationError> {
-        let options = file::parse(text).unwrap();
+        let (options, _) = file::parse(text).unwrap();
         Configuration::check(Options {
             // The commands needn't be here.
             dry_run: Some(true),
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn as_it_is_it_says_nothing_and_the_primary_alone_is_missing() {
         let text = commented().unwrap();
-        assert_eq!(file::parse(&text).unwrap(), Options::default());
+        assert_eq!(file::parse(&text).unwrap().0, Options::default());
         let error = check(&text).unwrap_err();
         assert!(matches!(error, ConfigurationError::NoPrimary), "{error}");
         check(&uncommented(&text, |option| option.starts_with("primary "))).unwrap();

@@ -2,9 +2,7 @@
 //! at the start. Whom they are for is not known here.
 
 use std::{
-    fmt,
-    fs::File,
-    io::{self, Read as _},
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +12,8 @@ use tokio_rustls::rustls::{
     RootCertStore,
     pki_types::{CertificateDer, TrustAnchor, pem::PemObject as _},
 };
+
+use crate::files;
 
 /// Far more than the certificates of everybody whom a machine trusts take.
 const LONGEST_CA: u64 = 4 * 1024 * 1024;
@@ -71,6 +71,17 @@ pub enum CredentialError {
     },
 }
 
+impl CredentialError {
+    /// The option that names the file.
+    pub(super) fn option(&self) -> &'static str {
+        match self {
+            Self::Read { option, .. } | Self::Ca { option, .. } | Self::Token { option, .. } => {
+                option
+            }
+        }
+    }
+}
+
 /// The whole file, unless it is longer.
 fn read(option: &'static str, path: &Path, longest: u64) -> Result<Vec<u8>, CredentialError> {
     let read_error = |source| CredentialError::Read {
@@ -78,11 +89,7 @@ fn read(option: &'static str, path: &Path, longest: u64) -> Result<Vec<u8>, Cred
         path: path.to_owned(),
         source,
     };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(read_error)?;
-    file.take(longest + 1)
-        .read_to_end(&mut bytes)
-        .map_err(read_error)?;
+    let (bytes, _) = files::read_at_most(path, longest).map_err(read_error)?;
     if bytes.len() as u64 > longest {
         let too_long = format!("it is longer than {longest} bytes");
         return Err(read_error(io::Error::other(too_long)));

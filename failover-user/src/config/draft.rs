@@ -1,7 +1,11 @@
 //! As much of a configuration as can be in force, with everything that keeps the rest from it: for who
 //! wants to hear of all faults at once.
 
-use super::{Configuration, ConfigurationError, GatewayError, Options, file, layers::Values};
+use super::{
+    Configuration, ConfigurationError, Fault, Faults, GatewayError, Options, Place,
+    file::{self, Author, Written},
+    layers::Values,
+};
 
 /// More faults than anybody reads; each is an option, so there is an end to them anyway.
 const MOST_FAULTS: usize = 50;
@@ -13,71 +17,95 @@ pub struct Draft {
     /// commands' programs aren't looked up.
     pub configuration: Option<Configuration>,
     /// What is wrong, in the order in which it was found.
-    pub faults: Vec<ConfigurationError>,
+    pub faults: Vec<Fault>,
+    /// Where the file says what is in force.
+    pub(super) written: Written,
 }
 
 impl Draft {
-    /// Like [`Configuration::load`], but it goes on after each fault.
+    /// Flags win over the file, the file over the defaults. It goes on after each fault.
     #[must_use]
     pub fn load(flags: Options) -> Self {
-        let mut faults = Vec::new();
-        let read = match &flags.config {
-            Some(path) => match file::read_trusted(path) {
-                Err(fault @ ConfigurationError::NotTrusted(_)) => {
-                    faults.push(fault);
-                    file::read(path)
-                }
-                read => read,
-            },
-            None => Ok(Default::default()),
+        Self::of(flags, Author::Trusted)
+    }
+
+    /// The same, and who wrote the file.
+    pub(super) fn of(flags: Options, author: Author) -> Self {
+        let (written, faults) = match &flags.config {
+            Some(path) => file::read(path, author),
+            None => (Some(Written::default()), Vec::new()),
         };
-        match read {
-            Ok((file, _)) => Self::of(flags.or(file), faults),
-            Err(fault) => {
-                faults.push(fault);
-                let configuration = None;
-                Self {
-                    configuration,
-                    faults,
-                }
-            }
+        match written {
+            Some(written) => Self::merged(flags, written, faults),
+            None => Self {
+                configuration: None,
+                faults,
+                written: Written::default(),
+            },
         }
     }
 
-    fn of(options: Options, mut faults: Vec<ConfigurationError>) -> Self {
-        let dry_run = options.dry_run.unwrap_or(false);
-        let mut left = Some(Options {
-            dry_run: Some(true),
-            ..options
-        });
+    fn merged(flags: Options, mut written: Written, mut faults: Vec<Fault>) -> Self {
+        // What flags say, the file's line doesn't.
+        let values = Values::of(&flags).unwrap_or_default();
+        written
+            .lines
+            .retain(|option, _| values.get(option).is_none());
+        let mut configuration = None;
+        let mut left = Some(flags.or(written.options.clone()));
         while let Some(options) = left.take().filter(|_| faults.len() < MOST_FAULTS) {
             match Configuration::check(options.clone()) {
-                Ok(configuration) => {
-                    return Self {
-                        configuration: Some(Configuration {
-                            dry_run,
-                            ..configuration
-                        }),
-                        faults,
-                    };
-                }
-                Err(fault) => {
-                    left = without(&options, &faulty(&fault));
-                    faults.push(fault);
+                Ok(checked) => configuration = Some(checked),
+                Err(error) => {
+                    left = without(&options, &faulty(&error));
+                    faults.push(placed(error, &written));
                 }
             }
         }
         Self {
-            configuration: None,
+            configuration,
             faults,
+            written,
         }
     }
+
+    /// The configuration, if nothing is wrong with it, nor with the programs of its commands.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn finished(self) -> Result<Configuration, Faults> {
+        let Self {
+            configuration,
+            mut faults,
+            written,
+        } = self;
+        match configuration.map(Configuration::resolved) {
+            Some(Ok(configuration)) if faults.is_empty() => return Ok(configuration),
+            Some(Err(more)) => {
+                faults.extend(more.into_iter().map(|error| placed(error, &written)));
+            }
+            Some(Ok(_)) | None => {}
+        }
+        Err(Faults(faults))
+    }
+}
+
+/// With the line that says it.
+fn placed(error: ConfigurationError, written: &Written) -> Fault {
+    let line = error.option().and_then(|option| written.lines.get(option));
+    let place = line.map(|line| Place {
+        path: written.path.clone(),
+        line: *line,
+    });
+    Fault { place, error }
 }
 
 /// What to leave out so that the rest may be in force: an option, or with a star all whose names begin so.
 fn faulty(fault: &ConfigurationError) -> Vec<&'static str> {
     let names: &[&'static str] = match fault {
-        ConfigurationError::Range { option, .. } => &[option],
+        ConfigurationError::Range { option, .. } | ConfigurationError::Path { option, .. } => {
+            &[option]
+        }
         ConfigurationError::Order { longer, .. } => &[longer],
         ConfigurationError::NothingToRequire => &["fence-required"],
         ConfigurationError::NoSuccesses => &["flap-successes"],
@@ -96,7 +124,7 @@ fn faulty(fault: &ConfigurationError) -> Vec<&'static str> {
         ConfigurationError::Read { .. }
         | ConfigurationError::NotTrusted(_)
         | ConfigurationError::TooLong { .. }
-        | ConfigurationError::File { .. }
+        | ConfigurationError::Written(_)
         | ConfigurationError::OwnGateway { .. }
         | ConfigurationError::LogFilter { .. }
         | ConfigurationError::NoPrimary
@@ -126,7 +154,14 @@ mod tests {
     use super::*;
 
     fn draft(text: &str) -> (Option<Configuration>, Vec<String>) {
-        let draft = Draft::of(file::parse(text).unwrap(), Vec::new());
+        let (options, lines) = file::parse(text).unwrap();
+        let path = "failover.toml".into();
+        let written = Written {
+            path,
+            options,
+            lines,
+        };
+        let draft = Draft::merged(Options::default(), written, Vec::new());
         let faults = draft.faults.iter().map(ToString::to_string).collect();
         (draft.configuration, faults)
     }
@@ -156,6 +191,56 @@ mod tests {
     }
 
     #[test]
+    fn what_the_file_says_is_told_with_its_line_and_what_flags_say_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("failover.toml");
+        let text = "primary = \"10.0.0.1\"\n\ninterval = \"0s\"\nstart = \"no-such-program\"\n\
+                    notify = \"no-such-mailer\"\ntimeout = \"1h\"\nstate-dir = \"here\"\n";
+        fs::write(&path, text).unwrap();
+        let flags = Options {
+            config: Some(path.clone()),
+            timeout: "2h".parse().ok(),
+            stop: Some("true".to_owned()),
+            ..Options::default()
+        };
+        let told = Draft::load(flags).finished().unwrap_err().to_string();
+        let path = path.display();
+        for beginning in [
+            format!("{path}:3: interval is 0s;"),
+            format!("{path}:4: start: there is no program `no-such-program`"),
+            format!("{path}:5: notify: there is no program"),
+            format!("{path}:7: state-dir is here, which says not from where"),
+            "timeout is 2h; ".to_owned(),
+        ] {
+            let lines = told.lines().filter(|line| line.starts_with(&beginning));
+            assert_eq!(lines.count(), 1, "{beginning}: {told}");
+        }
+        assert_eq!(told.lines().count(), 5, "{told}");
+    }
+
+    #[test]
+    fn a_place_for_files_that_is_none_is_refused() {
+        for (text, part) in [
+            (
+                "state-dir = \"/etc/passwd\"",
+                "state-dir is /etc/passwd, which is no folder",
+            ),
+            (
+                "control = \"x.sock\"",
+                "control is x.sock, which says not from where",
+            ),
+            ("control = \"/\"", "control is /, which is a folder"),
+            (
+                "webhook-ca = \"ca.pem\"",
+                "webhook-ca is ca.pem, which says not",
+            ),
+        ] {
+            let (_, faults) = draft(&format!("primary = \"10.0.0.1\"\n{text}\n"));
+            assert!(faults[0].contains(part), "{faults:?}");
+        }
+    }
+
+    #[test]
     fn what_has_no_rest_is_told_once() {
         for text in ["", "primary = \"10.0.0.1\"\ngateway = \"systemd\"\n"] {
             let (configuration, faults) = draft(text);
@@ -175,7 +260,13 @@ mod tests {
             ..Options::default()
         });
         assert!(draft.configuration.is_some());
-        let [ConfigurationError::NotTrusted(_)] = draft.faults.as_slice() else {
+        let [
+            Fault {
+                error: ConfigurationError::NotTrusted(_),
+                ..
+            },
+        ] = draft.faults.as_slice()
+        else {
             panic!("{:?}", draft.faults);
         };
     }

@@ -1,6 +1,10 @@
 //! What can be wrong with a configuration.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -8,13 +12,16 @@ use super::{
     GatewayError, NotTrusted, Span, check::CheckError, webhook::WebhookError,
     witness::WitnessesError,
 };
-use crate::gateway::{AccountError, CommandLineError};
+use crate::{
+    escape,
+    gateway::{AccountError, CommandLineError},
+};
 
 /// What is wrong with a configuration. Each names the option and says what to do.
 #[derive(Debug, Error)]
 pub enum ConfigurationError {
     /// The file can't be read.
-    #[error("reading {path}: {source}; give another with --config")]
+    #[error("reading {path}: {source}; {remedy}", remedy = remedy(.path, .source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -32,16 +39,9 @@ pub enum ConfigurationError {
         /// The limit.
         limit: u64,
     },
-    /// A place in the file is wrong.
-    #[error("{path}:{line}: {message}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What, and what to do.
-        message: String,
-    },
+    /// What stands in the file is no configuration: what is wrong, and what to do.
+    #[error("{0}")]
+    Written(String),
     /// The primary is this very gateway.
     #[error(
         "the primary {primary} is the local gateway itself; name PC-A's address with --primary"
@@ -82,6 +82,18 @@ pub enum ConfigurationError {
         least: String,
         /// Largest allowed.
         most: String,
+    },
+    /// Where nothing can be kept, or nothing found.
+    #[error("{option} is {path}, {what}; write the full path of {wanted}", path = escape::one_line(&.path.to_string_lossy()))]
+    Path {
+        /// The option.
+        option: &'static str,
+        /// As it was given.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+        /// What it has to be.
+        wanted: &'static str,
     },
     /// Two values don't go together.
     #[error(
@@ -129,4 +141,91 @@ pub enum ConfigurationError {
         /// Why.
         source: CommandLineError,
     },
+}
+
+/// What to do about a file that can't be read.
+fn remedy(path: &Path, source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::NotFound => {
+            let quoted = shell_words::quote(&path.to_string_lossy()).into_owned();
+            let quoted = escape::one_line(&quoted);
+            format!("name another file, or have it written: failover config init --output {quoted}")
+        }
+        io::ErrorKind::PermissionDenied => "run this as root, or as who may read it".to_owned(),
+        _ => "is it a configuration file?".to_owned(),
+    }
+}
+
+/// A line of a configuration file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+/// Something that is wrong, and where the file says it, if it does.
+#[derive(Debug, Error)]
+pub struct Fault {
+    /// Where.
+    pub place: Option<Place>,
+    /// What.
+    pub error: ConfigurationError,
+}
+
+/// All that is wrong with a configuration: at least one thing.
+#[derive(Debug, Error)]
+pub struct Faults(pub Vec<Fault>);
+
+impl From<ConfigurationError> for Fault {
+    fn from(error: ConfigurationError) -> Self {
+        Self { place: None, error }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Place { path, line }) = &self.place {
+            let path = escape::one_line(&path.to_string_lossy());
+            write!(formatter, "{path}:{line}: ")?;
+        }
+        self.error.fmt(formatter)
+    }
+}
+
+/// A line each.
+impl fmt::Display for Faults {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        formatter.write_str(&told.join("\n"))
+    }
+}
+
+impl ConfigurationError {
+    /// The option that is to be changed, where it is one.
+    pub(super) fn option(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Range { option, .. }
+            | Self::Path { option, .. }
+            | Self::Command { option, .. } => option,
+            Self::Order { longer, .. } => longer,
+            Self::OwnGateway { .. } => "primary",
+            Self::MetricsPort { .. } => "metrics",
+            Self::NothingToRequire => "fence-required",
+            Self::NoSuccesses => "flap-successes",
+            Self::Check(error) => error.option(),
+            Self::Webhook(error) => error.option(),
+            Self::Witnesses(error) => error.option(),
+            Self::User(_) => "user",
+            Self::Gateway(error) => error.option(),
+            Self::Operators(_) => "operators",
+            Self::Read { .. }
+            | Self::NotTrusted(_)
+            | Self::TooLong { .. }
+            | Self::Written(_)
+            | Self::LogFilter { .. }
+            | Self::NoPrimary => return None,
+        })
+    }
 }

@@ -1,11 +1,22 @@
 //! The configuration file: TOML with the flags' names.
 
-use std::{collections::BTreeMap, fs::File, io::Read as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use toml::Spanned;
+use serde::Deserialize as _;
+use toml::{
+    Spanned,
+    de::{DeTable, Deserializer},
+};
 
-use super::{ConfigurationError, Options, trust};
-use crate::escape;
+use super::{
+    ConfigurationError, Options,
+    error::{Fault, Place},
+    trust, value,
+};
+use crate::{escape, files};
 
 /// Hundreds of times what all options take.
 const LONGEST_FILE: u64 = 64 * 1024;
@@ -15,89 +26,139 @@ const ALIKE: f64 = 0.7;
 /// By option: the line, from 1.
 pub(super) type LineNumbers = BTreeMap<String, usize>;
 
-/// What a file says. Others than this account and root must not be able to write it.
-pub(super) fn read_trusted(path: &Path) -> Result<(Options, LineNumbers), ConfigurationError> {
-    let (text, file) = text(path)?;
-    trust::check(&file, path).map_err(|source| ConfigurationError::Read {
-        path: path.to_owned(),
-        source,
-    })??;
-    told(path, &text)
+/// What a file says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Written {
+    pub(super) path: PathBuf,
+    pub(super) options: Options,
+    pub(super) lines: LineNumbers,
 }
 
-/// The same, whoever wrote it.
-pub(super) fn read(path: &Path) -> Result<(Options, LineNumbers), ConfigurationError> {
-    told(path, &text(path)?.0)
+/// Who may have written a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Author {
+    /// It names commands that root runs: nobody but this account and root.
+    Trusted,
+    /// Anybody: nothing is run.
+    Anybody,
 }
 
-fn text(path: &Path) -> Result<(String, File), ConfigurationError> {
+/// What it says, if that can be read, and all that is wrong with it.
+pub(super) fn read(path: &Path, author: Author) -> (Option<Written>, Vec<Fault>) {
     let read_error = |source| ConfigurationError::Read {
         path: path.to_owned(),
         source,
     };
-    let mut text = String::new();
-    let file = File::open(path).map_err(read_error)?;
-    (&file)
-        .take(LONGEST_FILE + 1)
-        .read_to_string(&mut text)
-        .map_err(read_error)?;
-    if text.len() as u64 > LONGEST_FILE {
-        return Err(ConfigurationError::TooLong {
-            path: path.to_owned(),
-            limit: LONGEST_FILE,
-        });
+    let mut faults: Vec<Fault> = Vec::new();
+    let read = files::read_at_most(path, LONGEST_FILE).map_err(read_error);
+    let text = read.and_then(|(bytes, file)| {
+        if author == Author::Trusted {
+            let trusted = trust::check(&file, path).map_err(read_error)?;
+            faults.extend(trusted.err().map(ConfigurationError::from).map(Fault::from));
+        }
+        if bytes.len() as u64 > LONGEST_FILE {
+            return Err(ConfigurationError::TooLong {
+                path: path.to_owned(),
+                limit: LONGEST_FILE,
+            });
+        }
+        String::from_utf8(bytes)
+            .map_err(|_| read_error(std::io::Error::other("it is no text (UTF-8)")))
+    });
+    let written = text
+        .map_err(|error| vec![Fault::from(error)])
+        .and_then(|text| told(path, &text));
+    match written {
+        Ok(written) => (Some(written), faults),
+        Err(more) => {
+            faults.extend(more);
+            (None, faults)
+        }
     }
-    Ok((text, file))
 }
 
-fn told(path: &Path, text: &str) -> Result<(Options, LineNumbers), ConfigurationError> {
-    parse_with_lines(text).map_err(|(line, message)| ConfigurationError::File {
-        path: path.to_owned(),
-        line,
-        message,
+fn told(path: &Path, text: &str) -> Result<Written, Vec<Fault>> {
+    let path = path.to_owned();
+    match parse(text) {
+        Ok((options, lines)) => Ok(Written {
+            path,
+            options,
+            lines,
+        }),
+        Err(faults) => Err(faults
+            .into_iter()
+            .map(|(line, message)| Fault {
+                place: Some(Place {
+                    path: path.clone(),
+                    line,
+                }),
+                error: ConfigurationError::Written(message),
+            })
+            .collect()),
+    }
+}
+
+/// The options, or line and message of all that is wrong. A message is one line, whatever it quotes.
+pub(crate) fn parse(text: &str) -> Result<(Options, LineNumbers), Vec<(usize, String)>> {
+    let at = |position: usize| {
+        let before = text.bytes().take(position);
+        1 + before.filter(|byte| *byte == b'\n').count()
+    };
+    let mut faults: BTreeMap<usize, String> = BTreeMap::new();
+    // What comes of one mistake is told once.
+    let mut fault = |position, message: String| {
+        let message = escape::one_line(&message);
+        faults.entry(at(position)).or_insert(message);
+    };
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        fault(span.start, value::syntax(text, &span, error.message()));
+    }
+    let known = known_keys();
+    let (mut options, mut lines) = (Options::default(), LineNumbers::new());
+    for (key, value) in table.get_ref() {
+        let name = key.get_ref().as_ref();
+        if !known.iter().any(|known| known == name) {
+            fault(key.span().start, unknown(name, &known));
+            continue;
+        }
+        let mut one = DeTable::new();
+        one.insert(key.clone(), value.clone());
+        let read = Options::deserialize(Deserializer::from(Spanned::new(value.span(), one)));
+        match read {
+            Ok(read) => options = options.or(read),
+            Err(error) => {
+                let written = text.get(value.span()).unwrap_or_default();
+                let message = value::refused(name, value.get_ref(), written, error.message());
+                fault(key.span().start, message);
+            }
+        }
+        lines.insert(name.to_owned(), at(key.span().start));
+    }
+    match faults.is_empty() {
+        true => Ok((options, lines)),
+        false => Err(faults.into_iter().collect()),
+    }
+}
+
+/// What it says of these keys, if that is a text, however wrong the rest may be.
+pub(super) fn texts<const COUNT: usize>(
+    text: &str,
+    keys: [&str; COUNT],
+) -> [Option<String>; COUNT] {
+    let (table, _) = DeTable::parse_recoverable(text);
+    keys.map(|key| {
+        let mut entries = table.get_ref().iter();
+        let (_, value) = entries.find(|(name, _)| name.get_ref() == key)?;
+        value.get_ref().as_str().map(str::to_owned)
     })
 }
 
-/// The options, or line and message of what is wrong. The message is one line, whatever it quotes.
-pub(crate) fn parse(text: &str) -> Result<Options, (usize, String)> {
-    parse_with_lines(text).map(|(options, _)| options)
-}
-
-fn parse_with_lines(text: &str) -> Result<(Options, LineNumbers), (usize, String)> {
-    options(text).map_err(|(line, message)| (line, escape::one_line(&message)))
-}
-
-fn options(text: &str) -> Result<(Options, LineNumbers), (usize, String)> {
-    let at = |position: usize| {
-        1 + text
-            .bytes()
-            .take(position)
-            .filter(|byte| *byte == b'\n')
-            .count()
-    };
-    let toml_error = |error: toml::de::Error| {
-        let message = error.message().trim().replace('\n', ", ");
-        (at(error.span().map_or(0, |span| span.start)), message)
-    };
-    let keys: BTreeMap<Spanned<String>, toml::Value> = toml::from_str(text).map_err(toml_error)?;
-    let known = known_keys();
-    if let Some(key) = keys.keys().find(|key| !known.contains(key.get_ref())) {
-        return Err((at(key.span().start), unknown(key.get_ref(), &known)));
-    }
-    let options = toml::from_str(text).map_err(|error: toml::de::Error| {
-        // The line alone doesn't say whose value it is, nor does toml.
-        let position = error.span().map_or(0, |span| span.start);
-        let before = keys.keys().filter(|key| key.span().start <= position);
-        let key = before.max_by_key(|key| key.span().start);
-        let (line, message) = toml_error(error);
-        match key {
-            Some(key) => (line, format!("{}: {message}", key.get_ref())),
-            None => (line, message),
-        }
-    })?;
-    let lines = keys.keys();
-    let lines = lines.map(|key| (key.get_ref().clone(), at(key.span().start)));
-    Ok((options, lines.collect()))
+/// The text, for [`texts`].
+pub(super) fn text(path: &Path) -> std::io::Result<String> {
+    let (bytes, _) = files::read_at_most(path, LONGEST_FILE)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn unknown(key: &str, known: &[String]) -> String {
@@ -125,14 +186,25 @@ mod tests {
     use super::*;
     use crate::{config::Witness, fuzz};
 
+    fn read(text: &str) -> Options {
+        parse(text).unwrap().0
+    }
+
+    /// The line and message of the one thing that is wrong.
+    #[track_caller]
+    fn refused(text: &str) -> (usize, String) {
+        let mut faults = parse(text).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        faults.remove(0)
+    }
+
     #[test]
     fn the_file_has_the_flags_names() {
-        let options = parse(
+        let options = read(
             "primary = \"pc-a:18789\"\nrecovery-interval = \"500ms\"\nstrikes = 2\n\
              witnesses = [\"10.0.0.3\", \"[fd00::3]:53\"]\nwitness-quorum = 2\n\
              kernel-events = \"off\"\nlog-format = \"json\"\ndry-run = true\n",
-        )
-        .unwrap();
+        );
         assert_eq!(options.primary.unwrap().to_string(), "pc-a:18789");
         assert_eq!(options.recovery_interval.unwrap().get().as_millis(), 500);
         assert_eq!(options.strikes.unwrap().get(), 2);
@@ -140,43 +212,162 @@ mod tests {
         let witnesses = options.witnesses.unwrap();
         let witnesses: Vec<String> = witnesses.iter().map(ToString::to_string).collect();
         assert_eq!(witnesses, ["10.0.0.3", "[fd00::3]:53"]);
-        assert_eq!(parse("witnesses = []").unwrap().witnesses, Some(Vec::new()));
-        let mixed = parse("witnesses = [\"router\", \"9.9.9.9:53\"]").unwrap();
+        assert_eq!(read("witnesses = []").witnesses, Some(Vec::new()));
+        let mixed = read("witnesses = [\"router\", \"9.9.9.9:53\"]");
         assert_eq!(mixed.witnesses.unwrap().first(), Some(&Witness::Router));
     }
 
     #[test]
     fn every_flag_is_a_key() {
         for key in known_keys() {
-            let (_, message) = parse(&format!("{key} = [[]]\n")).unwrap_err();
-            assert!(!message.contains("unknown key"), "{key}: {message}");
+            let (_, message) = refused(&format!("{key} = [[]]\n"));
+            assert!(message.starts_with(&key), "{key}: {message}");
         }
     }
 
     #[test]
     fn an_unknown_key_is_refused_with_its_line_and_the_nearest_right_one() {
-        let (line, message) = parse("strikes = 3\n\nintervall = \"30s\"\n").unwrap_err();
+        let (line, message) = refused("strikes = 3\n\nintervall = \"30s\"\n");
         assert_eq!(line, 3);
         assert_eq!(message, "unknown key `intervall`; did you mean `interval`?");
-        let (_, message) = parse("config = \"x\"\n").unwrap_err();
+        let (_, message) = refused("config = \"x\"\n");
         assert!(message.contains("unknown key `config`"), "{message}");
     }
 
     #[test]
     fn what_a_message_quotes_cannot_draw_on_the_terminal() {
         for text in ["\"a\\u001B\\nb\" = 1\n", "primary = \"\\u001B[2J\\n\"\n"] {
-            let (_, message) = parse(text).unwrap_err();
+            let (_, message) = refused(text);
             assert!(!message.contains(char::is_control), "{message:?}");
         }
     }
 
     #[test]
     fn a_wrong_value_is_refused_with_its_line() {
-        let (line, message) = parse("strikes = 3\ninterval = \"soon\"\n").unwrap_err();
+        let (line, message) = refused("strikes = 3\ninterval = \"soon\"\n");
         assert_eq!(line, 2);
         assert!(message.contains("`soon` is not a duration"), "{message}");
-        assert_eq!(parse("strikes = 0\n").unwrap_err().0, 1);
-        assert_eq!(parse("strikes = 3\nport = = 1\n").unwrap_err().0, 2);
+        assert_eq!(refused("strikes = 0\n").0, 1);
+        assert_eq!(refused("strikes = 3\nport = = 1\n").0, 2);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let faults =
+            parse("intervall = \"1s\"\nstrikes = \"3\"\nprimary = \"10.0.0.1\"\nport = 0\n");
+        let lines: Vec<usize> = faults.unwrap_err().iter().map(|fault| fault.0).collect();
+        assert_eq!(lines, [1, 2, 4]);
+        // Also beside what isn't TOML.
+        let faults = parse("port = = 1\nstrikes = \"3\"\n").unwrap_err();
+        assert_eq!(faults.len(), 2, "{faults:?}");
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_write() {
+        for (text, told) in [
+            (
+                "interval = 2",
+                "interval is 2; write a text in quotes with a unit, as interval = \"2s\"",
+            ),
+            (
+                "port = 99999",
+                "port: `99999` is wrong; write a number from 1 to 65535",
+            ),
+            (
+                "strikes = 99999999999999999999",
+                "strikes: `99999999999999999999` is wrong; write a smaller number",
+            ),
+            (
+                "strikes = \"3\"",
+                "strikes is \"3\"; write a number without quotes, as strikes = 3",
+            ),
+            (
+                "strikes = 2.5",
+                "strikes is 2.5; write a whole number without quotes, as strikes = 3",
+            ),
+            (
+                "witnesses = \"1.2.3.4\"",
+                "witnesses is \"1.2.3.4\"; write a list, as witnesses = [\"1.2.3.4\"]",
+            ),
+            (
+                "metrics = \"localhost:9179\"",
+                "metrics: `localhost:9179` is wrong; write an address and a port, like \
+                 127.0.0.1:9179 or [::1]:9179",
+            ),
+            (
+                "dry-run = \"yes\"",
+                "dry-run is \"yes\"; write true or false, without quotes",
+            ),
+            (
+                "check = \"htp\"",
+                "check: `htp` is no choice; write one of: tcp, openclaw, http",
+            ),
+            (
+                "user = 1000",
+                "user is 1000; write a text in quotes, as user = \"alice\"",
+            ),
+            (
+                "flap-quiet = \"7 moons\"",
+                "flap-quiet: `7 moons` is not a duration; write one like 500ms, 30s, 2m, 1h 30m or 7d",
+            ),
+        ] {
+            assert_eq!(refused(text), (1, told.to_owned()));
+        }
+        let (line, told) = refused("port = 1\nprimary = 10.77.0.1\n");
+        let ending = "write it as primary = \"192.168.1.10:18789\"";
+        assert!(line == 2 && told.ends_with(ending), "{line}: {told}");
+        let (line, told) = refused("port = 1\nport = 2\n");
+        assert_eq!(
+            (line, &*told),
+            (2, "`port` is there twice; leave one of them")
+        );
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_into_keeps_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let told = || {
+            let (written, faults) = super::read(&path, Author::Trusted);
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            (written.map(|written| written.options.strikes), faults)
+        };
+        // A broken one would wait for ever.
+        let (sender, answer) = std::sync::mpsc::channel();
+        let asked = path.clone();
+        std::thread::spawn(move || {
+            let (written, faults) = super::read(&asked, Author::Trusted);
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            let _ = sender.send((written.map(|written| written.options), faults));
+        });
+        let answer = answer.recv_timeout(std::time::Duration::from_secs(30));
+        let (written, faults) = answer.expect("it is read at once");
+        assert_eq!(written, None);
+        assert!(faults[0].contains("nobody writes into it"), "{faults:?}");
+        // As a shell's <(...) has it.
+        let writer = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&path);
+        let mut writer = writer.unwrap();
+        std::io::Write::write_all(&mut writer, b"strikes = 4\n").unwrap();
+        let ends = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            drop(writer);
+        });
+        let (written, faults) = told();
+        ends.join().unwrap();
+        let strikes = written.flatten().map(std::num::NonZeroU32::get);
+        assert_eq!((strikes, faults), (Some(4), Vec::new()));
+    }
+
+    #[test]
+    fn what_is_asked_of_a_broken_file_is_told_all_the_same() {
+        let text = "control = \"/run/other.sock\"\nport = = 1\nbogus = 1\nstate-dir = 3\n";
+        let control = Some("/run/other.sock".to_owned());
+        assert_eq!(texts(text, ["control", "state-dir"]), [control, None]);
     }
 
     /// What every key may be set to, right and wrong.

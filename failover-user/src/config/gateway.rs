@@ -113,6 +113,18 @@ pub enum GatewayError {
     Account(#[from] AccountError),
 }
 
+impl GatewayError {
+    /// The option that is to be changed.
+    pub(super) fn option(&self) -> &'static str {
+        match self {
+            Self::NoCommand(_) | Self::NoUnit => "gateway",
+            Self::UselessUnit | Self::Unit(_) => "unit",
+            Self::UselessUser => "user",
+            Self::Owner(_) | Self::NoOwner | Self::Account(_) => "owner",
+        }
+    }
+}
+
 /// What the options say of it.
 #[derive(Debug)]
 pub(super) struct Given {
@@ -122,7 +134,6 @@ pub(super) struct Given {
     pub(super) owner: Option<Vec<String>>,
     pub(super) start: Option<String>,
     pub(super) stop: Option<String>,
-    pub(super) dry_run: bool,
 }
 
 impl Given {
@@ -138,7 +149,7 @@ impl Given {
         }
         let unit = self.unit.as_deref().map(unit_name).transpose()?;
         let user = self.user.as_deref().map(Account::named).transpose()?;
-        let line = |verb, given| self.line(verb, given, unit.as_deref(), user.as_ref());
+        let line = |verb, given| self.line(verb, given, unit.as_deref());
         Ok(LocalGateway {
             start: line(UnitVerb::Start, self.start.as_deref())?,
             stop: line(UnitVerb::Stop, self.stop.as_deref())?,
@@ -158,7 +169,6 @@ impl Given {
         verb: UnitVerb,
         given: Option<&str>,
         unit: Option<&str>,
-        user: Option<&Account>,
     ) -> Result<CommandLine, ConfigurationError> {
         let line = match (given, self.kind, verb) {
             (Some(line), _, _) => line,
@@ -176,7 +186,7 @@ impl Given {
                 return Ok(UnitCommand::new(verb, Scope::System, unit).line());
             }
         };
-        super::command(verb.name(), line, user, self.dry_run)
+        super::command(verb.name(), line)
     }
 
     fn local_unit(&self, unit: Option<&str>) -> Option<LocalUnit> {
@@ -290,7 +300,6 @@ mod tests {
             owner: None,
             start: None,
             stop: None,
-            dry_run: true,
         }
     }
 

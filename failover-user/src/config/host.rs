@@ -43,6 +43,13 @@ pub(super) fn host_and_port(text: &str) -> Option<(Host, Option<NonZeroU16>)> {
     is_host_name(name).then(|| (Host::Name(name.to_owned()), port))
 }
 
+/// Is it an IPv6 address with an interface's name or number (RFC 4007, section 11)?
+pub(super) fn has_zone(text: &str) -> bool {
+    let address = text.split('%').next().unwrap_or_default();
+    let address = address.trim_start_matches('[');
+    text.contains('%') && address.parse::<Ipv6Addr>().is_ok()
+}
+
 /// Letters, digits, hyphens and underscores between dots; and not something like `10.0.0.256`,
 /// which is a mistyped address, not a name.
 fn is_host_name(name: &str) -> bool {

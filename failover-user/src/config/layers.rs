@@ -10,7 +10,11 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Configuration, ConfigurationError, Options, defaults::defaults, file};
+use super::{
+    Configuration, DEFAULT_CONFIG, Draft, Faults, Options,
+    defaults::defaults,
+    file::{self, Author},
+};
 use crate::escape;
 
 /// Options by their names, as values of the file.
@@ -104,13 +108,15 @@ pub struct Setting {
 /// # Errors
 /// Whatever is wrong with the configuration: what isn't in force can't be shown.
 pub fn in_force(flags: &Options) -> anyhow::Result<Vec<Setting>> {
-    let (file, lines) = match &flags.config {
-        Some(path) => file::read(path)?,
-        None => Default::default(),
-    };
-    let said = flags.clone().or(file.clone());
-    let defaults = Values::of(&defaults(&said))?;
-    Configuration::check(said)?;
+    // Read once: it may be a pipe.
+    let draft = Draft::of(flags.clone(), Author::Anybody);
+    let file::Written {
+        options: file,
+        lines,
+        ..
+    } = draft.written.clone();
+    draft.finished()?;
+    let defaults = Values::of(&defaults(&flags.clone().or(file.clone())))?;
     let (flag_values, file_values) = (Values::of(flags)?, Values::of(&file)?);
     let setting = |option: &str| {
         let (value, origin) = if let Some(value) = flag_values.get(option) {
@@ -173,30 +179,35 @@ fn path(path: &Path) -> String {
     escape::one_line(&path.to_string_lossy())
 }
 
+impl Options {
+    /// With the package's file, where no other is named and that one is there. One that can't be looked
+    /// at is there: reading it says why.
+    #[must_use]
+    pub fn or_default_file(mut self) -> Self {
+        let default = Path::new(DEFAULT_CONFIG);
+        if self.config.is_none() && default.try_exists().unwrap_or(true) {
+            self.config = Some(default.to_owned());
+        }
+        self
+    }
+}
+
 impl Configuration {
     /// Flags win over the file, the file over the defaults. The file names commands, so it must
     /// not be others' to write.
     ///
     /// # Errors
-    /// A [`ConfigurationError`], which names the option.
-    pub fn load(flags: Options) -> Result<Self, ConfigurationError> {
-        let (file, _) = match &flags.config {
-            Some(path) => file::read_trusted(path)?,
-            None => Default::default(),
-        };
-        Self::check(flags.or(file))
+    /// All that is wrong, each with its option.
+    pub fn load(flags: Options) -> Result<Self, Faults> {
+        Draft::load(flags).finished()
     }
 
     /// The same, whoever wrote the file: for what runs no commands.
     ///
     /// # Errors
-    /// A [`ConfigurationError`], which names the option.
-    pub fn load_anybodys(flags: Options) -> Result<Self, ConfigurationError> {
-        let (file, _) = match &flags.config {
-            Some(path) => file::read(path)?,
-            None => Default::default(),
-        };
-        Self::check(flags.or(file))
+    /// All that is wrong, each with its option.
+    pub fn load_anybodys(flags: Options) -> Result<Self, Faults> {
+        Draft::of(flags, Author::Anybody).finished()
     }
 }
 
@@ -242,7 +253,7 @@ mod tests {
             ..Options::default()
         };
         let shown = as_file(&in_force(&flags).unwrap());
-        let again = file::parse(&shown).unwrap();
+        let (again, _) = file::parse(&shown).unwrap();
         let load = |options| Configuration::check(options).unwrap();
         assert_eq!(load(again), load(flags), "{shown}");
     }

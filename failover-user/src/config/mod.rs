@@ -13,17 +13,19 @@ mod gateway;
 mod host;
 mod layers;
 mod options;
+mod places;
 mod primary;
 mod reference;
 mod span;
 mod trust;
+mod value;
 mod webhook;
 mod witness;
 
 use std::{
     net::SocketAddr,
     num::{NonZeroU16, NonZeroU32},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -31,13 +33,16 @@ pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Serve
 pub use commented::commented;
 pub use credential::{CredentialError, Token};
 pub use draft::Draft;
-pub use error::ConfigurationError;
+pub use error::{ConfigurationError, Fault, Faults, Place};
 pub use gateway::{GatewayError, GatewayKind, LocalGateway, LocalUnit};
 pub use host::Host;
 pub use layers::{Origin, Setting, as_file, in_force};
-pub use options::{Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, port, witnesses};
+pub use options::{
+    Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, path, port, witnesses,
+};
+pub use places::Places;
 pub use primary::PrimaryAddress;
-pub use reference::reference;
+pub use reference::{Entry, VALUES, entries, reference};
 pub use span::Span;
 pub use trust::NotTrusted;
 pub use webhook::{Webhook, WebhookError};
@@ -145,6 +150,36 @@ impl Configuration {
         }
     }
 
+    /// With the programs of its commands looked up, as the accounts that run them find them; or all that
+    /// there are not. A dry run needs no gateway on the machine.
+    fn resolved(mut self) -> Result<Self, Vec<ConfigurationError>> {
+        if self.dry_run {
+            return Ok(self);
+        }
+        let user = self.gateway.user.as_ref();
+        let commands = [
+            ("start", Some(&mut self.gateway.start), user),
+            ("stop", Some(&mut self.gateway.stop), user),
+            ("fence", self.fence.as_mut(), None),
+            ("notify", self.notify.as_mut(), None),
+        ];
+        let mut faults = Vec::new();
+        for (option, line, account) in commands {
+            let Some(line) = line.filter(|line| !line.is_this_program()) else {
+                continue;
+            };
+            match line.clone().resolved(account) {
+                Ok(resolved) => *line = resolved,
+                Err(source) => faults.push(ConfigurationError::Command { option, source }),
+            }
+        }
+        match faults.is_empty() {
+            true => Ok(self),
+            false => Err(faults),
+        }
+    }
+
+    /// The programs of its commands aren't looked up.
     pub(crate) fn check(options: Options) -> Result<Self, ConfigurationError> {
         let Options {
             config: _,
@@ -209,6 +244,18 @@ impl Configuration {
             && (metrics.port() == 0 || metrics.port() == port.get())
         {
             return Err(ConfigurationError::MetricsPort { metrics });
+        }
+        for (option, path, wanted) in [
+            ("check-ca", &check_ca, FILE),
+            ("check-token-file", &check_token_file, FILE),
+            ("webhook-token-file", &webhook_token_file, FILE),
+            ("webhook-ca", &webhook_ca, FILE),
+            ("control", &control, "a socket to be made"),
+            ("state-dir", &state_dir, FOLDER),
+        ] {
+            if let Some(path) = path {
+                checked_path(option, path, wanted)?;
+            }
         }
         let dry_run = dry_run.unwrap_or(false);
         let witnesses = witnesses.unwrap_or_else(|| DEFAULT_WITNESSES.to_vec());
@@ -319,7 +366,6 @@ impl Configuration {
             owner,
             start,
             stop,
-            dry_run,
         };
         Ok(Self {
             primary,
@@ -328,12 +374,8 @@ impl Configuration {
             port,
             decide,
             gateway: gateway.checked()?,
-            fence: fence
-                .map(|line| command("fence", &line, None, dry_run))
-                .transpose()?,
-            notify: notify
-                .map(|line| command("notify", &line, None, dry_run))
-                .transpose()?,
+            fence: fence.map(|line| command("fence", &line)).transpose()?,
+            notify: notify.map(|line| command("notify", &line)).transpose()?,
             webhook: Webhook::checked(
                 webhook.as_deref(),
                 webhook_token_file.as_deref(),
@@ -357,7 +399,7 @@ impl Configuration {
 
 /// One that isn't in force anywhere.
 #[cfg(test)]
-pub(crate) fn webhook_for_tests(url: &str, token_file: Option<&std::path::Path>) -> Webhook {
+pub(crate) fn webhook_for_tests(url: &str, token_file: Option<&Path>) -> Webhook {
     Webhook::checked(Some(url), token_file, None)
         .expect("a webhook")
         .expect("it is given")
@@ -436,6 +478,33 @@ fn no_longer(
     })
 }
 
+/// What a path has to lead to.
+const FILE: &str = "a file";
+const FOLDER: &str = "a folder";
+
+/// A daemon is somewhere else than who writes its file. What isn't there yet can be made.
+fn checked_path(
+    option: &'static str,
+    path: &Path,
+    wanted: &'static str,
+) -> Result<(), ConfigurationError> {
+    let what = if !path.is_absolute() {
+        "which says not from where"
+    } else if wanted == FOLDER && path.exists() && !path.is_dir() {
+        "which is no folder"
+    } else if wanted != FOLDER && path.is_dir() {
+        "which is a folder"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigurationError::Path {
+        option,
+        path: path.to_owned(),
+        what,
+        wanted,
+    })
+}
+
 fn checked_count(
     option: &'static str,
     count: NonZeroU32,
@@ -451,19 +520,6 @@ fn checked_count(
     })
 }
 
-/// A dry run needs no gateway on the machine.
-fn command(
-    option: &'static str,
-    line: &str,
-    account: Option<&Account>,
-    dry_run: bool,
-) -> Result<CommandLine, ConfigurationError> {
-    let command = CommandLine::parse(line).and_then(|command| {
-        if dry_run {
-            Ok(command)
-        } else {
-            command.resolved(account)
-        }
-    });
-    command.map_err(|source| ConfigurationError::Command { option, source })
+fn command(option: &'static str, line: &str) -> Result<CommandLine, ConfigurationError> {
+    CommandLine::parse(line).map_err(|source| ConfigurationError::Command { option, source })
 }

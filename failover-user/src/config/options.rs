@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    num::{NonZeroU16, NonZeroU32},
+    num::{IntErrorKind, NonZeroU16, NonZeroU32, ParseIntError},
     path::PathBuf,
     str::FromStr,
 };
@@ -16,7 +16,8 @@ use super::{GatewayKind, PrimaryAddress, Scalar, Span, WitnessError, WitnessList
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Options {
-    /// Configuration file (TOML, the same names); flags win over it
+    /// Configuration file (TOML, the same names); flags win over it; /dev/null is none
+    /// [default: /etc/failover/failover.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
@@ -69,11 +70,11 @@ pub struct Options {
     pub check_contains: Option<String>,
 
     /// For check=openclaw and http: over TLS [default: false]
-    #[arg(long, value_name = "BOOL")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub check_tls: Option<bool>,
 
     /// Whose certificates are trusted, a PEM file [default: whom this machine trusts]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path)]
     pub check_ca: Option<PathBuf>,
 
     /// The name to ask for, in the Host header and the certificate [default: the primary's host]
@@ -82,7 +83,7 @@ pub struct Options {
 
     /// For check=openclaw: a file with the primary's token, which /readyz and /startupz ask for
     /// before they say what is failing; sent as it is, so mind the network [default: not asked]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path)]
     pub check_token_file: Option<PathBuf>,
 
     /// For check=openclaw: a primary that drains for longer has failed [default: never]
@@ -114,7 +115,7 @@ pub struct Options {
     pub veto_limit: Option<u32>,
 
     /// Ask more of a primary that keeps failing soon after it is back [default: true]
-    #[arg(long, value_name = "BOOL")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub flap_damping: Option<bool>,
 
     /// A failure this soon after the primary was back makes the next release harder [default: 10m]
@@ -129,7 +130,7 @@ pub struct Options {
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = count::<NonZeroU32>)]
     pub flap_successes: Option<Vec<NonZeroU32>>,
 
-    /// From one of these to the next, where it takes several [default: 3s]
+    /// From one of these to the next, where it takes several [default: 3s, or the interval if shorter]
     #[arg(long, value_name = "DURATION")]
     pub flap_interval: Option<Span>,
 
@@ -138,10 +139,10 @@ pub struct Options {
     pub fence: Option<String>,
 
     /// Whether a takeover needs the fence command to succeed [default: true]
-    #[arg(long, value_name = "BOOL")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub fence_required: Option<bool>,
 
-    /// How long the fence command may take; then it is killed [default: 60s]
+    /// How long the fence command may take; then it is killed [default: 1m]
     #[arg(long, value_name = "DURATION")]
     pub fence_timeout: Option<Span>,
 
@@ -179,11 +180,11 @@ pub struct Options {
     #[arg(long, value_name = "COMMAND")]
     pub stop: Option<String>,
 
-    /// From the start command to a listening port; then it is killed and tried again [default: 90s]
+    /// From the start command to a listening port; then it is killed and tried again [default: 1m 30s]
     #[arg(long, value_name = "DURATION")]
     pub start_timeout: Option<Span>,
 
-    /// How long the stop command may take; then it is killed and tried again [default: 340s]
+    /// How long the stop command may take; then it is killed and tried again [default: 5m 40s]
     #[arg(long, value_name = "DURATION")]
     pub stop_timeout: Option<Span>,
 
@@ -197,19 +198,19 @@ pub struct Options {
     pub webhook: Option<String>,
 
     /// A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path)]
     pub webhook_token_file: Option<PathBuf>,
 
     /// Who signs the webhook's certificate, a PEM file [default: whom this machine trusts]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path)]
     pub webhook_ca: Option<PathBuf>,
 
     /// Where the history, what must be remembered and the commands' output are kept [default: /var/lib/failover]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path)]
     pub state_dir: Option<PathBuf>,
 
     /// The control socket [default: /run/failover/control.sock]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = path)]
     pub control: Option<PathBuf>,
 
     /// Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]
@@ -230,7 +231,7 @@ pub struct Options {
     pub log_format: Option<LogFormat>,
 
     /// Decide and log, run nothing
-    #[arg(long, num_args = 0, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub dry_run: Option<bool>,
 }
 
@@ -266,8 +267,9 @@ pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
 ///
 /// # Errors
 /// When it isn't one.
-pub fn count<T: FromStr>(text: &str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| "write a number from 1")
+pub fn count<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, &'static str> {
+    text.parse()
+        .map_err(|error| smaller_or(&error, "write a number from 1"))
 }
 
 /// Reads a count that may be 0.
@@ -275,7 +277,23 @@ pub fn count<T: FromStr>(text: &str) -> Result<T, &'static str> {
 /// # Errors
 /// When it isn't one.
 pub fn count_or_none(text: &str) -> Result<u32, &'static str> {
-    text.parse().map_err(|_| "write a number, or 0 for never")
+    text.parse()
+        .map_err(|error| smaller_or(&error, "write a number, or 0 for never"))
+}
+
+fn smaller_or(error: &ParseIntError, otherwise: &'static str) -> &'static str {
+    match error.kind() {
+        IntErrorKind::PosOverflow => "write a smaller number",
+        _ => otherwise,
+    }
+}
+
+/// Reads a path, from where this process is.
+///
+/// # Errors
+/// When it is empty, or nobody knows where this process is.
+pub fn path(text: &str) -> Result<PathBuf, String> {
+    std::path::absolute(text).map_err(|error| error.to_string())
 }
 
 /// What a healthy primary has to do.

@@ -1,13 +1,18 @@
 //! Where the primary is: `HOST[:PORT]`, with IPv6 addresses in brackets when a port follows.
 
-use std::{fmt, net::SocketAddr, num::NonZeroU16, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use super::{
     DEFAULT_PORT,
-    host::{Host, host_and_port},
+    host::{Host, has_zone, host_and_port},
 };
 
 /// A host and a port.
@@ -22,8 +27,20 @@ pub struct PrimaryAddress {
 
 /// Not an address of a primary.
 #[derive(Debug, Error)]
-#[error("`{0}` is not HOST[:PORT]; write 192.168.1.10, pc-a.lan:18789 or [fd00::1]:18789")]
-pub struct PrimaryAddressError(String);
+pub enum PrimaryAddressError {
+    /// Neither an address nor a name.
+    #[error("`{0}` is not HOST[:PORT]; write 192.168.1.10, pc-a.lan:18789 or [fd00::1]:18789")]
+    Malformed(String),
+    /// It means something else on each interface.
+    #[error(
+        "`{0}` is of one network interface alone, which can't be named here; write an address that \
+         leads to PC-A by itself, as 192.168.1.10 or [fd00::1]:18789, or a name"
+    )]
+    OfInterface(String),
+    /// Many have it.
+    #[error("`{0}` is the address of many; write PC-A's own, as 192.168.1.10")]
+    OfMany(String),
+}
 
 impl PrimaryAddress {
     /// Is it, as far as the address tells, what listens on this port here?
@@ -43,8 +60,26 @@ impl FromStr for PrimaryAddress {
     type Err = PrimaryAddressError;
 
     fn from_str(text: &str) -> Result<Self, PrimaryAddressError> {
+        let because = |error: fn(String) -> PrimaryAddressError| error(text.to_owned());
+        if has_zone(text) {
+            return Err(because(PrimaryAddressError::OfInterface));
+        }
         let (host, port) =
-            host_and_port(text).ok_or_else(|| PrimaryAddressError(text.to_owned()))?;
+            host_and_port(text).ok_or_else(|| because(PrimaryAddressError::Malformed))?;
+        if let Host::Address(address) = &host {
+            match address.to_canonical() {
+                IpAddr::V6(address) if address.is_unicast_link_local() => {
+                    return Err(because(PrimaryAddressError::OfInterface));
+                }
+                IpAddr::V4(address) if address.is_broadcast() => {
+                    return Err(because(PrimaryAddressError::OfMany));
+                }
+                address if address.is_multicast() => {
+                    return Err(because(PrimaryAddressError::OfMany));
+                }
+                _ => {}
+            }
+        }
         Ok(Self {
             host,
             port: port.unwrap_or(DEFAULT_PORT),
@@ -91,6 +126,22 @@ mod tests {
             ("pc-a.lan:80", "pc-a.lan:80"),
         ] {
             assert_eq!(text.parse::<PrimaryAddress>().unwrap().to_string(), told);
+        }
+    }
+
+    #[test]
+    fn what_leads_to_no_single_host_is_refused_with_the_reason() {
+        let told = |text: &str| text.parse::<PrimaryAddress>().unwrap_err().to_string();
+        for text in ["224.0.0.1", "255.255.255.255:80", "[ff02::1]:80"] {
+            assert!(told(text).contains("address of many"), "{text}");
+        }
+        for text in [
+            "fe80::1",
+            "fe80::1%eth0",
+            "[fe80::1%3]:80",
+            "[fe80::1%eth0]",
+        ] {
+            assert!(told(text).contains("network interface"), "{text}");
         }
     }
 

@@ -1,14 +1,9 @@
 //! The reference of all options, for people, made from their own definitions: `docs/configuration.md`.
 
-use clap::{Arg, builder::PossibleValue};
+use clap::Arg;
 use serde_json::Value;
 
-use super::{
-    Options,
-    commented::wrapped,
-    defaults::{alternatives, defaults, examples},
-    layers::{Toml, Values},
-};
+use super::{Options, commented::wrapped, layers::Toml, value::samples};
 
 const HEADER: &str = "\
 # Configuration
@@ -16,78 +11,136 @@ const HEADER: &str = "\
 <!-- Made from failover-user/src/config/options.rs; type: cargo xtask generate -->
 
 Each option is a key of the file `/etc/failover/failover.toml` (TOML), and under the same name a flag of
-`failover run`, as `interval = \"30s\"` and `--interval 30s`. Flags win over the file. Only `primary` has to be
-there. What is said of an option here, `failover run --help` says as well.
+`failover run`, as `interval = \"30s\"` and `--interval 30s`. Flags win over the file; `--config` names another
+one, `/dev/null` none. Only `primary` has to be there. What is said of an option here, `failover run --help`
+says as well.
 
 - `failover config init` prints the file with every option as a comment, `failover config check` says
-  whether yours is right, `failover config show` what is in force and where each value comes from.
+  whether yours is right, `failover config show` what it comes to and where each value comes from. An
+  option that belongs to another choice, as `check-status` does to `check = \"http\"`, has no value then.
 - `systemctl reload failover` puts a changed file in force, without losing strikes, state or a command in
   flight. A bad one is refused, and the old one stays. So is one that others than root could have written,
   for it names commands that root runs.
-
-| value | how it is written |
-| --- | --- |
-| ACCOUNTS, COUNTS, OWNER, several HOST[:PORT] | a list, as `[\"alice\", \"bob\"]`; as a flag with commas |
-| BOOL | `true` or `false`, without quotes |
-| COMMAND | a string that is split like a shell does and run without one: no pipes, no variables |
-| COUNT, PORT, STATUS | a number, without quotes |
-| DURATION | a string, as `\"500ms\"`, `\"30s\"`, `\"2m\"` or `\"1h 30m\"` |
-| VALUE | a string, a number, or `true` or `false` |
-| all others | a string |
 ";
 
-/// The document.
-///
-/// # Errors
-/// Where an option can't be written as text.
-pub fn reference() -> anyhow::Result<String> {
-    let values = examples().or(alternatives()).or(defaults(&examples()));
-    let values = Values::of(&values)?;
-    let mut text = HEADER.to_owned();
-    for argument in Options::arguments() {
-        text.push_str(&section(&argument, &values));
-    }
-    Ok(text)
+/// How each kind of value is written, in Markdown.
+pub const VALUES: [(&str, &str); 8] = [
+    (
+        "ACCOUNTS, COUNTS, OWNER, several HOST[:PORT]",
+        "a list, as `[\"alice\", \"bob\"]`; as a flag with commas",
+    ),
+    (
+        "BOOL",
+        "`true` or `false`, without quotes; as a flag alone it means `true`",
+    ),
+    (
+        "COMMAND",
+        "a string that is split like a shell does and run without one: no pipes, no variables",
+    ),
+    ("COUNT, PORT, STATUS", "a number, without quotes"),
+    (
+        "DURATION",
+        "a string, as `\"500ms\"`, `\"30s\"`, `\"2m\"`, `\"1h 30m\"` or `\"7d\"`",
+    ),
+    (
+        "DIR, FILE, PATH of `control`",
+        "a string with the full path; as a flag it may begin where you are",
+    ),
+    ("VALUE", "a string, a number, or `true` or `false`"),
+    ("all others", "a string"),
+];
+
+/// An option, for who describes it. Texts end without a full stop.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key's name.
+    pub name: String,
+    /// What it is.
+    pub what: String,
+    /// The kind of its value, see [`VALUES`].
+    pub kind: String,
+    /// Its default, in words or as a value.
+    pub default: String,
+    /// A line that one could write.
+    pub sample: String,
+    /// What it can be, where that is one of few, and what each means.
+    pub choices: Vec<(String, String)>,
 }
 
-fn section(argument: &Arg, values: &Values) -> String {
-    let name = argument.get_long().unwrap_or_default();
-    let help = argument.get_help().map(ToString::to_string);
-    let help = help.unwrap_or_default();
-    let (what, default) = parts(&help);
+/// Every option, in the order of the help.
+#[must_use]
+pub fn entries() -> Vec<Entry> {
+    let values = samples();
+    let arguments = Options::arguments();
+    let entry = |argument: &Arg| {
+        let name = argument.get_long().unwrap_or_default().to_owned();
+        let help = argument.get_help().map(ToString::to_string);
+        let help = help.unwrap_or_default();
+        let (what, default) = parts(&help);
+        let value = values.get(&name);
+        let is_flag = value.is_some_and(Value::is_boolean);
+        let default = match default {
+            Some(default) => default,
+            None if is_flag => "false",
+            None => "none",
+        };
+        let kinds = argument.get_value_names().unwrap_or_default();
+        let choices = argument.get_possible_values();
+        let choices = choices.iter().filter(|_| !is_flag).map(|choice| {
+            let help = choice.get_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            let help = help.trim_end_matches('.').to_owned();
+            (choice.get_name().to_owned(), help)
+        });
+        let sample = value.map(|value| format!("{name} = {}", Toml(value)));
+        Entry {
+            what: what.to_owned(),
+            kind: kinds.join(" "),
+            default: default.to_owned(),
+            sample: sample.unwrap_or_default(),
+            choices: choices.collect(),
+            name,
+        }
+    };
+    arguments.iter().map(entry).collect()
+}
+
+/// The document.
+#[must_use]
+pub fn reference() -> String {
+    let mut text = HEADER.to_owned();
+    text.push_str("\n| value | how it is written |\n| --- | --- |\n");
+    for (kind, how) in VALUES {
+        text.push_str(&format!("| {kind} | {how} |\n"));
+    }
+    for entry in entries() {
+        text.push_str(&section(&entry));
+    }
+    text
+}
+
+fn section(entry: &Entry) -> String {
+    let Entry {
+        name,
+        what,
+        kind,
+        default,
+        sample,
+        choices,
+    } = entry;
     let mut section = format!("\n## {name}\n\n");
     for line in wrapped(&format!("{}.", escaped(what))) {
         section.push_str(&format!("{line}\n"));
     }
-    let value = values.get(name);
-    let is_flag = value.is_some_and(Value::is_boolean);
-    let kinds = argument.get_value_names().unwrap_or_default();
-    let kind = match (is_flag, kinds) {
-        (true, _) => "BOOL".to_owned(),
-        (false, kinds) => kinds.join(" "),
-    };
-    let default = match default {
-        Some(default) => escaped(default),
-        None if is_flag => "false".to_owned(),
-        None => "none".to_owned(),
-    };
-    let example = value.map(|value| format!("`{name} = {}`", Toml(value)));
-    let example = example.unwrap_or_default();
-    section.push_str(&format!("\n{example} ({kind}; default: {default})\n"));
-    let choices = argument.get_possible_values();
-    if !is_flag && !choices.is_empty() {
+    let default = escaped(default);
+    section.push_str(&format!("\n`{sample}` ({kind}; default: {default})\n"));
+    if !choices.is_empty() {
         section.push('\n');
-        section.extend(choices.iter().map(told));
+    }
+    for (choice, what) in choices {
+        section.push_str(&format!("- `\"{choice}\"`: {}\n", escaped(what)));
     }
     section
-}
-
-fn told(choice: &PossibleValue) -> String {
-    let name = choice.get_name();
-    let help = choice.get_help().map(|help| format!(": {help}"));
-    let help = help.unwrap_or_default();
-    let help = help.trim_end_matches('.');
-    format!("- `\"{name}\"`{}\n", escaped(help))
 }
 
 /// What it is, and its default where it says so.
@@ -117,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_option_has_its_section_with_a_value_and_a_default() {
-        let text = reference().unwrap();
+        let text = reference();
         for argument in Options::arguments() {
             let name = argument.get_long().unwrap();
             let (_, section) = text.split_once(&format!("\n## {name}\n\n")).expect(name);

@@ -1,8 +1,8 @@
-//! A span of time, as people write one: `500ms`, `30s`, `2m`, `1h 30m`.
+//! A span of time, as people write one: `500ms`, `30s`, `2m`, `1h 30m`, `7d`.
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, SpanRelativeTo};
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
@@ -13,7 +13,7 @@ pub struct Span(Duration);
 
 /// Not a span of time.
 #[derive(Debug, Error)]
-#[error("`{0}` is not a duration; write one like 500ms, 30s or 2m")]
+#[error("`{0}` is not a duration; write one like 500ms, 30s, 2m, 1h 30m or 7d")]
 pub struct SpanError(String);
 
 impl Span {
@@ -34,7 +34,10 @@ impl FromStr for Span {
     type Err = SpanError;
 
     fn from_str(text: &str) -> Result<Self, SpanError> {
-        let parsed = text.parse::<SignedDuration>().ok();
+        // A day has 24 hours here: nothing is configured by the calendar.
+        let days = SpanRelativeTo::days_are_24_hours();
+        let with_days = || text.parse::<jiff::Span>().ok()?.to_duration(days).ok();
+        let parsed = text.parse::<SignedDuration>().ok().or_else(with_days);
         let span = parsed.and_then(|signed| Duration::try_from(signed).ok());
         span.map(Self).ok_or_else(|| SpanError(text.to_owned()))
     }
@@ -69,7 +72,15 @@ mod tests {
 
     #[test]
     fn people_write_durations_with_units() {
-        for (text, milliseconds) in [("500ms", 500), ("30s", 30_000), ("2m", 120_000), ("0s", 0)] {
+        for (text, milliseconds) in [
+            ("500ms", 500),
+            ("1.5s", 1500),
+            ("30s", 30_000),
+            ("2m", 120_000),
+            ("1h 30m", 5_400_000),
+            ("7d", 7 * 86_400_000),
+            ("0s", 0),
+        ] {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.get(), Duration::from_millis(milliseconds), "{text}");
             assert_eq!(span.to_string().parse::<Span>().unwrap(), span, "{text}");
@@ -78,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_duration_is_refused_with_an_example() {
-        for text in ["", "30", "-5s", "five", "99999999999999999999s"] {
+        for text in ["", "30", "-5s", "five", "99999999999999999999s", "1 month"] {
             let error = text.parse::<Span>().unwrap_err();
             assert!(
                 error.to_string().contains("write one like 500ms"),

@@ -55,6 +55,18 @@ pub enum WebhookError {
     InTheClear,
 }
 
+impl WebhookError {
+    /// The option that is to be changed.
+    pub(super) fn option(&self) -> &'static str {
+        match self {
+            Self::Url(_) | Self::NoRoots(_) => "webhook",
+            Self::File(error) => error.option(),
+            Self::ForNobody(option) => option,
+            Self::InTheClear => "webhook-ca",
+        }
+    }
+}
+
 impl Webhook {
     pub(super) fn checked(
         url: Option<&str>,
@@ -87,6 +99,7 @@ impl Webhook {
                     Some(file) => roots_in("webhook-ca", file)?,
                     None => trusted_here().map_err(WebhookError::NoRoots)?,
                 },
+                authority: ca.map(Path::to_owned),
                 name: ServerName::try_from(host.to_owned()).map_err(|_| wrong())?,
             }),
             (false, Some(_)) => return Err(WebhookError::InTheClear),

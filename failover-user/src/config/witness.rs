@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::{
     PrimaryAddress,
-    host::{Host, host_and_port},
+    host::{Host, has_zone, host_and_port},
 };
 
 /// Each is asked at the same time, so there must not be hundreds.
@@ -50,6 +50,12 @@ pub enum WitnessError {
          connect to it, or router for the default router"
     )]
     Malformed(String),
+    /// It means something else on each interface.
+    #[error(
+        "`{0}` is of one network interface alone, which can't be named here; write another address, \
+         or router for the default router"
+    )]
+    OfInterface(String),
     /// An address that answers without any network, or belongs to nobody.
     #[error("`{0}` says nothing about PC-B's network; write a router's or another host's address")]
     Nobody(String),
@@ -78,6 +84,16 @@ pub enum WitnessesError {
         /// So many there are.
         witnesses: usize,
     },
+}
+
+impl WitnessesError {
+    /// The option that is to be changed.
+    pub(super) fn option(&self) -> &'static str {
+        match self {
+            Self::TooMany(_) | Self::Twice(_) | Self::Primary(_) => "witnesses",
+            Self::Nobody | Self::Quorum { .. } => "witness-quorum",
+        }
+    }
 }
 
 /// How many have to answer: where there are none, nobody.
@@ -117,6 +133,9 @@ impl FromStr for Witness {
     fn from_str(text: &str) -> Result<Self, WitnessError> {
         if text == ROUTER {
             return Ok(Self::Router);
+        }
+        if has_zone(text) {
+            return Err(WitnessError::OfInterface(text.to_owned()));
         }
         let (host, port) =
             host_and_port(text).ok_or_else(|| WitnessError::Malformed(text.to_owned()))?;
@@ -214,10 +233,17 @@ mod tests {
             "icmp://10.0.0.1",
             "a b",
             "10.0.0.1/24",
+            "10.0.0.1%eth0",
         ] {
             let error = text.parse::<Witness>().unwrap_err().to_string();
             assert!(error.contains("write 192.168.1.1 to ping it"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_address_with_an_interface_is_refused_with_the_reason() {
+        let error = "fe80::1%eth0".parse::<Witness>().unwrap_err().to_string();
+        assert!(error.contains("one network interface"), "{error}");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Asking the daemon, from another process. Blocking, with an end.
 
 use std::{
+    fs,
     io::{self, Read as _, Write as _},
     net::Shutdown,
-    os::unix::net::UnixStream,
+    os::unix::{fs::MetadataExt as _, net::UnixStream},
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use nix::unistd::Group;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -31,8 +33,16 @@ pub enum AskError {
         /// Why.
         source: io::Error,
     },
+    /// Somebody does, and it is others' to ask.
+    #[error("this account may not ask the daemon behind {path}; {remedy}", remedy = remedy(.path))]
+    NotPermitted {
+        /// The socket.
+        path: PathBuf,
+    },
     /// Somebody does, and doesn't answer.
-    #[error("the daemon behind {path} doesn't answer: {source}")]
+    #[error(
+        "the daemon behind {path} doesn't answer: {source}; ask again, and if it goes on see its log"
+    )]
     NoAnswer {
         /// The socket.
         path: PathBuf,
@@ -65,6 +75,7 @@ pub fn ask<T: serde::de::DeserializeOwned>(path: &Path, request: &Request) -> Re
             path: path_of(),
             source,
         },
+        io::ErrorKind::PermissionDenied => AskError::NotPermitted { path: path_of() },
         _ => AskError::NoAnswer {
             path: path_of(),
             source,
@@ -112,8 +123,24 @@ fn exchange(mut stream: &UnixStream, request: &Request) -> io::Result<Vec<u8>> {
     stream.take(LONGEST_ANSWER).read_to_end(&mut answer)?;
     if answer.is_empty() {
         return Err(io::Error::other(
-            "it hung up; too many others may be asking",
+            "it hung up, as it is ending or too many others are asking",
         ));
     }
     Ok(answer)
+}
+
+/// What somebody can do who may not ask.
+fn remedy(socket: &Path) -> String {
+    let group = fs::metadata(socket)
+        .ok()
+        .and_then(|found| Group::from_gid(found.gid().into()).ok().flatten());
+    // Root's own group is for nobody else.
+    match group.filter(|group| group.gid.as_raw() != 0) {
+        Some(group) => format!(
+            "ask as root, or join the group {group}: sudo usermod --append --groups {group} \"$USER\", and \
+             log in again",
+            group = group.name
+        ),
+        None => "ask as root".to_owned(),
+    }
 }

@@ -12,11 +12,12 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::geteuid;
 use thiserror::Error;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream},
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -26,6 +27,8 @@ use super::{LONGEST_REQUEST, Request};
 
 /// More people don't ask at a time; the next is hung up on.
 const MOST_CLIENTS: usize = 16;
+/// So many more may be root's or the daemon's own account's: those who share the group can't keep them out.
+const RESERVED: usize = 4;
 /// From connecting to having read the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After a failed accept (no descriptors left, say), so that it isn't tried as fast as it fails.
@@ -38,12 +41,13 @@ const MODE: u32 = 0o660;
 /// Another daemon is there.
 #[derive(Debug, Error)]
 #[error(
-    "another failover daemon (process {pid}) listens on {path}; stop it, or give another --control"
+    "another failover daemon (process {}) listens on {path}; stop it, or give another --control",
+    .pid.map_or("unknown".to_owned(), |pid| pid.to_string())
 )]
 pub struct Taken {
     path: PathBuf,
-    /// 0 if the kernel doesn't tell.
-    pid: i32,
+    /// Unless the kernel doesn't tell.
+    pid: Option<i32>,
 }
 
 /// A client that waits for its answer.
@@ -80,10 +84,11 @@ impl Server {
     /// # Errors
     /// When another daemon is there.
     pub async fn listen(path: &Path) -> Result<Self, Taken> {
-        if let Some(other) = other(path).await {
-            return Err(other);
-        }
-        let listener = bind(path);
+        let listener = match other(path).await {
+            Ok(Some(other)) => return Err(other),
+            Ok(None) => bind(path),
+            Err(error) => Err(error),
+        };
         if let Err(error) = &listener {
             warn!(
                 %error, path = %path.display(),
@@ -128,20 +133,34 @@ impl Drop for Server {
 }
 
 /// Who listens there, if somebody does.
-async fn other(path: &Path) -> Option<Taken> {
-    let other = timeout(PATIENCE, UnixStream::connect(path)).await.ok()?;
-    let peer = other.ok()?.peer_cred().ok();
-    Some(Taken {
+///
+/// # Errors
+/// When that can't be known, so that what is there must not be removed.
+async fn other(path: &Path) -> io::Result<Option<Taken>> {
+    let taken = |pid| Taken {
         path: path.to_owned(),
-        pid: peer.and_then(|peer| peer.pid()).unwrap_or(0),
-    })
+        pid,
+    };
+    match timeout(PATIENCE, UnixStream::connect(path)).await {
+        Ok(Ok(other)) => {
+            let peer = other.peer_cred().ok();
+            Ok(Some(taken(peer.and_then(|peer| peer.pid()))))
+        }
+        Ok(Err(error)) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(None),
+            // So many wait already that nobody can be told (connect(2)).
+            io::ErrorKind::WouldBlock => Ok(Some(taken(None))),
+            _ => Err(error),
+        },
+        Err(_) => Ok(Some(taken(None))),
+    }
 }
 
 /// Waits until it can be had.
 async fn bound(path: &Path) -> UnixListener {
     loop {
         sleep(TRY_AGAIN).await;
-        if other(path).await.is_none()
+        if matches!(other(path).await, Ok(None))
             && let Ok(listener) = bind(path)
         {
             info!(path = %path.display(), "there is a control socket now");
@@ -171,25 +190,55 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 async fn accept(listener: UnixListener, questions: mpsc::Sender<Question>) {
-    let places = Arc::new(Semaphore::new(MOST_CLIENTS));
+    let places = Places::default();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;
         };
+        let Ok(asker) = stream.peer_cred().map(|peer| peer.uid()) else {
+            continue;
+        };
         // Without a place it is hung up on.
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+        if let Some(place) = places.take(asker) {
             let questions = questions.clone();
             tokio::spawn(async move {
-                let _ = timeout(PATIENCE, serve(stream, questions)).await;
+                let _ = timeout(PATIENCE, serve(stream, asker, questions)).await;
                 drop(place);
             });
         }
     }
 }
 
-async fn serve(stream: UnixStream, questions: mpsc::Sender<Question>) -> io::Result<()> {
-    let asker = stream.peer_cred()?.uid();
+/// Who may wait for an answer.
+struct Places {
+    everybodys: Arc<Semaphore>,
+    reserved: Arc<Semaphore>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            everybodys: Arc::new(Semaphore::new(MOST_CLIENTS)),
+            reserved: Arc::new(Semaphore::new(RESERVED)),
+        }
+    }
+}
+
+impl Places {
+    /// One for this user, until it is dropped.
+    fn take(&self, user: u32) -> Option<OwnedSemaphorePermit> {
+        let of = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
+        let is_privileged = user == 0 || user == geteuid().as_raw();
+        of(&self.everybodys).or_else(|| is_privileged.then(|| of(&self.reserved)).flatten())
+    }
+}
+
+async fn serve(
+    stream: UnixStream,
+    asker: u32,
+    questions: mpsc::Sender<Question>,
+) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = Vec::new();
     BufReader::new(reader.take(LONGEST_REQUEST))
@@ -210,4 +259,53 @@ async fn serve(stream: UnixStream, questions: mpsc::Sender<Question>) -> io::Res
     };
     answer.push('\n');
     writer.write_all(answer.as_bytes()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream as Blocking;
+
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_daemon_that_is_too_busy_to_be_asked_is_there_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let busy = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        bind(&busy, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        listen(&busy, 0).unwrap();
+        // One waits, and there is no room for another.
+        let _first = Blocking::connect(&path).unwrap();
+        let taken = Server::listen(&path).await.unwrap_err().to_string();
+        assert!(taken.contains("process unknown"), "{taken}");
+        assert!(is_socket(&path).unwrap());
+        drop(busy);
+        Server::listen(&path).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_asked_is_not_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let _other = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+        let _server = Server::listen(&path).await.unwrap();
+        assert!(is_socket(&path).unwrap());
+        Blocking::connect(&path).unwrap_err();
+    }
+
+    #[test]
+    fn root_finds_a_place_whoever_else_waits() {
+        const SOMEBODY: u32 = 47_019;
+        let places = Places::default();
+        let taken: Vec<_> = (0..MOST_CLIENTS).map(|_| places.take(SOMEBODY)).collect();
+        assert!(taken.iter().all(Option::is_some));
+        assert!(places.take(SOMEBODY).is_none());
+        let roots: Vec<_> = (0..RESERVED).map(|_| places.take(0)).collect();
+        assert!(roots.iter().all(Option::is_some));
+        assert!(places.take(0).is_none());
+        drop(roots);
+        assert!(places.take(geteuid().as_raw()).is_some());
+    }
 }

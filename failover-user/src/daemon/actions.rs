@@ -8,7 +8,7 @@ use tracing::warn;
 use super::{Daemon, tell};
 use crate::{
     clock,
-    decide::{Action, Event, State},
+    decide::{Action, Change, Command, Event, Hold, State},
 };
 
 impl Daemon {
@@ -20,6 +20,13 @@ impl Daemon {
 
     pub(super) fn decide(&mut self, event: Event) -> Vec<Action> {
         let now = clock::now();
+        if let Event::CommandEnded { command, result } = &event {
+            let last_line = self.last_line.take();
+            let state_dir = &self.configuration.state_dir;
+            self.past
+                .failures
+                .ended(*command, result, last_line.as_deref(), state_dir);
+        }
         self.recorder.sees(now, &event);
         let actions = self.decider.handle(now, event);
         self.recorder.decided(now, &self.decider, &actions);
@@ -75,14 +82,30 @@ impl Daemon {
             }
             Action::Kill(command) => self.kill(command),
             Action::Record(change) => {
-                self.reason = tell::change(&change, &self.recent);
+                let detail = self.detail(&change);
+                self.reason = tell::change(&change, &detail, &self.recent);
                 self.alarms.changed(&change, &self.reason);
-                self.watchers.change(&change);
+                self.watchers
+                    .change(&change, &(tell::why(&change) + &detail));
                 if change.to == State::Active {
                     self.ask_for_force_anew();
                 }
                 None
             }
+        }
+    }
+
+    /// What else is known of why it is so, as the end of a sentence.
+    fn detail(&self, change: &Change) -> String {
+        let failures = &self.past.failures;
+        match change.to {
+            State::Starting { attempt: 2.. } => failures.told(Command::Start),
+            State::Fencing { attempt: 2.. } => failures.told(Command::Fence),
+            State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
+                failures.told(Command::Stop)
+            }
+            State::Held(Hold::PortTaken) => format!(": {}", self.port.held_by()),
+            _ => String::new(),
         }
     }
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::memory::Paused;
+use super::{incident::wall, memory::Paused};
 use crate::{
     clock,
     config::{Configuration, Webhook},
-    decide::{Change, Decider, Hold, State},
+    decide::{Change, Decider, Hold, Order, State},
     escape::Escaped,
     gateway::CommandLine,
-    notify::{CommandNotifier, Notice, VERSION, WebhookNotifier},
+    notify::{CommandNotifier, Delivered, Delivery, Notice, VERSION, WebhookNotifier},
 };
 
 /// Longer reasons are cut.
@@ -26,10 +26,30 @@ pub(super) struct Alarms {
     host: String,
     command: Option<(CommandLine, CommandNotifier)>,
     webhook: Option<(Webhook, WebhookNotifier)>,
+    /// What became of what each was to be told.
+    by_command: Delivery,
+    by_webhook: Delivery,
     /// The local gateway has served since the last release.
     served: bool,
+    /// The takeover or release that was ordered last and isn't over, and by whom.
+    order: Option<(Ordered, String)>,
     /// As it was last; nothing is told of what was so at the beginning.
     standing: Option<Standing>,
+}
+
+/// What an operator may order that is told of when it is done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ordered {
+    Takeover,
+    Release,
+}
+
+/// A way in which people are told.
+pub(super) struct Way {
+    /// Its name, for tools.
+    pub(super) kind: &'static str,
+    pub(super) configured: bool,
+    pub(super) delivered: Delivered,
 }
 
 /// What lasts, and isn't the state.
@@ -56,7 +76,10 @@ impl Alarms {
             host: host(),
             command: None,
             webhook: None,
+            by_command: Delivery::default(),
+            by_webhook: Delivery::default(),
             served: false,
+            order: None,
             standing: None,
         };
         alarms.reconfigure(configuration);
@@ -68,18 +91,50 @@ impl Alarms {
         self.dry_run = configuration.dry_run;
         self.primary = configuration.primary.to_string();
         if self.command.as_ref().map(|(line, _)| line) != configuration.notify.as_ref() {
-            let notifier = |line: &CommandLine| (line.clone(), CommandNotifier::new(line.clone()));
+            self.by_command = self.by_command.anew();
+            let notifier = |line: &CommandLine| {
+                let notifier = CommandNotifier::new(line.clone(), self.by_command.clone());
+                (line.clone(), notifier)
+            };
             self.command = configuration.notify.as_ref().map(notifier);
         }
         if self.webhook.as_ref().map(|(webhook, _)| webhook) != configuration.webhook.as_ref() {
+            self.by_webhook = self.by_webhook.anew();
             let notifier = |webhook: &Webhook| {
-                let notifier = WebhookNotifier::new(webhook.clone(), &configuration.state_dir);
+                let delivery = self.by_webhook.clone();
+                let notifier =
+                    WebhookNotifier::new(webhook.clone(), &configuration.state_dir, delivery);
                 (webhook.clone(), notifier)
             };
             // The old one lets go of its file first.
             self.webhook = None;
             self.webhook = configuration.webhook.as_ref().map(notifier);
         }
+    }
+
+    /// The name of this machine.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// An order is about to be followed.
+    pub(super) fn ordered(&mut self, order: Order, by: &str) {
+        let ordered = match order {
+            Order::TakeOver { .. } => Ordered::Takeover,
+            Order::Release { .. } => Ordered::Release,
+            Order::Pause { .. } | Order::Resume => return,
+        };
+        self.order = Some((ordered, by.to_owned()));
+    }
+
+    /// By whose order this happens, if by anybody's.
+    fn by(&self, event: &str) -> Option<String> {
+        let (ordered, by) = self.order.as_ref()?;
+        let wanted = match ordered {
+            Ordered::Takeover => "takeover",
+            Ordered::Release => "release",
+        };
+        (event == wanted).then(|| by.clone())
     }
 
     /// The state changed.
@@ -102,6 +157,10 @@ impl Alarms {
 
     /// What else may have changed.
     pub(super) fn stands(&mut self, decider: &Decider, pause: Option<&Paused>) {
+        self.order.take_if(|(ordered, _)| match ordered {
+            Ordered::Takeover => !decider.takes_over_by_order(),
+            Ordered::Release => !decider.releases_by_order(),
+        });
         let Some(before) = self.standing else {
             return;
         };
@@ -123,6 +182,22 @@ impl Alarms {
             let reason = format!("a release takes {needs} successes in a row from now on");
             self.tell("flapping", state, &reason);
         }
+    }
+
+    /// How telling goes, by each way there is.
+    pub(super) fn ways(&self) -> [Way; 2] {
+        [
+            Way {
+                kind: "command",
+                configured: self.command.is_some(),
+                delivered: self.by_command.so_far(),
+            },
+            Way {
+                kind: "webhook",
+                configured: self.webhook.is_some(),
+                delivered: self.by_webhook.so_far(),
+            },
+        ]
     }
 
     /// Gives what is being told a moment.
@@ -148,8 +223,11 @@ impl Alarms {
             info!(event, "dry run: nobody is told");
             return;
         }
-        let time = clock::wall(clock::now());
+        let time = wall(clock::now());
         let (host, primary) = (&self.host, &self.primary);
+        let by = self.by(event);
+        let ordered = by.as_ref().map(|by| format!(", as {by} ordered"));
+        let ordered = ordered.unwrap_or_default();
         let reason: String = reason.chars().take(LONGEST_REASON).collect();
         let notice = Notice {
             version: VERSION,
@@ -157,9 +235,10 @@ impl Alarms {
             event: event.to_owned(),
             time,
             text: format!(
-                "failover on {host}: {} (primary {primary}): {reason}",
+                "failover on {host}: {}{ordered} (primary {primary}): {reason}",
                 told(event)
             ),
+            by,
             host: host.clone(),
             primary: primary.clone(),
             state: state.name().to_owned(),

@@ -85,8 +85,8 @@ impl Daemon {
     /// What a command is told.
     fn environment(&self, command: Command) -> Vec<(&'static str, String)> {
         let strikes = self.decider.strikes();
-        let first = strikes.first().map(|strike| clock::wall(strike.due));
-        let first = first.map(|time| time.to_string()).unwrap_or_default();
+        let first = strikes.first().map(|strike| clock::told(strike.due));
+        let first = first.unwrap_or_default();
         let mut environment = vec![
             ("FAILOVER_REASON", self.reason.clone()),
             ("FAILOVER_PRIMARY", self.configuration.primary.to_string()),
@@ -139,6 +139,8 @@ impl Daemon {
             _ => warn!(%command, %result, took = ?elapsed, output, "command ended"),
         }
         self.recorder.said(&output);
+        let last_line = self.output.as_ref().and_then(CommandOutput::last_line);
+        self.last_line = last_line;
         self.watchers
             .command(&format!("the {command} command {result}"));
         let force = self.force.as_mut().filter(|_| command == Command::Stop);

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, Unit};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
 use super::tell;
 use crate::{
     clock,
     decide::{Change, Command, CommandResult, Failure, Outcome, State, Time},
-    history::{self, Ending, How, Incident, Note, Phase, Probe, Round},
+    history::{self, Counting, Ending, How, Incident, Note, Phase, Probe, Round},
 };
 
 /// Of each list of an incident so many entries are kept: the first half and the last.
@@ -135,13 +135,18 @@ impl Growing {
         self.0.reason = bounded(reason);
     }
 
+    /// Another reason for all of it is known.
+    pub(super) fn because(&mut self, reason: &str) {
+        self.0.reason = bounded(reason);
+    }
+
     pub(super) fn enter(&mut self, now: Time, change: &Change) -> Added {
         let phase = Phase {
             state: change.to.name().to_owned(),
             attempt: attempt(change.to),
             began: wall(now),
             took_ms: 0,
-            reason: bounded(&change.reason.to_string()),
+            reason: bounded(&tell::why(change)),
         };
         let added = match self.0.phases.last() {
             Some(last) if last.state == phase.state && last.attempt == phase.attempt => {
@@ -177,10 +182,12 @@ impl Growing {
         now: Time,
         no_gateway: Duration,
         dual_active: Duration,
+        counting: Option<Counting>,
     ) -> Incident {
         self.0.told = wall(now);
         self.0.no_gateway_ms = milliseconds(no_gateway);
         self.0.dual_active_ms = milliseconds(dual_active);
+        self.0.counting = counting;
         self.0.clone()
     }
 
@@ -215,7 +222,7 @@ const fn of_failure(failure: Failure) -> &'static str {
     }
 }
 
-const fn attempt(state: State) -> Option<u32> {
+pub(super) const fn attempt(state: State) -> Option<u32> {
     match state {
         State::Fencing { attempt }
         | State::Starting { attempt }
@@ -233,8 +240,11 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// To the millisecond, which is all that anybody reads.
+/// To the millisecond, which is all that anybody reads, as [`clock::told`] has it.
 pub(super) fn wall(time: Time) -> Timestamp {
     let wall = clock::wall(time);
-    wall.round(Unit::Millisecond).unwrap_or(wall)
+    let whole = TimestampRound::new()
+        .smallest(Unit::Millisecond)
+        .mode(RoundMode::Trunc);
+    wall.round(whole).unwrap_or(wall)
 }

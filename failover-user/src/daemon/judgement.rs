@@ -19,7 +19,7 @@ const CHECK: Duration = Duration::from_secs(3600);
 const CHECK_AGAIN: Duration = Duration::from_secs(60);
 
 /// What the witnesses said last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct WitnessesWord {
     /// When.
     pub(super) at: Time,
@@ -27,6 +27,10 @@ pub(super) struct WitnessesWord {
     pub(super) answered: u32,
     /// How many had to.
     pub(super) needed: u32,
+    /// What each said that was waited for.
+    pub(super) each: Vec<status::Testimony>,
+    /// The default router was asked, and is silent.
+    pub(super) router_is_silent: bool,
 }
 
 /// Why the witnesses are asked: for a decision, or for none, to see whether they answer.
@@ -55,10 +59,13 @@ impl Daemon {
         }
     }
 
-    /// Says whether one that answered an earlier daemon counts: nobody can ask it in an outage.
+    /// Looks who it is, for until the primary answers nobody else does. Says whether one that answered an
+    /// earlier daemon counts: nobody can ask it in an outage.
     pub(super) fn recall_router(&mut self) {
-        if !self.router.proven().is_empty() {
+        if self.witnesses.have_router() {
             self.router.look(self.prober.addresses());
+        }
+        if !self.router.proven().is_empty() {
             self.router.tell();
         }
     }
@@ -69,8 +76,8 @@ impl Daemon {
         let router_due = self.witnesses.have_router()
             && self.router.primary_answers(now, self.prober.addresses());
         self.count_witnesses();
-        let enough = |word: WitnessesWord| word.answered >= word.needed;
-        let pause = match self.past.witnesses.is_none_or(enough) {
+        let enough = |word: &WitnessesWord| word.answered >= word.needed;
+        let pause = match self.past.witnesses.as_ref().is_none_or(enough) {
             true => CHECK,
             false => CHECK_AGAIN,
         };
@@ -164,6 +171,15 @@ impl Daemon {
             at: clock::now(),
             answered,
             needed,
+            each: answers
+                .each()
+                .map(|(witness, answered, said)| status::Testimony {
+                    witness: witness.to_owned(),
+                    answered,
+                    said,
+                })
+                .collect(),
+            router_is_silent: of_router.is_some_and(|said| said.is_err()),
         };
         let before = self.past.witnesses.replace(word);
         let news = before.is_none_or(|before| before.answered != answered);
@@ -201,12 +217,23 @@ impl Daemon {
     /// What is known of them, for people; `None` where there are none.
     pub(super) fn witnesses_word(&self) -> Option<status::Witnesses> {
         let quorum = self.configuration.decide.witness_quorum;
-        let word = self.past.witnesses;
+        let word = self.past.witnesses.as_ref();
+        let router = || {
+            let mut router = self.router.told();
+            if router.counts && word.is_some_and(|word| word.router_is_silent) {
+                router
+                    .why
+                    .push_str("; it was silent when it was asked last");
+            }
+            router
+        };
         (quorum > 0).then(|| status::Witnesses {
             quorum: quorum.min(self.witnesses_that_count()),
             answered: word.map(|word| word.answered),
-            at: word.map(|word| clock::wall(word.at).to_string()),
-            router: self.witnesses.have_router().then(|| self.router.told()),
+            at: word.map(|word| clock::told(word.at)),
+            names: self.witnesses.names().collect(),
+            answers: word.map(|word| word.each.clone()).unwrap_or_default(),
+            router: self.witnesses.have_router().then(router),
         })
     }
 }

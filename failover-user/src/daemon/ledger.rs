@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use crate::decide::{Change, Command, CommandResult, State, Time};
+use crate::{
+    decide::{Change, Command, CommandResult, State, Time},
+    history::Counting,
+};
 
 /// Every command, in the order of the table.
 const COMMANDS: [Command; 3] = [Command::Start, Command::Stop, Command::Fence];
@@ -101,6 +104,15 @@ impl Ledger {
         let mut until_now = self.clone();
         until_now.settle(now);
         until_now.totals
+    }
+
+    /// Which of the totals grows now.
+    pub(crate) fn counting(&self) -> Option<Counting> {
+        match (&self.doubt, self.primary, self.listening) {
+            (None, Primary::Failing, false) => Some(Counting::NoGateway),
+            (None, Primary::Healthy, true) => Some(Counting::DualActive),
+            _ => None,
+        }
     }
 
     /// The primary answered.

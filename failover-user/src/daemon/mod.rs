@@ -8,6 +8,7 @@ mod claim;
 mod commands;
 mod events;
 mod evidence;
+mod failures;
 mod incident;
 mod judgement;
 mod ledger;
@@ -27,6 +28,7 @@ mod strangers;
 mod supervisor;
 mod tell;
 mod tunnel;
+mod warnings;
 mod watchers;
 mod writer;
 
@@ -79,8 +81,10 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let mut hangup = signal(SignalKind::hangup()).context("waiting for SIGHUP")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
+    // Before anything of another daemon's can be touched.
+    let claim = Claim::stake(&configuration.state_dir)?;
     let control = Server::listen(&configuration.control).await?;
-    let mut daemon = Daemon::new(configuration, control, reader)?;
+    let mut daemon = Daemon::new(configuration, claim, control, reader)?;
     daemon.begin()?;
     let settled = tokio::spawn(async {
         sleep(SETTLED).await;
@@ -114,6 +118,8 @@ const SUSPENDED: Duration = Duration::from_millis(500);
 
 struct Daemon {
     configuration: Configuration,
+    /// When it was read.
+    configured: Time,
     decider: Decider,
     prober: Prober,
     local_prober: LocalProber<GatewayProbeId>,
@@ -135,6 +141,8 @@ struct Daemon {
     listening: Listening,
     /// Whether the stop command needs `--force`, where that depends on what is installed.
     force: Option<Force>,
+    /// What the command that is about to end has said last.
+    last_line: Option<String>,
     /// Why the state changed last, for the commands.
     reason: String,
     /// How long the machine had been suspended when that was last asked.
@@ -183,10 +191,10 @@ enum Woken {
 impl Daemon {
     fn new(
         configuration: Configuration,
+        claim: Claim,
         control: Server,
         reader: Arc<Reader>,
     ) -> anyhow::Result<Self> {
-        let claim = Claim::stake(&configuration.state_dir)?;
         let recorder = Recorder::new(
             clock::now(),
             &configuration.state_dir,
@@ -230,7 +238,7 @@ impl Daemon {
             port: LocalPort::new(
                 configuration.port,
                 kernel.is_some(),
-                configuration.gateway.identity.clone(),
+                &configuration.gateway,
                 Launch::of(&configuration.state_dir),
             ),
             tunnel: Tunnel::new(&configuration),
@@ -239,6 +247,7 @@ impl Daemon {
             output: None,
             listening: Listening::default(),
             force: commands::force(&configuration.gateway),
+            last_line: None,
             reason: String::new(),
             suspended: clock::suspended(),
             control,
@@ -257,6 +266,7 @@ impl Daemon {
             recorder,
             alarms: Alarms::new(&configuration),
             configuration,
+            configured: clock::now(),
         })
     }
 
@@ -272,7 +282,7 @@ impl Daemon {
             kernel_events = if self.kernel.is_some() { "on" } else { "off" },
             dry_run = self.configuration.dry_run,
             listening = self.port.is_listening(),
-            "armed"
+            "watching"
         );
         if !self.decider.is_armed() {
             warn!(
@@ -307,8 +317,8 @@ impl Daemon {
             state = self.decider.state().name(),
             takeovers = totals.takeovers,
             releases = totals.releases,
-            no_gateway = ?totals.no_gateway,
-            dual_active = ?totals.dual_active,
+            no_gateway = format_args!("{:.1?}", totals.no_gateway),
+            dual_active = format_args!("{:.1?}", totals.dual_active),
             listening = self.port.is_listening(),
             "ending; a gateway that runs goes on"
         );
@@ -398,7 +408,10 @@ impl Daemon {
         let slept = suspended.saturating_sub(self.suspended);
         self.suspended = suspended;
         if slept >= SUSPENDED {
-            warn!(?slept, "the machine was suspended; strikes start again");
+            warn!(
+                slept = format_args!("{slept:.1?}"),
+                "the machine was suspended; strikes start again"
+            );
             self.handle(Event::Suspended);
         }
     }
@@ -413,8 +426,16 @@ impl Daemon {
             &self.memory,
             &self.reason,
         );
+        self.alarms.host().clone_into(&mut status.host);
         status.witnesses = self.witnesses_word();
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
+        let ways = self.alarms.ways();
+        status.warnings = warnings::warnings(&ways, self.past.refused.as_ref());
+        status.configuration = Some(warnings::in_force(
+            self.configured,
+            self.past.refused.as_ref(),
+        ));
+        status.notifiers = ways.iter().map(warnings::notifier).collect();
         self.watchers.add_to(&mut status);
         status
     }

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     clock,
+    config::Configuration,
     control::{Answer, Question, Request, VERSION},
-    decide::{Event, Order, Pause, State, Time},
+    decide::{Event, Order, Pause, Refusal, State, Time},
     escape::Escaped,
 };
 
@@ -101,10 +102,21 @@ impl Daemon {
             ));
         }
         if let Some(refusal) = self.decider.objection(now, order) {
-            info!(?order, asker, %refusal, "an order isn't followed");
-            return Err(refusal.to_string());
+            let (order, by) = (typed(order).0, operator(asker));
+            info!(order, by, %refusal, "an order isn't followed");
+            return Err(match refusal {
+                Refusal::PortTaken => format!("{refusal}: {}", self.port.held_by()),
+                _ => refusal.to_string(),
+            });
         }
-        warn!(?order, asker, "an operator gives an order");
+        let (words, until) = typed(order);
+        let by = operator(asker);
+        warn!(
+            order = words,
+            by,
+            until = until.map(clock::told),
+            "an operator gives an order"
+        );
         let before = self.memory.clone();
         let mut reason = None;
         match request {
@@ -129,9 +141,8 @@ impl Daemon {
             Request::Status | Request::Resume => {}
         }
         let kept = (self.memory != before).then(|| self.keep_memory());
-        let (words, until) = typed(order);
-        self.recorder
-            .ordered(words, operator(asker), until, reason.as_deref());
+        self.alarms.ordered(order, &by);
+        self.recorder.ordered(words, by, until, reason.as_deref());
         self.handle(Event::Operator(order));
         Ok(kept)
     }
@@ -145,7 +156,7 @@ impl Daemon {
 
     /// Tells the decider what is remembered of this primary.
     pub(super) fn recall(&mut self) {
-        if self.memory.armed_for.as_deref() == Some(&*self.armed_for()) {
+        if self.memory.armed_for == Some(armed_for(&self.configuration)) {
             self.handle(Event::Armed);
         }
     }
@@ -167,7 +178,7 @@ impl Daemon {
             self.memory.forced = false;
             news = true;
         }
-        let armed_for = self.armed_for();
+        let armed_for = armed_for(&self.configuration);
         let is_armed = self.configuration.decide.needs_arming && self.decider.is_armed();
         if is_armed && self.memory.armed_for.as_ref() != Some(&armed_for) {
             self.memory.armed_for = Some(armed_for);
@@ -192,12 +203,6 @@ impl Daemon {
         }
     }
 
-    /// What was seen healthy: this primary, asked like this.
-    fn armed_for(&self) -> String {
-        let check = self.configuration.check.name();
-        format!("{} {check}", self.configuration.primary)
-    }
-
     fn keep_memory(&self) -> Kept {
         self.keeper.write(self.memory.document())
     }
@@ -213,11 +218,16 @@ impl Daemon {
         }
         self.pause_told = Some(now);
         warn!(
-            until = until.map(|until| clock::wall(until).to_string()),
+            until = until.map(clock::told),
             reason = reason(&self.memory),
             "PAUSED: nothing is started or stopped until `failover resume`"
         );
     }
+}
+
+/// What was seen healthy: this primary, asked this.
+pub(super) fn armed_for(configuration: &Configuration) -> String {
+    format!("{} {}", configuration.primary, configuration.check)
 }
 
 /// What a takeover that is ordered waits for.

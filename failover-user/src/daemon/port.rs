@@ -9,11 +9,15 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::{
-    agreement::Agreement, lingering::Processes, settling::Settling, start::Start,
+    agreement::Agreement,
+    lingering::Processes,
+    settling::Settling,
+    start::{Brings, Start},
     strangers::Strangers,
 };
 use crate::{
     clock,
+    config::LocalGateway,
     decide::{Gateway, Time},
     escape::Escaped,
     gateway::{Destroyed, Holder, Identity, Launch, Listener, Listeners, ListenersError, holders},
@@ -73,7 +77,7 @@ impl LocalPort {
     pub(super) fn new(
         port: NonZeroU16,
         kernel_events: bool,
-        identity: Identity,
+        gateway: &LocalGateway,
         launch: Launch,
     ) -> Self {
         Self {
@@ -84,9 +88,9 @@ impl LocalPort {
             holders: Vec::new(),
             unseen: BTreeSet::new(),
             sorted: None,
-            identity,
+            identity: gateway.identity.clone(),
             strangers: Strangers::default(),
-            start: Start::new(launch),
+            start: Start::new(launch, Brings::of(gateway)),
             processes: Processes::default(),
             kernel_events,
             agreement: Agreement::default(),
@@ -141,8 +145,9 @@ impl LocalPort {
     }
 
     /// Something else counts as the gateway from now on; what was known as it stays it.
-    pub(super) fn identify(&mut self, identity: Identity) {
-        self.identity = identity;
+    pub(super) fn identify(&mut self, gateway: &LocalGateway) {
+        self.identity = gateway.identity.clone();
+        self.start.brings(Brings::of(gateway));
         self.sort();
     }
 
@@ -411,17 +416,22 @@ fn addresses(listeners: &[Listener]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::CommandLine;
 
     #[test]
     fn the_next_look_is_as_far_from_the_last_one_however_often_it_is_asked_for() {
         const LATER: Duration = Duration::from_millis(30);
         let nowhere = tempfile::tempdir().unwrap();
-        let mut port = LocalPort::new(
-            NonZeroU16::MIN,
-            false,
-            Identity::default(),
-            Launch::of(nowhere.path()),
-        );
+        let gateway = LocalGateway {
+            user: None,
+            start: CommandLine::parse("start").unwrap(),
+            stop: CommandLine::parse("stop").unwrap(),
+            stop_may_need_force: false,
+            identity: Identity::default(),
+            unit: None,
+        };
+        let launch = Launch::of(nowhere.path());
+        let mut port = LocalPort::new(NonZeroU16::MIN, false, &gateway, launch);
         // Nobody has looked yet.
         assert_eq!(port.next_look(true, POLL), Some(Duration::ZERO));
         port.look().unwrap();

@@ -5,8 +5,9 @@
 use std::{mem, path::Path, time::Duration};
 
 use super::{
-    incident::{Added, Growing, bounded, wall},
+    incident::{Added, Growing, attempt, bounded, wall},
     ledger::{Ledger, Totals},
+    tell,
     writer::{Health, Kept, Writer},
 };
 use crate::{
@@ -50,6 +51,8 @@ struct Open {
     phase: Time,
     served: bool,
     released: bool,
+    /// The local gateway was to be started, or the primary was being made sure of.
+    acted: bool,
 }
 
 impl Recorder {
@@ -127,6 +130,7 @@ impl Recorder {
             Event::Evidence(..)
             | Event::Witnesses { .. }
             | Event::Counting(_)
+            | Event::GatewayDrains
             | Event::Woke
             | Event::Armed => {}
         }
@@ -211,7 +215,7 @@ impl Recorder {
             match action {
                 Action::Record(change) => {
                     self.ledger.changed(change);
-                    self.changed(now, change);
+                    self.changed(now, change, decider.takes_over_by_order());
                 }
                 Action::Run(command) => self.run(now, *command),
                 Action::Withhold(command) => {
@@ -244,9 +248,9 @@ impl Recorder {
         self.incident.run(now, command);
     }
 
-    fn changed(&mut self, now: Time, change: &Change) {
+    fn changed(&mut self, now: Time, change: &Change, by_order: bool) {
         self.state = change.to;
-        let reason = change.reason.to_string();
+        let reason = tell::why(change);
         let open = match self.open {
             Some(open) => open,
             None if change.to == State::Standby => return,
@@ -268,11 +272,23 @@ impl Recorder {
             self.close(now, how, &reason);
             return;
         }
+        let acts = |state| matches!(state, State::Fencing { .. } | State::Starting { .. });
+        if acts(change.to) && !open.acted && !by_order {
+            // What it began with is only the first of what it was decided by.
+            open.acted = true;
+            self.incident.because(&tell::strikes(&change.strikes));
+        }
         let added = self.incident.enter(now, change);
         if added != Added::Nothing {
             open.phase = now;
         }
-        if added == Added::State {
+        // Attempts ever less often: there may be as many as a night has minutes.
+        let is_worth_it = match added {
+            Added::Nothing => false,
+            Added::Attempt => attempt(change.to).is_some_and(u32::is_power_of_two),
+            Added::State => true,
+        };
+        if is_worth_it {
             self.tell(now);
         }
     }
@@ -285,6 +301,7 @@ impl Recorder {
             phase: now,
             served: false,
             released: false,
+            acted: false,
         };
         self.open = Some(open);
         open
@@ -309,6 +326,7 @@ impl Recorder {
             now,
             totals.no_gateway.saturating_sub(open.totals.no_gateway),
             totals.dual_active.saturating_sub(open.totals.dual_active),
+            self.ledger.counting(),
         );
         self.write(&Line::Incident(Box::new(told)));
     }

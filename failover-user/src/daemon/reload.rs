@@ -5,17 +5,18 @@ use std::{mem, sync::Arc};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tracing::{error, info};
 
-use super::{Daemon, commands, tunnel::Tunnel};
+use super::{Daemon, commands, orders::armed_for, tunnel::Tunnel};
 use crate::{
     clock,
-    config::{Configuration, ConfigurationError, PrimaryAddress},
+    config::{Configuration, Faults, PrimaryAddress},
     decide::Probing,
+    escape::Escaped,
     probe::{LocalProber, Prober, Witnesses},
 };
 
 /// Reads the configuration as it was read at the start.
-pub type Reader = dyn Fn() -> Result<Configuration, ConfigurationError> + Send + Sync;
-type Read = Result<Configuration, ConfigurationError>;
+pub type Reader = dyn Fn() -> Result<Configuration, Faults> + Send + Sync;
+type Read = Result<Configuration, Faults>;
 /// What is being read, if anything is.
 pub(super) type Rereading = Option<JoinHandle<Read>>;
 /// What came of it.
@@ -44,12 +45,14 @@ impl Daemon {
                     changed.join(", ")
                 )),
             },
-            Ok(Err(error)) => Some(error.to_string()),
+            Ok(Err(faults)) => Some(faults.to_string().replace('\n', "; and ")),
             Err(error) => Some(error.to_string()),
         };
         match refusal {
             None => {
                 info!(primary = %self.configuration.primary, "another configuration is in force");
+                self.configured = clock::now();
+                self.past.refused = None;
                 self.supervisor.note(None);
             }
             Some(error) => {
@@ -57,6 +60,7 @@ impl Daemon {
                     error,
                     "the new configuration is refused; the old one stays in force"
                 );
+                self.past.refused = Some((clock::now(), first_line(&error)));
                 let note = format!("the new configuration is refused: {error}");
                 self.supervisor.note(Some(note));
             }
@@ -69,13 +73,14 @@ impl Daemon {
     fn adopt(&mut self, new: Configuration) {
         let old = mem::replace(&mut self.configuration, new);
         let new = &self.configuration;
-        let probing = match (
-            old.primary == new.primary,
-            old.check == new.check && old.decide.timeout == new.decide.timeout,
-        ) {
-            (true, true) => Probing::AsBefore,
-            (true, false) => Probing::Anew,
-            (false, _) => Probing::OfAnother,
+        let probing = if old.primary != new.primary {
+            Probing::OfAnother
+        } else if armed_for(&old) != armed_for(new) {
+            Probing::SomethingElse
+        } else if old.check != new.check || old.decide.timeout != new.decide.timeout {
+            Probing::Anew
+        } else {
+            Probing::AsBefore
         };
         if probing != Probing::AsBefore {
             self.prober = Prober::new(new.primary.clone(), &new.check, new.decide.timeout);
@@ -105,7 +110,7 @@ impl Daemon {
         let new = &self.configuration;
         if old.gateway != new.gateway {
             self.force = commands::force(&new.gateway);
-            self.port.identify(new.gateway.identity.clone());
+            self.port.identify(&new.gateway);
         }
         if old.metrics != new.metrics {
             self.watchers.serve_at(new.metrics);
@@ -118,7 +123,7 @@ impl Daemon {
         let actions = self.decider.reconfigure(now, settings, probing);
         self.recorder.decided(now, &self.decider, &actions);
         self.carry_out_all(actions);
-        if probing == Probing::OfAnother {
+        if matches!(probing, Probing::SomethingElse | Probing::OfAnother) {
             self.recall();
         }
         if old.gateway != self.configuration.gateway {
@@ -126,6 +131,11 @@ impl Daemon {
             self.look();
         }
     }
+}
+
+/// As much as stands on a line; the log has all of it.
+fn first_line(error: &str) -> String {
+    Escaped(error.lines().next().unwrap_or_default()).to_string()
 }
 
 /// The options that changed although they can't while it runs: what depends on them was made at the

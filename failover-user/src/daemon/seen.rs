@@ -1,12 +1,13 @@
 //! What is seen: noted for people, and told to the decider, in the order in which it has to be known.
 
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{Daemon, evidence, preflight, tell};
 use crate::{
     clock,
     decide::{Event, Gateway, GatewayProbeId, Hold, Outcome, ProbeId, State, Time},
     escape::Escaped,
+    gateway::is_this_program,
     kernel::{Batch, Bind, KernelEvent},
     probe::{LocalReport, Readiness},
 };
@@ -38,12 +39,17 @@ impl Daemon {
                 self.configuration.primary.port,
             );
             if let Some(evidence) = evidence {
+                // What a `failover check` saw is true, but it is no other's connection, and no reason.
+                let is_own = change.origin.pid.is_some_and(is_this_program);
                 let told = format!(
                     "{evidence} ({}, pid {})",
                     Escaped(&change.origin.comm),
                     change.origin.pid.unwrap_or(0),
                 );
-                self.note(&told);
+                match is_own {
+                    true => debug!(told, "of this program's own"),
+                    false => self.note(&told),
+                }
                 self.handle(Event::Evidence(
                     evidence,
                     Time::from_boot(change.origin.time),
@@ -122,7 +128,7 @@ impl Daemon {
         if matches!(outcome, Outcome::Connected { .. }) {
             self.recent.clear();
         }
-        if let Some(output) = &self.output {
+        if let Some(output) = &mut self.output {
             output.trim();
         }
         // What is seen comes first: the answer is judged by who listens now.
@@ -172,17 +178,26 @@ impl Daemon {
         let LocalReport {
             probe,
             outcome,
-            readiness: _,
+            readiness,
         } = report;
         match &outcome {
             Outcome::Connected { .. } => debug!(%outcome, "the local gateway was checked"),
             outcome => warn!(
-                %outcome, strikes = self.decider.gateway_strikes() + 1,
+                outcome = tell::outcome(outcome),
+                strikes = self.decider.gateway_strikes() + 1,
                 "the local gateway listens and doesn't answer as it should"
             ),
         }
         // Who listens now comes first.
         self.look();
+        let draining = readiness.and_then(|readiness| readiness.draining_since);
+        if let (Some(since), None) = (draining, self.past.gateway_draining) {
+            info!(since = %clock::wall(since), "the local gateway drains: it finishes what it is at, and goes");
+        }
+        self.past.gateway_draining = draining;
+        if draining.is_some() {
+            self.handle(Event::GatewayDrains);
+        }
         self.handle(Event::GatewayProbed { probe, outcome });
     }
 }

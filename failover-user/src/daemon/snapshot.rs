@@ -5,14 +5,15 @@ use std::{num::NonZeroU16, time::Duration};
 use crate::{
     clock,
     config::Configuration,
-    decide::{Decider, Outcome, State, Time},
+    decide::{Command, Decider, Outcome, State, Time},
     escape::Escaped,
     probe::{self, Readiness},
     status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status},
 };
 
 use super::{
-    judgement::WitnessesWord, ledger, memory::Memory, port::LocalPort, tell, writer::Health,
+    failures::Failures, judgement::WitnessesWord, ledger, memory::Memory, port::LocalPort, tell,
+    writer::Health,
 };
 
 /// What the daemon alone remembers of the past, for people.
@@ -22,6 +23,8 @@ pub(super) struct Past {
     pub(super) probe: Option<(Time, Outcome)>,
     /// What the primary last said of itself, unless it failed since.
     pub(super) readiness: Option<Readiness>,
+    /// Since when the local gateway says that it drains, unless it listens no longer.
+    pub(super) gateway_draining: Option<Time>,
     /// The last round of the witnesses.
     pub(super) witnesses: Option<WitnessesWord>,
     /// Kernel events lost so far.
@@ -32,6 +35,10 @@ pub(super) struct Past {
     pub(super) polling: Option<String>,
     /// The local port leads to the primary.
     pub(super) tunnel: Option<String>,
+    /// How commands failed.
+    pub(super) failures: Failures,
+    /// The configuration that was read last and is refused: when, and why, in a line.
+    pub(super) refused: Option<(Time, String)>,
 }
 
 pub(super) fn status(
@@ -42,7 +49,7 @@ pub(super) fn status(
     memory: &Memory,
     reason: &str,
 ) -> Status {
-    let time = |time| clock::wall(time).to_string();
+    let time = clock::told;
     let settings = &configuration.decide;
     let strikes = decider.strikes().iter().map(|strike| Probe {
         at: time(strike.due),
@@ -51,9 +58,11 @@ pub(super) fn status(
     Status {
         version: status::VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
+        host: String::new(),
         pid: std::process::id(),
         heartbeat: time(clock::now()),
         problems: problems(configuration, decider, port, past, memory),
+        warnings: Vec::new(),
         state: decider.state().name().to_owned(),
         since: time(decider.since()),
         reason: reason.to_owned(),
@@ -64,7 +73,7 @@ pub(super) fn status(
         strikes_needed: settings.strikes.get(),
         last_probe: past.probe.as_ref().map(|(at, outcome)| Probe {
             at: time(*at),
-            outcome: outcome.to_string(),
+            outcome: tell::outcome(outcome),
         }),
         next: decider.next_wake().map(time),
         gateway: Gateway {
@@ -76,6 +85,10 @@ pub(super) fn status(
                 String::new()
             },
             foreign: port.is_foreign(),
+            draining_since: past
+                .gateway_draining
+                .filter(|_| port.is_listening())
+                .map(time),
             ending: port
                 .lingering()
                 .map(|(pid, since)| EndingProcess {
@@ -98,8 +111,8 @@ pub(super) fn status(
         release_needs: decider.release_needs(),
         armed: decider.is_armed(),
         paused: memory.pause.as_ref().map(|pause| status::Pause {
-            since: pause.since.to_string(),
-            until: pause.until.map(|until| until.to_string()),
+            since: format!("{:.3}", pause.since),
+            until: pause.until.map(|until| format!("{until:.3}")),
             reason: pause.reason.clone(),
         }),
         forced: decider.is_forced(),
@@ -107,6 +120,8 @@ pub(super) fn status(
         gateway_strikes: decider.gateway_strikes(),
         dry_run: configuration.dry_run,
         totals: status::Totals::default(),
+        configuration: None,
+        notifiers: Vec::new(),
         recent: Vec::new(),
     }
 }
@@ -131,7 +146,7 @@ pub(super) fn totals(totals: &ledger::Totals) -> status::Totals {
 }
 
 fn readiness(readiness: &Readiness) -> status::Readiness {
-    let time = |time| clock::wall(time).to_string();
+    let time = clock::told;
     status::Readiness {
         startup: readiness.startup.map(|startup| {
             match startup {
@@ -160,7 +175,7 @@ fn problems(
     let mut problems = Vec::new();
     if let Some(pause) = &memory.pause {
         let until = match &pause.until {
-            Some(until) => format!("until {until}"),
+            Some(until) => format!("until {until:.0}"),
             None => "until `failover resume`".to_owned(),
         };
         let reason = pause.reason.as_deref().map(Escaped);
@@ -193,18 +208,23 @@ fn problems(
             problems.push("no witness answers: PC-B is cut off, and nothing is started".to_owned());
         }
         State::Fencing { attempt } if attempt > 1 => {
-            problems.push(format!("the fence fails: attempt {attempt}"));
+            let why = past.failures.told(Command::Fence);
+            problems.push(format!("the fence fails: attempt {attempt}{why}"));
         }
         State::Restarting { .. } => {
             problems.push("the local gateway doesn't answer: it is started again".to_owned());
         }
         State::Starting { attempt } if attempt > 1 => {
+            let why = past.failures.told(Command::Start);
             problems.push(format!(
-                "the local gateway doesn't start: attempt {attempt}"
+                "the local gateway doesn't start: attempt {attempt}{why}"
             ));
         }
         State::Stopping { attempt } if attempt > 1 => {
-            problems.push(format!("the local gateway doesn't stop: attempt {attempt}"));
+            let why = past.failures.told(Command::Stop);
+            problems.push(format!(
+                "the local gateway doesn't stop: attempt {attempt}{why}"
+            ));
         }
         _ => {}
     }
@@ -220,7 +240,7 @@ fn problems(
     }
     if let Some(WitnessesWord {
         answered, needed, ..
-    }) = past.witnesses
+    }) = &past.witnesses
         && answered < needed
         && state != State::Isolated
     {
@@ -229,10 +249,15 @@ fn problems(
         ));
     }
     if !decider.is_armed() {
-        problems.push(
-            "the primary was never seen healthy: nothing is taken over until it is; is --primary right?"
-                .to_owned(),
-        );
+        let unarmed = match decider.is_forced() {
+            true => {
+                "the primary was never seen healthy; the local gateway serves by order alone: is --primary right?"
+            }
+            false => {
+                "the primary was never seen healthy: nothing is taken over until it is; is --primary right?"
+            }
+        };
+        problems.push(unarmed.to_owned());
     }
     problems.extend(past.kept.iter().filter_map(Health::problem));
     if configuration.dry_run {

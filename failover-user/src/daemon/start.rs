@@ -6,15 +6,37 @@ use rustix::param::clock_ticks_per_second;
 
 use crate::{
     clock,
+    config::LocalGateway,
     decide::Time,
-    gateway::{Holder, Home, Launch, Listener},
+    gateway::{Holder, Home, Launch, Listener, is_forwarder},
 };
 
 /// The start command that was run last.
 #[derive(Debug)]
 pub(super) struct Start {
     launch: Launch,
+    /// What it may bring up besides its own descendants.
+    brings: Brings,
     attempt: Option<Attempt>,
+}
+
+/// Who else than its descendants a start command may bring up, through a service manager or a container
+/// engine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Brings {
+    /// Nobody: the unit that it starts is known, so no other one is it.
+    TheUnit,
+    /// Whatever service or container it may be.
+    AnyService,
+}
+
+impl Brings {
+    pub(super) fn of(gateway: &LocalGateway) -> Self {
+        match &gateway.unit {
+            Some(unit) if unit.is_started => Self::TheUnit,
+            _ => Self::AnyService,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -28,11 +50,17 @@ struct Attempt {
 }
 
 impl Start {
-    pub(super) fn new(launch: Launch) -> Self {
+    pub(super) fn new(launch: Launch, brings: Brings) -> Self {
         Self {
             launch,
+            brings,
             attempt: None,
         }
+    }
+
+    /// Another command from now on.
+    pub(super) fn brings(&mut self, brings: Brings) {
+        self.brings = brings;
     }
 
     pub(super) fn launch(&self) -> &Launch {
@@ -50,14 +78,21 @@ impl Start {
     }
 
     /// Did a start command begin this process, itself or through a service manager or a container
-    /// engine? Who comes up in time by chance, as somebody's tunnel, is in a session of somebody's,
-    /// and no unit or container that began meanwhile.
+    /// engine? Who comes up in time by chance, as somebody's tunnel, is in a session of somebody's, or
+    /// listens for somebody else, and is no unit or container that began meanwhile.
     pub(super) fn made(&self, holder: &Holder) -> bool {
+        self.brought_up(holder) || self.launch.began(holder.pid)
+    }
+
+    fn brought_up(&self, holder: &Holder) -> bool {
         let in_time = self
             .attempt
             .as_ref()
             .is_some_and(|attempt| clock::now() < attempt.until && holder.started >= attempt.since);
-        in_time && is_of_a_service(holder.home.as_ref()) || self.launch.began(holder.pid)
+        self.brings == Brings::AnyService
+            && in_time
+            && is_of_a_service(holder.home.as_ref())
+            && !is_forwarder(holder)
     }
 
     /// The same of a socket whose process can't be seen: it came up in time, nothing else is known.
@@ -103,6 +138,29 @@ mod tests {
             (None, false),
         ] {
             assert_eq!(is_of_a_service(home.as_ref()), expected, "{home:?}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_comes_up_in_time_was_started_unless_it_forwards_or_the_unit_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let holder = |executable: &str, started| Holder {
+            pid: u32::MAX,
+            started,
+            uid: 0,
+            executable: Some(executable.into()),
+            command_line: String::new(),
+            home: Some(Home::SystemUnit("docker.service".to_owned())),
+            elsewhere: None,
+            addresses: Vec::new(),
+        };
+        for (brings, gateway) in [(Brings::AnyService, true), (Brings::TheUnit, false)] {
+            let mut start = Start::new(Launch::of(folder.path()), brings);
+            start.begin(&[], Duration::from_secs(60));
+            let now = ticks(clock::now());
+            assert_eq!(start.made(&holder("/opt/bot", now)), gateway);
+            assert!(!start.made(&holder("/usr/bin/docker-proxy", now)));
+            assert!(!start.made(&holder("/opt/bot", now - 60 * clock_ticks_per_second())));
         }
     }
 

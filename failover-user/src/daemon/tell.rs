@@ -4,9 +4,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use tracing::{debug, info, warn};
 
+use super::incident;
 use crate::{
     clock,
-    decide::{Cause, Change, Failure, Outcome, State, Strike, Time},
+    decide::{Cause, Change, Failure, Gateway, Hold, Outcome, Reason, State, Strike, Time},
     errno,
     probe::{Readiness, Startup},
 };
@@ -16,10 +17,14 @@ const MOST_RECENT: usize = 16;
 /// Often enough not to be forgotten, while it lasts.
 const WARN_AGAIN: Duration = Duration::from_secs(600);
 
+/// What happens on a connection brings a probe forward within so long: before the first strike, it is a
+/// part of the same story.
+const BEFORE: Duration = Duration::from_secs(2);
+
 /// What happened on connections to the primary since the last good probe.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    notes: VecDeque<String>,
+    notes: VecDeque<(Time, String)>,
     forgotten: u64,
 }
 
@@ -29,21 +34,32 @@ impl Recent {
             self.notes.pop_front();
             self.forgotten = self.forgotten.saturating_add(1);
         }
-        let time = clock::wall(clock::now())
-            .strftime("%H:%M:%S%.3f")
-            .to_string();
-        self.notes.push_back(format!("{time} {what}"));
+        self.notes.push_back((clock::now(), what.to_owned()));
     }
 
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    fn told(&self) -> String {
-        let notes: Vec<&str> = self.notes.iter().map(String::as_str).collect();
+    /// What belongs to these strikes: a cable that was pulled before them explains nothing.
+    fn told(&self, strikes: &[Strike]) -> String {
+        let Some(first) = strikes.first() else {
+            return String::new();
+        };
+        let belongs = |time: Time| time + BEFORE >= first.due;
+        let notes = self.notes.iter().filter(|(time, _)| belongs(*time));
+        let notes: Vec<String> = notes
+            .map(|(time, what)| {
+                let time = clock::wall(*time).strftime("%H:%M:%S%.3f");
+                format!("{time} {what}")
+            })
+            .collect();
+        // Those that were forgotten came before any of these.
         match self.forgotten {
-            0 => notes.join(", "),
-            forgotten => format!("{forgotten} earlier, {}", notes.join(", ")),
+            earlier @ 1.. if notes.len() == self.notes.len() => {
+                format!("{earlier} earlier, {}", notes.join(", "))
+            }
+            _ => notes.join(", "),
         }
     }
 }
@@ -151,14 +167,57 @@ pub(super) fn readiness(before: Option<&Readiness>, now: &Readiness) {
     }
 }
 
-/// One line a change of state, with the whole reason, which is returned.
-pub(super) fn change(change: &Change, recent: &Recent) -> String {
-    let mut reason = change.reason.to_string();
-    if !change.strikes.is_empty() {
-        let strikes: Vec<String> = change.strikes.iter().map(strike).collect();
-        reason = format!("{reason}; failed probes: {}", strikes.join(", "));
+/// Why the state changed: what happened, in the light of what was so before.
+pub(super) fn why(change: &Change) -> String {
+    match &change.reason {
+        Reason::Time => waited(change),
+        Reason::Probe(Outcome::Failed { failure, took }) => {
+            format!("probe {}", told_failed(*failure, *took))
+        }
+        Reason::Vetoed(Outcome::Failed { failure, took }) => format!(
+            "probe {}, but others' connections to the primary live",
+            told_failed(*failure, *took)
+        ),
+        Reason::GatewayProbed(Outcome::Failed { failure, took }) => {
+            format!("the local gateway's check {}", told_failed(*failure, *took))
+        }
+        Reason::Gateway(Gateway::Absent) => match change.from {
+            State::Stopping { .. } => "the local gateway is stopped".to_owned(),
+            State::Active => "the local gateway has gone by itself".to_owned(),
+            State::Held(Hold::PortTaken) => "the local port is free again".to_owned(),
+            _ => change.reason.to_string(),
+        },
+        reason => reason.to_string(),
     }
-    let events = recent.told();
+}
+
+/// What was waited for, where nothing happened but that its time came.
+fn waited(change: &Change) -> String {
+    let waited = match (change.from, change.to) {
+        (State::Suspect { .. }, State::Standby | State::Suspect { .. }) => {
+            "failed probes are too long ago to count any longer"
+        }
+        (State::Held(Hold::Paused), _) => "the pause has had its time",
+        (State::Held(Hold::Released), _) => "the time is over for which it was released",
+        (_, State::Isolated) => "the witnesses didn't answer in time",
+        (from, to) if from.name() == to.name() => match incident::attempt(from) {
+            Some(attempt) => {
+                return format!("attempt {attempt} failed, and the pause after it is over");
+            }
+            None => "its time has come",
+        },
+        _ => "its time has come",
+    };
+    waited.to_owned()
+}
+
+/// One line a change of state, with the whole reason, which is returned.
+pub(super) fn change(change: &Change, detail: &str, recent: &Recent) -> String {
+    let mut reason = format!("{}{detail}", why(change));
+    if !change.strikes.is_empty() {
+        reason = format!("{reason}; {}", strikes(&change.strikes));
+    }
+    let events = recent.told(&change.strikes);
     if !events.is_empty() {
         reason = format!("{reason}; connections to the primary: {events}");
     }
@@ -177,6 +236,12 @@ pub(super) fn change(change: &Change, recent: &Recent) -> String {
         State::Standby => info!(from, to, strikes, reason, "state changed"),
     }
     reason
+}
+
+/// The failed probes that count.
+pub(super) fn strikes(strikes: &[Strike]) -> String {
+    let told: Vec<String> = strikes.iter().map(strike).collect();
+    format!("failed probes: {}", told.join(", "))
 }
 
 fn strike(strike: &Strike) -> String {
@@ -219,6 +284,87 @@ fn told_failure(failure: Failure) -> (&'static str, Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_boot(Duration::from_secs(seconds))
+    }
+
+    fn changed(from: State, to: State, reason: Reason) -> Change {
+        Change {
+            from,
+            to,
+            reason,
+            strikes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn where_only_time_went_by_it_is_told_what_was_waited_for() {
+        let starting = |attempt| State::Starting { attempt };
+        let suspect = |strikes| State::Suspect { strikes };
+        for (from, to, part) in [
+            (suspect(1), State::Standby, "too long ago"),
+            (suspect(2), suspect(1), "too long ago"),
+            (State::Held(Hold::Paused), starting(1), "pause"),
+            (State::Held(Hold::Released), starting(1), "released"),
+            (suspect(3), State::Isolated, "witnesses didn't answer"),
+            (starting(3), starting(4), "attempt 3 failed"),
+        ] {
+            let why = why(&changed(from, to, Reason::Time));
+            assert!(why.contains(part), "{from:?} -> {to:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_was_stopped_is_told_from_one_that_went_by_itself() {
+        let gone = |from, to| why(&changed(from, to, Reason::Gateway(Gateway::Absent)));
+        let stopping = State::Stopping { attempt: 1 };
+        assert_eq!(
+            gone(stopping, State::Standby),
+            "the local gateway is stopped"
+        );
+        let starting = State::Starting { attempt: 2 };
+        assert!(gone(State::Active, starting).contains("by itself"));
+        let blocked = State::Held(Hold::PortTaken);
+        assert!(gone(blocked, starting).contains("free again"));
+    }
+
+    #[test]
+    fn an_errno_is_told_by_its_name() {
+        let outcome = Outcome::Failed {
+            failure: Failure::Unreachable {
+                errno: libc::EHOSTUNREACH,
+            },
+            took: Duration::from_millis(1),
+        };
+        let suspect = State::Suspect { strikes: 1 };
+        let why = why(&changed(State::Standby, suspect, Reason::Probe(outcome)));
+        assert!(
+            why.contains("EHOSTUNREACH") && !why.contains("113"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn what_came_before_the_strikes_explains_none_of_them() {
+        let mut recent = Recent::default();
+        for (time, what) in [(10, "cable"), (59, "reset"), (61, "refused")] {
+            recent.notes.push_back((at(time), what.to_owned()));
+        }
+        let strike = |due| Strike {
+            due: at(due),
+            failure: Failure::Refused,
+            took: Duration::ZERO,
+        };
+        let told = recent.told(&[strike(60), strike(90)]);
+        assert!(told.contains("reset") && told.contains("refused"), "{told}");
+        assert!(!told.contains("cable"), "{told}");
+        // Where nothing has failed, nothing of it is a reason.
+        assert_eq!(recent.told(&[]), "");
+        recent.forgotten = 7;
+        assert!(!recent.told(&[strike(60)]).contains("earlier"));
+        assert!(recent.told(&[strike(1)]).starts_with("7 earlier, "));
+    }
 
     #[test]
     fn what_is_unknown_is_warned_of_when_it_changes_and_every_ten_minutes() {

@@ -67,8 +67,7 @@ impl Watchers {
 
     /// Adds to the document what is kept here.
     pub(super) fn add_to(&self, status: &mut Status) {
-        let wall = |time| clock::wall(time).to_string();
-        status.recent = self.timeline.recent(MOST_NOTES, wall);
+        status.recent = self.timeline.recent(MOST_NOTES, clock::told);
         status.kernel_events.seen = self.seen;
     }
 
@@ -87,8 +86,8 @@ impl Watchers {
         self.news();
     }
 
-    pub(super) fn change(&mut self, change: &Change) {
-        self.timeline.change(clock::now(), change);
+    pub(super) fn change(&mut self, change: &Change, why: &str) {
+        self.timeline.change(clock::now(), change, why);
         self.news();
     }
 

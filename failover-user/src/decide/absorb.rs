@@ -37,6 +37,13 @@ impl Decider {
                 self.local.ended(probe, &outcome);
                 Reason::GatewayProbed(outcome)
             }
+            Event::GatewayDrains => {
+                // It was told to stop, and does: telling it again would change nothing.
+                if let Some(since) = self.outlived_stop {
+                    self.stops.wait(since + self.settings.stop_timeout);
+                }
+                Reason::Time
+            }
             Event::Armed => {
                 self.armed = true;
                 Reason::Time
@@ -222,6 +229,7 @@ impl Decider {
             Gateway::Listening => Seen::Listening { since: now },
             Gateway::Foreign => Seen::Foreign,
         });
+        self.outlived_stop = None;
         if gateway == Gateway::Listening {
             self.local.begin(now);
             // What the last start left behind has come up after all.
@@ -235,6 +243,13 @@ impl Decider {
             }
         } else {
             self.local.end();
+            // Whoever listened for a moment only was none that has come up: OpenClaw tries the port out
+            // before its unit takes it.
+            if let Attempt::Running { since, came_up, .. } = &mut self.attempt
+                && now < *since + self.settings.start_timeout
+            {
+                *came_up = false;
+            }
             if matches!(
                 self.state,
                 State::Stopping { .. } | State::Restarting { .. }
@@ -308,6 +323,8 @@ impl Decider {
                 self.stop_owed = false;
                 if listening {
                     self.stops.failed(now);
+                    self.outlived_stop = Some(since);
+                    self.local.hurry();
                 } else {
                     self.stops.reset(now);
                 }

@@ -57,6 +57,11 @@ impl Backoff {
         self.not_before = now + self.pause();
     }
 
+    /// The next one has a reason to wait.
+    pub(super) fn wait(&mut self, until: Time) {
+        self.not_before = self.not_before.max(until);
+    }
+
     /// The gateway that was up for `uptime` is gone. The first time it is started again at once; one
     /// that keeps dying young waits longer each time.
     pub(super) fn vanished(&mut self, now: Time, uptime: Duration) {

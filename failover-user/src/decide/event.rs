@@ -40,6 +40,8 @@ pub enum Event {
         /// What it says.
         outcome: Outcome,
     },
+    /// The local gateway says that it finishes what it is at, and then goes.
+    GatewayDrains,
     /// The primary was seen healthy under this configuration, as is remembered from before.
     Armed,
     /// An operator ordered something. [`super::Decider::objection`] tells before whether it is followed.

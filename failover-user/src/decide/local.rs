@@ -17,6 +17,8 @@ pub(super) struct LocalWatch {
     /// When the last check began, or the gateway began to listen; `None`: nobody listens.
     last: Option<Time>,
     strikes: u32,
+    /// The next check is due at once.
+    hurried: bool,
 }
 
 impl LocalWatch {
@@ -30,6 +32,7 @@ impl LocalWatch {
             in_flight: None,
             last: None,
             strikes: 0,
+            hurried: false,
         }
     }
 
@@ -52,8 +55,14 @@ impl LocalWatch {
         self.last = Some(now);
     }
 
+    /// Something has happened that its answer may explain.
+    pub(super) fn hurry(&mut self) {
+        self.hurried = true;
+    }
+
     /// Nobody listens.
     pub(super) fn end(&mut self) {
+        self.hurried = false;
         self.in_flight = None;
         self.last = None;
         self.strikes = 0;
@@ -73,6 +82,7 @@ impl LocalWatch {
             return None;
         }
         let pace = match self.strikes {
+            _ if self.hurried => Duration::ZERO,
             0 => self.interval,
             _ => self.confirm_interval,
         };
@@ -82,6 +92,7 @@ impl LocalWatch {
     /// The check to make now, if one is due.
     pub(super) fn probe(&mut self, now: Time) -> Option<GatewayProbeId> {
         self.next().filter(|due| *due <= now)?;
+        self.hurried = false;
         self.last_id += 1;
         let id = GatewayProbeId(self.last_id);
         self.in_flight = Some((id, false));

@@ -69,6 +69,8 @@ pub struct Decider {
     /// A start failed or was cut short, so nobody knows what it left behind: a stop is due although
     /// nothing listens (yet).
     stop_owed: bool,
+    /// When a stop was begun that the gateway still listens after.
+    outlived_stop: Option<Time>,
     local: LocalWatch,
     orders: Orders,
     /// The primary was seen healthy, once and under this configuration: its address is no mistake.
@@ -157,6 +159,7 @@ impl Decider {
             gateway: None,
             attempt: Attempt::Idle,
             stop_owed: false,
+            outlived_stop: None,
             local: LocalWatch::new(&settings),
             orders: Orders::of(standing),
             armed: !settings.needs_arming,
@@ -304,6 +307,18 @@ impl Decider {
     #[must_use]
     pub fn is_forced(&self) -> bool {
         self.orders.forces()
+    }
+
+    /// Was a takeover ordered, whether or not it is forced, and isn't over?
+    #[must_use]
+    pub fn takes_over_by_order(&self) -> bool {
+        self.orders.takes_over()
+    }
+
+    /// Was a release ordered, and isn't over?
+    #[must_use]
+    pub fn releases_by_order(&self) -> bool {
+        self.orders.releases()
     }
 
     /// Checks of the local gateway in a row that failed.

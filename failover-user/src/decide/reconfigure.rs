@@ -9,6 +9,8 @@ pub enum Probing {
     AsBefore,
     /// It is asked in another way: a probe in flight is given up, and its strikes stay.
     Anew,
+    /// It is asked something else: what it answered until now, well or not, says nothing of that.
+    SomethingElse,
     /// It is another primary: nothing is known of it.
     OfAnother,
 }
@@ -34,9 +36,11 @@ impl Decider {
         self.local.reconfigure(&settings);
         self.armed |= !settings.needs_arming;
         self.settings = settings;
-        if probing == Probing::OfAnother {
+        if matches!(probing, Probing::SomethingElse | Probing::OfAnother) {
             self.primary = Primary::Unproven;
             self.armed = !self.settings.needs_arming;
+        }
+        if probing == Probing::OfAnother {
             self.discount_fence();
             self.fences.reset(now);
             self.isolation.forget();

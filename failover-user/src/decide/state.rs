@@ -171,7 +171,7 @@ impl fmt::Display for Reason {
             Self::Evidence(evidence) => write!(formatter, "{evidence}"),
             Self::Gateway(Gateway::Listening) => formatter.write_str("the local gateway listens"),
             Self::Gateway(Gateway::Absent) => {
-                formatter.write_str("the last socket that listened on the local port is gone")
+                formatter.write_str("nobody listens on the local port any longer")
             }
             Self::Gateway(Gateway::Ending) => formatter.write_str(
                 "nobody listens on the local port; the gateway's processes are still there",
@@ -203,8 +203,10 @@ impl fmt::Display for Reason {
             ),
             Self::Reconfigured => formatter.write_str("another configuration is in force"),
             Self::Witnesses { answered: 0 } => formatter.write_str("no witness answers"),
+            Self::Witnesses { answered: 1 } => formatter.write_str("one witness answers"),
             Self::Witnesses { answered } => write!(formatter, "{answered} witnesses answer"),
             Self::Counting(0) => formatter.write_str("the default router abstains"),
+            Self::Counting(1) => formatter.write_str("one witness counts"),
             Self::Counting(counting) => write!(formatter, "{counting} witnesses count"),
             Self::NeverListened => {
                 formatter.write_str("the start command succeeded, but nothing listened in time")

@@ -2,7 +2,6 @@
 //! from where systemd keeps it, so that it is known while no service manager runs.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -15,79 +14,145 @@ const MOST_ENTRIES: usize = 10_000;
 const STARTERS: [&str; 3] = [".wants", ".requires", ".upholds"];
 const OF_EVERY_USER: &str = "/etc/systemd/user";
 const OF_SYSTEM: &str = "/etc/systemd/system";
-const INSTALLED_USER: [&str; 5] = [
-    "/run/systemd/user",
+/// What is said there is forgotten at the next boot.
+const RUNTIME_OF_EVERY_USER: &str = "/run/systemd/user";
+const RUNTIME_OF_SYSTEM: &str = "/run/systemd/system";
+/// Where packages and people install units, before and after `/usr` was merged.
+const INSTALLED_USER: [&str; 4] = [
     "/usr/local/lib/systemd/user",
     "/usr/lib/systemd/user",
     "/lib/systemd/user",
     "/usr/local/share/systemd/user",
 ];
-const INSTALLED_SYSTEM: [&str; 4] = [
-    "/run/systemd/system",
+const INSTALLED_SYSTEM: [&str; 3] = [
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 ];
 const LINGERING: &str = "/var/lib/systemd/linger";
 
-/// A unit that is started at boot.
+/// A unit that is started by itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Enabled {
     /// Its name.
     pub unit: String,
+    /// Whose service manager starts it.
+    pub scope: Scope,
     /// What says so.
     pub link: PathBuf,
-    /// It is so for every user, not for the account alone.
-    pub for_everybody: bool,
+    /// Who has said so.
+    pub by: EnabledBy,
 }
 
-/// The units of this name, in which `*` stands for anything, that are started at boot; for a user's unit
-/// that is once the account's service manager starts.
+/// Who has said that a unit is started by itself, and so how that is taken back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EnabledBy {
+    /// The account, or for a unit of the system whoever runs the machine.
+    Owner,
+    /// Whoever runs the machine, for every user.
+    Everybody,
+    /// Somebody, until the next boot.
+    Runtime,
+    /// Whoever has installed it: a package, or somebody's hand.
+    Installed,
+}
+
+/// The units of this name, in which `*` stands for anything, that are started by themselves: at boot, or
+/// for a user's unit once the account's service manager starts. What is a user's unit by default may have
+/// been made one of the system's, which is looked for as well.
 #[must_use]
 pub fn enabled_units(scope: Scope, name: &str, account: &Account) -> Vec<Enabled> {
-    // By unit: one that is wanted twice is told once, and the account's own word first.
-    let mut found = BTreeMap::new();
-    let mut look = |folder: &Path, for_everybody: bool| {
+    let mut found = Vec::new();
+    if scope == Scope::User {
+        {
+            let _eyes = Eyes::of(account.uid(), account.gid());
+            look(&own_folders(account), scope, name, &mut found);
+        }
+        look(&everybodys_folders(), scope, name, &mut found);
+    }
+    look(&system_folders(), Scope::System, name, &mut found);
+    found
+}
+
+/// One that is wanted twice is told once, by the first that says so.
+fn look(folders: &[(PathBuf, EnabledBy)], scope: Scope, name: &str, found: &mut Vec<Enabled>) {
+    for (folder, by) in folders {
         for (unit, link) in wanted_in(folder) {
-            if matches(name, &unit) {
-                found.entry(unit.clone()).or_insert(Enabled {
+            let is_told = found
+                .iter()
+                .any(|one| one.scope == scope && one.unit == unit);
+            if matches(name, &unit) && !is_told {
+                let by = *by;
+                found.push(Enabled {
                     unit,
+                    scope,
                     link,
-                    for_everybody,
+                    by,
                 });
             }
         }
-    };
-    match scope {
-        Scope::User => {
-            {
-                let _eyes = Eyes::of(account.uid(), account.gid());
-                look(&own_folder(account), false);
-            }
-            look(Path::new(OF_EVERY_USER), true);
-        }
-        Scope::System => look(Path::new(OF_SYSTEM), false),
     }
-    found.into_values().collect()
 }
 
 /// Is there a file of such a unit anywhere? One that is made while the machine runs isn't found.
 #[must_use]
 pub fn is_unit_installed(scope: Scope, name: &str, account: &Account) -> bool {
-    let has = |folder: &Path| entries(folder).any(|(unit, _)| matches(name, &unit));
+    let has =
+        |(folder, _): &(PathBuf, EnabledBy)| entries(folder).any(|(unit, _)| matches(name, &unit));
     match scope {
         Scope::User => {
             let own = {
                 let _eyes = Eyes::of(account.uid(), account.gid());
-                has(&own_folder(account)) || has(&account.home().join(".local/share/systemd/user"))
+                own_folders(account).iter().any(has)
             };
-            own || has(Path::new(OF_EVERY_USER))
-                || INSTALLED_USER.map(Path::new).into_iter().any(has)
+            own || everybodys_folders().iter().any(has)
         }
-        Scope::System => {
-            has(Path::new(OF_SYSTEM)) || INSTALLED_SYSTEM.map(Path::new).into_iter().any(has)
-        }
+        Scope::System => system_folders().iter().any(has),
     }
+}
+
+// Each with its own word first (systemd.unit(5)).
+
+fn own_folders(account: &Account) -> [(PathBuf, EnabledBy); 3] {
+    let runtime = PathBuf::from(format!("/run/user/{}/systemd/user", account.uid()));
+    [
+        (
+            account.home().join(".config/systemd/user"),
+            EnabledBy::Owner,
+        ),
+        (runtime, EnabledBy::Runtime),
+        (
+            account.home().join(".local/share/systemd/user"),
+            EnabledBy::Installed,
+        ),
+    ]
+}
+
+fn everybodys_folders() -> Vec<(PathBuf, EnabledBy)> {
+    let said = [
+        (OF_EVERY_USER, EnabledBy::Everybody),
+        (RUNTIME_OF_EVERY_USER, EnabledBy::Runtime),
+    ];
+    folders(&said, &INSTALLED_USER)
+}
+
+fn system_folders() -> Vec<(PathBuf, EnabledBy)> {
+    let said = [
+        (OF_SYSTEM, EnabledBy::Owner),
+        (RUNTIME_OF_SYSTEM, EnabledBy::Runtime),
+    ];
+    folders(&said, &INSTALLED_SYSTEM)
+}
+
+fn folders(said: &[(&str, EnabledBy)], installed: &[&str]) -> Vec<(PathBuf, EnabledBy)> {
+    let installed = installed
+        .iter()
+        .map(|folder| (*folder, EnabledBy::Installed));
+    said.iter()
+        .copied()
+        .chain(installed)
+        .map(|(folder, by)| (folder.into(), by))
+        .collect()
 }
 
 /// Does the account have a service manager while it isn't logged in (loginctl(1))?
@@ -100,10 +165,6 @@ pub fn is_lingering(account: &Account) -> bool {
 #[must_use]
 pub fn has_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
-}
-
-fn own_folder(account: &Account) -> PathBuf {
-    account.home().join(".config/systemd/user")
 }
 
 /// Units that are named in the folders of others, with what names them.
@@ -154,5 +215,22 @@ mod tests {
         fs::remove_file(folder.path().join("a.service")).unwrap();
         assert_eq!(wanted_in(folder.path()).len(), 1);
         assert_eq!(wanted_in(Path::new("/proc/nowhere")), []);
+    }
+
+    #[test]
+    fn one_that_is_wanted_twice_is_told_once_by_the_first_that_says_so() {
+        let (own, installed) = (folder(), folder());
+        let folders = [
+            (own.path().to_owned(), EnabledBy::Owner),
+            (installed.path().to_owned(), EnabledBy::Installed),
+        ];
+        let found = |folders: &[_]| {
+            let mut found = Vec::new();
+            look(folders, Scope::User, "a*.service", &mut found);
+            found.into_iter().map(|one| one.by).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&folders), [EnabledBy::Owner]);
+        assert_eq!(found(&folders[1..]), [EnabledBy::Installed]);
+        assert_eq!(found(&[]), []);
     }
 }

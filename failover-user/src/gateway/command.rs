@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group, setsid};
+use rustix::{
+    fs::Mode,
+    process::{Pid, Signal, kill_process_group, setsid, umask},
+};
 use tokio::{
     process::{Child, Command as Process},
     time::{Instant, sleep_until},
@@ -27,6 +30,10 @@ const GRACE: Duration = Duration::from_secs(5);
 const FIRST_PRIVATE: libc::c_uint = 3;
 /// Where a kernel before 5.11 can't close them all at once; more than this daemon ever has.
 const MOST_DESCRIPTORS: libc::c_int = 1024;
+
+/// What accounts have who log in (login.defs(5)): the daemon's own is narrower, and a gateway that a
+/// command begins would have it for good.
+const USUAL_MASK: Mode = Mode::WGRP.union(Mode::WOTH);
 
 /// A command in flight.
 #[derive(Debug)]
@@ -124,6 +131,7 @@ pub(crate) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result
     };
     let prepare = move || {
         setsid()?;
+        umask(USUAL_MASK);
         close_descriptors();
         match &change {
             Some(change) => change.apply().map_err(io::Error::from),
@@ -211,6 +219,17 @@ mod tests {
         let told = output.last_lines();
         let expected = format!("No such file or directory | /proc/{pid}/fd/0 | {pid} {pid}");
         assert!(told.ends_with(&expected), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_command_has_the_usual_mask_whatever_the_daemons_is() {
+        let folder = state_dir();
+        let output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        let before = umask(Mode::from_raw_mode(0o077));
+        let running = RunningCommand::spawn(Command::Start, &sh("umask"), None, &[], Some(&output));
+        umask(before);
+        assert_eq!(running.unwrap().ended().await, CommandResult::Succeeded);
+        assert_eq!(output.last_lines(), "0022");
     }
 
     #[tokio::test]

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::{
+    fs::{Access, AtFlags, CWD, accessat},
+    io::Errno,
+};
 use thiserror::Error;
 
 use super::{Account, eyes::Eyes, unit::THIS_PROGRAM};
@@ -38,8 +41,55 @@ pub enum CommandLineError {
         path: String,
     },
     /// A path that can't be run.
-    #[error("`{0}` can't be run; does it exist, and is it executable?")]
-    NotExecutable(String),
+    #[error("`{program}` can't be run{by}: {obstacle}", by = by(.account.as_deref()))]
+    NotExecutable {
+        /// As it was written.
+        program: String,
+        /// The account that was to run it, if it isn't this process's own.
+        account: Option<String>,
+        /// What is in the way, and what to do.
+        obstacle: Obstacle,
+    },
+}
+
+/// What is in the way to a program.
+#[derive(Debug, Error, Eq, PartialEq)]
+pub enum Obstacle {
+    /// It, or a folder on the way, isn't there.
+    #[error("`{0}` doesn't exist; install it, or give the right path")]
+    Missing(String),
+    /// What lies in the folder is hidden.
+    #[error("the folder `{0}` is closed to it; open it with chmod o+x, or move the program")]
+    Closed(String),
+    /// Something else than a file.
+    #[error("it is no file; give a program's path")]
+    NoFile,
+    /// It lacks the right, or its file system does.
+    #[error("it isn't executable; chmod a+x it, and see that its file system isn't mounted noexec")]
+    NotExecutable,
+}
+
+fn by(account: Option<&str>) -> String {
+    account.map_or_else(String::new, |name| format!(" by {name}"))
+}
+
+/// What is in the way, as this thread sees it.
+fn obstacle(program: &Path) -> Obstacle {
+    let told = |path: &Path| escape::one_line(&path.to_string_lossy());
+    let mut folders: Vec<&Path> = program.ancestors().skip(1).collect();
+    folders.reverse();
+    for folder in folders {
+        match accessat(CWD, folder, Access::EXEC_OK, AtFlags::EACCESS) {
+            Err(Errno::NOENT) => return Obstacle::Missing(told(folder)),
+            Err(Errno::ACCESS) => return Obstacle::Closed(told(folder)),
+            _ => {}
+        }
+    }
+    match program.metadata() {
+        Ok(found) if found.is_file() => Obstacle::NotExecutable,
+        Ok(_) => Obstacle::NoFile,
+        Err(_) => Obstacle::Missing(told(program)),
+    }
 }
 
 impl CommandLine {
@@ -60,6 +110,11 @@ impl CommandLine {
         }
     }
 
+    /// Is it a job of this very program's?
+    pub(crate) fn is_this_program(&self) -> bool {
+        self.program == Path::new(THIS_PROGRAM)
+    }
+
     /// The same with the program's absolute path, looked up now in the folders where the account has
     /// its programs, or in this process's own: a mistyped name is a message today, not a failed
     /// takeover tonight.
@@ -71,11 +126,16 @@ impl CommandLine {
         let _eyes = account.map(|account| Eyes::of(account.uid(), account.gid()));
         let told = self.program.display().to_string();
         if self.program.components().count() > 1 || self.program.is_absolute() {
-            let program = std::path::absolute(&self.program)
-                .ok()
-                .filter(|program| is_executable(program))
-                .ok_or(CommandLineError::NotExecutable(told))?;
-            return Ok(Self { program, ..self });
+            let program = std::path::absolute(&self.program).unwrap_or(self.program);
+            if !is_executable(&program) {
+                return Err(CommandLineError::NotExecutable {
+                    program: told,
+                    account: account.map(|account| account.name().to_owned()),
+                    obstacle: obstacle(&program),
+                });
+            }
+            let arguments = self.arguments;
+            return Ok(Self { program, arguments });
         }
         let path = match account {
             Some(account) => account.path(),
@@ -99,7 +159,7 @@ fn is_executable(program: &Path) -> bool {
 
 impl fmt::Display for CommandLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let program = match self.program == Path::new(THIS_PROGRAM) {
+        let program = match self.is_this_program() {
             true => env!("CARGO_PKG_NAME").into(),
             false => self.program.to_string_lossy(),
         };
@@ -138,11 +198,17 @@ mod tests {
             missing.resolved(None),
             Err(CommandLineError::NotFound { .. })
         ));
-        let plain_file = CommandLine::parse("/etc/passwd").unwrap();
-        assert!(matches!(
-            plain_file.resolved(None),
-            Err(CommandLineError::NotExecutable(_))
-        ));
+        for (program, told) in [
+            ("/etc/passwd", "it isn't executable"),
+            ("/etc", "it is no file"),
+            ("/no/such/program", "`/no` doesn't exist"),
+            ("/usr/bin/no-such", "`/usr/bin/no-such` doesn't exist"),
+        ] {
+            let refused = CommandLine::parse(program).unwrap().resolved(None);
+            let refused = refused.unwrap_err().to_string();
+            let expected = format!("`{program}` can't be run: {told}");
+            assert!(refused.starts_with(&expected), "{refused}");
+        }
     }
 
     #[test]

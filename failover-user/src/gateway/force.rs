@@ -49,6 +49,8 @@ struct Executable {
     device: u64,
     inode: u64,
     modified: (i64, i64),
+    /// npm gives each file of every version the same time of modification.
+    changed: (i64, i64),
     size: u64,
 }
 
@@ -60,6 +62,7 @@ impl Executable {
             device: metadata.dev(),
             inode: metadata.ino(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
             size: metadata.size(),
         })
     }
@@ -288,6 +291,28 @@ mod tests {
         force.known = None;
         assert!(!answered(&mut force).await);
         assert_eq!(times(), 3);
+    }
+
+    #[test]
+    fn another_version_of_the_same_size_and_time_is_another_executable() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = program(folder.path(), "echo one").program;
+        let modified = fs::metadata(&program).unwrap().modified().unwrap();
+        let before = Executable::of(&program);
+        // The kernel's own time goes on in steps.
+        std::thread::sleep(Duration::from_millis(20));
+        fs::write(
+            &program,
+            fs::read_to_string(&program).unwrap().replace("one", "two"),
+        )
+        .unwrap();
+        let file = fs::File::options().write(true).open(&program).unwrap();
+        file.set_modified(modified).unwrap();
+        assert_eq!(
+            fs::metadata(&program).unwrap().modified().unwrap(),
+            modified
+        );
+        assert_ne!(Executable::of(&program), before);
     }
 
     #[tokio::test]

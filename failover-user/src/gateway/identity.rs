@@ -186,6 +186,12 @@ impl Rule {
     }
 }
 
+/// Does this process listen for somebody else?
+#[must_use]
+pub fn is_forwarder(holder: &Holder) -> bool {
+    is_named(holder.executable.as_deref().map(undeleted), &FORWARDERS)
+}
+
 fn is_named(executable: Option<&Path>, names: &[&str]) -> bool {
     let name = executable.and_then(Path::file_name);
     name.is_some_and(|name| names.iter().any(|known| name == *known))

@@ -46,6 +46,10 @@ pub struct CommandOutput {
     position: u64,
     /// The beginning of a line whose end hasn't come yet.
     begun: Vec<u8>,
+    /// The end of what was thrown away.
+    thrown_away: Vec<u8>,
+    /// So much of that was never taken in.
+    missed: u64,
     allowance: Allowance,
 }
 
@@ -101,6 +105,8 @@ impl CommandOutput {
             file,
             position: 0,
             begun: Vec::new(),
+            thrown_away: Vec::new(),
+            missed: 0,
             allowance: Allowance {
                 lines: MOST_LINES,
                 since: Instant::now(),
@@ -113,33 +119,44 @@ impl CommandOutput {
         Ok(self.file.try_clone()?.into())
     }
 
-    /// Keeps it bounded, however much a gateway writes. Writers append, so they go on at the start.
-    pub fn trim(&self) {
-        if self
-            .file
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() > LARGEST_OUTPUT)
-            && let Err(error) = self.file.set_len(0)
-        {
-            tracing::warn!(%error, "the command's output can't be shortened");
+    /// Keeps it bounded, however much a gateway writes. Writers append, so they go on at the start. The
+    /// end of it is remembered: it may be the last that is ever said.
+    pub fn trim(&mut self) {
+        let Ok(length) = self.file.metadata().map(|metadata| metadata.len()) else {
+            return;
+        };
+        if length <= LARGEST_OUTPUT {
+            return;
         }
+        let end = self.read(length.saturating_sub(TOLD_BYTES), TOLD_BYTES);
+        if let Err(error) = self.file.set_len(0) {
+            tracing::warn!(%error, "the command's output can't be shortened");
+            return;
+        }
+        self.thrown_away = end.unwrap_or_default();
+        self.missed += length.saturating_sub(self.position) + self.begun.len() as u64;
+        self.position = 0;
+        self.begun.clear();
     }
 
     /// What was said since this was asked last. A line whose end hasn't come is kept for the next
     /// time, unless the command has ended.
     pub fn new_lines(&mut self, ended: bool) -> NewLines {
-        let mut told = NewLines::default();
+        let mut told = NewLines {
+            left_out: std::mem::take(&mut self.missed),
+            ..NewLines::default()
+        };
         let Ok(length) = self.file.metadata().map(|metadata| metadata.len()) else {
             return told;
         };
-        // It was trimmed: whatever was there is gone.
+        // Somebody else has cut it: whatever was there is gone.
         if length < self.position {
             self.position = 0;
             self.begun.clear();
         }
         let start = self.position.max(length.saturating_sub(MOST_AT_ONCE));
         if start > self.position {
-            told.left_out = start - self.position + self.begun.len() as u64;
+            told.left_out += start - self.position + self.begun.len() as u64;
             self.begun.clear();
         }
         let bytes = self.read(start, length - start).unwrap_or_default();
@@ -185,27 +202,31 @@ impl CommandOutput {
     /// The last lines, made harmless for a log.
     #[must_use]
     pub fn last_lines(&self) -> String {
+        self.last(TOLD_LINES).join(" | ")
+    }
+
+    /// The last line, if there is any, made harmless as well.
+    #[must_use]
+    pub fn last_line(&self) -> Option<String> {
+        self.last(1).pop()
+    }
+
+    fn last(&self, most: usize) -> Vec<String> {
         let length = self.file.metadata().map_or(0, |metadata| metadata.len());
         let bytes = self.read(length.saturating_sub(TOLD_BYTES), TOLD_BYTES);
-        let bytes = bytes.unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
+        let bytes = [&self.thrown_away[..], &bytes.unwrap_or_default()].concat();
+        let told = usize::try_from(TOLD_BYTES).unwrap_or(usize::MAX);
+        let bytes = bytes.get(bytes.len().saturating_sub(told)..);
+        let text = String::from_utf8_lossy(bytes.unwrap_or_default());
         let lines: Vec<&str> = text
             .lines()
             .filter(|line| !line.trim().is_empty())
             .collect();
         let last = lines
-            .get(lines.len().saturating_sub(TOLD_LINES)..)
+            .get(lines.len().saturating_sub(most)..)
             .unwrap_or_default();
-        last.join(" | ")
-            .chars()
-            .map(|character| {
-                if character.is_control() {
-                    ' '
-                } else {
-                    character
-                }
-            })
-            .collect()
+        let harmless = |line: &&str| line.replace(char::is_control, " ");
+        last.iter().map(harmless).collect()
     }
 }
 
@@ -301,6 +322,26 @@ mod tests {
         assert_eq!(output.file.metadata().unwrap().len(), 0);
         output.file.write_all(b"after\n").unwrap();
         assert_eq!(lines(&mut output, false), ["after"]);
+    }
+
+    #[test]
+    fn what_was_said_last_outlives_what_is_thrown_away() {
+        let (_folder, mut output) = output();
+        let flood = "chatter\n".repeat(200_000);
+        output.file.write_all(flood.as_bytes()).unwrap();
+        output.file.write_all(b"the reason\n").unwrap();
+        output.trim();
+        assert!(output.last_lines().ends_with("| chatter | the reason"));
+        // Nobody was told of it otherwise.
+        let told = output.new_lines(false);
+        assert_eq!(told.lines, [""; 0]);
+        assert_eq!(told.left_out, flood.len() as u64 + 11);
+        output.file.write_all(b"exit 1\n").unwrap();
+        assert!(output.last_lines().ends_with("| the reason | exit 1"));
+        assert_eq!(lines(&mut output, false), ["exit 1"]);
+        // What comes later pushes it out.
+        output.file.write_all(flood.as_bytes()).unwrap();
+        assert!(!output.last_lines().contains("reason"));
     }
 
     #[test]

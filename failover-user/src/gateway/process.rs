@@ -2,8 +2,9 @@
 //! a descriptor that tells its end.
 
 use std::{
+    ffi::OsStr,
     fs, io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +19,8 @@ use super::{eyes::Eyes, holder::read};
 
 /// A line with 52 numbers and a name of 64 bytes at most (man 5 proc_pid_stat).
 const LONGEST_STAT: u64 = 2048;
+/// A program's path (PATH_MAX).
+const LONGEST_WORD: u64 = 4096;
 /// More than a start command's environment; what is behind it isn't looked at.
 const LONGEST_ENVIRONMENT: u64 = 256 * 1024;
 
@@ -88,6 +91,28 @@ impl Lifetime {
             }
             None => std::future::pending().await,
         }
+    }
+}
+
+/// Does this process run the very file that this one does? A daemon that has given up rights may not
+/// look at the file of one that has more (ptrace(2)): then the name must do that it was called by, which
+/// anybody can choose, so nothing may hang on the answer but what people are told.
+#[must_use]
+pub fn is_this_program(pid: u32) -> bool {
+    let file = |process: &str| {
+        let file = fs::metadata(format!("/proc/{process}/exe"))?;
+        Ok::<_, io::Error>((file.dev(), file.ino()))
+    };
+    match (file("self"), file(&pid.to_string())) {
+        (Ok(ours), Ok(its)) => ours == its,
+        (Ok(_), Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let words = read(Path::new(&format!("/proc/{pid}/cmdline")), LONGEST_WORD);
+            let called = words.split(|byte| *byte == 0).next().unwrap_or_default();
+            let called = Path::new(OsStr::from_bytes(called)).file_name();
+            let ours = std::env::current_exe().unwrap_or_default();
+            called.is_some() && called == ours.file_name()
+        }
+        _ => false,
     }
 }
 

@@ -84,6 +84,9 @@ pub struct Incident {
     pub no_gateway_ms: u64,
     /// So long two served: the primary answered, and the local gateway listened.
     pub dual_active_ms: u64,
+    /// Which of the two went on when this was told, and may until the next line.
+    #[serde(default)]
+    pub counting: Option<Counting>,
     /// The states that were gone through.
     pub phases: Vec<Phase>,
     /// Probes that weren't answered well, until the takeover began: then that is no news.
@@ -98,6 +101,16 @@ pub struct Incident {
     pub commands: Vec<Command>,
     /// So much more happened than is kept here.
     pub left_out: u64,
+}
+
+/// What is being counted while an incident goes on.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counting {
+    /// That nobody serves.
+    NoGateway,
+    /// That two serve.
+    DualActive,
 }
 
 /// How an incident ended.
@@ -207,6 +220,7 @@ impl Incident {
             ended: None,
             no_gateway_ms: 0,
             dual_active_ms: 0,
+            counting: None,
             phases: Vec::new(),
             probes: Vec::new(),
             failed_probes: 0,
@@ -221,6 +235,28 @@ impl Incident {
     #[must_use]
     pub fn has_taken_over(&self) -> bool {
         self.phases.iter().any(|phase| phase.state == "active")
+    }
+
+    /// As it is by now: what goes on has lasted longer since it was told.
+    #[must_use]
+    pub fn so_far(&self, now: Timestamp) -> Self {
+        let mut incident = self.clone();
+        if self.ended.is_some() {
+            return incident;
+        }
+        let more = now.duration_since(self.told).as_millis();
+        let more = u64::try_from(more).unwrap_or(0);
+        let last = incident.phases.last_mut().map(|last| &mut last.took_ms);
+        let counted = match self.counting {
+            Some(Counting::NoGateway) => Some(&mut incident.no_gateway_ms),
+            Some(Counting::DualActive) => Some(&mut incident.dual_active_ms),
+            None => None,
+        };
+        for span in [last, counted].into_iter().flatten() {
+            *span = span.saturating_add(more);
+        }
+        incident.told = now.max(self.told);
+        incident
     }
 
     /// When it ended, or was told of last.

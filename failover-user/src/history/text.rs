@@ -5,20 +5,33 @@ use std::fmt::{self, Write as _};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Command, Ending, How, Incident, Line, Note, Order, Phase, Probe, Round};
+use super::{Command, Counting, Ending, How, Incident, Line, Note, Order, Phase, Probe, Round};
 use crate::escape::Escaped;
 
 const MOMENT: &str = "%Y-%m-%d %H:%M:%S";
 
-/// One block.
+/// One block, as it is by now.
 impl fmt::Display for Incident {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text(Timestamp::now()))
+    }
+}
+
+impl Incident {
+    fn text(&self, now: Timestamp) -> String {
+        let told = self.told;
+        self.so_far(now).block(told)
+    }
+
+    /// What is known of it was written then.
+    fn block(&self, told: Timestamp) -> String {
         let mut text = String::new();
         let lasted = self.last().duration_since(self.began);
         let lasted = u64::try_from(lasted.as_millis()).unwrap_or(0);
+        let so_far = if self.ended.is_none() { " so far" } else { "" };
         let _ = writeln!(
             text,
-            "{} UTC  {}, {}  [{}]",
+            "{} UTC  {}, {}{so_far}  [{}]",
             self.began.strftime(MOMENT),
             self.headline(),
             span(lasted),
@@ -44,8 +57,15 @@ impl fmt::Display for Incident {
             let told = format_args!("{} entries that are not kept", self.left_out);
             row(&mut text, "left out", &told);
         }
-        row(&mut text, "nobody served", &span(self.no_gateway_ms));
-        row(&mut text, "two served", &span(self.dual_active_ms));
+        for (name, counted, milliseconds) in [
+            ("nobody served", Counting::NoGateway, self.no_gateway_ms),
+            ("two served", Counting::DualActive, self.dual_active_ms),
+        ] {
+            let goes_on = self.ended.is_none() && self.counting == Some(counted);
+            let so_far = if goes_on { " so far" } else { "" };
+            let told = format_args!("{}{so_far}", span(milliseconds));
+            row(&mut text, name, &told);
+        }
         match &self.ended {
             Some(Ending { at, how, reason }) => {
                 let why = Escaped(reason);
@@ -58,16 +78,22 @@ impl fmt::Display for Incident {
             None => row(
                 &mut text,
                 "ended",
-                &format_args!("not yet, as told at {}", time(self.told)),
+                &format_args!("not yet; what is above was written at {}", time(told)),
             ),
         }
-        formatter.write_str(&text)
+        text
     }
-}
 
-impl Incident {
-    /// What it was, in a word.
-    fn headline(&self) -> &'static str {
+    /// What it was, in a word, and whether it goes on.
+    fn headline(&self) -> String {
+        let goes_on = match &self.ended {
+            None => ", goes on",
+            Some(_) => "",
+        };
+        format!("{}{goes_on}", self.word())
+    }
+
+    fn word(&self) -> &'static str {
         let has = |state: &str| self.phases.iter().any(|phase| phase.state == state);
         match &self.ended {
             _ if self.has_taken_over() => match self.ended.as_ref().map(|ending| ending.how) {
@@ -75,7 +101,7 @@ impl Incident {
                 Some(How::Recovered) => "TAKEOVER, over",
                 Some(How::DaemonEnded) => "TAKEOVER, then the daemon ended",
                 Some(How::DaemonKilled) => "TAKEOVER, then the daemon was killed",
-                None => "TAKEOVER, goes on",
+                None => "TAKEOVER",
             },
             _ if has("starting") => "NO TAKEOVER: the local gateway didn't start",
             _ if has("fencing") => "NO TAKEOVER: not made sure of the primary",
@@ -84,8 +110,7 @@ impl Incident {
             _ if has("unarmed") => "NO TAKEOVER: the primary was never seen healthy",
             _ if has("paused") => "NO TAKEOVER: paused",
             _ if has("released") => "NO TAKEOVER: released by hand",
-            None => "suspicion, goes on",
-            Some(_) => "suspicion",
+            _ => "suspicion",
         }
     }
 }
@@ -265,6 +290,7 @@ mod tests {
             }),
             no_gateway_ms: 63_400,
             dual_active_ms: 1_250,
+            counting: None,
             phases: vec![
                 phase("suspect", None, "03:00:00.5", 60_000),
                 phase("starting", Some(1), "03:01:00.5", 3_000),
@@ -335,9 +361,10 @@ mod tests {
     fn one_that_goes_on_says_so_and_one_without_a_takeover_says_why() {
         let mut incident = takeover();
         incident.ended = None;
-        let text = incident.to_string();
-        assert!(text.contains("TAKEOVER, goes on, 14m 59s"), "{text}");
-        assert!(text.contains("not yet, as told at 03:15:00"), "{text}");
+        let text = incident.text(incident.told);
+        let lasted = "TAKEOVER, goes on, 14m 59s so far";
+        assert!(text.contains(lasted), "{text}");
+        assert!(text.contains("written at 03:15:00"), "{text}");
         incident.phases.truncate(1);
         assert!(incident.to_string().contains("suspicion, goes on"));
         for (state, word) in [
@@ -352,7 +379,32 @@ mod tests {
             let first = text.lines().next().unwrap();
             assert!(first.contains("NO TAKEOVER: "), "{text}");
             assert!(first.contains(word), "{text}");
+            assert!(first.contains(", goes on, "), "{text}");
         }
+    }
+
+    #[test]
+    fn what_goes_on_has_lasted_until_it_is_read() {
+        let mut incident = takeover();
+        incident.ended = None;
+        incident.phases.truncate(1);
+        incident
+            .phases
+            .push(phase("isolated", None, "03:14:00", 60_000));
+        incident.counting = Some(Counting::NoGateway);
+        let text = incident.text(at("11:15:00"));
+        for line in [
+            "  states         03:00:00.500 suspect              1m  a reason",
+            "                 03:14:00.000 isolated          8h 1m  a reason",
+            "  nobody served  8h 1m 3s so far",
+            "  two served     1.2s",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line}: {text}");
+        }
+        assert!(text.contains("goes on, 8h 14m 59s so far"), "{text}");
+        // Neither what is over nor a clock that was set back changes anything.
+        assert_eq!(takeover().so_far(at("11:15:00")), takeover());
+        assert_eq!(incident.so_far(at("00:00:00")), incident);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Notice, queue::Queue};
+use super::{Delivery, Notice, Obstacle, queue::Queue};
 use crate::{
     escape::Escaped,
     gateway::{CommandLine, alone, kill_group},
@@ -36,8 +36,8 @@ pub(crate) struct CommandNotifier {
 
 impl CommandNotifier {
     /// In a runtime.
-    pub(crate) fn new(line: CommandLine) -> Self {
-        let queue = Arc::new(Queue::new("the notify command", MOST_WAITING));
+    pub(crate) fn new(line: CommandLine, delivery: Delivery) -> Self {
+        let queue = Arc::new(Queue::new("the notify command", MOST_WAITING, delivery));
         let task = tokio::spawn(tell_all(Arc::clone(&queue), line, LIMIT));
         Self { queue, task }
     }
@@ -58,6 +58,7 @@ impl Drop for CommandNotifier {
         self.task.abort();
         let untold = self.queue.all().len();
         if untold > 0 {
+            self.queue.delivery().dropped(untold);
             warn!(untold, "notifications that the notify command doesn't get");
         }
     }
@@ -68,8 +69,15 @@ async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) {
         let notice = queue.first().await.notice;
         let event = &notice.event;
         match tell(&line, &notice, limit).await {
-            Ok(()) => info!(event, %line, "the notify command was run"),
-            Err(error) => warn!(event, %line, error, "the notify command failed"),
+            Ok(()) => {
+                info!(event, %line, "the notify command was run");
+                queue.delivery().told();
+            }
+            Err(obstacle) => {
+                let Obstacle { what, remedy } = &obstacle;
+                warn!(event, %line, error = what, remedy, "the notify command failed");
+                queue.delivery().failed(obstacle);
+            }
         }
         queue.remove(&notice.id);
     }
@@ -85,8 +93,15 @@ impl Drop for Running {
     }
 }
 
-async fn tell(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<(), String> {
-    let could_not = |error: io::Error| format!("it could not be run: {error}");
+async fn tell(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<(), Obstacle> {
+    let could_not = |error: io::Error| Obstacle {
+        what: format!("it could not be run: {error}"),
+        remedy: "is it there, and may the daemon run it? see `failover check`",
+    };
+    let too_long = |what: String| Obstacle {
+        what: format!("it took longer than {limit:?}, {what}"),
+        remedy: "have it hand over what takes long, and end",
+    };
     let document = serde_json::to_vec(notice).map_err(|error| could_not(error.into()))?;
     let mut process = alone(line, None).map_err(could_not)?;
     process
@@ -118,20 +133,23 @@ async fn tell(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<()
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) => {
             let said = String::from_utf8_lossy(&said);
-            Err(format!("{status}: {}", Escaped(said.trim())))
+            let said = match said.trim() {
+                "" => "it said nothing".to_owned(),
+                said => format!("it said: {}", Escaped(said)),
+            };
+            Err(Obstacle {
+                what: format!("{status}; {said}"),
+                remedy: "run it by hand, as the daemon's account, with {} on its standard input",
+            })
         }
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(error)) => Err(could_not(error)),
         Err(_) => {
             let killed = kill_group(&running.0);
             let gone = timeout(GRACE, running.0.wait()).await;
             match (killed, gone) {
-                (Ok(()), Ok(_)) => Err(format!("it took longer than {limit:?}, and was killed")),
-                (Err(error), _) => Err(format!(
-                    "it took longer than {limit:?}, and can't be killed: {error}"
-                )),
-                (Ok(()), Err(_)) => Err(format!(
-                    "it took longer than {limit:?}, was killed and did not go away"
-                )),
+                (Ok(()), Ok(_)) => Err(too_long("and was killed".to_owned())),
+                (Err(error), _) => Err(too_long(format!("and can't be killed: {error}"))),
+                (Ok(()), Err(_)) => Err(too_long("was killed and did not go away".to_owned())),
             }
         }
     }
@@ -193,14 +211,21 @@ mod tests {
     async fn one_that_fails_is_told_with_what_it_said() {
         let line = sh("echo 'no \x1b[2Jmail' >&2; yes >&2 & exec 2>&-; exit 3");
         let error = tell(&line, &notice("a"), LONG).await.unwrap_err();
-        assert!(error.contains("exit status: 3"), "{error}");
-        assert!(error.contains("no \\u{1b}[2Jmail"), "{error}");
+        assert!(
+            error
+                .what
+                .contains("exit status: 3; it said: no \\u{1b}[2Jmail"),
+            "{error}"
+        );
+        let error = tell(&sh("exit 1"), &notice("a"), LONG).await.unwrap_err();
+        assert_eq!(error.what, "exit status: 1; it said nothing");
+        assert!(error.remedy.contains("by hand"), "{error:?}");
         let line = CommandLine {
             program: "/nowhere/at/all".into(),
             arguments: Vec::new(),
         };
         let error = tell(&line, &notice("a"), LONG).await.unwrap_err();
-        assert!(error.contains("could not be run"), "{error}");
+        assert!(error.what.contains("could not be run"), "{error}");
     }
 
     #[tokio::test]
@@ -211,7 +236,7 @@ mod tests {
             "read line; case $line in *'\"a\"'*) sleep 1000 & echo $! > {0}; wait;; *) echo b >> {0};; esac",
             file.display()
         );
-        let queue = Arc::new(Queue::new("a test", 2));
+        let queue = Arc::new(Queue::new("a test", 2, Delivery::default()));
         let limit = Duration::from_millis(500);
         let task = tokio::spawn(tell_all(Arc::clone(&queue), sh(&script), limit));
         queue.push(notice("a"));
@@ -219,6 +244,9 @@ mod tests {
         let begun = Instant::now();
         queue.emptied(LONG).await;
         assert!(begun.elapsed() >= limit && begun.elapsed() < LONG);
+        let delivered = queue.delivery().so_far();
+        assert_eq!((delivered.told, delivered.failed), (1, 1));
+        assert_eq!(delivered.trouble, None);
         let told = fs::read_to_string(file).unwrap();
         let (child, next) = told.split_once('\n').unwrap();
         assert_eq!(next, "b\n");
@@ -234,7 +262,7 @@ mod tests {
         notice.text.clear();
         // Too long for an environment, so it is told as what it is.
         let error = tell(&sh("exit 0"), &notice, LONG).await.unwrap_err();
-        assert!(error.contains("could not be run"), "{error}");
+        assert!(error.what.contains("could not be run"), "{error}");
         notice.reason = "x".repeat(100_000);
         tell(&sh("exit 0"), &notice, LONG).await.unwrap();
         tell(&sh("head -c 10000000 /dev/zero >&2"), &notice, LONG)

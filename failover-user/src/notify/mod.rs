@@ -2,6 +2,7 @@
 //! of its own, so that neither delays the other, nor the daemon. It must not know who decides what is told.
 
 mod command;
+mod delivery;
 mod pauses;
 mod queue;
 mod reach;
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use command::CommandNotifier;
+pub(crate) use delivery::{Delivered, Delivery};
 pub(crate) use reach::{Obstacle, reach};
 pub(crate) use webhook::WebhookNotifier;
 
@@ -37,6 +39,9 @@ pub struct Notice {
     pub state: String,
     /// Why.
     pub reason: String,
+    /// By whose order, where a takeover or a release was ordered: `root`, or `user` and a number.
+    #[serde(default)]
+    pub by: Option<String>,
     /// One sentence for people. Chat programs' webhooks show it.
     pub text: String,
 }
@@ -66,6 +71,7 @@ fn notice(id: &str) -> Notice {
         primary: "pc-a:18789".to_owned(),
         state: "active".to_owned(),
         reason: "probe refused".to_owned(),
+        by: None,
         text: "the local gateway serves".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::{sync::Notify, time::timeout};
 use tracing::warn;
 
-use super::Notice;
+use super::{Delivery, Notice};
 use crate::{clock, decide::Time};
 
 /// A notice that isn't told yet.
@@ -44,15 +44,17 @@ pub(super) struct Queue {
     /// Who is told, for the log.
     whom: &'static str,
     most: usize,
+    delivery: Delivery,
     waiting: Mutex<VecDeque<Waiting>>,
     changed: Notify,
 }
 
 impl Queue {
-    pub(super) fn new(whom: &'static str, most: usize) -> Self {
+    pub(super) fn new(whom: &'static str, most: usize, delivery: Delivery) -> Self {
         Self {
             whom,
             most,
+            delivery,
             waiting: Mutex::default(),
             changed: Notify::new(),
         }
@@ -88,6 +90,7 @@ impl Queue {
         let dropped = waiting.len().saturating_sub(self.most);
         if dropped > 0 {
             waiting.drain(..dropped);
+            self.delivery.dropped(dropped);
             warn!(
                 whom = self.whom,
                 dropped, "too many notifications wait; the oldest is dropped"
@@ -104,6 +107,11 @@ impl Queue {
             }
             changed.await;
         }
+    }
+
+    /// What became of all that was to be told.
+    pub(super) fn delivery(&self) -> &Delivery {
+        &self.delivery
     }
 
     /// It is told, or given up.
@@ -146,13 +154,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_oldest_comes_first_and_goes_where_there_is_no_room() {
-        let queue = Queue::new("nobody", 2);
+        let queue = Queue::new("nobody", 2, Delivery::default());
         for id in ["a", "b", "c"] {
             queue.push(notice(id));
         }
         assert_eq!(queue.first().await.notice.id, "b");
         queue.put_first(vec![notice("x"), notice("y")]);
         assert_eq!(ids(&queue), ["b", "c"]);
+        assert_eq!(queue.delivery.so_far().dropped, 3);
         queue.remove("b");
         assert_eq!(queue.first().await.notice.id, "c");
         queue.remove("c");
@@ -164,7 +173,7 @@ mod tests {
     async fn the_age_is_told_by_a_clock_that_nobody_sets_but_for_what_was_kept() {
         const HOUR: Duration = Duration::from_secs(3600);
         let year = SignedDuration::from_hours(365 * 24);
-        let queue = Queue::new("nobody", 2);
+        let queue = Queue::new("nobody", 2, Delivery::default());
         let mut early = notice("early");
         // The clock was set after it happened: ahead, as on a machine without one of its own.
         early.time -= year;

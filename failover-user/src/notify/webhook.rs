@@ -25,7 +25,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
-    Notice, VERSION,
+    Delivery, Notice, VERSION,
     pauses::Pauses,
     queue::Queue,
     reach::{Obstacle, reach},
@@ -60,18 +60,23 @@ pub(crate) struct WebhookNotifier {
 enum Attempt {
     Told,
     /// It would be the same the next time.
-    Refused(StatusCode),
+    Refused(Obstacle),
     Failed(Obstacle),
 }
 
 impl WebhookNotifier {
     /// In a runtime; what is kept in the state directory is sent first.
-    pub(crate) fn new(webhook: Webhook, state_dir: &Path) -> Self {
-        Self::keeping(webhook, state_dir, KEEP_AGAIN)
+    pub(crate) fn new(webhook: Webhook, state_dir: &Path, delivery: Delivery) -> Self {
+        Self::keeping(webhook, state_dir, delivery, KEEP_AGAIN)
     }
 
-    fn keeping(webhook: Webhook, state_dir: &Path, keep_again: Duration) -> Self {
-        let queue = Arc::new(Queue::new("the webhook", MOST_WAITING));
+    fn keeping(
+        webhook: Webhook,
+        state_dir: &Path,
+        delivery: Delivery,
+        keep_again: Duration,
+    ) -> Self {
+        let queue = Arc::new(Queue::new("the webhook", MOST_WAITING, delivery));
         let changed = Arc::new(Notify::new());
         let sender = Sender {
             tls: webhook.tls.as_ref().map(TlsClient::new),
@@ -171,23 +176,30 @@ impl Sender {
                     event,
                     host, "the webhook hasn't got it within a day; it is given up"
                 );
+                self.queue.delivery().dropped(1);
             } else {
                 match self.attempt(notice).await {
                     Attempt::Told => {
                         info!(event, host, "the webhook was told");
+                        self.queue.delivery().told();
                         pauses = Pauses::default();
                     }
-                    Attempt::Refused(status) => {
+                    Attempt::Refused(obstacle) => {
+                        let Obstacle { what, remedy } = &obstacle;
                         warn!(
-                            event, host, %status,
-                            remedy = "are the URL's path and webhook-token-file right?",
+                            event,
+                            host,
+                            error = what,
+                            remedy,
                             "the webhook refuses it; it is given up"
                         );
+                        self.queue.delivery().failed(obstacle);
                     }
-                    Attempt::Failed(Obstacle {
-                        what: error,
-                        remedy,
-                    }) => {
+                    Attempt::Failed(obstacle) => {
+                        let Obstacle {
+                            what: error,
+                            remedy,
+                        } = &obstacle;
                         let is_first = pauses.is_first();
                         let pause = pauses.next();
                         if is_first {
@@ -195,6 +207,7 @@ impl Sender {
                         } else {
                             debug!(event, host, error, again_in = ?pause, "the webhook can't be told");
                         }
+                        self.queue.delivery().failed(obstacle);
                         sleep(pause).await;
                         continue;
                     }
@@ -268,7 +281,10 @@ fn judge(status: StatusCode) -> Attempt {
     if status.is_success() {
         Attempt::Told
     } else if status.is_client_error() && !is_for_now {
-        Attempt::Refused(status)
+        Attempt::Refused(Obstacle {
+            what: format!("it refuses what it is told: HTTP status {status}"),
+            remedy: "are the URL's path and webhook-token-file right?",
+        })
     } else {
         Attempt::Failed(Obstacle {
             what: format!("HTTP status {status}"),
@@ -374,6 +390,10 @@ mod tests {
         crate::config::webhook_for_tests(&url, token)
     }
 
+    fn delivery() -> Delivery {
+        Delivery::default()
+    }
+
     fn asked(asked: &Asked) -> Vec<String> {
         let asked = asked.lock().unwrap();
         asked
@@ -388,10 +408,15 @@ mod tests {
         let token = directory.path().join("token");
         fs::write(&token, "secret\n").unwrap();
         let (port, log) = server(&[500, 429]).await;
-        let notifier = WebhookNotifier::new(webhook(port, Some(&token)), directory.path());
+        let delivery = delivery();
+        let webhook = webhook(port, Some(&token));
+        let notifier = WebhookNotifier::new(webhook, directory.path(), delivery.clone());
         notifier.tell(notice("a"));
         notifier.tell(notice("b"));
         notifier.finish(LONG).await;
+        let delivered = delivery.so_far();
+        assert_eq!((delivered.told, delivered.failed), (2, 2));
+        assert_eq!(delivered.trouble, None);
         assert_eq!(asked(&log), ["a", "a", "a", "b"]);
         let (path, authorization, _) = log.lock().unwrap()[0].clone();
         assert_eq!(path, "/hook?a=b");
@@ -402,8 +427,13 @@ mod tests {
     async fn what_is_refused_is_given_up_and_a_redirect_is_not_followed() {
         let directory = tempfile::tempdir().unwrap();
         let (port, log) = server(&[404, 302, 200]).await;
-        let notifier = WebhookNotifier::new(webhook(port, None), directory.path());
+        let delivery = delivery();
+        let notifier =
+            WebhookNotifier::new(webhook(port, None), directory.path(), delivery.clone());
         notifier.tell(notice("a"));
+        notifier.finish(LONG).await;
+        let (_, obstacle) = delivery.so_far().trouble.unwrap();
+        assert!(obstacle.what.contains("404"), "{obstacle}");
         notifier.tell(notice("b"));
         notifier.finish(LONG).await;
         assert_eq!(asked(&log), ["a", "b", "b"]);
@@ -414,7 +444,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("webhook.json");
         // Nobody listens there.
-        let notifier = WebhookNotifier::new(webhook(1, None), directory.path());
+        let notifier = WebhookNotifier::new(webhook(1, None), directory.path(), delivery());
         let mut old = notice("old");
         old.time = Timestamp::now() - SignedDuration::from_hours(25);
         notifier.tell(notice("a"));
@@ -427,7 +457,7 @@ mod tests {
         timeout(LONG, kept()).await.unwrap();
         drop(notifier);
         let (port, log) = server(&[]).await;
-        let notifier = WebhookNotifier::new(webhook(port, None), directory.path());
+        let notifier = WebhookNotifier::new(webhook(port, None), directory.path(), delivery());
         let all_told = || async {
             while file.exists() {
                 sleep(Duration::from_millis(5)).await;
@@ -445,7 +475,8 @@ mod tests {
         let file = state_dir.join("webhook.json");
         // Nobody listens there.
         let soon = Duration::from_millis(10);
-        let notifier = WebhookNotifier::keeping(webhook(1, None), &state_dir, soon);
+        let notifier =
+            WebhookNotifier::keeping(webhook(1, None), &state_dir, Delivery::default(), soon);
         notifier.tell(notice("a"));
         // Long enough for an attempt that fails.
         sleep(10 * soon).await;
@@ -473,7 +504,7 @@ mod tests {
     fn success_is_any_2xx_and_4xx_is_final_but_for_two() {
         let judge = |status| judge(StatusCode::from_u16(status).unwrap());
         assert_eq!(judge(204), Attempt::Told);
-        assert_eq!(judge(400), Attempt::Refused(StatusCode::BAD_REQUEST));
+        assert!(matches!(judge(400), Attempt::Refused(_)));
         for status in [301, 408, 429, 500, 503] {
             assert!(matches!(judge(status), Attempt::Failed(_)), "{status}");
         }

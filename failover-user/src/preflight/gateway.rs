@@ -3,13 +3,15 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, path::Path};
 
+use rustix::process::geteuid;
+
 use super::{Finding, Level};
 use crate::{
     config::{Configuration, LocalUnit},
     decide::{self, Outcome},
     escape,
     gateway::{
-        Account, CommandLine, Enabled, Holder, Launch, Listeners, Scope, enabled_units,
+        Account, CommandLine, Enabled, EnabledBy, Holder, Launch, Listeners, Scope, enabled_units,
         has_systemd, holders, is_lingering, is_unit_installed, tunnels,
     },
     probe::{LocalProber, Readiness},
@@ -57,6 +59,24 @@ fn program(
     }
 }
 
+/// As whom it runs. An order to the system's service manager makes no process of the daemon's account, and
+/// a start of one's own for OpenClaw may become anybody.
+pub(super) fn owner(configuration: &Configuration) -> Option<Finding> {
+    let gateway = &configuration.gateway;
+    let is_ours = match &gateway.unit {
+        Some(unit) => unit.scope == Scope::User && unit.is_started,
+        None => true,
+    };
+    let is_roots = gateway.user.is_none() && geteuid().is_root() && is_ours;
+    is_roots.then(|| {
+        Finding::warning(
+            "account",
+            "nobody is named who owns the gateway: it is started as root, and may do anything on PC-B",
+            "name its account with --user; if root is meant, with --user root",
+        )
+    })
+}
+
 /// Is it started at boot, and can it be started at any time?
 pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Finding> {
     let Some(unit) = &configuration.gateway.unit else {
@@ -69,7 +89,7 @@ pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Find
     }
     let enabled = enabled_units(unit.scope, &unit.name, account);
     let is_installed = is_unit_installed(unit.scope, &unit.name, account);
-    findings.extend(enabled.iter().map(|one| at_boot(unit.scope, account, one)));
+    findings.extend(enabled.iter().map(|one| at_boot(account, one)));
     if enabled.is_empty() && is_installed {
         let message = format!("{} isn't started at boot", unit.name);
         findings.push(Finding::ok("unit", message));
@@ -79,21 +99,40 @@ pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Find
     findings
 }
 
-fn at_boot(scope: Scope, account: &Account, enabled: &Enabled) -> Finding {
+fn at_boot(account: &Account, enabled: &Enabled) -> Finding {
     let Enabled {
         unit,
+        scope,
         link,
-        for_everybody,
+        by,
     } = enabled;
-    let disable = match (scope, for_everybody) {
+    let disable = match (scope, by) {
+        (_, EnabledBy::Installed) => format!("rm {}", told(link)),
+        (Scope::System, EnabledBy::Runtime) => format!("systemctl disable --runtime {unit}"),
         (Scope::System, _) => format!("systemctl disable {unit}"),
-        (Scope::User, true) => format!("systemctl --global disable {unit}"),
-        (Scope::User, false) => as_account(account, &format!("systemctl --user disable {unit}")),
+        (Scope::User, EnabledBy::Everybody) => format!("systemctl --global disable {unit}"),
+        (Scope::User, EnabledBy::Runtime) => as_account(
+            account,
+            &format!("systemctl --user disable --runtime {unit}"),
+        ),
+        (Scope::User, EnabledBy::Owner) => {
+            as_account(account, &format!("systemctl --user disable {unit}"))
+        }
     };
+    let (whose, when) = (
+        match scope {
+            Scope::System => " (a unit of the system's)",
+            Scope::User => "",
+        },
+        match by {
+            EnabledBy::Runtime => "until the next boot it may be started beside the primary",
+            _ => "PC-B starts a second gateway at every boot",
+        },
+    );
     Finding::error(
         "unit",
         format!(
-            "{unit} is enabled in {}: PC-B starts a second gateway at every boot",
+            "{unit}{whose} is enabled in {}: {when}",
             told(link.parent().unwrap_or(link))
         ),
         format!("leave its start to the daemon: `{disable}`"),

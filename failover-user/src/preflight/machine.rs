@@ -1,20 +1,24 @@
 //! What of this machine's own the daemon needs.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use rustix::{
     fs::{Access, access},
     process::geteuid,
 };
+use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{Finding, Level};
 use crate::{
-    config::{Configuration, ConfigurationError, KernelEventsMode},
+    config::{Configuration, ConfigurationError, Fault, KernelEventsMode},
     control::{self, AskError, Request},
-    escape,
+    escape, files,
     kernel::{KernelEvents, Watch},
     status::Status,
 };
+
+/// A disk that takes longer is as good as none.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Not everything is shown to everybody.
 pub(super) fn rights() -> Finding {
@@ -32,14 +36,14 @@ pub(super) fn rights() -> Finding {
 }
 
 /// Is the fault the account's?
-pub(super) fn is_of_account(fault: &ConfigurationError) -> bool {
-    matches!(fault, ConfigurationError::User(_))
+pub(super) fn is_of_account(fault: &Fault) -> bool {
+    matches!(fault.error, ConfigurationError::User(_))
 }
 
 /// The file, and all that is wrong with what it and the flags say.
-pub(super) fn configuration(file: Option<&Path>, faults: &[ConfigurationError]) -> Vec<Finding> {
+pub(super) fn configuration(file: Option<&Path>, faults: &[Fault]) -> Vec<Finding> {
     if !faults.is_empty() {
-        let finding = |fault: &ConfigurationError| {
+        let finding = |fault: &Fault| {
             let name = match is_of_account(fault) {
                 true => "account",
                 false => "configuration",
@@ -84,45 +88,71 @@ pub(super) fn kernel_events(configuration: &Configuration) -> Finding {
     }
 }
 
-/// Can what must be remembered be written?
-pub(super) fn state_dir(configuration: &Configuration) -> Finding {
+/// More than what is remembered and one incident's history take.
+const KEPT: usize = 64 * 1024;
+
+/// Can what must be remembered be written? It is tried, for only the disk knows whether it is full.
+pub(super) async fn state_dir(configuration: &Configuration) -> Finding {
     const NAME: &str = "state-dir";
-    let directory = &configuration.state_dir;
-    match place(directory) {
-        Ok(is_there) => {
-            let message = match is_there {
-                true => format!("{} can be written to", told(directory)),
-                false => format!("{} can be made", told(directory)),
-            };
-            Finding::ok(NAME, message)
-        }
+    let directory = configuration.state_dir.clone();
+    let writing = spawn_blocking(move || can_be_written(&directory));
+    let written = match timeout(PATIENCE, writing).await {
+        Ok(Ok(written)) => written,
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!(
+            "{} takes longer than {PATIENCE:?} to write to",
+            told(&configuration.state_dir)
+        )),
+    };
+    match written {
+        Ok(message) => Finding::ok(NAME, message),
         Err(why) => Finding::error(
             NAME,
             format!(
-                "{why}: that the primary was seen healthy is forgotten at each restart, and a second daemon isn't noticed"
+                "{why}: that the primary was seen healthy is forgotten at each restart, no incident is kept, and a second daemon may not be noticed"
             ),
-            "make it writable for the daemon, or give another --state-dir",
+            "make room there, make it writable for the daemon, or give another --state-dir",
         ),
     }
 }
 
-/// Is a daemon there already, and if not, could one be asked?
-pub(super) fn control(configuration: &Configuration) -> Finding {
+fn can_be_written(directory: &Path) -> Result<String, String> {
+    let is_there = place(directory)?;
+    let nearest = nearest(directory);
+    files::try_writing(nearest, KEPT)
+        .map_err(|error| format!("{} can't be written to: {error}", told(nearest)))?;
+    Ok(match is_there {
+        true => format!("{} can be written to, and has room", told(directory)),
+        false => format!("{} can be made, and has room", told(directory)),
+    })
+}
+
+/// What a daemon that is there already says of itself.
+pub(super) fn ask_daemon(configuration: &Configuration) -> Result<Status, AskError> {
+    control::ask(&configuration.control, &Request::Status)
+}
+
+/// Is a daemon there already, and is it well? If there is none, could one be asked?
+pub(super) fn daemon(configuration: &Configuration, asked: Result<Status, AskError>) -> Finding {
     const NAME: &str = "daemon";
     let path = &configuration.control;
-    match control::ask::<Status>(path, &Request::Status) {
+    match asked {
         Ok(status) => {
-            let safe = match status.is_safe() {
-                true => "safe",
-                false => "NOT SAFE, see `failover status`",
-            };
-            Finding::ok(
-                NAME,
-                format!(
-                    "process {} runs already: {}, {safe}",
-                    status.pid, status.state
-                ),
-            )
+            let runs = format!("process {} runs already: {}", status.pid, status.state);
+            match status.problems.split_first() {
+                None => Finding::ok(NAME, format!("{runs}, safe")),
+                Some((first, others)) => {
+                    let others = match others.len() {
+                        0 => String::new(),
+                        count => format!(" (and {count} more)"),
+                    };
+                    Finding::warning(
+                        NAME,
+                        format!("{runs}, NOT SAFE: {first}{others}"),
+                        "`failover status` tells all of it",
+                    )
+                }
+            }
         }
         Err(AskError::NotRunning { .. }) => match folder(path).map_or(Ok(true), place) {
             Ok(_) => Finding::ok(NAME, format!("none runs; {} is free", told(path))),
@@ -134,11 +164,7 @@ pub(super) fn control(configuration: &Configuration) -> Finding {
                 "make it writable for the daemon, or give another --control",
             ),
         },
-        Err(error) => Finding::warning(
-            NAME,
-            error.to_string(),
-            "ask as root or as a member of the group `failover`, or give another --control",
-        ),
+        Err(error) => Finding::of_error(NAME, Level::Warning, &error),
     }
 }
 
@@ -147,10 +173,15 @@ fn folder(path: &Path) -> Option<&Path> {
         .filter(|folder| !folder.as_os_str().is_empty())
 }
 
+/// The folder, or as much of the way to it as there is.
+fn nearest(folder: &Path) -> &Path {
+    let nearest = folder.ancestors().find(|place| place.exists());
+    nearest.unwrap_or(Path::new("."))
+}
+
 /// Is the folder there, or can it be made? The error says what is in the way.
 fn place(folder: &Path) -> Result<bool, String> {
-    let nearest = folder.ancestors().find(|place| place.exists());
-    let nearest = nearest.unwrap_or(Path::new("."));
+    let nearest = nearest(folder);
     if !nearest.is_dir() {
         return Err(format!("{} is no folder", told(nearest)));
     }

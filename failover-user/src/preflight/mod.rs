@@ -1,7 +1,7 @@
 //! Could PC-B protect PC-A now? What `failover check` looks at, and what of it the daemon looks at when
 //! it begins.
 //!
-//! It only looks, and changes nothing. [`finding`] is what comes out, [`machine`] this machine,
+//! It only looks, and leaves nothing changed. [`finding`] is what comes out, [`machine`] this machine,
 //! [`gateway`] the local gateway, and [`network`] whoever else is asked.
 
 mod finding;
@@ -9,27 +9,23 @@ mod gateway;
 mod machine;
 mod network;
 
-use std::path::PathBuf;
-
 pub use finding::{Finding, Level, Report};
 pub use network::first_probe;
 
 use crate::{
-    config::{Configuration, ConfigurationError, DEFAULT_CONFIG, Draft, Options},
+    config::{Configuration, ConfigurationError, Draft, Fault, Options},
     decide::Command,
     gateway::Account,
+    status::{self, Status},
 };
 
-/// Looks at everything. Without a file it is the package's, where that is there. Inside a tokio runtime.
-pub async fn check(mut options: Options) -> Report {
-    let of_package = PathBuf::from(DEFAULT_CONFIG);
-    if options.config.is_none() && of_package.exists() {
-        options.config = Some(of_package);
-    }
+/// Looks at everything. Inside a tokio runtime.
+pub async fn check(options: Options) -> Report {
     let file = options.config.clone();
     let Draft {
         configuration,
         faults,
+        ..
     } = Draft::load(options);
     let mut findings = vec![machine::rights()];
     findings.extend(machine::configuration(file.as_deref(), &faults));
@@ -48,6 +44,7 @@ pub async fn check(mut options: Options) -> Report {
     };
     if let Some(account) = &account {
         findings.extend(account.as_ref().err().cloned());
+        findings.extend(gateway::owner(&configuration));
         findings.extend([Command::Start, Command::Stop].map(|command| {
             let account = configuration.gateway.user.as_ref();
             gateway::command(&configuration, command, account)
@@ -76,17 +73,28 @@ pub async fn check(mut options: Options) -> Report {
         )
         .await,
     );
-    let of_witnesses =
-        |fault: &ConfigurationError| matches!(fault, ConfigurationError::Witnesses(_));
+    let daemon = machine::ask_daemon(&configuration);
+    let of_witnesses = |fault: &Fault| matches!(fault.error, ConfigurationError::Witnesses(_));
     if !faults.iter().any(of_witnesses) {
-        findings.push(network::witnesses(&configuration, &primary.addresses).await);
+        let router = router_in(daemon.as_ref().ok(), &configuration);
+        findings.push(network::witnesses(&configuration, &primary.addresses, router).await);
     }
     if let Some(webhook) = &configuration.webhook {
         findings.push(network::webhook(webhook).await);
     }
-    findings.push(machine::state_dir(&configuration));
-    findings.push(machine::control(&configuration));
+    findings.push(machine::state_dir(&configuration).await);
+    findings.push(machine::daemon(&configuration, daemon));
     Report(findings)
+}
+
+/// What a daemon that watches the same primary knows of the default router.
+fn router_in<'status>(
+    daemon: Option<&'status Status>,
+    configuration: &Configuration,
+) -> Option<&'status status::Router> {
+    let primary = configuration.primary.to_string();
+    let daemon = daemon.filter(|daemon| daemon.primary == primary)?;
+    daemon.witnesses.as_ref()?.router.as_ref()
 }
 
 /// What the daemon doesn't see by itself. Blocking: it reads files, and asks for accounts.

@@ -10,6 +10,7 @@ use crate::{
     decide::{Failure, Outcome},
     notify::{self, Obstacle},
     probe::{Prober, Readiness, Routers, TlsClient, Witnesses, is_own},
+    status,
 };
 
 /// Nobody who waits for the report waits longer for one answer.
@@ -76,9 +77,17 @@ fn of_probe(
             format!(
                 "{primary} refuses connections from here: nobody listens there, or on loopback only"
             ),
-            "is the gateway on PC-A running? OpenClaw listens on loopback unless it is started with \
-             `--bind lan`, or has `gateway.bind` set to `lan`: on PC-A see `ss -ltn`"
-                .to_owned(),
+            match is_openclaw(configuration) {
+                true => {
+                    "is the gateway on PC-A running? OpenClaw listens on loopback unless it is started \
+                     with `--bind lan`, or has `gateway.bind` set to `lan`: on PC-A see `ss -ltn`"
+                }
+                false => {
+                    "is the gateway on PC-A running, and does it listen on the address that PC-B sees, \
+                     not on 127.0.0.1 alone? On PC-A see `ss -ltn`"
+                }
+            }
+            .to_owned(),
         ),
         Failure::TimedOut => (
             format!(
@@ -110,6 +119,13 @@ fn of_probe(
         ),
     };
     Finding::error(NAME, message, remedy)
+}
+
+/// As far as the options tell.
+fn is_openclaw(configuration: &Configuration) -> bool {
+    let unit = configuration.gateway.unit.as_ref();
+    matches!(configuration.check, Check::OpenClaw(_))
+        || unit.is_some_and(|unit| unit.name.starts_with("openclaw"))
 }
 
 /// Is the primary this machine? `addresses`: where that is known; else as it is configured.
@@ -158,8 +174,13 @@ pub(super) fn ports(configuration: &Configuration) -> Finding {
     }
 }
 
-/// Asks all of them. `primary`: its addresses, as far as they are known.
-pub(super) async fn witnesses(configuration: &Configuration, primary: &[SocketAddr]) -> Finding {
+/// Asks all of them. `primary`: its addresses, as far as they are known; `seen`: what a daemon that runs
+/// knows of the default router.
+pub(super) async fn witnesses(
+    configuration: &Configuration,
+    primary: &[SocketAddr],
+    seen: Option<&status::Router>,
+) -> Finding {
     const NAME: &str = "witnesses";
     const BLIND: &str = "when PC-B's own network fails it looks as if PC-A were dead";
     const NAME_SOME: &str =
@@ -183,8 +204,20 @@ pub(super) async fn witnesses(configuration: &Configuration, primary: &[SocketAd
         }
         (Some(Err(why)), _) => Some(why),
     };
+    // Its silence counts once the daemon has heard it, as that is when PC-B may be cut off.
+    let is_silent = abstains
+        .as_ref()
+        .filter(|_| seen.is_some_and(|seen| seen.counts));
     if named == 0 {
-        return match abstains {
+        return match &abstains {
+            Some(why) if is_silent.is_some() => Finding::error(
+                NAME,
+                format!(
+                    "the default router is silent: {why}; the daemon that runs has heard it before, so \
+                     PC-B counts as cut off, and doesn't take over"
+                ),
+                "look at PC-B's own network: `ip route`",
+            ),
             None => Finding::ok(NAME, format!("the default router answers: {answers}")),
             Some(why) => Finding::warning(
                 NAME,
@@ -193,11 +226,16 @@ pub(super) async fn witnesses(configuration: &Configuration, primary: &[SocketAd
             ),
         };
     }
-    let counting = named + u32::from(have_router && abstains.is_none());
+    let counts = have_router && (abstains.is_none() || is_silent.is_some());
+    let counting = named + u32::from(counts);
     let needed = configuration.decide.witness_quorum.min(counting);
     let mut message = format!("{answered} of {counting} answer, {needed} needed: {answers}");
     if let Some(why) = &abstains {
-        message.push_str(&format!("; the default router abstains: {why}"));
+        let how = match is_silent {
+            Some(_) => "is silent, which counts, for the daemon that runs has heard it before",
+            None => "abstains",
+        };
+        message.push_str(&format!("; the default router {how}: {why}"));
     }
     if answered < needed {
         let remedy = "name others: with too few PC-B would not take over";

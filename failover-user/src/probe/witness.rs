@@ -99,6 +99,13 @@ impl<R: Copy> Witnesses<R> {
         self.router
     }
 
+    /// All of them, as people know them.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let named = self.witnesses.iter().map(|named| named.witness.to_string());
+        let router = self.router.then(|| Witness::Router.to_string());
+        named.chain(router)
+    }
+
     /// How many of them somebody named.
     #[must_use]
     pub fn named(&self) -> u32 {
@@ -195,6 +202,15 @@ impl<R> Answers<R> {
     #[must_use]
     pub fn answered(&self) -> u32 {
         count(&self.answers)
+    }
+
+    /// What each has said that was waited for: who, whether it answered, and all of it in a line.
+    pub fn each(&self) -> impl Iterator<Item = (&str, bool, String)> {
+        let answers = self.answers.iter();
+        answers.map(|answer| {
+            let said = answer.to_string();
+            (answer.witness.as_str(), answer.said.is_ok(), said)
+        })
     }
 
     /// What the default router says, where it was asked and waited for: which of several answered, or

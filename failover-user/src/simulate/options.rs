@@ -13,8 +13,8 @@ use clap::{Args, ValueEnum};
 use super::{Contender, How, Loop, Simulation, Witnesses, picture, table};
 use crate::{
     config::{
-        Configuration, ConfigurationError, Options as RunOptions, PrimaryAddress, Span, Witness,
-        WitnessList, count, witnesses,
+        Configuration, ConfigurationError, Fault, Faults, Options as RunOptions, PrimaryAddress,
+        Span, Witness, WitnessList, count, witnesses,
     },
     decide::Settings,
     escape::Escaped,
@@ -114,7 +114,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
 impl Options {
     /// Whom to simulate: each configuration, and the loop with each set of numbers.
-    fn contenders(&self) -> Result<Vec<Contender>, ConfigurationError> {
+    fn contenders(&self) -> Result<Vec<Contender>, Faults> {
         let mut contenders = Vec::new();
         let files: Vec<Option<&PathBuf>> = if self.config.is_empty() {
             vec![None]
@@ -155,10 +155,7 @@ impl Options {
         Escaped(&name).to_string()
     }
 
-    fn settings(
-        &self,
-        file: Option<&PathBuf>,
-    ) -> Result<(Settings, Witnesses), ConfigurationError> {
+    fn settings(&self, file: Option<&PathBuf>) -> Result<(Settings, Witnesses), Faults> {
         let flags = RunOptions {
             config: file.cloned(),
             // The commands don't need to exist here.
@@ -173,10 +170,12 @@ impl Options {
         };
         let loaded = match Configuration::load_anybodys(flags.clone()) {
             // Nor does the primary.
-            Err(ConfigurationError::NoPrimary) => Configuration::load_anybodys(RunOptions {
-                primary: NOWHERE.parse::<PrimaryAddress>().ok(),
-                ..flags
-            }),
+            Err(Faults(faults)) if lack_a_primary(&faults) => {
+                Configuration::load_anybodys(RunOptions {
+                    primary: NOWHERE.parse::<PrimaryAddress>().ok(),
+                    ..flags
+                })
+            }
             loaded => loaded,
         };
         let loaded = loaded?;
@@ -194,6 +193,11 @@ impl Options {
         };
         Ok((settings, witnesses))
     }
+}
+
+fn lack_a_primary(faults: &[Fault]) -> bool {
+    let is_that = |fault: &Fault| matches!(fault.error, ConfigurationError::NoPrimary);
+    faults.iter().any(is_that)
 }
 
 #[cfg(test)]

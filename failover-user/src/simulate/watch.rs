@@ -206,7 +206,8 @@ impl Watch {
             Event::Woke
             | Event::Witnesses { .. }
             | Event::Evidence(..)
-            | Event::GatewayProbed { .. } => {}
+            | Event::GatewayProbed { .. }
+            | Event::GatewayDrains => {}
         }
         if let Some(since) = self.unneeded
             && self.stops_in_time

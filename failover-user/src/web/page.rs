@@ -77,7 +77,11 @@ fn parts_of(view: &View) -> [(&'static str, String); 4] {
 
 fn title(status: &Status) -> String {
     let verdict = if status.is_safe() { "" } else { "! " };
-    format!("{verdict}{} - failover", status.state)
+    let host = match status.host.as_str() {
+        "" => String::new(),
+        host => format!(" - {host}"),
+    };
+    format!("{verdict}{}{host} - failover", status.state)
 }
 
 /// What a person wants to know first: who serves, and is it safe?
@@ -85,8 +89,8 @@ fn now(status: &Status) -> Result<String, fmt::Error> {
     let mut html = String::new();
     let is_safe = status.is_safe();
     let (class, verdict) = match is_safe {
-        true => ("safe", "protected"),
-        false => ("unsafe", "not protected"),
+        true => ("safe", "safe"),
+        false => ("unsafe", "NOT SAFE"),
     };
     write!(
         html,
@@ -111,14 +115,23 @@ fn now(status: &Status) -> Result<String, fmt::Error> {
         (false, _) => ("idle", "stands by"),
     };
     let port = format!("port {}", gateway.port);
-    host(&mut html, "PC-B, this machine", class, listens, &port)?;
+    let place = match status.host.as_str() {
+        "" => port,
+        host => format!("{host}, {port}"),
+    };
+    host(&mut html, "PC-B, this machine", class, listens, &place)?;
     html.push_str("</div>");
-    if !is_safe {
-        html.push_str("<ul class=\"problems\">");
-        for problem in &status.problems {
-            write!(html, "<li>{}</li>", Html(problem))?;
+    for (class, sentences) in [
+        ("problems", &status.problems),
+        ("warnings", &status.warnings),
+    ] {
+        if !sentences.is_empty() {
+            write!(html, "<ul class=\"{class}\">")?;
+            for sentence in sentences {
+                write!(html, "<li>{}</li>", Html(sentence))?;
+            }
+            html.push_str("</ul>");
         }
-        html.push_str("</ul>");
     }
     write!(html, "<p class=\"since\">Since {}", Moment(&status.since))?;
     if !status.reason.is_empty() {
@@ -195,16 +208,23 @@ fn facts(status: &Status) -> Result<String, fmt::Error> {
         true => text(&status.gateway.held_by),
         false => "nobody listens".to_owned(),
     };
-    fact("Local port", gateway);
+    fact("Local gateway", gateway);
     if let Some(witnesses) = &status.witnesses {
-        let told = match (witnesses.answered, &witnesses.at) {
+        let mut told = match (witnesses.answered, &witnesses.at) {
             _ if witnesses.quorum == 0 => "none counts, so none is asked".to_owned(),
             (Some(answered), Some(at)) => {
                 let quorum = witnesses.quorum;
                 format!("{answered} answered, {quorum} needed, {}", Moment(at))
             }
-            _ => format!("{} needed, not asked yet", witnesses.quorum),
+            _ => format!(
+                "{} needed, not asked yet: {}",
+                witnesses.quorum,
+                Html(&witnesses.names.join(", "))
+            ),
         };
+        for answer in &witnesses.answers {
+            told.push_str(&format!("<br>{}", Html(&answer.said)));
+        }
         fact("Witnesses", told);
         if let Some(router) = &witnesses.router {
             fact("Default router", text(&router.to_string()));
@@ -358,7 +378,13 @@ impl fmt::Display for Moment<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{decide::Time, metrics::Probes, status::sample, timeline::Timeline, web::View};
+    use crate::{
+        decide::Time,
+        metrics::Probes,
+        status::{Testimony, Witnesses, sample},
+        timeline::Timeline,
+        web::View,
+    };
 
     const HOSTILE: &str = "<script>alert(1)</script>\" onload='x' &amp; \u{1b}[31m";
 
@@ -381,12 +407,26 @@ mod tests {
             &mut status.primary,
             &mut status.since,
             &mut status.program,
+            &mut status.host,
             &mut status.gateway.held_by,
         ] {
             HOSTILE.clone_into(text);
         }
+        status.witnesses = Some(Witnesses {
+            quorum: 1,
+            answered: Some(0),
+            at: Some(HOSTILE.to_owned()),
+            names: vec![HOSTILE.to_owned()],
+            answers: vec![Testimony {
+                witness: HOSTILE.to_owned(),
+                answered: false,
+                said: HOSTILE.to_owned(),
+            }],
+            router: None,
+        });
         status.gateway.listening = true;
         status.problems.push(HOSTILE.to_owned());
+        status.warnings.push(HOSTILE.to_owned());
         status.kernel_events.reason = Some(HOSTILE.to_owned());
         status.recent.push(Note {
             at: HOSTILE.to_owned(),

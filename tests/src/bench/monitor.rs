@@ -222,6 +222,7 @@ impl Place {
         let mut words = vec![failover.display().to_string(), "run".to_owned()];
         words.extend(
             [
+                option("config", "/dev/null".to_owned()),
                 option("primary", format!("{}:{PORT}", self.primary)),
                 option("interval", seconds(timing.interval)),
                 option("timeout", seconds(timing.timeout)),

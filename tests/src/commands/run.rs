@@ -58,8 +58,6 @@ pub(super) enum Behaviour {
     /// Says that it succeeded, and changes nothing: so does a start while a gateway hangs, and a stop
     /// beside a gateway that somebody runs in a terminal.
     Lie,
-    /// Starts a gateway that dies after a while.
-    OkThenDie(Duration),
     /// Starts a gateway that listens for this time, then is gone for as long, and so on.
     CrashLoop(Duration),
     /// Starts a gateway that goes on for a while after SIGTERM; the stop doesn't wait for it.
@@ -85,7 +83,6 @@ impl FromStr for Behaviour {
             "hang" => Self::Hang,
             "foreground" => Self::Foreground,
             "lie" => Self::Lie,
-            "ok-then-die" => Self::OkThenDie(span()?),
             "crash-loop" => Self::CrashLoop(span()?),
             "ok-but-drain" => Self::OkButDrain(span()?),
             "ok-but-linger" => Self::OkButLinger(span()?),
@@ -155,7 +152,6 @@ fn start(
             }
             start_gateway(options, &[])
         }
-        Behaviour::OkThenDie(span) => start_gateway(options, &["--exit-after", &told(span)]),
         Behaviour::CrashLoop(span) => start_gateway(options, &["--crash-loop", &told(span)]),
         Behaviour::OkButDrain(span) => start_gateway(options, &["--drain", &told(span)]),
         Behaviour::OkButLinger(span) => start_gateway(options, &["--linger", &told(span)]),
@@ -192,7 +188,6 @@ fn stop(behaviour: Behaviour, options: &Options, note: impl Fn(Event) -> Result<
         Behaviour::Hang => hang(note),
         Behaviour::Held
         | Behaviour::Foreground
-        | Behaviour::OkThenDie(_)
         | Behaviour::CrashLoop(_)
         | Behaviour::FailButRun(_) => bail!("a stop can't do this"),
     }

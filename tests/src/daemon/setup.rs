@@ -365,6 +365,9 @@ impl Setup {
         } else {
             let flags = self.options().into_iter();
             let flags = flags.map(|(name, value)| format!("--{name}={value}"));
+            // Whatever this machine is configured for is no matter here.
+            let own = self.more.iter().any(|argument| argument == "--config");
+            command.args((!own).then_some("--config=/dev/null"));
             command.arg("--strikes=3").args(flags);
         }
         command
@@ -387,7 +390,7 @@ impl Setup {
             lines: Lines::of(errors),
             read: 0,
         };
-        daemon.says("armed", |line| line.message() == "armed");
+        daemon.says("watching", |line| line.message() == "watching");
         daemon
     }
 }

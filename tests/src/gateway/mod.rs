@@ -67,9 +67,6 @@ pub struct Options {
     /// On SIGTERM, and after draining, listen no longer but live on for this time
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     linger: Option<Duration>,
-    /// End by itself after having listened for this time
-    #[arg(long, value_parser = duration, value_name = "DURATION")]
-    exit_after: Option<Duration>,
     /// Listen for this time, then be gone for as long, and so on, as one does that its supervisor
     /// starts again and again
     #[arg(long, value_parser = duration, value_name = "DURATION")]
@@ -116,7 +113,6 @@ async fn live(options: &Options) -> Result<()> {
     tokio::select! {
         never = toggle_at(hang, &gateway.hangs) => match never {},
         result = crash_again_and_again(options, &gateway, &mut sockets) => return result,
-        () = asleep(options.exit_after) => return Ok(()),
         () = terminated(terminate) => {}
     }
     gateway.drains.send_replace(true);

@@ -5,7 +5,7 @@
 mod pc_b;
 mod reading;
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use clap::{CommandFactory as _, Parser as _};
 use failover::{cli::Cli, config::Options};
@@ -82,7 +82,11 @@ fn proof(typed: &Typed) -> Option<Proof> {
         ["openclaw", "backup", "create"] => {
             Proof::Elsewhere("openclaw.rs", "\"backup\", \"create\"")
         }
-        ["editor", CONFIGURATION] | ["ssh", ..] => Proof::Readers,
+        ["groupadd", "--system", "failover"] => Proof::Elsewhere(
+            "../../failover-user/dist/debian/postinst",
+            "groupadd --system failover",
+        ),
+        ["editor", CONFIGURATION] | ["ssh" | "install", ..] => Proof::Readers,
         _ => return None,
     })
 }
@@ -105,6 +109,14 @@ fn every_command_in_the_documents_is_one_that_a_test_knows() {
                     panic!("`{typed}` is none of the tunnels that are known");
                 };
                 assert_eq!(tunnel.split(':').count(), 3, "{typed}");
+            }
+            Proof::Readers if typed.words().starts_with(&["install"]) => {
+                let ["install", _, from, to] = typed.words()[..] else {
+                    panic!("`{typed}` is no file and its place");
+                };
+                assert!(to.starts_with('/'), "{typed}");
+                let is_built = from == "target/small/failover";
+                assert!(is_built || root().join(from).is_file(), "{typed}");
             }
             _ => {}
         }
@@ -175,9 +187,9 @@ fn every_state_problem_alarm_and_event_has_its_row() {
     assert!(count >= 12, "{count}");
     // The sentences of `status`: a row names a part of each.
     let mut count = 0;
-    for file in ["snapshot", "tunnel", "writer"] {
+    for file in ["snapshot", "tunnel", "warnings", "writer"] {
         let text = source(&format!("src/daemon/{file}.rs")).expect("the problems");
-        let (_, after) = ["fn problems(", "fn problem("]
+        let (_, after) = ["fn problems(", "fn problem(", "fn warnings("]
             .iter()
             .find_map(|name| text.split_once(name))
             .expect("what makes them");
@@ -258,6 +270,40 @@ fn every_file_that_the_documents_name_is_there() {
         }
     }
     assert!(count > 20, "{count}");
+}
+
+#[test]
+fn no_link_leads_out_of_the_package() {
+    let manifest = fs::read_to_string(root().join("failover-user/Cargo.toml")).expect("a manifest");
+    let manifest: toml::Table = manifest.parse().expect("a manifest");
+    let deb = &manifest["package"]["metadata"]["deb"];
+    let sources: Vec<&str> = deb["assets"]
+        .as_array()
+        .expect("what is in the package")
+        .iter()
+        .filter_map(|asset| asset[0].as_str()?.strip_prefix("../"))
+        .collect();
+    let is_in = |path: &Path| {
+        let name = path.strip_prefix(root()).expect("a file of the repository");
+        let pattern = name.with_file_name("*.md");
+        let fits = |source: &&str| Path::new(source) == name || Path::new(source) == pattern;
+        sources.iter().any(fits)
+    };
+    let mut count = 0;
+    for document in documents().iter().filter(|document| is_in(document)) {
+        let text = fs::read_to_string(document).expect("reading a document");
+        let links = text.split("](").skip(1);
+        let links = links.filter_map(|rest| rest.split([')', '#']).next());
+        for link in links.filter(|link| !link.is_empty() && !link.contains("://")) {
+            let name = document.display();
+            let target = document.with_file_name("").join(link);
+            let target = target.canonicalize();
+            let target = target.unwrap_or_else(|error| panic!("{name}: {link}: {error}"));
+            assert!(is_in(&target), "{name}: {link} isn't in the package");
+            count += 1;
+        }
+    }
+    assert!(count > 5, "{count}");
 }
 
 // --- configurations ------------------------------------------------------------------------------

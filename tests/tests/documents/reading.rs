@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Whatever begins with one of these, in `sh` blocks and between backticks, is a command.
-const PROGRAMS: [&str; 19] = [
+const PROGRAMS: [&str; 21] = [
     "apt",
     "cargo",
     "cat",
@@ -16,6 +16,8 @@ const PROGRAMS: [&str; 19] = [
     "df",
     "editor",
     "failover",
+    "groupadd",
+    "install",
     "ip",
     "journalctl",
     "loginctl",

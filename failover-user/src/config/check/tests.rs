@@ -244,3 +244,68 @@ fn a_value_is_what_it_looks_like() {
     assert!(!values[0].matches(&json[1]));
     assert!(!values[3].matches(&json[0]));
 }
+
+#[test]
+fn another_question_is_told_in_other_words_and_another_secret_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = |name: &str| {
+        let file = folder.path().join(name);
+        let key = rcgen::generate_simple_self_signed(vec!["ca.test".to_owned()]).unwrap();
+        std::fs::write(&file, key.cert.pem()).unwrap();
+        Some(file)
+    };
+    let given = |change: fn(&mut Given)| {
+        let mut given = http();
+        change(&mut given);
+        given
+    };
+    let over_tls = |ca| Given {
+        tls: Some(true),
+        ca,
+        ..http()
+    };
+    let cases = [
+        Given::default(),
+        http(),
+        given(|given| given.path = Some("/other".to_owned())),
+        given(|given| given.status = NonZeroU16::new(204)),
+        given(|given| given.host = Some("other.test".to_owned())),
+        given(|given| given.contains = Some("live".to_owned())),
+        given(|given| given.pointer = Some("/ok".to_owned())),
+        given(|given| {
+            given.pointer = Some("/ok".to_owned());
+            given.value = Some(Scalar("true".to_owned()));
+        }),
+        over_tls(ca("one.pem")),
+        over_tls(ca("other.pem")),
+        Given {
+            kind: Some(CheckKind::OpenClaw),
+            ..Given::default()
+        },
+        Given {
+            kind: Some(CheckKind::OpenClaw),
+            drain_limit: Some(Span::from(Duration::from_secs(1))),
+            ..Given::default()
+        },
+    ];
+    let count = cases.len();
+    let told: std::collections::BTreeSet<String> = cases
+        .into_iter()
+        .map(|given| checked(given).unwrap().to_string())
+        .collect();
+    assert_eq!(told.len(), count, "{told:#?}");
+
+    let with_token = |token: &str| {
+        let file = folder.path().join("token");
+        std::fs::write(&file, token).unwrap();
+        let given = Given {
+            kind: Some(CheckKind::OpenClaw),
+            token_file: Some(file),
+            ..Given::default()
+        };
+        checked(given).unwrap()
+    };
+    let (one, other) = (with_token("one"), with_token("other"));
+    assert_ne!(one, other);
+    assert_eq!(one.to_string(), other.to_string());
+}

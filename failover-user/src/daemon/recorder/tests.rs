@@ -155,6 +155,8 @@ fn a_takeover_and_its_release_are_one_incident_with_evidence_and_durations() {
     assert!((60_000..61_000).contains(&suspect), "{phases:?}");
     assert_eq!((starting, stopping), (2500, 200), "{phases:?}");
     assert_eq!(incident.dual_active_ms, 200);
+    let because = &incident.reason;
+    assert_eq!(because.matches("refused after").count(), 3, "{because}");
     // From the reset on, which brought the first probe forward.
 
     assert_eq!(incident.no_gateway_ms, nobody);
@@ -207,10 +209,14 @@ fn each_start_that_fails_is_a_phase_and_a_command_with_what_it_said() {
     world.until(|world| world.decider.state() == State::Starting { attempt: 2 });
     let told = world.told();
     assert_eq!(told.len(), 1);
-    // It isn't over; as it was told last when the state changed.
+    // It isn't over, and told as it is.
     assert!(told[0].ended.is_none());
+    assert_eq!(told[0].phases.last().unwrap().attempt, Some(2));
+    assert_eq!(told[0].counting, Some(history::Counting::NoGateway));
     world.recorder.end(world.now);
     let told = world.told();
+    // By now nobody is asked any longer; how long it was so is known.
+    assert!(told[0].no_gateway_ms > 60_000, "{}", told[0].no_gateway_ms);
     let attempts: Vec<_> = told[0].phases.iter().map(|one| one.attempt).collect();
     assert_eq!(attempts, [None, Some(1), Some(2)]);
     assert_eq!(told[0].commands[0].said, "no such file");

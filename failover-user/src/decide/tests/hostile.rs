@@ -84,6 +84,7 @@ fn hostile() -> impl Strategy<Value = Hostile> {
             probe: GatewayProbeId(probe),
             outcome
         }),
+        Just(Event::GatewayDrains),
         Just(Event::Armed),
         order(s(1000)).prop_map(Event::Operator),
         Just(Event::Suspended),

@@ -99,6 +99,11 @@ impl Journal {
         self.lines(|entry| matches!(entry, Entry::Probe(_)))
     }
 
+    /// The checks of the local gateway, by their beginning.
+    pub(super) fn checks(&self) -> Vec<String> {
+        self.lines(|entry| matches!(entry, Entry::GatewayProbe))
+    }
+
     /// When probes began.
     pub(super) fn probe_times(&self) -> Vec<Duration> {
         self.times(|entry| matches!(entry, Entry::Probe(_)))

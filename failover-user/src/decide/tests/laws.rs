@@ -185,7 +185,7 @@ impl Laws {
 
     fn observe(&mut self, now: Time, event: &Event, before: &Decider) {
         match event {
-            Event::Woke | Event::Suspended => {}
+            Event::Woke | Event::Suspended | Event::GatewayDrains => {}
             Event::Armed => self.armed = true,
             Event::Operator(order) => {
                 let mut judge = before.clone();
@@ -364,9 +364,11 @@ impl Laws {
             Event::Woke => true,
             // Good news may take a strike back.
             Event::Evidence(evidence, _) => !evidence.is_good(),
-            Event::Suspended | Event::GatewayProbed { .. } | Event::Armed | Event::Operator(_) => {
-                false
-            }
+            Event::Suspended
+            | Event::GatewayProbed { .. }
+            | Event::GatewayDrains
+            | Event::Armed
+            | Event::Operator(_) => false,
             Event::Counting(counting) => {
                 self.settings.witness_quorum.min(*counting) == self.needed()
             }

@@ -1,6 +1,7 @@
 //! OpenClaw's first word over a WebSocket: `connect.challenge`, before anybody has said who he is.
 
 use futures_util::StreamExt as _;
+use hyper::{Response, StatusCode};
 use serde::Deserialize;
 use tokio_tungstenite::{
     client_async_with_config,
@@ -25,8 +26,20 @@ struct Event {
     event: String,
 }
 
+/// What a gateway that drains says in place of a WebSocket (OpenClaw 2026.9.6), with status 503.
+const CLOSED: &[u8] = b"Gateway websocket admission closed";
+
+/// A live gateway's first word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Greeting {
+    /// Say who you are.
+    Challenge,
+    /// It finishes what it is at, and lets nobody in.
+    Draining,
+}
+
 /// Waits for the challenge.
-pub(super) async fn await_challenge(channel: Channel, authority: &str) -> Result<(), Fault> {
+pub(super) async fn await_challenge(channel: Channel, authority: &str) -> Result<Greeting, Fault> {
     // `ws`, as the channel is encrypted already where it should be.
     let request = format!("ws://{authority}/").into_client_request();
     let request =
@@ -37,7 +50,11 @@ pub(super) async fn await_challenge(channel: Channel, authority: &str) -> Result
         .max_message_size(Some(LONGEST_MESSAGE))
         .max_frame_size(Some(LONGEST_MESSAGE));
     let handshake = client_async_with_config(request, channel, Some(configuration)).await;
-    let (mut socket, _) = handshake.map_err(|error| fault(&error))?;
+    let mut socket = match handshake {
+        Ok((socket, _)) => socket,
+        Err(Error::Http(response)) if is_draining(&response) => return Ok(Greeting::Draining),
+        Err(error) => return Err(fault(&error)),
+    };
     for _ in 0..MOST_MESSAGES {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => {
@@ -45,7 +62,7 @@ pub(super) async fn await_challenge(channel: Channel, authority: &str) -> Result
                     event.r#type == "event" && event.event == "connect.challenge"
                 });
                 return match is_challenge {
-                    true => Ok(()),
+                    true => Ok(Greeting::Challenge),
                     false => Err(WrongAnswer::NoChallenge.into()),
                 };
             }
@@ -56,6 +73,13 @@ pub(super) async fn await_challenge(channel: Channel, authority: &str) -> Result
         }
     }
     Err(WrongAnswer::NoChallenge.into())
+}
+
+/// A proxy before a dead gateway has the same status, and other words.
+fn is_draining(response: &Response<Option<Vec<u8>>>) -> bool {
+    let body = response.body().as_deref().unwrap_or_default();
+    response.status() == StatusCode::SERVICE_UNAVAILABLE
+        && body.windows(CLOSED.len()).any(|part| part == CLOSED)
 }
 
 fn fault(error: &Error) -> Fault {

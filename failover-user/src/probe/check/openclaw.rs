@@ -14,7 +14,7 @@ use tokio::{
 use super::{
     super::connect::{self, Connect},
     Fault, Readiness, Startup, Target,
-    challenge::await_challenge,
+    challenge::{Greeting, await_challenge},
     http::{Answer, Body, Conversation},
 };
 use crate::{
@@ -70,7 +70,12 @@ impl OpenClaw {
             }
         };
         let channel = self.target.spoken(stream).await?;
-        await_challenge(channel, &self.target.authority(peer)).await?;
+        match await_challenge(channel, &self.target.authority(peer)).await? {
+            Greeting::Challenge => memory.draining_since = None,
+            Greeting::Draining => {
+                memory.draining_since.get_or_insert_with(clock::now);
+            }
+        }
         Ok((None, memory))
     }
 
@@ -91,7 +96,12 @@ impl OpenClaw {
         memory: &mut Memory,
     ) -> (Option<Readiness>, Result<(), Fault>) {
         let Some(mut conversation) = conversation else {
-            return (None, Ok(()));
+            let drains = memory.draining_since.map(|since| Readiness {
+                startup: Some(Startup::Draining),
+                draining_since: Some(since),
+                ..Readiness::default()
+            });
+            return (drains, self.within_limit(memory, clock::now()));
         };
         let mut readiness = Readiness::default();
         let asking = async {
@@ -118,13 +128,17 @@ impl OpenClaw {
             None => {}
         }
         readiness.draining_since = memory.draining_since;
-        let verdict = match (memory.draining_since, self.check.drain_limit) {
+        (Some(readiness), self.within_limit(memory, now))
+    }
+
+    /// Hasn't it been draining for too long?
+    fn within_limit(&self, memory: &Memory, now: Time) -> Result<(), Fault> {
+        match (memory.draining_since, self.check.drain_limit) {
             (Some(since), Some(limit)) if now.since(since) >= limit => {
                 Err(WrongAnswer::Draining.into())
             }
             _ => Ok(()),
-        };
-        (Some(readiness), verdict)
+        }
     }
 
     async fn details(&self, path: &str, conversation: &mut Conversation) -> Result<Value, Fault> {

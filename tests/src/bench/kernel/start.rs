@@ -57,7 +57,15 @@ fn run(failover: &Path, settle: bool) -> Result<(Duration, Option<f64>)> {
     let commands = Commands::new(&lab.directory().join("pc-b"), lab.binary())?;
     let mut command = lab.host_b().command(failover);
     command
-        .args(["run", "--log-format", "json", "--interval", "1s"])
+        .args([
+            "run",
+            "--config",
+            "/dev/null",
+            "--log-format",
+            "json",
+            "--interval",
+            "1s",
+        ])
         .args(["--timeout", "1s", "--gateway", "command"])
         .args(["--start", &commands.line(Command::Start)])
         .args(["--stop", &commands.line(Command::Stop)])
@@ -75,7 +83,7 @@ fn run(failover: &Path, settle: bool) -> Result<(Duration, Option<f64>)> {
     // The line says itself when it was written.
     let armed = wait::attempt(wait::LONG, || {
         let said = lines.from(0);
-        said.into_iter().find(|line| line.message() == "armed")
+        said.into_iter().find(|line| line.message() == "watching")
     })
     .ok_or_else(|| anyhow!("the daemon isn't armed; it says:\n{}", lines.text()))?;
     let memory = settle.then(|| {

@@ -161,7 +161,8 @@ fn command(contestant: Contestant, lab: &Lab, failover: &Path) -> Result<Command
             let file = |name: &str| lab.directory().join(name);
             let mut command = host.command(failover);
             command
-                .args(["run", "--kernel-events=required", "--dry-run"])
+                .args(["run", "--config=/dev/null", "--dry-run"])
+                .arg("--kernel-events=required")
                 .args(["--gateway=command", "--start=true", "--stop=true"])
                 .args(["--port", &port, "--primary", &primary])
                 .arg("--state-dir")

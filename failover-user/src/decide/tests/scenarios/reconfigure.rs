@@ -178,6 +178,42 @@ fn nothing_is_known_of_another_primary_and_a_gateway_that_runs_goes_on() {
 }
 
 #[test]
+fn what_was_seen_healthy_says_nothing_of_another_question() {
+    let needs_arming = || Settings {
+        needs_arming: true,
+        ..mission()
+    };
+    for (probing, armed) in [
+        (Probing::AsBefore, true),
+        (Probing::Anew, true),
+        (Probing::SomethingElse, false),
+        (Probing::OfAnother, false),
+    ] {
+        let (mut decider, now) = Script {
+            settings: needs_arming(),
+            ..Script::mission()
+        }
+        .play(s(10))
+        .decider();
+        assert!(decider.is_armed());
+        decider.reconfigure(now, needs_arming(), probing);
+        assert_eq!(decider.is_armed(), armed, "{probing:?}");
+        // Where nobody asks for that, it is armed for anything.
+        decider.reconfigure(now, mission(), probing);
+        assert!(decider.is_armed(), "{probing:?}");
+    }
+}
+
+#[test]
+fn strikes_of_one_question_are_none_of_another() {
+    let (mut decider, now) = with_strikes(mission(), 2);
+    decider.reconfigure(now, mission(), Probing::Anew);
+    assert_eq!(decider.strikes().len(), 2);
+    decider.reconfigure(now, mission(), Probing::SomethingElse);
+    assert_eq!(decider.strikes(), []);
+}
+
+#[test]
 fn the_answer_to_a_probe_that_was_given_up_says_nothing() {
     let mut decider = Decider::new(mission(), at(s(0)));
     let given_up = probe_in(&decider.handle(at(s(0)), Event::Gateway(Gateway::Absent))).unwrap();

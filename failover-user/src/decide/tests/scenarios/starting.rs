@@ -42,6 +42,31 @@ fn what_a_failed_start_left_behind_is_stopped_before_the_next() {
     );
 }
 
+/// As OpenClaw's does that tries the port out and then can't start its unit, which stays active.
+#[test]
+fn a_start_that_listened_for_a_moment_and_then_failed_is_undone_too() {
+    let start = Start {
+        listens: Some(s(1)),
+        dies: Some(ms(500)),
+        ..Start::fails(s(52))
+    };
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([start, Start::works(s(2))])
+        .play(s(200));
+    assert_eq!(
+        world.journal().commands(),
+        [
+            "60 run start",
+            "112 start failed with exit code 1",
+            "112 run stop",
+            "113 stop succeeded",
+            "114 run start",
+            "116 start succeeded",
+        ]
+    );
+}
+
 #[test]
 fn a_command_that_could_not_be_run_left_nothing_behind() {
     let cannot = CommandResult::NotRun {

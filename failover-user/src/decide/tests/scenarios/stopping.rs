@@ -1,6 +1,7 @@
 //! Stop commands that fail, hang or lie, and a primary that fails again meanwhile.
 
 use super::super::{
+    super::{Action, Command, Decider, Event, Time},
     ms, s,
     script::{ANSWERS, REFUSES, Script, Stop},
 };
@@ -202,4 +203,36 @@ fn a_stop_needs_no_second_success() {
         world.journal().runs_and_gateway()[3..],
         ["100 run stop", "101 run stop", "102 gone"]
     );
+}
+
+/// When the next stop is run, if nothing but time goes on.
+fn next_stop(mut decider: Decider, mut now: Time) -> Time {
+    loop {
+        let actions = decider.handle(now, Event::Woke);
+        if actions.contains(&Action::Run(Command::Stop)) {
+            return now;
+        }
+        now = now + ms(100);
+    }
+}
+
+#[test]
+fn a_gateway_that_says_it_drains_is_not_told_again_before_a_stop_has_had_its_time() {
+    let world = back_at_a_hundred()
+        .stops([Stop::lies(ms(0))])
+        .play(ms(100_500));
+    let (decider, now) = world.decider();
+    assert_eq!(next_stop(decider.clone(), now), now + ms(500));
+    let mut drains = decider;
+    drains.handle(now, Event::GatewayDrains);
+    assert_eq!(next_stop(drains, now), now + ms(19_500));
+}
+
+#[test]
+fn a_gateway_that_outlives_a_stop_is_asked_at_once_whether_it_drains() {
+    let mut script = back_at_a_hundred().stops([Stop::lies(s(5))]);
+    script.settings.watch_gateway = true;
+    let world = script.play(s(110));
+    // The next would have been due at 122.
+    assert_eq!(world.journal().checks().last().unwrap(), "105 check");
 }

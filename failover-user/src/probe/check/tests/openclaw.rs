@@ -274,3 +274,35 @@ async fn a_token_goes_where_details_are_and_nowhere_else() {
         .collect();
     assert_eq!(with, [false, true, true], "{asked:?}");
 }
+
+#[tokio::test]
+async fn an_old_release_that_drains_lets_nobody_in_and_is_live_all_the_same() {
+    let closed = |body: &'static str| {
+        Server::answering(move |path| match path {
+            "/healthz" => page(),
+            _ => json("503 Busy", body),
+        })
+    };
+    let server = closed(r#"{"error":"Gateway websocket admission closed"}"#).await;
+    let patient = openclaw_with(|_| {});
+    let limited = openclaw_with(|check| check.drain_limit = Some(SHORT));
+    for (checker, fails) in [(&patient, false), (&limited, true)] {
+        let verdict = good(checker, &server).await;
+        let readiness = verdict.readiness.unwrap();
+        assert_eq!(readiness.startup, Some(Startup::Draining));
+        sleep(SHORT).await;
+        let later = asked(checker, &server, LONG, verdict.memory).await;
+        let draining_since = later.readiness.unwrap().draining_since;
+        assert_eq!(draining_since, readiness.draining_since);
+        let failed = Failure::WrongAnswer(WrongAnswer::Draining);
+        assert_eq!(
+            matches!(later.outcome, Outcome::Failed { failure, .. } if failure == failed),
+            fails,
+            "{:?}",
+            later.outcome
+        );
+    }
+    // As a proxy before a dead one.
+    let dead = closed(r#"{"error":"no upstream"}"#).await;
+    assert_eq!(wrong(&patient, &dead).await, WrongAnswer::Status(503));
+}

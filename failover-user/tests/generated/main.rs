@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask generate` runs this with FAILOVER_GENERATE set, and then it writes instead.
 
+mod manual;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -10,7 +12,10 @@ use std::{
 
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
-use failover::{cli::Cli, config};
+use failover::{
+    cli::Cli,
+    config::{self, Entry},
+};
 
 /// Path from `dist/`, and content.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
@@ -26,9 +31,11 @@ fn generated() -> Files {
     let mut files = Files::new();
     let example = config::commented().expect("making the default configuration");
     files.insert(EXAMPLE.into(), example.into_bytes());
-    let reference = config::reference().expect("making the reference of the configuration");
+    let reference = config::reference();
     files.insert(REFERENCE.into(), reference.into_bytes());
-    manual(&mut files, Cli::command());
+    for (name, page) in manual::pages(Cli::command()) {
+        files.insert(Path::new("man").join(name), page);
+    }
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut shown(), "failover", &mut script);
@@ -47,16 +54,6 @@ fn shown() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .args(program.get_arguments().cloned())
         .subcommands(verbs)
-}
-
-/// A page for the program, and one for each of its verbs.
-fn manual(files: &mut Files, program: Command) {
-    let folder = tempfile::tempdir().expect("a folder for man pages");
-    clap_mangen::generate_to(program.disable_help_subcommand(true), folder.path())
-        .expect("making man pages");
-    for (name, page) in contents(folder.path()) {
-        files.insert(Path::new("man").join(name), page);
-    }
 }
 
 fn contents(folder: &Path) -> Files {
@@ -136,4 +133,32 @@ fn a_verb_that_is_hidden_is_in_no_completion_and_every_other_one_is_in_each() {
         }
     }
     assert!(count >= 30, "{count}");
+}
+
+#[test]
+fn every_page_of_the_manual_says_what_a_reader_looks_for() {
+    let files = generated();
+    let footer = format!("failover {}", env!("CARGO_PKG_VERSION"));
+    let mut count = 0;
+    for (path, page) in files.iter().filter(|(path, _)| path.starts_with("man")) {
+        let page = String::from_utf8_lossy(page);
+        let has = |part: &str| assert!(page.contains(part), "{}: no {part}", path.display());
+        has(&format!(" \"\" \"{footer}\" "));
+        has("\n.SH \"SEE ALSO\"\n");
+        if path.extension().is_some_and(|section| section == "1") {
+            has("\n.SH \"EXIT STATUS\"\n");
+        }
+        count += 1;
+    }
+    assert!(count >= 16, "{count}");
+    let page = |name: &str| String::from_utf8_lossy(&files[&Path::new("man").join(name)]);
+    let file = page("failover.toml.5");
+    for Entry { name, .. } in config::entries() {
+        let head = format!("\n\\fB{}\\fR = ", name.replace('-', "\\-"));
+        assert!(file.contains(&head), "{name}");
+    }
+    let run = page("failover-run.1");
+    for part in ["failover.toml", "FAILOVER_LOG", "\\fIFILE\\fR", "SIGHUP"] {
+        assert!(run.contains(part), "{part}");
+    }
 }

@@ -1,0 +1,121 @@
+//! Why a value of the file is refused, in the words of who writes one: toml and serde speak of types.
+
+use std::{error::Error as _, ops::Range};
+
+use clap::{Args as _, Command, builder::PossibleValue};
+use serde_json::Value;
+use toml::de::DeValue;
+
+use super::{
+    Options,
+    defaults::{alternatives, defaults, examples},
+    layers::{Toml, Values},
+};
+
+/// More of a value isn't quoted.
+const LONGEST_QUOTE: usize = 40;
+
+/// What could be written for each option.
+pub(super) fn samples() -> Values {
+    let all = examples().or(alternatives()).or(defaults(&examples()));
+    Values::of(&all).unwrap_or_default()
+}
+
+/// The file isn't TOML there.
+pub(super) fn syntax(text: &str, span: &Range<usize>, message: &str) -> String {
+    let message = message.trim().replace('\n', ", ");
+    let before = text.get(..span.start).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text.get(start..).unwrap_or_default().lines().next();
+    let name = line
+        .unwrap_or_default()
+        .split('=')
+        .next()
+        .unwrap_or_default();
+    let name = name.trim().trim_matches('"');
+    if message == "duplicate key" {
+        return format!("`{}` is there twice; leave one of them", quoted(name));
+    }
+    match samples().get(name) {
+        Some(sample) => format!("{name}: {message}; write it as {name} = {}", Toml(sample)),
+        None => format!("{message}; texts need quotes, as primary = \"192.168.1.10\""),
+    }
+}
+
+/// A value isn't what the option can be. `written`: as it is in the file.
+pub(super) fn refused(name: &str, value: &DeValue<'_>, written: &str, message: &str) -> String {
+    let written = quoted(written);
+    let samples = samples();
+    let Some(sample) = samples.get(name) else {
+        return format!("{name}: {message}");
+    };
+    let of_flag = |text: &str| format!("{name}: {}", by_flag(name, text).unwrap_or(message.into()));
+    let instead = |what: &str, better: &dyn std::fmt::Display| {
+        format!("{name} is {written}; write {what}, as {name} = {better}")
+    };
+    match (sample, value) {
+        (Value::String(_), DeValue::String(text)) => of_flag(text),
+        (Value::Number(_), DeValue::Integer(_)) => of_flag(&written),
+        (Value::Number(_), DeValue::String(text)) if text.parse::<u32>().is_ok() => {
+            instead("a number without quotes", text)
+        }
+        (Value::Number(_), _) => instead("a whole number without quotes", &Toml(sample)),
+        (Value::Bool(_), _) => {
+            format!("{name} is {written}; write true or false, without quotes")
+        }
+        (Value::String(_), DeValue::Integer(number)) if is_span(name) => instead(
+            "a text in quotes with a unit",
+            &format!("\"{}s\"", number.as_str()),
+        ),
+        (Value::String(_), _) => instead("a text in quotes", &Toml(sample)),
+        (Value::Array(_), DeValue::String(text)) => {
+            let listed = Value::Array(vec![Value::String(text.to_string())]);
+            instead("a list", &Toml(&listed))
+        }
+        (Value::Array(_), DeValue::Array(_)) if message.contains("; ") => {
+            format!("{name}: {message}")
+        }
+        (Value::Array(_), _) => instead("a list", &Toml(sample)),
+        _ => format!("{name}: {message}"),
+    }
+}
+
+fn is_span(name: &str) -> bool {
+    let arguments = Options::arguments();
+    let argument = arguments.iter().find(|one| one.get_long() == Some(name));
+    let names = argument.and_then(clap::Arg::get_value_names);
+    names.is_some_and(|names| names.iter().any(|name| name == "DURATION"))
+}
+
+/// What the flag of the same name says to this text.
+fn by_flag(name: &str, text: &str) -> Option<String> {
+    let command = Options::augment_args(Command::new("run"));
+    let arguments = Options::arguments();
+    let argument = arguments.iter().find(|one| one.get_long() == Some(name))?;
+    let choices = argument.get_possible_values();
+    if !choices.is_empty() {
+        let choices: Vec<&str> = choices.iter().map(PossibleValue::get_name).collect();
+        let text = quoted(text);
+        return Some(format!(
+            "`{text}` is no choice; write one of: {}",
+            choices.join(", ")
+        ));
+    }
+    let error = command
+        .try_get_matches_from(["run", &format!("--{name}={text}")])
+        .err()?;
+    let source = error.source()?.to_string();
+    // Some say only what to write.
+    Some(match source.starts_with('`') {
+        true => source,
+        false => format!("`{}` is wrong; {source}", quoted(text)),
+    })
+}
+
+fn quoted(text: &str) -> String {
+    let mut short: String = text.chars().take(LONGEST_QUOTE).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,60 @@
+//! What people should see to, although it keeps PC-B from nothing as long as all else is well. Only
+//! renders.
+
+use super::alarms::Way;
+use crate::{clock, decide::Time, status};
+
+/// A sentence each.
+pub(super) fn warnings(ways: &[Way], refused: Option<&(Time, String)>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some((at, why)) = refused {
+        let at = clock::wall(*at);
+        warnings.push(format!(
+            "the configuration that was read at {at:.0} is refused, and an older one is in force until `systemctl reload failover` accepts it: {why}"
+        ));
+    }
+    for way in ways {
+        if let Some((since, obstacle)) = &way.delivered.trouble {
+            let fails = match way.kind {
+                "command" => "the notify command fails",
+                _ => "the webhook can't be told",
+            };
+            let (since, remedy) = (clock::wall(*since), obstacle.remedy);
+            warnings.push(format!(
+                "people aren't told of what happens: {fails}, since {since:.0}: {obstacle} -> {remedy}"
+            ));
+        }
+    }
+    warnings
+}
+
+/// As the document has it.
+pub(super) fn in_force(since: Time, refused: Option<&(Time, String)>) -> status::InForce {
+    status::InForce {
+        since: clock::told(since),
+        refused: refused.map(|(at, why)| status::Refused {
+            at: clock::told(*at),
+            why: why.clone(),
+        }),
+    }
+}
+
+/// As the document has it.
+pub(super) fn notifier(way: &Way) -> status::Notifier {
+    let delivered = &way.delivered;
+    status::Notifier {
+        kind: way.kind.to_owned(),
+        configured: way.configured,
+        told: delivered.told,
+        failed: delivered.failed,
+        dropped: delivered.dropped,
+        failing: delivered
+            .trouble
+            .as_ref()
+            .map(|(since, obstacle)| status::Failing {
+                since: clock::told(*since),
+                why: obstacle.what.clone(),
+                remedy: obstacle.remedy.to_owned(),
+            }),
+    }
+}

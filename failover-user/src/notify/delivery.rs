@@ -1,0 +1,105 @@
+//! How telling goes: how often it went well and how often it didn't, and why it failed last, for whoever
+//! shows it. It must not know how anybody is told.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Obstacle;
+use crate::{clock, decide::Time};
+
+/// Kept by a notifier, read by others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Delivery(Arc<Mutex<Delivered>>);
+
+/// What became of all that was to be told.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Delivered {
+    /// Attempts that went well.
+    pub(crate) told: u64,
+    /// Attempts that failed.
+    pub(crate) failed: u64,
+    /// Notices that were given up before an attempt told them: for want of room, or too old.
+    pub(crate) dropped: u64,
+    /// Why the last attempt failed, and since when they do; `None`: it didn't.
+    pub(crate) trouble: Option<(Time, Obstacle)>,
+}
+
+impl Delivery {
+    /// The same counts for another one who tells, whom nothing has gone wrong for yet.
+    pub(crate) fn anew(&self) -> Self {
+        let delivered = Delivered {
+            trouble: None,
+            ..self.so_far()
+        };
+        Self(Arc::new(Mutex::new(delivered)))
+    }
+
+    pub(crate) fn so_far(&self) -> Delivered {
+        self.lock().clone()
+    }
+
+    pub(super) fn told(&self) {
+        let mut delivered = self.lock();
+        delivered.told = delivered.told.saturating_add(1);
+        delivered.trouble = None;
+    }
+
+    pub(super) fn failed(&self, obstacle: Obstacle) {
+        let mut delivered = self.lock();
+        delivered.failed = delivered.failed.saturating_add(1);
+        let since = delivered.trouble.as_ref().map(|(since, _)| *since);
+        delivered.trouble = Some((since.unwrap_or_else(clock::now), obstacle));
+    }
+
+    pub(super) fn dropped(&self, count: usize) {
+        let mut delivered = self.lock();
+        delivered.dropped = delivered.dropped.saturating_add(count as u64);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Delivered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn obstacle(what: &str) -> Obstacle {
+        Obstacle {
+            what: what.to_owned(),
+            remedy: "look",
+        }
+    }
+
+    #[test]
+    fn trouble_lasts_from_the_first_failure_until_an_attempt_goes_well() {
+        let delivery = Delivery::default();
+        delivery.failed(obstacle("first"));
+        let since = delivery.so_far().trouble.unwrap().0;
+        delivery.failed(obstacle("second"));
+        delivery.dropped(3);
+        assert_eq!(
+            delivery.so_far(),
+            Delivered {
+                told: 0,
+                failed: 2,
+                dropped: 3,
+                trouble: Some((since, obstacle("second"))),
+            }
+        );
+        delivery.told();
+        assert_eq!(delivery.so_far().trouble, None);
+    }
+
+    #[test]
+    fn who_comes_after_has_the_counts_and_no_trouble_and_the_one_before_changes_neither() {
+        let before = Delivery::default();
+        before.told();
+        before.failed(obstacle("down"));
+        let after = before.anew();
+        before.failed(obstacle("still down"));
+        let delivered = after.so_far();
+        assert_eq!((delivered.told, delivered.failed), (1, 1));
+        assert_eq!(delivered.trouble, None);
+    }
+}
