@@ -416,22 +416,23 @@ fn addresses(listeners: &[Listener]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::CommandLine;
+    use crate::config::{Configuration, Options};
 
     #[test]
     fn the_next_look_is_as_far_from_the_last_one_however_often_it_is_asked_for() {
         const LATER: Duration = Duration::from_millis(30);
         let nowhere = tempfile::tempdir().unwrap();
-        let gateway = LocalGateway {
-            user: None,
-            start: CommandLine::parse("start").unwrap(),
-            stop: CommandLine::parse("stop").unwrap(),
-            stop_may_need_force: false,
-            identity: Identity::default(),
-            unit: None,
-        };
-        let launch = Launch::of(nowhere.path());
-        let mut port = LocalPort::new(NonZeroU16::MIN, false, &gateway, launch);
+        let configuration = Configuration::load(Options {
+            primary: "192.0.2.1".parse().ok(),
+            dry_run: Some(true),
+            ..Options::default()
+        });
+        let mut port = LocalPort::new(
+            NonZeroU16::MIN,
+            false,
+            &configuration.unwrap().gateway,
+            Launch::of(nowhere.path()),
+        );
         // Nobody has looked yet.
         assert_eq!(port.next_look(true, POLL), Some(Duration::ZERO));
         port.look().unwrap();

@@ -59,8 +59,7 @@ fn run(failover: &Path, settle: bool) -> Result<(Duration, Option<f64>)> {
     command
         .args([
             "run",
-            "--config",
-            "/dev/null",
+            "--config=/dev/null",
             "--log-format",
             "json",
             "--interval",
