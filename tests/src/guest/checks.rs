@@ -27,6 +27,8 @@ const LISTENING: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 const FOREIGN: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 2);
 const LAST: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 3);
 const BACKLOG: i32 = 8;
+/// The daemon's warning.
+const BINDS_ARE_NOT_TOLD: &str = "who takes the port isn't told";
 /// Since then functions can be watched on 64-bit ARM (arch/arm64/Kconfig, 6.4,
 /// `HAVE_DYNAMIC_FTRACE_WITH_DIRECT_CALLS`).
 const DIRECT_CALLS: (u32, u32) = (6, 4);
@@ -36,6 +38,20 @@ pub(super) fn run(report: &mut Report) {
     let Some(lab) = report.check("two network namespaces on a bridge", Lab::new) else {
         return;
     };
+    if system::is_locked_down() {
+        report.check("the kernel is locked down", || {
+            system::check_lockdown().unwrap_or_else(|error| panic!("{error:#}"));
+        });
+        report.check("a takeover and a release with all events but binds", || {
+            let said = takes_over_and_releases(&lab);
+            let line = said
+                .iter()
+                .find(|line| line.message() == BINDS_ARE_NOT_TOLD);
+            let why = line.expect(BINDS_ARE_NOT_TOLD).field("error");
+            assert!(why.contains("locked down (confidentiality"), "{why}");
+        });
+        return;
+    }
     let load = || Trace::on(lab.host_b(), &[]);
     let Some(trace) = report.check("the kernel program passes the verifier and attaches", load)
     else {
@@ -76,7 +92,9 @@ pub(super) fn run(report: &mut Report) {
         sees_all(&lab);
     });
     drop(watched);
-    report.check("a takeover and a release", || takes_over_and_releases(&lab));
+    report.check("a takeover and a release", || {
+        takes_over_and_releases(&lab);
+    });
     drop(lab);
     clocks::run(report);
     report.check("the kernel has no complaint", || {
@@ -284,7 +302,8 @@ fn sees_all(lab: &Lab) {
     expect(&event, &[("local", told(address)), ("netns", netns.into())]);
 }
 
-fn takes_over_and_releases(lab: &Lab) {
+/// Returns what the daemon warned of.
+fn takes_over_and_releases(lab: &Lab) -> Vec<Line> {
     let primary = lab
         .host_a()
         .gateway()
@@ -302,7 +321,9 @@ fn takes_over_and_releases(lab: &Lab) {
     lab.host_b().await_listening(false);
     let without = daemon.said(|line| line.message().contains("no kernel events"));
     assert!(without.is_empty(), "without kernel events: {without:?}");
+    let warned = daemon.said(|line| line.field("level") == "WARN");
     daemon.ends_having_run(&["start", "stop"]);
+    warned
 }
 
 /// In the caller's namespace, on the caller's thread.

@@ -29,6 +29,10 @@ const FILE_SYSTEMS: [(&str, &str, &str); 4] = [
 const MODULES: &str = "/modules";
 /// The kernel's note of what went wrong with it (Documentation/admin-guide/tainted-kernels.rst).
 const TAINTED: &str = "/proc/sys/kernel/tainted";
+/// The kernel's word on what it keeps from root (kernel_lockdown(7)).
+const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
+/// Set by who booted the machine so.
+const LOCKED_DOWN: &str = "FAILOVER_LOCKED_DOWN";
 /// See Documentation/admin-guide/pm/sleep-states.rst.
 const POWER_STATE: &str = "/sys/power/state";
 const WAKE_ALARM: &str = "/sys/class/rtc/rtc0/wakealarm";
@@ -54,6 +58,26 @@ pub(super) fn prepare() -> Result<()> {
     for module in modules {
         load(&module).with_context(|| format!("loading {}", module.display()))?;
     }
+    Ok(())
+}
+
+/// Was the kernel told to keep its memory from root?
+pub(super) fn is_locked_down() -> bool {
+    std::env::var_os(LOCKED_DOWN).is_some()
+}
+
+/// Makes sure that it does.
+pub(super) fn check_lockdown() -> Result<()> {
+    mount(
+        "securityfs",
+        "/sys/kernel/security",
+        "securityfs",
+        MountFlags::empty(),
+        None,
+    )
+    .context("mounting securityfs")?;
+    let told = fs::read_to_string(LOCKDOWN).with_context(|| format!("reading {LOCKDOWN}"))?;
+    ensure!(told.contains("[confidentiality]"), "{LOCKDOWN}: {told}");
     Ok(())
 }
 

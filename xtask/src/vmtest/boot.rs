@@ -30,8 +30,22 @@ pub(super) enum Verdict {
     Failed(String),
 }
 
+/// What the kernel keeps from root.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Lockdown {
+    /// Nothing.
+    None,
+    /// Its memory (kernel_lockdown(7)), as some distributions do with Secure Boot.
+    Confidentiality,
+}
+
 /// Boots the kernel with this initramfs, and waits for the guest's end.
-pub(super) fn run(machine: Machine, kernel: &Kernel, initramfs: &[u8]) -> Result<Verdict> {
+pub(super) fn run(
+    machine: Machine,
+    kernel: &Kernel,
+    initramfs: &[u8],
+    lockdown: Lockdown,
+) -> Result<Verdict> {
     let archive = kernel.directory.join("initramfs.cpio");
     fs::write(&archive, initramfs)
         .with_context(|| format!("cannot write {}", archive.display()))?;
@@ -40,7 +54,7 @@ pub(super) fn run(machine: Machine, kernel: &Kernel, initramfs: &[u8]) -> Result
         File::create(&console).with_context(|| format!("cannot write {}", console.display()))?;
 
     let (emulator, _) = machine.emulator();
-    let mut emulation = command(machine, kernel, &archive)
+    let mut emulation = command(machine, kernel, &archive, lockdown)
         .stdout(output)
         .spawn()
         .with_context(|| format!("cannot run {emulator}"))?;
@@ -67,7 +81,7 @@ pub(super) fn run(machine: Machine, kernel: &Kernel, initramfs: &[u8]) -> Result
 
 /// The machine is emulated, not virtualized: this runs the same where KVM is missing, as in most
 /// places where tests run.
-fn command(machine: Machine, kernel: &Kernel, initramfs: &Path) -> Command {
+fn command(machine: Machine, kernel: &Kernel, initramfs: &Path, lockdown: Lockdown) -> Command {
     let (emulator, _) = machine.emulator();
     let program = process::find_program(emulator).unwrap_or_else(|| emulator.into());
     let mut command = Command::new(program);
@@ -80,18 +94,23 @@ fn command(machine: Machine, kernel: &Kernel, initramfs: &Path) -> Command {
         .arg(&kernel.image)
         .arg("-initrd")
         .arg(initramfs)
-        .args(["-append", &kernel_command_line(machine)])
+        .args(["-append", &kernel_command_line(machine, lockdown)])
         .stdin(Stdio::null());
     command
 }
 
 /// What stands after `--` are the arguments of the first process; what the kernel doesn't know and
 /// has a `=` becomes its environment. After a panic the machine restarts, which ends QEMU.
-fn kernel_command_line(machine: Machine) -> String {
+fn kernel_command_line(machine: Machine, lockdown: Lockdown) -> String {
     let console = machine.console();
+    // The guest is told as well: a kernel that doesn't know the word must not pass for one that heeds it.
+    let locked = match lockdown {
+        Lockdown::None => "",
+        Lockdown::Confidentiality => "lockdown=confidentiality FAILOVER_LOCKED_DOWN=1 ",
+    };
     format!(
         "console={console} quiet panic=-1 rdinit={DIRECTORY}/failover-lab PATH={DIRECTORY} \
-         FAILOVER_BIN={DIRECTORY}/failover RUST_BACKTRACE=0 -- guest"
+         FAILOVER_BIN={DIRECTORY}/failover {locked}RUST_BACKTRACE=0 -- guest"
     )
 }
 
