@@ -45,7 +45,9 @@ impl Daemon {
             if let Some(kept) = kept
                 && !matches!(timeout(KEPT_WITHIN, kept).await, Ok(Ok(true)))
             {
-                answer.note = Some(FORGOTTEN.to_owned());
+                let notes = answer.note.iter().map(String::as_str);
+                let notes: Vec<&str> = notes.chain([FORGOTTEN]).collect();
+                answer.note = Some(notes.join("; "));
             }
             question.answer(serde_json::to_string(&answer).unwrap_or_default());
         });
