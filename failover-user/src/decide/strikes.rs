@@ -76,7 +76,7 @@ impl Strikes {
         })
     }
 
-    /// Were there any?
+    /// Were there any that are too old?
     pub(super) fn forget_old(&mut self, now: Time) -> bool {
         let before = self.list.len();
         self.list
