@@ -1,7 +1,7 @@
 //! What stands between three strikes and a start, and between a success and a release: the fence, the
 //! confirm-interval, and the mistrust of a primary that flaps.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use failover_tests::{
     commands::Command,
@@ -36,6 +36,39 @@ fn a_fence_that_fails_is_tried_again_and_nothing_starts_before_it_succeeds() {
     daemon.becomes("fencing");
     daemon.becomes("active");
     daemon.ends_having_run(&["fence", "fence", "start"]);
+}
+
+#[test]
+fn a_fence_is_told_of_which_primary_why_and_since_when() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let file = lab.directory().join("told");
+    let fence = format!("/bin/sh -c 'env >\"{}\"'", file.display());
+    let mut daemon = Setup::new(&lab)
+        .argument("--fence")
+        .argument(&fence)
+        .spawn();
+    daemon.probes("connected");
+    primary.kill();
+    daemon.becomes("active");
+    let strike = daemon.said(|line| line.field("to") == "suspect")[0].clone();
+    let told = fs::read_to_string(file).unwrap();
+    let of = |name: &str| {
+        let mut lines = told.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+    };
+    let address = lab.host_a().gateway_address().to_string();
+    assert_eq!(of("FAILOVER_PRIMARY"), Some(&*address), "{told}");
+    assert_eq!(of("FAILOVER_STRIKES"), Some("3"), "{told}");
+    assert!(
+        of("FAILOVER_REASON").is_some_and(|why| why.contains("refused")),
+        "{told}"
+    );
+    // Probed before it was told of, in that very second or the one before.
+    let first: jiff::Timestamp = of("FAILOVER_FIRST_STRIKE").unwrap().parse().unwrap();
+    let known: jiff::Timestamp = strike.field("timestamp").parse().unwrap();
+    let after = known.duration_since(first).as_secs_f64();
+    assert!((0.0..2.0).contains(&after), "{after}: {told}");
 }
 
 #[test]
