@@ -2,6 +2,7 @@
 //!
 //! See ARCHITECTURE.md for the map.
 
+mod background;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -18,9 +19,11 @@ pub mod history;
 pub mod journal;
 pub mod kernel;
 pub mod live;
+pub mod log_writer;
 pub mod metrics;
 mod netlink;
 mod notify;
+pub mod parts;
 pub mod preflight;
 pub mod probe;
 mod resident;

@@ -9,11 +9,11 @@ use std::{
 use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    task::spawn_blocking,
     time::sleep,
 };
 
 use crate::{
+    background,
     control::{self, AskError, Request},
     escape::one_line,
     status::{Note, Status},
@@ -60,7 +60,7 @@ pub async fn run(control: &Path) -> anyhow::Result<Status> {
 /// Beside what waits for a signal.
 async fn ask(control: PathBuf) -> anyhow::Result<Status> {
     let answer: Result<Status, AskError> =
-        spawn_blocking(move || control::ask(&control, &Request::Status)).await?;
+        background::run("ask", move || control::ask(&control, &Request::Status)).await?;
     Ok(answer?)
 }
 

@@ -6,21 +6,20 @@
 
 use std::{
     env,
-    io::{self, IsTerminal as _, Write},
+    io::{self, IsTerminal as _},
+    panic,
 };
 
 use failover::{
     config::{ConfigurationError, LogFormat},
     journal::Journal,
+    log_writer::{Guard, LogWriter},
 };
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt};
 
 /// What to log, in `tracing`'s own syntax: `debug`, `failover::probe=trace`.
 const FILTER_VARIABLE: &str = "FAILOVER_LOG";
-/// Lines that wait to be written; more are dropped.
-const MOST_LINES: usize = 4096;
 /// What the library that loads the kernel program tells at `debug` is for its own developers.
 const QUIET: &str = "aya=info,aya_obj=info";
 
@@ -29,7 +28,7 @@ const QUIET: &str = "aya=info,aya_obj=info";
 ///
 /// # Errors
 /// When the filter in the environment can't be read.
-pub(crate) fn begin(format: LogFormat, default: &str) -> anyhow::Result<WorkerGuard> {
+pub(crate) fn begin(format: LogFormat, default: &str) -> anyhow::Result<Guard> {
     let filter = filter(default)?;
     // Who asks for JSON wants it as it is.
     let journal = match format {
@@ -38,12 +37,12 @@ pub(crate) fn begin(format: LogFormat, default: &str) -> anyhow::Result<WorkerGu
     };
     let is_json = format == LogFormat::Json || journal.is_some();
     let (writer, guard) = match journal {
-        Some(journal) => non_blocking(journal),
-        None => non_blocking(io::stderr()),
+        Some(journal) => LogWriter::to(journal),
+        None => LogWriter::to(io::stderr()),
     };
     let builder = fmt()
         .with_env_filter(filter)
-        .with_writer(writer)
+        .with_writer(move || writer.clone())
         // It would complain on standard error about standard error, and panic when that fails too:
         // a full disk must not end the daemon.
         .log_internal_errors(false);
@@ -56,15 +55,9 @@ pub(crate) fn begin(format: LogFormat, default: &str) -> anyhow::Result<WorkerGu
             .try_init()
     };
     begun.map_err(|error| anyhow::anyhow!("beginning to log: {error}"))?;
+    // Whoever reads JSON gets no other lines, and the journal its fields.
+    panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(guard)
-}
-
-fn non_blocking(place: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(MOST_LINES)
-        .thread_name("log")
-        .finish(place)
 }
 
 /// What the environment asks for, else the default.

@@ -24,6 +24,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{LONGEST_REQUEST, Request};
+use crate::parts::{self, Part};
 
 /// More people don't ask at a time; the next is hung up on.
 const MOST_CLIENTS: usize = 16;
@@ -78,12 +79,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on this path, in place of a daemon that is gone, or as soon as that can be. Inside a tokio
-    /// runtime.
+    /// Listens on this path, in place of a daemon that is gone, or as soon as that can be; and again, should
+    /// that end. Inside a tokio runtime.
     ///
     /// # Errors
     /// When another daemon is there.
-    pub async fn listen(path: &Path) -> Result<Self, Taken> {
+    pub async fn listen(path: &Path, part: Part) -> Result<Self, Taken> {
         let listener = match other(path).await {
             Ok(Some(other)) => return Err(other),
             Ok(None) => bind(path),
@@ -98,19 +99,27 @@ impl Server {
         }
         let (sender, questions) = mpsc::channel(MOST_CLIENTS);
         let has_socket = Arc::new(AtomicBool::new(listener.is_ok()));
-        let place = path.to_owned();
+        let (place, is_there) = (path.to_owned(), Arc::clone(&has_socket));
+        // Only the first time.
+        let mut first = Some(listener);
+        let accepting = parts::keep(part, move |part| {
+            let (first, place) = (first.take(), place.clone());
+            let (is_there, sender) = (Arc::clone(&is_there), sender.clone());
+            async move {
+                let listener = match first {
+                    Some(Ok(listener)) => listener,
+                    Some(Err(error)) => bound(&place, Some(error), &part).await,
+                    None => bound(&place, None, &part).await,
+                };
+                is_there.store(true, Ordering::Relaxed);
+                accept(&listener, &sender, &part).await
+            }
+        });
         Ok(Self {
             path: path.to_owned(),
             questions,
-            has_socket: Arc::clone(&has_socket),
-            accepting: tokio::spawn(async move {
-                let listener = match listener {
-                    Ok(listener) => listener,
-                    Err(_) => bound(&place).await,
-                };
-                has_socket.store(true, Ordering::Relaxed);
-                accept(listener, sender).await;
-            }),
+            has_socket,
+            accepting: tokio::spawn(accepting),
         })
     }
 
@@ -156,15 +165,25 @@ async fn other(path: &Path) -> io::Result<Option<Taken>> {
     }
 }
 
-/// Waits until it can be had.
-async fn bound(path: &Path) -> UnixListener {
+/// Waits until it can be had. `error`: why it couldn't be had a moment ago.
+async fn bound(path: &Path, error: Option<io::Error>, part: &Part) -> UnixListener {
+    let mut error = error;
     loop {
-        sleep(TRY_AGAIN).await;
-        if matches!(other(path).await, Ok(None))
-            && let Ok(listener) = bind(path)
-        {
-            info!(path = %path.display(), "there is a control socket now");
-            return listener;
+        if let Some(error) = error {
+            part.is_away(&error);
+            sleep(TRY_AGAIN).await;
+        }
+        let listener = match other(path).await {
+            Ok(Some(other)) => Err(io::Error::other(other)),
+            Ok(None) => bind(path),
+            Err(error) => Err(error),
+        };
+        match listener {
+            Ok(listener) => {
+                info!(path = %path.display(), "there is a control socket now");
+                return listener;
+            }
+            Err(why) => error = Some(why),
         }
     }
 }
@@ -189,13 +208,24 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn accept(listener: UnixListener, questions: mpsc::Sender<Question>) {
+/// Until the socket can't be waited for any longer.
+async fn accept(
+    listener: &UnixListener,
+    questions: &mpsc::Sender<Question>,
+    part: &Part,
+) -> io::Error {
     let places = Places::default();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            sleep(PAUSE).await;
-            continue;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) if parts::is_passing(&error) => {
+                part.is_away(&error);
+                sleep(PAUSE).await;
+                continue;
+            }
+            Err(error) => return error,
         };
+        part.works();
         let Ok(asker) = stream.peer_cred().map(|peer| peer.uid()) else {
             continue;
         };
@@ -268,6 +298,11 @@ mod tests {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
 
     use super::*;
+    use crate::parts::Parts;
+
+    fn part() -> Part {
+        Parts::default().part("the control socket")
+    }
 
     #[tokio::test]
     async fn a_daemon_that_is_too_busy_to_be_asked_is_there_all_the_same() {
@@ -278,11 +313,11 @@ mod tests {
         listen(&busy, 0).unwrap();
         // One waits, and there is no room for another.
         let _first = Blocking::connect(&path).unwrap();
-        let taken = Server::listen(&path).await.unwrap_err().to_string();
+        let taken = Server::listen(&path, part()).await.unwrap_err().to_string();
         assert!(taken.contains("process unknown"), "{taken}");
         assert!(is_socket(&path).unwrap());
         drop(busy);
-        Server::listen(&path).await.unwrap();
+        Server::listen(&path, part()).await.unwrap();
     }
 
     #[tokio::test]
@@ -290,7 +325,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
         let _other = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-        let _server = Server::listen(&path).await.unwrap();
+        let _server = Server::listen(&path, part()).await.unwrap();
         assert!(is_socket(&path).unwrap());
         Blocking::connect(&path).unwrap_err();
     }

@@ -12,6 +12,7 @@ use crate::{
     escape::Escaped,
     gateway::CommandLine,
     notify::{CommandNotifier, Delivered, Delivery, Notice, VERSION, WebhookNotifier},
+    parts::{Part, Parts},
 };
 
 /// Longer reasons are cut.
@@ -26,6 +27,7 @@ pub(super) struct Alarms {
     host: String,
     command: Option<(CommandLine, CommandNotifier)>,
     webhook: Option<(Webhook, WebhookNotifier)>,
+    parts: Parts,
     /// What became of what each was to be told.
     by_command: Delivery,
     by_webhook: Delivery,
@@ -69,13 +71,14 @@ impl Standing {
 }
 
 impl Alarms {
-    pub(super) fn new(configuration: &Configuration) -> Self {
+    pub(super) fn new(configuration: &Configuration, parts: Parts) -> Self {
         let mut alarms = Self {
             dry_run: false,
             primary: String::new(),
             host: host(),
             command: None,
             webhook: None,
+            parts,
             by_command: Delivery::default(),
             by_webhook: Delivery::default(),
             served: false,
@@ -92,24 +95,34 @@ impl Alarms {
         self.primary = configuration.primary.to_string();
         if self.command.as_ref().map(|(line, _)| line) != configuration.notify.as_ref() {
             self.by_command = self.by_command.anew();
+            self.command = None;
+            let part = self.part("the notify command");
             let notifier = |line: &CommandLine| {
-                let notifier = CommandNotifier::new(line.clone(), self.by_command.clone());
+                let notifier = CommandNotifier::new(line.clone(), self.by_command.clone(), part);
                 (line.clone(), notifier)
             };
             self.command = configuration.notify.as_ref().map(notifier);
         }
         if self.webhook.as_ref().map(|(webhook, _)| webhook) != configuration.webhook.as_ref() {
             self.by_webhook = self.by_webhook.anew();
+            // The old one lets go of its file first.
+            self.webhook = None;
+            let part = self.part("the webhook");
             let notifier = |webhook: &Webhook| {
                 let delivery = self.by_webhook.clone();
                 let notifier =
-                    WebhookNotifier::new(webhook.clone(), &configuration.state_dir, delivery);
+                    WebhookNotifier::new(webhook.clone(), &configuration.state_dir, delivery, part);
                 (webhook.clone(), notifier)
             };
-            // The old one lets go of its file first.
-            self.webhook = None;
             self.webhook = configuration.webhook.as_ref().map(notifier);
         }
+    }
+
+    /// One that is made anew. The one before isn't missed.
+    fn part(&self, name: &'static str) -> Part {
+        let part = self.parts.part(name);
+        part.works();
+        part
     }
 
     /// The name of this machine.

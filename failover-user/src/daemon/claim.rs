@@ -11,7 +11,6 @@ use std::{
     io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    thread,
     time::Duration,
 };
 
@@ -20,15 +19,15 @@ use rustix::{
     io::Errno,
 };
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 use tracing::{info, warn};
+
+use crate::background;
 
 /// More digits than a process number has.
 const LONGEST_NUMBER: u64 = 20;
 /// After so long it is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
-/// Trying calls little.
-const STACK: usize = 256 * 1024;
 
 /// Why there is no claim.
 #[derive(Debug, Error)]
@@ -48,10 +47,23 @@ pub(super) enum Refusal {
 pub(super) enum Claim {
     /// Its lock.
     Held { _lock: File },
-    /// What comes of trying again.
-    Awaited(oneshot::Receiver<Result<File, Refusal>>),
-    /// Nobody tries, which was told.
+    /// What comes of trying again, and who tries.
+    Awaited {
+        outcome: oneshot::Receiver<Result<File, Refusal>>,
+        _trying: Trying,
+    },
+    /// The attempts have ended, which was logged.
     None,
+}
+
+/// Ends with the claim.
+#[derive(Debug)]
+pub(super) struct Trying(JoinHandle<()>);
+
+impl Drop for Trying {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Claim {
@@ -79,7 +91,7 @@ impl Claim {
     /// # Errors
     /// When another daemon was quicker.
     pub(super) async fn had(&mut self) -> Result<(), Refusal> {
-        let Self::Awaited(outcome) = self else {
+        let Self::Awaited { outcome, .. } = self else {
             return future::pending().await;
         };
         let Ok(outcome) = outcome.await else {
@@ -92,32 +104,25 @@ impl Claim {
     }
 }
 
-/// Beside the daemon, for the disk may hang.
+/// Beside the daemon, for the disk may hang; and for as long as it takes, also while there is no thread.
 fn await_claim(directory: PathBuf) -> Claim {
-    let (told, outcome) = oneshot::channel();
-    let attempt = move || {
-        while !told.is_closed() {
-            thread::sleep(TRY_AGAIN);
-            match claim(&directory) {
-                Err(Refusal::Unusable(_)) => {}
-                outcome => {
+    let (sender, outcome) = oneshot::channel();
+    let attempts = async move {
+        loop {
+            sleep(TRY_AGAIN).await;
+            let directory = directory.clone();
+            match background::run("claim", move || claim(&directory)).await {
+                Ok(Err(Refusal::Unusable(_))) | Err(_) => {}
+                Ok(outcome) => {
                     // Who has left has no use for it, and it ends here.
-                    let _ = told.send(outcome);
+                    let _ = sender.send(outcome);
                     return;
                 }
             }
         }
     };
-    let thread = thread::Builder::new()
-        .name("claim".to_owned())
-        .stack_size(STACK);
-    match thread.spawn(attempt) {
-        Ok(_) => Claim::Awaited(outcome),
-        Err(error) => {
-            warn!(%error, "the state directory isn't claimed later either");
-            Claim::None
-        }
-    }
+    let _trying = Trying(tokio::spawn(attempts));
+    Claim::Awaited { outcome, _trying }
 }
 
 /// Makes the directory and claims it until the file is closed.
@@ -194,7 +199,7 @@ mod tests {
     async fn what_cannot_be_claimed_at_the_start_is_claimed_once_it_can_be() {
         let (parent, state, mend) = unusable();
         let mut claim = Claim::stake(&state).unwrap();
-        assert!(matches!(claim, Claim::Awaited(_)));
+        assert!(matches!(claim, Claim::Awaited { .. }));
         let usable = parent.path().join("usable");
         fs::create_dir(&usable).unwrap();
         mend(&usable);

@@ -48,6 +48,7 @@ use crate::{
     decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, State, Time},
     gateway::{CommandOutput, Force, Launch},
     kernel::{Batch, KernelEvents},
+    parts::Parts,
     probe::{Answers, LocalProber, LocalReport, Prober, Report, Witnesses},
     resident::give_back,
     status::Status,
@@ -83,8 +84,10 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
     // Before anything of another daemon's can be touched.
     let claim = Claim::stake(&configuration.state_dir)?;
-    let control = Server::listen(&configuration.control).await?;
-    let mut daemon = Daemon::new(configuration, claim, control, reader)?;
+    let parts = Parts::default();
+    let control = parts.part("the control socket");
+    let control = Server::listen(&configuration.control, control).await?;
+    let mut daemon = Daemon::new(configuration, claim, control, reader, parts)?;
     daemon.begin()?;
     let settled = tokio::spawn(async {
         sleep(SETTLED).await;
@@ -167,6 +170,8 @@ struct Daemon {
     watchers: Watchers,
     recorder: Recorder,
     alarms: Alarms,
+    /// What must not end for good.
+    parts: Parts,
 }
 
 /// What woke the daemon.
@@ -194,6 +199,7 @@ impl Daemon {
         claim: Claim,
         control: Server,
         reader: Arc<Reader>,
+        parts: Parts,
     ) -> anyhow::Result<Self> {
         let recorder = Recorder::new(
             clock::now(),
@@ -219,7 +225,7 @@ impl Daemon {
             false => Router::default(),
         };
         Ok(Self {
-            watchers: Watchers::new(configuration.metrics, decider.state()),
+            watchers: Watchers::new(configuration.metrics, decider.state(), parts.clone()),
             decider,
             prober: Prober::new(
                 configuration.primary.clone(),
@@ -264,7 +270,8 @@ impl Daemon {
             losses: Losses::default(),
             probes: Probes::default(),
             recorder,
-            alarms: Alarms::new(&configuration),
+            alarms: Alarms::new(&configuration, parts.clone()),
+            parts,
             configuration,
             configured: clock::now(),
         })
@@ -370,6 +377,8 @@ impl Daemon {
             Woken::Time => self.handle(Event::Woke),
         }
         self.remind_of_pause();
+        self.keeper.go_on();
+        self.recorder.go_on();
         self.supervisor.turned(&self.decider);
         Ok(())
     }
@@ -430,7 +439,7 @@ impl Daemon {
         status.witnesses = self.witnesses_word();
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
         let ways = self.alarms.ways();
-        status.warnings = warnings::warnings(&ways, self.past.refused.as_ref());
+        status.warnings = warnings::warnings(&ways, self.past.refused.as_ref(), &self.parts);
         status.configuration = Some(warnings::in_force(
             self.configured,
             self.past.refused.as_ref(),

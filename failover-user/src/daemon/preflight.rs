@@ -1,19 +1,25 @@
 //! What `failover check` would say, as far as the daemon doesn't see it by itself: looked at once, beside
 //! everything else, and only told.
 
-use tokio::task::spawn_blocking;
 use tracing::{debug, error, warn};
 
 use crate::{
+    background,
     config::Configuration,
     preflight::{self, Finding, Level},
 };
 
+/// Where the kernel gives no thread, it is tried for so many seconds.
+const ATTEMPTS: u32 = 600;
+
 /// Begins to look. Nobody waits for it: accounts and files may be on a network that isn't there.
 pub(super) fn begin(configuration: &Configuration) {
     let configuration = configuration.clone();
-    let looking = spawn_blocking(move || preflight::at_start(&configuration));
     tokio::spawn(async move {
+        let looking = background::run_patiently("preflight", ATTEMPTS, || {
+            let configuration = configuration.clone();
+            move || preflight::at_start(&configuration)
+        });
         match looking.await {
             Ok(findings) => findings.iter().for_each(tell),
             Err(error) => debug!(%error, "the preflight was given up"),

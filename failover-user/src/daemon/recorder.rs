@@ -73,6 +73,11 @@ impl Recorder {
         }
     }
 
+    /// Writes what waits for a thread.
+    pub(super) fn go_on(&self) {
+        self.writer.go_on();
+    }
+
     /// Whether the history is being kept.
     pub(super) fn health(&self) -> Health {
         self.writer.health()

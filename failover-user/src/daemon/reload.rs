@@ -1,13 +1,12 @@
 //! Another configuration while it runs: read when SIGHUP comes, put in force as a whole or not at all.
 
-use std::{mem, sync::Arc};
+use std::{future::Future, io, mem, pin::Pin, sync::Arc};
 
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tracing::{error, info};
 
 use super::{Daemon, commands, orders::armed_for, tunnel::Tunnel};
 use crate::{
-    clock,
+    background, clock,
     config::{Configuration, Faults, PrimaryAddress},
     decide::Probing,
     escape::Escaped,
@@ -18,9 +17,13 @@ use crate::{
 pub type Reader = dyn Fn() -> Result<Configuration, Faults> + Send + Sync;
 type Read = Result<Configuration, Faults>;
 /// What is being read, if anything is.
-pub(super) type Rereading = Option<JoinHandle<Read>>;
+pub(super) type Rereading = Option<Pin<Box<dyn Future<Output = Reread>>>>;
 /// What came of it.
-pub(super) type Reread = Result<Read, JoinError>;
+pub(super) type Reread = io::Result<Read>;
+
+/// Where the kernel gives no thread to read in, it is tried for so many seconds before the reload is
+/// refused; systemd waits for longer (TimeoutStartSec in systemd.service(5)).
+const ATTEMPTS: u32 = 10;
 
 impl Daemon {
     /// Begins to read: files and programs may lie on a disk that hangs. One that is being read is
@@ -29,7 +32,14 @@ impl Daemon {
         info!("SIGHUP: the configuration is read again");
         self.supervisor.reloading();
         let reader = Arc::clone(&self.reader);
-        self.rereading = Some(spawn_blocking(move || reader()));
+        self.rereading = Some(Box::pin(background::run_patiently(
+            "reload",
+            ATTEMPTS,
+            move || {
+                let reader = Arc::clone(&reader);
+                move || reader()
+            },
+        )));
     }
 
     pub(super) fn reread_ended(&mut self, read: Reread) {
@@ -46,7 +56,9 @@ impl Daemon {
                 )),
             },
             Ok(Err(faults)) => Some(faults.to_string().replace('\n', "; and ")),
-            Err(error) => Some(error.to_string()),
+            Err(error) => Some(format!(
+                "it can't be read now: {error}; type `systemctl reload failover` again"
+            )),
         };
         match refusal {
             None => {

@@ -2,11 +2,22 @@
 //! renders.
 
 use super::alarms::Way;
-use crate::{clock, decide::Time, status};
+use crate::{clock, decide::Time, parts::Parts, status};
 
 /// A sentence each.
-pub(super) fn warnings(ways: &[Way], refused: Option<&(Time, String)>) -> Vec<String> {
+pub(super) fn warnings(
+    ways: &[Way],
+    refused: Option<&(Time, String)>,
+    parts: &Parts,
+) -> Vec<String> {
     let mut warnings = Vec::new();
+    for (name, away) in parts.away() {
+        let since = clock::wall(away.since);
+        warnings.push(format!(
+            "{name} has not worked since {since:.0}: {}; it is tried again",
+            away.why
+        ));
+    }
     if let Some((at, why)) = refused {
         let at = clock::wall(*at);
         warnings.push(format!(

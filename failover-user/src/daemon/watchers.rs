@@ -9,6 +9,7 @@ use crate::{
     escape::Escaped,
     kernel::{Bind, TcpState, TcpStateChange},
     metrics::Probes,
+    parts::Parts,
     status::Status,
     timeline::Timeline,
     web::{Question, View, Web},
@@ -25,27 +26,34 @@ pub(super) struct Watchers {
     seen: u64,
     listening: bool,
     web: Option<Web>,
+    parts: Parts,
 }
 
 impl Watchers {
     /// Inside a tokio runtime.
-    pub(super) fn new(metrics: Option<SocketAddr>, state: State) -> Self {
+    pub(super) fn new(metrics: Option<SocketAddr>, state: State, parts: Parts) -> Self {
         let mut timeline = Timeline::default();
         timeline.state(clock::now(), state.name());
-        Self {
+        let mut watchers = Self {
             timeline,
             probes: Probes::default(),
             seen: 0,
             listening: false,
-            web: metrics.map(Web::at),
-        }
+            web: None,
+            parts,
+        };
+        watchers.serve_at(metrics);
+        watchers
     }
 
     /// They find it there from now on.
     pub(super) fn serve_at(&mut self, metrics: Option<SocketAddr>) {
         // The old one goes first: its port may be the new one's.
         self.web = None;
-        self.web = metrics.map(Web::at);
+        // Nobody misses one that isn't wanted any longer.
+        let part = self.parts.part("the page and the metrics");
+        part.works();
+        self.web = metrics.map(|metrics| Web::at(metrics, part));
     }
 
     /// Waits until one asks. Cancel-safe.

@@ -23,6 +23,8 @@ const TRY_AGAIN: Duration = Duration::from_secs(30);
 const SAY_AGAIN: Duration = Duration::from_secs(600);
 /// A write that takes longer is trouble.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
+/// Where there was no thread, it is tried again after so long.
+const BEGIN_AGAIN: Duration = Duration::from_secs(1);
 /// The writer calls little.
 const STACK: usize = 256 * 1024;
 
@@ -63,6 +65,8 @@ struct Queue {
     /// Why the last write failed.
     trouble: Option<String>,
     said: Option<Instant>,
+    /// When there was no thread for it.
+    refused: Option<Instant>,
     dropped: u64,
 }
 
@@ -141,18 +145,30 @@ impl Writer {
             written: Some(told),
         });
         self.shared.changed.notify_all();
-        if queue.runs {
-            return written;
-        }
-        let shared = Arc::clone(&self.shared);
-        let thread = thread::Builder::new()
-            .name("writer".to_owned())
-            .stack_size(STACK);
-        match thread.spawn(move || shared.write_all()) {
-            Ok(_) => queue.runs = true,
-            Err(error) => self.shared.fail(&mut queue, &error),
-        }
+        self.begin(&mut queue, thread);
         written
+    }
+
+    /// Writes what waits for a thread, if it is time to try again. Never waits.
+    pub(super) fn go_on(&self) {
+        let mut queue = self.shared.lock();
+        let is_due = |refused: Instant| refused.elapsed() >= BEGIN_AGAIN;
+        if !queue.waiting.is_empty() && queue.refused.is_some_and(is_due) {
+            self.begin(&mut queue, thread);
+        }
+    }
+
+    fn begin(&self, queue: &mut Queue, spawn: fn(Arc<Shared>) -> io::Result<()>) {
+        if queue.runs {
+            return;
+        }
+        match spawn(Arc::clone(&self.shared)) {
+            Ok(()) => (queue.runs, queue.refused) = (true, None),
+            Err(error) => {
+                queue.refused = Some(Instant::now());
+                self.shared.fail(queue, &error);
+            }
+        }
     }
 
     /// Waits until all is written, or can't be, but no longer than this.
@@ -169,6 +185,13 @@ impl Writer {
             warn!(lost, "{} was not all written", self.shared.what.name());
         }
     }
+}
+
+fn thread(shared: Arc<Shared>) -> io::Result<()> {
+    let thread = thread::Builder::new()
+        .name("writer".to_owned())
+        .stack_size(STACK);
+    thread.spawn(move || shared.write_all()).map(drop)
 }
 
 impl Shared {
@@ -296,6 +319,29 @@ mod tests {
         drop(writer.write("d".into()));
         writer.finish(LONG);
         assert_eq!(lines(directory.path()), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn what_there_was_no_thread_for_is_written_once_there_is_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = Writer::of(Kept::History, directory.path());
+        let mut queue = writer.shared.lock();
+        queue.waiting.push_back(Entry {
+            bytes: b"late".to_vec(),
+            written: None,
+        });
+        let none = |_| Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        writer.begin(&mut queue, none);
+        drop(queue);
+        assert!(writer.health().problem().is_some());
+        // Not as often as it is asked for.
+        writer.go_on();
+        assert!(!writer.shared.lock().runs);
+        writer.shared.lock().refused = Instant::now().checked_sub(BEGIN_AGAIN);
+        writer.go_on();
+        await_end(&writer);
+        assert_eq!(lines(directory.path()), ["late"]);
+        assert_eq!(writer.health().problem(), None);
     }
 
     #[test]

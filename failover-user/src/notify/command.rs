@@ -14,6 +14,7 @@ use super::{Delivery, Notice, Obstacle, queue::Queue};
 use crate::{
     escape::Escaped,
     gateway::{CommandLine, alone, kill_group},
+    parts::{self, Part},
 };
 
 /// So many wait, while one runs.
@@ -36,9 +37,14 @@ pub(crate) struct CommandNotifier {
 
 impl CommandNotifier {
     /// In a runtime.
-    pub(crate) fn new(line: CommandLine, delivery: Delivery) -> Self {
+    pub(crate) fn new(line: CommandLine, delivery: Delivery, part: Part) -> Self {
         let queue = Arc::new(Queue::new("the notify command", MOST_WAITING, delivery));
-        let task = tokio::spawn(tell_all(Arc::clone(&queue), line, LIMIT));
+        let kept = Arc::clone(&queue);
+        let task = parts::keep(part, move |part| {
+            part.works();
+            tell_all(Arc::clone(&kept), line.clone(), LIMIT)
+        });
+        let task = tokio::spawn(task);
         Self { queue, task }
     }
 
@@ -64,7 +70,7 @@ impl Drop for CommandNotifier {
     }
 }
 
-async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) {
+async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) -> io::Error {
     loop {
         let notice = queue.first().await.notice;
         let event = &notice.event;

@@ -81,7 +81,10 @@ impl Queue {
     pub(super) fn put_first(&self, notices: Vec<Notice>) {
         let mut waiting = self.waiting();
         for notice in notices.into_iter().rev() {
-            waiting.push_front(Waiting::kept(notice));
+            // Read once more, by a sender that was begun again, it may wait already.
+            if waiting.iter().all(|one| one.notice.id != notice.id) {
+                waiting.push_front(Waiting::kept(notice));
+            }
         }
         self.bound(&mut waiting);
     }

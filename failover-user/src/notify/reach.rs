@@ -2,9 +2,10 @@
 
 use std::{fmt, io, net::SocketAddr};
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 
 use crate::{
+    background,
     config::Webhook,
     decide::{Certificate, WrongAnswer},
     probe::{Duplex, TlsClient, tls_wrong_in},
@@ -38,9 +39,9 @@ pub(crate) async fn reach(
     tls: Option<&TlsClient>,
 ) -> Result<Box<dyn Duplex>, Obstacle> {
     let Webhook { host, port, .. } = webhook;
-    let found = lookup_host((host.as_str(), *port)).await;
+    let found = background::look_up(host, *port).await;
     let addresses: Vec<SocketAddr> = match found {
-        Ok(found) => found.take(MOST_ADDRESSES).collect(),
+        Ok(found) => found.into_iter().take(MOST_ADDRESSES).collect(),
         Err(error) => {
             return Err(Obstacle {
                 what: format!("{host} can't be looked up: {error}"),

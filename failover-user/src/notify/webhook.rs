@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::Notify,
-    task::{JoinHandle, spawn_blocking},
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 use tracing::{debug, info, warn};
@@ -30,7 +30,13 @@ use super::{
     queue::Queue,
     reach::{Obstacle, reach},
 };
-use crate::{clock, config::Webhook, files, probe::TlsClient};
+use crate::{
+    background, clock,
+    config::Webhook,
+    files,
+    parts::{self, Part},
+    probe::TlsClient,
+};
 
 /// So many wait; a notice takes less than 2 KiB.
 const MOST_WAITING: usize = 100;
@@ -66,27 +72,29 @@ enum Attempt {
 
 impl WebhookNotifier {
     /// In a runtime; what is kept in the state directory is sent first.
-    pub(crate) fn new(webhook: Webhook, state_dir: &Path, delivery: Delivery) -> Self {
-        Self::keeping(webhook, state_dir, delivery, KEEP_AGAIN)
+    pub(crate) fn new(webhook: Webhook, state_dir: &Path, delivery: Delivery, part: Part) -> Self {
+        Self::keeping(webhook, state_dir, delivery, part, KEEP_AGAIN)
     }
 
     fn keeping(
         webhook: Webhook,
         state_dir: &Path,
         delivery: Delivery,
+        part: Part,
         keep_again: Duration,
     ) -> Self {
         let queue = Arc::new(Queue::new("the webhook", MOST_WAITING, delivery));
         let changed = Arc::new(Notify::new());
-        let sender = Sender {
+        let sender = Arc::new(Sender {
             tls: webhook.tls.as_ref().map(TlsClient::new),
             webhook,
             file: state_dir.join("webhook.json"),
             keep_again,
             queue: Arc::clone(&queue),
             changed: Arc::clone(&changed),
-        };
-        let task = tokio::spawn(sender.run());
+        });
+        let task = parts::keep(part, move |part| Arc::clone(&sender).run(part));
+        let task = tokio::spawn(task);
         Self {
             queue,
             changed,
@@ -122,23 +130,30 @@ struct Sender {
 }
 
 impl Sender {
-    async fn run(self) {
+    async fn run(self: Arc<Self>, part: Part) -> io::Error {
         let file = self.file.clone();
-        let kept = spawn_blocking(move || load(&file)).await;
-        let kept = kept.unwrap_or_default();
+        // What is kept isn't given up for a thread that can't be had now.
+        let kept = match background::run("webhook", move || load(&file)).await {
+            Ok(kept) => kept,
+            Err(error) => return error,
+        };
+        part.works();
         self.queue.put_first(kept.clone());
-        tokio::join!(self.keep_all(kept), self.send_all());
+        tokio::select! {
+            never = self.keep_all(kept) => never,
+            never = self.send_all() => never,
+        }
     }
 
     /// Keeps what waits, whenever it has changed.
-    async fn keep_all(&self, mut kept: Vec<Notice>) {
+    async fn keep_all(&self, mut kept: Vec<Notice>) -> io::Error {
         let mut could = true;
         loop {
             let waiting = self.queue.all();
             if waiting != kept {
                 let (file, notices) = (self.file.clone(), waiting.clone());
-                let stored = spawn_blocking(move || store(&file, notices)).await;
-                match stored.unwrap_or_else(|error| Err(io::Error::other(error))) {
+                let stored = background::run("webhook", move || store(&file, notices)).await;
+                match stored.and_then(|stored| stored) {
                     Ok(()) => {
                         kept = waiting;
                         if !could {
@@ -165,7 +180,7 @@ impl Sender {
         }
     }
 
-    async fn send_all(&self) {
+    async fn send_all(&self) -> io::Error {
         let mut pauses = Pauses::default();
         loop {
             let waiting = self.queue.first().await;
@@ -342,6 +357,11 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::parts::Parts;
+
+    fn part() -> Part {
+        Parts::default().part("the webhook")
+    }
     use crate::notify::notice;
 
     const LONG: Duration = Duration::from_secs(20);
@@ -410,7 +430,7 @@ mod tests {
         let (port, log) = server(&[500, 429]).await;
         let delivery = delivery();
         let webhook = webhook(port, Some(&token));
-        let notifier = WebhookNotifier::new(webhook, directory.path(), delivery.clone());
+        let notifier = WebhookNotifier::new(webhook, directory.path(), delivery.clone(), part());
         notifier.tell(notice("a"));
         notifier.tell(notice("b"));
         notifier.finish(LONG).await;
@@ -428,8 +448,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (port, log) = server(&[404, 302, 200]).await;
         let delivery = delivery();
-        let notifier =
-            WebhookNotifier::new(webhook(port, None), directory.path(), delivery.clone());
+        let notifier = WebhookNotifier::new(
+            webhook(port, None),
+            directory.path(),
+            delivery.clone(),
+            part(),
+        );
         notifier.tell(notice("a"));
         notifier.finish(LONG).await;
         let (_, obstacle) = delivery.so_far().trouble.unwrap();
@@ -444,7 +468,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("webhook.json");
         // Nobody listens there.
-        let notifier = WebhookNotifier::new(webhook(1, None), directory.path(), delivery());
+        let notifier = WebhookNotifier::new(webhook(1, None), directory.path(), delivery(), part());
         let mut old = notice("old");
         old.time = Timestamp::now() - SignedDuration::from_hours(25);
         notifier.tell(notice("a"));
@@ -457,7 +481,8 @@ mod tests {
         timeout(LONG, kept()).await.unwrap();
         drop(notifier);
         let (port, log) = server(&[]).await;
-        let notifier = WebhookNotifier::new(webhook(port, None), directory.path(), delivery());
+        let notifier =
+            WebhookNotifier::new(webhook(port, None), directory.path(), delivery(), part());
         let all_told = || async {
             while file.exists() {
                 sleep(Duration::from_millis(5)).await;
@@ -475,8 +500,13 @@ mod tests {
         let file = state_dir.join("webhook.json");
         // Nobody listens there.
         let soon = Duration::from_millis(10);
-        let notifier =
-            WebhookNotifier::keeping(webhook(1, None), &state_dir, Delivery::default(), soon);
+        let notifier = WebhookNotifier::keeping(
+            webhook(1, None),
+            &state_dir,
+            Delivery::default(),
+            part(),
+            soon,
+        );
         notifier.tell(notice("a"));
         // Long enough for an attempt that fails.
         sleep(10 * soon).await;

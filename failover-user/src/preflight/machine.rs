@@ -6,10 +6,11 @@ use rustix::{
     fs::{Access, access},
     process::geteuid,
 };
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::time::timeout;
 
 use super::{Finding, Level};
 use crate::{
+    background,
     config::{Configuration, ConfigurationError, Fault, KernelEventsMode},
     control::{self, AskError, Request},
     escape, files,
@@ -95,7 +96,7 @@ const KEPT: usize = 64 * 1024;
 pub(super) async fn state_dir(configuration: &Configuration) -> Finding {
     const NAME: &str = "state-dir";
     let directory = configuration.state_dir.clone();
-    let writing = spawn_blocking(move || can_be_written(&directory));
+    let writing = background::run("state-dir", move || can_be_written(&directory));
     let written = match timeout(PATIENCE, writing).await {
         Ok(Ok(written)) => written,
         Ok(Err(error)) => Err(error.to_string()),

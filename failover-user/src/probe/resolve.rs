@@ -7,12 +7,11 @@
 use std::{future::Future, net::SocketAddr};
 
 use tokio::{
-    net::lookup_host,
     sync::watch::{self, Receiver},
     task::JoinHandle,
 };
 
-use crate::config::Host;
+use crate::{background, config::Host};
 
 /// More than a host has; a hostile name server must not make probes long.
 const MOST_ADDRESSES: usize = 4;
@@ -80,12 +79,8 @@ impl Resolver {
         let (name, port, option) = (name.clone(), self.port, self.option);
         let (sender, receiver) = watch::channel(None);
         let task = tokio::spawn(async move {
-            let found = lookup_host((name.as_str(), port)).await;
-            let lookup = match found {
-                Ok(found) => Ok(found.take(MOST_ADDRESSES).collect::<Vec<_>>()),
-                Err(error) => Err(error.to_string()),
-            };
-            let lookup = match lookup {
+            let lookup = background::look_up(&name, port).await;
+            let lookup = match lookup.map(|found| first(&found)) {
                 Ok(found) if found.is_empty() => Err(format!("`{name}` has no address")),
                 Ok(found) => Ok(found),
                 Err(error) => Err(format!(
@@ -115,4 +110,8 @@ impl Resolver {
         }
         self.looking = None;
     }
+}
+
+fn first(found: &[SocketAddr]) -> Vec<SocketAddr> {
+    found.iter().copied().take(MOST_ADDRESSES).collect()
 }

@@ -6,14 +6,20 @@ mod page;
 mod picture;
 mod server;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
-use crate::{decide::Time, metrics::Probes, status::Status, timeline::Timeline};
+use crate::{
+    decide::Time,
+    metrics::Probes,
+    parts::{self, Part},
+    status::Status,
+    timeline::Timeline,
+};
 
 /// All that is shown, at one moment.
 #[derive(Clone, Debug)]
@@ -48,17 +54,20 @@ pub struct Web {
 }
 
 impl Web {
-    /// Listens there, as soon as that can be. Inside a tokio runtime.
+    /// Listens there, as soon as that can be; and again, should that end. Inside a tokio runtime.
     #[must_use]
-    pub fn at(address: SocketAddr) -> Self {
+    pub fn at(address: SocketAddr, part: Part) -> Self {
         // One is answered for all who wait.
         let (sender, questions) = mpsc::channel(1);
         let (changes, changed) = watch::channel(());
-        let source = live::Source::new(sender, changed);
+        let source = Arc::new(live::Source::new(sender, changed));
+        let serving = parts::keep(part, move |part| {
+            server::serve(address, Arc::clone(&source), part)
+        });
         Self {
             questions,
             changes,
-            serving: tokio::spawn(server::serve(address, source)),
+            serving: tokio::spawn(serving),
         }
     }
 

@@ -33,7 +33,10 @@ use super::{
     live::{self, Source},
     page,
 };
-use crate::metrics;
+use crate::{
+    metrics,
+    parts::{self, Part},
+};
 
 /// More connections there are not at a time; the next is hung up on.
 const MOST: usize = 32;
@@ -51,13 +54,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// Listens there for ever, as soon as that can be.
-pub(super) async fn serve(address: SocketAddr, source: Source) {
-    let listener = listener(address).await;
+/// Listens there, as soon as that can be, until the socket can't be waited for any longer.
+pub(super) async fn serve(address: SocketAddr, source: Arc<Source>, part: Part) -> io::Error {
+    let listener = listener(address, &part).await;
+    part.works();
     info!(%address, "metrics and the page are served");
     let server = Arc::new(Server {
         is_loopback: address.ip().is_loopback(),
-        source: Arc::new(source),
+        source,
         live: Arc::new(Semaphore::new(MOST_LIVE)),
     });
     let places = Arc::new(Semaphore::new(MOST));
@@ -65,10 +69,16 @@ pub(super) async fn serve(address: SocketAddr, source: Source) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok((stream, _)) = listener.accept().await else {
-            sleep(PAUSE).await;
-            continue;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) if parts::is_passing(&error) => {
+                part.is_away(&error);
+                sleep(PAUSE).await;
+                continue;
+            }
+            Err(error) => return error,
         };
+        part.works();
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
             let server = Arc::clone(&server);
             connections.spawn(async move {
@@ -80,7 +90,7 @@ pub(super) async fn serve(address: SocketAddr, source: Source) {
 }
 
 /// One that is taken, or not there yet, is waited for.
-async fn listener(address: SocketAddr) -> TcpListener {
+async fn listener(address: SocketAddr, part: &Part) -> TcpListener {
     let mut told = None;
     loop {
         match TcpListener::bind(address).await {
@@ -89,6 +99,7 @@ async fn listener(address: SocketAddr) -> TcpListener {
                 debug!(%address, %error, "still not served");
             }
             Err(error) => {
+                part.is_away(&format!("{address}: {error}; {}", remedy(&error)));
                 warn!(
                     %address, %error, remedy = remedy(&error),
                     "metrics and the page can't be served; tried again"
