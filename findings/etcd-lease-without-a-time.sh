@@ -12,7 +12,7 @@ trap '[ -z "$etcd" ] || kill "$etcd" 2>/dev/null || true; ip netns delete "$name
 cd "$work"
 apt-get download -q etcd-server=3.4.23-4+b4 >/dev/null 2>&1 || apt-get download -q etcd-server
 dpkg -x etcd-server_*.deb root
-root/usr/bin/etcd --version | head -n 1
+root/usr/bin/etcd --version | sed -n 1p
 ip netns add "$namespace"
 ip -n "$namespace" link set lo up
 ip netns exec "$namespace" root/usr/bin/etcd --data-dir data --listen-client-urls http://127.0.0.1:2379 \
