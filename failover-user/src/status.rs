@@ -39,6 +39,9 @@ pub struct Status {
     /// What it has to do to be healthy: `tcp`, `openclaw` or `http`.
     #[serde(default)]
     pub check: String,
+    /// What the local gateway has to do: `tcp`, `openclaw`, `http` or `any`.
+    #[serde(default)]
+    pub local_check: String,
     /// What it said of itself last, where it did.
     #[serde(default)]
     pub readiness: Option<Readiness>,
@@ -495,6 +498,7 @@ pub(crate) fn sample() -> Status {
         reason: String::new(),
         primary: "pc-a:18789".to_owned(),
         check: "tcp".to_owned(),
+        local_check: "tcp".to_owned(),
         readiness: None,
         strikes: Vec::new(),
         strikes_needed: 3,

@@ -57,7 +57,21 @@ false\t''"
 complete -c failover -n "__fish_failover_using_subcommand run" -l check-ca -d 'Whose certificates are trusted, a PEM file [default: whom this machine trusts]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l check-host -d 'The name to ask for, in the Host header and the certificate [default: the primary\'s host]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l check-token-file -d 'For check=openclaw: a file with the primary\'s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network [default: not asked]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand run" -l drain-limit -d 'For check=openclaw: a primary that drains for longer has failed [default: never]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer has failed [default: never]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check -d 'What a healthy local gateway has to do. tcp: listen; openclaw: say that it is live; http: answer as the local-check-* options ask; any: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed [default: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp]' -r -f -a "tcp\t'Listen'
+openclaw\t'Say that it is live, in OpenClaw\'s way'
+http\t'Answer an HTTP request as configured'
+any\t'Answer an HTTP request with anything'"
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-path -d 'For local-check=http: what to GET, as /path?query; no redirect is followed' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-status -d 'For local-check=http: the right status [default: 200]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-pointer -d 'For local-check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-value -d 'The value that local-check-pointer must lead to [default: any but null]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-contains -d 'For local-check=http: a text that must be in the first 64 KiB of the body' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-tls -d 'Ask the local gateway over TLS [default: only where it doesn\'t understand plain text]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-ca -d 'Verify the local gateway\'s certificate against these, a PEM file [default: any certificate will do]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-host -d 'The name to ask the local gateway for, in the Host header and the certificate [default: the address that it listens on]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-token-file -d 'For local-check=openclaw: a file with the local gateway\'s token, for /readyz and /startupz [default: none, which OpenClaw doesn\'t ask of its own machine]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B\'s default route, which abstains until it has answered a ping; an empty list is nobody [default: router]' -r
@@ -121,7 +135,21 @@ false\t''"
 complete -c failover -n "__fish_failover_using_subcommand check" -l check-ca -d 'Whose certificates are trusted, a PEM file [default: whom this machine trusts]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l check-host -d 'The name to ask for, in the Host header and the certificate [default: the primary\'s host]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l check-token-file -d 'For check=openclaw: a file with the primary\'s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network [default: not asked]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand check" -l drain-limit -d 'For check=openclaw: a primary that drains for longer has failed [default: never]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer has failed [default: never]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check -d 'What a healthy local gateway has to do. tcp: listen; openclaw: say that it is live; http: answer as the local-check-* options ask; any: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed [default: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp]' -r -f -a "tcp\t'Listen'
+openclaw\t'Say that it is live, in OpenClaw\'s way'
+http\t'Answer an HTTP request as configured'
+any\t'Answer an HTTP request with anything'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-path -d 'For local-check=http: what to GET, as /path?query; no redirect is followed' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-status -d 'For local-check=http: the right status [default: 200]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-pointer -d 'For local-check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-value -d 'The value that local-check-pointer must lead to [default: any but null]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-contains -d 'For local-check=http: a text that must be in the first 64 KiB of the body' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-tls -d 'Ask the local gateway over TLS [default: only where it doesn\'t understand plain text]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-ca -d 'Verify the local gateway\'s certificate against these, a PEM file [default: any certificate will do]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-host -d 'The name to ask the local gateway for, in the Host header and the certificate [default: the address that it listens on]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-token-file -d 'For local-check=openclaw: a file with the local gateway\'s token, for /readyz and /startupz [default: none, which OpenClaw doesn\'t ask of its own machine]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B\'s default route, which abstains until it has answered a ping; an empty list is nobody [default: router]' -r
@@ -248,7 +276,21 @@ false\t''"
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-ca -d 'Whose certificates are trusted, a PEM file [default: whom this machine trusts]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-host -d 'The name to ask for, in the Host header and the certificate [default: the primary\'s host]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-token-file -d 'For check=openclaw: a file with the primary\'s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network [default: not asked]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l drain-limit -d 'For check=openclaw: a primary that drains for longer has failed [default: never]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer has failed [default: never]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check -d 'What a healthy local gateway has to do. tcp: listen; openclaw: say that it is live; http: answer as the local-check-* options ask; any: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed [default: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp]' -r -f -a "tcp\t'Listen'
+openclaw\t'Say that it is live, in OpenClaw\'s way'
+http\t'Answer an HTTP request as configured'
+any\t'Answer an HTTP request with anything'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-path -d 'For local-check=http: what to GET, as /path?query; no redirect is followed' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-status -d 'For local-check=http: the right status [default: 200]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-pointer -d 'For local-check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-value -d 'The value that local-check-pointer must lead to [default: any but null]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-contains -d 'For local-check=http: a text that must be in the first 64 KiB of the body' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-tls -d 'Ask the local gateway over TLS [default: only where it doesn\'t understand plain text]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-ca -d 'Verify the local gateway\'s certificate against these, a PEM file [default: any certificate will do]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-host -d 'The name to ask the local gateway for, in the Host header and the certificate [default: the address that it listens on]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-token-file -d 'For local-check=openclaw: a file with the local gateway\'s token, for /readyz and /startupz [default: none, which OpenClaw doesn\'t ask of its own machine]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B\'s default route, which abstains until it has answered a ping; an empty list is nobody [default: router]' -r

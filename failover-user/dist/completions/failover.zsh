@@ -48,7 +48,20 @@ http\:"Answer an HTTP request"))' \
 '--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
 '--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
 '--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
-'--drain-limit=[For check=openclaw\: a primary that drains for longer has failed \[default\: never\]]:DURATION:_default' \
+'--drain-limit=[For check=openclaw\: a gateway that drains for longer has failed \[default\: never\]]:DURATION:_default' \
+'--local-check=[What a healthy local gateway has to do. tcp\: listen; openclaw\: say that it is live; http\: answer as the local-check-* options ask; any\: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed \[default\: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp\]]:CHECK:((tcp\:"Listen"
+openclaw\:"Say that it is live, in OpenClaw'\''s way"
+http\:"Answer an HTTP request as configured"
+any\:"Answer an HTTP request with anything"))' \
+'--local-check-path=[For local-check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
+'--local-check-status=[For local-check=http\: the right status \[default\: 200\]]:STATUS:_default' \
+'--local-check-pointer=[For local-check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
+'--local-check-value=[The value that local-check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
+'--local-check-contains=[For local-check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
+'--local-check-tls=[Ask the local gateway over TLS \[default\: only where it doesn'\''t understand plain text\]]::BOOL:(true false)' \
+'--local-check-ca=[Verify the local gateway'\''s certificate against these, a PEM file \[default\: any certificate will do\]]:FILE:_files' \
+'--local-check-host=[The name to ask the local gateway for, in the Host header and the certificate \[default\: the address that it listens on\]]:HOST:_default' \
+'--local-check-token-file=[For local-check=openclaw\: a file with the local gateway'\''s token, for /readyz and /startupz \[default\: none, which OpenClaw doesn'\''t ask of its own machine\]]:FILE:_files' \
 '--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
 '--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
 '--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
@@ -113,7 +126,20 @@ http\:"Answer an HTTP request"))' \
 '--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
 '--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
 '--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
-'--drain-limit=[For check=openclaw\: a primary that drains for longer has failed \[default\: never\]]:DURATION:_default' \
+'--drain-limit=[For check=openclaw\: a gateway that drains for longer has failed \[default\: never\]]:DURATION:_default' \
+'--local-check=[What a healthy local gateway has to do. tcp\: listen; openclaw\: say that it is live; http\: answer as the local-check-* options ask; any\: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed \[default\: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp\]]:CHECK:((tcp\:"Listen"
+openclaw\:"Say that it is live, in OpenClaw'\''s way"
+http\:"Answer an HTTP request as configured"
+any\:"Answer an HTTP request with anything"))' \
+'--local-check-path=[For local-check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
+'--local-check-status=[For local-check=http\: the right status \[default\: 200\]]:STATUS:_default' \
+'--local-check-pointer=[For local-check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
+'--local-check-value=[The value that local-check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
+'--local-check-contains=[For local-check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
+'--local-check-tls=[Ask the local gateway over TLS \[default\: only where it doesn'\''t understand plain text\]]::BOOL:(true false)' \
+'--local-check-ca=[Verify the local gateway'\''s certificate against these, a PEM file \[default\: any certificate will do\]]:FILE:_files' \
+'--local-check-host=[The name to ask the local gateway for, in the Host header and the certificate \[default\: the address that it listens on\]]:HOST:_default' \
+'--local-check-token-file=[For local-check=openclaw\: a file with the local gateway'\''s token, for /readyz and /startupz \[default\: none, which OpenClaw doesn'\''t ask of its own machine\]]:FILE:_files' \
 '--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
 '--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
 '--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
@@ -301,7 +327,20 @@ http\:"Answer an HTTP request"))' \
 '--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
 '--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
 '--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
-'--drain-limit=[For check=openclaw\: a primary that drains for longer has failed \[default\: never\]]:DURATION:_default' \
+'--drain-limit=[For check=openclaw\: a gateway that drains for longer has failed \[default\: never\]]:DURATION:_default' \
+'--local-check=[What a healthy local gateway has to do. tcp\: listen; openclaw\: say that it is live; http\: answer as the local-check-* options ask; any\: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed \[default\: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp\]]:CHECK:((tcp\:"Listen"
+openclaw\:"Say that it is live, in OpenClaw'\''s way"
+http\:"Answer an HTTP request as configured"
+any\:"Answer an HTTP request with anything"))' \
+'--local-check-path=[For local-check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
+'--local-check-status=[For local-check=http\: the right status \[default\: 200\]]:STATUS:_default' \
+'--local-check-pointer=[For local-check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
+'--local-check-value=[The value that local-check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
+'--local-check-contains=[For local-check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
+'--local-check-tls=[Ask the local gateway over TLS \[default\: only where it doesn'\''t understand plain text\]]::BOOL:(true false)' \
+'--local-check-ca=[Verify the local gateway'\''s certificate against these, a PEM file \[default\: any certificate will do\]]:FILE:_files' \
+'--local-check-host=[The name to ask the local gateway for, in the Host header and the certificate \[default\: the address that it listens on\]]:HOST:_default' \
+'--local-check-token-file=[For local-check=openclaw\: a file with the local gateway'\''s token, for /readyz and /startupz \[default\: none, which OpenClaw doesn'\''t ask of its own machine\]]:FILE:_files' \
 '--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
 '--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
 '--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \

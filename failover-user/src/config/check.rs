@@ -181,10 +181,12 @@ impl From<Written> for Scalar {
 #[derive(Debug, Error)]
 pub enum CheckError {
     /// An option of another check.
-    #[error("{option} is given, but the check is {check}; leave it out, or say --check {needs}")]
+    #[error("{option} is given, but the {kind} is {check}; leave it out, or say --{kind} {needs}")]
     Foreign {
         /// The option.
         option: &'static str,
+        /// The option that chooses the check.
+        kind: &'static str,
         /// The check in force.
         check: &'static str,
         /// Whose option it is.
@@ -199,29 +201,39 @@ pub enum CheckError {
         needs: &'static str,
     },
     /// Nobody said what to ask for.
-    #[error("check is http, and nobody says what to GET; name it with --check-path, as /health")]
-    NoPath,
+    #[error("{kind} is http, and nobody says what to GET; name it with --{path}, as /health")]
+    NoPath {
+        /// The option that chooses the check.
+        kind: &'static str,
+        /// The one that is missing.
+        path: &'static str,
+    },
     /// Not a path.
-    #[error("check-path is `{}`; write a path and perhaps a query, as /health?full=1", one_line(.0))]
-    Path(String),
+    #[error("{0} is `{text}`; write a path and perhaps a query, as /health?full=1", text = one_line(.1))]
+    Path(&'static str, String),
     /// No status of HTTP.
-    #[error("check-status is {0}; it must be between 200 and 599")]
-    Status(u16),
+    #[error("{0} is {1}; it must be between 200 and 599")]
+    Status(&'static str, u16),
     /// Not a pointer.
     #[error(
-        "check-pointer is `{}`; write a JSON pointer (RFC 6901), as /status/0/ok",
-        one_line(.0)
+        "{0} is `{text}`; write a JSON pointer (RFC 6901), as /status/0/ok",
+        text = one_line(.1)
     )]
-    Pointer(String),
+    Pointer(&'static str, String),
     /// Nothing, or too much, to look for.
     #[error("{0} is empty or longer than {LONGEST_TEXT} bytes; give a part that tells")]
     Text(&'static str),
     /// Two things that the body can't be both.
-    #[error("check-pointer and check-contains are given; choose one")]
-    Both,
+    #[error("{pointer} and {contains} are given; choose one")]
+    Both {
+        /// The one option.
+        pointer: &'static str,
+        /// The other.
+        contains: &'static str,
+    },
     /// Not a name.
-    #[error("check-host is `{}`; write a host name or an address, without a port", one_line(.0))]
-    Host(String),
+    #[error("{0} is `{text}`; write a host name or an address, without a port", text = one_line(.1))]
+    Host(&'static str, String),
     /// A file with a secret or certificates.
     #[error(transparent)]
     Credential(#[from] CredentialError),
@@ -240,15 +252,17 @@ impl CheckError {
     /// The option that is to be changed.
     pub(super) fn option(&self) -> &'static str {
         match self {
-            Self::Foreign { option, .. } | Self::Without { option, .. } | Self::Text(option) => {
-                option
+            Self::Foreign { option, .. }
+            | Self::Without { option, .. }
+            | Self::Text(option)
+            | Self::NoPath { kind: option, .. }
+            | Self::Path(option, _)
+            | Self::Status(option, _)
+            | Self::Pointer(option, _)
+            | Self::Both {
+                contains: option, ..
             }
-            Self::NoPath => "check",
-            Self::Path(_) => "check-path",
-            Self::Status(_) => "check-status",
-            Self::Pointer(_) => "check-pointer",
-            Self::Both => "check-contains",
-            Self::Host(_) => "check-host",
+            | Self::Host(option, _) => option,
             Self::Credential(error) => error.option(),
             Self::NoRoots(_) => "check-tls",
             Self::DrainLimit(_) => "drain-limit",
@@ -256,9 +270,58 @@ impl CheckError {
     }
 }
 
+/// What the options are called: those for the primary and those for the local gateway mean the same.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) kind: &'static str,
+    pub(super) path: &'static str,
+    pub(super) status: &'static str,
+    pub(super) pointer: &'static str,
+    pub(super) value: &'static str,
+    pub(super) contains: &'static str,
+    pub(super) tls: &'static str,
+    pub(super) ca: &'static str,
+    pub(super) host: &'static str,
+    pub(super) token_file: &'static str,
+}
+
+impl Names {
+    pub(super) const PRIMARY: Self = Self {
+        kind: "check",
+        path: "check-path",
+        status: "check-status",
+        pointer: "check-pointer",
+        value: "check-value",
+        contains: "check-contains",
+        tls: "check-tls",
+        ca: "check-ca",
+        host: "check-host",
+        token_file: "check-token-file",
+    };
+    pub(super) const LOCAL: Self = Self {
+        kind: "local-check",
+        path: "local-check-path",
+        status: "local-check-status",
+        pointer: "local-check-pointer",
+        value: "local-check-value",
+        contains: "local-check-contains",
+        tls: "local-check-tls",
+        ca: "local-check-ca",
+        host: "local-check-host",
+        token_file: "local-check-token-file",
+    };
+}
+
+impl Default for &'static Names {
+    fn default() -> Self {
+        &Names::PRIMARY
+    }
+}
+
 /// The options that belong here.
 #[derive(Debug, Default)]
 pub(super) struct Given {
+    pub(super) names: &'static Names,
     pub(super) kind: Option<CheckKind>,
     pub(super) path: Option<String>,
     pub(super) status: Option<NonZeroU16>,
@@ -284,55 +347,73 @@ impl Check {
     }
 
     pub(super) fn from_options(given: Given, primary: &Host) -> Result<Self, CheckError> {
+        let server = |given: &Given| given.server(primary);
+        Self::of_server(given, server)
+    }
+
+    /// `server`: how it is spoken to, where that needs more than TCP.
+    pub(super) fn of_server(
+        given: Given,
+        server: impl FnOnce(&Given) -> Result<Server, CheckError>,
+    ) -> Result<Self, CheckError> {
         let kind = given.kind.unwrap_or_default();
+        let names = given.names;
         given.all_belong_to(kind)?;
         match kind {
             CheckKind::Tcp => Ok(Self::Tcp),
             CheckKind::OpenClaw => Ok(Self::OpenClaw(OpenClawCheck {
-                server: given.server(primary)?,
+                server: server(&given)?,
                 token: given
                     .token_file
                     .as_deref()
-                    .map(|file| token("check-token-file", file))
+                    .map(|file| token(names.token_file, file))
                     .transpose()?,
                 drain_limit: given.drain_limit.map(drain_limit).transpose()?,
             })),
             CheckKind::Http => Ok(Self::Http(HttpCheck {
-                server: given.server(primary)?,
-                path: path(given.path.as_deref().ok_or(CheckError::NoPath)?)?,
-                status: status(given.status)?,
-                body: body(given.pointer, given.value, given.contains)?,
+                server: server(&given)?,
+                path: given.path()?,
+                status: status(names, given.status)?,
+                body: body(names, given.pointer, given.value, given.contains)?,
             })),
         }
     }
 }
 
 impl Given {
+    pub(super) fn path(&self) -> Result<PathAndQuery, CheckError> {
+        let Names { kind, path, .. } = *self.names;
+        let missing = CheckError::NoPath { kind, path };
+        self::path(path, self.path.as_deref().ok_or(missing)?)
+    }
+
     fn all_belong_to(&self, kind: CheckKind) -> Result<(), CheckError> {
         const HTTP: &str = "http";
         const OPENCLAW: &str = "openclaw";
         const BOTH: &str = "openclaw or http";
+        let names = self.names;
         let check = match kind {
             CheckKind::Tcp => "tcp",
             CheckKind::OpenClaw => OPENCLAW,
             CheckKind::Http => HTTP,
         };
         for (option, given, needs) in [
-            ("check-path", self.path.is_some(), HTTP),
-            ("check-status", self.status.is_some(), HTTP),
-            ("check-pointer", self.pointer.is_some(), HTTP),
-            ("check-value", self.value.is_some(), HTTP),
-            ("check-contains", self.contains.is_some(), HTTP),
-            ("check-tls", self.tls.is_some(), BOTH),
-            ("check-ca", self.ca.is_some(), BOTH),
-            ("check-host", self.host.is_some(), BOTH),
-            ("check-token-file", self.token_file.is_some(), OPENCLAW),
+            (names.path, self.path.is_some(), HTTP),
+            (names.status, self.status.is_some(), HTTP),
+            (names.pointer, self.pointer.is_some(), HTTP),
+            (names.value, self.value.is_some(), HTTP),
+            (names.contains, self.contains.is_some(), HTTP),
+            (names.tls, self.tls.is_some(), BOTH),
+            (names.ca, self.ca.is_some(), BOTH),
+            (names.host, self.host.is_some(), BOTH),
+            (names.token_file, self.token_file.is_some(), OPENCLAW),
             ("drain-limit", self.drain_limit.is_some(), OPENCLAW),
         ] {
             let belongs = needs == check || needs == BOTH && kind != CheckKind::Tcp;
             if given && !belongs {
                 return Err(CheckError::Foreign {
                     option,
+                    kind: names.kind,
                     check,
                     needs,
                 });
@@ -355,7 +436,7 @@ impl Given {
             (Ok(name), _) => name,
             // Not a name that a certificate can be for (an underscore, say), and none is asked for.
             (Err(_), None) if self.tls != Some(true) => return Ok(Server { host, tls: None }),
-            (Err(_), _) => return Err(CheckError::Host(host)),
+            (Err(_), _) => return Err(CheckError::Host(self.names.host, host)),
         };
         let host = match &name {
             ServerName::IpAddress(address) => match std::net::IpAddr::from(*address) {
@@ -368,13 +449,13 @@ impl Given {
             (false, None) => None,
             (false, Some(_)) => {
                 return Err(CheckError::Without {
-                    option: "check-ca",
-                    needs: "check-tls = true",
+                    option: self.names.ca,
+                    needs: self.names.tls,
                 });
             }
             (true, ca) => Some(Tls {
                 roots: match ca {
-                    Some(file) => roots_in("check-ca", file)?,
+                    Some(file) => roots_in(self.names.ca, file)?,
                     None => trusted_here().map_err(CheckError::NoRoots)?,
                 },
                 authority: ca.map(Path::to_owned),
@@ -385,8 +466,8 @@ impl Given {
     }
 }
 
-fn path(text: &str) -> Result<PathAndQuery, CheckError> {
-    let wrong = || CheckError::Path(text.to_owned());
+fn path(option: &'static str, text: &str) -> Result<PathAndQuery, CheckError> {
+    let wrong = || CheckError::Path(option, text.to_owned());
     let fits = text.starts_with('/') && !text.contains('#') && is_short(text);
     if !fits {
         return Err(wrong());
@@ -394,33 +475,39 @@ fn path(text: &str) -> Result<PathAndQuery, CheckError> {
     text.parse().map_err(|_| wrong())
 }
 
-fn status(given: Option<NonZeroU16>) -> Result<u16, CheckError> {
+fn status(names: &Names, given: Option<NonZeroU16>) -> Result<u16, CheckError> {
     let status = given.unwrap_or(DEFAULT_STATUS).get();
     // One below 200 is no answer yet (RFC 9110, section 15.2).
     match status {
         200..=599 => Ok(status),
-        _ => Err(CheckError::Status(status)),
+        _ => Err(CheckError::Status(names.status, status)),
     }
 }
 
 fn body(
+    names: &Names,
     pointer: Option<String>,
     value: Option<Scalar>,
     contains: Option<String>,
 ) -> Result<Body, CheckError> {
     match (pointer, value, contains) {
         (None, None, None) => Ok(Body::Any),
-        (Some(_), _, Some(_)) => Err(CheckError::Both),
+        (Some(_), _, Some(_)) => Err(CheckError::Both {
+            pointer: names.pointer,
+            contains: names.contains,
+        }),
         (None, Some(_), _) => Err(CheckError::Without {
-            option: "check-value",
-            needs: "check-pointer",
+            option: names.value,
+            needs: names.pointer,
         }),
         (None, None, Some(text)) if text.is_empty() || !is_short(&text) => {
-            Err(CheckError::Text("check-contains"))
+            Err(CheckError::Text(names.contains))
         }
         (None, None, Some(text)) => Ok(Body::Contains(text)),
-        (Some(pointer), ..) if !is_pointer(&pointer) => Err(CheckError::Pointer(pointer)),
-        (Some(_), Some(value), None) if !is_short(&value.0) => Err(CheckError::Text("check-value")),
+        (Some(pointer), ..) if !is_pointer(&pointer) => {
+            Err(CheckError::Pointer(names.pointer, pointer))
+        }
+        (Some(_), Some(value), None) if !is_short(&value.0) => Err(CheckError::Text(names.value)),
         (Some(pointer), value, None) => Ok(Body::Json { pointer, value }),
     }
 }

@@ -9,7 +9,7 @@ use super::{
     DEFAULT_FLAP_QUIET, DEFAULT_FLAP_SUCCESSES, DEFAULT_FLAP_WINDOW, DEFAULT_INTERVAL,
     DEFAULT_PORT, DEFAULT_RECOVERY_INTERVAL, DEFAULT_START_TIMEOUT, DEFAULT_STATE_DIR,
     DEFAULT_STOP_TIMEOUT, DEFAULT_STRIKES, DEFAULT_TIMEOUT, DEFAULT_VETO_LIMIT, DEFAULT_WITNESSES,
-    GatewayKind, KernelEventsMode, LogFormat, Options, Span,
+    GatewayKind, KernelEventsMode, LocalCheckKind, LogFormat, Options, Span,
     check::DEFAULT_STATUS,
     gateway::{OPENCLAW_START, OPENCLAW_STOP},
 };
@@ -19,6 +19,9 @@ pub(super) fn defaults(said: &Options) -> Options {
     let interval = said.interval.map_or(DEFAULT_INTERVAL, Span::get);
     let gateway = said.gateway.unwrap_or_default();
     let check = said.check.unwrap_or(gateway.check());
+    let local_check = said
+        .local_check
+        .unwrap_or_else(|| LocalCheckKind::default_for(said));
     let of_openclaw = |line: &str| (gateway == GatewayKind::OpenClaw).then(|| line.to_owned());
     Options {
         port: Some(DEFAULT_PORT),
@@ -54,6 +57,8 @@ pub(super) fn defaults(said: &Options) -> Options {
         // Those of another check than the default one have theirs only with that.
         check_status: (check == CheckKind::Http).then_some(DEFAULT_STATUS),
         check_tls: (check != CheckKind::Tcp).then_some(false),
+        local_check: Some(local_check),
+        local_check_status: (local_check == LocalCheckKind::Http).then_some(DEFAULT_STATUS),
         // These have none.
         operators: None,
         config: None,
@@ -71,6 +76,14 @@ pub(super) fn defaults(said: &Options) -> Options {
         check_host: None,
         check_token_file: None,
         drain_limit: None,
+        local_check_path: None,
+        local_check_pointer: None,
+        local_check_value: None,
+        local_check_contains: None,
+        local_check_tls: None,
+        local_check_ca: None,
+        local_check_host: None,
+        local_check_token_file: None,
         notify: None,
         webhook: None,
         webhook_token_file: None,
@@ -99,6 +112,15 @@ pub(super) fn alternatives() -> Options {
         check_host: Some("pc-a.lan".to_owned()),
         check_token_file: Some("/etc/failover/token".into()),
         drain_limit: Some(Duration::from_secs(600).into()),
+        local_check_path: Some("/health".to_owned()),
+        local_check_status: Some(DEFAULT_STATUS),
+        local_check_pointer: Some("/status".to_owned()),
+        local_check_value: "live".parse().ok(),
+        local_check_contains: Some("all is well".to_owned()),
+        local_check_tls: Some(true),
+        local_check_ca: Some("/etc/failover/local-ca.pem".into()),
+        local_check_host: Some("pc-b.lan".to_owned()),
+        local_check_token_file: Some("/etc/failover/local-token".into()),
         webhook_token_file: Some("/etc/failover/webhook-token".into()),
         webhook_ca: Some("/etc/failover/webhook-ca.pem".into()),
         ..Options::default()

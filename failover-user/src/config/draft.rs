@@ -109,6 +109,9 @@ fn faulty(fault: &ConfigurationError) -> Vec<&'static str> {
         ConfigurationError::Order { longer, .. } => &[longer],
         ConfigurationError::NothingToRequire => &["fence-required"],
         ConfigurationError::NoSuccesses => &["flap-successes"],
+        ConfigurationError::Check(fault) if fault.option().starts_with("local-") => {
+            &["local-check*"]
+        }
         ConfigurationError::Check(_) => &["check*", "drain-limit"],
         ConfigurationError::Witnesses(_) => &["witness*"],
         ConfigurationError::User(_) => &["user"],

@@ -18,6 +18,8 @@ pub(super) const OPENCLAW_START: &str = "openclaw gateway start";
 /// `--force` is added where the installed version knows it.
 pub(super) const OPENCLAW_STOP: &str = "openclaw gateway stop";
 const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
+/// What its name and those of its profiles begin with (`openclaw-gateway-NAME.service`).
+const OPENCLAW_UNIT_BEGINS: &str = "openclaw-gateway";
 /// Longest name of a unit (systemd.unit(5)).
 const LONGEST_UNIT: usize = 255;
 /// What systemd calls its kinds of units that can be started and listen; others are a mistake.
@@ -238,6 +240,11 @@ impl Given {
             GatewayKind::Command => Identity::of_account(uid),
         })
     }
+}
+
+/// Is a unit of this name OpenClaw's?
+pub(super) fn is_openclaw_unit(name: &str) -> bool {
+    name.starts_with(OPENCLAW_UNIT_BEGINS)
 }
 
 fn rule(owner: &str) -> Result<Rule, GatewayError> {

@@ -12,6 +12,7 @@ pub(crate) mod file;
 mod gateway;
 mod host;
 mod layers;
+mod local_check;
 mod options;
 mod places;
 mod primary;
@@ -37,6 +38,7 @@ pub use error::{ConfigurationError, Fault, Faults, Place};
 pub use gateway::{GatewayError, GatewayKind, LocalGateway, LocalUnit};
 pub use host::Host;
 pub use layers::{Origin, Setting, as_file, in_force};
+pub use local_check::{LocalCheck, LocalCheckKind, Transport};
 pub use options::{
     Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, path, port, witnesses,
 };
@@ -97,6 +99,8 @@ pub struct Configuration {
     pub primary: PrimaryAddress,
     /// What it has to do to be healthy.
     pub check: Check,
+    /// What the local gateway has to do to be healthy.
+    pub local_check: LocalCheck,
     /// Who tells whether PC-B has a network.
     pub witnesses: Vec<Witness>,
     /// The local gateway's port.
@@ -181,6 +185,9 @@ impl Configuration {
 
     /// The programs of its commands aren't looked up.
     pub(crate) fn check(options: Options) -> Result<Self, ConfigurationError> {
+        let local_kind = options
+            .local_check
+            .unwrap_or_else(|| LocalCheckKind::default_for(&options));
         let Options {
             config: _,
             primary,
@@ -199,6 +206,16 @@ impl Configuration {
             check_host,
             check_token_file,
             drain_limit,
+            local_check: _,
+            local_check_path,
+            local_check_status,
+            local_check_pointer,
+            local_check_value,
+            local_check_contains,
+            local_check_tls,
+            local_check_ca,
+            local_check_host,
+            local_check_token_file,
             strikes,
             confirm_interval,
             witnesses,
@@ -248,6 +265,8 @@ impl Configuration {
         for (option, path, wanted) in [
             ("check-ca", &check_ca, FILE),
             ("check-token-file", &check_token_file, FILE),
+            ("local-check-ca", &local_check_ca, FILE),
+            ("local-check-token-file", &local_check_token_file, FILE),
             ("webhook-token-file", &webhook_token_file, FILE),
             ("webhook-ca", &webhook_ca, FILE),
             ("control", &control, "a socket to be made"),
@@ -262,6 +281,7 @@ impl Configuration {
         let witness_quorum = witness::check(&witnesses, witness_quorum, &primary)?;
         let check = Check::from_options(
             check::Given {
+                names: &check::Names::PRIMARY,
                 kind: check.or(Some(gateway.unwrap_or_default().check())),
                 path: check_path,
                 status: check_status,
@@ -276,6 +296,28 @@ impl Configuration {
             },
             &primary.host,
         )?;
+        let local_check = LocalCheck::from_options(local_check::LocalGiven {
+            kind: local_kind,
+            primary_path: match &check {
+                Check::Http(check) => Some(check.path.clone()),
+                Check::Tcp | Check::OpenClaw(_) => None,
+            },
+            given: check::Given {
+                names: &check::Names::LOCAL,
+                kind: None,
+                path: local_check_path,
+                status: local_check_status,
+                pointer: local_check_pointer,
+                value: local_check_value,
+                contains: local_check_contains,
+                tls: local_check_tls,
+                ca: local_check_ca,
+                host: local_check_host,
+                token_file: local_check_token_file,
+                // There is one limit, for the gateways that can say that they drain.
+                drain_limit: drain_limit.filter(|_| local_kind == LocalCheckKind::OpenClaw),
+            },
+        })?;
         let interval = between(
             "interval",
             interval,
@@ -350,7 +392,7 @@ impl Configuration {
             )?,
             veto_limit: veto_limit.unwrap_or(DEFAULT_VETO_LIMIT),
             // That it accepts connections is seen by its listening.
-            watch_gateway: check != Check::Tcp,
+            watch_gateway: local_check.check != Check::Tcp,
             needs_arming: arm.unwrap_or_default() == Arm::Seen,
             flapping: if flap_damping.unwrap_or(true) {
                 let times = (flap_window, flap_quiet, flap_interval);
@@ -370,6 +412,7 @@ impl Configuration {
         Ok(Self {
             primary,
             check,
+            local_check,
             witnesses,
             port,
             decide,

@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{GatewayKind, PrimaryAddress, Scalar, Span, WitnessError, WitnessList};
+use super::{GatewayKind, LocalCheckKind, PrimaryAddress, Scalar, Span, WitnessError, WitnessList};
 
 /// What somebody wrote, on the command line or in the file. A missing one has its default.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -86,9 +86,56 @@ pub struct Options {
     #[arg(long, value_name = "FILE", value_parser = path)]
     pub check_token_file: Option<PathBuf>,
 
-    /// For check=openclaw: a primary that drains for longer has failed [default: never]
+    /// For check=openclaw: a gateway that drains for longer has failed [default: never]
     #[arg(long, value_name = "DURATION")]
     pub drain_limit: Option<Span>,
+
+    /// What a healthy local gateway has to do. tcp: listen; openclaw: say that it is live; http: answer as
+    /// the local-check-* options ask; any: answer an HTTP request with anything. One that fails --strikes
+    /// checks in a row is restarted while it is needed [default: openclaw, or for other gateways
+    /// openclaw, any or tcp, as --check is openclaw, http or tcp]
+    #[arg(long, value_name = "CHECK")]
+    pub local_check: Option<LocalCheckKind>,
+
+    /// For local-check=http: what to GET, as /path?query; no redirect is followed
+    #[arg(long, value_name = "PATH")]
+    pub local_check_path: Option<String>,
+
+    /// For local-check=http: the right status [default: 200]
+    #[arg(long, value_name = "STATUS", value_parser = count::<NonZeroU16>)]
+    pub local_check_status: Option<NonZeroU16>,
+
+    /// For local-check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in
+    /// the body
+    #[arg(long, value_name = "POINTER")]
+    pub local_check_pointer: Option<String>,
+
+    /// The value that local-check-pointer must lead to [default: any but null]
+    #[arg(long, value_name = "VALUE")]
+    pub local_check_value: Option<Scalar>,
+
+    /// For local-check=http: a text that must be in the first 64 KiB of the body
+    #[arg(long, value_name = "TEXT")]
+    pub local_check_contains: Option<String>,
+
+    /// Ask the local gateway over TLS [default: only where it doesn't understand plain text]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub local_check_tls: Option<bool>,
+
+    /// Verify the local gateway's certificate against these, a PEM file [default: any certificate will
+    /// do]
+    #[arg(long, value_name = "FILE", value_parser = path)]
+    pub local_check_ca: Option<PathBuf>,
+
+    /// The name to ask the local gateway for, in the Host header and the certificate [default: the address
+    /// that it listens on]
+    #[arg(long, value_name = "HOST")]
+    pub local_check_host: Option<String>,
+
+    /// For local-check=openclaw: a file with the local gateway's token, for /readyz and /startupz
+    /// [default: none, which OpenClaw doesn't ask of its own machine]
+    #[arg(long, value_name = "FILE", value_parser = path)]
+    pub local_check_token_file: Option<PathBuf>,
 
     /// Failed probes in a row until takeover [default: 3]
     #[arg(long, value_name = "COUNT", value_parser = count::<NonZeroU32>)]
@@ -379,6 +426,16 @@ impl Options {
             check_host: self.check_host.or(other.check_host),
             check_token_file: self.check_token_file.or(other.check_token_file),
             drain_limit: self.drain_limit.or(other.drain_limit),
+            local_check: self.local_check.or(other.local_check),
+            local_check_path: self.local_check_path.or(other.local_check_path),
+            local_check_status: self.local_check_status.or(other.local_check_status),
+            local_check_pointer: self.local_check_pointer.or(other.local_check_pointer),
+            local_check_value: self.local_check_value.or(other.local_check_value),
+            local_check_contains: self.local_check_contains.or(other.local_check_contains),
+            local_check_tls: self.local_check_tls.or(other.local_check_tls),
+            local_check_ca: self.local_check_ca.or(other.local_check_ca),
+            local_check_host: self.local_check_host.or(other.local_check_host),
+            local_check_token_file: self.local_check_token_file.or(other.local_check_token_file),
             strikes: self.strikes.or(other.strikes),
             confirm_interval: self.confirm_interval.or(other.confirm_interval),
             witnesses: self.witnesses.or(other.witnesses),

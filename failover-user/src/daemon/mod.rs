@@ -232,7 +232,10 @@ impl Daemon {
                 &configuration.check,
                 configuration.decide.timeout,
             ),
-            local_prober: LocalProber::new(&configuration.check, configuration.decide.timeout),
+            local_prober: LocalProber::new(
+                &configuration.local_check,
+                configuration.decide.timeout,
+            ),
             probe_cause: None,
             witnesses: Witnesses::new(
                 configuration.witnesses.clone(),
@@ -285,6 +288,7 @@ impl Daemon {
         info!(
             primary = %self.configuration.primary,
             check = self.configuration.check.name(),
+            local_check = self.configuration.local_check.name(),
             port = self.configuration.port,
             kernel_events = if self.kernel.is_some() { "on" } else { "off" },
             dry_run = self.configuration.dry_run,

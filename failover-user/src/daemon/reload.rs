@@ -98,8 +98,14 @@ impl Daemon {
             self.prober = Prober::new(new.primary.clone(), &new.check, new.decide.timeout);
             self.probe_cause = None;
         }
-        if probing != Probing::AsBefore {
-            self.local_prober = LocalProber::new(&new.check, new.decide.timeout);
+        let asks_locally = |of: &Configuration| (of.local_check.clone(), of.decide.timeout);
+        let asks_otherwise = asks_locally(&old) != asks_locally(new);
+        if asks_otherwise {
+            self.local_prober = LocalProber::new(&new.local_check, new.decide.timeout);
+            // What failed in the old way says nothing of the new one.
+            self.decider.forget_gateway_checks();
+        }
+        if asks_otherwise || probing != Probing::AsBefore {
             self.tunnel = Tunnel::new(new);
             self.past.tunnel = None;
         }
@@ -164,6 +170,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         witnesses: _,
         metrics: _,
         check: _,
+        local_check: _,
         decide: _,
         gateway: _,
         fence: _,

@@ -68,6 +68,7 @@ pub(super) fn status(
         reason: reason.to_owned(),
         primary: configuration.primary.to_string(),
         check: configuration.check.name().to_owned(),
+        local_check: configuration.local_check.name().to_owned(),
         readiness: past.readiness.as_ref().map(readiness),
         strikes: strikes.collect(),
         strikes_needed: settings.strikes.get(),

@@ -46,7 +46,7 @@ struct Connected {
 impl Tunnel {
     pub(super) fn new(configuration: &Configuration) -> Self {
         Self {
-            prober: LocalProber::new(&configuration.check, configuration.decide.timeout),
+            prober: LocalProber::new(&configuration.local_check, configuration.decide.timeout),
             looked: None,
             asked: None,
             connected: None,

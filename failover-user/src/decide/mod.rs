@@ -327,6 +327,11 @@ impl Decider {
         self.local.strikes()
     }
 
+    /// The local gateway is asked in another way from now on: what failed until now counts for nothing.
+    pub fn forget_gateway_checks(&mut self) {
+        self.local.begin_anew();
+    }
+
     /// Why this order would not be followed now, if so. To be asked before it is given.
     #[must_use]
     pub fn objection(&self, now: Time, order: Order) -> Option<Refusal> {

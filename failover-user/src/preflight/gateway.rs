@@ -231,26 +231,47 @@ pub(super) async fn port(
         (true, false) => Finding::ok(NAME, format!("the local gateway serves: {held_by}")),
     }];
     let addresses: Vec<SocketAddr> = listeners.iter().map(|one| one.address).collect();
-    let same = match primary_says {
-        Some(says) if says.started.is_some() => is_same(configuration, &addresses, says).await,
-        _ => false,
-    };
+    let (outcome, says) = asked(configuration, &addresses).await;
+    let same = matches!(outcome, Outcome::Connected { .. })
+        && primary_says
+            .zip(says)
+            .is_some_and(|(primary, local)| local.is_same_process(primary) == Some(true));
     findings.extend(tunnel(configuration, &holders, primary, same));
+    if is_gateways && !same {
+        findings.push(local_check(configuration, &outcome));
+    }
     findings
 }
 
-/// Does what listens here tell the same of itself as the primary?
-async fn is_same(
+/// What listens here is asked as the daemon would ask the local gateway.
+async fn asked(
     configuration: &Configuration,
     listeners: &[SocketAddr],
-    primary: &Readiness,
-) -> bool {
-    let mut prober = LocalProber::new(&configuration.check, configuration.decide.timeout);
+) -> (Outcome, Option<Readiness>) {
+    let mut prober = LocalProber::new(&configuration.local_check, configuration.decide.timeout);
     prober.start((), listeners);
     let report = prober.next().await;
-    let answers = matches!(report.outcome, Outcome::Connected { .. });
-    let local = report.readiness.filter(|_| answers);
-    local.is_some_and(|local| local.is_same_process(primary) == Some(true))
+    (report.outcome, report.readiness)
+}
+
+/// A local gateway that fails its check would be restarted again and again.
+fn local_check(configuration: &Configuration, outcome: &Outcome) -> Finding {
+    const NAME: &str = "local-check";
+    let check = configuration.local_check.name();
+    match outcome {
+        Outcome::Connected { took } => Finding::ok(
+            NAME,
+            format!("the local gateway answers (local-check {check}) after {took:.1?}"),
+        ),
+        Outcome::Failed { .. } | Outcome::Unknown { .. } => Finding::warning(
+            NAME,
+            format!(
+                "the local gateway fails its check (local-check {check}): {outcome}; while PC-A is down \
+                 it would be restarted again and again"
+            ),
+            "if it is well, set the right --local-check; local-check = \"tcp\" only looks whether it listens",
+        ),
+    }
 }
 
 fn tunnel(

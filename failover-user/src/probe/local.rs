@@ -1,4 +1,4 @@
-//! Asking the local gateway, in the way that the primary is asked: does what listens here answer, too?
+//! Asking the local gateway, in its own way: does what listens here answer, too?
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -11,7 +11,7 @@ use super::{
     Asking,
     check::{Checker, Memory, Readiness},
 };
-use crate::{config::Check, decide::Outcome};
+use crate::{config::LocalCheck, decide::Outcome};
 
 /// What a [`LocalProber`] has to tell.
 #[derive(Debug)]
@@ -33,10 +33,9 @@ pub struct LocalProber<Id> {
 }
 
 impl<Id: Clone> LocalProber<Id> {
-    /// Each probe takes no longer than the timeout. Nobody is asked for a certificate that he is
-    /// trusted by.
+    /// Each probe takes no longer than the timeout.
     #[must_use]
-    pub fn new(check: &Check, timeout: Duration) -> Self {
+    pub fn new(check: &LocalCheck, timeout: Duration) -> Self {
         Self {
             checker: Checker::of_the_local_gateway(check),
             memory: Memory::default(),
@@ -47,8 +46,12 @@ impl<Id: Clone> LocalProber<Id> {
 
     /// Begins a probe of whoever listens on these addresses. One that is in flight is given up.
     pub fn start(&mut self, probe: Id, listeners: &[SocketAddr]) {
-        let mut addresses: Vec<SocketAddr> = listeners.iter().copied().map(reachable).collect();
-        addresses.dedup();
+        let mut addresses = Vec::new();
+        for address in listeners.iter().copied().flat_map(reachable) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
         let (checker, memory) = (self.checker.clone(), self.memory);
         let deadline = Instant::now() + self.timeout;
         let future = async move { checker.ask(&addresses, deadline, memory).await };
@@ -76,16 +79,20 @@ impl<Id: Clone> LocalProber<Id> {
     }
 }
 
-/// Where a listener on this address is connected to from its own machine.
-fn reachable(listener: SocketAddr) -> SocketAddr {
-    let address = match listener.ip() {
-        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        address => address,
+/// Where a listener on this address is connected to from its own machine. One on `[::]` takes IPv4, too,
+/// unless it says otherwise (ipv6(7)), and where IPv6 is off that is the only way to it.
+fn reachable(listener: SocketAddr) -> impl Iterator<Item = SocketAddr> {
+    let (first, second): (IpAddr, Option<IpAddr>) = match listener.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => (Ipv4Addr::LOCALHOST.into(), None),
+        IpAddr::V6(address) if address.is_unspecified() => {
+            (Ipv6Addr::LOCALHOST.into(), Some(Ipv4Addr::LOCALHOST.into()))
+        }
+        address => (address, None),
     };
     let mut reachable = listener;
-    reachable.set_ip(address);
-    reachable
+    reachable.set_ip(first);
+    let second = second.map(|address| SocketAddr::new(address, listener.port()));
+    std::iter::once(reachable).chain(second)
 }
 
 #[cfg(test)]
@@ -97,7 +104,11 @@ mod tests {
     };
 
     use super::*;
-    use crate::decide::{Failure, NoAnswer};
+    use crate::{
+        config::Check,
+        decide::{Failure, NoAnswer},
+        probe::check::{local_for_tests, openclaw_for_tests},
+    };
 
     const LONG: Duration = Duration::from_secs(10);
     const SHORT: Duration = Duration::from_millis(100);
@@ -110,7 +121,7 @@ mod tests {
     async fn whoever_listens_everywhere_is_reached_over_the_loopback() {
         for (everywhere, loopback) in [("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "::1")] {
             let listener = TcpListener::bind(everywhere).await.unwrap();
-            let mut prober = LocalProber::new(&Check::Tcp, LONG);
+            let mut prober = LocalProber::new(&local_for_tests(Check::Tcp), LONG);
             prober.start(7, &[listener.local_addr().unwrap()]);
             let report = told(&mut prober).await;
             assert_eq!(report.probe, 7);
@@ -123,10 +134,24 @@ mod tests {
         }
     }
 
+    /// A machine where IPv6 is off has no `::1`.
+    #[test]
+    fn whoever_listens_everywhere_in_both_families_can_be_reached_over_ipv4_alone() {
+        let reached = |listener: &str| {
+            let listener: SocketAddr = listener.parse().unwrap();
+            let reached: Vec<String> = reachable(listener).map(|one| one.to_string()).collect();
+            reached
+        };
+        assert_eq!(reached("[::]:7"), ["[::1]:7", "127.0.0.1:7"]);
+        assert_eq!(reached("0.0.0.0:7"), ["127.0.0.1:7"]);
+        assert_eq!(reached("[fd00::1]:7"), ["[fd00::1]:7"]);
+        assert_eq!(reached("10.0.0.2:7"), ["10.0.0.2:7"]);
+    }
+
     #[tokio::test]
     async fn waiting_may_be_interrupted_and_a_gateway_that_hangs_is_told() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut prober = LocalProber::new(&crate::probe::check::openclaw_for_tests(), SHORT * 3);
+        let mut prober = LocalProber::new(&local_for_tests(openclaw_for_tests()), SHORT * 3);
         prober.start(1, &[listener.local_addr().unwrap()]);
         assert!(timeout(SHORT, prober.next()).await.is_err());
         let report = told(&mut prober).await;
@@ -142,7 +167,7 @@ mod tests {
     async fn openclaw_is_asked_by_the_address_which_makes_it_tell_more() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut prober = LocalProber::new(&crate::probe::check::openclaw_for_tests(), LONG);
+        let mut prober = LocalProber::new(&local_for_tests(openclaw_for_tests()), LONG);
         prober.start(1, &[address]);
         let serve = async {
             let (mut stream, _) = listener.accept().await.unwrap();

@@ -22,7 +22,7 @@ use tokio::{
 
 use super::connect::{self, Connect};
 use crate::{
-    config::{self, Check, HttpCheck, Server},
+    config::{self, Check, HttpCheck, LocalCheck, Server, Transport},
     decide::{Failure, NoAnswer, Outcome, WrongAnswer},
     errno,
 };
@@ -36,6 +36,10 @@ pub(crate) use tls::{Tls as TlsClient, wrong_in as tls_wrong_in};
 #[derive(Clone)]
 pub(super) struct Checker {
     kind: Kind,
+    /// The same over TLS, for where plain text isn't understood.
+    over_tls: Option<Box<Kind>>,
+    /// Any answer is a good one.
+    any_answer: bool,
 }
 
 #[derive(Clone)]
@@ -57,6 +61,8 @@ struct Target {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Memory {
     openclaw: openclaw::Memory,
+    /// Plain text wasn't understood, and TLS was.
+    speaks_tls: bool,
 }
 
 /// What a check has found.
@@ -88,36 +94,105 @@ enum Fault {
 
 impl Checker {
     pub(super) fn of_the_primary(check: &Check) -> Self {
-        Self::new(check, |server| Target {
-            host: Some(server.host.clone()),
-            tls: server.tls.as_ref().map(Tls::new),
-        })
+        Self {
+            kind: Kind::new(check, |server| Target {
+                host: Some(server.host.clone()),
+                tls: server.tls.as_ref().map(Tls::new),
+            }),
+            over_tls: None,
+            any_answer: false,
+        }
     }
 
-    /// Who listens here is known without certificates, which are for the primary's name. And OpenClaw
-    /// tells a caller of its own machine more, whom it knows by address and Host header alike.
-    pub(super) fn of_the_local_gateway(check: &Check) -> Self {
-        let is_openclaw = matches!(check, Check::OpenClaw(_));
-        Self::new(check, |server| Target {
-            host: (!is_openclaw).then(|| server.host.clone()),
-            tls: server.tls.as_ref().map(Tls::with_anybody),
-        })
-    }
-
-    fn new(check: &Check, target: impl Fn(&Server) -> Target) -> Self {
-        let kind = match check {
-            Check::Tcp => Kind::Tcp,
-            Check::OpenClaw(check) => {
-                Kind::OpenClaw(OpenClaw::new(target(&check.server), check.clone()))
-            }
-            Check::Http(check) => Kind::Http(target(&check.server), check.clone()),
+    /// Who listens here is known by its process, so its certificate is verified only where that is
+    /// configured. And OpenClaw tells a caller on its own machine more, which it knows by address and
+    /// Host header alike.
+    pub(super) fn of_the_local_gateway(local: &LocalCheck) -> Self {
+        let kind = |over_tls: bool| {
+            Kind::new(&local.check, |server| Target {
+                host: local.named.then(|| server.host.clone()),
+                tls: server
+                    .tls
+                    .as_ref()
+                    .filter(|_| over_tls)
+                    .map(|tls| match tls.authority {
+                        Some(_) => Tls::new(tls),
+                        None => Tls::with_anybody(tls),
+                    }),
+            })
         };
-        Self { kind }
+        Self {
+            kind: kind(local.transport == Transport::Tls),
+            over_tls: (local.transport == Transport::Either).then(|| Box::new(kind(true))),
+            any_answer: local.any_answer,
+        }
     }
 
     /// Asks whichever of the addresses answers first. What is recorded beside the verdict may take a
     /// little longer than the verdict, but not longer than the deadline.
     pub(super) async fn ask(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+        memory: Memory,
+    ) -> Verdict {
+        let mut verdict = match &self.over_tls {
+            None => self.kind.ask(addresses, deadline, memory).await,
+            Some(over_tls) => {
+                self.ask_either_way(over_tls, addresses, deadline, memory)
+                    .await
+            }
+        };
+        if let Outcome::Failed {
+            failure: Failure::WrongAnswer(_),
+            took,
+        } = verdict.outcome
+            && self.any_answer
+        {
+            verdict.outcome = Outcome::Connected { took };
+        }
+        verdict
+    }
+
+    /// In plain text or over TLS, whichever is understood; first in the way that was last time.
+    async fn ask_either_way(
+        &self,
+        over_tls: &Kind,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+        memory: Memory,
+    ) -> Verdict {
+        let ask = async |speaks_tls: bool| {
+            let kind = if speaks_tls { over_tls } else { &self.kind };
+            let mut verdict = kind.ask(addresses, deadline, memory).await;
+            verdict.memory.speaks_tls = speaks_tls && verdict.is_good();
+            verdict
+        };
+        let first = ask(memory.speaks_tls).await;
+        let enough = self.any_answer && first.is_answer();
+        if enough || !first.is_misunderstood() {
+            return first;
+        }
+        let other = ask(!memory.speaks_tls).await;
+        match other.is_answer() && !other.is_misunderstood() {
+            true => other,
+            false => first,
+        }
+    }
+}
+
+impl Kind {
+    fn new(check: &Check, target: impl Fn(&Server) -> Target) -> Self {
+        match check {
+            Check::Tcp => Self::Tcp,
+            Check::OpenClaw(check) => {
+                Self::OpenClaw(OpenClaw::new(target(&check.server), check.clone()))
+            }
+            Check::Http(check) => Self::Http(target(&check.server), check.clone()),
+        }
+    }
+
+    async fn ask(
         &self,
         addresses: &[SocketAddr],
         deadline: Instant,
@@ -138,16 +213,16 @@ impl Checker {
             Err(error) => return Verdict::fault(of_io(&error), begun, memory),
         };
         let mut readiness = None;
-        let (answer, took) = match &self.kind {
-            Kind::Tcp => {
+        let (answer, took) = match self {
+            Self::Tcp => {
                 let took = begun.elapsed();
                 return Verdict::good(took, Connection::Silent(stream), memory);
             }
-            Kind::Http(target, check) => {
+            Self::Http(target, check) => {
                 let answer = timeout_at(deadline, target.answer(stream, peer, check)).await;
                 (answer.unwrap_or_else(|_| late()), begun.elapsed())
             }
-            Kind::OpenClaw(openclaw) => {
+            Self::OpenClaw(openclaw) => {
                 let live = openclaw.is_live(stream, peer, memory.openclaw);
                 let live = timeout_at(deadline, live).await;
                 let took = begun.elapsed();
@@ -257,6 +332,36 @@ impl Verdict {
         }
     }
 
+    fn is_good(&self) -> bool {
+        matches!(self.outcome, Outcome::Connected { .. })
+    }
+
+    /// Did anything come back?
+    fn is_answer(&self) -> bool {
+        let is_wrong = matches!(
+            self.outcome,
+            Outcome::Failed {
+                failure: Failure::WrongAnswer(_),
+                ..
+            }
+        );
+        is_wrong || self.is_good()
+    }
+
+    /// Does it look as if one side spoke TLS and the other one didn't?
+    fn is_misunderstood(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Failed {
+                failure: Failure::NoAnswer(NoAnswer::Closed | NoAnswer::Reset)
+                    | Failure::WrongAnswer(
+                        WrongAnswer::NotHttp | WrongAnswer::NotTls | WrongAnswer::Handshake
+                    ),
+                ..
+            }
+        )
+    }
+
     /// Whatever was known of a gateway that fails is forgotten.
     fn fault(fault: Fault, begun: Instant, memory: Memory) -> Self {
         let memory = match &fault {
@@ -316,6 +421,17 @@ fn of_io(error: &io::Error) -> Fault {
         None if error.kind() == io::ErrorKind::UnexpectedEof => NoAnswer::Closed.into(),
         // The kernel's own errors have a number: a library has misliked what came.
         None => WrongAnswer::NotHttp.into(),
+    }
+}
+
+/// The local gateway's check, by this, with nothing special to it.
+#[cfg(test)]
+pub(super) fn local_for_tests(check: Check) -> LocalCheck {
+    LocalCheck {
+        check,
+        any_answer: false,
+        named: false,
+        transport: Transport::Plain,
     }
 }
 

@@ -22,6 +22,7 @@ mod any_http;
 mod encrypted;
 mod hostile;
 mod layers;
+mod local;
 mod openclaw;
 
 const LONG: Duration = Duration::from_secs(10);

@@ -203,13 +203,88 @@ async fn a_server_without_tls_is_told_as_that_and_the_other_way_round_it_isnt_ht
     assert_eq!(what, WrongAnswer::NotHttp);
 }
 
+/// How the local gateway is asked beside this primary.
+fn local(ca: PathBuf, change: impl FnOnce(&mut Options)) -> Checker {
+    let mut options = Options {
+        primary: Some(NAME.parse().unwrap()),
+        check: Some(config::CheckKind::OpenClaw),
+        check_tls: Some(true),
+        check_ca: Some(ca),
+        dry_run: Some(true),
+        ..Options::default()
+    };
+    change(&mut options);
+    let configuration = Configuration::load(options).unwrap();
+    Checker::of_the_local_gateway(&configuration.local_check)
+}
+
 #[tokio::test]
-async fn the_local_gateway_is_known_without_a_certificate() {
+async fn the_local_gateway_may_speak_tls_or_not_whatever_the_primary_does() {
     let authority = Authority::new("Test CA");
-    let server = Authority::new("Another CA")
+    // A TLS handshake is no request to it: it hangs up.
+    let plain = Server::with(|mut stream| async move {
+        let mut first = [0];
+        let Ok(1) = stream.peek(&mut first).await else {
+            return;
+        };
+        while first != *b"\x16"
+            && let Some(head) = head(&mut stream).await
+        {
+            let path = head.split(' ').nth(1).unwrap();
+            let _ = stream.write_all(&openclaw(path)).await;
+        }
+    })
+    .await;
+    let encrypted = Authority::new("Another CA")
         .server("elsewhere", |_| {})
         .await;
-    let check = check(authority.file(), NAME, None);
-    wrong(&Checker::of_the_primary(&check), &server).await;
-    good(&Checker::of_the_local_gateway(&check), &server).await;
+    let primary = check(authority.file(), NAME, None);
+    wrong(&checker(&primary), &encrypted).await;
+    let any = local(authority.file(), |_| {});
+    assert!(!good(&any, &plain).await.memory.speaks_tls);
+    let verdict = good(&any, &encrypted).await;
+    // The next one goes the right way at once, in both directions.
+    assert!(verdict.memory.speaks_tls);
+    let next = asked(&any, &encrypted, LONG, verdict.memory).await;
+    assert!(
+        matches!(next.outcome, Outcome::Connected { .. }),
+        "{next:?}"
+    );
+    let next = asked(&any, &plain, LONG, next.memory).await;
+    assert!(
+        matches!(next.outcome, Outcome::Connected { .. }),
+        "{next:?}"
+    );
+    assert!(!next.memory.speaks_tls);
+    let said = |tls| {
+        local(authority.file(), |options| {
+            options.local_check_tls = Some(tls)
+        })
+    };
+    good(&said(true), &encrypted).await;
+    wrong(&said(false), &encrypted).await;
+    good(&said(false), &plain).await;
+    assert_ne!(
+        failure(&said(true), &plain).await,
+        Failure::TimedOut,
+        "it doesn't speak TLS"
+    );
+}
+
+#[tokio::test]
+async fn the_local_gateways_certificate_is_verified_where_a_ca_is_configured_for_it() {
+    let authority = Authority::new("Test CA");
+    let check = local(authority.file(), |options| {
+        options.local_check_tls = Some(true);
+        options.local_check_ca = Some(authority.file());
+        options.local_check_host = Some("pc-b.test".to_owned());
+    });
+    good(&check, &authority.server("pc-b.test", |_| {}).await).await;
+    let others = Authority::new("Another CA")
+        .server("pc-b.test", |_| {})
+        .await;
+    assert_eq!(
+        wrong(&check, &others).await,
+        WrongAnswer::Certificate(Certificate::UnknownIssuer)
+    );
 }
