@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::{decide::Time, kernel::TcpState, kernel::TcpStateChange};
+use crate::{decide::Time, kernel::TcpStateChange};
 
 /// An event may be on its way while the answer already knows, and the other way round: they have to
 /// differ for so long, without another event, to disagree.
@@ -38,11 +38,11 @@ impl Agreement {
         if self.adopted.is_some_and(|asked| told < asked) {
             return;
         }
-        if change.new == TcpState::Listen {
+        if change.begins_to_listen() {
             let place = self.implied.partition_point(|one| *one < local);
             self.implied.insert(place, local);
             self.doubt = None;
-        } else if change.old == TcpState::Listen {
+        } else if change.ends_listening() {
             if let Ok(place) = self.implied.binary_search(&local) {
                 self.implied.remove(place);
             }
@@ -98,7 +98,7 @@ impl Agreement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Origin;
+    use crate::kernel::{Origin, TcpState};
 
     const FOUR: &str = "127.0.0.1:18789";
     const SIX: &str = "[::1]:18789";
@@ -147,6 +147,17 @@ mod tests {
         agreement.event(&change(FOUR, TcpState::Listen, TcpState::Close));
         assert_eq!(agreement.compare(at(1), answer(&[SIX])), None);
         assert_eq!(agreement.settles_in(at(1)), None);
+    }
+
+    #[test]
+    fn a_connection_that_a_client_makes_ends_no_listener() {
+        let mut agreement = Agreement::default();
+        agreement.event(&listens(FOUR));
+        // The socket of the connection, which begins as a copy of the listener.
+        agreement.event(&change(FOUR, TcpState::Listen, TcpState::SynRecv));
+        agreement.event(&change(FOUR, TcpState::SynRecv, TcpState::Established));
+        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
+        assert_eq!(agreement.settles_in(at(0)), None);
     }
 
     #[test]

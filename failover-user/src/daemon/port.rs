@@ -21,7 +21,7 @@ use crate::{
     decide::{Gateway, Time},
     escape::Escaped,
     gateway::{Destroyed, Holder, Identity, Launch, Listener, Listeners, ListenersError, holders},
-    kernel::{Origin, TcpState, TcpStateChange},
+    kernel::{Origin, TcpStateChange},
 };
 
 /// Without kernel events, the port is looked at this often while something matters.
@@ -226,13 +226,13 @@ impl LocalPort {
             return false;
         }
         self.agreement.event(change);
-        if change.new == TcpState::Listen {
+        if change.begins_to_listen() {
             self.announced = Some(0);
             if self.told.len() < MOST_TOLD {
                 self.told.extend(change.origin.pid);
             }
         }
-        change.new == TcpState::Listen || change.old == TcpState::Listen
+        change.begins_to_listen() || change.ends_listening()
     }
 
     /// Events were lost: what they said is worth nothing until the next look.

@@ -6,8 +6,7 @@ use std::net::SocketAddr;
 use crate::{
     clock,
     decide::{Change, Outcome, State},
-    escape::Escaped,
-    kernel::{Bind, TcpState, TcpStateChange},
+    kernel::{Bind, TcpStateChange},
     metrics::Probes,
     parts::Parts,
     status::Status,
@@ -116,26 +115,20 @@ impl Watchers {
 
     /// Somebody began or ended to listen on the local port.
     pub(super) fn listener(&mut self, change: &TcpStateChange) {
-        let does = match change.new {
-            TcpState::Listen => "listens",
-            _ => "listens no longer",
+        let does = match change.begins_to_listen() {
+            true => "listens",
+            false => "listens no longer",
         };
-        let text = format!(
-            "{} (pid {}) {does} on {}",
-            Escaped(&change.origin.comm),
-            change.origin.pid.unwrap_or(0),
-            change.local,
-        );
+        let text = format!("{} {does} on {}", change.origin.who(), change.local);
         self.evidence(&text);
     }
 
     /// Somebody was refused the local port.
     pub(super) fn refused(&mut self, bind: &Bind) {
         let text = format!(
-            "{} (pid {}) couldn't have {}: it is taken",
-            Escaped(&bind.origin.comm),
-            bind.origin.pid.unwrap_or(0),
-            bind.local,
+            "{} couldn't have {}: it is taken",
+            bind.origin.who(),
+            bind.local
         );
         self.evidence(&text);
     }

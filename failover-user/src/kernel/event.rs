@@ -8,6 +8,8 @@ use std::{
 
 use failover_ebpf::{self as contract, tcp_state};
 
+use crate::escape::Escaped;
+
 /// An event that passed every check.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum KernelEvent {
@@ -49,6 +51,39 @@ pub struct TcpStateChange {
     pub remote: SocketAddr,
     /// Why the connection ended, where the kernel has a reason.
     pub error: Option<i32>,
+}
+
+impl TcpStateChange {
+    /// Somebody listens from now on.
+    #[must_use]
+    pub fn begins_to_listen(&self) -> bool {
+        self.new == TcpState::Listen
+    }
+
+    /// A socket listens no longer. A new connection's socket begins as a copy of the one that listens, and
+    /// goes from LISTEN to SYN_RECV (inet_csk_clone_lock, net/ipv4/inet_connection_sock.c, 6.18): that is
+    /// no end. A listener itself can only close.
+    #[must_use]
+    pub fn ends_listening(&self) -> bool {
+        self.old == TcpState::Listen && self.new == TcpState::Close
+    }
+
+    /// A client's connection has arrived at a listener.
+    #[must_use]
+    pub fn is_new_connection(&self) -> bool {
+        self.old == TcpState::Listen && self.new == TcpState::SynRecv
+    }
+}
+
+impl Origin {
+    /// The process, for people.
+    #[must_use]
+    pub fn who(&self) -> String {
+        match self.pid {
+            Some(pid) => format!("{} (pid {pid})", Escaped(&self.comm)),
+            None => "a process that isn't known".to_owned(),
+        }
+    }
 }
 
 /// See [`KernelEvent::Bind`].

@@ -87,6 +87,9 @@ fn namespace(netns: impl Display, style: Style) -> String {
 
 fn state(change: &TcpStateChange) -> String {
     let mut what = format!("{} -> {}", change.old, change.new);
+    if change.is_new_connection() {
+        what.push_str(" (a new connection)");
+    }
     if let Some(errno) = change.error {
         let _ = write!(what, " ({})", errno::describe(errno));
     }
@@ -195,6 +198,28 @@ mod tests {
         let bad = line(&bind(Err(libc::EACCES)), COLORED);
         let told = "\x1b[31mbind refused (EACCES)\x1b[0m\n";
         assert!(bad.ends_with(told), "{bad}");
+    }
+
+    #[test]
+    fn a_new_connection_is_told_from_a_listener_that_ends() {
+        let told = |new| {
+            let change = TcpStateChange {
+                origin: origin("node"),
+                old: TcpState::Listen,
+                new,
+                local: "10.0.0.2:18789".parse().unwrap(),
+                remote: "10.0.0.9:40000".parse().unwrap(),
+                error: None,
+            };
+            line(&KernelEvent::TcpState(change), COLORED)
+        };
+        let born = told(TcpState::SynRecv);
+        assert!(
+            born.ends_with(" LISTEN -> SYN_RECV (a new connection)\n"),
+            "{born}"
+        );
+        let ends = told(TcpState::Close);
+        assert!(ends.ends_with("\x1b[31mLISTEN -> CLOSE\x1b[0m\n"), "{ends}");
     }
 
     #[test]
