@@ -44,8 +44,9 @@ pub enum Verb {
     Check(Box<CheckOptions>),
     /// Ask the daemon who serves and whether PC-B is safe
     ///
-    /// Exit code 0: safe; 1: not protected; 3: no daemon is running; 4: one is there and doesn't answer, or
-    /// not this account.
+    /// Exit code 0: safe, or degraded (PC-A is down, and nothing stands behind PC-B); 1: not protected, or
+    /// two gateways serve; 3: no daemon is running; 4: one is there and doesn't answer, or not this
+    /// account.
     Status(StatusOptions),
     /// Tell every incident: when, why with the evidence, how long each phase took
     ///
@@ -54,15 +55,17 @@ pub enum Verb {
     History(HistoryOptions),
     /// Have the daemon observe and report, and run nothing
     ///
-    /// Survives restarts of the daemon and of the machine. What would have been run is in the log.
+    /// Survives restarts of the daemon and of the machine. What would have been run is in the log. A second
+    /// pause replaces the first, and says whether that makes it longer or shorter.
     Pause(PauseOptions),
     /// End the pause, and the time that a release holds
     Resume(AskOptions),
     /// Take over now, without waiting for the strikes
     ///
     /// Through the same checks as by itself: the primary doesn't answer, was seen healthy once,
-    /// witnesses answer, the fence succeeds, nobody else has the port. --force skips the first three,
-    /// and has the local gateway serve until `failover release`.
+    /// witnesses answer, the fence succeeds, nobody else has the port. Where the last answer isn't from
+    /// just now, the primary is probed first. --force skips the first three checks, and has the local
+    /// gateway serve until `failover release`; where the primary answers, it asks for confirmation.
     Takeover(TakeoverOptions),
     /// Stop the local gateway now, although the primary doesn't answer
     ///
@@ -143,13 +146,19 @@ pub struct TakeoverOptions {
     /// Although the primary answers, was never seen healthy, or no witness answers
     #[arg(long)]
     pub force: bool,
+    /// Don't ask for confirmation where two gateways will run
+    #[arg(long, requires = "force")]
+    pub yes: bool,
 }
 
 impl TakeoverOptions {
     /// What it asks for.
     #[must_use]
     pub fn request(&self) -> Request {
-        Request::Takeover { force: self.force }
+        Request::Takeover {
+            force: self.force,
+            yes: self.yes,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ mod logging;
 
 use std::{
     fs::{self, File},
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -22,7 +22,7 @@ use failover::{
     control::{self, AskError, Request},
     gateway::{Scope, UnitCommand},
     history,
-    status::Status,
+    status::{Protection, Status},
     trace,
 };
 use tokio::runtime::{Builder, Runtime};
@@ -35,6 +35,8 @@ const NOT_RUNNING: u8 = 3;
 /// Somebody to ask, and no answer: nobody knows how it is.
 const NO_ANSWER: u8 = 4;
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// Of a question on the terminal, in bytes.
+const LONGEST_ANSWER: u64 = 1024;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
@@ -181,13 +183,17 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
         // A reader that has left, as `head` does, wants no message.
         let written = write!(io::stdout(), "{shown}").and_then(|()| io::stdout().flush());
         if !options.watch || written.is_err() {
-            return Ok(if status.is_safe() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
+            return Ok(protection(&status));
         }
         std::thread::sleep(WATCH_INTERVAL);
+    }
+}
+
+/// The exit code that goes with a status.
+fn protection(status: &Status) -> ExitCode {
+    match status.protection() {
+        Protection::Safe | Protection::Degraded => ExitCode::SUCCESS,
+        Protection::Unsafe => ExitCode::FAILURE,
     }
 }
 
@@ -205,7 +211,7 @@ fn unanswered(error: &AskError, places: &Places) -> ExitCode {
         AskError::NotPermitted { .. } | AskError::NoAnswer { .. } | AskError::Unreadable { .. } => {
             NO_ANSWER.into()
         }
-        AskError::Refused(_) => ExitCode::FAILURE,
+        AskError::Refused(_) | AskError::Unconfirmed(_) => ExitCode::FAILURE,
     }
 }
 
@@ -250,7 +256,17 @@ fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
 /// Has the daemon do something, and says what came of it.
 fn order(ask: &AskOptions, request: &Request) -> anyhow::Result<ExitCode> {
     let places = ask.places()?;
-    let answer = match control::order(&places.control, request) {
+    let mut answer = control::order(&places.control, request);
+    if let Err(AskError::Unconfirmed(why)) = &answer
+        && confirmed(why)
+    {
+        let confirmed = Request::Takeover {
+            force: true,
+            yes: true,
+        };
+        answer = control::order(&places.control, &confirmed);
+    }
+    let answer = match answer {
         Ok(answer) => answer,
         Err(error) => return Ok(unanswered(&error, &places)),
     };
@@ -261,10 +277,28 @@ fn order(ask: &AskOptions, request: &Request) -> anyhow::Result<ExitCode> {
         "ordered"
     };
     let _ = writeln!(io::stdout(), "{done}; the state is {}", answer.state);
+    if let Some(now) = answer.now {
+        let _ = writeln!(io::stdout(), "{now}");
+    }
     if let Some(note) = answer.note {
         let _ = writeln!(io::stderr(), "failover: {note}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks on the terminal whether that is meant. Without a terminal nobody can say so.
+fn confirmed(why: &str) -> bool {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return false;
+    }
+    let _ = write!(io::stderr(), "failover: {why}\nDo it? [y/N] ");
+    let mut answer = String::new();
+    // A line that can't be read is no consent.
+    let read = io::stdin()
+        .lock()
+        .take(LONGEST_ANSWER)
+        .read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES")
 }
 
 /// In place, until Ctrl-C.
@@ -274,8 +308,7 @@ fn watch(places: &Places) -> anyhow::Result<ExitCode> {
     // A question that is still under way keeps nobody waiting.
     runtime.shutdown_background();
     match last {
-        Ok(status) if status.is_safe() => Ok(ExitCode::SUCCESS),
-        Ok(_) => Ok(ExitCode::FAILURE),
+        Ok(status) => Ok(protection(&status)),
         Err(error) => match error.downcast_ref() {
             Some(error) => Ok(unanswered(error, places)),
             None => Err(error),

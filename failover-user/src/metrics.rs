@@ -18,7 +18,7 @@ use prometheus_client::{
 
 use crate::{
     decide::{Outcome, State},
-    status::Status,
+    status::{Protection, Status},
 };
 
 /// From a cable's length to the longest timeout that makes sense, in seconds.
@@ -137,6 +137,11 @@ struct Is {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet)]
+struct Level {
+    level: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet)]
 struct Ran {
     command: String,
     result: String,
@@ -189,7 +194,26 @@ fn registry(status: &Status, probes: &Probes) -> Registry {
     to.register(
         "protected",
         "1 if nothing keeps this machine from taking over and letting go",
-        gauge(status.is_safe()),
+        gauge(status.protection() != Protection::Unsafe),
+    );
+    let levels = Protection::NAMES.into_iter();
+    let levels =
+        levels.map(|(level, name)| (Level { level: name }, gauge(status.protection() == level)));
+    to.register(
+        "protection",
+        "1 for how well this machine protects the primary, 0 for the others",
+        Rows(levels.collect()),
+    );
+    to.register(
+        "dual_active",
+        "1 while the primary and the local gateway both serve",
+        gauge(status.dual_active_since.is_some()),
+    );
+    seconds_at(
+        to,
+        "dual_active_since",
+        "Since when the primary and the local gateway both serve",
+        status.dual_active_since.as_deref(),
     );
     to.register(
         "problems",
@@ -519,6 +543,34 @@ mod tests {
             "failover_probe_duration_seconds_bucket{le=\"0.005\",outcome=\"connected\"} 1",
             "failover_protected 1",
             "failover_takeovers_total 0",
+        ] {
+            has(&text, line);
+        }
+    }
+
+    #[test]
+    fn degraded_is_protected_and_two_who_serve_are_not() {
+        let mut status = sample();
+        status.protection = Protection::Degraded;
+        let text = render(&status, &Probes::default(), Format::Text);
+        for line in [
+            "failover_protected 1",
+            "failover_protection{level=\"safe\"} 0",
+            "failover_protection{level=\"degraded\"} 1",
+            "failover_protection{level=\"unsafe\"} 0",
+            "failover_dual_active 0",
+        ] {
+            has(&text, line);
+        }
+        status.problems.push("two gateways serve".to_owned());
+        status.dual_active_since = Some("2026-01-01T00:00:00Z".to_owned());
+        let text = render(&status, &Probes::default(), Format::Text);
+        for line in [
+            "failover_protected 0",
+            "failover_protection{level=\"degraded\"} 0",
+            "failover_protection{level=\"unsafe\"} 1",
+            "failover_dual_active 1",
+            "failover_dual_active_since_timestamp_seconds 1767225600.0",
         ] {
             has(&text, line);
         }

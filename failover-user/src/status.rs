@@ -28,6 +28,12 @@ pub struct Status {
     /// What people should see to although it keeps PC-B from nothing, a sentence each.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// How well PC-B protects PC-A, with the problems taken into account.
+    #[serde(default)]
+    pub protection: Protection,
+    /// Since when the primary and the local gateway both serve; `None`: at most one does.
+    #[serde(default)]
+    pub dual_active_since: Option<String>,
     /// The state's name.
     pub state: String,
     /// Since when.
@@ -304,11 +310,68 @@ pub struct Router {
     pub why: String,
 }
 
+/// How well PC-B protects PC-A.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protection {
+    /// One gateway serves, and PC-B would take over if it died.
+    #[default]
+    Safe,
+    /// The primary is down, and PC-B serves or is about to: nothing stands behind it.
+    Degraded,
+    /// There is a problem: PC-B would not take over, or not let go, or two gateways serve.
+    Unsafe,
+}
+
+impl Protection {
+    /// Each, and its name for tools.
+    pub const NAMES: [(Self, &str); 3] = [
+        (Self::Safe, "safe"),
+        (Self::Degraded, "degraded"),
+        (Self::Unsafe, "unsafe"),
+    ];
+}
+
 impl Status {
-    /// Would PC-B take over if PC-A died now, or has it?
+    /// How well PC-B protects PC-A, also by a document of a daemon that doesn't say.
     #[must_use]
-    pub fn is_safe(&self) -> bool {
-        self.problems.is_empty()
+    pub fn protection(&self) -> Protection {
+        match self.problems.is_empty() {
+            true => self.protection,
+            false => Protection::Unsafe,
+        }
+    }
+
+    /// The same for people, with what it means where that isn't said elsewhere.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        match self.protection() {
+            Protection::Safe => "safe",
+            Protection::Degraded if self.gateway.listening => {
+                "degraded: PC-B serves, and nothing stands behind it"
+            }
+            Protection::Degraded => "degraded: the primary is down, and nothing stands behind PC-B",
+            Protection::Unsafe => "NOT SAFE",
+        }
+    }
+
+    /// What people have to see beside the state's name, whichever that is.
+    #[must_use]
+    pub fn marks(&self) -> Vec<String> {
+        let mut marks = Vec::new();
+        if self.dual_active_since.is_some() {
+            marks.push("TWO GATEWAYS SERVE".to_owned());
+        }
+        if let Some(pause) = &self.paused {
+            marks.push(match &pause.until {
+                Some(until) => format!("PAUSED until {until}"),
+                None => "PAUSED until `failover resume`".to_owned(),
+            });
+        }
+        if self.dry_run {
+            marks.push("DRY RUN".to_owned());
+        }
+        marks
     }
 }
 
@@ -316,8 +379,9 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
-        let verdict = if self.is_safe() { "safe" } else { "NOT SAFE" };
-        let _ = writeln!(text, "{} ({verdict})", self.state.to_uppercase());
+        let mut headline = vec![self.state.to_uppercase()];
+        headline.extend(self.marks());
+        let _ = writeln!(text, "{} ({})", headline.join(", "), self.verdict());
         for problem in &self.problems {
             row(&mut text, "problem", problem);
         }
@@ -493,6 +557,8 @@ pub(crate) fn sample() -> Status {
         heartbeat: "2026-01-01T00:00:00Z".to_owned(),
         problems: Vec::new(),
         warnings: Vec::new(),
+        protection: Protection::Safe,
+        dual_active_since: None,
         state: "standby".to_owned(),
         since: "2026-01-01T00:00:00Z".to_owned(),
         reason: String::new(),
@@ -548,7 +614,7 @@ mod tests {
     fn a_warning_is_shown_and_is_no_problem() {
         let mut status = status();
         status.warnings.push("nobody is told".to_owned());
-        assert!(status.is_safe());
+        assert_eq!(status.protection(), Protection::Safe);
         let text = status.to_string();
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some("STANDBY (safe)"));
@@ -600,6 +666,54 @@ mod tests {
         let screen = isolated.to_string();
         assert!(screen.starts_with("ISOLATED (NOT SAFE)\n"), "{screen}");
         assert!(screen.contains("no witness answers"), "{screen}");
+    }
+
+    #[test]
+    fn a_pause_and_two_gateways_are_in_the_headline_whatever_the_state() {
+        for state in ["standby", "active", "paused", "suspect"] {
+            let mut status = status();
+            status.state = state.to_owned();
+            status.problems = vec!["PAUSED".to_owned()];
+            status.paused = Some(Pause {
+                since: "2026-01-01T00:00:00Z".to_owned(),
+                until: Some("2026-01-01T02:00:00Z".to_owned()),
+                reason: None,
+            });
+            let screen = status.to_string();
+            let headline = format!(
+                "{}, PAUSED until 2026-01-01T02:00:00Z (NOT SAFE)\n",
+                state.to_uppercase()
+            );
+            assert!(screen.starts_with(&headline), "{screen}");
+            status.dual_active_since = Some("2026-01-01T00:00:00Z".to_owned());
+            let screen = status.to_string();
+            assert!(screen.contains(", TWO GATEWAYS SERVE, PAUSED"), "{screen}");
+        }
+    }
+
+    #[test]
+    fn degraded_is_said_in_the_headline_and_a_problem_is_worse() {
+        let mut status = status();
+        status.state = "active".to_owned();
+        status.gateway.listening = true;
+        status.protection = Protection::Degraded;
+        let screen = status.to_string();
+        let headline = "ACTIVE (degraded: PC-B serves, and nothing stands behind it)\n";
+        assert!(screen.starts_with(headline), "{screen}");
+        status.problems.push("something".to_owned());
+        assert_eq!(status.protection(), Protection::Unsafe);
+        assert!(status.to_string().starts_with("ACTIVE (NOT SAFE)\n"));
+    }
+
+    #[test]
+    fn a_document_that_does_not_say_how_safe_it_is_has_its_problems() {
+        let mut json = serde_json::to_value(status()).unwrap();
+        json.as_object_mut().unwrap().remove("protection");
+        let known: Status = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(known.protection(), Protection::Safe);
+        json["problems"] = serde_json::json!(["something"]);
+        let known: Status = serde_json::from_value(json).unwrap();
+        assert_eq!(known.protection(), Protection::Unsafe);
     }
 
     #[test]

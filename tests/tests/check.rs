@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
+    sync::atomic::{AtomicBool, Ordering},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -284,6 +285,43 @@ fn any_http_server_is_watched_by_what_it_has_to_say() {
     failed(&mut daemon, "wrong answer", "HTTP status 503");
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_primary_that_said_that_it_drains_before_it_went_does_not_flap() {
+    static DRAINS: AtomicBool = AtomicBool::new(false);
+    fn answer(path: &str) -> (&'static str, &'static str, &'static str) {
+        match DRAINS.load(Ordering::Relaxed) {
+            true => draining(path),
+            false => openclaw(path),
+        }
+    }
+    let lab = Lab::new();
+    let mut primary = Gateway::new(&lab, NEVER, answer);
+    let mut daemon = checking(&lab, "openclaw").spawn();
+    daemon.probes("connected");
+    for _ in 0..3 {
+        DRAINS.store(true, Ordering::Relaxed);
+        wait::until("it is seen draining", wait::LONG, || {
+            let (status, _) = daemon.status();
+            (status["readiness"]["startup"] == "draining").then_some(())
+        });
+        drop(primary);
+        daemon.probes("refused");
+        DRAINS.store(false, Ordering::Relaxed);
+        primary = Gateway::new(&lab, NEVER, answer);
+        daemon.becomes("standby");
+    }
+    assert_eq!(daemon.status().0["release_needs"], 1);
+    // One that says nothing before it goes has crashed.
+    for _ in 0..2 {
+        drop(primary);
+        daemon.probes("refused");
+        primary = Gateway::new(&lab, NEVER, answer);
+        daemon.becomes("standby");
+    }
+    assert_eq!(daemon.status().0["release_needs"], 3);
+    daemon.terminate();
 }
 
 // --- between the probes -------------------------------------------------------------------------

@@ -463,7 +463,7 @@ fn a_takeover_and_a_release_by_order_are_told_with_whose_it_was() {
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).argument(&script).spawn();
     daemon.probes("connected");
-    daemon.follows(&["takeover", "--force"]);
+    daemon.follows(&["takeover", "--force", "--yes"]);
     daemon.becomes("active");
     daemon.follows(&["release"]);
     daemon.becomes("standby");

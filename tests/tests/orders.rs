@@ -113,6 +113,122 @@ fn a_takeover_by_hand_waits_for_no_further_strike() {
 }
 
 #[test]
+fn an_order_is_decided_by_how_the_primary_is_now_and_not_by_an_answer_of_long_ago() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab)
+        .interval(Duration::from_secs(60))
+        .timeout(Duration::from_secs(1))
+        .spawn();
+    daemon.probes("connected");
+    // As when the power fails: nothing tells of it, and the next probe would be a minute away.
+    let cable = lab.switch_port(lab.host_a());
+    cable.down();
+    daemon.follows(&["takeover"]);
+    daemon.becomes("active");
+    let asked = daemon.said(|line| line.field("cause") == "ordered");
+    assert_eq!(asked.len(), 1, "{asked:#?}");
+    cable.up();
+    daemon.becomes("standby");
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn what_cannot_be_found_out_is_not_told_as_an_answer() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    lab.switch_port(lab.host_b()).down();
+    daemon.probes("unknown");
+    let output = daemon.order(&["takeover"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!told.contains("the primary answers"), "{told}");
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("says nothing: "), "{told}");
+    assert!(told.contains("--force"), "{told}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn on_a_terminal_a_forced_takeover_beside_a_live_primary_asks() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let force = format!(
+        "{} takeover --force --control {}",
+        failover_binary().display(),
+        daemon.control().display()
+    );
+    let answers = |answer: &str| {
+        let script =
+            format!("echo {answer} | script --quiet --return --command '{force}' /dev/null");
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(told.contains("Do it? [y/N]"), "{output:?}");
+        output.status.success()
+    };
+    assert!(!answers("n"));
+    daemon.runs_nothing_for(INTERVAL);
+    assert!(answers("y"));
+    daemon.becomes("active");
+    daemon.follows(&["release"]);
+    daemon.becomes("standby");
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_second_pause_says_what_was_in_force_and_what_is() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let pause = |words: &[&str]| {
+        let output = daemon.order(words);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let first = pause(&["pause", "--for", "1h", "--reason", "new disk"]);
+    assert!(first.contains("paused until 2"), "{first}");
+    let longer = pause(&["pause"]);
+    for part in [
+        "until `failover resume`",
+        "LONGER",
+        "it was paused until 2",
+        "new disk",
+    ] {
+        assert!(longer.contains(part), "{part}: {longer}");
+    }
+    let shorter = pause(&["pause", "--for", "5m"]);
+    assert!(shorter.contains("SHORTER"), "{shorter}");
+    // Seen in the headline, although the primary is well and the state is standby.
+    let output = daemon.order(&["status"]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.starts_with("STANDBY, PAUSED until 2"), "{told}");
+    daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn drills_make_no_release_harder() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    for _ in 0..3 {
+        daemon.follows(&["takeover", "--force", "--yes"]);
+        daemon.becomes("active");
+        daemon.follows(&["release"]);
+        daemon.becomes("standby");
+    }
+    assert_eq!(daemon.status().0["release_needs"], 1);
+    daemon.ends_having_run(&["start", "stop", "start", "stop", "start", "stop"]);
+}
+
+#[test]
 fn a_takeover_by_hand_says_what_it_waits_for() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).argument("--witnesses=10.0.0.99").spawn();
@@ -132,7 +248,14 @@ fn a_forced_takeover_stands_beside_a_healthy_primary_until_it_is_released() {
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
     daemon.probes("connected");
-    daemon.follows(&["takeover", "--force"]);
+    // Without a terminal nobody can be asked, and the line to type is shown.
+    refused(
+        &daemon,
+        &["takeover", "--force"],
+        "`failover takeover --force --yes`",
+    );
+    daemon.runs_nothing_for(2 * INTERVAL);
+    daemon.follows(&["takeover", "--force", "--yes"]);
     let line = daemon.says("the order, in words", |line| {
         line.message() == "an operator gives an order"
     });

@@ -83,6 +83,110 @@ fn a_takeover_is_told_with_its_strikes_its_reason_and_who_serves() {
 }
 
 #[test]
+fn who_serves_alone_is_degraded_and_two_who_serve_are_unsafe_with_both_names_and_since_when() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.becomes("active");
+    let (status, code) = daemon.status();
+    assert_eq!(code, 0, "{status}");
+    assert_eq!(status["protection"], "degraded", "{status}");
+    let screen = daemon.order(&["status"]);
+    let screen = String::from_utf8_lossy(&screen.stdout);
+    let headline = "ACTIVE (degraded: PC-B serves, and nothing stands behind it)";
+    assert!(screen.starts_with(headline), "{screen}");
+    // The pause keeps the local gateway from being stopped.
+    daemon.follows(&["pause"]);
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.says("that two serve", |line| {
+        line.message() == "two gateways serve"
+    });
+    let (status, code) = daemon.status();
+    assert_eq!(
+        (code, &status["protection"]),
+        (1, &"unsafe".into()),
+        "{status}"
+    );
+    let since = status["dual_active_since"].as_str().unwrap();
+    let problem = status["problems"][0].as_str().unwrap();
+    let gateway = daemon.commands().gateway().unwrap();
+    for part in [
+        "two gateways serve since ",
+        since.split('.').next().unwrap(),
+        &lab.host_a().gateway_address().to_string(),
+        &format!("pid {gateway}, "),
+        "failover resume",
+    ] {
+        assert!(problem.contains(part), "{part}: {problem}");
+    }
+    daemon.follows(&["resume"]);
+    daemon.becomes("standby");
+    let (status, code) = daemon.status();
+    assert_eq!(
+        (code, &status["protection"]),
+        (0, &"safe".into()),
+        "{status}"
+    );
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn two_who_serve_while_a_flapping_primary_is_waited_for_are_unsafe_all_along() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let primary = daemon.takes_over_and_lets_go(&lab, primary);
+    // Soon after it was back: the next release takes three answers, three seconds apart.
+    primary.kill();
+    daemon.becomes("active");
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.says("that two serve", |line| {
+        line.message() == "two gateways serve"
+    });
+    let (status, code) = daemon.status();
+    assert_eq!((code, &status["state"]), (1, &"active".into()), "{status}");
+    let problem = status["problems"].to_string();
+    assert!(problem.contains("the primary flaps"), "{problem}");
+    daemon.becomes("standby");
+    daemon.ends_having_run(&["start", "stop", "start", "stop"]);
+}
+
+#[test]
+fn connections_to_the_local_gateway_are_no_listeners_that_end() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.becomes("active");
+    for _ in 0..5 {
+        lab.host_a()
+            .connect(lab.host_b().gateway_address())
+            .unwrap();
+    }
+    let notes = |daemon: &failover_tests::daemon::Daemon| {
+        let (status, _) = daemon.status();
+        let notes = status["recent"].as_array().unwrap().clone();
+        let texts = notes.iter().map(|note| note["text"].to_string());
+        texts.collect::<Vec<_>>()
+    };
+    let told = notes(&daemon);
+    let ends = |told: &[String]| told.iter().any(|text| text.contains("listens no longer"));
+    assert!(
+        told.iter().any(|text| text.contains(" listens on ")),
+        "{told:#?}"
+    );
+    assert!(!ends(&told), "{told:#?}");
+    // One that really ends is told.
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.becomes("standby");
+    wait::until("its end is told", wait::LONG, || {
+        ends(&notes(&daemon)).then_some(())
+    });
+    // And a stop is no failure of the gateway's.
+    let failures = daemon.said(|line| line.message().contains("doesn't answer as it should"));
+    assert!(failures.is_empty(), "{failures:#?}");
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
 fn a_watcher_that_is_cut_off_says_that_it_protects_nobody() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).argument("--witnesses=10.0.0.99").spawn();

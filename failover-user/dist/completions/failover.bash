@@ -1444,7 +1444,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__takeover)
-            opts="-h --control --config --force --help"
+            opts="-h --control --config --force --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

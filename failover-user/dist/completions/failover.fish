@@ -219,6 +219,7 @@ complete -c failover -n "__fish_failover_using_subcommand resume" -s h -l help -
 complete -c failover -n "__fish_failover_using_subcommand takeover" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand takeover" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand takeover" -l force -d 'Although the primary answers, was never seen healthy, or no witness answers'
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l yes -d 'Don\'t ask for confirmation where two gateways will run'
 complete -c failover -n "__fish_failover_using_subcommand takeover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand release" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand release" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F

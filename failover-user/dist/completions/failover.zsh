@@ -231,6 +231,7 @@ _arguments "${_arguments_options[@]}" : \
 '--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
 '--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
 '--force[Although the primary answers, was never seen healthy, or no witness answers]' \
+'--yes[Don'\''t ask for confirmation where two gateways will run]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0

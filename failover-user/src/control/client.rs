@@ -6,17 +6,14 @@ use std::{
     net::Shutdown,
     os::unix::{fs::MetadataExt as _, net::UnixStream},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use nix::unistd::Group;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Answer, Request};
+use super::{Answer, PATIENCE, Request};
 
-/// A daemon that lives answers in milliseconds.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Far more than any answer.
 const LONGEST_ANSWER: u64 = 1 << 20;
 
@@ -52,6 +49,9 @@ pub enum AskError {
     /// The daemon refuses.
     #[error("{0}")]
     Refused(String),
+    /// The daemon wants the order to be confirmed.
+    #[error("{0}")]
+    Unconfirmed(String),
     /// The answer isn't one.
     #[error(
         "the daemon behind {path} answers something else: {source}; are both of the same version?"
@@ -107,13 +107,14 @@ struct Trouble {
 pub fn order(path: &Path, request: &Request) -> Result<Answer, AskError> {
     let answer: Answer = ask(path, request)?;
     match answer.refusal {
+        Some(refusal) if answer.unconfirmed => Err(AskError::Unconfirmed(refusal)),
         Some(refusal) => Err(AskError::Refused(refusal)),
         None => Ok(answer),
     }
 }
 
 fn exchange(mut stream: &UnixStream, request: &Request) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(request.patience()))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

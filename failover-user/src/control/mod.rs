@@ -4,6 +4,8 @@
 mod client;
 mod server;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask, order};
@@ -11,6 +13,9 @@ pub use server::{Question, Server, Taken};
 
 /// Longest request, in bytes.
 const LONGEST_REQUEST: u64 = 1024;
+
+/// An order may have to wait for a probe of the primary: for its timeout, but no longer than this.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Version of requests and answers. Fields may be added within a version, never changed or removed.
 pub const VERSION: u32 = 1;
@@ -37,6 +42,9 @@ pub enum Request {
         /// Although the primary answers, was never seen healthy, or no witness answers.
         #[serde(default)]
         force: bool,
+        /// With `force`: two gateways may serve. Without it that has to be confirmed.
+        #[serde(default)]
+        yes: bool,
     },
     /// Stop the local gateway, although the primary doesn't answer.
     Release {
@@ -46,7 +54,18 @@ pub enum Request {
     },
 }
 
+/// How long either end waits for the other.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Request {
+    /// How long an answer may take.
+    const fn patience(&self) -> Duration {
+        match self {
+            Self::Takeover { .. } => PATIENCE.saturating_add(LONGEST_WAIT),
+            _ => PATIENCE,
+        }
+    }
+
     /// Does it ask for something to be done, instead of only how things are?
     #[must_use]
     pub fn is_order(&self) -> bool {
@@ -63,6 +82,12 @@ pub struct Answer {
     pub refusal: Option<String>,
     /// What to know of it all the same.
     pub note: Option<String>,
+    /// What is in force now, and what was before.
+    #[serde(default)]
+    pub now: Option<String>,
+    /// It is refused only until somebody confirms it: the same order with `yes` is followed.
+    #[serde(default)]
+    pub unconfirmed: bool,
     /// The state's name right after.
     pub state: String,
 }

@@ -23,15 +23,13 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{LONGEST_REQUEST, Request};
+use super::{LONGEST_REQUEST, PATIENCE, Request};
 use crate::parts::{self, Part};
 
 /// More people don't ask at a time; the next is hung up on.
 const MOST_CLIENTS: usize = 16;
 /// So many more may be root's or the daemon's own account's: those who share the group can't keep them out.
 const RESERVED: usize = 4;
-/// From connecting to having read the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// After a failed accept (no descriptors left, say), so that it isn't tried as fast as it fails.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Where the socket can't be made, it is tried again this often.
@@ -233,7 +231,7 @@ async fn accept(
         if let Some(place) = places.take(asker) {
             let questions = questions.clone();
             tokio::spawn(async move {
-                let _ = timeout(PATIENCE, serve(stream, asker, questions)).await;
+                let _ = serve(stream, asker, questions).await;
                 drop(place);
             });
         }
@@ -271,24 +269,27 @@ async fn serve(
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = Vec::new();
-    BufReader::new(reader.take(LONGEST_REQUEST))
-        .read_until(b'\n', &mut line)
-        .await?;
-    let mut answer = match serde_json::from_slice(&line) {
+    let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
+    timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await??;
+    let mut answer = match serde_json::from_slice::<Request>(&line) {
         Ok(request) => {
+            let patience = request.patience();
             let (answer, answered) = oneshot::channel();
             let question = Question {
                 request,
                 asker,
                 answer,
             };
-            questions.send(question).await.map_err(io::Error::other)?;
-            answered.await.map_err(io::Error::other)?
+            let answered = async {
+                questions.send(question).await.map_err(io::Error::other)?;
+                answered.await.map_err(io::Error::other)
+            };
+            timeout(patience, answered).await??
         }
         Err(error) => serde_json::json!({ "error": error.to_string() }).to_string(),
     };
     answer.push('\n');
-    writer.write_all(answer.as_bytes()).await
+    timeout(PATIENCE, writer.write_all(answer.as_bytes())).await?
 }
 
 #[cfg(test)]

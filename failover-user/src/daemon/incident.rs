@@ -9,7 +9,7 @@ use super::tell;
 use crate::{
     clock,
     decide::{Change, Command, CommandResult, Failure, Outcome, State, Time},
-    history::{self, Counting, Ending, How, Incident, Note, Phase, Probe, Round},
+    history::{self, Counting, Ending, How, Incident, Note, Phase, Probe, Round, Uptime},
 };
 
 /// Of each list of an incident so many entries are kept: the first half and the last.
@@ -180,11 +180,14 @@ impl Growing {
     pub(super) fn told(
         &mut self,
         now: Time,
+        lasted: Duration,
         no_gateway: Duration,
         dual_active: Duration,
         counting: Option<Counting>,
     ) -> Incident {
         self.0.told = wall(now);
+        self.0.told_at = Uptime::of(now.as_duration());
+        self.0.lasted_ms = Some(milliseconds(lasted));
         self.0.no_gateway_ms = milliseconds(no_gateway);
         self.0.dual_active_ms = milliseconds(dual_active);
         self.0.counting = counting;

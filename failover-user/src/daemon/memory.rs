@@ -242,6 +242,8 @@ mod tests {
             }),
             crashed: true,
             taken_over: false,
+            raised: true,
+            expected: false,
         };
         Memory {
             armed_for: Some("10.0.0.1:18789".to_owned()),

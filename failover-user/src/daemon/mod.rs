@@ -15,6 +15,7 @@ mod ledger;
 mod lingering;
 mod memory;
 mod orders;
+mod pause;
 mod port;
 mod preflight;
 mod recorder;
@@ -28,6 +29,7 @@ mod strangers;
 mod supervisor;
 mod tell;
 mod tunnel;
+mod waiting;
 mod warnings;
 mod watchers;
 mod writer;
@@ -69,6 +71,7 @@ use snapshot::Past;
 use supervisor::Supervisor;
 use tell::{AtMostEachSecond, Losses, Probes, Recent};
 use tunnel::Tunnel;
+use waiting::Waiting;
 use watchers::Watchers;
 use writer::{Kept, Writer};
 
@@ -151,12 +154,16 @@ struct Daemon {
     /// How long the machine had been suspended when that was last asked.
     suspended: Duration,
     control: Server,
+    /// Orders that wait for a probe.
+    waiting: Waiting,
     claim: Claim,
     memory: Memory,
     /// Writes down what must be remembered.
     keeper: Writer,
     /// When people were last told that it is paused.
     pause_told: Option<Time>,
+    /// Since when two gateways serve, as it was logged.
+    two_told: Option<Time>,
     supervisor: Supervisor,
     /// How to read the configuration again.
     reader: Arc<Reader>,
@@ -184,6 +191,8 @@ enum Woken {
     Command(Command, CommandResult),
     Output,
     Question(Question),
+    /// An order has waited for long enough.
+    Overdue,
     Watched(web::Question),
     Reread(Box<Reread>),
     Claim(Result<(), Refusal>),
@@ -260,10 +269,12 @@ impl Daemon {
             reason: String::new(),
             suspended: clock::suspended(),
             control,
+            waiting: Waiting::default(),
             claim,
             memory,
             keeper,
             pause_told: None,
+            two_told: None,
             supervisor: Supervisor::from_environment(),
             reader,
             rereading: None,
@@ -357,6 +368,7 @@ impl Daemon {
             }) => {
                 self.note_readiness(&outcome, readiness);
                 self.probe_ended(probe, outcome);
+                self.answer_waiting();
             }
             Woken::Probe(Report::Tripped(evidence)) => {
                 info!(%evidence, "the connection to the primary has died");
@@ -373,6 +385,7 @@ impl Daemon {
             Woken::Command(command, result) => self.command_ended(command, result),
             Woken::Output => self.tell_output(false),
             Woken::Question(question) => self.answer(question),
+            Woken::Overdue => self.answer_overdue(),
             Woken::Watched(question) => self.watchers.answer(question, self.status()),
             Woken::Reread(read) => self.reread_ended(*read),
             Woken::Look => self.look(),
@@ -383,6 +396,7 @@ impl Daemon {
         self.remind_of_pause();
         self.keeper.go_on();
         self.recorder.go_on();
+        self.tell_of_two();
         self.supervisor.turned(&self.decider);
         Ok(())
     }
@@ -405,6 +419,7 @@ impl Daemon {
             (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
             () = self.listening.due() => Woken::Output,
             question = self.control.next() => Woken::Question(question),
+            () = pause(self.waiting.next()) => Woken::Overdue,
             question = self.watchers.next() => Woken::Watched(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
             had = self.claim.had() => Woken::Claim(had),
@@ -412,6 +427,32 @@ impl Daemon {
             () = self.port.told_of_end(matters) => Woken::Look,
             () = pause(wake) => Woken::Time,
             () = pause(self.supervisor.next_turn()) => Woken::Turn,
+        }
+    }
+
+    /// That two gateways serve is logged once, with what becomes of it.
+    fn tell_of_two(&mut self) {
+        let now = clock::now();
+        let two = snapshot::two_serve(&self.configuration, &self.decider, now);
+        match (self.two_told, two) {
+            (None, Some(since)) => {
+                self.two_told = Some(since);
+                warn!(
+                    since = clock::told(since),
+                    primary = %self.configuration.primary,
+                    local = self.port.held_by(),
+                    ends = snapshot::ends(&self.configuration, &self.decider),
+                    "two gateways serve"
+                );
+            }
+            (Some(since), None) if self.decider.two_serve().is_none() => {
+                self.two_told = None;
+                info!(
+                    after = format_args!("{:.1?}", now.since(since)),
+                    "at most one gateway serves again"
+                );
+            }
+            _ => {}
         }
     }
 

@@ -1,4 +1,5 @@
-//! What an operator asks for: answered at once, and remembered where that must be.
+//! What an operator asks for: answered at once or after a probe of the primary, and remembered where
+//! that must be.
 
 use std::time::Duration;
 
@@ -9,12 +10,13 @@ use tracing::{info, warn};
 use super::{
     Daemon,
     memory::{Flapping, Held, Memory, Paused, operator},
+    pause,
 };
 use crate::{
     clock,
     config::Configuration,
-    control::{Answer, Question, Request, VERSION},
-    decide::{Event, Order, Pause, Refusal, State, Time},
+    control::{Answer, LONGEST_WAIT, Question, Request, VERSION},
+    decide::{Event, Order, Outcome, Pause, Refusal, State, Time},
     escape::Escaped,
 };
 
@@ -27,22 +29,103 @@ const KEPT_WITHIN: Duration = Duration::from_secs(2);
 const FORGOTTEN: &str =
     "the state directory can't be written to, so a restart forgets this order until it can";
 
+/// A probe that an order waits for begins within so long: never two of them within a second.
+const PROBE_BEGINS_WITHIN: Duration = Duration::from_millis(1500);
+
 /// Whether what an order changed has been written down.
 type Kept = oneshot::Receiver<bool>;
 
+/// An order that is followed.
+#[derive(Default)]
+struct Followed {
+    kept: Option<Kept>,
+    /// What is in force now, for people.
+    now: Option<String>,
+}
+
+/// One that isn't.
+struct Refused {
+    why: String,
+    /// Only until it is confirmed.
+    unconfirmed: bool,
+}
+
+impl Refused {
+    fn because(why: String) -> Self {
+        Self {
+            why,
+            unconfirmed: false,
+        }
+    }
+}
+
 impl Daemon {
+    /// Answers at once, or once the primary was probed where the answer depends on that.
     pub(super) fn answer(&mut self, question: Question) {
-        let (mut answer, kept) = match &question.request {
-            Request::Status => {
-                let status = serde_json::to_string(&self.status());
-                question.answer(status.unwrap_or_default());
-                return;
+        if question.request == Request::Status {
+            let status = serde_json::to_string(&self.status());
+            question.answer(status.unwrap_or_default());
+            return;
+        }
+        // The port may have changed since it was looked at.
+        self.look();
+        match self.permitted(&question.request, question.asker) {
+            Ok(order) if self.must_probe_first(&question.request, order) => {
+                info!(
+                    order = typed(order).0,
+                    by = operator(question.asker),
+                    "an order waits until the primary was probed"
+                );
+                let patience = self.configuration.decide.timeout + PROBE_BEGINS_WITHIN;
+                let until = clock::now() + patience.min(LONGEST_WAIT);
+                self.waiting.push(question, order, until);
+                self.handle(Event::ProbeWanted);
             }
-            request => self.ordered(request, question.asker),
+            Ok(order) => self.answer_now(question, order),
+            Err(refusal) => self.reply(question, Err(Refused::because(refusal))),
+        }
+    }
+
+    /// The primary was probed: the orders that waited for it are decided, whatever came of it.
+    pub(super) fn answer_waiting(&mut self) {
+        for (question, order) in self.waiting.all() {
+            self.answer_now(question, order);
+        }
+    }
+
+    /// No probe has ended in time.
+    pub(super) fn answer_overdue(&mut self) {
+        for (question, order) in self.waiting.overdue(clock::now()) {
+            self.answer_now(question, order);
+        }
+    }
+
+    fn answer_now(&mut self, question: Question, order: Order) {
+        let followed = self.follow(&question.request, order, question.asker);
+        self.reply(question, followed);
+    }
+
+    fn reply(&self, question: Question, followed: Result<Followed, Refused>) {
+        self.watchers.news();
+        let (refused, followed) = match followed {
+            Ok(followed) => (None, followed),
+            Err(refused) => (Some(refused), Followed::default()),
+        };
+        let waits = match question.request {
+            Request::Takeover { .. } if refused.is_none() => waits_for(self.decider.state()),
+            _ => None,
+        };
+        let mut answer = Answer {
+            version: VERSION,
+            unconfirmed: refused.as_ref().is_some_and(|refused| refused.unconfirmed),
+            refusal: refused.map(|refused| refused.why),
+            note: waits.map(str::to_owned),
+            now: followed.now,
+            state: self.decider.state().name().to_owned(),
         };
         // Beside whatever comes next: the disk may hang.
         tokio::spawn(async move {
-            if let Some(kept) = kept
+            if let Some(kept) = followed.kept
                 && !matches!(timeout(KEPT_WITHIN, kept).await, Ok(Ok(true)))
             {
                 let notes = answer.note.iter().map(String::as_str);
@@ -53,28 +136,8 @@ impl Daemon {
         });
     }
 
-    fn ordered(&mut self, request: &Request, asker: u32) -> (Answer, Option<Kept>) {
-        let result = self.follow(request, asker);
-        self.watchers.news();
-        let (refusal, kept) = match result {
-            Ok(kept) => (None, kept),
-            Err(refusal) => (Some(refusal), None),
-        };
-        let waits = match request {
-            Request::Takeover { .. } if refusal.is_none() => waits_for(self.decider.state()),
-            _ => None,
-        };
-        let answer = Answer {
-            version: VERSION,
-            refusal,
-            note: waits.map(str::to_owned),
-            state: self.decider.state().name().to_owned(),
-        };
-        (answer, kept)
-    }
-
-    /// Carries an order out, or says why not.
-    fn follow(&mut self, request: &Request, asker: u32) -> Result<Option<Kept>, String> {
+    /// The order, if this account may give it and it makes sense.
+    fn permitted(&self, request: &Request, asker: u32) -> Result<Order, String> {
         let now = clock::now();
         if let Request::Pause {
             seconds: Some(0), ..
@@ -88,31 +151,54 @@ impl Daemon {
             );
         }
         let order = match request {
-            Request::Status => return Ok(None),
             Request::Pause { seconds, .. } => Order::Pause {
                 until: seconds.map(|seconds| now + Duration::from_secs(seconds)),
             },
-            Request::Resume => Order::Resume,
-            Request::Takeover { force } => Order::TakeOver { force: *force },
+            Request::Status | Request::Resume => Order::Resume,
+            Request::Takeover { force, .. } => Order::TakeOver { force: *force },
             Request::Release { hold_seconds } => Order::Release {
                 hold: hold_seconds.map(|seconds| now + Duration::from_secs(seconds)),
             },
         };
-        if !self.may_order(asker) {
-            return Err(format!(
+        match self.may_order(asker) {
+            true => Ok(order),
+            false => Err(format!(
                 "user {asker} may ask, but not order; that is for root and whom `operators` names"
-            ));
+            )),
         }
+    }
+
+    /// What is confirmed depends on nothing.
+    fn must_probe_first(&self, request: &Request, order: Order) -> bool {
+        let confirmed = matches!(request, Request::Takeover { yes: true, .. });
+        !confirmed && self.decider.must_probe_first(clock::now(), order)
+    }
+
+    /// Carries an order out, or says why not.
+    fn follow(&mut self, request: &Request, order: Order, asker: u32) -> Result<Followed, Refused> {
+        let now = clock::now();
+        let by = operator(asker);
         if let Some(refusal) = self.decider.objection(now, order) {
-            let (order, by) = (typed(order).0, operator(asker));
-            info!(order, by, %refusal, "an order isn't followed");
-            return Err(match refusal {
-                Refusal::PortTaken => format!("{refusal}: {}", self.port.held_by()),
-                _ => refusal.to_string(),
+            info!(order = typed(order).0, by, %refusal, "an order isn't followed");
+            return Err(Refused::because(self.told(refusal)));
+        }
+        if let Request::Takeover {
+            force: true,
+            yes: false,
+        } = request
+            && self.decider.answered_lately(now)
+        {
+            info!(order = typed(order).0, by, "an order has to be confirmed");
+            return Err(Refused {
+                why: format!(
+                    "the primary, {}, answers: two gateways would serve, as the same bots, until `failover release`. \
+                     If that is meant: `failover takeover --force --yes`",
+                    self.configuration.primary
+                ),
+                unconfirmed: true,
             });
         }
         let (words, until) = typed(order);
-        let by = operator(asker);
         warn!(
             order = words,
             by,
@@ -121,17 +207,21 @@ impl Daemon {
         );
         let before = self.memory.clone();
         let mut reason = None;
+        let mut in_force = None;
         match request {
             Request::Pause {
                 seconds,
                 reason: given,
             } => {
                 let pause = Paused::now(*seconds, asker, given.as_deref());
+                let change = pause::change(before.pause.as_ref(), &pause);
+                info!(change, "a pause is in force");
+                in_force = Some(change);
                 reason.clone_from(&pause.reason);
                 self.memory.pause = Some(pause);
                 self.pause_told = None;
             }
-            Request::Takeover { force } => {
+            Request::Takeover { force, .. } => {
                 self.memory.forced = *force;
                 self.memory.hold = None;
             }
@@ -146,7 +236,28 @@ impl Daemon {
         self.alarms.ordered(order, &by);
         self.recorder.ordered(words, by, until, reason.as_deref());
         self.handle(Event::Operator(order));
-        Ok(kept)
+        Ok(Followed {
+            kept,
+            now: in_force,
+        })
+    }
+
+    /// A refusal with what is known beside it, and what to do.
+    fn told(&self, refusal: Refusal) -> String {
+        match refusal {
+            Refusal::PortTaken => format!("{refusal}: {}", self.port.held_by()),
+            Refusal::CannotTell | Refusal::NotAsked => {
+                let why = match &self.past.probe {
+                    Some((at, Outcome::Unknown { reason })) => {
+                        let at = clock::wall(*at).strftime("%H:%M:%S");
+                        format!(" (the probe at {at} UTC says nothing: {reason})")
+                    }
+                    _ => String::new(),
+                };
+                format!("{refusal}{why}; if you know that it is down: `failover takeover --force`")
+            }
+            _ => refusal.to_string(),
+        }
     }
 
     /// Root, the daemon's own account, and who is named.

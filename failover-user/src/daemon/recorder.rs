@@ -47,6 +47,8 @@ pub(super) struct Recorder {
 #[derive(Clone, Copy, Debug)]
 struct Open {
     totals: Totals,
+    /// When it began.
+    began: Time,
     /// When the last phase began.
     phase: Time,
     served: bool,
@@ -121,12 +123,6 @@ impl Recorder {
             Event::Gateway(gateway) => {
                 self.ledger.listens(now, *gateway == Gateway::Listening);
             }
-            Event::GatewayProbed { outcome, .. } => {
-                if !matches!(outcome, Outcome::Connected { .. }) {
-                    let what = Reason::GatewayProbed(outcome.clone()).to_string();
-                    self.note(now, &what);
-                }
-            }
             Event::Operator(order) => self.note(now, &Reason::Ordered(*order).to_string()),
             Event::CommandEnded { command, result } => {
                 self.ledger.ended(*command, result);
@@ -135,10 +131,18 @@ impl Recorder {
             Event::Evidence(..)
             | Event::Witnesses { .. }
             | Event::Counting(_)
+            | Event::GatewayProbed { .. }
             | Event::GatewayDrains
+            | Event::PrimaryDrains(_)
+            | Event::ProbeWanted
             | Event::Woke
             | Event::Armed => {}
         }
+    }
+
+    /// The local gateway's check failed, and nobody is stopping it.
+    pub(super) fn gateway_fails(&mut self, now: Time, outcome: &Outcome) {
+        self.note(now, &Reason::GatewayProbed(outcome.clone()).to_string());
     }
 
     /// Something that explains what comes.
@@ -303,6 +307,7 @@ impl Recorder {
         self.incident.begin(now, reason);
         let open = Open {
             totals: self.before,
+            began: now,
             phase: now,
             served: false,
             released: false,
@@ -329,6 +334,7 @@ impl Recorder {
         self.incident.lasted(now.since(open.phase));
         let told = self.incident.told(
             now,
+            now.since(open.began),
             totals.no_gateway.saturating_sub(open.totals.no_gateway),
             totals.dual_active.saturating_sub(open.totals.dual_active),
             self.ledger.counting(),

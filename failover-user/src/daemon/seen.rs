@@ -9,7 +9,7 @@ use crate::{
     escape::Escaped,
     gateway::is_this_program,
     kernel::{Batch, Bind, KernelEvent},
-    probe::{LocalReport, Readiness},
+    probe::{LocalReport, Readiness, Startup},
 };
 
 impl Daemon {
@@ -41,11 +41,7 @@ impl Daemon {
             if let Some(evidence) = evidence {
                 // What a `failover check` saw is true, but it is no other's connection, and no reason.
                 let is_own = change.origin.pid.is_some_and(is_this_program);
-                let told = format!(
-                    "{evidence} ({}, pid {})",
-                    Escaped(&change.origin.comm),
-                    change.origin.pid.unwrap_or(0),
-                );
+                let told = format!("{evidence} ({})", change.origin.who());
                 match is_own {
                     true => debug!(told, "of this program's own"),
                     false => self.note(&told),
@@ -159,6 +155,12 @@ impl Daemon {
 
     /// What the primary says of itself is told when it changes, and decides nothing.
     pub(super) fn note_readiness(&mut self, outcome: &Outcome, readiness: Option<Readiness>) {
+        let drains = readiness
+            .as_ref()
+            .is_some_and(|readiness| readiness.startup == Some(Startup::Draining));
+        if matches!(outcome, Outcome::Connected { .. }) && drains != self.decider.primary_drains() {
+            self.handle(Event::PrimaryDrains(drains));
+        }
         match (outcome, readiness) {
             (_, Some(readiness)) => {
                 tell::readiness(self.past.readiness.as_ref(), &readiness);
@@ -180,17 +182,30 @@ impl Daemon {
             outcome,
             readiness,
         } = report;
-        match &outcome {
-            Outcome::Connected { .. } => debug!(%outcome, "the local gateway was checked"),
-            outcome => warn!(
-                outcome = tell::outcome(outcome),
-                strikes = self.decider.gateway_strikes() + 1,
-                "the local gateway listens and doesn't answer as it should"
-            ),
-        }
-        // Who listens now comes first.
+        // Who listens now comes first: one that was stopped meanwhile didn't have to answer.
         self.look();
         let draining = readiness.and_then(|readiness| readiness.draining_since);
+        let counts = self.decider.counts_gateway_probe(probe) && draining.is_none();
+        match &outcome {
+            Outcome::Failed { .. } if counts => {
+                warn!(
+                    outcome = tell::outcome(&outcome),
+                    strikes = self.decider.gateway_strikes() + 1,
+                    "the local gateway listens and doesn't answer as it should"
+                );
+                self.recorder.gateway_fails(clock::now(), &outcome);
+            }
+            Outcome::Unknown { .. } if counts => {
+                warn!(
+                    outcome = tell::outcome(&outcome),
+                    "the local gateway can't be checked"
+                );
+            }
+            _ => debug!(
+                outcome = tell::outcome(&outcome),
+                "the local gateway was checked"
+            ),
+        }
         if let (Some(since), None) = (draining, self.past.gateway_draining) {
             info!(since = %clock::wall(since), "the local gateway drains: it finishes what it is at, and goes");
         }

@@ -2,19 +2,29 @@
 
 use std::{num::NonZeroU16, time::Duration};
 
+use jiff::Timestamp;
+
 use crate::{
     clock,
     config::Configuration,
     decide::{Command, Decider, Outcome, State, Time},
     escape::Escaped,
     probe::{self, Readiness},
-    status::{self, EndingProcess, Gateway, KernelEvents, Probe, Status},
+    status::{self, EndingProcess, Gateway, KernelEvents, Probe, Protection, Status},
 };
 
 use super::{
-    failures::Failures, judgement::WitnessesWord, ledger, memory::Memory, port::LocalPort, tell,
+    failures::Failures,
+    judgement::WitnessesWord,
+    ledger,
+    memory::{Memory, Paused},
+    port::LocalPort,
+    tell,
     writer::Health,
 };
+
+/// Two gateways that serve for so long are a problem, also while one of them is being stopped.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// What the daemon alone remembers of the past, for people.
 #[derive(Debug, Default)]
@@ -51,6 +61,8 @@ pub(super) fn status(
 ) -> Status {
     let time = clock::told;
     let settings = &configuration.decide;
+    let two_serve = two_serve(configuration, decider, clock::now());
+    let problems = problems(configuration, decider, port, past, memory);
     let strikes = decider.strikes().iter().map(|strike| Probe {
         at: time(strike.due),
         outcome: tell::failure(strike),
@@ -61,8 +73,10 @@ pub(super) fn status(
         host: String::new(),
         pid: std::process::id(),
         heartbeat: time(clock::now()),
-        problems: problems(configuration, decider, port, past, memory),
+        protection: protection(&problems, decider),
+        problems,
         warnings: Vec::new(),
+        dual_active_since: two_serve.map(time),
         state: decider.state().name().to_owned(),
         since: time(decider.since()),
         reason: reason.to_owned(),
@@ -113,7 +127,7 @@ pub(super) fn status(
         armed: decider.is_armed(),
         paused: memory.pause.as_ref().map(|pause| status::Pause {
             since: format!("{:.3}", pause.since),
-            until: pause.until.map(|until| format!("{until:.3}")),
+            until: paused_until(decider, pause).map(|until| format!("{until:.3}")),
             reason: pause.reason.clone(),
         }),
         forced: decider.is_forced(),
@@ -165,6 +179,58 @@ fn readiness(readiness: &Readiness) -> status::Readiness {
     }
 }
 
+/// Since when two gateways serve. A release that goes as it should takes a moment, and is none.
+pub(super) fn two_serve(
+    configuration: &Configuration,
+    decider: &Decider,
+    now: Time,
+) -> Option<Time> {
+    let being_stopped = decider.lets_go() && decider.pause().is_none() && !configuration.dry_run;
+    decider
+        .two_serve()
+        .filter(|since| !being_stopped || now.since(*since) >= A_MOMENT)
+}
+
+/// What ends it that two gateways serve.
+pub(super) fn ends(configuration: &Configuration, decider: &Decider) -> String {
+    if configuration.dry_run {
+        "this is a dry run, so nothing is stopped".to_owned()
+    } else if decider.pause().is_some() {
+        "it is paused, so nothing is stopped; `failover resume` ends that".to_owned()
+    } else if decider.is_forced() {
+        "`failover release` stops the local one".to_owned()
+    } else if decider.lets_go() {
+        "the local one is being stopped".to_owned()
+    } else {
+        format!(
+            "the primary flaps, so the local one is stopped after {} answers in a row, of which there were {}; \
+             `failover release` stops it now",
+            decider.release_needs(),
+            decider.successes()
+        )
+    }
+}
+
+fn protection(problems: &[String], decider: &Decider) -> Protection {
+    let serves_or_will = matches!(
+        decider.state(),
+        State::Fencing { .. } | State::Starting { .. } | State::Restarting { .. }
+    ) || decider.is_listening();
+    match (problems.is_empty(), serves_or_will) {
+        (false, _) => Protection::Unsafe,
+        (true, true) => Protection::Degraded,
+        (true, false) => Protection::Safe,
+    }
+}
+
+/// When the pause ends: by the clock that ends it, which nobody sets.
+fn paused_until(decider: &Decider, pause: &Paused) -> Option<Timestamp> {
+    match decider.pause() {
+        Some(in_force) => in_force.until.map(clock::wall),
+        None => pause.until,
+    }
+}
+
 /// What keeps PC-B from protecting PC-A, or from letting go.
 fn problems(
     configuration: &Configuration,
@@ -174,8 +240,17 @@ fn problems(
     memory: &Memory,
 ) -> Vec<String> {
     let mut problems = Vec::new();
+    if let Some(since) = two_serve(configuration, decider, clock::now()) {
+        problems.push(format!(
+            "two gateways serve since {:.0}: the primary, {}, answers, and so does the local gateway, {}; {}",
+            clock::wall(since),
+            configuration.primary,
+            port.held_by(),
+            ends(configuration, decider)
+        ));
+    }
     if let Some(pause) = &memory.pause {
-        let until = match &pause.until {
+        let until = match paused_until(decider, pause) {
             Some(until) => format!("until {until:.0}"),
             None => "until `failover resume`".to_owned(),
         };
@@ -193,12 +268,7 @@ fn problems(
         ));
     }
     if decider.is_forced() {
-        problems.push(match decider.primary_answers() {
-            Some(true) if port.is_listening() => {
-                "two gateways serve: taken over by force, and the primary answers; `failover release` ends it".to_owned()
-            }
-            _ => "taken over by force: the local gateway is kept whatever the primary does, until `failover release`".to_owned(),
-        });
+        problems.push("taken over by force: the local gateway is kept whatever the primary does, until `failover release`".to_owned());
     }
     let state = decider.state();
     if state == State::Standby && decider.primary_answers().is_none() {

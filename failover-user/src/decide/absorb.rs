@@ -24,12 +24,12 @@ impl Decider {
             }
             Event::Witnesses { round, answered } => {
                 let turn = self.isolation.answered(round, answered);
-                self.believe(turn);
+                self.believe(now, turn);
                 Reason::Witnesses { answered }
             }
             Event::Counting(counting) => {
                 let turn = self.isolation.count(counting);
-                self.believe(turn);
+                self.believe(now, turn);
                 Reason::Counting(counting)
             }
             Event::Gateway(gateway) => self.absorb_gateway(now, gateway),
@@ -44,6 +44,16 @@ impl Decider {
                 }
                 Reason::Time
             }
+            Event::PrimaryDrains(drains) => {
+                self.primary_drains = drains;
+                Reason::Time
+            }
+            Event::ProbeWanted => {
+                if !self.schedule.will_tell() {
+                    self.schedule.ask(now);
+                }
+                Reason::Time
+            }
             Event::Armed => {
                 self.armed = true;
                 Reason::Time
@@ -54,10 +64,13 @@ impl Decider {
     }
 
     /// What failed while PC-B was cut off may have failed for that reason, and so may what was asked then.
-    fn believe(&mut self, turn: Turn) {
+    fn believe(&mut self, now: Time, turn: Turn) {
         if turn == Turn::Reconnected {
             self.discount_failures();
             self.schedule.distrust();
+            if self.orders.takes_over() {
+                self.schedule.ask(now);
+            }
         }
     }
 
@@ -111,10 +124,13 @@ impl Decider {
                     failure: *failure,
                     took: *took,
                 };
-                if self.healthy() && failure.is_of_its_process() {
+                let is_new = !matches!(self.primary, Primary::Failing(_));
+                if is_new && self.is_expected() {
+                    self.stability.expected();
+                } else if self.healthy() && failure.is_of_its_process() {
                     self.stability.crashed(now);
                 }
-                if !matches!(self.primary, Primary::Failing(_)) {
+                if is_new {
                     self.primary = Primary::Failing(Strikes::new(&self.settings));
                     self.stops.reset(now);
                 }
@@ -136,19 +152,24 @@ impl Decider {
             .saturating_sub(SLACK);
         self.primary = match self.primary {
             Primary::Healthy {
-                successes, counted, ..
+                successes,
+                counted,
+                since,
+                ..
             } => {
                 let counts = ended.due >= counted + spacing;
                 Primary::Healthy {
                     at: now,
                     successes: successes.saturating_add(u32::from(counts)),
                     counted: if counts { ended.due } else { counted },
+                    since,
                 }
             }
             Primary::Unproven | Primary::Failing(_) => Primary::Healthy {
                 at: now,
                 successes: 1,
                 counted: ended.due,
+                since: now,
             },
         };
         // A takeover that doesn't ask for the primary goes on as it was.
@@ -165,6 +186,15 @@ impl Decider {
             self.stability.release(now);
             self.orders.primary_is_back();
         }
+    }
+
+    /// Does somebody stop or restart the primary in good order, or has an operator ordered something that
+    /// is for such times? Then a failure is no sign that the primary flaps.
+    fn is_expected(&self) -> bool {
+        self.primary_drains
+            || self.orders.takes_over()
+            || self.orders.pause().is_some()
+            || self.orders.hold().is_some()
     }
 
     /// Somebody's connection showed that the primary lived then: its last strike was none, unless that
@@ -282,6 +312,8 @@ impl Decider {
             Order::TakeOver { .. } => {
                 self.starts.reset(now);
                 self.fences.reset(now);
+                self.isolation.hurry();
+                self.stability.ordered();
                 if matches!(&self.primary, Primary::Failing(strikes) if strikes.count() == 0) {
                     self.schedule.ask(now);
                 }

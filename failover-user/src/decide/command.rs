@@ -139,7 +139,8 @@ impl Decider {
     }
 
     /// The local gateway is to go: the primary is believed, or an operator says so.
-    pub(super) fn lets_go(&self) -> bool {
+    #[must_use]
+    pub fn lets_go(&self) -> bool {
         self.orders.releases() || (self.trusted() && !self.orders.forces())
     }
 
@@ -173,8 +174,11 @@ impl Decider {
         match command {
             Command::Start => {
                 self.starts.begin();
-                let failed = self.strikes().first().map_or(now, |strike| strike.due);
-                self.stability.takeover(failed);
+                // One that an operator orders says nothing of the primary.
+                if !self.orders.takes_over() {
+                    let failed = self.strikes().first().map_or(now, |strike| strike.due);
+                    self.stability.takeover(failed);
+                }
             }
             Command::Stop => self.stops.begin(),
             Command::Fence => self.fences.begin(),

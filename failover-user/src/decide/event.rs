@@ -42,6 +42,11 @@ pub enum Event {
     },
     /// The local gateway says that it finishes what it is at, and then goes.
     GatewayDrains,
+    /// The primary says (or no longer says) that it drains: somebody is stopping or restarting it in
+    /// good order. To be told before the end of the probe that found it out.
+    PrimaryDrains(bool),
+    /// An operator's order depends on how the primary is now: see [`super::Decider::must_probe_first`].
+    ProbeWanted,
     /// The primary was seen healthy under this configuration, as is remembered from before.
     Armed,
     /// An operator ordered something. [`super::Decider::objection`] tells before whether it is followed.

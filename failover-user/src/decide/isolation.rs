@@ -22,6 +22,8 @@ pub(super) struct Isolation {
     /// The round in flight, and since when.
     asking: Option<(RoundId, Time)>,
     verdict: Option<Verdict>,
+    /// An operator waits for the next round.
+    hurried: bool,
 }
 
 /// An answer, and when its question was asked.
@@ -50,7 +52,13 @@ impl Isolation {
             last_round: 0,
             asking: None,
             verdict: None,
+            hurried: false,
         }
+    }
+
+    /// An operator's order waits for the witnesses: the next round isn't put off.
+    pub(super) fn hurry(&mut self) {
+        self.hurried = self.is_isolated();
     }
 
     /// Other numbers. A round in flight is asked anew, with its whole time.
@@ -115,7 +123,9 @@ impl Isolation {
     pub(super) fn waits_until(&self) -> Option<Time> {
         match (self.asking, self.verdict) {
             (Some((_, since)), _) => Some(since + self.patience),
-            (None, Some(verdict)) if !verdict.connected => Some(verdict.asked + self.interval),
+            (None, Some(verdict)) if !verdict.connected && !self.hurried => {
+                Some(verdict.asked + self.interval)
+            }
             (None, _) => None,
         }
     }
@@ -132,6 +142,7 @@ impl Isolation {
                 connected: false,
             });
         }
+        self.hurried = false;
         self.last_round += 1;
         let round = RoundId(self.last_round);
         self.asking = Some((round, now));
@@ -157,5 +168,6 @@ impl Isolation {
     pub(super) fn forget(&mut self) {
         self.asking = None;
         self.verdict = None;
+        self.hurried = false;
     }
 }

@@ -111,6 +111,11 @@ impl LocalWatch {
         }
     }
 
+    /// Is this the check in flight, and is it fair?
+    pub(super) fn awaits(&self, probe: GatewayProbeId) -> bool {
+        self.in_flight == Some((probe, false))
+    }
+
     /// Checks in a row that failed.
     pub(super) fn strikes(&self) -> u32 {
         self.strikes

@@ -84,6 +84,8 @@ pub struct Decider {
     fenced: bool,
     isolation: Isolation,
     stability: Stability,
+    /// The primary said with its last answer that it drains.
+    primary_drains: bool,
     /// When somebody's connection last showed the primary alive.
     seen_alive: Option<Time>,
     /// Strikes in a row that this has prevented.
@@ -105,6 +107,8 @@ enum Primary {
         successes: u32,
         /// When the last of these was due.
         counted: Time,
+        /// Since when it answers.
+        since: Time,
     },
     /// The last one that said anything failed; where none of them counts, in isolation or before a
     /// release by hand.
@@ -170,6 +174,7 @@ impl Decider {
             fenced: false,
             isolation: Isolation::new(&settings),
             stability: Stability::new(&settings, flaps, now),
+            primary_drains: false,
             seen_alive: None,
             vetoes: 0,
             schedule: Schedule::new(now),
@@ -267,10 +272,45 @@ impl Decider {
         }
     }
 
+    /// Does the local gateway listen?
+    #[must_use]
+    pub fn is_listening(&self) -> bool {
+        self.listening()
+    }
+
+    /// Since when both gateways serve: the primary answers, and has since the local one listens.
+    #[must_use]
+    pub fn two_serve(&self) -> Option<Time> {
+        match (&self.primary, self.gateway) {
+            (
+                Primary::Healthy {
+                    at, since: back, ..
+                },
+                Some(Seen::Listening { since }),
+            ) if *at >= since => Some(since.max(*back)),
+            _ => None,
+        }
+    }
+
+    /// How many of the successes that a release takes there have been.
+    #[must_use]
+    pub fn successes(&self) -> u32 {
+        match self.primary {
+            Primary::Healthy { successes, .. } => successes,
+            Primary::Unproven | Primary::Failing(_) => 0,
+        }
+    }
+
     /// How many successes in a row a release takes now.
     #[must_use]
     pub fn release_needs(&self) -> u32 {
         self.stability.needed()
+    }
+
+    /// Did the primary say with its last answer that it drains?
+    #[must_use]
+    pub fn primary_drains(&self) -> bool {
+        self.primary_drains
     }
 
     /// How the primary flaps, for [`Self::after`].
@@ -321,6 +361,15 @@ impl Decider {
         self.orders.releases()
     }
 
+    /// Does the failure of this check of the local gateway count? Not of one that nobody waits for, and
+    /// not while the gateway is being stopped: then it is expected.
+    #[must_use]
+    pub fn counts_gateway_probe(&self, probe: GatewayProbeId) -> bool {
+        let stopping =
+            matches!(self.attempt, Attempt::Running { command, .. } if command == Command::Stop);
+        self.local.awaits(probe) && !stopping && !self.lets_go()
+    }
+
     /// Checks of the local gateway in a row that failed.
     #[must_use]
     pub fn gateway_strikes(&self) -> u32 {
@@ -346,7 +395,7 @@ impl Decider {
                 Some(Refusal::PortTaken)
             }
             Order::TakeOver { .. } if self.listening() && failing => Some(Refusal::AlreadyActive),
-            Order::TakeOver { force: false } if self.healthy() => Some(Refusal::PrimaryAnswers),
+            Order::TakeOver { force: false } if self.healthy() => Some(self.why_not(now)),
             Order::TakeOver { force: false } if !failing => Some(Refusal::NotAsked),
             Order::TakeOver { force: false } if !self.armed => Some(Refusal::Unarmed),
             Order::Release { .. } => {
@@ -354,6 +403,38 @@ impl Decider {
                 (idle && !self.listening()).then_some(Refusal::NothingToRelease)
             }
             Order::TakeOver { .. } | Order::Pause { .. } | Order::Resume => None,
+        }
+    }
+
+    /// Does this order depend on how the primary is now, which isn't known, or only from a while ago?
+    /// Then it has to be probed first: [`Event::ProbeWanted`].
+    #[must_use]
+    pub fn must_probe_first(&self, now: Time, order: Order) -> bool {
+        let depends = matches!(order, Order::TakeOver { .. })
+            && !matches!(
+                self.objection(now, order),
+                Some(Refusal::Paused | Refusal::PortTaken | Refusal::AlreadyActive)
+            );
+        let known = matches!(self.primary, Primary::Failing(_)) || self.answered_lately(now);
+        depends && !known
+    }
+
+    /// Has the primary answered so lately that nothing is gained by asking it again?
+    #[must_use]
+    pub fn answered_lately(&self, now: Time) -> bool {
+        matches!(self.primary, Primary::Healthy { at, .. }
+            if now.since(at) < self.settings.recovery_interval)
+    }
+
+    /// Why a takeover isn't made although no probe of a primary that answered has counted as failed since.
+    fn why_not(&self, now: Time) -> Refusal {
+        let lately = |seen: Time| now.since(seen) < self.settings.interval;
+        if self.answered_lately(now) {
+            Refusal::PrimaryAnswers
+        } else if self.seen_alive.is_some_and(lately) {
+            Refusal::OthersAnswered
+        } else {
+            Refusal::CannotTell
         }
     }
 }

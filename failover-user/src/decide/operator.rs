@@ -35,8 +35,12 @@ pub enum Refusal {
     Paused,
     /// The primary answers.
     PrimaryAnswers,
-    /// Nobody knows whether the primary answers.
+    /// The primary was never probed, and its first probe has not ended in time.
     NotAsked,
+    /// The primary answered last, but that is long ago, and probes say nothing since.
+    CannotTell,
+    /// The last probe failed, and others' connections to the primary work.
+    OthersAnswered,
     /// The primary was never seen healthy.
     Unarmed,
     /// Somebody else's listener has the port.
@@ -55,7 +59,13 @@ impl fmt::Display for Refusal {
                 "the primary answers, so two gateways would run; --force does it all the same"
             }
             Self::NotAsked => {
-                "nobody knows yet whether the primary answers; it is being asked, so try again in a moment; --force doesn't wait"
+                "it isn't known whether the primary answers"
+            }
+            Self::CannotTell => {
+                "PC-B can't find out whether the primary still answers"
+            }
+            Self::OthersAnswered => {
+                "the last probe failed, but other clients' connections to the primary work; --force does it all the same"
             }
             Self::Unarmed => {
                 "the primary was never seen healthy, so its address may be wrong; --force does it all the same"

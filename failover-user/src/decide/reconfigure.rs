@@ -38,6 +38,7 @@ impl Decider {
         self.settings = settings;
         if matches!(probing, Probing::SomethingElse | Probing::OfAnother) {
             self.primary = Primary::Unproven;
+            self.primary_drains = false;
             self.armed = !self.settings.needs_arming;
         }
         if probing == Probing::OfAnother {

@@ -27,6 +27,8 @@ pub enum Cause {
     BadNews,
     /// A connection to the primary was established.
     GoodNews,
+    /// An operator's order depends on it.
+    Ordered,
 }
 
 impl fmt::Display for Cause {
@@ -35,6 +37,7 @@ impl fmt::Display for Cause {
             Self::Scheduled => "scheduled",
             Self::BadNews => "bad-news",
             Self::GoodNews => "good-news",
+            Self::Ordered => "ordered",
         })
     }
 }
@@ -86,9 +89,10 @@ impl Schedule {
         self.news.get_or_insert((cause, now));
     }
 
-    /// Somebody wants to know whether it still fails.
+    /// An operator has to know how it is now. What others have seen until now delays that no further.
     pub(super) fn ask(&mut self, now: Time) {
-        self.news = Some((Cause::BadNews, now));
+        self.news = Some((Cause::Ordered, now));
+        self.futile = 0;
     }
 
     /// Whoever waits was away or cut off for a while: the probe in flight may fail for that reason alone.
@@ -97,6 +101,12 @@ impl Schedule {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.distrusted = true;
         }
+    }
+
+    /// Is a probe in flight whose end will say how the primary is?
+    pub(super) fn will_tell(&self) -> bool {
+        self.in_flight
+            .is_some_and(|in_flight| !in_flight.distrusted && in_flight.cause != Cause::GoodNews)
     }
 
     /// Nobody waits for the probe in flight any longer.
@@ -150,7 +160,7 @@ impl Schedule {
                     self.last_early = Some(now);
                 }
             }
-            Cause::BadNews => {
+            Cause::BadNews | Cause::Ordered => {
                 self.last_due = Some(now);
                 self.last_early = Some(now);
             }
@@ -187,7 +197,8 @@ impl Schedule {
             Outcome::Failed { .. } => Some(Cause::BadNews),
             Outcome::Unknown { .. } => None,
         };
-        if self.news.map(|(cause, _)| cause) == answered {
+        let is_answered = |cause| Some(cause) == answered || cause == Cause::Ordered;
+        if answered.is_some() && self.news.is_some_and(|(cause, _)| is_answered(cause)) {
             self.news = None;
         }
         Some(ended)
@@ -206,7 +217,7 @@ impl Schedule {
             Some((cause, since)) => {
                 let settled = match cause {
                     Cause::BadNews => since + BAD_NEWS_SETTLES,
-                    Cause::Scheduled | Cause::GoodNews => since,
+                    Cause::Scheduled | Cause::GoodNews | Cause::Ordered => since,
                 };
                 let early = self
                     .last_early

@@ -6,6 +6,10 @@
 //! Only a failure that its host answered for counts as such a crash. One that may be the network's
 //! has to lead to a takeover first.
 //!
+//! What operators do is no flapping: a takeover that one orders (a drill, say), and an outage that
+//! begins while an order is in force or after the primary said that it drains, count for nothing, and
+//! neither does the primary's return from it.
+//!
 //! Nobody can look up how often it failed: [`Flaps`] is handed out to be kept, and in again when the
 //! next decider is made.
 
@@ -25,6 +29,10 @@ pub struct Flaps {
     pub crashed: bool,
     /// A takeover has begun and no release since.
     pub taken_over: bool,
+    /// The outage under way has raised the level.
+    pub raised: bool,
+    /// The outage under way is an operator's doing: it counts for nothing.
+    pub expected: bool,
 }
 
 /// The primary was back then, and had been before for so long: that may be longer than this boot's
@@ -93,9 +101,25 @@ impl Stability {
         self.flaps = Flaps::default();
     }
 
+    /// An outage begins that an operator has brought about, or was ready for.
+    pub(super) fn expected(&mut self) {
+        self.flaps.expected = true;
+    }
+
+    /// An operator orders a takeover. What came right before was the beginning of it: whoever tries out
+    /// whether PC-B takes over stops the primary first.
+    pub(super) fn ordered(&mut self) {
+        if !self.flaps.taken_over {
+            let raised = usize::from(std::mem::take(&mut self.flaps.raised));
+            self.flaps.level = self.flaps.level.saturating_sub(raised);
+            self.flaps.crashed = false;
+            self.flaps.expected = true;
+        }
+    }
+
     /// It answered before, and now its host says that the process is gone.
     pub(super) fn crashed(&mut self, now: Time) {
-        if !self.flaps.crashed {
+        if !self.flaps.crashed && !self.flaps.expected {
             self.flaps.crashed = true;
             self.failed(now);
         }
@@ -104,7 +128,7 @@ impl Stability {
     /// A start begins after an outage that began at this time; only the first of an outage counts, and
     /// only where no crash has counted.
     pub(super) fn takeover(&mut self, failed: Time) {
-        if !self.flaps.taken_over {
+        if !self.flaps.taken_over && !self.flaps.expected {
             self.flaps.taken_over = true;
             if !self.flaps.crashed {
                 self.failed(failed);
@@ -117,12 +141,16 @@ impl Stability {
             return;
         };
         if back.lasts(now) < rules.window {
-            self.flaps.level = (self.flaps.level + 1).min(rules.successes.len().saturating_sub(1));
+            let level = (self.flaps.level + 1).min(rules.successes.len().saturating_sub(1));
+            self.flaps.raised = level > self.flaps.level;
+            self.flaps.level = level;
         }
     }
 
     /// The primary answers.
     pub(super) fn answered(&mut self, now: Time) {
+        self.flaps.raised = false;
+        self.flaps.expected = false;
         if self.flaps.crashed {
             self.flaps.crashed = false;
             self.flaps.back = Some(Back::just(now));
@@ -133,6 +161,7 @@ impl Stability {
     pub(super) fn release(&mut self, now: Time) {
         if self.flaps.taken_over {
             self.flaps.taken_over = false;
+            self.flaps.raised = false;
             self.flaps.back = Some(Back::just(now));
         }
     }
@@ -142,11 +171,12 @@ impl Stability {
         let well = self
             .flaps
             .back
-            .filter(|_| !self.flaps.crashed && !self.flaps.taken_over);
+            .filter(|_| !self.flaps.crashed && !self.flaps.taken_over && !self.flaps.expected);
         if let (Some(rules), Some(back)) = (&self.rules, well)
             && back.lasts(now) >= rules.quiet
         {
             self.flaps.level = 0;
+            self.flaps.raised = false;
             self.flaps.back = None;
         }
     }

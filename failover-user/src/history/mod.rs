@@ -6,8 +6,12 @@ mod file;
 mod since;
 mod text;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::clock;
 
 pub(crate) use file::append;
 pub use file::{History, read};
@@ -76,6 +80,13 @@ pub struct Incident {
     pub dry_run: bool,
     /// When it began.
     pub began: Timestamp,
+    /// How long it lasted, or has lasted so far: by the boot clock, as all durations here, which nobody
+    /// sets. Missing in lines of older versions.
+    #[serde(default)]
+    pub lasted_ms: Option<u64>,
+    /// When this was written, by the boot clock.
+    #[serde(default)]
+    pub told_at: Option<Uptime>,
     /// Why.
     pub reason: String,
     /// How it ended; `None`: it goes on.
@@ -101,6 +112,59 @@ pub struct Incident {
     pub commands: Vec<Command>,
     /// So much more happened than is kept here.
     pub left_out: u64,
+}
+
+/// A moment on the boot clock, which counts from the machine's start and which nobody sets.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Uptime {
+    /// Which start of the machine: its boot id.
+    pub boot: String,
+    /// So long after that.
+    pub after_ms: u64,
+}
+
+impl Uptime {
+    /// This time of this boot; `None` where the kernel doesn't say which one it is.
+    pub(crate) fn of(time: Duration) -> Option<Self> {
+        Some(Self {
+            boot: clock::boot()?.to_owned(),
+            after_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+/// When something is read.
+#[derive(Clone, Debug)]
+pub struct Now {
+    wall: Timestamp,
+    uptime: Option<Uptime>,
+}
+
+impl Now {
+    /// By both clocks.
+    #[must_use]
+    pub fn by_the_clocks() -> Self {
+        Self {
+            wall: Timestamp::now(),
+            uptime: Uptime::of(clock::now().as_duration()),
+        }
+    }
+
+    /// Milliseconds since this was told: by the boot clock, or by the wall clock for what was told in an
+    /// earlier boot, or by a version that didn't say.
+    fn since(&self, told: &Incident) -> u64 {
+        match (&self.uptime, &told.told_at) {
+            (Some(now), Some(then)) if now.boot == then.boot => {
+                now.after_ms.saturating_sub(then.after_ms)
+            }
+            _ => milliseconds(self.wall, told.told),
+        }
+    }
+}
+
+/// From one time of the wall clock to a later one; none where that was set back.
+fn milliseconds(until: Timestamp, since: Timestamp) -> u64 {
+    u64::try_from(until.duration_since(since).as_millis()).unwrap_or(0)
 }
 
 /// What is being counted while an incident goes on.
@@ -216,6 +280,8 @@ impl Incident {
             primary,
             dry_run,
             began: Timestamp::UNIX_EPOCH,
+            lasted_ms: None,
+            told_at: None,
             reason: String::new(),
             ended: None,
             no_gateway_ms: 0,
@@ -239,24 +305,31 @@ impl Incident {
 
     /// As it is by now: what goes on has lasted longer since it was told.
     #[must_use]
-    pub fn so_far(&self, now: Timestamp) -> Self {
+    pub fn so_far(&self, now: &Now) -> Self {
         let mut incident = self.clone();
         if self.ended.is_some() {
             return incident;
         }
-        let more = now.duration_since(self.told).as_millis();
-        let more = u64::try_from(more).unwrap_or(0);
+        let more = now.since(self);
         let last = incident.phases.last_mut().map(|last| &mut last.took_ms);
         let counted = match self.counting {
             Some(Counting::NoGateway) => Some(&mut incident.no_gateway_ms),
             Some(Counting::DualActive) => Some(&mut incident.dual_active_ms),
             None => None,
         };
-        for span in [last, counted].into_iter().flatten() {
+        let lasted = incident.lasted_ms.as_mut();
+        for span in [last, counted, lasted].into_iter().flatten() {
             *span = span.saturating_add(more);
         }
-        incident.told = now.max(self.told);
+        incident.told = now.wall.max(self.told);
         incident
+    }
+
+    /// How long it lasted, or has lasted when this was told.
+    #[must_use]
+    pub fn lasted(&self) -> u64 {
+        self.lasted_ms
+            .unwrap_or_else(|| milliseconds(self.last(), self.began))
     }
 
     /// When it ended, or was told of last.

@@ -5,7 +5,9 @@ use std::fmt::{self, Write as _};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Command, Counting, Ending, How, Incident, Line, Note, Order, Phase, Probe, Round};
+use super::{
+    Command, Counting, Ending, How, Incident, Line, Note, Now, Order, Phase, Probe, Round,
+};
 use crate::escape::Escaped;
 
 const MOMENT: &str = "%Y-%m-%d %H:%M:%S";
@@ -13,12 +15,12 @@ const MOMENT: &str = "%Y-%m-%d %H:%M:%S";
 /// One block, as it is by now.
 impl fmt::Display for Incident {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text(Timestamp::now()))
+        formatter.write_str(&self.text(&Now::by_the_clocks()))
     }
 }
 
 impl Incident {
-    fn text(&self, now: Timestamp) -> String {
+    fn text(&self, now: &Now) -> String {
         let told = self.told;
         self.so_far(now).block(told)
     }
@@ -26,8 +28,7 @@ impl Incident {
     /// What is known of it was written then.
     fn block(&self, told: Timestamp) -> String {
         let mut text = String::new();
-        let lasted = self.last().duration_since(self.began);
-        let lasted = u64::try_from(lasted.as_millis()).unwrap_or(0);
+        let lasted = self.lasted();
         let so_far = if self.ended.is_none() { " so far" } else { "" };
         let _ = writeln!(
             text,
@@ -258,10 +259,22 @@ fn row(text: &mut String, name: &str, value: &dyn fmt::Display) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::VERSION;
+    use crate::history::{Uptime, VERSION};
 
     fn at(text: &str) -> Timestamp {
         format!("2026-11-24T{text}Z").parse().unwrap()
+    }
+
+    /// Where nobody knows how long the machine has run.
+    fn wall(wall: Timestamp) -> Now {
+        Now { wall, uptime: None }
+    }
+
+    fn uptime(seconds: u64) -> Option<Uptime> {
+        Some(Uptime {
+            boot: "this".to_owned(),
+            after_ms: seconds * 1000,
+        })
     }
 
     fn phase(state: &str, attempt: Option<u32>, began: &str, took_ms: u64) -> Phase {
@@ -282,6 +295,8 @@ mod tests {
             primary: "pc-a:18789".to_owned(),
             dry_run: false,
             began: at("03:00:00.5"),
+            lasted_ms: None,
+            told_at: None,
             reason: "probe refused".to_owned(),
             ended: Some(Ending {
                 at: at("03:12:01.5"),
@@ -361,7 +376,7 @@ mod tests {
     fn one_that_goes_on_says_so_and_one_without_a_takeover_says_why() {
         let mut incident = takeover();
         incident.ended = None;
-        let text = incident.text(incident.told);
+        let text = incident.text(&wall(incident.told));
         let lasted = "TAKEOVER, goes on, 14m 59s so far";
         assert!(text.contains(lasted), "{text}");
         assert!(text.contains("written at 03:15:00"), "{text}");
@@ -392,7 +407,7 @@ mod tests {
             .phases
             .push(phase("isolated", None, "03:14:00", 60_000));
         incident.counting = Some(Counting::NoGateway);
-        let text = incident.text(at("11:15:00"));
+        let text = incident.text(&wall(at("11:15:00")));
         for line in [
             "  states         03:00:00.500 suspect              1m  a reason",
             "                 03:14:00.000 isolated          8h 1m  a reason",
@@ -403,8 +418,44 @@ mod tests {
         }
         assert!(text.contains("goes on, 8h 14m 59s so far"), "{text}");
         // Neither what is over nor a clock that was set back changes anything.
-        assert_eq!(takeover().so_far(at("11:15:00")), takeover());
-        assert_eq!(incident.so_far(at("00:00:00")), incident);
+        assert_eq!(takeover().so_far(&wall(at("11:15:00"))), takeover());
+        assert_eq!(incident.so_far(&wall(at("00:00:00"))), incident);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_distorts_no_duration() {
+        // Eleven minutes by the boot clock, while somebody set the other one an hour back.
+        let mut incident = takeover();
+        incident.ended.as_mut().unwrap().at = at("02:11:00.5");
+        incident.told = at("02:11:00.5");
+        incident.lasted_ms = Some(660_000);
+        let text = incident.to_string();
+        assert!(text.contains("TAKEOVER, released, 11m  ["), "{text}");
+        // One that goes on, set a year forward since it was told.
+        incident.ended = None;
+        incident.told_at = uptime(5000);
+        incident.counting = Some(Counting::DualActive);
+        let now = Now {
+            wall: "2027-11-24T03:00:00Z".parse().unwrap(),
+            uptime: uptime(5060),
+        };
+        let text = incident.text(&now);
+        for part in [
+            "TAKEOVER, goes on, 12m so far  [",
+            "active              12m  a reason",
+            "two served     1m 1s so far",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        // After a restart of the machine there is nothing but the wall clock.
+        incident.told_at.as_mut().unwrap().boot = "another".to_owned();
+        incident.told = at("03:00:00");
+        let now = Now {
+            wall: at("03:02:00"),
+            ..now
+        };
+        let text = incident.text(&now);
+        assert!(text.contains("goes on, 13m so far  ["), "{text}");
     }
 
     #[test]

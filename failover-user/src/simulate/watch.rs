@@ -207,7 +207,9 @@ impl Watch {
             | Event::Witnesses { .. }
             | Event::Evidence(..)
             | Event::GatewayProbed { .. }
-            | Event::GatewayDrains => {}
+            | Event::GatewayDrains
+            | Event::PrimaryDrains(_)
+            | Event::ProbeWanted => {}
         }
         if let Some(since) = self.unneeded
             && self.stops_in_time

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{View, picture};
-use crate::status::{Note, Status};
+use crate::status::{Note, Protection, Status};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -76,7 +76,11 @@ fn parts_of(view: &View) -> [(&'static str, String); 4] {
 }
 
 fn title(status: &Status) -> String {
-    let verdict = if status.is_safe() { "" } else { "! " };
+    let verdict = match status.protection() {
+        Protection::Safe => "",
+        Protection::Degraded => "(degraded) ",
+        Protection::Unsafe => "! ",
+    };
     let host = match status.host.as_str() {
         "" => String::new(),
         host => format!(" - {host}"),
@@ -87,17 +91,27 @@ fn title(status: &Status) -> String {
 /// What a person wants to know first: who serves, and is it safe?
 fn now(status: &Status) -> Result<String, fmt::Error> {
     let mut html = String::new();
-    let is_safe = status.is_safe();
-    let (class, verdict) = match is_safe {
-        true => ("safe", "safe"),
-        false => ("unsafe", "NOT SAFE"),
+    let class = match status.protection() {
+        Protection::Safe => "safe",
+        Protection::Degraded => "degraded",
+        Protection::Unsafe => "unsafe",
     };
     write!(
         html,
-        "<div class=\"head\"><h1 class=\"s-{state}\">{state}</h1><p class=\"verdict {class}\">{verdict}</p></div>\
-         <p class=\"meaning\">{}</p>",
-        meaning(&status.state),
+        "<div class=\"head\"><h1 class=\"s-{state}\">{state}</h1>",
         state = Html(&status.state),
+    )?;
+    for mark in status.marks() {
+        write!(html, "<p class=\"verdict mark\">{}</p>", Html(&mark))?;
+    }
+    write!(
+        html,
+        "<p class=\"verdict {class}\">{verdict}</p></div><p class=\"meaning\">{meaning}</p>",
+        verdict = status.verdict(),
+        meaning = match status.dual_active_since {
+            Some(_) => "The primary and the local gateway both serve.",
+            None => meaning(&status.state),
+        },
     )?;
     html.push_str("<div class=\"hosts\">");
     let (class, answers) = primary(status);
@@ -441,6 +455,37 @@ mod tests {
         assert!(!html.contains('\u{1b}'), "{html}");
         // A line break would end the event.
         assert!(!parts(&view).contains('\n'));
+    }
+
+    #[test]
+    fn two_gateways_and_a_pause_are_in_the_headline_and_the_colour_is_that_of_the_protection() {
+        let mut view = view();
+        view.status.state = "active".to_owned();
+        view.status.gateway.listening = true;
+        view.status.protection = Protection::Degraded;
+        let html = render(&view).html;
+        let verdict =
+            "<p class=\"verdict degraded\">degraded: PC-B serves, and nothing stands behind it</p>";
+        assert!(html.contains(verdict), "{html}");
+        assert!(html.contains("<title>(degraded) active"), "{html}");
+        assert!(!html.contains("verdict mark"), "{html}");
+        view.status.dual_active_since = Some("2026-01-01T00:00:00Z".to_owned());
+        view.status.problems.push("two gateways serve".to_owned());
+        view.status.paused = Some(crate::status::Pause {
+            since: "2026-01-01T00:00:00Z".to_owned(),
+            until: None,
+            reason: Some(HOSTILE.to_owned()),
+        });
+        let html = render(&view).html;
+        for part in [
+            "<p class=\"verdict unsafe\">NOT SAFE</p>",
+            "<p class=\"verdict mark\">TWO GATEWAYS SERVE</p>",
+            "<p class=\"verdict mark\">PAUSED until `failover resume`</p>",
+            "<title>! active",
+            "both serve",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
     }
 
     #[test]

@@ -182,8 +182,11 @@ fn exit_status(verb: &str) -> &'static [(&'static str, &'static str)] {
             SILENT,
         ],
         "status" => &[
-            ("0", "PC-B is safe: it would take over, or has."),
-            ("1", "PC-A isn't protected."),
+            (
+                "0",
+                "PC-B is safe: it would take over; or degraded: it has, and nothing stands behind it.",
+            ),
+            ("1", "PC-A isn't protected, or two gateways serve."),
             WRONG,
             NOBODY,
             SILENT,

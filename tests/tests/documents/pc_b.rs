@@ -121,8 +121,10 @@ impl<'lab> PcB<'lab> {
 
     pub(crate) fn order(&mut self, words: &[&str]) {
         match words {
-            ["failover", "takeover", "--force"] => {
-                self.machine.run(words);
+            ["failover", "takeover", "--force", ..] => {
+                // Beside a primary that answers it has to be confirmed.
+                self.machine
+                    .run(&["failover", "takeover", "--force", "--yes"]);
                 self.becomes("active");
                 self.machine.run(&["failover", "release"]);
             }
@@ -138,7 +140,8 @@ impl<'lab> PcB<'lab> {
                 self.primary = Some(primary.expect("PC-A's gateway starts"));
             }
             ["failover", "release", ..] => {
-                self.machine.run(&["failover", "takeover", "--force"]);
+                self.machine
+                    .run(&["failover", "takeover", "--force", "--yes"]);
                 self.becomes("active");
                 self.machine.run(words);
                 self.becomes("standby");

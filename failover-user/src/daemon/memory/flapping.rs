@@ -20,6 +20,10 @@ pub(in crate::daemon) struct Flapping {
     back: Option<Moment>,
     crashed: bool,
     taken_over: bool,
+    #[serde(default)]
+    raised: bool,
+    #[serde(default)]
+    expected: bool,
 }
 
 /// Since when the primary is back.
@@ -56,6 +60,8 @@ impl Flapping {
             }),
             crashed: flaps.crashed,
             taken_over: flaps.taken_over,
+            raised: flaps.raised,
+            expected: flaps.expected,
         })
     }
 
@@ -78,6 +84,8 @@ impl Flapping {
             back: self.back.as_ref().map(|back| back.by(clocks)),
             crashed: self.crashed,
             taken_over: self.taken_over,
+            raised: self.raised,
+            expected: self.expected,
         }
     }
 }
@@ -120,6 +128,8 @@ mod tests {
             }),
             crashed: false,
             taken_over: true,
+            raised: true,
+            expected: true,
         }
     }
 

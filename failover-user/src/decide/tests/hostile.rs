@@ -85,6 +85,8 @@ fn hostile() -> impl Strategy<Value = Hostile> {
             outcome
         }),
         Just(Event::GatewayDrains),
+        any::<bool>().prop_map(Event::PrimaryDrains),
+        Just(Event::ProbeWanted),
         Just(Event::Armed),
         order(s(1000)).prop_map(Event::Operator),
         Just(Event::Suspended),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::{
     Action, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, GatewayProbeId, Order,
-    Outcome, ProbeId, RoundId, Settings, Time,
+    Outcome, ProbeId, Refusal, RoundId, Settings, Time,
 };
 use super::{ms, s};
 
@@ -23,6 +23,8 @@ pub(super) struct Laws {
     failures: Vec<Time>,
     /// When the last probe that said anything was answered, if it was.
     success: Option<Time>,
+    /// When a probe was answered last, whatever came after.
+    answered: Option<Time>,
     command: Option<InFlight>,
     gateway: Option<(Gateway, Time)>,
     /// The round of witnesses that was asked last, when, and how many answered.
@@ -70,6 +72,7 @@ impl Laws {
             probe: None,
             failures: Vec::new(),
             success: None,
+            answered: None,
             command: None,
             gateway: None,
             witnesses: None,
@@ -177,6 +180,8 @@ impl Laws {
         let changes = usize::from(before.state() != after.state());
         assert_eq!(recorded, changes, "every change is told once");
         assert!(actions.len() <= 5, "one of each at most: {actions:?}");
+        operators_are_no_flaps(before, after);
+        self.refusals_are_fresh(now, after);
         self.strikes_are_in_the_books(now, after);
         self.timer_is_never_stuck(now, after);
     }
@@ -185,7 +190,11 @@ impl Laws {
 
     fn observe(&mut self, now: Time, event: &Event, before: &Decider) {
         match event {
-            Event::Woke | Event::Suspended | Event::GatewayDrains => {}
+            Event::Woke
+            | Event::Suspended
+            | Event::GatewayDrains
+            | Event::PrimaryDrains(_)
+            | Event::ProbeWanted => {}
             Event::Armed => self.armed = true,
             Event::Operator(order) => {
                 let mut judge = before.clone();
@@ -251,13 +260,17 @@ impl Laws {
                         }
                         self.nobody_was_asked();
                         self.success = Some(now);
+                        self.answered = Some(now);
                         self.armed = true;
                         if self.takeover == Some(false) && before.release_needs() <= 1 {
                             self.takeover = None;
                         }
                     }
                     (Outcome::Failed { .. }, _) if self.distrusted == Some(*probe) => {}
-                    (Outcome::Failed { failure, .. }, Cause::Scheduled | Cause::BadNews) => {
+                    (
+                        Outcome::Failed { failure, .. },
+                        Cause::Scheduled | Cause::BadNews | Cause::Ordered,
+                    ) => {
                         self.failures.push(began);
                         // What others saw may excuse it, unless TCP connected.
                         if self.settings.veto_limit == 0
@@ -361,7 +374,7 @@ impl Laws {
 
     fn says_nothing(&self, event: &Event) -> bool {
         match event {
-            Event::Woke => true,
+            Event::Woke | Event::ProbeWanted | Event::PrimaryDrains(_) => true,
             // Good news may take a strike back.
             Event::Evidence(evidence, _) => !evidence.is_good(),
             Event::Suspended
@@ -585,9 +598,43 @@ impl Laws {
         }
     }
 
+    /// That the primary answers is said only where it has within an interval; and before that is said of an
+    /// order, it is probed unless it answered just now.
+    fn refusals_are_fresh(&self, now: Time, after: &Decider) {
+        let order = Order::TakeOver { force: false };
+        let age = self.answered.map(|answered| now.since(answered));
+        let refuses = after.objection(now, order) == Some(Refusal::PrimaryAnswers);
+        assert!(
+            !refuses || age.is_some_and(|age| age < self.settings.interval),
+            "a takeover refused by an answer of {age:?} ago"
+        );
+        let known = after.primary_answers() == Some(false)
+            || age.is_some_and(|age| age < self.settings.recovery_interval);
+        assert!(
+            known || after.must_probe_first(now, order) || after.objection(now, order).is_some(),
+            "a takeover without a look"
+        );
+    }
+
     fn strike_lifetime(&self) -> Duration {
         (self.settings.interval + self.settings.timeout) * self.settings.strikes.get()
     }
+}
+
+/// While an operator's order is in force, nothing makes the next release harder.
+fn operators_are_no_flaps(before: &Decider, after: &Decider) {
+    let ordered = [before, after].iter().all(|decider| {
+        decider.takes_over_by_order() || decider.pause().is_some() || decider.hold().is_some()
+    });
+    let began = before.primary_answers() != Some(false) && after.primary_answers() == Some(false);
+    assert!(
+        !(ordered && began && after.release_needs() > before.release_needs()),
+        "an operator's outage counts as a flap"
+    );
+    assert!(
+        !(after.takes_over_by_order() && after.release_needs() > before.release_needs()),
+        "an ordered takeover counts as a flap"
+    );
 }
 
 /// The event made no difference but for when to probe.

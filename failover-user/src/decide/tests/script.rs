@@ -226,6 +226,8 @@ pub(super) struct Script {
     /// Somebody else starts or stops the local gateway.
     pub(super) by_hand: Vec<(Duration, Gateway)>,
     pub(super) orders: Vec<(Duration, Order)>,
+    /// From when on the primary says that it drains, or no longer.
+    pub(super) drains: Vec<(Duration, bool)>,
     /// From when on the local gateway that listens then doesn't answer, or does.
     pub(super) hangs: Vec<(Duration, bool)>,
     /// When the daemon first looks at the local port.
@@ -255,6 +257,7 @@ impl Script {
             evidence: Vec::new(),
             by_hand: Vec::new(),
             orders: Vec::new(),
+            drains: Vec::new(),
             hangs: Vec::new(),
             first_look: ms(0),
             stalls: Vec::new(),

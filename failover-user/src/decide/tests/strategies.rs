@@ -222,6 +222,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
             timeline(interval * 6, gateway(), 4),
             timeline(interval * 6, order(s(1000) + interval * 12), 4),
             timeline(interval * 4, any::<bool>(), 4),
+            timeline(interval * 4, any::<bool>(), 4),
         );
         (
             timeline(interval * 3, primary(), 12),
@@ -236,7 +237,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
         )
             .prop_map(move |(primary, starts, stops, meddling, news, driver)| {
                 let (stops, lingers) = stops;
-                let (by_hand, orders, hangs) = meddling;
+                let (by_hand, orders, hangs, drains) = meddling;
                 let (driver, (fences, witnesses, counting)) = driver;
                 let (tripwire, echo, evidence) = news;
                 let (lateness, stalls, first_look, dying, boot) = driver;
@@ -263,6 +264,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                     evidence,
                     by_hand,
                     orders,
+                    drains,
                     hangs,
                     first_look,
                     stalls: stalls.into_iter().map(stall).collect(),

@@ -118,6 +118,7 @@ impl World {
             evidence,
             by_hand,
             orders,
+            drains,
             hangs,
             counting,
             first_look,
@@ -154,6 +155,9 @@ impl World {
         }
         for (at, order) in orders {
             world.plan(at, Happening::Told(Event::Operator(order)));
+        }
+        for (at, drains) in drains {
+            world.plan(at, Happening::Told(Event::PrimaryDrains(drains)));
         }
         for (at, counting) in counting {
             world.plan(at, Happening::Told(Event::Counting(counting)));

@@ -3,6 +3,7 @@
 //! Scheduled probes begin at 0, 30, 60, 90, …; answers and refusals take no time, the start command
 //! 2 s and the stop command 1 s, unless a story says otherwise.
 
+mod drills;
 mod driver;
 mod evidence;
 mod hanging;

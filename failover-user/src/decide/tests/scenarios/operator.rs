@@ -1,7 +1,10 @@
 //! What an operator orders: pauses, takeovers and releases by hand.
 
 use super::super::{
-    super::{Action, Decider, Event, Order, Outcome, Refusal, Settings, State, Time},
+    super::{
+        Action, Cause, Command, Decider, Event, Evidence, Failure, Gateway, GatewayProbeId, Order,
+        Outcome, ProbeId, Refusal, Settings, State, Time,
+    },
     mission, ms, s,
     script::{ANSWERS, REFUSES, Script, Start, Stop},
 };
@@ -182,8 +185,8 @@ fn a_primary_that_was_down_at_a_release_is_suspect_and_may_be_taken_over_by_hand
         [
             "90.5 stopping 1",
             "90.51 suspect 0",
-            "90.65 starting 1",
-            "92.65 active"
+            "90.6 starting 1",
+            "92.6 active"
         ]
     );
 }
@@ -195,6 +198,7 @@ fn of_a_primary_that_was_not_asked_yet_nobody_says_that_it_answers() {
     let mut decider = Decider::new(settings, begin);
     let refusal = |decider: &Decider| decider.objection(begin, TAKE_OVER);
     assert_eq!(refusal(&decider), Some(Refusal::NotAsked));
+    assert!(decider.must_probe_first(begin, TAKE_OVER));
     let actions = decider.handle(begin, Event::Woke);
     let [Action::Probe { probe, .. }] = actions[..] else {
         panic!("{actions:?}");
@@ -202,4 +206,190 @@ fn of_a_primary_that_was_not_asked_yet_nobody_says_that_it_answers() {
     let outcome = Outcome::Connected { took: ms(1) };
     decider.handle(begin, Event::ProbeEnded { probe, outcome });
     assert_eq!(refusal(&decider), Some(Refusal::PrimaryAnswers));
+}
+
+/// A decider whose probes end as the test says.
+struct Probed {
+    decider: Decider,
+    now: Time,
+    probe: Option<(ProbeId, Cause)>,
+    check: Option<GatewayProbeId>,
+}
+
+const FAILED: Outcome = Outcome::Failed {
+    failure: Failure::TimedOut,
+    took: ms(0),
+};
+const ANSWERED: Outcome = Outcome::Connected { took: ms(0) };
+
+fn unknown() -> Outcome {
+    Outcome::Unknown {
+        reason: "no carrier".to_owned(),
+    }
+}
+
+impl Probed {
+    fn new(settings: Settings, gateway: Gateway) -> Self {
+        let mut probed = Self {
+            decider: Decider::new(settings, at(0)),
+            now: at(0),
+            probe: None,
+            check: None,
+        };
+        probed.handle(Event::Gateway(gateway));
+        probed
+    }
+
+    fn handle(&mut self, event: Event) -> Vec<Action> {
+        let actions = self.decider.handle(self.now, event);
+        for action in &actions {
+            match action {
+                Action::Probe { probe, cause } => self.probe = Some((*probe, *cause)),
+                Action::ProbeGateway { probe } => self.check = Some(*probe),
+                _ => {}
+            }
+        }
+        actions
+    }
+
+    /// The next probe ends like this; waits for it where none is in flight.
+    fn ends(&mut self, outcome: Outcome) -> Cause {
+        while self.probe.is_none() {
+            self.wakes();
+        }
+        let (probe, cause) = self.probe.take().unwrap();
+        self.handle(Event::ProbeEnded { probe, outcome });
+        cause
+    }
+
+    fn wakes(&mut self) {
+        self.now = self.decider.next_wake().unwrap().max(self.now);
+        self.handle(Event::Woke);
+    }
+
+    fn refusal(&self) -> Option<Refusal> {
+        self.decider.objection(self.now, TAKE_OVER)
+    }
+
+    fn must_probe_first(&self, order: Order) -> bool {
+        self.decider.must_probe_first(self.now, order)
+    }
+}
+
+#[test]
+fn no_order_is_refused_by_an_answer_of_long_ago() {
+    let mut probed = Probed::new(mission(), Gateway::Absent);
+    probed.ends(ANSWERED);
+    assert_eq!(probed.refusal(), Some(Refusal::PrimaryAnswers));
+    assert!(!probed.must_probe_first(TAKE_OVER));
+    // A while later it is probed first, whatever the pace.
+    probed.now = probed.now + s(2);
+    assert!(probed.must_probe_first(TAKE_OVER) && probed.must_probe_first(FORCE));
+    assert_eq!(probed.refusal(), Some(Refusal::CannotTell));
+    probed.handle(Event::ProbeWanted);
+    assert_eq!(probed.ends(unknown()), Cause::Ordered);
+    assert_eq!(probed.refusal(), Some(Refusal::CannotTell));
+    // One that fails lets it go on.
+    probed.now = probed.now + s(1);
+    probed.handle(Event::ProbeWanted);
+    assert_eq!(probed.ends(FAILED), Cause::Ordered);
+    assert_eq!(probed.refusal(), None);
+    let actions = probed.handle(Event::Operator(TAKE_OVER));
+    let start = Action::Run(Command::Start);
+    assert!(actions.contains(&start), "{actions:?}");
+}
+
+#[test]
+fn a_flood_of_false_news_does_not_keep_an_order_waiting() {
+    let mut probed = Probed::new(mission(), Gateway::Absent);
+    for _ in 0..20 {
+        probed.ends(ANSWERED);
+        probed.handle(Event::Evidence(Evidence::Closed, probed.now));
+    }
+    // The next early probe would wait for half a minute by now.
+    let next = |probed: &Probed| probed.decider.next_wake().unwrap().since(probed.now);
+    assert!(next(&probed) > s(10), "{:?}", next(&probed));
+    probed.handle(Event::ProbeWanted);
+    assert!(probed.probe.is_some() || next(&probed) <= s(1));
+}
+
+#[test]
+fn others_whose_connections_work_are_the_reason_that_is_told() {
+    let settings = Settings {
+        veto_limit: 3,
+        ..mission()
+    };
+    let mut probed = Probed::new(settings, Gateway::Absent);
+    probed.ends(ANSWERED);
+    while probed.probe.is_none() {
+        probed.wakes();
+    }
+    probed.handle(Event::Evidence(Evidence::Acknowledged, probed.now));
+    probed.ends(FAILED);
+    assert_eq!(probed.refusal(), Some(Refusal::OthersAnswered));
+}
+
+#[test]
+fn an_order_that_waits_for_witnesses_has_them_asked_at_once() {
+    let settings = Settings {
+        witness_quorum: 1,
+        ..mission()
+    };
+    let world = Script::new(settings)
+        .primary([(s(0), REFUSES)])
+        .witnesses([(s(0), Some(0)), (s(62), Some(1))])
+        .orders([(s(65), TAKE_OVER)])
+        .play(s(70));
+    // Asked at 60, in vain; the next round would be due at 90, and the next probe as well.
+    let runs = world.journal().run_times_of("start");
+    assert!(runs.len() == 1 && runs[0] < s(67), "{runs:?}");
+}
+
+#[test]
+fn two_serve_from_the_moment_in_which_the_second_one_does() {
+    let mut probed = Probed::new(mission(), Gateway::Absent);
+    probed.handle(Event::Operator(PAUSE));
+    probed.ends(ANSWERED);
+    assert_eq!(probed.decider.two_serve(), None);
+    probed.now = at(10);
+    probed.handle(Event::Gateway(Gateway::Listening));
+    // It has answered before that, and may be gone.
+    assert_eq!(probed.decider.two_serve(), None);
+    probed.ends(ANSWERED);
+    let since = probed.now;
+    assert_eq!(probed.decider.two_serve(), Some(since));
+    probed.ends(ANSWERED);
+    probed.ends(unknown());
+    assert_eq!(probed.decider.two_serve(), Some(since));
+    for _ in 0..3 {
+        probed.ends(FAILED);
+        assert_eq!(probed.decider.two_serve(), None);
+    }
+    probed.ends(ANSWERED);
+    assert_eq!(probed.decider.two_serve(), Some(probed.now));
+    probed.handle(Event::Gateway(Gateway::Absent));
+    assert_eq!(probed.decider.two_serve(), None);
+}
+
+#[test]
+fn a_check_of_the_local_gateway_counts_unless_it_is_being_stopped() {
+    let settings = Settings {
+        watch_gateway: true,
+        ..mission()
+    };
+    let mut probed = Probed::new(settings, Gateway::Listening);
+    probed.ends(FAILED);
+    let check = loop {
+        match probed.check {
+            Some(check) => break check,
+            None if probed.probe.is_some() => drop(probed.ends(FAILED)),
+            None => probed.wakes(),
+        }
+    };
+    assert!(probed.decider.counts_gateway_probe(check));
+    let mut gone = probed.decider.clone();
+    gone.handle(probed.now, Event::Gateway(Gateway::Absent));
+    assert!(!gone.counts_gateway_probe(check));
+    probed.handle(Event::Operator(RELEASE));
+    assert!(!probed.decider.counts_gateway_probe(check));
 }

@@ -63,7 +63,12 @@ impl World {
 
     fn note(&mut self, event: &Event) {
         let entry = match event {
-            Event::Woke | Event::Gateway(_) | Event::GatewayDrains | Event::Armed => return,
+            Event::Woke
+            | Event::Gateway(_)
+            | Event::GatewayDrains
+            | Event::PrimaryDrains(_)
+            | Event::ProbeWanted
+            | Event::Armed => return,
             Event::GatewayProbed { outcome, .. } => Entry::GatewayProbed(outcome.clone()),
             Event::Operator(order) => Entry::Ordered(*order),
             Event::ProbeEnded { probe, outcome } => {

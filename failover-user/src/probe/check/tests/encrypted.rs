@@ -258,7 +258,7 @@ async fn the_local_gateway_may_speak_tls_or_not_whatever_the_primary_does() {
     assert!(!next.memory.speaks_tls);
     let said = |tls| {
         local(authority.file(), |options| {
-            options.local_check_tls = Some(tls)
+            options.local_check_tls = Some(tls);
         })
     };
     good(&said(true), &encrypted).await;
