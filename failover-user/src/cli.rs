@@ -227,6 +227,9 @@ pub struct ShowOptions {
     /// As for `run`.
     #[command(flatten)]
     pub options: Options,
+    /// Also show values that may be secrets: URLs, paths and command lines
+    #[arg(long)]
+    pub secrets: bool,
     /// How it looks
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,

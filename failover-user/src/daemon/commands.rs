@@ -34,7 +34,7 @@ impl Daemon {
             return Some(Event::CommandEnded { command, result });
         };
         if self.configuration.dry_run {
-            info!(%command, %line, "dry run: the command isn't run");
+            info!(%command, line = line.shown(), "dry run: the command isn't run");
             if command != Command::Start {
                 return Some(Event::CommandEnded {
                     command,
@@ -60,7 +60,7 @@ impl Daemon {
         match RunningCommand::spawn(command, line, account, &environment, output.as_ref()) {
             Ok(running) => {
                 let user = account.map(Account::name);
-                info!(%command, %line, user, pid = running.id(), "command started");
+                info!(%command, line = line.shown(), user, pid = running.id(), "command started");
                 self.watchers
                     .command(&format!("the {command} command was started"));
                 self.command = Some(Running::Real(Box::new(running)));
@@ -73,7 +73,7 @@ impl Daemon {
                 None
             }
             Err(error) => {
-                error!(%command, %line, %error, "the command can't be run");
+                error!(%command, line = line.shown(), %error, "the command can't be run");
                 let result = CommandResult::NotRun {
                     reason: error.to_string(),
                 };

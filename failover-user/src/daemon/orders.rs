@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use rustix::process::geteuid;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 use tracing::{info, warn};
 
 use super::{
@@ -21,14 +24,40 @@ use crate::{
 /// Often enough not to be forgotten.
 const REMIND: Duration = Duration::from_secs(3600);
 
-/// Whoever gave an order waits so long for it to be written down.
+/// An answer waits this long for the order to be on disk. Decisions don't wait.
 const KEPT_WITHIN: Duration = Duration::from_secs(2);
-/// Only the order's, whoever else waits.
 const FORGOTTEN: &str =
     "the state directory can't be written to, so a restart forgets this order until it can";
+const NOT_RECORDED: &str = "the order is kept, but the history or a notice of it can't be written to the state directory, and may be lost at a restart";
 
-/// Whether what an order changed has been written down.
-type Kept = oneshot::Receiver<bool>;
+/// Whether one file has what an order changed.
+pub(super) type Kept = oneshot::Receiver<bool>;
+
+/// The files that an order changes. The answer waits until all of them are on disk.
+struct Keeping {
+    /// What must be remembered: without it a restart forgets the order.
+    memory: Kept,
+    history: Kept,
+    /// The notices that the webhook hasn't got yet; `None`: there is no webhook.
+    notices: Option<Kept>,
+}
+
+impl Keeping {
+    /// Waits until all is on disk. What to add to the answer where it isn't.
+    async fn done(self) -> Option<&'static str> {
+        let deadline = Instant::now() + KEPT_WITHIN;
+        let kept = async |file: Kept| matches!(timeout_at(deadline, file).await, Ok(Ok(true)));
+        if !kept(self.memory).await {
+            return Some(FORGOTTEN);
+        }
+        let is_recorded = kept(self.history).await
+            && match self.notices {
+                Some(notices) => kept(notices).await,
+                None => true,
+            };
+        (!is_recorded).then_some(NOT_RECORDED)
+    }
+}
 
 impl Daemon {
     pub(super) fn answer(&mut self, question: Question) {
@@ -40,20 +69,20 @@ impl Daemon {
             }
             request => self.ordered(request, question.asker),
         };
-        // Beside whatever comes next: the disk may hang.
+        // In a task of its own: the disk may hang, and the daemon goes on.
         tokio::spawn(async move {
             if let Some(kept) = kept
-                && !matches!(timeout(KEPT_WITHIN, kept).await, Ok(Ok(true)))
+                && let Some(trouble) = kept.done().await
             {
                 let notes = answer.note.iter().map(String::as_str);
-                let notes: Vec<&str> = notes.chain([FORGOTTEN]).collect();
+                let notes: Vec<&str> = notes.chain([trouble]).collect();
                 answer.note = Some(notes.join("; "));
             }
             question.answer(serde_json::to_string(&answer).unwrap_or_default());
         });
     }
 
-    fn ordered(&mut self, request: &Request, asker: u32) -> (Answer, Option<Kept>) {
+    fn ordered(&mut self, request: &Request, asker: u32) -> (Answer, Option<Keeping>) {
         let result = self.follow(request, asker);
         self.watchers.news();
         let (refusal, kept) = match result {
@@ -74,7 +103,7 @@ impl Daemon {
     }
 
     /// Carries an order out, or says why not.
-    fn follow(&mut self, request: &Request, asker: u32) -> Result<Option<Kept>, String> {
+    fn follow(&mut self, request: &Request, asker: u32) -> Result<Option<Keeping>, String> {
         let now = clock::now();
         if let Request::Pause {
             seconds: Some(0), ..
@@ -119,7 +148,6 @@ impl Daemon {
             until = until.map(clock::told),
             "an operator gives an order"
         );
-        let before = self.memory.clone();
         let mut reason = None;
         match request {
             Request::Pause {
@@ -139,14 +167,18 @@ impl Daemon {
                 self.memory.forced = false;
                 self.memory.hold = hold_seconds.and_then(Held::now);
             }
-            // Told when it is over.
+            // `remember` clears the pause once the decider has.
             Request::Status | Request::Resume => {}
         }
-        let kept = (self.memory != before).then(|| self.keep_memory());
         self.alarms.ordered(order, &by);
-        self.recorder.ordered(words, by, until, reason.as_deref());
+        let history = self.recorder.ordered(words, by, until, reason.as_deref());
         self.handle(Event::Operator(order));
-        Ok(kept)
+        // Only now: a resumption, say, changes what is remembered while it is carried out.
+        Ok(Some(Keeping {
+            memory: self.keep_memory(),
+            history,
+            notices: self.alarms.kept(),
+        }))
     }
 
     /// Root, the daemon's own account, and who is named.
