@@ -78,6 +78,9 @@ pub enum Verb {
     /// Start or stop a unit, as the account whose service manager has it
     #[command(hide = true)]
     UnitJob(UnitJob),
+    /// Keep a command's output
+    #[command(hide = true)]
+    OutputRelay,
 }
 
 /// Whom to ask.

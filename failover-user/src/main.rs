@@ -20,7 +20,7 @@ use failover::{
     },
     config::{self, Configuration, ConfigurationError, Faults, Options, Places},
     control::{self, AskError, Request},
-    gateway::{Scope, UnitCommand},
+    gateway::{Scope, UnitCommand, output_relay},
     history, rights,
     status::Status,
     trace,
@@ -53,6 +53,13 @@ fn main() -> ExitCode {
         Verb::Config(ConfigVerb::Show(options)) => show(*options),
         Verb::Simulate(options) => failover::simulate::run(&options).map(|()| ExitCode::SUCCESS),
         Verb::UnitJob(job) => unit_job(&job).map(|()| ExitCode::SUCCESS),
+        // Nobody reads a message of its: its standard error is the file.
+        Verb::OutputRelay => {
+            return match output_relay() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
     };
     match result {
         Ok(code) => code,

@@ -19,8 +19,8 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, readlinkat, renameat,
-        unlinkat,
+        AtFlags, CWD, FileType, Mode, OFlags, fstat, fsync, mkdirat, mknodat, openat, readlinkat,
+        renameat, unlinkat,
     },
     io::Errno,
     process::geteuid,
@@ -83,14 +83,17 @@ impl Folder {
         let path = std::path::absolute(path)?;
         let mut here = root()?;
         let mut name = PathBuf::from("/");
-        let mut left: VecDeque<OsString> = components(&path);
+        // With what is still to be walked: whether a link's target says so. What a link leads to isn't made: it
+        // may be a disk that is mounted later.
+        let mut left: VecDeque<(OsString, bool)> =
+            components(&path).map(|one| (one, false)).collect();
         let mut links = 0;
-        while let Some(next) = left.pop_front() {
+        while let Some((next, of_link)) = left.pop_front() {
             // Others may add to a shared folder, but not change what isn't theirs.
             trust(&here, &name, Sticky::Counts)?;
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let found = match openat(&here, &next, flags, Mode::empty()) {
-                Err(Errno::NOENT) if make => {
+                Err(Errno::NOENT) if make && !of_link => {
                     match mkdirat(&here, &next, FOLDER_MODE) {
                         Ok(()) => sync(here.as_fd())?,
                         // Somebody was quicker; whose it is, is looked at below.
@@ -129,8 +132,9 @@ impl Folder {
                         here = root()?;
                         name = PathBuf::from("/");
                     }
-                    for component in components(&target).into_iter().rev() {
-                        left.push_front(component);
+                    let target: Vec<OsString> = components(&target).collect();
+                    for component in target.into_iter().rev() {
+                        left.push_front((component, true));
                     }
                 }
                 _ => return Err(Errno::NOTDIR.into()),
@@ -216,6 +220,36 @@ impl Folder {
         self.sync()
     }
 
+    /// A named pipe.
+    ///
+    /// # Errors
+    /// When there is something of that name, or it can't be made.
+    pub(crate) fn make_pipe(&self, name: impl AsRef<OsStr>, mode: u32) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(mode);
+        Ok(mknodat(
+            &self.descriptor,
+            name.as_ref(),
+            FileType::Fifo,
+            mode,
+            0,
+        )?)
+    }
+
+    /// A named pipe of ours that is there.
+    ///
+    /// # Errors
+    /// When there is none, or it is something else.
+    pub(crate) fn open_pipe(&self, name: impl AsRef<OsStr>, flags: OFlags) -> io::Result<OwnedFd> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = openat(&self.descriptor, name.as_ref(), flags, Mode::empty())?;
+        let stat = fstat(&opened)?;
+        let is_ours = stat.st_uid == 0 || stat.st_uid == geteuid().as_raw();
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Fifo if is_ours => Ok(opened),
+            _ => Err(io::Error::other("it is no pipe of ours")),
+        }
+    }
+
     /// Removes a file, if it is there; of a link the link.
     ///
     /// # Errors
@@ -271,13 +305,12 @@ fn root() -> io::Result<OwnedFd> {
     Ok(openat(CWD, "/", flags, Mode::empty())?)
 }
 
-fn components(path: &Path) -> VecDeque<OsString> {
-    let named = path.components().filter_map(|component| match component {
+fn components(path: &Path) -> impl Iterator<Item = OsString> + '_ {
+    path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_owned()),
         Component::ParentDir => Some("..".into()),
         Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-    });
-    named.collect()
+    })
 }
 
 fn parts(file: &Path) -> io::Result<(&Path, &OsStr)> {

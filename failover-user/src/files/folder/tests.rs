@@ -36,7 +36,8 @@ fn what_is_missing_is_made_and_links_of_ones_own_are_followed() {
     assert_eq!(missing.kind(), io::ErrorKind::NotFound);
     // As a dangling link of an administrator's: a disk that isn't there yet.
     symlink(place.path().join("later"), place.path().join("disk")).unwrap();
-    assert!(Folder::open(&place.path().join("disk"), Sticky::Counts).is_err());
+    assert!(Folder::make(&place.path().join("disk/state"), Sticky::Counts).is_err());
+    assert!(!place.path().join("later").exists());
 }
 
 #[test]
