@@ -81,6 +81,9 @@ pub enum Verb {
     /// Start or stop a unit, as the account whose service manager has it
     #[command(hide = true)]
     UnitJob(UnitJob),
+    /// Keep a command's output
+    #[command(hide = true)]
+    OutputRelay,
 }
 
 /// Whom to ask.
@@ -236,6 +239,9 @@ pub struct ShowOptions {
     /// As for `run`.
     #[command(flatten)]
     pub options: Options,
+    /// Also show values that may be secrets: URLs, paths and command lines
+    #[arg(long)]
+    pub secrets: bool,
     /// How it looks
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,

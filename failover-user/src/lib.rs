@@ -27,6 +27,7 @@ pub mod parts;
 pub mod preflight;
 pub mod probe;
 mod resident;
+pub mod rights;
 pub mod simulate;
 pub mod status;
 pub mod timeline;

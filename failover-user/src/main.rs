@@ -3,7 +3,7 @@
 mod logging;
 
 use std::{
-    fs::{self, File},
+    env,
     io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -20,11 +20,12 @@ use failover::{
     },
     config::{self, Configuration, ConfigurationError, Faults, Options, Places},
     control::{self, AskError, Request},
-    gateway::{Scope, UnitCommand},
-    history,
+    gateway::{Scope, UnitCommand, output_relay},
+    history, rights,
     status::{Protection, Status},
     trace,
 };
+use rustix::process::geteuid;
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
@@ -54,6 +55,13 @@ fn main() -> ExitCode {
         Verb::Config(ConfigVerb::Show(options)) => show(*options),
         Verb::Simulate(options) => failover::simulate::run(&options).map(|()| ExitCode::SUCCESS),
         Verb::UnitJob(job) => unit_job(&job).map(|()| ExitCode::SUCCESS),
+        // Nobody reads a message of its: its standard error is the file.
+        Verb::OutputRelay => {
+            return match output_relay() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
     };
     match result {
         Ok(code) => code,
@@ -89,6 +97,12 @@ fn run(options: Options) -> anyhow::Result<()> {
     // Once: a reload reads the same file, also one that has gone meanwhile.
     let options = options.or_default_file();
     let file = options.config.clone();
+    // Where there is no configuration at all, reading it says why.
+    if !geteuid().is_root()
+        && let Some(configuration) = config::Draft::load(options.clone()).configuration
+    {
+        rights::check(&configuration, env::args_os())?;
+    }
     let reader = move || Configuration::load(options.clone());
     let configuration = reader()?;
     let _log = logging::begin(configuration.log_format, "info")?;
@@ -104,18 +118,14 @@ fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
     let Some(path) = output else {
         return print(&text);
     };
-    // The package makes the usual one; elsewhere nobody has.
-    path.parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| File::create_new(path))
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => anyhow!(
-                "{} is there already, and is left as it is; give another --output, or move it away",
-                path.display()
-            ),
-            _ => anyhow::Error::from(error).context(format!("writing {}", path.display())),
-        })?;
+    // The package makes the usual folder; elsewhere nobody has.
+    config::write_new(path, &text).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => anyhow!(
+            "{} is there already, and is left as it is; give another --output, or move it away",
+            path.display()
+        ),
+        _ => anyhow::Error::from(error).context(format!("writing {}", path.display())),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -147,8 +157,12 @@ fn check(file: PathBuf) -> anyhow::Result<ExitCode> {
 
 /// Shows what `run` would put in force.
 fn show(options: ShowOptions) -> anyhow::Result<ExitCode> {
-    let ShowOptions { options, output } = options;
-    let settings = config::in_force(&options.or_default_file())?;
+    let ShowOptions {
+        options,
+        secrets,
+        output,
+    } = options;
+    let settings = config::in_force(&options.or_default_file(), secrets)?;
     print(&match output {
         trace::Format::Text => config::as_file(&settings),
         trace::Format::Json => serde_json::to_string_pretty(&settings)? + "\n",

@@ -2,7 +2,8 @@
 //! is, and what to do, with the exit code that scripts go by; never with a panic.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -406,9 +407,32 @@ fn without_rights_what_is_missing_is_told() {
             let parts = ["isn't permitted", "root", "CAP_BPF", "CAP_PERFMON"];
             assert_refused(&mut with_rights(rights, verb), FAILURE, &parts);
         }
-        let parts = ["isn't permitted", "root", "CAP_BPF"];
-        assert_refused(&mut with_rights(&nobody, verb), FAILURE, &parts);
     }
+    let parts = ["isn't permitted", "root", "CAP_BPF"];
+    assert_refused(&mut with_rights(&nobody, &["trace"]), FAILURE, &parts);
+}
+
+#[test]
+fn a_daemon_without_root_is_refused_with_what_to_type_unless_it_runs_nothing() {
+    let lab = Lab::new();
+    let nobody = ["--reuid", "65534", "--clear-groups"];
+    // As the guide says it is tried out.
+    let places = ["--state-dir=/nowhere", "--control=/nowhere/control.sock"];
+    let words = [&RUN[..], &["--dry-run"], &places].concat();
+    let line =
+        "type: sudo /proc/self/fd/3 run --primary 192.0.2.1 --start true --stop true --dry-run";
+    let parts = [line, "add --dry-run --kernel-events off"];
+    assert_refused(&mut with_rights(&nobody, &words), FAILURE, &parts);
+    // Beside a daemon that it may not even ask.
+    let mut daemon = Setup::new(&lab).spawn();
+    for folder in daemon.control().ancestors().skip(1).take(2) {
+        fs::set_permissions(folder, Permissions::from_mode(0o711)).unwrap();
+    }
+    let control = format!("--control={}", daemon.control().display());
+    let words = [&RUN[..], &["--dry-run", "--kernel-events=off", &control]].concat();
+    let parts = ["is running already", text(daemon.control())];
+    assert_refused(&mut with_rights(&nobody, &words), FAILURE, &parts);
+    daemon.terminate();
 }
 
 #[test]

@@ -414,3 +414,20 @@ fn an_end_in_the_middle_of_a_start_leaves_the_start_alone_and_the_next_daemon_fi
     daemon.becomes("standby");
     daemon.ends_having_run(&["start", "stop"]);
 }
+
+#[test]
+fn an_order_that_was_answered_survives_a_kill_at_once() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    for _ in 0..4 {
+        assert_eq!(daemon.follows(&["pause", "--for", "1h"]), "");
+        daemon = daemon.killed_and_restarted();
+        assert!(!daemon.status().0["paused"].is_null());
+        assert_eq!(daemon.follows(&["resume"]), "");
+        daemon = daemon.killed_and_restarted();
+        assert!(daemon.status().0["paused"].is_null());
+    }
+    daemon.ends_having_run(&[]);
+}

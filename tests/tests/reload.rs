@@ -266,3 +266,47 @@ fn other_witnesses_are_the_ones_that_are_asked() {
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);
 }
+
+#[test]
+fn a_secret_of_a_file_is_said_nowhere_whether_it_is_accepted_or_refused() {
+    const SECRET: &str = "Zq7secretZq7";
+    let lab = Lab::new();
+    let start = format!("sh -c 'exit 1' {SECRET}");
+    let mut daemon = Setup::new(&lab)
+        .command_lines(&start, "true")
+        .in_file()
+        .spawn();
+    daemon.becomes("starting");
+    for webhook in [
+        "\"http://10.0.0.99:81/hooks/SECRET\"",
+        "\"https//10.0.0.99/hooks/SECRET\"",
+        "\"https://bot:SECRET@10.0.0.99/hook\"",
+        "[\"http://10.0.0.99/SECRET\"]",
+        "http://10.0.0.99/SECRET",
+    ] {
+        let ended = |daemon: &Daemon| {
+            let ends = [IN_FORCE, REFUSED];
+            daemon.said(|line| ends.contains(&line.message())).len()
+        };
+        let before = ended(&daemon);
+        daemon.reload(&[("webhook", &webhook.replace("SECRET", SECRET))]);
+        wait::until("it is read", wait::LONG, || {
+            (ended(&daemon) > before).then_some(())
+        });
+        daemon.follows(&["pause"]);
+        daemon.follows(&["resume"]);
+        for words in [&["status"][..], &["status", "--output=json"]] {
+            let said = daemon.order(words).stdout;
+            let said = String::from_utf8_lossy(&said);
+            assert!(
+                said.contains("10.0.0.1") && !said.contains(SECRET),
+                "{said}"
+            );
+        }
+    }
+    for line in daemon.said(|_| true) {
+        assert!(!line.text.contains(SECRET), "{}", line.text);
+    }
+    assert!(daemon.said(|line| line.field("line") == "sh …").len() > 1);
+    daemon.terminate();
+}

@@ -337,6 +337,7 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 false\t''"
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
 json\t'One JSON object a line, for tools'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l secrets -d 'Also show values that may be secrets: URLs, paths and command lines'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "init" -d 'Write the commented default configuration'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check a configuration file as `run` does'

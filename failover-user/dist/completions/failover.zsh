@@ -384,6 +384,7 @@ json\:"One JSON object a line"))' \
 '--dry-run=[Decide and log, run nothing]::BOOL:(true false)' \
 '--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
 json\:"One JSON object a line, for tools"))' \
+'--secrets[Also show values that may be secrets\: URLs, paths and command lines]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0

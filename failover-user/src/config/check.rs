@@ -16,8 +16,8 @@ use tokio_rustls::rustls::pki_types::{ServerName, TrustAnchor};
 use super::{
     CheckKind, Host, Span,
     credential::{CredentialError, Token, roots_in, token, trusted_here},
+    secret::quoted,
 };
-use crate::escape::one_line;
 
 pub(super) const DEFAULT_STATUS: NonZeroU16 = NonZeroU16::new(200).unwrap();
 /// Far more than it takes for a path, pointer, value or text.
@@ -209,17 +209,18 @@ pub enum CheckError {
         path: &'static str,
     },
     /// Not a path.
-    #[error("{0} is `{text}`; write a path and perhaps a query, as /health?full=1", text = one_line(.1))]
-    Path(&'static str, String),
+    #[error(
+        "{0} can't be asked for (its value isn't shown, it may be a secret); write a path and perhaps a query, as /health?full=1"
+    )]
+    Path(&'static str),
     /// No status of HTTP.
     #[error("{0} is {1}; it must be between 200 and 599")]
     Status(&'static str, u16),
     /// Not a pointer.
     #[error(
-        "{0} is `{text}`; write a JSON pointer (RFC 6901), as /status/0/ok",
-        text = one_line(.1)
+        "{0} is none (its value isn't shown, it may be a secret); write a JSON pointer (RFC 6901), as /status/0/ok"
     )]
-    Pointer(&'static str, String),
+    Pointer(&'static str),
     /// Nothing, or too much, to look for.
     #[error("{0} is empty or longer than {LONGEST_TEXT} bytes; give a part that tells")]
     Text(&'static str),
@@ -232,7 +233,7 @@ pub enum CheckError {
         contains: &'static str,
     },
     /// Not a name.
-    #[error("{0} is `{text}`; write a host name or an address, without a port", text = one_line(.1))]
+    #[error("{0} is `{text}`; write a host name or an address, without a port", text = quoted(.1))]
     Host(&'static str, String),
     /// A file with a secret or certificates.
     #[error(transparent)]
@@ -256,9 +257,9 @@ impl CheckError {
             | Self::Without { option, .. }
             | Self::Text(option)
             | Self::NoPath { kind: option, .. }
-            | Self::Path(option, _)
+            | Self::Path(option)
             | Self::Status(option, _)
-            | Self::Pointer(option, _)
+            | Self::Pointer(option)
             | Self::Both {
                 contains: option, ..
             }
@@ -467,7 +468,7 @@ impl Given {
 }
 
 fn path(option: &'static str, text: &str) -> Result<PathAndQuery, CheckError> {
-    let wrong = || CheckError::Path(option, text.to_owned());
+    let wrong = || CheckError::Path(option);
     let fits = text.starts_with('/') && !text.contains('#') && is_short(text);
     if !fits {
         return Err(wrong());
@@ -504,9 +505,7 @@ fn body(
             Err(CheckError::Text(names.contains))
         }
         (None, None, Some(text)) => Ok(Body::Contains(text)),
-        (Some(pointer), ..) if !is_pointer(&pointer) => {
-            Err(CheckError::Pointer(names.pointer, pointer))
-        }
+        (Some(pointer), ..) if !is_pointer(&pointer) => Err(CheckError::Pointer(names.pointer)),
         (Some(_), Some(value), None) if !is_short(&value.0) => Err(CheckError::Text(names.value)),
         (Some(pointer), value, None) => Ok(Body::Json { pointer, value }),
     }

@@ -1,9 +1,18 @@
 //! The commented default configuration, made from the options' own definitions.
 
+use std::{
+    io::{self, Write as _},
+    path::Path,
+};
+
 use clap::builder::PossibleValue;
 use serde_json::Value;
 
 use super::{Options, layers::Toml, value::samples};
+use crate::files::{Folder, Sticky};
+
+/// Everybody may read it: secrets are in files of their own.
+const MODE: u32 = 0o644;
 
 const HEADER: &str = "\
 # Configuration of failover, which takes over from the gateway on PC-A (TOML).
@@ -44,6 +53,18 @@ pub fn commented() -> anyhow::Result<String> {
         }
     }
     Ok(text)
+}
+
+/// Writes a configuration where there is none yet, and makes its folder.
+///
+/// # Errors
+/// When there is something already, it can't be written, or others could change it there.
+pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let (folder, name) = Folder::made_for(path, Sticky::Counts)?;
+    let mut file = folder.create_new(name, MODE)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    folder.sync()
 }
 
 /// The value says it better, but for what can't be told in one.

@@ -2,7 +2,9 @@
 //! at the start. Whom they are for is not known here.
 
 use std::{
-    fmt, io,
+    fmt,
+    fs::File,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +15,7 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, TrustAnchor, pem::PemObject as _},
 };
 
-use crate::files;
+use crate::files::{self, Sticky, WritableByOthers, check_mode};
 
 /// Far more than the certificates of everybody whom a machine trusts take.
 const LONGEST_CA: u64 = 4 * 1024 * 1024;
@@ -51,6 +53,14 @@ pub enum CredentialError {
         /// Why.
         source: io::Error,
     },
+    /// Other accounts can write to the file.
+    #[error("{option}: {fault}")]
+    NotTrusted {
+        /// The option that names it.
+        option: &'static str,
+        /// Who, and what to do.
+        fault: WritableByOthers,
+    },
     /// No certificates in the file.
     #[error("{option}: {} {what}; give a PEM file with the certificate of who signs", path.display())]
     Ca {
@@ -75,9 +85,10 @@ impl CredentialError {
     /// The option that names the file.
     pub(super) fn option(&self) -> &'static str {
         match self {
-            Self::Read { option, .. } | Self::Ca { option, .. } | Self::Token { option, .. } => {
-                option
-            }
+            Self::Read { option, .. }
+            | Self::NotTrusted { option, .. }
+            | Self::Ca { option, .. }
+            | Self::Token { option, .. } => option,
         }
     }
 }
@@ -89,12 +100,23 @@ fn read(option: &'static str, path: &Path, longest: u64) -> Result<Vec<u8>, Cred
         path: path.to_owned(),
         source,
     };
-    let (bytes, _) = files::read_at_most(path, longest).map_err(read_error)?;
+    let (bytes, file) = files::read_at_most(path, longest).map_err(read_error)?;
+    check(option, path, &file)?;
     if bytes.len() as u64 > longest {
         let too_long = format!("it is longer than {longest} bytes");
         return Err(read_error(io::Error::other(too_long)));
     }
     Ok(bytes)
+}
+
+/// Whoever can write a token's or a certificate's file has it read what they like. Its owner may be the gateway's
+/// account.
+fn check(option: &'static str, path: &Path, file: &File) -> Result<(), CredentialError> {
+    let is_file = file.metadata().is_ok_and(|found| found.is_file());
+    match check_mode(file, path, Sticky::Counts) {
+        Ok(Err(fault)) if is_file => Err(CredentialError::NotTrusted { option, fault }),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn token(option: &'static str, path: &Path) -> Result<Token, CredentialError> {
@@ -126,7 +148,7 @@ pub(super) fn roots_in(
     let bytes = read(option, path, LONGEST_CA)?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        let certificate = certificate.map_err(|error| wrong(format!("is no PEM file: {error}")))?;
+        let certificate = certificate.map_err(|_| wrong("is no PEM file".to_owned()))?;
         roots
             .add(certificate)
             .map_err(|error| wrong(format!("has a certificate that can't be read: {error}")))?;

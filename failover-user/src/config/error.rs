@@ -84,7 +84,7 @@ pub enum ConfigurationError {
         most: String,
     },
     /// Where nothing can be kept, or nothing found.
-    #[error("{option} is {path}, {what}; write the full path of {wanted}", path = escape::one_line(&.path.to_string_lossy()))]
+    #[error("{option} is {path}, {what}; write the full path of {wanted}", path = shown(.option, .path))]
     Path {
         /// The option.
         option: &'static str,
@@ -141,6 +141,14 @@ pub enum ConfigurationError {
         /// Why.
         source: CommandLineError,
     },
+}
+
+/// Somebody may have written the secret itself where its file belongs.
+fn shown(option: &str, path: &Path) -> String {
+    if option.ends_with("token-file") && !path.is_absolute() {
+        return "not shown, it may be a secret".to_owned();
+    }
+    escape::one_line(&path.to_string_lossy())
 }
 
 /// What to do about a file that can't be read.

@@ -14,7 +14,7 @@ use toml::{
 use super::{
     ConfigurationError, Options,
     error::{Fault, Place},
-    trust, value,
+    secret, trust, value,
 };
 use crate::{escape, files};
 
@@ -167,6 +167,7 @@ fn unknown(key: &str, known: &[String]) -> String {
         .map(|candidate| (strsim::jaro(key, candidate), candidate))
         .filter(|(alike, _)| *alike > ALIKE)
         .max_by(|one, other| one.0.total_cmp(&other.0));
+    let key = secret::quoted(key);
     match nearest {
         Some((_, nearest)) => format!("unknown key `{key}`; did you mean `{nearest}`?"),
         None => format!("unknown key `{key}`; `failover run --help` lists them"),

@@ -8,7 +8,7 @@ use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{CheckKind, ConfigurationError};
+use super::{CheckKind, ConfigurationError, secret::quoted};
 use crate::gateway::{
     Account, AccountError, CommandLine, Identity, Manager, OPENCLAW_UNITS, Rule, Scope,
     UnitCommand, UnitVerb,
@@ -100,11 +100,12 @@ pub enum GatewayError {
     )]
     UselessUser,
     /// No service manager would have a unit of this name.
-    #[error("`{0}` is not a unit's name; write one like gateway.service")]
+    #[error("`{}` is not a unit's name; write one like gateway.service", quoted(.0))]
     Unit(String),
     /// What is named as owner is nothing that could be one.
     #[error(
-        "`{0}` names no owner; write unit:NAME, account:NAME, or executable:PATH (or a program's file name)"
+        "`{}` names no owner; write unit:NAME, account:NAME, or executable:PATH (or a program's file name)",
+        quoted(.0)
     )]
     Owner(String),
     /// Nothing would be the gateway.

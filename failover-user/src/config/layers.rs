@@ -14,6 +14,7 @@ use super::{
     Configuration, DEFAULT_CONFIG, Draft, Faults, Options,
     defaults::defaults,
     file::{self, Author},
+    secret::{NOT_SHOWN, is_secret},
 };
 use crate::escape;
 
@@ -96,18 +97,22 @@ pub enum Origin {
 pub struct Setting {
     /// Its name: the flag's, and the file's.
     pub option: String,
-    /// Its value; null where there is none.
+    /// Its value; null where there is none, or where it isn't shown.
     pub value: Value,
+    /// There is a value, and it isn't shown: it may be a secret.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// Where it comes from.
     #[serde(flatten)]
     pub origin: Origin,
 }
 
-/// Every option as it is in force, in the order of the help.
+/// Every option as it is in force, in the order of the help. What may be a secret is hidden unless `secrets` are
+/// wanted.
 ///
 /// # Errors
 /// Whatever is wrong with the configuration: what isn't in force can't be shown.
-pub fn in_force(flags: &Options) -> anyhow::Result<Vec<Setting>> {
+pub fn in_force(flags: &Options, secrets: bool) -> anyhow::Result<Vec<Setting>> {
     // Read once: it may be a pipe.
     let draft = Draft::of(flags.clone(), Author::Anybody);
     let file::Written {
@@ -128,9 +133,12 @@ pub fn in_force(flags: &Options) -> anyhow::Result<Vec<Setting>> {
         } else {
             (defaults.get(option), Origin::Default)
         };
+        // A default is no secret.
+        let hidden = !secrets && origin != Origin::Default && is_secret(option);
         Setting {
             option: option.to_owned(),
-            value: value.cloned().unwrap_or_default(),
+            value: value.filter(|_| !hidden).cloned().unwrap_or_default(),
+            hidden,
             origin,
         }
     };
@@ -146,9 +154,11 @@ pub fn as_file(settings: &[Setting]) -> String {
         let Setting {
             option,
             value,
+            hidden,
             origin,
         } = setting;
         match value {
+            Value::Null if *hidden => (format!("# {option}: {NOT_SHOWN}"), origin),
             Value::Null => (format!("# {option}: none"), origin),
             value => (format!("{option} = {}", Toml(value)), origin),
         }
@@ -227,7 +237,7 @@ mod tests {
             dry_run: Some(true),
             ..Options::default()
         };
-        let settings = in_force(&flags).unwrap();
+        let settings = in_force(&flags, false).unwrap();
         let told = |option: &str| {
             let found = settings.iter().find(|setting| setting.option == option);
             let Setting { value, origin, .. } = found.unwrap();
@@ -252,7 +262,7 @@ mod tests {
             dry_run: Some(true),
             ..Options::default()
         };
-        let shown = as_file(&in_force(&flags).unwrap());
+        let shown = as_file(&in_force(&flags, true).unwrap());
         let (again, _) = file::parse(&shown).unwrap();
         let load = |options| Configuration::check(options).unwrap();
         assert_eq!(load(again), load(flags), "{shown}");

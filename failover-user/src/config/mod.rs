@@ -17,6 +17,7 @@ mod options;
 mod places;
 mod primary;
 mod reference;
+mod secret;
 mod span;
 mod trust;
 mod value;
@@ -31,7 +32,7 @@ use std::{
 };
 
 pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Server, Tls};
-pub use commented::commented;
+pub use commented::{commented, write_new};
 pub use credential::{CredentialError, Token};
 pub use draft::Draft;
 pub use error::{ConfigurationError, Fault, Faults, Place};
@@ -47,6 +48,7 @@ pub use primary::PrimaryAddress;
 pub use reference::{Entry, VALUES, entries, reference};
 pub use span::Span;
 pub use trust::NotTrusted;
+pub(crate) use trust::not_trusted;
 pub use webhook::{Webhook, WebhookError};
 pub use witness::{Witness, WitnessError, WitnessList, WitnessesError};
 

@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::{
     DEFAULT_PORT,
     host::{Host, has_zone, host_and_port},
+    secret::quoted,
 };
 
 /// A host and a port.
@@ -29,16 +30,17 @@ pub struct PrimaryAddress {
 #[derive(Debug, Error)]
 pub enum PrimaryAddressError {
     /// Neither an address nor a name.
-    #[error("`{0}` is not HOST[:PORT]; write 192.168.1.10, pc-a.lan:18789 or [fd00::1]:18789")]
+    #[error("`{}` is not HOST[:PORT]; write 192.168.1.10, pc-a.lan:18789 or [fd00::1]:18789", quoted(.0))]
     Malformed(String),
     /// It means something else on each interface.
     #[error(
-        "`{0}` is of one network interface alone, which can't be named here; write an address that \
-         leads to PC-A by itself, as 192.168.1.10 or [fd00::1]:18789, or a name"
+        "`{}` is of one network interface alone, which can't be named here; write an address that \
+         leads to PC-A by itself, as 192.168.1.10 or [fd00::1]:18789, or a name",
+        quoted(.0)
     )]
     OfInterface(String),
     /// Many have it.
-    #[error("`{0}` is the address of many; write PC-A's own, as 192.168.1.10")]
+    #[error("`{}` is the address of many; write PC-A's own, as 192.168.1.10", quoted(.0))]
     OfMany(String),
 }
 

@@ -6,6 +6,8 @@ use jiff::{SignedDuration, SpanRelativeTo};
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
+use super::secret::quoted;
+
 /// A span of time, never negative.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(try_from = "String")]
@@ -13,7 +15,7 @@ pub struct Span(Duration);
 
 /// Not a span of time.
 #[derive(Debug, Error)]
-#[error("`{0}` is not a duration; write one like 500ms, 30s, 2m, 1h 30m or 7d")]
+#[error("`{}` is not a duration; write one like 500ms, 30s, 2m, 1h 30m or 7d", quoted(.0))]
 pub struct SpanError(String);
 
 impl Span {

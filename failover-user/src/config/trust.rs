@@ -1,31 +1,19 @@
 //! Who may have written a configuration file. It names commands that the daemon runs, so whoever can
 //! write it has the daemon's rights.
 
-use std::{
-    fs::{File, Metadata},
-    io,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io, path::Path};
 
-use rustix::process::geteuid;
 use thiserror::Error;
 
-use crate::escape;
+use crate::{
+    escape,
+    files::{Folder, Sticky, WritableByOthers, check_owner_and_mode},
+};
 
 /// Others than root and this account can write it.
 #[derive(Debug, Error)]
-#[error("{} {problem}, and could have any command run; type: {remedy}", told(.path))]
-pub struct NotTrusted {
-    path: PathBuf,
-    problem: String,
-    remedy: String,
-}
-
-const GROUP_WRITES: u32 = 0o020;
-const OTHERS_WRITE: u32 = 0o002;
-/// In such a directory only a file's own owner can put another in its place (inode(7)).
-const STICKY: u32 = 0o1000;
+#[error("{} {}, and could have any command run; type: {}", told(&.0.path), .0.problem, .0.remedy)]
+pub struct NotTrusted(WritableByOthers);
 
 /// Looks at the file that was opened, and at the directories that lead to it. A pipe or device is
 /// whoever's who passed it.
@@ -33,42 +21,28 @@ const STICKY: u32 = 0o1000;
 /// # Errors
 /// When the directories can't be found. The inner one: when the file isn't to be trusted.
 pub(super) fn check(file: &File, path: &Path) -> io::Result<Result<(), NotTrusted>> {
-    let opened = file.metadata()?;
-    if !opened.is_file() {
+    if !file.metadata()?.is_file() {
         return Ok(Ok(()));
     }
-    let real = path.canonicalize()?;
-    if let Some(fault) = fault(&opened, path) {
-        return Ok(Err(fault));
+    if let Err(fault) = check_owner_and_mode(file, path, Sticky::Counts)? {
+        return Ok(Err(NotTrusted(fault)));
     }
-    for directory in real.ancestors().skip(1) {
-        if let Some(fault) = fault(&directory.metadata()?, directory) {
-            return Ok(Err(fault));
+    // The folder of the name, and of the file itself where the name is a link.
+    for path in [path, &path.canonicalize()?] {
+        if let Err(error) = Folder::of(path, Sticky::Counts) {
+            return match error.downcast::<WritableByOthers>() {
+                Ok(fault) => Ok(Err(NotTrusted(fault))),
+                Err(error) => Err(error),
+            };
         }
     }
     Ok(Ok(()))
 }
 
-fn fault(found: &Metadata, path: &Path) -> Option<NotTrusted> {
-    let this = geteuid().as_raw();
-    let (mode, owner) = (found.mode(), found.uid());
-    let is_shared_folder = found.is_dir() && mode & STICKY != 0;
-    let by_others = mode & OTHERS_WRITE != 0 || (mode & GROUP_WRITES != 0 && found.gid() != 0);
-    let quoted = escape::one_line(&shell_words::quote(&path.to_string_lossy()));
-    let (problem, remedy) = if owner != 0 && owner != this {
-        let problem = format!("belongs to another account (user {owner}), which can write to it");
-        (problem, format!("chown {this} {quoted}"))
-    } else if by_others && !is_shared_folder {
-        let problem = "is writable by other accounts".to_owned();
-        (problem, format!("chmod go-w {quoted}"))
-    } else {
-        return None;
-    };
-    Some(NotTrusted {
-        path: path.to_owned(),
-        problem,
-        remedy,
-    })
+/// Why a program that root runs may be others' work; `None` as well where it can't be looked at.
+pub(crate) fn not_trusted(program: &Path) -> Option<NotTrusted> {
+    let file = File::open(program).ok()?;
+    check(&file, program).ok()?.err()
 }
 
 fn told(path: &Path) -> String {
@@ -80,6 +54,7 @@ mod tests {
     use std::{
         fs::{self, Permissions},
         os::unix::fs::PermissionsExt as _,
+        path::PathBuf,
     };
 
     use tempfile::TempDir;

@@ -10,10 +10,8 @@ use super::{
     Options,
     defaults::{alternatives, defaults, examples},
     layers::{Toml, Values},
+    secret::{is_secret, quoted},
 };
-
-/// More of a value isn't quoted.
-const LONGEST_QUOTE: usize = 40;
 
 /// What could be written for each option.
 pub(super) fn samples() -> Values {
@@ -44,31 +42,37 @@ pub(super) fn syntax(text: &str, span: &Range<usize>, message: &str) -> String {
 
 /// A value isn't what the option can be. `written`: as it is in the file.
 pub(super) fn refused(name: &str, value: &DeValue<'_>, written: &str, message: &str) -> String {
-    let written = quoted(written);
     let samples = samples();
     let Some(sample) = samples.get(name) else {
         return format!("{name}: {message}");
     };
+    if is_secret(name) {
+        return format!(
+            "{name} is no text in quotes (its value isn't shown, it may be a secret); write it as {name} = {}",
+            Toml(sample)
+        );
+    }
+    let shown = quoted(written);
     let of_flag = |text: &str| format!("{name}: {}", by_flag(name, text).unwrap_or(message.into()));
     let instead = |what: &str, better: &dyn std::fmt::Display| {
-        format!("{name} is {written}; write {what}, as {name} = {better}")
+        format!("{name} is {shown}; write {what}, as {name} = {better}")
     };
     match (sample, value) {
         (Value::String(_), DeValue::String(text)) => of_flag(text),
-        (Value::Number(_), DeValue::Integer(_)) => of_flag(&written),
+        (Value::Number(_), DeValue::Integer(_)) => of_flag(written),
         (Value::Number(_), DeValue::String(text)) if text.parse::<u32>().is_ok() => {
             instead("a number without quotes", text)
         }
         (Value::Number(_), _) => instead("a whole number without quotes", &Toml(sample)),
         (Value::Bool(_), _) => {
-            format!("{name} is {written}; write true or false, without quotes")
+            format!("{name} is {shown}; write true or false, without quotes")
         }
         (Value::String(_), DeValue::Integer(number)) if is_span(name) => instead(
             "a text in quotes with a unit",
             &format!("\"{}s\"", number.as_str()),
         ),
         (Value::String(_), _) => instead("a text in quotes", &Toml(sample)),
-        (Value::Array(_), DeValue::String(text)) => {
+        (Value::Array(_), DeValue::String(text)) if quoted(text) == **text => {
             let listed = Value::Array(vec![Value::String(text.to_string())]);
             instead("a list", &Toml(&listed))
         }
@@ -110,12 +114,4 @@ fn by_flag(name: &str, text: &str) -> Option<String> {
         true => source,
         false => format!("`{}` is wrong; {source}", quoted(text)),
     })
-}
-
-fn quoted(text: &str) -> String {
-    let mut short: String = text.chars().take(LONGEST_QUOTE).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }

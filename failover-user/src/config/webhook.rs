@@ -13,7 +13,6 @@ use super::{
     Tls, Token,
     credential::{CredentialError, roots_in, token, trusted_here},
 };
-use crate::escape::one_line;
 
 /// Where notices are sent. The path may be a secret, so it isn't shown.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,8 +35,10 @@ pub struct Webhook {
 #[derive(Debug, Error)]
 pub enum WebhookError {
     /// Not a URL.
-    #[error("webhook is `{}`; write a URL, as https://example.org/hook", one_line(.0))]
-    Url(String),
+    #[error(
+        "webhook is no URL without a user name (its value isn't shown, it may be a secret); write one, as https://example.org/hook"
+    )]
+    Url,
     /// Nobody can be trusted.
     #[error(
         "webhook: no certificates are trusted on this machine ({0}); install ca-certificates, or give \
@@ -59,7 +60,7 @@ impl WebhookError {
     /// The option that is to be changed.
     pub(super) fn option(&self) -> &'static str {
         match self {
-            Self::Url(_) | Self::NoRoots(_) => "webhook",
+            Self::Url | Self::NoRoots(_) => "webhook",
             Self::File(error) => error.option(),
             Self::ForNobody(option) => option,
             Self::InTheClear => "webhook-ca",
@@ -80,7 +81,7 @@ impl Webhook {
                 (None, None) => Ok(None),
             };
         };
-        let wrong = || WebhookError::Url(url.to_owned());
+        let wrong = || WebhookError::Url;
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let is_secret = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,

@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::{
     PrimaryAddress,
     host::{Host, has_zone, host_and_port},
+    secret::quoted,
 };
 
 /// Each is asked at the same time, so there must not be hundreds.
@@ -46,18 +47,20 @@ pub type WitnessList = Vec<Witness>;
 pub enum WitnessError {
     /// Neither an address nor a name.
     #[error(
-        "`{0}` is not HOST[:PORT]; write 192.168.1.1 to ping it, 9.9.9.9:53 or [2620:fe::fe]:53 to \
-         connect to it, or router for the default router"
+        "`{}` is not HOST[:PORT]; write 192.168.1.1 to ping it, 9.9.9.9:53 or [2620:fe::fe]:53 to \
+         connect to it, or router for the default router",
+        quoted(.0)
     )]
     Malformed(String),
     /// It means something else on each interface.
     #[error(
-        "`{0}` is of one network interface alone, which can't be named here; write another address, \
-         or router for the default router"
+        "`{}` is of one network interface alone, which can't be named here; write another address, \
+         or router for the default router",
+        quoted(.0)
     )]
     OfInterface(String),
     /// An address that answers without any network, or belongs to nobody.
-    #[error("`{0}` says nothing about PC-B's network; write a router's or another host's address")]
+    #[error("`{}` says nothing about PC-B's network; write a router's or another host's address", quoted(.0))]
     Nobody(String),
 }
 

@@ -3,7 +3,10 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
+    os::{
+        fd::AsRawFd as _,
+        unix::fs::{FileTypeExt as _, PermissionsExt as _},
+    },
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -24,7 +27,10 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{LONGEST_REQUEST, PATIENCE, Request};
-use crate::parts::{self, Part};
+use crate::{
+    files::{Folder, Sticky},
+    parts::{self, Part},
+};
 
 /// More people don't ask at a time; the next is hung up on.
 const MOST_CLIENTS: usize = 16;
@@ -134,7 +140,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
         if self.has_socket.load(Ordering::Relaxed) {
-            let _ = fs::remove_file(&self.path);
+            let folder = Folder::of(&self.path, Sticky::Counts);
+            let _ = folder.and_then(|(folder, name)| folder.remove(name));
         }
     }
 }
@@ -191,18 +198,19 @@ fn is_socket(path: &Path) -> io::Result<bool> {
 }
 
 fn bind(path: &Path) -> io::Result<UnixListener> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
+    let (folder, name) = Folder::made_for(path, Sticky::Counts)?;
+    // Through the folder that was checked: an address has no room for a descriptor otherwise (unix(7)).
+    let path = format!("/proc/self/fd/{}", folder.descriptor().as_raw_fd());
+    let path = Path::new(&path).join(name);
     // Nobody listened: it was left behind by a daemon that was killed.
-    match is_socket(path) {
-        Ok(true) => fs::remove_file(path)?,
+    match is_socket(&path) {
+        Ok(true) => folder.remove(name)?,
         Ok(false) => return Err(io::Error::other("something that is no socket is there")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
+    let listener = UnixListener::bind(&path)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(MODE))?;
     Ok(listener)
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tracing::info;
 
 use super::{incident::wall, memory::Paused};
@@ -211,6 +212,12 @@ impl Alarms {
                 delivered: self.by_webhook.so_far(),
             },
         ]
+    }
+
+    /// Gets true once all notices that the webhook hasn't got yet are on disk; `None`: there is no webhook.
+    pub(super) fn kept(&self) -> Option<oneshot::Receiver<bool>> {
+        let (_, notifier) = self.webhook.as_ref()?;
+        Some(notifier.kept())
     }
 
     /// Gives what is being told a moment.

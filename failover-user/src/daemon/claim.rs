@@ -6,10 +6,9 @@
 //! been at its start.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     future,
     io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -22,7 +21,10 @@ use thiserror::Error;
 use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 use tracing::{info, warn};
 
-use crate::background;
+use crate::{
+    background,
+    files::{Folder, Sticky},
+};
 
 /// More digits than a process number has.
 const LONGEST_NUMBER: u64 = 20;
@@ -127,8 +129,9 @@ fn await_claim(directory: PathBuf) -> Claim {
 
 /// Makes the directory and claims it until the file is closed.
 fn claim(directory: &Path) -> Result<File, Refusal> {
-    fs::create_dir_all(directory)?;
-    let mut file = open(directory)?;
+    // Whoever can open it can lock it, so nobody else can.
+    let folder = Folder::make(directory, Sticky::IsNotEnough)?;
+    let mut file = folder.append("daemon.lock", 0o600)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {
@@ -151,19 +154,10 @@ fn claim(directory: &Path) -> Result<File, Refusal> {
     Ok(file)
 }
 
-/// Whoever can open it can lock it, so nobody else can.
-fn open(directory: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(directory.join("daemon.lock"))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use tokio::time::timeout;
 
     use super::*;

@@ -34,7 +34,7 @@ impl Daemon {
             return Some(Event::CommandEnded { command, result });
         };
         if self.configuration.dry_run {
-            info!(%command, %line, "dry run: the command isn't run");
+            info!(%command, line = line.shown(), "dry run: the command isn't run");
             if command != Command::Start {
                 return Some(Event::CommandEnded {
                     command,
@@ -53,14 +53,17 @@ impl Daemon {
 
     fn spawn(&mut self, command: Command, line: &CommandLine) -> Option<Event> {
         let account = self.configuration.account(command);
-        let output = CommandOutput::create(&self.configuration.state_dir, command, account)
+        let mut output = CommandOutput::create(&self.configuration.state_dir, command, account)
             .inspect_err(|error| warn!(%command, %error, "the command's output is lost"))
             .ok();
         let environment = self.environment(command);
         match RunningCommand::spawn(command, line, account, &environment, output.as_ref()) {
             Ok(running) => {
                 let user = account.map(Account::name);
-                info!(%command, %line, user, pid = running.id(), "command started");
+                if let Some(output) = &mut output {
+                    output.release();
+                }
+                info!(%command, line = line.shown(), user, pid = running.id(), "command started");
                 self.watchers
                     .command(&format!("the {command} command was started"));
                 self.command = Some(Running::Real(Box::new(running)));
@@ -73,7 +76,7 @@ impl Daemon {
                 None
             }
             Err(error) => {
-                error!(%command, %line, %error, "the command can't be run");
+                error!(%command, line = line.shown(), %error, "the command can't be run");
                 let result = CommandResult::NotRun {
                     reason: error.to_string(),
                 };
@@ -238,10 +241,20 @@ impl Listening {
     }
 }
 
-/// Waits for the end of the command in flight. Cancel-safe.
-pub(super) async fn command_ended(command: &mut Option<Running>) -> (Command, CommandResult) {
+/// Waits for the end of the command in flight, and for its last words. Cancel-safe: one that has ended says so
+/// again.
+pub(super) async fn command_ended(
+    command: &mut Option<Running>,
+    output: &mut Option<CommandOutput>,
+) -> (Command, CommandResult) {
     match command {
-        Some(Running::Real(running)) => (running.command(), running.ended().await),
+        Some(Running::Real(running)) => {
+            let result = running.ended().await;
+            if let Some(output) = output {
+                output.arrived().await;
+            }
+            (running.command(), result)
+        }
         Some(Running::Pretended) | None => std::future::pending().await,
     }
 }

@@ -138,7 +138,7 @@ impl Memory {
     /// What was remembered. Whatever of it can't be read is as if it weren't there, which is told.
     pub(super) fn load(state_dir: &Path) -> Self {
         let file = file(state_dir);
-        let read = files::read(&file, LONGEST_FILE);
+        let read = files::read_own(&file, LONGEST_FILE);
         match read.and_then(|text| serde_json::from_str(&text).map_err(io::Error::from)) {
             Ok(parts) => Self::of(Parts { parts, file: &file }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::default(),

@@ -44,11 +44,11 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    clock,
+    background, clock,
     config::{Configuration, Witness},
     control::{Question, Server},
     decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, State, Time},
-    gateway::{CommandOutput, Force, Launch},
+    gateway::{CommandOutput, Force, Launch, restore_relays},
     kernel::{Batch, KernelEvents},
     parts::Parts,
     probe::{Answers, LocalProber, LocalReport, Prober, Report, Witnesses},
@@ -293,6 +293,11 @@ impl Daemon {
 
     /// Looks at the port for the first time, and begins to decide.
     fn begin(&mut self) -> anyhow::Result<()> {
+        let state_dir = self.configuration.state_dir.clone();
+        // Beside the daemon: the disk may hang.
+        drop(background::begin("outputs", move || {
+            restore_relays(&state_dir)
+        }));
         let gateway = self.port.look()?;
         self.recorder.begin();
         self.recall();
@@ -416,7 +421,7 @@ impl Daemon {
             report = self.local_prober.next() => Woken::GatewayProbed(report),
             report = self.tunnel.answer() => Woken::ListenerAsked(report),
             answers = self.witnesses.next() => Woken::Witnesses(answers),
-            (command, result) = command_ended(&mut self.command) => Woken::Command(command, result),
+            (command, result) = command_ended(&mut self.command, &mut self.output) => Woken::Command(command, result),
             () = self.listening.due() => Woken::Output,
             question = self.control.next() => Woken::Question(question),
             () = pause(self.waiting.next()) => Woken::Overdue,

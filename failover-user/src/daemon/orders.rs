@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use rustix::process::geteuid;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 use tracing::{info, warn};
 
 use super::{
@@ -23,22 +26,48 @@ use crate::{
 /// Often enough not to be forgotten.
 const REMIND: Duration = Duration::from_secs(3600);
 
-/// Whoever gave an order waits so long for it to be written down.
+/// An answer waits this long for the order to be on disk. Decisions don't wait.
 const KEPT_WITHIN: Duration = Duration::from_secs(2);
-/// Only the order's, whoever else waits.
 const FORGOTTEN: &str =
     "the state directory can't be written to, so a restart forgets this order until it can";
+const NOT_RECORDED: &str = "the order is kept, but the history or a notice of it can't be written to the state directory, and may be lost at a restart";
 
 /// A probe that an order waits for begins within so long: never two of them within a second.
 const PROBE_BEGINS_WITHIN: Duration = Duration::from_millis(1500);
 
-/// Whether what an order changed has been written down.
-type Kept = oneshot::Receiver<bool>;
+/// Whether one file has what an order changed.
+pub(super) type Kept = oneshot::Receiver<bool>;
+
+/// The files that an order changes. The answer waits until all of them are on disk.
+struct Keeping {
+    /// What must be remembered: without it a restart forgets the order.
+    memory: Kept,
+    history: Kept,
+    /// The notices that the webhook hasn't got yet; `None`: there is no webhook.
+    notices: Option<Kept>,
+}
+
+impl Keeping {
+    /// Waits until all is on disk. What to add to the answer where it isn't.
+    async fn done(self) -> Option<&'static str> {
+        let deadline = Instant::now() + KEPT_WITHIN;
+        let kept = async |file: Kept| matches!(timeout_at(deadline, file).await, Ok(Ok(true)));
+        if !kept(self.memory).await {
+            return Some(FORGOTTEN);
+        }
+        let is_recorded = kept(self.history).await
+            && match self.notices {
+                Some(notices) => kept(notices).await,
+                None => true,
+            };
+        (!is_recorded).then_some(NOT_RECORDED)
+    }
+}
 
 /// An order that is followed.
 #[derive(Default)]
 struct Followed {
-    kept: Option<Kept>,
+    kept: Option<Keeping>,
     /// What is in force now, for people.
     now: Option<String>,
 }
@@ -123,13 +152,13 @@ impl Daemon {
             now: followed.now,
             state: self.decider.state().name().to_owned(),
         };
-        // Beside whatever comes next: the disk may hang.
+        // In a task of its own: the disk may hang, and the daemon goes on.
         tokio::spawn(async move {
             if let Some(kept) = followed.kept
-                && !matches!(timeout(KEPT_WITHIN, kept).await, Ok(Ok(true)))
+                && let Some(trouble) = kept.done().await
             {
                 let notes = answer.note.iter().map(String::as_str);
-                let notes: Vec<&str> = notes.chain([FORGOTTEN]).collect();
+                let notes: Vec<&str> = notes.chain([trouble]).collect();
                 answer.note = Some(notes.join("; "));
             }
             question.answer(serde_json::to_string(&answer).unwrap_or_default());
@@ -205,7 +234,6 @@ impl Daemon {
             until = until.map(clock::told),
             "an operator gives an order"
         );
-        let before = self.memory.clone();
         let mut reason = None;
         let mut in_force = None;
         match request {
@@ -229,15 +257,20 @@ impl Daemon {
                 self.memory.forced = false;
                 self.memory.hold = hold_seconds.and_then(Held::now);
             }
-            // Told when it is over.
+            // `remember` clears the pause once the decider has.
             Request::Status | Request::Resume => {}
         }
-        let kept = (self.memory != before).then(|| self.keep_memory());
         self.alarms.ordered(order, &by);
-        self.recorder.ordered(words, by, until, reason.as_deref());
+        let history = self.recorder.ordered(words, by, until, reason.as_deref());
         self.handle(Event::Operator(order));
+        // Only now: a resumption, say, changes what is remembered while it is carried out.
+        let kept = Keeping {
+            memory: self.keep_memory(),
+            history,
+            notices: self.alarms.kept(),
+        };
         Ok(Followed {
-            kept,
+            kept: Some(kept),
             now: in_force,
         })
     }

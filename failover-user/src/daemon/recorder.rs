@@ -4,6 +4,8 @@
 
 use std::{mem, path::Path, time::Duration};
 
+use tokio::sync::oneshot;
+
 use super::{
     incident::{Added, Growing, attempt, bounded, wall},
     ledger::{Ledger, Totals},
@@ -342,22 +344,22 @@ impl Recorder {
         self.write(&Line::Incident(Box::new(told)));
     }
 
-    /// An order is followed.
+    /// An order is followed. The receiver gets whether it is on disk.
     pub(super) fn ordered(
         &self,
         order: &str,
         by: String,
         until: Option<Time>,
         reason: Option<&str>,
-    ) {
-        self.write(&Line::Order(Order {
+    ) -> oneshot::Receiver<bool> {
+        self.written(&Line::Order(Order {
             version: VERSION,
             at: wall(clock::now()),
             order: order.to_owned(),
             by,
             until: until.map(wall),
             reason: reason.map(bounded),
-        }));
+        }))
     }
 
     fn tell_of_daemon(&self, began: bool) {
@@ -371,9 +373,13 @@ impl Recorder {
     }
 
     fn write(&self, line: &Line) {
-        if let Ok(line) = serde_json::to_vec(line) {
-            drop(self.writer.write(line));
-        }
+        drop(self.written(line));
+    }
+
+    fn written(&self, line: &Line) -> oneshot::Receiver<bool> {
+        // Texts, numbers and times: JSON can hold all of them.
+        self.writer
+            .write(serde_json::to_vec(line).unwrap_or_default())
     }
 }
 

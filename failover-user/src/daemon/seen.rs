@@ -124,9 +124,6 @@ impl Daemon {
         if matches!(outcome, Outcome::Connected { .. }) {
             self.recent.clear();
         }
-        if let Some(output) = &mut self.output {
-            output.trim();
-        }
         // What is seen comes first: the answer is judged by who listens now.
         let quiet = matches!(self.decider.state(), State::Standby)
             && matches!(outcome, Outcome::Connected { .. });

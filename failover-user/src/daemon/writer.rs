@@ -73,15 +73,15 @@ struct Queue {
 #[derive(Debug)]
 struct Entry {
     bytes: Vec<u8>,
-    /// Is told once whether it was written.
-    written: Option<oneshot::Sender<bool>>,
+    /// Each gets one answer: whether the first attempt wrote it.
+    written: Vec<oneshot::Sender<bool>>,
 }
 
 impl Entry {
     fn tell(&mut self, written: bool) {
-        if let Some(told) = self.written.take() {
-            // Who has left doesn't want to know.
-            let _ = told.send(written);
+        for waiting in self.written.drain(..) {
+            // A receiver that was dropped needs no answer.
+            let _ = waiting.send(written);
         }
     }
 }
@@ -139,10 +139,11 @@ impl Writer {
     pub(super) fn write(&self, bytes: Vec<u8>) -> oneshot::Receiver<bool> {
         let (told, written) = oneshot::channel();
         let mut queue = self.shared.lock();
-        self.shared.make_room(&mut queue);
+        let mut waiting = self.shared.make_room(&mut queue);
+        waiting.push(told);
         queue.waiting.push_back(Entry {
             bytes,
-            written: Some(told),
+            written: waiting,
         });
         self.shared.changed.notify_all();
         self.begin(&mut queue, thread);
@@ -167,6 +168,8 @@ impl Writer {
             Err(error) => {
                 queue.refused = Some(Instant::now());
                 self.shared.fail(queue, &error);
+                // What waits stays, but who waits for it must not wait for a thread that isn't there.
+                queue.waiting.iter_mut().for_each(|entry| entry.tell(false));
             }
         }
     }
@@ -199,11 +202,17 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For one more.
-    fn make_room(&self, queue: &mut Queue) {
-        if queue.waiting.len() == self.what.most_waiting() {
-            queue.waiting.pop_front();
-            self.drop_one(queue);
+    /// For one more. A document that replaces another contains what the other had, so whoever waits for
+    /// the other waits for this one: they are returned.
+    fn make_room(&self, queue: &mut Queue) -> Vec<oneshot::Sender<bool>> {
+        if queue.waiting.len() < self.what.most_waiting() {
+            return Vec::new();
+        }
+        let replaced = queue.waiting.pop_front();
+        self.drop_one(queue);
+        match (self.what, replaced) {
+            (Kept::Memory, Some(replaced)) => replaced.written,
+            (Kept::History, _) | (_, None) => Vec::new(),
         }
     }
 
@@ -328,7 +337,7 @@ mod tests {
         let mut queue = writer.shared.lock();
         queue.waiting.push_back(Entry {
             bytes: b"late".to_vec(),
-            written: None,
+            written: Vec::new(),
         });
         let none = |_| Err(io::Error::from_raw_os_error(libc::EAGAIN));
         writer.begin(&mut queue, none);
@@ -364,6 +373,20 @@ mod tests {
         assert_ne!(lines[0], "0");
         assert_eq!(lines.last().unwrap(), "last");
         assert_eq!(writer.health().problem(), None);
+    }
+
+    #[test]
+    fn who_waits_for_a_document_that_was_replaced_waits_for_the_newer_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = Writer::of(Kept::Memory, directory.path());
+        // As if the disk took its time: no thread takes anything out yet.
+        writer.shared.lock().runs = true;
+        let [old, new] = ["old", "new"].map(|text| writer.write(text.into()));
+        writer.shared.write_all();
+        assert!(old.blocking_recv().unwrap());
+        assert!(new.blocking_recv().unwrap());
+        let kept = fs::read_to_string(directory.path().join("remembered.json")).unwrap();
+        assert_eq!(kept, "new");
     }
 
     #[test]

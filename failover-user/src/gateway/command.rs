@@ -1,7 +1,7 @@
 //! Running a command: in a session of its own, its output in a file, its end told once.
 //!
-//! A gateway that it leaves behind must outlive this daemon, so nothing ties the two: no pipe that
-//! would break, no terminal, no signal at exit.
+//! A gateway that it leaves behind must outlive this daemon, so nothing ties the two: its output goes to a pipe that
+//! can't break (see [`super::relay`]), and there is no terminal and no signal at exit.
 
 use std::{
     io,
@@ -155,7 +155,7 @@ pub(crate) fn kill_group(child: &Child) -> io::Result<()> {
 }
 
 /// At the exec to come, and not now: the one by which a failed exec is told is among them.
-fn close_descriptors() {
+pub(super) fn close_descriptors() {
     // SAFETY: changes flags of descriptors, and touches no memory (close_range(2)).
     let done = unsafe {
         libc::syscall(
@@ -203,7 +203,7 @@ mod tests {
     #[tokio::test]
     async fn a_command_inherits_no_descriptor_and_has_a_session_of_its_own() {
         let folder = state_dir();
-        let output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        let mut output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
         // Open across exec, as one that a careless starter left.
         let null = fs::File::open("/dev/null").unwrap();
         let leaked = rustix::io::fcntl_dupfd_cloexec(&null, 100).unwrap();
@@ -216,6 +216,7 @@ mod tests {
             RunningCommand::spawn(Command::Start, &line, None, &[], Some(&output)).unwrap();
         let pid = running.id().unwrap();
         assert_eq!(running.ended().await, CommandResult::Succeeded);
+        output.arrived().await;
         let told = output.last_lines();
         let expected = format!("No such file or directory | /proc/{pid}/fd/0 | {pid} {pid}");
         assert!(told.ends_with(&expected), "{told}");
@@ -224,40 +225,43 @@ mod tests {
     #[tokio::test]
     async fn a_command_has_the_usual_mask_whatever_the_daemons_is() {
         let folder = state_dir();
-        let output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        let mut output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
         let before = umask(Mode::from_raw_mode(0o077));
         let running = RunningCommand::spawn(Command::Start, &sh("umask"), None, &[], Some(&output));
         umask(before);
         assert_eq!(running.unwrap().ended().await, CommandResult::Succeeded);
+        output.arrived().await;
         assert_eq!(output.last_lines(), "0022");
     }
 
     #[tokio::test]
     async fn the_exit_code_is_told_and_the_last_lines_are_kept() {
         let folder = state_dir();
-        let output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        let mut output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
         let line = sh("echo one; printf 'two\\033[2J\\n' >&2; exit 7");
         let mut running =
             RunningCommand::spawn(Command::Start, &line, None, &[], Some(&output)).unwrap();
         assert_eq!(running.ended().await, CommandResult::Failed { code: 7 });
+        output.arrived().await;
         assert_eq!(output.last_lines(), "one | two [2J");
     }
 
     #[tokio::test]
     async fn a_kill_takes_the_whole_group_with_it() {
         let folder = state_dir();
-        let output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        let mut output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
         let line = sh("sleep 1000 & echo $!; wait");
         let mut running =
             RunningCommand::spawn(Command::Start, &line, None, &[], Some(&output)).unwrap();
         while output.last_lines().is_empty() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            output.arrived().await;
         }
         running.kill();
         assert_eq!(
             running.ended().await,
             CommandResult::Signalled { signal: 9 }
         );
+        output.arrived().await;
         let grandchild: i32 = output.last_lines().trim().parse().unwrap();
         let gone = || {
             let stat = fs::read_to_string(format!("/proc/{grandchild}/stat")).unwrap_or_default();

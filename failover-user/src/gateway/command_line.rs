@@ -14,6 +14,21 @@ use thiserror::Error;
 use super::{Account, eyes::Eyes, unit::THIS_PROGRAM};
 use crate::escape;
 
+/// Arguments that are no secret, of OpenClaw and of service managers.
+const KNOWN_WORDS: [&str; 9] = [
+    "gateway",
+    "start",
+    "stop",
+    "restart",
+    "status",
+    "--force",
+    "--user",
+    "--no-block",
+    "--wait",
+];
+/// Stands for what isn't shown.
+const LEFT_OUT: &str = "…";
+
 /// A program and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CommandLine {
@@ -30,8 +45,8 @@ pub enum CommandLineError {
     #[error("the command is empty; write the program and its arguments")]
     Empty,
     /// Quotes don't match.
-    #[error("`{0}` has a quote that isn't closed")]
-    Quotes(String),
+    #[error("it has a quote that isn't closed (its value isn't shown, it may be a secret)")]
+    Quotes,
     /// No such program.
     #[error("there is no program `{program}` in PATH ({path}); install it, or give its full path")]
     NotFound {
@@ -98,8 +113,7 @@ impl CommandLine {
     /// # Errors
     /// When there are no words, or a quote is left open.
     pub fn parse(line: &str) -> Result<Self, CommandLineError> {
-        let words =
-            shell_words::split(line).map_err(|_| CommandLineError::Quotes(line.to_owned()))?;
+        let words = shell_words::split(line).map_err(|_| CommandLineError::Quotes)?;
         let mut words = words.into_iter();
         match words.next() {
             Some(program) if !program.is_empty() => Ok(Self {
@@ -108,6 +122,24 @@ impl CommandLine {
             }),
             _ => Err(CommandLineError::Empty),
         }
+    }
+
+    /// For logs and reports: the program and its known words. Any other argument may be a secret and is left out, as
+    /// "…".
+    #[must_use]
+    pub fn shown(&self) -> String {
+        if self.is_this_program() {
+            return self.to_string();
+        }
+        let mut words = vec![shown_program(&self.program)];
+        for argument in &self.arguments {
+            if KNOWN_WORDS.contains(&argument.as_str()) {
+                words.push(argument.clone());
+            } else if words.last().is_none_or(|last| last != LEFT_OUT) {
+                words.push(LEFT_OUT.to_owned());
+            }
+        }
+        words.join(" ")
     }
 
     /// Is it a job of this very program's?
@@ -124,7 +156,7 @@ impl CommandLine {
     pub fn resolved(self, account: Option<&Account>) -> Result<Self, CommandLineError> {
         // As the account sees it: its home may be closed even to root with few capabilities.
         let _eyes = account.map(|account| Eyes::of(account.uid(), account.gid()));
-        let told = self.program.display().to_string();
+        let told = shown_program(&self.program);
         if self.program.components().count() > 1 || self.program.is_absolute() {
             let program = std::path::absolute(&self.program).unwrap_or(self.program);
             if !is_executable(&program) {
@@ -149,6 +181,15 @@ impl CommandLine {
                 path: path.to_string_lossy().into_owned(),
             })?;
         Ok(Self { program, ..self })
+    }
+}
+
+/// A program, without the value of what is an assignment by mistake, as in `TOKEN=secret openclaw`.
+fn shown_program(program: &Path) -> String {
+    let program = escape::one_line(&program.to_string_lossy());
+    match program.split_once('=') {
+        Some((name, _)) => format!("{name}={LEFT_OUT}"),
+        None => program,
     }
 }
 
@@ -191,7 +232,7 @@ mod tests {
         assert_eq!(CommandLine::parse("  "), Err(CommandLineError::Empty));
         assert!(matches!(
             CommandLine::parse("a 'b"),
-            Err(CommandLineError::Quotes(_))
+            Err(CommandLineError::Quotes)
         ));
         let missing = CommandLine::parse("no-such-program-anywhere x").unwrap();
         assert!(matches!(
@@ -215,6 +256,31 @@ mod tests {
     fn a_script_of_several_lines_is_told_in_one() {
         let command = CommandLine::parse("sh -c 'a\nb\x1b[2J'").unwrap();
         assert_eq!(command.to_string(), "sh -c 'a\\nb\\u{1b}[2J'");
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_left_out_where_others_read_it() {
+        for (line, shown) in [
+            (
+                "openclaw gateway stop --force",
+                "openclaw gateway stop --force",
+            ),
+            ("curl -u admin:hunter2 http://plug/off", "curl …"),
+            (
+                "systemctl --user start bot@hunter2",
+                "systemctl --user start …",
+            ),
+            (
+                "TOKEN=hunter2 openclaw gateway start",
+                "TOKEN=… … gateway start",
+            ),
+            ("/bin/true", "/bin/true"),
+        ] {
+            assert_eq!(CommandLine::parse(line).unwrap().shown(), shown);
+        }
+        let refused = CommandLine::parse("TOKEN=hunter2 openclaw").unwrap();
+        let refused = refused.resolved(None).unwrap_err().to_string();
+        assert!(refused.contains("`TOKEN=…`"), "{refused}");
     }
 
     #[test]

@@ -3,16 +3,12 @@
 //! that a daemon that was restarted knows its gateway again. Losing it is safe: then the gateway has
 //! to be known by what it is.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-};
+use std::{io, path::Path};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::process::has_variable;
+use crate::files;
 
 const FILE: &str = "launch";
 const BYTES: usize = 16;
@@ -42,7 +38,8 @@ impl Launch {
         let number = bytes
             .iter()
             .fold(String::new(), |number, byte| format!("{number}{byte:02x}"));
-        if let Err(error) = keep(&path, &number) {
+        // On disk before the number marks anything: a gateway must be known again after a loss of power.
+        if let Err(error) = files::replace(&path, number.as_bytes()) {
             tracing::warn!(
                 %error, file = %path.display(),
                 "the mark of what is started can't be kept; a restarted daemon may not know its gateway by it"
@@ -72,24 +69,11 @@ impl Launch {
 }
 
 fn kept(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(DIGITS as u64 + 1)
-        .read_to_string(&mut text)?;
+    let text = files::read_own(path, DIGITS as u64 + 1)?;
     let is_number = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_number
         .then_some(text)
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
-}
-
-fn keep(path: &Path, number: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(number.as_bytes())
 }
 
 #[cfg(test)]

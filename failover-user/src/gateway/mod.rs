@@ -16,6 +16,7 @@ mod launch;
 mod listeners;
 mod output;
 mod process;
+mod relay;
 mod tunnel;
 mod unit;
 
@@ -32,6 +33,7 @@ pub use launch::Launch;
 pub use listeners::{Listener, Listeners, ListenersError};
 pub use output::{CommandOutput, NewLines};
 pub use process::{Lifetime, ProcessKey, has_variable, is_this_program};
+pub use relay::{relay as output_relay, restore as restore_relays};
 pub use tunnel::{Tunnel, tunnels};
 pub(crate) use unit::THIS_PROGRAM;
 pub use unit::{Scope, UnitCommand, UnitVerb};

@@ -1,54 +1,59 @@
 //! What a command says: kept in a file, told line by line while it runs, and once more when it has
 //! failed.
 //!
-//! A file and no pipe: the gateway that a command leaves behind goes on writing there, whether this
-//! daemon lives or not. All of it is a stranger's word: bounded here, escaped by who tells it.
+//! A relay is in between (see [`super::relay`]): the gateway that a command leaves behind goes on writing there,
+//! whether this daemon lives or not. All of it is a stranger's word: bounded here, escaped by who tells it.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-    process::Stdio,
-    time::Duration,
-};
+use std::{fs::File, io, os::fd::OwnedFd, path::Path, process::Stdio, time::Duration};
 
 use rustix::{
-    fs::{FallocateFlags, fallocate, fchown},
+    fs::{Mode, OFlags, fchmod, fchown},
     io::Errno,
-    process::{Gid, Uid},
+    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair},
+    process::Gid,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::Account;
-use crate::decide::Command;
+use super::{Account, relay};
+use crate::{
+    decide::Command,
+    files::{Folder, Sticky},
+};
 
-/// What is kept of a gateway's chatter before it is thrown away.
-const LARGEST_OUTPUT: u64 = 1 << 20;
-/// So much room a command finds for sure.
-const RESERVED: u64 = 64 * 1024;
-/// What is told of it when a command fails.
-const TOLD_BYTES: u64 = 2048;
 const TOLD_LINES: usize = 5;
-/// What is read at once; what was written before is passed over.
-const MOST_AT_ONCE: u64 = 64 * 1024;
+/// What is taken in at once; what is older is passed over.
+const MOST_AT_ONCE: usize = 64 * 1024;
 /// So much of a line; the rest of it is passed over.
 const LONGEST_LINE: usize = 1024;
 /// So many lines may be told at once, and another one each half second.
 const MOST_LINES: u32 = 40;
 const LINE_PACE: Duration = Duration::from_millis(500);
+/// When a command has ended, its last words arrive within this; then it goes on without them.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Until then it is looked for them this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// A named pipe's mode. Root writes and reads; the account's group may open it again by its name in /dev, for
+/// writing. Nobody else gets to it: it is in the state directory.
+const MODE: u32 = 0o620;
+/// Longer packets aren't the relay's.
+const LONGEST_PACKET: usize = 16 * 1024;
 
 /// Where a command, and the gateway that it leaves behind, writes to.
 #[derive(Debug)]
 pub struct CommandOutput {
-    file: File,
-    /// Up to here it was taken in.
-    position: u64,
+    /// The command's end, until the command has it.
+    stream: Option<OwnedFd>,
+    /// Tells what was written; `None` once that isn't wanted any longer, or it is gone.
+    relay: Option<OwnedFd>,
+    /// Since when all that was written is asked for.
+    asked: Option<Instant>,
+    /// What the relay told and wasn't taken in yet.
+    received: Vec<u8>,
     /// The beginning of a line whose end hasn't come yet.
     begun: Vec<u8>,
-    /// The end of what was thrown away.
-    thrown_away: Vec<u8>,
-    /// So much of that was never taken in.
+    /// The end of all that was written.
+    last: Vec<u8>,
+    /// So much was never taken in.
     missed: u64,
     allowance: Allowance,
 }
@@ -70,42 +75,39 @@ struct Allowance {
 }
 
 impl CommandOutput {
-    /// A new file for this command in the state directory; an earlier gateway keeps its own. It
-    /// belongs to who the command is run as, so that it can be opened again by its name in /dev.
+    /// For this command: a relay, and a new file in the state directory; an earlier gateway keeps its own.
     ///
     /// # Errors
-    /// When the directory can't be written to.
+    /// When there can be no relay.
     pub fn create(
         state_dir: &Path,
         command: Command,
         account: Option<&Account>,
     ) -> io::Result<Self> {
-        let path = state_dir.join(format!("{command}.log"));
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        // A command that can't say what it has to say may fail for it: on a full disk better nobody hears it.
-        let reserved = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, RESERVED);
-        // Not every file system can reserve; then it isn't known.
-        if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = reserved {
-            return Err(error.into());
-        }
-        if let Some(account) = account {
-            let (uid, gid) = (account.uid(), account.gid());
-            fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
-        }
+        let (stream, pipe, file) = match kept(state_dir, command, account) {
+            Ok((stream, pipe, file)) => (stream, pipe, Some(file)),
+            Err(error) => {
+                tracing::warn!(
+                    %command, %error, state_dir = %state_dir.display(),
+                    "the command's output can't be kept; it is only told here"
+                );
+                let (pipe, _) = io::pipe()?;
+                let pipe = OwnedFd::from(pipe);
+                let stream = relay::reopened(&pipe, OFlags::RDWR)?;
+                let pipe = relay::reopened(&pipe, OFlags::RDONLY | OFlags::NONBLOCK)?;
+                (stream, pipe, None)
+            }
+        };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        relay::begin(pipe, theirs, file)?;
         Ok(Self {
-            file,
-            position: 0,
+            stream: Some(stream),
+            relay: Some(ours),
+            asked: None,
+            received: Vec::new(),
             begun: Vec::new(),
-            thrown_away: Vec::new(),
+            last: Vec::new(),
             missed: 0,
             allowance: Allowance {
                 lines: MOST_LINES,
@@ -116,52 +118,27 @@ impl CommandOutput {
 
     /// For a command to write to.
     pub(super) fn stream(&self) -> io::Result<Stdio> {
-        Ok(self.file.try_clone()?.into())
+        match &self.stream {
+            Some(stream) => Ok(stream.try_clone()?.into()),
+            None => Ok(Stdio::null()),
+        }
     }
 
-    /// Keeps it bounded, however much a gateway writes. Writers append, so they go on at the start. The
-    /// end of it is remembered: it may be the last that is ever said.
-    pub fn trim(&mut self) {
-        let Ok(length) = self.file.metadata().map(|metadata| metadata.len()) else {
-            return;
-        };
-        if length <= LARGEST_OUTPUT {
-            return;
-        }
-        let end = self.read(length.saturating_sub(TOLD_BYTES), TOLD_BYTES);
-        if let Err(error) = self.file.set_len(0) {
-            tracing::warn!(%error, "the command's output can't be shortened");
-            return;
-        }
-        self.thrown_away = end.unwrap_or_default();
-        self.missed += length.saturating_sub(self.position) + self.begun.len() as u64;
-        self.position = 0;
-        self.begun.clear();
+    /// The command has it: from now on the relay sees when the last writer is gone.
+    pub fn release(&mut self) {
+        self.stream = None;
     }
 
     /// What was said since this was asked last. A line whose end hasn't come is kept for the next
     /// time, unless the command has ended.
     pub fn new_lines(&mut self, ended: bool) -> NewLines {
+        self.receive();
         let mut told = NewLines {
             left_out: std::mem::take(&mut self.missed),
             ..NewLines::default()
         };
-        let Ok(length) = self.file.metadata().map(|metadata| metadata.len()) else {
-            return told;
-        };
-        // Somebody else has cut it: whatever was there is gone.
-        if length < self.position {
-            self.position = 0;
-            self.begun.clear();
-        }
-        let start = self.position.max(length.saturating_sub(MOST_AT_ONCE));
-        if start > self.position {
-            told.left_out += start - self.position + self.begun.len() as u64;
-            self.begun.clear();
-        }
-        let bytes = self.read(start, length - start).unwrap_or_default();
-        self.position = start + bytes.len() as u64;
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let received = std::mem::take(&mut self.received);
+        for piece in received.split_inclusive(|byte| *byte == b'\n') {
             let line = piece.strip_suffix(b"\n");
             let room = LONGEST_LINE.saturating_sub(self.begun.len());
             let kept = line.unwrap_or(piece).iter().take(room);
@@ -172,8 +149,74 @@ impl CommandOutput {
         }
         if ended {
             self.finish(&mut told);
+            // A gateway that goes on speaking is for the file alone.
+            self.relay = None;
         }
         told
+    }
+
+    /// Waits until all that was written up to now has arrived, but not for long. Cancel-safe.
+    pub async fn arrived(&mut self) {
+        while let Some(relay) = &self.relay {
+            let asked = match self.asked {
+                Some(asked) => asked,
+                None => match send(
+                    relay,
+                    &[relay::FLUSH],
+                    SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+                ) {
+                    Ok(_) => *self.asked.insert(Instant::now()),
+                    Err(_) => return,
+                },
+            };
+            if self.receive() || asked.elapsed() >= LAST_WORDS {
+                self.asked = None;
+                return;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Takes what the relay has told by now. Was that all that was asked for?
+    fn receive(&mut self) -> bool {
+        let mut buffer = [0; LONGEST_PACKET];
+        while let Some(relay) = &self.relay {
+            let packet = match recv(relay, &mut buffer[..], RecvFlags::DONTWAIT) {
+                Ok((length, _)) if length > 0 => buffer.get(..length).unwrap_or_default(),
+                Err(Errno::AGAIN | Errno::INTR) => return false,
+                // The last writer is gone, or all relays are.
+                Ok(_) | Err(_) => {
+                    self.relay = None;
+                    return true;
+                }
+            };
+            let Some((head, data)) = packet.split_first_chunk::<{ relay::HEAD }>() else {
+                continue;
+            };
+            let [kind, missed @ ..] = *head;
+            self.missed += u64::from_le_bytes(missed);
+            match kind {
+                relay::END => {
+                    self.last = data.to_vec();
+                    return true;
+                }
+                _ => self.take(data),
+            }
+        }
+        true
+    }
+
+    fn take(&mut self, data: &[u8]) {
+        self.last.extend(data);
+        let over = self.last.len().saturating_sub(relay::LAST_BYTES);
+        self.last.drain(..over);
+        self.received.extend(data);
+        let over = self.received.len().saturating_sub(MOST_AT_ONCE);
+        if over > 0 {
+            self.received.drain(..over);
+            self.missed += (over + self.begun.len()) as u64;
+            self.begun.clear();
+        }
     }
 
     /// The line that was begun is whole.
@@ -190,15 +233,6 @@ impl CommandOutput {
         }
     }
 
-    fn read(&self, start: u64, most: u64) -> io::Result<Vec<u8>> {
-        // A descriptor of one's own would share the position as well; nobody else uses it.
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
-        file.take(most).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
     /// The last lines, made harmless for a log.
     #[must_use]
     pub fn last_lines(&self) -> String {
@@ -212,12 +246,7 @@ impl CommandOutput {
     }
 
     fn last(&self, most: usize) -> Vec<String> {
-        let length = self.file.metadata().map_or(0, |metadata| metadata.len());
-        let bytes = self.read(length.saturating_sub(TOLD_BYTES), TOLD_BYTES);
-        let bytes = [&self.thrown_away[..], &bytes.unwrap_or_default()].concat();
-        let told = usize::try_from(TOLD_BYTES).unwrap_or(usize::MAX);
-        let bytes = bytes.get(bytes.len().saturating_sub(told)..);
-        let text = String::from_utf8_lossy(bytes.unwrap_or_default());
+        let text = String::from_utf8_lossy(&self.last);
         let lines: Vec<&str> = text
             .lines()
             .filter(|line| !line.trim().is_empty())
@@ -228,6 +257,27 @@ impl CommandOutput {
         let harmless = |line: &&str| line.replace(char::is_control, " ");
         last.iter().map(harmless).collect()
     }
+}
+
+/// A named pipe, both ends, and the file, in the state directory.
+fn kept(
+    state_dir: &Path,
+    command: Command,
+    account: Option<&Account>,
+) -> io::Result<(OwnedFd, OwnedFd, File)> {
+    let folder = Folder::open(state_dir, Sticky::IsNotEnough)?;
+    let (log, pipe) = (format!("{command}.log"), format!("{command}.pipe"));
+    folder.remove(&log)?;
+    folder.remove(&pipe)?;
+    let file = folder.create_new(&log, 0o600)?;
+    folder.make_pipe(&pipe, MODE)?;
+    let stream = folder.open_pipe(&pipe, OFlags::RDWR)?;
+    if let Some(account) = account {
+        fchown(&stream, None, Some(Gid::from_raw(account.gid())))?;
+        // The umask had its say, and a change of the group may have.
+        fchmod(&stream, Mode::from_raw_mode(MODE))?;
+    }
+    Ok((stream, relay::open_pipe(&folder, command)?, file))
 }
 
 impl Allowance {
@@ -257,27 +307,34 @@ mod tests {
         (folder, output)
     }
 
-    fn lines(output: &mut CommandOutput, ended: bool) -> Vec<String> {
+    /// What a gateway that has the stream says.
+    fn write(output: &CommandOutput, bytes: impl AsRef<[u8]>) {
+        let stream = output.stream.as_ref().unwrap().try_clone().unwrap();
+        File::from(stream).write_all(bytes.as_ref()).unwrap();
+    }
+
+    async fn lines(output: &mut CommandOutput, ended: bool) -> Vec<String> {
+        output.arrived().await;
         output.new_lines(ended).lines
     }
 
-    #[test]
-    fn lines_are_told_once_and_when_they_are_whole() {
+    #[tokio::test]
+    async fn lines_are_told_once_and_when_they_are_whole() {
         let (_folder, mut output) = output();
-        output.file.write_all(b"one\n\ntwo\r\nthr").unwrap();
-        assert_eq!(lines(&mut output, false), ["one", "two"]);
-        assert_eq!(lines(&mut output, false), [""; 0]);
-        output.file.write_all(b"ee\nfour").unwrap();
-        assert_eq!(lines(&mut output, false), ["three"]);
-        assert_eq!(lines(&mut output, true), ["four"]);
-        assert_eq!(lines(&mut output, true), [""; 0]);
+        write(&output, b"one\n\ntwo\r\nthr");
+        assert_eq!(lines(&mut output, false).await, ["one", "two"]);
+        assert_eq!(lines(&mut output, false).await, [""; 0]);
+        write(&output, b"ee\nfour");
+        assert_eq!(lines(&mut output, false).await, ["three"]);
+        assert_eq!(lines(&mut output, true).await, ["four"]);
+        assert_eq!(lines(&mut output, true).await, [""; 0]);
     }
 
-    #[test]
-    fn a_flood_of_lines_is_told_in_part_and_how_much_is_missing() {
+    #[tokio::test]
+    async fn a_flood_of_lines_is_told_in_part_and_how_much_is_missing() {
         let (_folder, mut output) = output();
-        let flood = "x\n".repeat(100_000);
-        output.file.write_all(flood.as_bytes()).unwrap();
+        write(&output, "x\n".repeat(100_000));
+        output.arrived().await;
         let told = output.new_lines(false);
         assert_eq!(told.lines.len(), usize::try_from(MOST_LINES).unwrap());
         assert!(told.left_out > 100_000, "{}", told.left_out);
@@ -299,55 +356,83 @@ mod tests {
         assert_eq!(more, [true, true, false]);
     }
 
-    #[test]
-    fn an_endless_line_is_cut() {
+    #[tokio::test]
+    async fn an_endless_line_is_cut() {
         let (_folder, mut output) = output();
         for _ in 0..100 {
-            output.file.write_all(&[b'x'; 30_000]).unwrap();
-            assert_eq!(lines(&mut output, false), [""; 0]);
+            write(&output, [b'x'; 30_000]);
+            assert_eq!(lines(&mut output, false).await, [""; 0]);
             assert!(output.begun.len() <= LONGEST_LINE);
         }
-        output.file.write_all(b"\nshort\n").unwrap();
-        let told = lines(&mut output, false);
+        write(&output, b"\nshort\n");
+        let told = lines(&mut output, false).await;
         assert_eq!(told[0].len(), LONGEST_LINE);
         assert_eq!(told[1], "short");
     }
 
-    #[test]
-    fn output_is_bounded_and_told_on_after_it_was_cut() {
-        let (_folder, mut output) = output();
-        output.file.write_all(&vec![b'\n'; 2_000_000]).unwrap();
-        assert_eq!(lines(&mut output, false), [""; 0]);
-        output.trim();
-        assert_eq!(output.file.metadata().unwrap().len(), 0);
-        output.file.write_all(b"after\n").unwrap();
-        assert_eq!(lines(&mut output, false), ["after"]);
-    }
-
-    #[test]
-    fn what_was_said_last_outlives_what_is_thrown_away() {
-        let (_folder, mut output) = output();
-        let flood = "chatter\n".repeat(200_000);
-        output.file.write_all(flood.as_bytes()).unwrap();
-        output.file.write_all(b"the reason\n").unwrap();
-        output.trim();
+    #[tokio::test]
+    async fn a_file_stays_small_however_much_is_said_and_keeps_what_was_said_last() {
+        let (folder, mut output) = output();
+        let file = folder.path().join("start.log");
+        for _ in 0..20 {
+            write(&output, "chatter\n".repeat(50_000));
+            let length = std::fs::metadata(&file).unwrap().len();
+            assert!(length <= 1 << 20, "{length}");
+        }
+        write(&output, b"the reason\n");
+        output.arrived().await;
         assert!(output.last_lines().ends_with("| chatter | the reason"));
-        // Nobody was told of it otherwise.
-        let told = output.new_lines(false);
-        assert_eq!(told.lines, [""; 0]);
-        assert_eq!(told.left_out, flood.len() as u64 + 11);
-        output.file.write_all(b"exit 1\n").unwrap();
+        let left_out = output.new_lines(false).left_out;
+        assert!(left_out > 7_000_000, "{left_out}");
+        write(&output, b"exit 1\n");
+        output.arrived().await;
         assert!(output.last_lines().ends_with("| the reason | exit 1"));
-        assert_eq!(lines(&mut output, false), ["exit 1"]);
-        // What comes later pushes it out.
-        output.file.write_all(flood.as_bytes()).unwrap();
-        assert!(!output.last_lines().contains("reason"));
+        let kept = || {
+            std::fs::read_to_string(&file)
+                .unwrap()
+                .ends_with("exit 1\n")
+        };
+        while !kept() {
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
-    #[test]
-    fn what_is_no_text_is_told_all_the_same() {
+    #[tokio::test]
+    async fn a_gateway_goes_on_speaking_whoever_listens() {
+        let (folder, mut output) = output();
+        assert_eq!(lines(&mut output, true).await, [""; 0]);
+        // The daemon listens no longer; then it is gone.
+        write(&output, "more\n".repeat(100_000));
+        let stream = File::from(output.stream.take().unwrap());
+        drop(output);
+        (&stream)
+            .write_all("and more\n".repeat(100_000).as_bytes())
+            .unwrap();
+        (&stream).write_all(b"the end\n").unwrap();
+        let file = folder.path().join("start.log");
+        while !std::fs::read_to_string(&file)
+            .unwrap()
+            .ends_with("the end\n")
+        {
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_kept_is_told_all_the_same() {
+        let missing = Path::new("/no/such/folder");
+        let mut output = CommandOutput::create(missing, Command::Start, None).unwrap();
+        write(&output, b"on a full disk\n");
+        assert_eq!(lines(&mut output, false).await, ["on a full disk"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_text_is_told_all_the_same() {
         let (_folder, mut output) = output();
-        output.file.write_all(b"\xff\xfe\0\x1b[2J\n").unwrap();
-        assert_eq!(lines(&mut output, false), ["\u{fffd}\u{fffd}\0\u{1b}[2J"]);
+        write(&output, b"\xff\xfe\0\x1b[2J\n");
+        assert_eq!(
+            lines(&mut output, false).await,
+            ["\u{fffd}\u{fffd}\0\u{1b}[2J"]
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use jiff::Timestamp;
@@ -15,9 +15,12 @@ use rustix::fs::OFlags;
 use serde::Deserialize;
 
 use super::{Ending, How, Incident, Line, Order, VERSION};
+use crate::files::{Folder, Sticky};
 
 /// A file is full before it grows longer.
 const LARGEST_FILE: u64 = 1 << 20;
+/// Who may read the state directory may read the history.
+const MODE: u32 = 0o640;
 /// So many full ones are kept beside the one that is written.
 const MOST_OLD: usize = 4;
 /// No line of ours is longer: an incident's lists are bounded.
@@ -37,10 +40,10 @@ pub struct History {
 }
 
 /// Number 0 is the one that is written.
-fn path(directory: &Path, number: usize) -> PathBuf {
+fn name(number: usize) -> String {
     match number {
-        0 => directory.join("history.jsonl"),
-        _ => directory.join(format!("history.{number}.jsonl")),
+        0 => "history.jsonl".to_owned(),
+        _ => format!("history.{number}.jsonl"),
     }
 }
 
@@ -49,23 +52,19 @@ fn path(directory: &Path, number: usize) -> PathBuf {
 /// # Errors
 /// When the directory can't be written to.
 pub(crate) fn append(directory: &Path, line: &[u8]) -> io::Result<()> {
-    let newest = path(directory, 0);
-    let length = fs::metadata(&newest).map_or(0, |metadata| metadata.len());
+    let folder = Folder::open(directory, Sticky::IsNotEnough)?;
+    let mut file = folder.append(name(0), MODE)?;
+    let mut length = file.metadata()?.len();
     if length > 0 && length + line.len() as u64 > LARGEST_FILE {
         for number in (0..MOST_OLD).rev() {
-            match fs::rename(path(directory, number), path(directory, number + 1)) {
+            match folder.rename(name(number), name(number + 1)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
+        file = folder.append(name(0), MODE)?;
+        length = 0;
     }
-    let is_new = !newest.exists();
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(&newest)?;
     // All at once, after whatever a crash has cut off.
     let mut bytes = Vec::with_capacity(line.len() + 2);
     if !ends_with_a_line(&mut file)? {
@@ -75,11 +74,11 @@ pub(crate) fn append(directory: &Path, line: &[u8]) -> io::Result<()> {
     bytes.push(b'\n');
     file.write_all(&bytes)?;
     file.sync_data()?;
-    if is_new {
+    match length {
         // The name, too (fsync(2)).
-        File::open(directory)?.sync_all()?;
+        0 => folder.sync(),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn ends_with_a_line(file: &mut File) -> io::Result<bool> {
@@ -101,7 +100,7 @@ pub fn read(directory: &Path) -> io::Result<History> {
     // The newest first: one that gets another number meanwhile is read twice, which does no harm.
     let mut files = Vec::new();
     for number in 0..=MOST_OLD {
-        files.push(lines(&path(directory, number))?);
+        files.push(lines(&directory.join(name(number)))?);
     }
     let mut history = History::default();
     let mut places = HashMap::new();
@@ -281,7 +280,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         tell(directory.path(), "a", "1");
         tell(directory.path(), "b", "1");
-        let file = path(directory.path(), 0);
+        let file = directory.path().join(name(0));
         let length = fs::metadata(&file).unwrap().len();
         let whole = fs::read(&file).unwrap();
         // Only the line's end is missing, or more.
@@ -301,7 +300,7 @@ mod tests {
     #[test]
     fn what_is_no_history_is_skipped_and_counted() {
         let directory = tempfile::tempdir().unwrap();
-        let file = path(directory.path(), 0);
+        let file = directory.path().join(name(0));
         let long = format!("{{\"version\":1,\"x\":\"{}\"}}", "x".repeat(600_000));
         let deep = "[".repeat(100_000);
         let lines: [&[u8]; 8] = [

@@ -76,12 +76,18 @@ async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) -> io::
         let event = &notice.event;
         match tell(&line, &notice, limit).await {
             Ok(()) => {
-                info!(event, %line, "the notify command was run");
+                info!(event, line = line.shown(), "the notify command was run");
                 queue.delivery().told();
             }
             Err(obstacle) => {
                 let Obstacle { what, remedy } = &obstacle;
-                warn!(event, %line, error = what, remedy, "the notify command failed");
+                warn!(
+                    event,
+                    line = line.shown(),
+                    error = what,
+                    remedy,
+                    "the notify command failed"
+                );
                 queue.delivery().failed(obstacle);
             }
         }

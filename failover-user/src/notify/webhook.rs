@@ -2,9 +2,9 @@
 //! What waits is kept in the state directory, so that it survives the daemon.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -18,7 +18,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::Notify,
+    sync::{Notify, oneshot},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -33,7 +33,7 @@ use super::{
 use crate::{
     background, clock,
     config::Webhook,
-    files,
+    files::{self, Folder, Sticky},
     parts::{self, Part},
     probe::TlsClient,
 };
@@ -58,8 +58,12 @@ pub(crate) struct WebhookNotifier {
     queue: Arc<Queue>,
     /// What waits may not be what is kept.
     changed: Arc<Notify>,
+    /// Each gets an answer once what waits is kept.
+    waiting: Answers,
     task: JoinHandle<()>,
 }
+
+type Answers = Arc<Mutex<Vec<oneshot::Sender<bool>>>>;
 
 /// What became of one attempt.
 #[derive(Debug, Eq, PartialEq)]
@@ -85,6 +89,7 @@ impl WebhookNotifier {
     ) -> Self {
         let queue = Arc::new(Queue::new("the webhook", MOST_WAITING, delivery));
         let changed = Arc::new(Notify::new());
+        let waiting = Answers::default();
         let sender = Arc::new(Sender {
             tls: webhook.tls.as_ref().map(TlsClient::new),
             webhook,
@@ -92,12 +97,14 @@ impl WebhookNotifier {
             keep_again,
             queue: Arc::clone(&queue),
             changed: Arc::clone(&changed),
+            waiting: Arc::clone(&waiting),
         });
         let task = parts::keep(part, move |part| Arc::clone(&sender).run(part));
         let task = tokio::spawn(task);
         Self {
             queue,
             changed,
+            waiting,
             task,
         }
     }
@@ -106,6 +113,16 @@ impl WebhookNotifier {
     pub(crate) fn tell(&self, notice: Notice) {
         self.queue.push(notice);
         self.changed.notify_one();
+    }
+
+    /// Gets true once whatever waits now is on disk or told, false when that can't be written.
+    pub(crate) fn kept(&self) -> oneshot::Receiver<bool> {
+        let (answer, kept) = oneshot::channel();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(answer);
+        drop(waiting);
+        self.changed.notify_one();
+        kept
     }
 
     /// Waits until all is sent, but no longer than this; what isn't is kept by then.
@@ -127,6 +144,7 @@ struct Sender {
     keep_again: Duration,
     queue: Arc<Queue>,
     changed: Arc<Notify>,
+    waiting: Answers,
 }
 
 impl Sender {
@@ -149,28 +167,38 @@ impl Sender {
     async fn keep_all(&self, mut kept: Vec<Notice>) -> io::Error {
         let mut could = true;
         loop {
+            // Before what waits is looked at: who asks later is answered the next time.
+            let asked = self.asked();
             let waiting = self.queue.all();
-            if waiting != kept {
-                let (file, notices) = (self.file.clone(), waiting.clone());
-                let stored = background::run("webhook", move || store(&file, notices)).await;
-                match stored.and_then(|stored| stored) {
-                    Ok(()) => {
-                        kept = waiting;
-                        if !could {
-                            info!("what the webhook hasn't got yet is kept again");
-                        }
-                        could = true;
-                    }
-                    Err(error) => {
-                        if could {
-                            warn!(
-                                %error, file = %self.file.display(),
-                                "what the webhook hasn't got yet can't be kept; it is lost when this daemon ends"
-                            );
-                        }
-                        could = false;
-                    }
+            let stored = match waiting == kept {
+                true => Ok(()),
+                false => {
+                    let (file, notices) = (self.file.clone(), waiting.clone());
+                    let stored = background::run("webhook", move || store(&file, notices)).await;
+                    stored.and_then(|stored| stored)
                 }
+            };
+            match stored {
+                Ok(()) => {
+                    kept = waiting;
+                    if !could {
+                        info!("what the webhook hasn't got yet is kept again");
+                    }
+                    could = true;
+                }
+                Err(error) => {
+                    if could {
+                        warn!(
+                            %error, file = %self.file.display(),
+                            "what the webhook hasn't got yet can't be kept; it is lost when this daemon ends"
+                        );
+                    }
+                    could = false;
+                }
+            }
+            for answer in asked {
+                // A receiver that was dropped needs no answer.
+                let _ = answer.send(could);
             }
             let changed = self.changed.notified();
             match could {
@@ -178,6 +206,12 @@ impl Sender {
                 false => drop(timeout(self.keep_again, changed).await),
             }
         }
+    }
+
+    /// Who asked since this was called last.
+    fn asked(&self) -> Vec<oneshot::Sender<bool>> {
+        let mut asked = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut asked)
     }
 
     async fn send_all(&self) -> io::Error {
@@ -317,7 +351,7 @@ struct Kept {
 
 /// What was kept; nothing where it can't be read, which is told.
 fn load(file: &Path) -> Vec<Notice> {
-    let read = files::read(file, LONGEST_FILE);
+    let read = files::read_own(file, LONGEST_FILE);
     match read.and_then(|text| serde_json::from_str::<Kept>(&text).map_err(io::Error::from)) {
         Ok(Kept {
             version: VERSION,
@@ -335,10 +369,8 @@ fn load(file: &Path) -> Vec<Notice> {
 /// Keeps all of it or, after a crash, what was kept before.
 fn store(file: &Path, waiting: Vec<Notice>) -> io::Result<()> {
     if waiting.is_empty() {
-        return match fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
+        let (folder, name) = Folder::of(file, Sticky::IsNotEnough)?;
+        return folder.remove(name);
     }
     let kept = Kept {
         version: VERSION,
@@ -349,7 +381,7 @@ fn store(file: &Path, waiting: Vec<Notice>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, sync::Mutex};
+    use std::{convert::Infallible, fs};
 
     use http_body_util::BodyExt as _;
     use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
@@ -491,6 +523,20 @@ mod tests {
         timeout(LONG, all_told()).await.unwrap();
         assert_eq!(asked(&log), ["a"]);
         drop(notifier);
+    }
+
+    #[tokio::test]
+    async fn who_asks_is_answered_once_what_waits_is_on_disk_or_cannot_be() {
+        let directory = tempfile::tempdir().unwrap();
+        // Nobody listens there.
+        let notifier = WebhookNotifier::new(webhook(1, None), directory.path(), delivery(), part());
+        notifier.tell(notice("a"));
+        assert!(timeout(LONG, notifier.kept()).await.unwrap().unwrap());
+        assert_eq!(load(&directory.path().join("webhook.json"))[0].id, "a");
+        let missing = directory.path().join("missing");
+        let notifier = WebhookNotifier::new(webhook(1, None), &missing, delivery(), part());
+        notifier.tell(notice("a"));
+        assert!(!timeout(LONG, notifier.kept()).await.unwrap().unwrap());
     }
 
     #[tokio::test]

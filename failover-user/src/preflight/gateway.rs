@@ -7,7 +7,7 @@ use rustix::process::geteuid;
 
 use super::{Finding, Level};
 use crate::{
-    config::{Configuration, LocalUnit},
+    config::{Configuration, LocalUnit, not_trusted},
     decide::{self, Outcome},
     escape,
     gateway::{
@@ -48,7 +48,13 @@ fn program(
 ) -> Finding {
     let runner = account.map(|account| format!(", as {}", account.name()));
     match line.clone().resolved(account) {
-        Ok(line) => Finding::ok(name, format!("`{line}`{}", runner.unwrap_or_default())),
+        Ok(line) => match not_trusted(&line.program).filter(|_| account.is_none()) {
+            Some(fault) => Finding::of_error(name, Level::Warning, &fault),
+            None => Finding::ok(
+                name,
+                format!("`{}`{}", line.shown(), runner.unwrap_or_default()),
+            ),
+        },
         Err(error) => {
             let level = match dry_run {
                 true => Level::Warning,

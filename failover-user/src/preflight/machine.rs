@@ -13,7 +13,8 @@ use crate::{
     background,
     config::{Configuration, ConfigurationError, Fault, KernelEventsMode},
     control::{self, AskError, Request},
-    escape, files,
+    escape,
+    files::{self, Folder, Sticky},
     kernel::{KernelEvents, Watch},
     status::Status,
 };
@@ -120,7 +121,12 @@ pub(super) async fn state_dir(configuration: &Configuration) -> Finding {
 fn can_be_written(directory: &Path) -> Result<String, String> {
     let is_there = place(directory)?;
     let nearest = nearest(directory);
-    files::try_writing(nearest, KEPT)
+    let sticky = match is_there {
+        true => Sticky::IsNotEnough,
+        // As /tmp: what is made there is safe.
+        false => Sticky::Counts,
+    };
+    files::try_writing(nearest, KEPT, sticky)
         .map_err(|error| format!("{} can't be written to: {error}", told(nearest)))?;
     Ok(match is_there {
         true => format!("{} can be written to, and has room", told(directory)),
@@ -187,7 +193,10 @@ fn place(folder: &Path) -> Result<bool, String> {
         return Err(format!("{} is no folder", told(nearest)));
     }
     match access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
-        Ok(()) => Ok(nearest == folder),
+        Ok(()) => match Folder::open(nearest, Sticky::Counts) {
+            Ok(_) => Ok(nearest == folder),
+            Err(error) => Err(error.to_string()),
+        },
         Err(error) => Err(format!(
             "{} can't be written to ({})",
             told(nearest),

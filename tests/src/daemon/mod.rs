@@ -5,7 +5,7 @@ mod setup;
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{self, Output},
     time::Duration,
 };
@@ -322,6 +322,12 @@ impl Daemon {
             wanted(&kept).then_some(())
         })
         .unwrap_or_else(|| panic!("it doesn't remember {what}: {}", read()));
+    }
+
+    /// Where it keeps what must survive it.
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.setup.state_dir()
     }
 
     /// Kills it, and starts another one the same way.

@@ -1,7 +1,11 @@
-//! Small files that are read and replaced as a whole. It must not know what is in them.
+//! Files: reading what people wrote, bounded ([`read_at_most`]), and keeping what is ours where nobody else can
+//! interfere ([`Folder`]). It must not know what is in them.
+
+mod folder;
+mod ownership;
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Read as _, Write as _},
     os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _},
     path::Path,
@@ -10,18 +14,12 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+pub(crate) use folder::{Folder, read_own, replace};
+pub use ownership::WritableByOthers;
+pub(crate) use ownership::{Sticky, check as check_owner_and_mode, check_mode};
+
 /// Whoever writes into a pipe has so long for all of it.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The file's text, up to so many bytes: whoever wrote it.
-///
-/// # Errors
-/// When it can't be read, or is no text.
-pub(crate) fn read(path: &Path, longest: u64) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(longest).read_to_string(&mut text)?;
-    Ok(text)
-}
 
 /// All of it, or one byte more than `longest` where it is longer; and the file itself, to be looked at. It
 /// may be a pipe that somebody writes into.
@@ -67,56 +65,30 @@ fn await_more(file: &File, deadline: Instant) -> io::Result<()> {
 /// Writes so many bytes into the directory, as far as a disk, and leaves nothing there.
 ///
 /// # Errors
-/// When they can't be kept there.
-pub(crate) fn try_writing(directory: &Path, bytes: usize) -> io::Result<()> {
-    let write = |mut file: File| {
-        file.write_all(&vec![0; bytes])?;
-        file.sync_all()
-    };
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    // A file that never has a name (open(2)).
-    let nameless = options
-        .clone()
-        .custom_flags(libc::O_TMPFILE)
-        .open(directory);
-    match nameless {
-        // Not every file system knows them.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR)) => {
-            let path = directory.join(format!(".failover-check-{}", std::process::id()));
-            let written = options.create_new(true).open(&path).and_then(write);
-            fs::remove_file(&path).and(written)
-        }
-        nameless => nameless.and_then(write),
-    }
-}
-
-/// Puts all of it there or, after a crash, leaves what was there before.
-///
-/// # Errors
-/// When the directory can't be written to.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    // The name, too (rename(2), fsync(2)).
-    let directory = path.parent().unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
+/// When they can't be kept there, or others could change what is kept.
+pub(crate) fn try_writing(directory: &Path, bytes: usize, sticky: Sticky) -> io::Result<()> {
+    let folder = Folder::open(directory, sticky)?;
+    let name = format!(".failover-check-{}", std::process::id());
+    let mut file = folder.create_new(&name, 0o600)?;
+    // Its name is gone at once: nothing is left behind, however this ends.
+    folder.remove(&name)?;
+    file.write_all(&vec![0; bytes])?;
+    file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn trying_to_write_leaves_nothing_and_says_what_is_in_the_way() {
         let directory = tempfile::tempdir().unwrap();
-        try_writing(directory.path(), 1000).unwrap();
+        try_writing(directory.path(), 1000, Sticky::IsNotEnough).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-        // Nobody's to write to, root's neither, and without nameless files.
-        assert!(try_writing(Path::new("/proc/self"), 1000).is_err());
+        // Nobody's to write to, root's neither.
+        assert!(try_writing(Path::new("/proc/self"), 1000, Sticky::IsNotEnough).is_err());
     }
 
     #[test]
@@ -125,9 +97,9 @@ mod tests {
         let file = directory.path().join("file.json");
         for content in ["old and long", "new"] {
             replace(&file, content.as_bytes()).unwrap();
-            assert_eq!(read(&file, 100).unwrap(), content);
+            assert_eq!(read_own(&file, 100).unwrap(), content);
         }
-        assert_eq!(read(&file, 2).unwrap(), "ne");
+        assert_eq!(read_own(&file, 2).unwrap(), "ne");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         assert!(replace(&directory.path().join("missing/file"), b"").is_err());
     }

@@ -1,0 +1,184 @@
+//! A secret that somebody wrote into a configuration is in no text that is made of it, whatever is wrong with it.
+
+use std::fs;
+
+use proptest::{prelude::*, sample::select};
+
+use super::*;
+use crate::config::{Configuration, Draft, Options, as_file, in_force};
+
+/// What somebody may write for a webhook, rightly or wrongly.
+const URLS: [&str; 9] = [
+    "\"https://example.org/hooks/SECRET\"",
+    "\"http://10.0.0.1/hook?token=SECRET#x\"",
+    "\"https//example.org/hooks/SECRET\"",
+    "\"https://bot:SECRET@example.org/hook\"",
+    "\"http://example.org/hooks/ SECRET\"",
+    "\"ftp://example.org/SECRET\"",
+    "\"http://SECRET@\"",
+    "\"/hooks/SECRET\"",
+    "\"SECRET\"",
+];
+/// The same for a command.
+const COMMANDS: [&str; 5] = [
+    "\"curl -u admin:SECRET http://plug.lan/off\"",
+    "\"sh -c 'echo SECRET'\"",
+    "\"sh -c 'echo SECRET\"",
+    "\"TOKEN=SECRET no-such-program gateway\"",
+    "\"/no/such/program --password=SECRET\"",
+];
+/// The same for what a check asks for.
+const CHECKS: [&str; 4] = [
+    "\"/health?token=SECRET\"",
+    "\"health?token=SECRET\"",
+    "\"/health#SECRET\"",
+    "\"/a b SECRET\"",
+];
+/// What isn't even a text.
+const BROKEN: [&str; 7] = [
+    "SECRET",
+    "[\"SECRET\"]",
+    "[\"sh\", \"-c\", \"SECRET\"]",
+    "{ url = \"SECRET\" }",
+    "\"SECRET",
+    "https://example.org/SECRET",
+    "'''SECRET''",
+];
+/// Options that hold no secret, with one that was meant for another.
+const ELSEWHERE: [&str; 10] = [
+    "primary = \"http://bot:SECRET@10.0.0.1:18789\"",
+    "primary = \"https://10.0.0.1/SECRET\"",
+    "witnesses = [\"https://example.org/SECRET\"]",
+    "witnesses = \"https://example.org/SECRET\"",
+    "unit = \"https://example.org/SECRET\"",
+    "owner = [\"https://example.org/SECRET\"]",
+    "interval = \"https://example.org/SECRET\"",
+    "check-host = \"https://example.org/SECRET\"",
+    "check-token-file = \"SECRET\"",
+    "\"https://example.org/SECRET\" = \"webhook\"",
+];
+
+fn line() -> impl Strategy<Value = String> {
+    let set = |option: &'static [&'static str], values: &'static [&'static str]| {
+        (select(option), select(values)).prop_map(|(option, value)| format!("{option} = {value}"))
+    };
+    prop_oneof![
+        set(&["webhook"], &URLS),
+        set(&["fence", "start", "stop", "notify"], &COMMANDS),
+        set(
+            &[
+                "check-path",
+                "check-pointer",
+                "check-value",
+                "check-contains"
+            ],
+            &CHECKS
+        ),
+        set(&SECRET, &BROKEN),
+        select(&ELSEWHERE[..]).prop_map(str::to_owned),
+    ]
+}
+
+/// All that is said of this configuration by who reads it: `run`, a reload, `config check`, `config show`.
+fn said(text: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("failover.toml");
+    fs::write(&path, text).unwrap();
+    let flags = Options {
+        config: Some(path),
+        ..Options::default()
+    };
+    let mut said = Vec::new();
+    let draft = Draft::load(flags.clone());
+    said.extend(draft.faults.iter().map(ToString::to_string));
+    said.extend(draft.configuration.iter().flat_map(commands));
+    match draft.finished() {
+        Ok(configuration) => said.extend(commands(&configuration)),
+        Err(faults) => said.push(format!("{faults:#}")),
+    }
+    match in_force(&flags, false) {
+        Ok(settings) => {
+            said.push(as_file(&settings));
+            said.push(serde_json::to_string(&settings).unwrap());
+        }
+        Err(error) => said.push(format!("{error:#}")),
+    }
+    said
+}
+
+/// As the log and `failover check` show them.
+fn commands(configuration: &Configuration) -> Vec<String> {
+    let Configuration {
+        gateway,
+        fence,
+        notify,
+        ..
+    } = configuration;
+    let optional = [fence, notify].into_iter().flatten();
+    let lines = [&gateway.start, &gateway.stop].into_iter().chain(optional);
+    lines.map(crate::gateway::CommandLine::shown).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_message_has_the_secret(
+        secret in "[A-Za-z0-9]{16}",
+        lines in proptest::collection::vec(line(), 1..4),
+        dry_run in any::<bool>(),
+    ) {
+        let text = format!(
+            "primary = \"10.0.0.1\"\ndry-run = {dry_run}\ncheck = \"http\"\n{}\n",
+            lines.join("\n")
+        );
+        let text = text.replace("SECRET", &secret);
+        for said in said(&text) {
+            prop_assert!(!said.contains(&secret), "{}\n--- is said of ---\n{}", said, text);
+        }
+    }
+}
+
+#[test]
+fn what_is_hidden_is_named_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("failover.toml");
+    let text = "primary = \"10.0.0.1\"\ndry-run = true\nwebhook = \"http://example.org/hook\"\n";
+    fs::write(&path, text).unwrap();
+    let flags = Options {
+        config: Some(path.clone()),
+        ..Options::default()
+    };
+    let shown = as_file(&in_force(&flags, false).unwrap());
+    let line = shown
+        .lines()
+        .find(|line| line.starts_with("# webhook: not shown"));
+    let place = format!("# {}:3", path.display());
+    assert!(line.is_some_and(|line| line.ends_with(&place)), "{shown}");
+    // What nobody wrote is no secret.
+    assert!(
+        shown.contains("start = \"openclaw gateway start\""),
+        "{shown}"
+    );
+    let shown = as_file(&in_force(&flags, true).unwrap());
+    assert!(
+        shown.contains("webhook = \"http://example.org/hook\""),
+        "{shown}"
+    );
+}
+
+#[test]
+fn options_that_may_hold_a_secret_are_known_also_with_a_prefix() {
+    for (option, expected) in [
+        ("webhook", true),
+        ("start", true),
+        ("check-path", true),
+        ("local-check-path", true),
+        ("webhook-ca", false),
+        ("start-timeout", false),
+        ("restart", false),
+        ("primary", false),
+    ] {
+        assert_eq!(is_secret(option), expected, "{option}");
+    }
+}
