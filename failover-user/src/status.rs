@@ -364,7 +364,10 @@ impl Status {
         }
         if let Some(pause) = &self.paused {
             marks.push(match &pause.until {
-                Some(until) => format!("PAUSED until {until}"),
+                Some(until) => match until.parse::<Timestamp>() {
+                    Ok(until) => format!("PAUSED until {until:.0}"),
+                    Err(_) => format!("PAUSED until {until}"),
+                },
                 None => "PAUSED until `failover resume`".to_owned(),
             });
         }

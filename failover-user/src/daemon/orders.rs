@@ -96,9 +96,12 @@ impl Daemon {
             question.answer(status.unwrap_or_default());
             return;
         }
-        // The port may have changed since it was looked at.
-        self.look();
-        match self.permitted(&question.request, question.asker) {
+        let permitted = self.permitted(&question.request, question.asker);
+        if permitted.is_ok() {
+            // The port may have changed since it was looked at.
+            self.look();
+        }
+        match permitted {
             Ok(order) if self.must_probe_first(&question.request, order) => {
                 info!(
                     order = typed(order).0,
@@ -215,12 +218,12 @@ impl Daemon {
             force: true,
             yes: false,
         } = request
-            && self.decider.answered_lately(now)
+            && self.is_beside_another(now)
         {
             info!(order = typed(order).0, by, "an order has to be confirmed");
             return Err(Refused {
                 why: format!(
-                    "the primary, {}, answers: two gateways would serve, as the same bots, until `failover release`. \
+                    "the primary, {}, serves: two gateways would serve, as the same bots, until `failover release`. \
                      If that is meant: `failover takeover --force --yes`",
                     self.configuration.primary
                 ),
@@ -242,7 +245,7 @@ impl Daemon {
                 reason: given,
             } => {
                 let pause = Paused::now(*seconds, asker, given.as_deref());
-                let change = pause::change(before.pause.as_ref(), &pause);
+                let change = pause::change(self.memory.pause.as_ref(), &pause);
                 info!(change, "a pause is in force");
                 in_force = Some(change);
                 reason.clone_from(&pause.reason);
@@ -273,6 +276,15 @@ impl Daemon {
             kept: Some(kept),
             now: in_force,
         })
+    }
+
+    /// Would a gateway that is started now serve beside the primary's?
+    fn is_beside_another(&self, now: Time) -> bool {
+        let unforced = Order::TakeOver { force: false };
+        matches!(
+            self.decider.objection(now, unforced),
+            Some(Refusal::PrimaryAnswers | Refusal::OthersAnswered)
+        )
     }
 
     /// A refusal with what is known beside it, and what to do.

@@ -22,7 +22,7 @@ use tracing::debug;
 
 use crate::{
     clock,
-    decide::{Decider, State, Time},
+    decide::{Decider, Hold, State, Time},
     escape,
 };
 
@@ -36,7 +36,7 @@ pub(super) struct Supervisor {
     to: Option<(UnixDatagram, SocketAddr)>,
     watchdog: Option<Watchdog>,
     /// What the status line was made of.
-    told: Option<(State, usize)>,
+    told: Option<(State, usize, bool)>,
     /// What people have to know besides the state.
     note: Option<String>,
 }
@@ -101,7 +101,11 @@ impl Supervisor {
         if self.to.is_none() {
             return;
         }
-        let now = (decider.state(), decider.strikes().len());
+        let now = (
+            decider.state(),
+            decider.strikes().len(),
+            decider.pause().is_some(),
+        );
         if self.told != Some(now) {
             self.told = Some(now);
             self.say(&format!("STATUS={}", self.status(decider)));
@@ -130,6 +134,9 @@ impl Supervisor {
             1 => format!("{state} since {since}, 1 strike"),
             strikes => format!("{state} since {since}, {strikes} strikes"),
         };
+        if decider.pause().is_some() && state != Hold::Paused.name() {
+            status.push_str(", PAUSED");
+        }
         if let Some(note) = &self.note {
             status.push_str("; ");
             status.push_str(&escape::one_line(note));

@@ -420,8 +420,7 @@ impl Decider {
     }
 
     /// Has the primary answered so lately that nothing is gained by asking it again?
-    #[must_use]
-    pub fn answered_lately(&self, now: Time) -> bool {
+    fn answered_lately(&self, now: Time) -> bool {
         matches!(self.primary, Primary::Healthy { at, .. }
             if now.since(at) < self.settings.recovery_interval)
     }
