@@ -16,7 +16,13 @@ use failover::{
     log_writer::{Guard, LogWriter},
 };
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::{ParseError, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// What to log, in `tracing`'s own syntax: `debug`, `failover::probe=trace`.
 const FILTER_VARIABLE: &str = "FAILOVER_LOG";
@@ -40,20 +46,21 @@ pub(crate) fn begin(format: LogFormat, default: &str) -> anyhow::Result<Guard> {
         Some(journal) => LogWriter::to(journal),
         None => LogWriter::to(io::stderr()),
     };
-    let builder = fmt()
-        .with_env_filter(filter)
+    let layer = fmt::layer()
         .with_writer(move || writer.clone())
         // It would complain on standard error about standard error, and panic when that fails too:
         // a full disk must not end the daemon.
         .log_internal_errors(false);
-    let begun = if is_json {
-        builder.json().flatten_event(true).try_init()
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = if is_json {
+        layer.json().flatten_event(true).boxed()
     } else {
-        builder
-            .with_target(false)
-            .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none())
-            .try_init()
+        let ansi = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
+        layer.with_target(false).with_ansi(ansi).boxed()
     };
+    let begun = tracing_subscriber::registry()
+        .with(layer)
+        .with(filter)
+        .try_init();
     begun.map_err(|error| anyhow::anyhow!("beginning to log: {error}"))?;
     // Whoever reads JSON gets no other lines, and the journal its fields.
     panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
@@ -61,7 +68,7 @@ pub(crate) fn begin(format: LogFormat, default: &str) -> anyhow::Result<Guard> {
 }
 
 /// What the environment asks for, else the default.
-fn filter(default: &str) -> Result<EnvFilter, ConfigurationError> {
+fn filter(default: &str) -> Result<Targets, ConfigurationError> {
     let asked = env::var(FILTER_VARIABLE).unwrap_or_default();
     let wrong = |message: String| ConfigurationError::LogFilter {
         variable: FILTER_VARIABLE,
@@ -83,5 +90,7 @@ fn filter(default: &str) -> Result<EnvFilter, ConfigurationError> {
     } else {
         &asked
     };
-    EnvFilter::try_new(format!("{QUIET},{chosen}")).map_err(|error| wrong(error.to_string()))
+    format!("{QUIET},{chosen}")
+        .parse()
+        .map_err(|error: ParseError| wrong(error.to_string()))
 }

@@ -139,7 +139,8 @@ struct Show {
     standby: Host,
     failover: PathBuf,
     commands: Commands,
-    state: PathBuf,
+    /// Where the daemon has all that is its own: on this machine another one may run.
+    directory: PathBuf,
     log: Option<Source>,
     kernel: Source,
     color: bool,
@@ -207,7 +208,7 @@ impl Show {
             standby: lab.host_b().clone(),
             failover,
             commands,
-            state: directory.join("state"),
+            directory,
             log: None,
             kernel: Source::new(Lines::of(output), process),
             color: io::stdout().is_terminal(),
@@ -227,7 +228,9 @@ impl Show {
             .args(["--start", &self.commands.line(Command::Start)])
             .args(["--stop", &self.commands.line(Command::Stop)])
             .arg("--state-dir")
-            .arg(&self.state)
+            .arg(self.directory.join("state"))
+            .arg("--control")
+            .arg(self.directory.join("control.sock"))
             .env("FAILOVER_LOG", "info,failover::daemon=debug")
             .stdout(Stdio::null())
             .stderr(Stdio::piped());

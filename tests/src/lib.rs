@@ -25,7 +25,11 @@ pub mod signals;
 pub mod trace;
 pub mod wait;
 
-use std::io::Write as _;
+use std::{
+    fs::OpenOptions,
+    io::{self, Write as _},
+    path::Path,
+};
 
 /// The port that everything happens on.
 pub const PORT: u16 = 18789;
@@ -41,13 +45,21 @@ pub fn skip(why: &str) {
     let test = std::thread::current().name().unwrap_or("?").to_owned();
     eprintln!("skipped: {why}");
     if let Some(file) = std::env::var_os(SKIPS_VARIABLE) {
-        let mut skips = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(file)
-            .expect("opening the list of skipped tests");
-        writeln!(skips, "{test}: {why}").expect("adding to the list of skipped tests");
+        add_line(Path::new(&file), &format!("{test}: {why}"))
+            .expect("adding to the list of skipped tests");
     }
+}
+
+/// In one write, so that lines of tests that run at the same time don't run into each other (write(2),
+/// `O_APPEND`).
+fn add_line(file: &Path, text: &str) -> io::Result<()> {
+    let line = text.replace('\n', " ") + "\n";
+    let mut file = OpenOptions::new().append(true).create(true).open(file)?;
+    let written = file.write(line.as_bytes())?;
+    if written < line.len() {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    Ok(())
 }
 
 /// Reads a duration like `300ms` or `2s`, for the command line.
@@ -59,4 +71,36 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
         .ok()
         .and_then(|signed| std::time::Duration::try_from(signed).ok())
         .ok_or_else(|| format!("`{text}` is not a duration; write one like 300ms or 2s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, fs, thread};
+
+    use super::*;
+
+    #[test]
+    fn lines_of_tests_that_are_skipped_together_stay_apart() {
+        const THREADS: usize = 8;
+        const LINES: usize = 200;
+        let name = format!("failover-skips-{}", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let file = &file;
+                scope.spawn(move || {
+                    for line in 0..LINES {
+                        add_line(file, &format!("test {thread}: no\nbrowser {line}")).unwrap();
+                    }
+                });
+            }
+        });
+        let text = fs::read_to_string(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        let lines: HashSet<&str> = text.lines().collect();
+        let expected: Vec<String> = (0..THREADS * LINES)
+            .map(|each| format!("test {}: no browser {}", each / LINES, each % LINES))
+            .collect();
+        assert_eq!(lines, expected.iter().map(String::as_str).collect());
+    }
 }

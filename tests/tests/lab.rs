@@ -9,7 +9,7 @@ use std::{
 };
 
 use failover_tests::{
-    lab::{Identity, Lab, Machine, reaper::processes_in},
+    lab::{Identity, Lab, Machine, failover_binary, reaper::processes_in},
     lines::Lines,
     wait,
 };
@@ -228,4 +228,50 @@ fn a_lab_whose_test_panics_leaves_nothing_behind() {
     let left = panicked.unwrap_err();
     let (directory, namespaces) = left.downcast_ref::<(PathBuf, Namespaces)>().unwrap();
     assert_nothing_left(directory, namespaces, &[]);
+}
+
+/// A daemon with the places of an installed one, `/run/failover` and `/var/lib/failover`, and two
+/// demonstrations beside it. All in a mount namespace: this machine may have an installed one, too.
+const BESIDE: &str = r#"
+set -e
+failover=$1 lab=$2 directory=$3
+for place in /run /var/lib; do mount -t tmpfs -o mode=755 none $place; done
+mkdir /run/failover
+"$failover" run --config=/dev/null --primary=10.0.0.1 --gateway=command --start=true --stop=true \
+    --kernel-events=off 2>"$directory/installed" &
+installed=$!
+while ! [ -S /run/failover/control.sock ]; do kill -0 $installed; sleep 0.05; done
+before=$(find /run /var/lib | sort)
+"$lab" demo --failover "$failover" >"$directory/first" &
+"$lab" demo --failover "$failover" >"$directory/second"
+wait $!
+echo "$before" >"$directory/before"
+find /run /var/lib | sort >"$directory/after"
+code=0
+"$failover" status --config=/dev/null >"$directory/status" || code=$?
+kill $installed
+[ $code -lt 2 ]
+"#;
+
+#[test]
+fn demonstrations_run_beside_each_other_and_an_installed_service() {
+    let lab = Lab::new();
+    let [failover, program] = [failover_binary(), lab.binary().to_owned()];
+    let output = lab
+        .host_b()
+        .command("unshare")
+        .args(["--mount", "sh", "-c", BESIDE, "sh"])
+        .args([&failover, &program])
+        .arg(lab.directory())
+        .stdin(Stdio::null())
+        .output()
+        .expect("unshare can be run");
+    let told = |name: &str| fs::read_to_string(lab.directory().join(name)).unwrap_or_default();
+    assert!(output.status.success(), "{output:?}\n{}", told("installed"));
+    for name in ["first", "second"] {
+        let shown = told(name);
+        assert!(shown.contains("\ntaken over "), "{name}: {shown}");
+    }
+    assert_eq!(told("after"), told("before"));
+    assert!(told("status").contains("10.0.0.1"), "{}", told("status"));
 }

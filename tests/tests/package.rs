@@ -1,7 +1,7 @@
 //! The Debian package on a machine with a real systemd: the unit starts, survives what happens to a
 //! package, and leaves nothing behind; and how far the unit is locked in.
 //!
-//! The package is the one that `cargo xtask dist` made, with the program under test in it.
+//! The package is made as by `cargo xtask dist`, with the program under test in it.
 
 use std::{
     fs,
@@ -17,6 +17,9 @@ use failover_tests::{
     },
     skip, wait,
 };
+
+/// Where `cargo xtask test` tells the package.
+const PACKAGE_VARIABLE: &str = "FAILOVER_PACKAGE";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,16 +41,10 @@ fn done(command: &mut Command) -> String {
     told
 }
 
-/// The newest package that was built, unpacked, with what is under test put into it.
+/// The package, unpacked, with what is under test put into it.
 fn unpacked(lab: &Lab) -> Option<PathBuf> {
-    let built = fs::read_dir(root().join("target/dist"))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .max_by_key(|path| fs::metadata(path).and_then(|of| of.modified()).ok());
-    let Some(built) = built else {
-        skip("no package: cargo xtask dist");
+    let Some(built) = std::env::var_os(PACKAGE_VARIABLE) else {
+        skip("no package; `cargo xtask test` makes it on Debian");
         return None;
     };
     let folder = lab.directory().join("package");

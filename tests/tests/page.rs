@@ -24,7 +24,7 @@ struct Scene {
 fn scene() -> Option<Scene> {
     if let Some(program) = browser::missing() {
         skip(&format!(
-            "there is no {program} (Debian's chromium-driver; cargo xtask setup --all)"
+            "there is no {program} (Debian's chromium-driver, which `cargo xtask test` installs where it can)"
         ));
         return None;
     }

@@ -71,7 +71,9 @@ fn promtool(arguments: &[&str], input: &str) -> Option<String> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut promtool) = command else {
-        skip("there is no promtool (Debian's prometheus has it; cargo xtask setup --all)");
+        skip(
+            "there is no promtool (Debian's prometheus, which `cargo xtask test` installs where it can)",
+        );
         return None;
     };
     let mut pipe = promtool.stdin.take().expect("a pipe");

@@ -1,4 +1,8 @@
-//! Packages of Debian and Ubuntu.
+//! Packages of Debian and Ubuntu: installed where that takes nothing away from this machine, and
+//! otherwise unpacked below `target/packages`.
+
+mod simulation;
+mod unpacked;
 
 use std::process::Command;
 
@@ -6,9 +10,16 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::privileges::Privileges;
 use crate::process::{self, say};
+use crate::workspace::Workspace;
+use simulation::{Outcome, Simulation};
+pub(crate) use unpacked::Unpacked;
 
-/// Installs `packages`; where that can't be, the error names the command to type.
-pub(crate) fn install(packages: &[&str]) -> Result<()> {
+/// Gets `packages`; where that can't be, the error names the command to type.
+///
+/// A package is unpacked and not installed where apt would have to remove or downgrade another one
+/// for it, as where this machine has a part of it from another suite. Its programs are found by
+/// [`process::find_program`] either way.
+pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     if process::find_program("apt-get").is_none() {
         bail!(
             "this system has no apt-get; install by its own means: {}",
@@ -23,13 +34,21 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
         )
     };
     let privileges = Privileges::obtain().map_err(explain)?;
-    say(&format!("installing {} with apt-get", packages.join(" ")));
     let known = packages.iter().all(|package| is_known(package));
     if !known {
         update(privileges);
     }
+    let simulation = Simulation::of_installing(packages).map_err(explain)?;
+    if let Outcome::TakesAway(what) = &simulation.outcome {
+        say(&format!(
+            "apt would have to {what} for {}, so it is unpacked below target/packages instead",
+            packages.join(" ")
+        ));
+        return Unpacked::make(workspace, packages, &simulation.new).map_err(explain);
+    }
+    say(&format!("installing {} with apt-get", packages.join(" ")));
     let attempt = || {
-        // Nothing may be removed: on Debian, rustc-web and Debian's own rustup exclude each other.
+        // What the simulation saw may have changed; and nothing is removed without being asked.
         let mut options = vec!["install", "--yes", "--no-remove", "--no-install-recommends"];
         // A fresh machine may be busy with its first unattended upgrade.
         options.extend(["--option", "DPkg::Lock::Timeout=120"]);

@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::process::say;
+use crate::process;
+use crate::steps::Work;
 use crate::workspace::Workspace;
 
 /// Variables that say how to reach and cache what cargo downloads, and how to talk. All others of
@@ -28,7 +29,7 @@ const KEPT: [&str; 8] = [
 /// One of cargo's profiles, as the workspace's manifest defines them.
 #[derive(Clone, Copy)]
 pub(crate) enum Profile {
-    /// For what is run here.
+    /// For what is measured.
     Release,
     /// For what is installed on PC-B.
     Small,
@@ -71,6 +72,8 @@ pub(crate) fn host(workspace: &Workspace) -> Command {
     let mut command = Command::new(program());
     command
         .current_dir(workspace.root())
+        // Build scripts look there for a C compiler.
+        .env("PATH", process::search_path())
         .env("CARGO_TARGET_DIR", workspace.target());
     command
 }
@@ -94,11 +97,22 @@ fn changes_the_build(name: &OsStr) -> bool {
 }
 
 /// Runs `cargo <arguments>` for the host and returns the executables that it built or found fresh.
-pub(crate) fn executables(workspace: &Workspace, arguments: &[&str]) -> Result<Vec<Artifact>> {
+/// Only errors and warnings of the compiler are shown.
+pub(crate) fn executables(
+    workspace: &Workspace,
+    work: Work,
+    arguments: &[&str],
+) -> Result<Vec<Artifact>> {
+    workspace
+        .steps
+        .tell(work, || artifacts_of(workspace, arguments))
+}
+
+fn artifacts_of(workspace: &Workspace, arguments: &[&str]) -> Result<Vec<Artifact>> {
     let mut command = host(workspace);
     command
         .args(arguments)
-        .arg("--message-format=json-render-diagnostics");
+        .args(["--quiet", "--message-format=json-render-diagnostics"]);
     let shown = format!("cargo {}", arguments.join(" "));
     let mut child = command
         .stdout(Stdio::piped())
@@ -122,26 +136,23 @@ pub(crate) fn executables(workspace: &Workspace, arguments: &[&str]) -> Result<V
     Ok(artifacts)
 }
 
-/// Says what is about to be built, unless it was built before: then there is little to do, and cargo
-/// tells of it.
-pub(crate) fn announce(workspace: &Workspace, file: &Path, what: &str) {
-    if !file.exists() {
-        let file = workspace.relative(file).display();
-        say(&format!("building {file}: {what}"));
-    }
-}
-
 /// Builds with `arguments` and returns the path of the program called `name`.
 pub(crate) fn build_program(
     workspace: &Workspace,
+    work: Work,
     arguments: &[&str],
     name: &str,
 ) -> Result<PathBuf> {
-    executables(workspace, arguments)?
-        .into_iter()
+    program_among(&executables(workspace, work, arguments)?, name)
+}
+
+/// The program called `name` among what was built.
+pub(crate) fn program_among(artifacts: &[Artifact], name: &str) -> Result<PathBuf> {
+    artifacts
+        .iter()
         .find(|artifact| artifact.name == name && !artifact.is_test && !artifact.is_library)
-        .map(|artifact| artifact.executable)
-        .with_context(|| format!("`cargo {}` built no program {name}", arguments.join(" ")))
+        .map(|artifact| artifact.executable.clone())
+        .with_context(|| format!("cargo built no program {name}"))
 }
 
 /// Reads one of cargo's messages; `None` unless it tells of an executable.

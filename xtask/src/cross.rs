@@ -4,21 +4,33 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 
-use crate::apt;
+use crate::apt::{self, Unpacked};
 use crate::cargo::{self, Profile};
 use crate::process::{self, say};
+use crate::steps::Work;
 use crate::workspace::Workspace;
 
 /// A processor to build for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Target {
     /// 64-bit ARM, as in a Raspberry Pi 3 or later
-    #[value(name = "aarch64-unknown-linux-gnu")]
     Arm64,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::Arm64.triple();
+        if text == known {
+            return Ok(Self::Arm64);
+        }
+        Err(format!("nothing is built for `{text}`; write {known}"))
+    }
 }
 
 impl Target {
@@ -60,8 +72,12 @@ pub(crate) fn build(
     name: &str,
 ) -> Result<PathBuf> {
     obtain_standard_library(target)?;
-    obtain_linker(target)?;
-    let linker = format!(r#"target.{}.linker="{}""#, target.triple(), target.linker());
+    let linker = obtain_linker(workspace, target)?;
+    let linker = format!(
+        r#"target.{}.linker="{}""#,
+        target.triple(),
+        linker.display()
+    );
     let arguments = [
         "build",
         "--profile",
@@ -75,25 +91,39 @@ pub(crate) fn build(
         "--config",
         &linker,
     ];
-    let directory = workspace.target().join(target.triple());
-    let directory = directory.join(profile.name());
-    cargo::announce(workspace, &directory.join(name), "for another processor");
-    cargo::build_program(workspace, &arguments, name)
+    let work = match profile {
+        Profile::Release => Work::Lab,
+        Profile::Small => Work::Product,
+    };
+    cargo::build_program(workspace, work, &arguments, name)
 }
 
-fn obtain_linker(target: Target) -> Result<()> {
+fn obtain_linker(workspace: &Workspace, target: Target) -> Result<PathBuf> {
     // On a machine of that kind its own C library is what is linked.
     let is_native = env::consts::ARCH == "aarch64" && target == Target::Arm64;
-    let has_library = is_native || target.c_library().exists();
-    if process::find_program(target.linker()).is_some() && has_library {
-        return Ok(());
+    let [package, _] = target.packages();
+    let find = || {
+        let unpacked = Unpacked::find(workspace, package);
+        let unpacked = unpacked.map(|unpacked| unpacked.path(target.c_library()));
+        let has_library =
+            is_native || target.c_library().exists() || unpacked.is_some_and(|path| path.exists());
+        process::find_program(target.linker()).filter(|_| has_library)
+    };
+    if let Some(linker) = find() {
+        return Ok(linker);
     }
     say(&format!(
         "`{}` or its C library is missing; programs for {} are linked with them",
         target.linker(),
         target.triple()
     ));
-    apt::install(&target.packages())
+    apt::install(workspace, &target.packages())?;
+    find().with_context(|| {
+        format!(
+            "`{}` is still missing after its packages came",
+            target.linker()
+        )
+    })
 }
 
 /// rustup has the standard library for every processor; a distribution's compiler rarely does.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::cargo;
 use crate::process;
 use crate::setup::Tools;
+use crate::steps::Work;
 use crate::toolchain::{Core, TARGET};
 use crate::workspace::Workspace;
 
@@ -30,16 +31,12 @@ const ELF_MACHINE_BPF: u16 = 247;
 pub(crate) fn build(workspace: &Workspace, tools: &Tools) -> Result<PathBuf> {
     let build_directory = workspace.kernel().join("build");
     let toolchain = &tools.toolchain;
-    let what = format!(
-        "the kernel program that goes into the daemon, with {}",
-        toolchain.name
-    );
-    cargo::announce(workspace, &workspace.kernel_object(), &what);
     let cargo = toolchain.cargo().unwrap_or_else(cargo::program);
 
     let mut command = cargo::isolated(&cargo, workspace);
     command.args([
         "build",
+        "--quiet",
         "--release",
         "--locked",
         "--package",
@@ -67,7 +64,10 @@ pub(crate) fn build(workspace: &Workspace, tools: &Tools) -> Result<PathBuf> {
             llvm_directory(workspace, &toolchain.llvm)?,
         )
         .envs(PROFILE);
-    process::run(&mut command).with_context(|| {
+    let result = workspace
+        .steps
+        .tell(Work::KernelProgram, || process::run(&mut command));
+    result.with_context(|| {
         format!(
             "cannot build the kernel program with {} (if the toolchain is to blame, remove it \
              and type: cargo xtask setup)",

@@ -1,11 +1,13 @@
 //! `cargo xtask demo` and `cargo xtask bench`: the two-host lab, under root.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 
 use crate::privileges::Privileges;
+use crate::steps::Work;
 use crate::workspace::Workspace;
 use crate::{build, cargo, kernel, setup};
 
@@ -22,13 +24,23 @@ pub(crate) enum Show {
 ///
 /// xtask doesn't stay as a parent: so Ctrl-C ends the lab and nothing but the lab, which cleans
 /// up, and its exit code is what the caller sees.
-pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[String]) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[OsString]) -> Result<()> {
     let privileges = Privileges::obtain().map_err(|error| {
         anyhow!(
             "the lab needs root: {error:#}; as root, type: cargo xtask {}",
             verb(show)
         )
     })?;
+    workspace.steps.plan(setup::planned(workspace));
+    match show {
+        Show::Demo => workspace.steps.plan(build::planned_programs(workspace)),
+        Show::Bench => {
+            workspace
+                .steps
+                .plan(build::planned_product(workspace, None));
+            workspace.steps.plan(planned(workspace));
+        }
+    }
     let tools = setup::ready(workspace)?;
     if matches!(show, Show::Bench) {
         // `bench` alone takes some that `bench kernel` doesn't, and the other way round.
@@ -37,15 +49,17 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[String]) -> Re
             false => &[("keepalived", "keepalived")],
         };
         for (name, package) in peers {
-            setup::program(name, package, "the benchmark compares with it")?;
+            setup::program(workspace, name, package, "the benchmark compares with it")?;
         }
     }
     kernel::build(workspace, &tools)?;
-    let failover = match show {
-        Show::Demo => build::release(workspace)?,
-        Show::Bench => build::product(workspace)?,
+    let (failover, lab) = match show {
+        Show::Demo => {
+            let programs = build::programs(workspace)?;
+            (programs.failover, programs.lab)
+        }
+        Show::Bench => (build::product(workspace)?, build(workspace)?),
     };
-    let lab = build(workspace)?;
 
     let mut command = privileges.command(&lab);
     command
@@ -56,7 +70,7 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[String]) -> Re
     Err(command.exec()).with_context(|| format!("cannot run {} as root", lab.display()))
 }
 
-/// Builds the lab's program for use.
+/// Builds the lab's program to measure with, and for guests, which are slow.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let arguments = [
         "build",
@@ -66,9 +80,13 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
         "--bin",
         "failover-lab",
     ];
+    cargo::build_program(workspace, Work::Lab, &arguments, "failover-lab")
+}
+
+/// What [`build`] has to do if it was never done.
+pub(crate) fn planned(workspace: &Workspace) -> Option<Work> {
     let program = workspace.target().join("release/failover-lab");
-    cargo::announce(workspace, &program, "the two hosts that the daemon runs on");
-    cargo::build_program(workspace, &arguments, "failover-lab")
+    (!program.exists()).then_some(Work::Lab)
 }
 
 fn verb(show: Show) -> &'static str {

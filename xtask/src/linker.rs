@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::steps::Work;
 use crate::tool::Tool;
 use crate::workspace::Workspace;
 
@@ -14,13 +15,18 @@ const LINKER: Tool = Tool {
     name: "bpf-linker",
     version: "0.10.1",
     features: &[],
-    purpose: "links the kernel program (once, a minute or two)",
+    work: Work::Linker,
     verb: "setup",
 };
 
 /// The linker, if it is there and runs.
 pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
     LINKER.find(workspace)
+}
+
+/// Building it, unless it is there.
+pub(crate) fn planned(workspace: &Workspace) -> Option<Work> {
+    LINKER.planned(workspace)
 }
 
 /// The linker, built now unless it is there.

@@ -2,7 +2,7 @@
 //!
 //! Only what needs root goes through here. Compilers never do.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
@@ -13,8 +13,15 @@ use anyhow::{Context, Result, bail};
 use crate::process;
 
 /// What a program under root may still see of the caller's environment. sudo drops the rest.
-const PRESERVED: &str = "FAILOVER_BIN,FAILOVER_OPENCLAW,FAILOVER_SKIPS,RUST_BACKTRACE,RUST_LOG,RUST_TEST_THREADS,\
+const PRESERVED: &str = "FAILOVER_BIN,FAILOVER_OPENCLAW,FAILOVER_PACKAGE,FAILOVER_SKIPS,RUST_BACKTRACE,RUST_LOG,RUST_TEST_THREADS,\
                          CARGO_MANIFEST_DIR,CARGO_TERM_COLOR,NO_COLOR,CI";
+
+/// For env(1).
+fn path() -> OsString {
+    let mut variable = OsString::from("PATH=");
+    variable.push(process::search_path());
+    variable
+}
 
 /// The way to root that this process has.
 #[derive(Clone, Copy)]
@@ -61,6 +68,9 @@ impl Privileges {
                 command
                     .arg(format!("--preserve-env={PRESERVED}"))
                     .arg("--")
+                    // sudo has a PATH of its own, without what is unpacked below target/.
+                    .arg("env")
+                    .arg(path())
                     .arg(program);
                 command
             }

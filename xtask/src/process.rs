@@ -5,11 +5,20 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
 /// Where Debian keeps `ip` and `keepalived`; a login without root often has neither in `PATH`.
 const SYSTEM_DIRECTORIES: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/// Launchers of programs that are unpacked below `target/` because they can't be installed.
+static LAUNCHERS: OnceLock<PathBuf> = OnceLock::new();
+
+/// Has programs looked for in this folder as well, after all others.
+pub(crate) fn search_also(folder: PathBuf) {
+    let _ = LAUNCHERS.set(folder);
+}
 
 /// Tells the user what happens and why, on standard error.
 pub(crate) fn say(message: &str) {
@@ -59,7 +68,7 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The program of that name in `PATH` or a system directory.
+/// The program of that name in `PATH`, a system directory, or unpacked.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     env::split_paths(&search_path())
         .map(|directory| directory.join(name))
@@ -70,14 +79,17 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
         })
 }
 
-/// `PATH` and after it those system directories that it lacks.
+/// `PATH`, after it those system directories that it lacks, and last what is unpacked.
 pub(crate) fn search_path() -> OsString {
-    with_system_directories(&env::var_os("PATH").unwrap_or_default())
+    with_others(
+        &env::var_os("PATH").unwrap_or_default(),
+        LAUNCHERS.get().map(PathBuf::as_path),
+    )
 }
 
-fn with_system_directories(path: &OsStr) -> OsString {
+fn with_others(path: &OsStr, launchers: Option<&Path>) -> OsString {
     let mut directories: Vec<PathBuf> = env::split_paths(path).collect();
-    for directory in SYSTEM_DIRECTORIES.map(Path::new) {
+    for directory in SYSTEM_DIRECTORIES.iter().map(Path::new).chain(launchers) {
         if !directories.iter().any(|known| known == directory) {
             directories.push(directory.to_path_buf());
         }
@@ -98,11 +110,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn system_directories_come_last_and_once() {
-        let path = with_system_directories(OsStr::new("/home/me/bin:/usr/sbin:/usr/bin"));
+    fn system_directories_and_what_is_unpacked_come_last_and_once() {
+        let path = OsStr::new("/home/me/bin:/usr/sbin:/usr/bin");
         assert_eq!(
-            path,
-            "/home/me/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/sbin"
+            with_others(path, Some(Path::new("/w/bin"))),
+            "/home/me/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/sbin:/w/bin"
         );
     }
 

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::process::{self, say};
+use crate::steps::Work;
 use crate::toolchain::{self, PINNED_NIGHTLY, TARGET, Toolchain};
 use crate::workspace::Workspace;
 use crate::{apt, linker};
@@ -26,11 +27,17 @@ pub(crate) struct Tools {
 pub(crate) fn ready(workspace: &Workspace) -> Result<Tools> {
     // The quick one first: what fails should fail before the long work.
     program(
+        workspace,
         "ip",
         "iproute2",
         "the two-host lab makes its network with it",
     )?;
-    let toolchain = obtain_toolchain()?;
+    let toolchain = match toolchain::find(workspace) {
+        Ok(toolchain) => toolchain,
+        Err(objections) => workspace
+            .steps
+            .tell(Work::Toolchain, || obtain_toolchain(workspace, &objections))?,
+    };
     let linker = linker::obtain(workspace)?;
     Ok(Tools { toolchain, linker })
 }
@@ -38,30 +45,45 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools> {
 /// The same tools if they are there already; installs nothing.
 pub(crate) fn present(workspace: &Workspace) -> Option<Tools> {
     Some(Tools {
-        toolchain: toolchain::find().ok()?,
+        toolchain: toolchain::find(workspace).ok()?,
         linker: linker::find(workspace)?,
     })
 }
 
+/// The part of the work of [`ready`] and [`crate::kernel::build`] that takes long, where that was never
+/// done.
+pub(crate) fn planned(workspace: &Workspace) -> Vec<Work> {
+    let toolchain = toolchain::find(workspace).is_err();
+    let object = !workspace.kernel_object().exists();
+    [
+        toolchain.then_some(Work::Toolchain),
+        linker::planned(workspace),
+        object.then_some(Work::KernelProgram),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
 /// Makes sure that the system program `name` is there.
-pub(crate) fn program(name: &str, package: &str, why: &str) -> Result<()> {
+pub(crate) fn program(workspace: &Workspace, name: &str, package: &str, why: &str) -> Result<()> {
     if process::find_program(name).is_some() {
         return Ok(());
     }
     say(&format!("`{name}` is missing; {why}"));
-    apt::install(&[package])
+    apt::install(workspace, &[package])
 }
 
 /// Has installed what the lab lacks to boot a systemd. Where that can't be, the tests that need one say
 /// so and are skipped.
-pub(crate) fn systemd(lab: &Path) -> Result<()> {
+pub(crate) fn systemd(workspace: &Workspace, lab: &Path) -> Result<()> {
     let told = process::capture(Command::new(lab).arg("missing"))?;
     let missing: Vec<&str> = told.split_whitespace().collect();
     if missing.is_empty() {
         return Ok(());
     }
     say("some tests boot a systemd, which is not all there");
-    if let Err(error) = apt::install(&missing) {
+    if let Err(error) = apt::install(workspace, &missing) {
         say(&format!("{error:#}; going on without"));
     }
     Ok(())
@@ -69,12 +91,20 @@ pub(crate) fn systemd(lab: &Path) -> Result<()> {
 
 /// Has installed what checks the metrics and looks at the page. Where that can't be, those tests say so
 /// and are skipped.
-pub(crate) fn watching() {
+pub(crate) fn watching(workspace: &Workspace) {
     for (name, package, why) in [
-        ("promtool", "prometheus", "it checks metrics and alarms"),
-        ("chromedriver", "chromium-driver", "it looks at the page"),
+        (
+            "promtool",
+            "prometheus",
+            "some tests check metrics and alarms with it",
+        ),
+        (
+            "chromedriver",
+            "chromium-driver",
+            "some tests look at the page with it",
+        ),
     ] {
-        if let Err(error) = program(name, package, why) {
+        if let Err(error) = program(workspace, name, package, why) {
             say(&format!("{error:#}; going on without"));
         }
     }
@@ -89,21 +119,18 @@ pub(crate) fn report(workspace: &Workspace, tools: &Tools) {
     ));
 }
 
-fn obtain_toolchain() -> Result<Toolchain> {
-    let objections = match toolchain::find() {
-        Ok(toolchain) => return Ok(toolchain),
-        Err(objections) => objections,
-    };
+fn obtain_toolchain(workspace: &Workspace, objections: &[String]) -> Result<Toolchain> {
     say(&format!(
         "no installed toolchain can compile the kernel program for {TARGET}:"
     ));
-    for objection in &objections {
+    for objection in objections {
         say(&format!("  {objection}"));
     }
     let mut failures = Vec::new();
     for (obtain, by_hand) in WAYS {
-        let result = obtain().and_then(|()| {
-            toolchain::find().map_err(|objections| anyhow!("not enough: {}", objections.join("; ")))
+        let result = obtain(workspace).and_then(|()| {
+            toolchain::find(workspace)
+                .map_err(|objections| anyhow!("not enough: {}", objections.join("; ")))
         });
         match result {
             Ok(toolchain) => return Ok(toolchain),
@@ -120,13 +147,13 @@ fn obtain_toolchain() -> Result<Toolchain> {
 }
 
 /// Ways to a toolchain: to go it, and to tell somebody else.
-type Way = (fn() -> Result<()>, fn() -> String);
+type Way = (fn(&Workspace) -> Result<()>, fn() -> String);
 
 /// The ways, best first.
 const WAYS: [Way; 2] = [
     (install_nightly, || rustup_arguments().join(" ")),
     (
-        || apt::install(&DISTRIBUTION_PACKAGES),
+        |workspace| apt::install(workspace, &DISTRIBUTION_PACKAGES),
         || apt::by_hand(&DISTRIBUTION_PACKAGES),
     ),
 ];
@@ -146,7 +173,7 @@ fn rustup_arguments() -> [&'static str; 9] {
 }
 
 /// Has rustup install the pinned nightly, and leaves nothing behind where that fails.
-fn install_nightly() -> Result<()> {
+fn install_nightly(_: &Workspace) -> Result<()> {
     let [rustup, arguments @ ..] = rustup_arguments();
     if process::find_program(rustup).is_none() {
         bail!("rustup is not installed");

@@ -14,13 +14,14 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::cargo::{self, Artifact};
 use crate::privileges::Privileges;
-use crate::process::say;
+use crate::process::{self, say};
 use crate::results::{Collector, Tally};
+use crate::steps::Work;
 use crate::workspace::Workspace;
-use crate::{kernel, openclaw, setup};
+use crate::{build, dist, kernel, openclaw, setup};
 
 /// Which tests to run.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Scope {
     /// All but those with the real gateway.
     Everything,
@@ -45,16 +46,21 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
         Scope::OpenClaw => Some(openclaw::ready(workspace)?),
         Scope::Everything | Scope::Unit => None,
     };
-    prepare_kernel_program(workspace, scope)?;
-    let program = workspace.target().join("debug/failover");
-    cargo::announce(workspace, &program, "the daemon, and with it every test");
-    let failover =
-        cargo::build_program(workspace, &["build", "--workspace", "--bins"], "failover")?;
-    if scope != Scope::Unit {
-        setup::systemd(&failover.with_file_name("failover-lab"))?;
+    plan(workspace, scope);
+    if scope == Scope::Everything {
+        setup::watching(workspace);
     }
+    prepare_kernel_program(workspace, scope)?;
+    let build::Programs { failover, lab } = build::programs(workspace)?;
+    if scope != Scope::Unit {
+        setup::systemd(workspace, &lab)?;
+    }
+    let package = match scope {
+        Scope::Everything => package(workspace),
+        Scope::OpenClaw | Scope::Unit => None,
+    };
     let tests = ["test", "--workspace", "--no-run"];
-    let mut suites = cargo::executables(workspace, &tests)?;
+    let mut suites = cargo::executables(workspace, Work::Tests, &tests)?;
     suites.retain(|suite| suite.is_test && runs_in(scope, suite, workspace));
     // Quick ones first.
     suites.sort_by_key(|suite| (is_end_to_end(suite, workspace), suite.source.clone()));
@@ -75,6 +81,9 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
             .env("FAILOVER_SKIPS", &skips.0)
             .args(colour())
             .args(filters);
+        if let Some(package) = &package {
+            command.env("FAILOVER_PACKAGE", package);
+        }
         if let Some(openclaw) = &openclaw {
             command.env("FAILOVER_OPENCLAW", openclaw);
             // Its start keeps two cores busy, and some of the tests are about how long it takes.
@@ -100,6 +109,35 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
     summary.add("documentation tests", sum, status);
 
     Ok(summary.close())
+}
+
+/// What takes long, in its order.
+fn plan(workspace: &Workspace, scope: Scope) {
+    let programs = build::planned_programs(workspace);
+    if scope != Scope::Unit {
+        workspace.steps.plan(setup::planned(workspace));
+    }
+    workspace.steps.plan(programs);
+    if scope == Scope::Everything {
+        workspace.steps.plan(dist::planned_packager(workspace));
+    }
+    // Nobody builds the tests without the programs.
+    workspace.steps.plan(programs.map(|_| Work::Tests));
+}
+
+/// The package that is tested. Where it can't be made, its tests say so and are skipped.
+fn package(workspace: &Workspace) -> Option<PathBuf> {
+    if process::find_program("dpkg-deb").is_none() {
+        say("this system has no dpkg; going on without the package");
+        return None;
+    }
+    match dist::package_for_tests(workspace) {
+        Ok(package) => Some(package),
+        Err(error) => {
+            say(&format!("{error:#}; going on without the package"));
+            None
+        }
+    }
 }
 
 /// The file in which tests that found that they can't run here say so. libtest counts them as passed.

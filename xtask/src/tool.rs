@@ -8,8 +8,17 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::cargo;
-use crate::process::{self, say};
+use crate::process;
+use crate::steps::Work;
 use crate::workspace::Workspace;
+
+/// They run for seconds, so the compiler's time counts for more than theirs: without optimization it
+/// is half.
+const PROFILE: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_DEV_DEBUG", "none"),
+    ("CARGO_PROFILE_DEV_STRIP", "debuginfo"),
+    ("CARGO_INCREMENTAL", "0"),
+];
 
 /// One of them.
 pub(crate) struct Tool {
@@ -18,8 +27,8 @@ pub(crate) struct Tool {
     pub(crate) version: &'static str,
     /// What cargo is told of its features.
     pub(crate) features: &'static [&'static str],
-    /// What it does here, and how long it takes to build.
-    pub(crate) purpose: &'static str,
+    /// Building it.
+    pub(crate) work: Work,
     /// The verb that gets it.
     pub(crate) verb: &'static str,
 }
@@ -31,6 +40,11 @@ impl Tool {
         self.works(&program).then_some(program)
     }
 
+    /// [`Self::obtain`]'s work, if it has any.
+    pub(crate) fn planned(&self, workspace: &Workspace) -> Option<Work> {
+        self.find(workspace).is_none().then_some(self.work)
+    }
+
     /// The program, built now unless it is there.
     pub(crate) fn obtain(&self, workspace: &Workspace) -> Result<PathBuf> {
         if let Some(program) = self.find(workspace) {
@@ -40,18 +54,16 @@ impl Tool {
             name,
             version,
             features,
-            purpose,
+            work,
             verb,
         } = self;
         let directory = self.directory(workspace);
-        say(&format!(
-            "building {name} {version}, which {purpose}, into {}",
-            workspace.relative(&directory).display()
-        ));
         let scratch = workspace.tools().join("build");
         let mut command = cargo::isolated(&cargo::program(), workspace);
         command
             .args(["install", name, "--version", version, "--locked", "--force"])
+            .args(["--quiet", "--debug"])
+            .envs(PROFILE)
             .args(*features)
             .arg("--root")
             .arg(&directory)
@@ -63,7 +75,7 @@ impl Tool {
         if let Ok(path) = env::join_paths(env::split_paths(&path).chain([bin])) {
             command.env("PATH", path);
         }
-        let result = process::run(&mut command);
+        let result = workspace.steps.tell(*work, || process::run(&mut command));
         // Some hundred megabytes that nobody needs again, whether it worked or not.
         if scratch.exists() {
             fs::remove_dir_all(&scratch)

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 
+use crate::workspace::Workspace;
 use facts::Facts;
 
 /// The target of the kernel program.
@@ -53,14 +54,15 @@ impl Toolchain {
 
 /// Takes the first toolchain that qualifies: the pinned nightly, any other, the distribution's.
 /// Where none does, returns for each why not.
-pub(crate) fn find() -> Result<Toolchain, Vec<String>> {
+pub(crate) fn find(workspace: &Workspace) -> Result<Toolchain, Vec<String>> {
     let nightlies = facts::installed_nightlies();
     // Looked at only as far as necessary: every look starts a compiler.
     choose(
         nightlies
             .iter()
             .map(|directory| facts::of_nightly(directory))
-            .chain(iter::once_with(facts::of_system)),
+            .chain(iter::once_with(facts::of_system))
+            .chain(facts::of_unpacked(workspace)),
     )
 }
 

@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::steps::Steps;
+
 /// The work tree that this run of xtask belongs to.
 pub(crate) struct Workspace {
     root: PathBuf,
+    /// How the work in it goes.
+    pub(crate) steps: Steps,
 }
 
 impl Workspace {
@@ -26,6 +30,7 @@ impl Workspace {
         })?;
         Ok(Self {
             root: root.to_path_buf(),
+            steps: Steps::default(),
         })
     }
 
@@ -57,6 +62,11 @@ impl Workspace {
     /// Kernels to test on, as downloaded; nothing to do with [`Self::kernel`].
     pub(crate) fn guest_kernels(&self) -> PathBuf {
         self.target().join("kernels")
+    }
+
+    /// Debian's packages that are unpacked and not installed.
+    pub(crate) fn packages(&self) -> PathBuf {
+        self.target().join("packages")
     }
 
     /// Tools that setup builds; never the user's `~/.cargo`.

@@ -8,7 +8,9 @@ use std::process::Command;
 use anyhow::{Result, anyhow};
 
 use super::{Core, PINNED_NIGHTLY, TARGET};
+use crate::apt::Unpacked;
 use crate::process;
+use crate::workspace::Workspace;
 
 /// What was found out about a toolchain.
 pub(super) struct Facts {
@@ -76,6 +78,21 @@ pub(super) fn of_nightly(directory: &Path) -> Facts {
 /// Facts about the distribution's compiler.
 pub(super) fn of_system() -> Facts {
     let rustc = PathBuf::from("/usr/bin/rustc");
+    let llvm = loaded_llvm(&rustc, &[]);
+    of_distribution(rustc, llvm)
+}
+
+/// Facts about the distribution's compiler where it is unpacked and not installed.
+pub(super) fn of_unpacked(workspace: &Workspace) -> Option<Facts> {
+    let unpacked = Unpacked::find(workspace, "rustc-web")?;
+    let program = unpacked.path(Path::new("/usr/bin/rustc"));
+    let llvm = loaded_llvm(&program, &unpacked.library_folders());
+    // The launcher, for the compiler doesn't find its libraries by itself.
+    let launcher = workspace.packages().join("bin/rustc");
+    Some(of_distribution(launcher, llvm))
+}
+
+fn of_distribution(rustc: PathBuf, llvm: Option<PathBuf>) -> Facts {
     let version = if rustc.exists() {
         process::capture(Command::new(&rustc).arg("-vV"))
     } else {
@@ -86,7 +103,7 @@ pub(super) fn of_system() -> Facts {
         core: Core::Compiled,
         has_core: version.is_ok() && has_compiled_core(&rustc),
         core_package: "package libstd-rust-web-dev-bpf of the same version",
-        llvm: loaded_llvm(&rustc),
+        llvm,
         version,
         rustc,
     }
@@ -116,8 +133,13 @@ fn llvm_library_in(directory: &Path) -> Option<PathBuf> {
 
 /// The LLVM library that a compiler of the distribution loads. Its directory often holds several
 /// versions, so only the loader knows.
-fn loaded_llvm(rustc: &Path) -> Option<PathBuf> {
-    parse_loaded_llvm(&process::capture(Command::new("ldd").arg(rustc)).ok()?)
+fn loaded_llvm(rustc: &Path, libraries: &[PathBuf]) -> Option<PathBuf> {
+    let mut command = Command::new("ldd");
+    command.arg(rustc);
+    if !libraries.is_empty() {
+        command.env("LD_LIBRARY_PATH", env::join_paths(libraries).ok()?);
+    }
+    parse_loaded_llvm(&process::capture(&mut command).ok()?)
 }
 
 fn parse_loaded_llvm(libraries: &str) -> Option<PathBuf> {

@@ -10,8 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::machine::Machine;
+use crate::apt::{self, Unpacked};
 use crate::process::{self, say};
-use crate::{apt, workspace::Workspace};
+use crate::workspace::Workspace;
 
 /// What signs the suites below; on each Debian.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -53,9 +54,7 @@ impl Archive {
             directory: kernels.join("apt"),
             kernels,
         };
-        if !Path::new(KEYRING).exists() {
-            apt::install(&["debian-archive-keyring"])?;
-        }
+        let keyring = keyring(workspace)?;
         for part in ["state", "cache"] {
             let part = archive.directory.join(part);
             fs::create_dir_all(&part).with_context(|| format!("cannot make {}", part.display()))?;
@@ -64,7 +63,7 @@ impl Archive {
             &archive.configuration(),
             &configuration(&archive.directory, machine.architecture()),
         )?;
-        let sources = sources(&mirrors()?);
+        let sources = sources(&mirrors()?, &keyring);
         if fs::read_to_string(archive.sources()).ok().as_ref() != Some(&sources) {
             // The lists are those of other sources.
             let _ = fs::remove_file(archive.stamp());
@@ -245,6 +244,19 @@ fn dependencies(stanzas: &str) -> impl Iterator<Item = &str> {
         .filter_map(|dependency| dependency.split_whitespace().next())
 }
 
+/// Installed where it is missing.
+fn keyring(workspace: &Workspace) -> Result<PathBuf> {
+    const PACKAGE: &str = "debian-archive-keyring";
+    let installed = Path::new(KEYRING);
+    if !installed.exists() {
+        apt::install(workspace, &[PACKAGE])?;
+    }
+    match Unpacked::find(workspace, PACKAGE) {
+        Some(unpacked) if !installed.exists() => Ok(unpacked.path(installed)),
+        _ => Ok(installed.to_owned()),
+    }
+}
+
 /// Where this machine gets Debian from.
 struct Mirrors {
     main: String,
@@ -279,7 +291,7 @@ fn parse_mirrors(targets: &str) -> Result<Mirrors> {
 }
 
 /// The content of our sources.list.
-fn sources(mirrors: &Mirrors) -> String {
+fn sources(mirrors: &Mirrors, keyring: &Path) -> String {
     let mut text = String::new();
     for (source, suite) in SUITES {
         let address = match (source, &mirrors.security) {
@@ -293,7 +305,8 @@ fn sources(mirrors: &Mirrors) -> String {
             }
         };
         text.push_str(&format!(
-            "deb [signed-by={KEYRING} target=Packages] {address} {suite} main\n"
+            "deb [signed-by={} target=Packages] {address} {suite} main\n",
+            keyring.display()
         ));
     }
     text
@@ -320,7 +333,7 @@ mod tests {
 
     #[test]
     fn each_suite_comes_from_its_archive() {
-        let text = sources(&parse_mirrors(TARGETS).unwrap());
+        let text = sources(&parse_mirrors(TARGETS).unwrap(), Path::new(KEYRING));
         assert_eq!(text.lines().count(), SUITES.len());
         assert!(text.contains("] http://mirror.invalid/debian-security/ bullseye-security main\n"));
         assert!(text.contains("] http://mirror.invalid/debian/ sid main\n"));
@@ -329,7 +342,7 @@ mod tests {
     #[test]
     fn security_updates_may_be_missing() {
         let mirrors = parse_mirrors("Debian|Debian|http://mirror.invalid/debian/\n").unwrap();
-        assert!(!sources(&mirrors).contains("bullseye"));
+        assert!(!sources(&mirrors, Path::new(KEYRING)).contains("bullseye"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use programs::Files;
 use crate::cross::Target;
 use crate::process::say;
 use crate::workspace::Workspace;
-use crate::{kernel, setup};
+use crate::{build, kernel, lab, setup};
 
 /// The oldest that matters, the one of Debian 12, and the newest.
 pub(crate) const DEFAULT_KERNELS: [&str; 3] = ["5.10", "6.1", "newest"];
@@ -42,7 +42,12 @@ pub(crate) fn run(
 ) -> Result<ExitCode> {
     let machine = Machine::of(target)?;
     let (emulator, package) = machine.emulator();
-    setup::program(emulator, package, "the kernels run in it")?;
+    workspace.steps.plan(setup::planned(workspace));
+    workspace
+        .steps
+        .plan(build::planned_product(workspace, target));
+    workspace.steps.plan(lab::planned(workspace));
+    setup::program(workspace, emulator, package, "the kernels run in it")?;
     let tools = setup::ready(workspace)?;
     kernel::build(workspace, &tools)?;
     let archive = Archive::open(workspace, machine)?;
@@ -53,7 +58,7 @@ pub(crate) fn run(
     let catalogue = Catalogue::read(&archive)?;
     let mut failures = 0;
     for wanted in kernels {
-        match test(machine, &programs, &catalogue, wanted) {
+        match test(workspace, machine, &programs, &catalogue, wanted) {
             Ok(true) => {}
             Ok(false) => failures += 1,
             // What is wrong with one kernel says nothing about the next.
@@ -71,13 +76,14 @@ pub(crate) fn run(
 }
 
 fn test(
+    workspace: &Workspace,
     machine: Machine,
     programs: &Files,
     catalogue: &Catalogue<'_>,
     wanted: &Wanted,
 ) -> Result<bool> {
     let kernel = Kernel::obtain(catalogue, wanted)?;
-    let modules = modules::collect(&kernel.modules, &MODULES)?;
+    let modules = modules::collect(workspace, &kernel.modules, &MODULES)?;
     let initramfs = initramfs::pack(programs, &modules)?;
     let mut passed = true;
     for (lockdown, how) in [

@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::process;
 use crate::setup;
+use crate::workspace::Workspace;
 
 /// A module, ready to be loaded.
 pub(super) struct Module {
@@ -18,10 +20,15 @@ pub(super) struct Module {
 
 /// These modules and all that they need, in the order in which to load them. What is built into the
 /// kernel is left out.
-pub(super) fn collect(directory: &Path, names: &[&str]) -> Result<Vec<Module>> {
+pub(super) fn collect(
+    workspace: &Workspace,
+    directory: &Path,
+    names: &[&str],
+) -> Result<Vec<Module>> {
     let mut search = Search {
         files: files_below(directory)?,
         builtin: fs::read_to_string(directory.join("modules.builtin")).unwrap_or_default(),
+        workspace,
         directory,
         modules: Vec::new(),
     };
@@ -32,6 +39,7 @@ pub(super) fn collect(directory: &Path, names: &[&str]) -> Result<Vec<Module>> {
 }
 
 struct Search<'a> {
+    workspace: &'a Workspace,
     directory: &'a Path,
     files: Vec<PathBuf>,
     /// Paths, one a line.
@@ -60,7 +68,7 @@ impl Search<'_> {
                 self.directory.display()
             );
         };
-        let content = read(file)?;
+        let content = read(self.workspace, file)?;
         for dependency in dependencies(&content) {
             self.add(&dependency)?;
         }
@@ -101,18 +109,20 @@ fn module_name(file: &Path) -> Option<String> {
 }
 
 /// Reads a module. Not every kernel can decompress one by itself.
-fn read(file: &Path) -> Result<Vec<u8>> {
+fn read(workspace: &Workspace, file: &Path) -> Result<Vec<u8>> {
     let (program, package) = match file.extension().and_then(|extension| extension.to_str()) {
         Some("xz") => ("xz", "xz-utils"),
         Some("zst") => ("zstd", "zstd"),
         _ => return fs::read(file).with_context(|| format!("cannot read {}", file.display())),
     };
     setup::program(
+        workspace,
         program,
         package,
         "the kernel's modules are compressed with it",
     )?;
-    let output = Command::new(program)
+    let found = process::find_program(program);
+    let output = Command::new(found.unwrap_or_else(|| program.into()))
         .args(["--decompress", "--stdout"])
         .arg(file)
         .stdin(Stdio::null())
@@ -178,10 +188,11 @@ mod tests {
             fs::write(deep.join(format!("{name}.ko")), content).unwrap();
         }
         fs::write(directory.join("modules.builtin"), "kernel/net/veth.ko\n").unwrap();
-        let modules = collect(&directory, &["bridge", "veth", "llc"]).unwrap();
+        let workspace = Workspace::locate().unwrap();
+        let modules = collect(&workspace, &directory, &["bridge", "veth", "llc"]).unwrap();
         let names: Vec<&str> = modules.iter().map(|module| module.name.as_str()).collect();
         assert_eq!(names, ["llc", "stp", "bridge"]);
-        assert!(collect(&directory, &["nothing"]).is_err());
+        assert!(collect(&workspace, &directory, &["nothing"]).is_err());
         fs::remove_dir_all(&directory).unwrap();
     }
 }
