@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod history;
 pub mod journal;
 pub mod kernel;
+mod limits;
 pub mod live;
 pub mod log_writer;
 pub mod metrics;

@@ -518,9 +518,7 @@ mod tests {
             failure: Failure::Refused,
             took: Duration::from_micros(100),
         });
-        probes.note(&Outcome::Unknown {
-            reason: "no cable".to_owned(),
-        });
+        probes.note(&Outcome::unknown("no cable".to_owned()));
         render(&sample(), &probes, format)
     }
 

@@ -136,7 +136,7 @@ impl Timeline {
                 errno::describe(*errno)
             ),
             Outcome::Failed { failure, .. } => format!("the probe failed: {failure}"),
-            Outcome::Unknown { reason } => format!("the probe says nothing: {reason}"),
+            Outcome::Unknown { reason, .. } => format!("the probe says nothing: {reason}"),
         };
         self.note(now, Kind::Probe, &text);
     }

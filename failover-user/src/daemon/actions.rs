@@ -62,6 +62,7 @@ impl Daemon {
         match action {
             Action::Probe { probe, cause } => {
                 self.probe_cause = Some(cause);
+                self.probe_begins();
                 self.prober.start(probe);
                 None
             }

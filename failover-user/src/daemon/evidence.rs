@@ -19,7 +19,9 @@ pub(super) fn of(
         && primary
             .iter()
             .any(|address| address.ip().to_canonical() == remote.ip());
-    if !to_primary {
+    // Both ends are PC-B's: an address that has moved here, say.
+    let is_own = change.local.ip() == remote.ip();
+    if !to_primary || is_own {
         return None;
     }
     match (change.old, change.new, change.error) {
@@ -105,6 +107,14 @@ mod tests {
         refused.remote = "10.0.0.3:18789".parse().unwrap();
         assert_eq!(evidence(&refused), None);
         refused.remote = "10.0.0.1:80".parse().unwrap();
+        assert_eq!(evidence(&refused), None);
+    }
+
+    #[test]
+    fn connections_of_this_machine_with_itself_are_not() {
+        let mut refused = change(TcpState::SynSent, TcpState::Close, Some(libc::ECONNREFUSED));
+        assert!(evidence(&refused).is_some());
+        refused.local = "10.0.0.1:4000".parse().unwrap();
         assert_eq!(evidence(&refused), None);
     }
 }

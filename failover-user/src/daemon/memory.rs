@@ -1,12 +1,13 @@
 //! What must be remembered across restarts of the daemon and of the machine, in the state directory:
-//! that the primary was seen healthy once, the orders that stand, how the primary flaps, and which default routers
-//! have answered pings. Losing it is safe: then nothing is taken over until the primary is seen healthy
+//! that the primary was seen healthy once, the orders that stand, how the primary flaps, which default routers
+//! have answered pings, and at which addresses of its name the primary answered. Losing it is safe: then nothing is taken over until the primary is seen healthy
 //! again. What it means is the decider's to say.
 
 mod flapping;
 
 use std::{
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -48,6 +49,16 @@ pub(super) struct Memory {
     /// The default routers whose word counts as witnesses', by name. They are whoever they are,
     /// whichever primary was well when they answered.
     pub(super) routers: Vec<String>,
+    /// Where the primary answered, if it has a name: that may go together with it.
+    addresses: Option<Addresses>,
+}
+
+/// Addresses of a primary's name.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct Addresses {
+    /// As it is configured.
+    primary: String,
+    answered: Vec<SocketAddr>,
 }
 
 impl Default for Memory {
@@ -60,6 +71,7 @@ impl Default for Memory {
             forced: false,
             flapping: None,
             routers: Vec::new(),
+            addresses: None,
         }
     }
 }
@@ -166,7 +178,32 @@ impl Memory {
             forced: parts.take("forced").unwrap_or_default(),
             flapping: parts.take("flapping"),
             routers: parts.take("routers").unwrap_or_default(),
+            addresses: parts.take("addresses"),
         }
+    }
+
+    /// Where this primary answered, as far as it has a name.
+    pub(super) fn good_addresses(&self, primary: &str) -> Vec<SocketAddr> {
+        let kept = self.addresses.as_ref();
+        kept.filter(|kept| kept.primary == primary)
+            .map(|kept| kept.answered.clone())
+            .unwrap_or_default()
+    }
+
+    /// Keeps them. Are they others than those that are kept? Their order isn't worth a write.
+    pub(super) fn keep_addresses(&mut self, primary: &str, answered: &[SocketAddr]) -> bool {
+        let sorted = |mut addresses: Vec<SocketAddr>| {
+            addresses.sort_unstable();
+            addresses
+        };
+        let is_news = sorted(self.good_addresses(primary)) != sorted(answered.to_vec());
+        if is_news {
+            self.addresses = Some(Addresses {
+                primary: primary.to_owned(),
+                answered: answered.to_vec(),
+            });
+        }
+        is_news
     }
 
     /// How this primary flapped, for the decider.
@@ -257,6 +294,10 @@ mod tests {
             forced: true,
             flapping: Flapping::of("10.0.0.1:18789", flaps),
             routers: vec!["192.168.1.1".to_owned(), "fe80::1%eth0".to_owned()],
+            addresses: Some(Addresses {
+                primary: "pc-a:18789".to_owned(),
+                answered: vec!["10.0.0.1:18789".parse().unwrap()],
+            }),
             ..Memory::default()
         }
     }
@@ -302,6 +343,7 @@ mod tests {
             ("armed_for", without(|memory| memory.armed_for = None)),
             ("flapping", without(|memory| memory.flapping = None)),
             ("routers", without(|memory| memory.routers.clear())),
+            ("addresses", without(|memory| memory.addresses = None)),
             ("version", full.clone()),
         ] {
             let never = json!({"back": {"at": "never"}});
@@ -311,6 +353,18 @@ mod tests {
                 assert_eq!(loaded(spoilt.to_string()), rest, "{spoilt}");
             }
         }
+    }
+
+    #[test]
+    fn the_addresses_of_a_name_are_kept_for_the_primary_that_has_it() {
+        let mut memory = Memory::default();
+        let [one, other] = ["10.0.0.1:1", "[fd00::1]:1"].map(|one| one.parse().unwrap());
+        assert!(memory.keep_addresses("pc-a:1", &[one, other]));
+        assert!(!memory.keep_addresses("pc-a:1", &[other, one]));
+        assert_eq!(memory.good_addresses("pc-a:1"), [one, other]);
+        assert_eq!(memory.good_addresses("pc-a:2"), []);
+        assert!(memory.keep_addresses("pc-a:2", &[one]));
+        assert_eq!(memory.good_addresses("pc-a:1"), []);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod ledger;
 mod lingering;
 mod memory;
 mod orders;
+mod origin;
 mod pause;
 mod port;
 mod preflight;
@@ -47,9 +48,10 @@ use crate::{
     background, clock,
     config::{Configuration, Witness},
     control::{Question, Server},
-    decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, State, Time},
+    decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, Outcome, State, Time},
     gateway::{CommandOutput, Force, Launch, restore_relays},
     kernel::{Batch, KernelEvents},
+    limits,
     parts::Parts,
     probe::{Answers, LocalProber, LocalReport, Prober, Report, Witnesses},
     resident::give_back,
@@ -62,6 +64,7 @@ use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
 use judgement::Round;
 use memory::Memory;
+use origin::Origin;
 use port::LocalPort;
 use recorder::Recorder;
 pub use reload::Reader;
@@ -85,6 +88,7 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let mut hangup = signal(SignalKind::hangup()).context("waiting for SIGHUP")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
+    limits::raise_descriptors();
     // Before anything of another daemon's can be touched.
     let claim = Claim::stake(&configuration.state_dir)?;
     let parts = Parts::default();
@@ -131,6 +135,7 @@ struct Daemon {
     local_prober: LocalProber<GatewayProbeId>,
     /// The probe in flight, for the log.
     probe_cause: Option<Cause>,
+    origin: Origin,
     witnesses: Witnesses<Round>,
     /// The one that is there by default.
     router: Router,
@@ -240,12 +245,15 @@ impl Daemon {
                 configuration.primary.clone(),
                 &configuration.check,
                 configuration.decide.timeout,
-            ),
+            )
+            .beside(configuration.port)
+            .after(memory.good_addresses(&configuration.primary.to_string())),
             local_prober: LocalProber::new(
                 &configuration.local_check,
                 configuration.decide.timeout,
             ),
             probe_cause: None,
+            origin: Origin::default(),
             witnesses: Witnesses::new(
                 configuration.witnesses.clone(),
                 configuration.decide.timeout,
@@ -369,8 +377,15 @@ impl Daemon {
             Woken::Probe(Report::Ended {
                 probe,
                 outcome,
+                peer,
                 readiness,
             }) => {
+                let outcome = self.attributed(outcome, peer, readiness.as_ref());
+                // What another one says of itself is none of the primary's.
+                let readiness = readiness.filter(|_| !matches!(outcome, Outcome::Unknown { .. }));
+                if let (Outcome::Connected { .. }, Some(peer)) = (&outcome, peer) {
+                    self.prober.answered(peer);
+                }
                 self.note_readiness(&outcome, readiness);
                 self.probe_ended(probe, outcome);
                 self.answer_waiting();

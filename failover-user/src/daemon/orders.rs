@@ -293,7 +293,7 @@ impl Daemon {
             Refusal::PortTaken => format!("{refusal}: {}", self.port.held_by()),
             Refusal::CannotTell | Refusal::NotAsked => {
                 let why = match &self.past.probe {
-                    Some((at, Outcome::Unknown { reason })) => {
+                    Some((at, Outcome::Unknown { reason, .. })) => {
                         let at = clock::wall(*at).strftime("%H:%M:%S");
                         format!(" (the probe at {at} UTC says nothing: {reason})")
                     }
@@ -350,6 +350,10 @@ impl Daemon {
         let flaps = self.decider.flaps();
         if self.memory.flaps(&primary) != flaps {
             self.memory.flapping = Flapping::of(&primary, flaps);
+            news = true;
+        }
+        let good = self.prober.good_addresses();
+        if !good.is_empty() && self.memory.keep_addresses(&primary, good) {
             news = true;
         }
         if self.memory.routers != self.router.proven() {

@@ -95,7 +95,10 @@ impl Daemon {
             Probing::AsBefore
         };
         if probing != Probing::AsBefore {
-            self.prober = Prober::new(new.primary.clone(), &new.check, new.decide.timeout);
+            let good = self.memory.good_addresses(&new.primary.to_string());
+            self.prober = Prober::new(new.primary.clone(), &new.check, new.decide.timeout)
+                .beside(new.port)
+                .after(good);
             self.probe_cause = None;
         }
         let asks_locally = |of: &Configuration| (of.local_check.clone(), of.decide.timeout);

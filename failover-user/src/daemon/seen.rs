@@ -29,6 +29,9 @@ impl Daemon {
                     continue;
                 }
             };
+            if change.local.port() == self.port.number().get() {
+                self.origin.changed(change);
+            }
             if self.port.concerns(change) {
                 port_changed = true;
                 self.watchers.listener(change);
@@ -181,6 +184,8 @@ impl Daemon {
         } = report;
         // Who listens now comes first: one that was stopped meanwhile didn't have to answer.
         self.look();
+        let holders = self.port.holders().map(|(one, _)| one.key()).collect();
+        self.origin.local_says(readiness.as_ref(), holders);
         let draining = readiness.and_then(|readiness| readiness.draining_since);
         let counts = self.decider.counts_gateway_probe(probe) && draining.is_none();
         match &outcome {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     clock,
     config::Configuration,
-    decide::{Command, Decider, Outcome, State, Time},
+    decide::{Command, Decider, Gone, Outcome, State, Time},
     escape::Escaped,
     probe::{self, Readiness},
     status::{self, EndingProcess, Gateway, KernelEvents, Probe, Protection, Status},
@@ -231,6 +231,19 @@ fn paused_until(decider: &Decider, pause: &Paused) -> Option<Timestamp> {
     }
 }
 
+/// The primary can't be probed. Where that counts as its failure, and PC-B serves, it is no problem.
+fn unprobed(reason: &str, gone: Option<Gone>, decider: &Decider) -> Option<String> {
+    let counts = decider.primary_answers() == Some(false) && !decider.strikes().is_empty();
+    let told = format!("the primary can't be probed: {reason}");
+    match gone {
+        Some(Gone::Path) if counts && decider.state() == State::Active => None,
+        Some(Gone::Path) if !counts => Some(format!(
+            "{told}; no witness says that PC-B's own network is well, so nothing is taken over for that (see --witnesses)"
+        )),
+        Some(Gone::Path | Gone::Address) | None => Some(told),
+    }
+}
+
 /// What keeps PC-B from protecting PC-A, or from letting go.
 fn problems(
     configuration: &Configuration,
@@ -306,8 +319,8 @@ fn problems(
         ));
     }
     problems.extend(past.tunnel.clone());
-    if let Some((_, Outcome::Unknown { reason })) = &past.probe {
-        problems.push(format!("the primary can't be probed: {reason}"));
+    if let Some((_, Outcome::Unknown { reason, gone })) = &past.probe {
+        problems.extend(unprobed(reason, *gone, decider));
     }
     if let Some(WitnessesWord {
         answered, needed, ..

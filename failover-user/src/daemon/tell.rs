@@ -128,10 +128,10 @@ impl Probes {
                     info!(outcome, detail, %cause, ?took, "probe failed");
                 }
             }
-            Outcome::Unknown { reason } if is_news => {
+            Outcome::Unknown { reason, .. } if is_news => {
                 warn!(outcome = "unknown", %cause, reason, "probe says nothing about the primary");
             }
-            Outcome::Unknown { reason } => {
+            Outcome::Unknown { reason, .. } => {
                 debug!(outcome = "unknown", %cause, reason, "probe says nothing about the primary");
             }
         }
@@ -139,7 +139,7 @@ impl Probes {
 
     /// Is it unknown, and for a reason that wasn't warned of lately?
     fn is_news(&mut self, outcome: &Outcome, now: Time) -> bool {
-        let Outcome::Unknown { reason } = outcome else {
+        let Outcome::Unknown { reason, .. } = outcome else {
             self.unknown = None;
             return false;
         };
@@ -278,6 +278,7 @@ fn told_failure(failure: Failure) -> (&'static str, Option<String>) {
         Failure::Unreachable { errno } => ("unreachable", Some(errno::describe(errno))),
         Failure::NoAnswer(why) => ("no answer", Some(why.to_string())),
         Failure::WrongAnswer(what) => ("wrong answer", Some(what.to_string())),
+        Failure::Gone(gone) => ("unknown", Some(gone.to_string())),
     }
 }
 
@@ -368,9 +369,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_warned_of_when_it_changes_and_every_ten_minutes() {
-        let unknown = |reason: &str| Outcome::Unknown {
-            reason: reason.to_owned(),
-        };
+        let unknown = |reason: &str| Outcome::unknown(reason.to_owned());
         let connected = Outcome::Connected {
             took: Duration::ZERO,
         };

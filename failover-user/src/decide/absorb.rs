@@ -1,8 +1,10 @@
 //! Taking in: what each event changes in what is known. Nothing is decided here.
 
+use std::time::Duration;
+
 use super::{
-    ABSENCE, Attempt, CommandResult, Decider, Event, Fence, Gateway, Order, Outcome, Primary,
-    ProbeId, Reason, Seen, State, Strike, Time,
+    ABSENCE, Attempt, CommandResult, Decider, Event, Failure, Fence, Gateway, Gone, Order, Outcome,
+    Primary, ProbeId, Reason, Seen, State, Strike, Time,
     action::Command,
     isolation::Turn,
     schedule::{Cause, InFlight, SLACK},
@@ -23,7 +25,7 @@ impl Decider {
                 Reason::Evidence(evidence)
             }
             Event::Witnesses { round, answered } => {
-                let turn = self.isolation.answered(round, answered);
+                let turn = self.isolation.answered(round, answered, now);
                 self.believe(now, turn);
                 Reason::Witnesses { answered }
             }
@@ -101,14 +103,40 @@ impl Decider {
         Reason::Time
     }
 
+    /// A probe that could not be made is a failed one where that counts: see [`Gone`].
+    fn counted(&self, now: Time, outcome: &Outcome) -> Outcome {
+        match outcome {
+            Outcome::Unknown {
+                gone: Some(gone), ..
+            } if *gone == Gone::Address || self.isolation.has_judges() => Outcome::Failed {
+                failure: Failure::Gone(*gone),
+                took: self
+                    .schedule
+                    .in_flight_since()
+                    .map_or(Duration::ZERO, |due| now.since(due)),
+            },
+            outcome => outcome.clone(),
+        }
+    }
+
     fn absorb_probe(&mut self, now: Time, probe: ProbeId, outcome: Outcome) -> Reason {
-        let Some(ended) = self.schedule.ended(probe, &outcome) else {
+        let counted = self.counted(now, &outcome);
+        let Some(ended) = self.schedule.ended(probe, &counted) else {
             return Reason::Time;
         };
-        match &outcome {
+        if let Outcome::Failed { failure, .. } = &counted
+            && ended.cause != Cause::GoodNews
+            && !ended.distrusted
+        {
+            self.note_path(*failure, ended.due);
+        }
+        match &counted {
             Outcome::Connected { .. } => self.absorb_success(now, ended),
             // A probe brought forward by good news is a bonus: its failure changes nothing.
-            Outcome::Failed { .. } if ended.cause == Cause::GoodNews || ended.distrusted => {}
+            Outcome::Failed { failure, .. }
+                if ended.cause == Cause::GoodNews
+                    || ended.distrusted
+                    || (ended.rumour && failure.is_silence()) => {}
             // Somebody else saw it alive meanwhile: the probe was wrong, not the primary.
             Outcome::Failed { failure, .. }
                 if !failure.is_above_tcp()
@@ -142,6 +170,19 @@ impl Decider {
             Outcome::Unknown { .. } => {}
         }
         Reason::Probe(outcome)
+    }
+
+    /// A path that is there again was perhaps gone for a reason of PC-B's own: a witness that answered
+    /// before says nothing of the time in which it was gone.
+    fn note_path(&mut self, failure: Failure, due: Time) {
+        if failure == Failure::Gone(Gone::Path) {
+            self.pathless = Some(due);
+        } else if let Primary::Failing(strikes) = &mut self.primary
+            && let Some(answered) = self.isolation.connected_at()
+            && due >= answered
+        {
+            strikes.forget_lost_path();
+        }
     }
 
     fn absorb_success(&mut self, now: Time, ended: InFlight) {
@@ -379,7 +420,21 @@ impl Decider {
         self.stop_owed = true;
     }
 
-    pub(super) fn forget_old_strikes(&mut self, now: Time) {
+    /// Nobody can say any longer that PC-B's own network is well: for want of a path nothing counts.
+    fn discount_lost_path(&mut self) {
+        if let Primary::Failing(strikes) = &mut self.primary
+            && strikes.forget_lost_path()
+            && strikes.as_slice().is_empty()
+        {
+            self.primary = Primary::Unproven;
+            self.discount_fence();
+        }
+    }
+
+    pub(super) fn forget_strikes(&mut self, now: Time) {
+        if !self.isolation.has_judges() {
+            self.discount_lost_path();
+        }
         if let Primary::Failing(strikes) = &mut self.primary
             && strikes.forget_old(now)
             && strikes.as_slice().is_empty()

@@ -27,8 +27,11 @@ impl Decider {
                     && now >= self.pauses(command).not_before()
                 {
                     let passes = command == Command::Stop || self.orders.forces();
-                    if passes || self.isolation.ruled_out(now) {
+                    if passes || (self.isolation.ruled_out(now) && !self.awaits_probe()) {
                         self.run(now, command, actions);
+                    } else if self.isolation.ruled_out(now) {
+                        // A probe says whether the path is still gone.
+                        self.schedule.ask_too(now);
                     } else if let Some(round) = self.isolation.ask(now) {
                         actions.push(Action::AskWitnesses { round });
                     }
@@ -131,6 +134,16 @@ impl Decider {
         self.orders.forces()
             || matches!(&self.primary, Primary::Failing(strikes)
                 if strikes.reached() || (needs_one && strikes.count() > 0))
+    }
+
+    /// Strikes for want of a path count once a witness has answered and the path was still gone after
+    /// that: had it come back in between, the witness would say nothing of the time before.
+    pub(super) fn awaits_probe(&self) -> bool {
+        matches!(&self.primary, Primary::Failing(strikes) if strikes.need_witness())
+            && self
+                .isolation
+                .connected_at()
+                .is_some_and(|answered| self.pathless.is_none_or(|pathless| pathless < answered))
     }
 
     /// The local gateway listens and doesn't answer, and would be started again.

@@ -65,6 +65,14 @@ impl Decider {
                 self.held_by().map_or(State::Standby, State::Held)
             }
             _ if wanted.is_some() && !ruled_out && self.isolation.is_isolated() => State::Isolated,
+            // The witnesses have answered, and a last probe says whether the path is still gone.
+            Primary::Failing(strikes)
+                if wanted.is_some() && self.awaits_probe() && !self.orders.forces() =>
+            {
+                State::Suspect {
+                    strikes: strikes.count(),
+                }
+            }
             _ if wanted == Some(Command::Fence) && ruled_out => fencing,
             _ if wanted == Some(Command::Start) && ruled_out => starting,
             Primary::Failing(strikes) => State::Suspect {

@@ -91,10 +91,29 @@ pub enum Outcome {
     Unknown {
         /// What, and what to do about it.
         reason: String,
+        /// What the probe lacked, where the primary's end may be the cause as well.
+        gone: Option<Gone>,
     },
 }
 
+/// What is missing on PC-B for a probe, and may have gone together with the primary.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Gone {
+    /// Carrier, route, name or source address towards the primary. It is a strike where a witness
+    /// answers over another path: then PC-B's own network is well.
+    Path,
+    /// The primary's address: PC-B has it now. Whatever answers there isn't the primary, but PC-B
+    /// isn't cut off either.
+    Address,
+}
+
 impl Outcome {
+    /// A probe that says nothing, for a reason of PC-B's own.
+    #[must_use]
+    pub const fn unknown(reason: String) -> Self {
+        Self::Unknown { reason, gone: None }
+    }
+
     /// The kind of a probe that says nothing.
     pub const UNKNOWN: &str = "unknown";
     /// Every kind, for tools.
@@ -128,6 +147,8 @@ impl Outcome {
                 Failure::Unreachable { .. } => unreachable,
                 Failure::NoAnswer(_) => no_answer,
                 Failure::WrongAnswer(_) => wrong_answer,
+                // Probes report it as unknown; the decider decides that it counts.
+                Failure::Gone(_) => unknown,
             },
             Self::Unknown { .. } => unknown,
         }
@@ -139,7 +160,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Connected { took } => write!(formatter, "connected after {took:.1?}"),
             Self::Failed { failure, took } => write!(formatter, "{failure} after {took:.1?}"),
-            Self::Unknown { reason } => write!(formatter, "unknown: {reason}"),
+            Self::Unknown { reason, .. } => write!(formatter, "unknown: {reason}"),
         }
     }
 }
@@ -160,6 +181,8 @@ pub enum Failure {
     NoAnswer(NoAnswer),
     /// Something answered that is no healthy primary.
     WrongAnswer(WrongAnswer),
+    /// The probe could not be made, and that counts: see [`Gone`].
+    Gone(Gone),
 }
 
 impl Failure {
@@ -168,6 +191,12 @@ impl Failure {
     #[must_use]
     pub const fn is_above_tcp(self) -> bool {
         matches!(self, Self::NoAnswer(_) | Self::WrongAnswer(_))
+    }
+
+    /// Did nothing come back in time? Lost packets look like that.
+    #[must_use]
+    pub const fn is_silence(self) -> bool {
+        matches!(self, Self::TimedOut | Self::NoAnswer(NoAnswer::TimedOut))
     }
 
     /// Does the primary's host itself say that the process is gone? The network has no part in it.
@@ -188,7 +217,17 @@ impl fmt::Display for Failure {
             Self::Unreachable { errno } => write!(formatter, "unreachable (errno {errno})"),
             Self::NoAnswer(why) => write!(formatter, "no answer ({why})"),
             Self::WrongAnswer(what) => write!(formatter, "wrong answer ({what})"),
+            Self::Gone(gone) => write!(formatter, "{gone}"),
         }
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Path => "no path to the primary",
+            Self::Address => "the primary's address is PC-B's own",
+        })
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Isolation {
 #[derive(Clone, Copy, Debug)]
 struct Verdict {
     asked: Time,
+    answered: Time,
     connected: bool,
 }
 
@@ -108,6 +109,17 @@ impl Isolation {
             })
     }
 
+    /// Is there anybody whose answer is needed?
+    pub(super) fn has_judges(&self) -> bool {
+        self.needed() > 0
+    }
+
+    /// When enough answered last, unless too few did since.
+    pub(super) fn connected_at(&self) -> Option<Time> {
+        let connected = self.verdict.filter(|verdict| verdict.connected);
+        connected.map(|verdict| verdict.answered)
+    }
+
     /// Did enough answer when they were asked last, or need none?
     pub(super) fn was_ruled_out(&self) -> bool {
         self.needed() == 0 || self.verdict.is_some_and(|verdict| verdict.connected)
@@ -130,6 +142,14 @@ impl Isolation {
         }
     }
 
+    /// The same where something else than the witnesses is waited for: until their answer is too old.
+    pub(super) fn counts_until(&self) -> Option<Time> {
+        match (self.asking, self.verdict) {
+            (None, Some(verdict)) => Some(verdict.asked + self.interval),
+            _ => self.waits_until(),
+        }
+    }
+
     /// The round to ask now, unless one is in flight or was answered lately.
     pub(super) fn ask(&mut self, now: Time) -> Option<RoundId> {
         if self.waits_until().is_some_and(|until| now < until) {
@@ -139,6 +159,7 @@ impl Isolation {
             // Nobody came back to say so: nobody answered.
             self.verdict = Some(Verdict {
                 asked,
+                answered: now,
                 connected: false,
             });
         }
@@ -150,7 +171,7 @@ impl Isolation {
     }
 
     /// The witnesses' answer.
-    pub(super) fn answered(&mut self, round: RoundId, answered: u32) -> Turn {
+    pub(super) fn answered(&mut self, round: RoundId, answered: u32, now: Time) -> Turn {
         let Some((_, asked)) = self.asking.take_if(|(asked, _)| *asked == round) else {
             return Turn::Same;
         };
@@ -160,7 +181,11 @@ impl Isolation {
         } else {
             Turn::Same
         };
-        self.verdict = Some(Verdict { asked, connected });
+        self.verdict = Some(Verdict {
+            asked,
+            answered: now,
+            connected,
+        });
         turn
     }
 

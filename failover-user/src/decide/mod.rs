@@ -31,7 +31,7 @@ mod tests;
 
 pub use action::{Action, Command};
 pub use event::{
-    Certificate, CommandResult, Event, Evidence, Failure, Gateway, GatewayProbeId, NoAnswer,
+    Certificate, CommandResult, Event, Evidence, Failure, Gateway, GatewayProbeId, Gone, NoAnswer,
     Outcome, ProbeId, RoundId, WrongAnswer,
 };
 pub use operator::{Order, Pause, Refusal, Standing};
@@ -90,6 +90,8 @@ pub struct Decider {
     seen_alive: Option<Time>,
     /// Strikes in a row that this has prevented.
     vetoes: u32,
+    /// When the last probe began that found no path to the primary; see [`Self::awaits_probe`].
+    pathless: Option<Time>,
     schedule: Schedule,
     state: State,
     since: Time,
@@ -177,6 +179,7 @@ impl Decider {
             primary_drains: false,
             seen_alive: None,
             vetoes: 0,
+            pathless: None,
             schedule: Schedule::new(now),
             state: State::Standby,
             since: now,
@@ -204,7 +207,7 @@ impl Decider {
     /// Whatever follows from what is seen now.
     fn settle(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
         let mut commands = Vec::new();
-        self.forget_old_strikes(now);
+        self.forget_strikes(now);
         self.command(now, &mut commands);
         // People read why before they read what.
         self.note_change(now, reason, actions);
@@ -227,7 +230,10 @@ impl Decider {
                 let paused = self.pauses(command).not_before();
                 let gate = match command {
                     Command::Start | Command::Fence if !self.orders.forces() => {
-                        self.isolation.waits_until()
+                        match self.awaits_probe() {
+                            true => self.isolation.counts_until(),
+                            false => self.isolation.waits_until(),
+                        }
                     }
                     Command::Start | Command::Fence | Command::Stop => None,
                 };

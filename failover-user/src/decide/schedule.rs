@@ -2,7 +2,9 @@
 //!
 //! Never two probes at a time, and never more than one early probe a second, however much news
 //! there is. An early probe for bad news restarts the schedule, so that it can be the first strike;
-//! one for good news leaves it alone.
+//! one for good news leaves it alone. Silence on a connection that proved to be no news before leaves it
+//! alone as well: where packets are lost connections die again and again, and each early probe would be
+//! one more that can fail by chance.
 
 use std::{fmt, time::Duration};
 
@@ -17,6 +19,8 @@ const BAD_NEWS_SETTLES: Duration = Duration::from_millis(50);
 pub(super) const SLACK: Duration = Duration::from_millis(2);
 /// So many early probes in a row may find nothing amiss before the gap grows.
 const PATIENCE: u32 = 4;
+/// After so many scheduled probes in a row with no news before them silence is news again.
+const QUIET: u32 = 20;
 
 /// Why a probe was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,6 +54,10 @@ pub(super) struct InFlight {
     pub(super) cause: Cause,
     /// Whoever waits for it was away meanwhile: its failure says nothing.
     pub(super) distrusted: bool,
+    /// It was made for a silence.
+    silence: bool,
+    /// For one like those that were false alarms: one more silence is no strike.
+    pub(super) rumour: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +69,10 @@ pub(super) struct Schedule {
     first_due: Time,
     /// News that still waits for its probe.
     news: Option<(Cause, Time)>,
+    /// It is that a connection died of silence.
+    silence: bool,
+    /// Silences were false alarms lately; so many scheduled probes were answered since, with no news.
+    false_alarm: Option<u32>,
     last_early: Option<Time>,
     /// Early probes in a row that did not find the primary failing, with no quiet interval between.
     futile: u32,
@@ -74,6 +86,8 @@ impl Schedule {
             last_due: None,
             first_due: now,
             news: None,
+            silence: false,
+            false_alarm: None,
             last_early: None,
             futile: 0,
         }
@@ -86,13 +100,28 @@ impl Schedule {
             (false, false) => Cause::BadNews,
             _ => return,
         };
-        self.news.get_or_insert((cause, now));
+        let silence = evidence == Evidence::TimedOut;
+        match self.news {
+            None => {
+                self.news = Some((cause, now));
+                self.silence = silence;
+            }
+            // More than silence is better news.
+            Some(_) => self.silence &= silence,
+        }
     }
 
     /// An operator has to know how it is now. What others have seen until now delays that no further.
     pub(super) fn ask(&mut self, now: Time) {
         self.news = Some((Cause::Ordered, now));
+        self.silence = false;
         self.futile = 0;
+    }
+
+    /// Somebody wants to know how it is, unless there is news already.
+    pub(super) fn ask_too(&mut self, now: Time) {
+        self.news.get_or_insert((Cause::BadNews, now));
+        self.silence = false;
     }
 
     /// Whoever waits was away or cut off for a while: the probe in flight may fail for that reason alone.
@@ -150,16 +179,20 @@ impl Schedule {
         // suspend, a slow probe before it) sets it anew: two probes are never closer than they
         // should be.
         let due = if now.since(due) > SLACK { now } else { due };
+        let rumour = cause == Cause::BadNews && self.silence && self.false_alarm.is_some();
         match cause {
             Cause::Scheduled => {
                 self.last_due = Some(due);
                 if self.news.is_none() {
                     self.futile = 0;
+                    self.note_quiet();
                 } else {
                     // It looks into the news as an early probe would.
                     self.last_early = Some(now);
                 }
             }
+            // It takes the place of a scheduled one if it finds more than silence.
+            Cause::BadNews if rumour => self.last_early = Some(now),
             Cause::BadNews | Cause::Ordered => {
                 self.last_due = Some(now);
                 self.last_early = Some(now);
@@ -173,6 +206,8 @@ impl Schedule {
             due,
             cause,
             distrusted: false,
+            silence: cause == Cause::BadNews && self.silence,
+            rumour,
         };
         self.in_flight = Some(in_flight);
         Some(Action::Probe {
@@ -184,6 +219,17 @@ impl Schedule {
     /// The probe in flight, if it is this one: it is no longer.
     pub(super) fn ended(&mut self, probe: ProbeId, outcome: &Outcome) -> Option<InFlight> {
         let ended = self.in_flight.take_if(|in_flight| in_flight.id == probe)?;
+        if ended.silence && matches!(outcome, Outcome::Connected { .. }) {
+            self.false_alarm = Some(0);
+        }
+        let counts = match outcome {
+            Outcome::Connected { .. } => true,
+            Outcome::Failed { failure, .. } => !failure.is_silence(),
+            Outcome::Unknown { .. } => false,
+        };
+        if ended.rumour && counts {
+            self.last_due = Some(ended.due);
+        }
         match (outcome, ended.cause) {
             (Outcome::Failed { .. }, _) => self.futile = 0,
             (Outcome::Connected { .. } | Outcome::Unknown { .. }, Cause::BadNews) => {
@@ -202,6 +248,14 @@ impl Schedule {
             self.news = None;
         }
         Some(ended)
+    }
+
+    /// A scheduled probe is made, and nothing was heard since the one before.
+    fn note_quiet(&mut self) {
+        self.false_alarm = self
+            .false_alarm
+            .map(|quiet| quiet + 1)
+            .filter(|quiet| *quiet < QUIET);
     }
 
     fn scheduled(&self, pace: Duration) -> Time {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, Settings, Time};
+use super::{Failure, Gone, Settings, Time};
 
 /// A failed probe that counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,6 +81,21 @@ impl Strikes {
         let before = self.list.len();
         self.list
             .retain(|strike| now.since(strike.due) <= self.lifetime);
+        self.list.len() < before
+    }
+
+    /// Does one of them count only because a witness answers? See [`Gone::Path`].
+    pub(super) fn need_witness(&self) -> bool {
+        self.list
+            .iter()
+            .any(|strike| strike.failure == Failure::Gone(Gone::Path))
+    }
+
+    /// Were there any that counted for want of a path? They don't any longer.
+    pub(super) fn forget_lost_path(&mut self) -> bool {
+        let before = self.list.len();
+        self.list
+            .retain(|strike| strike.failure != Failure::Gone(Gone::Path));
         self.list.len() < before
     }
 

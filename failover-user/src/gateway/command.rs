@@ -132,6 +132,7 @@ pub(crate) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result
     let prepare = move || {
         setsid()?;
         umask(USUAL_MASK);
+        crate::limits::restore_descriptors();
         close_descriptors();
         match &change {
             Some(change) => change.apply().map_err(io::Error::from),

@@ -30,7 +30,8 @@ pub(super) async fn primary(configuration: &Configuration) -> Primary {
         configuration.primary.clone(),
         &configuration.check,
         configuration.decide.timeout,
-    );
+    )
+    .beside(configuration.port);
     let (outcome, readiness, addresses) = prober.once().await;
     let mut findings = vec![of_probe(configuration, &outcome, readiness.as_ref())];
     findings.extend(own_address(configuration, Some(&addresses)));
@@ -63,7 +64,7 @@ fn of_probe(
             let message = format!("{primary} answers (check {check}) after {took:.1?}{says}");
             return Finding::ok(NAME, message);
         }
-        Outcome::Unknown { reason } => {
+        Outcome::Unknown { reason, .. } => {
             return Finding::error(
                 NAME,
                 format!("{primary} can't be probed: {reason}"),
@@ -102,6 +103,11 @@ fn of_probe(
                 crate::errno::describe(errno)
             ),
             "is PC-A on, is this its address, and is there a route to it?".to_owned(),
+        ),
+        // Probes report it as unknown, above.
+        Failure::Gone(gone) => (
+            format!("{primary} can't be probed: {gone}"),
+            "see `ip route` and `ip address`".to_owned(),
         ),
         Failure::NoAnswer(why) => (
             format!("{primary} accepts connections, and then there is no answer to check {check}: {why}"),

@@ -9,19 +9,24 @@ mod carrier;
 mod check;
 mod connect;
 mod echo;
+mod filter;
 mod local;
+mod origin;
+mod own;
+mod race;
+mod reserve;
 mod resolve;
 mod router;
 mod tripwire;
 mod witness;
 
-use std::{future::Future, net::SocketAddr, pin::Pin, time::Duration};
+use std::{future::Future, net::SocketAddr, num::NonZeroU16, pin::Pin, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     config::{Check, PrimaryAddress},
-    decide::{Evidence, Failure, NoAnswer, Outcome, ProbeId},
+    decide::{Evidence, Failure, Gone, NoAnswer, Outcome, ProbeId},
 };
 pub use acknowledged::acknowledged;
 pub use carrier::is_own;
@@ -29,6 +34,7 @@ use check::{Checker, Connection, Memory, Verdict};
 pub(crate) use check::{Duplex, TlsClient, tls_wrong_in};
 pub use check::{Readiness, Startup};
 pub use local::{LocalProber, LocalReport};
+pub use origin::{Accepted, Inbound, is_own_check, passive_opens};
 use resolve::Resolver;
 pub use router::Routers;
 use tripwire::Tripwire;
@@ -43,6 +49,8 @@ pub enum Report {
         probe: ProbeId,
         /// What it says.
         outcome: Outcome,
+        /// At which of the primary's addresses, where that is known.
+        peer: Option<SocketAddr>,
         /// What the primary said of itself beside, if it did.
         readiness: Option<Readiness>,
     },
@@ -56,6 +64,10 @@ pub struct Prober {
     checker: Checker,
     memory: Memory,
     timeout: Duration,
+    /// The local gateway's port: whatever answers there isn't the primary.
+    local_port: Option<NonZeroU16>,
+    /// Addresses of the primary's name that are PC-B's own, as they were told last.
+    own_told: Vec<SocketAddr>,
     in_flight: Option<(ProbeId, Asking)>,
     tripwire: Option<Tripwire>,
 }
@@ -66,18 +78,47 @@ impl Prober {
     /// A prober of this primary; each probe takes no longer than the timeout.
     #[must_use]
     pub fn new(primary: PrimaryAddress, check: &Check, timeout: Duration) -> Self {
+        reserve::keep();
         Self {
             resolver: Resolver::new(primary.host, primary.port.get(), "--primary"),
             checker: Checker::of_the_primary(check),
             memory: Memory::default(),
             timeout,
+            local_port: None,
+            own_told: Vec::new(),
             in_flight: None,
             tripwire: None,
         }
     }
 
+    /// The local gateway has this port, on every address of this machine.
+    #[must_use]
+    pub fn beside(mut self, local_port: NonZeroU16) -> Self {
+        self.local_port = Some(local_port);
+        self
+    }
+
+    /// The primary's name led to these addresses before a restart, and it answered there.
+    #[must_use]
+    pub fn after(mut self, good: Vec<SocketAddr>) -> Self {
+        self.resolver.recall(good);
+        self
+    }
+
+    /// Where the primary answered, for [`Self::after`]; of a name only.
+    #[must_use]
+    pub fn good_addresses(&self) -> &[SocketAddr] {
+        self.resolver.good()
+    }
+
+    /// The answer from there was the primary's.
+    pub fn answered(&mut self, at: SocketAddr) {
+        self.resolver.answered(at);
+    }
+
     /// Begins a probe. One that is in flight is given up.
     pub fn start(&mut self, probe: ProbeId) {
+        self.tell_own();
         self.in_flight = Some((probe, self.asking()));
     }
 
@@ -92,6 +133,7 @@ impl Prober {
 
     fn asking(&mut self) -> Asking {
         let addresses = self.resolver.addresses();
+        let (good, local_port) = (self.resolver.good().to_vec(), self.local_port);
         let (checker, memory) = (self.checker.clone(), self.memory);
         let deadline = Instant::now() + self.timeout;
         Box::pin(async move {
@@ -101,14 +143,37 @@ impl Prober {
                 Ok(Err(reason)) => return unknown(reason),
                 Err(_) => return unknown("the name server doesn't answer".to_owned()),
             };
+            let addresses = match own::others(&addresses, &good, local_port, is_own) {
+                Ok(addresses) => addresses,
+                Err(reason) => return Verdict::gone(reason, Gone::Address, memory),
+            };
             let verdict = checker.ask(&addresses, deadline, memory).await;
-            match carrier_missing(&verdict.outcome, &addresses) {
-                Some(interface) => unknown(format!(
-                    "{interface}, which leads to the primary, has no carrier; is PC-B's own cable in?"
-                )),
+            match reason_here(&verdict.outcome, &addresses) {
+                Some((reason, Some(gone))) => Verdict::gone(reason, gone, memory),
+                Some((reason, None)) => unknown(reason),
                 None => verdict,
             }
         })
+    }
+
+    /// Says once which of the name's addresses are left out.
+    fn tell_own(&mut self) {
+        let own = match self.resolver.known() {
+            [] | [_] => Vec::new(),
+            several => several
+                .iter()
+                .copied()
+                .filter(|one| is_own(one.ip()))
+                .collect(),
+        };
+        if own != self.own_told && !own.is_empty() {
+            let addresses: Vec<String> = own.iter().map(SocketAddr::to_string).collect();
+            tracing::warn!(
+                addresses = addresses.join(", "),
+                "the primary's name has addresses that are PC-B's own: what answers there isn't the primary, so they aren't asked"
+            );
+        }
+        self.own_told = own;
     }
 
     /// Waits for something to tell. Cancel-safe.
@@ -136,7 +201,12 @@ impl Prober {
                 self.resolver.collect();
                 self.memory = verdict.memory;
                 self.settle(&verdict.outcome, verdict.connection);
-                Report::Ended { probe, outcome: verdict.outcome, readiness: verdict.readiness }
+                Report::Ended {
+                    probe,
+                    outcome: verdict.outcome,
+                    peer: verdict.peer,
+                    readiness: verdict.readiness,
+                }
             }
             evidence = tripped => {
                 self.tripwire = None;
@@ -186,23 +256,42 @@ impl Prober {
 impl Verdict {
     fn unknown(reason: String, memory: Memory) -> Self {
         Self {
-            outcome: Outcome::Unknown { reason },
+            outcome: Outcome::unknown(reason),
+            peer: None,
             readiness: None,
             connection: None,
             memory,
         }
     }
+
+    fn gone(reason: String, gone: Gone, memory: Memory) -> Self {
+        Self {
+            outcome: Outcome::Unknown {
+                reason,
+                gone: Some(gone),
+            },
+            ..Self::unknown(String::new(), memory)
+        }
+    }
 }
 
-/// The interface without carrier that a silence comes from. Where somebody answered, even to refuse,
-/// our own link is in order.
-fn carrier_missing(outcome: &Outcome, addresses: &[SocketAddr]) -> Option<String> {
-    match outcome {
-        Outcome::Failed {
-            failure:
-                Failure::TimedOut | Failure::Unreachable { .. } | Failure::NoAnswer(NoAnswer::TimedOut),
-            ..
-        } => carrier::missing(addresses),
-        _ => None,
+/// What on PC-B a failure comes from, if it isn't the primary's.
+fn reason_here(outcome: &Outcome, addresses: &[SocketAddr]) -> Option<(String, Option<Gone>)> {
+    let Outcome::Failed { failure, .. } = outcome else {
+        return None;
+    };
+    let silent = matches!(
+        failure,
+        Failure::TimedOut | Failure::Unreachable { .. } | Failure::NoAnswer(NoAnswer::TimedOut)
+    );
+    // Where somebody answered, even to refuse, our own link is in order.
+    if silent && let Some(interface) = carrier::missing(addresses) {
+        let reason = format!(
+            "{interface}, which leads to the primary, has no carrier; is PC-B's own cable in?"
+        );
+        return Some((reason, Some(Gone::Path)));
     }
+    let first = addresses.first().copied()?;
+    let stopped = !failure.is_above_tcp() && addresses.iter().all(|one| filter::stops(*one));
+    stopped.then(|| (filter::told(first), None))
 }

@@ -111,7 +111,7 @@ impl Tripwire {
                     Connect::Connected(stream) => watching(stream),
                     Connect::Failed(Failure::Refused) => return Evidence::Refused,
                     Connect::Failed(_) => return Evidence::TimedOut,
-                    Connect::Unknown(reason) => {
+                    Connect::NoPath(reason) | Connect::Unknown(reason) => {
                         tracing::debug!(reason, "no tripwire until the next good probe");
                         State::Deaf
                     }
@@ -141,7 +141,7 @@ fn watching(stream: TcpStream) -> State {
 fn connecting(primary: SocketAddr, after: Duration) -> State {
     State::Connecting(Box::pin(async move {
         sleep(after).await;
-        match timeout(PATIENCE, connect::any(&[primary])).await {
+        match timeout(PATIENCE, connect::one(primary)).await {
             Ok(connect) => connect,
             Err(_) => Connect::Failed(Failure::TimedOut),
         }

@@ -123,7 +123,7 @@ impl<R: Copy> Witnesses<R> {
             let said = async move {
                 let addresses = addresses.await?;
                 match connects {
-                    true => connected(&addresses).await,
+                    true => connected(&addresses, timeout).await,
                     false => echoed(&addresses).await,
                 }
             };
@@ -274,8 +274,8 @@ impl fmt::Display for Testimony {
 }
 
 /// A connection, or a refusal, which somebody has to send just as well.
-async fn connected(addresses: &[SocketAddr]) -> Result<&'static str, String> {
-    match connect::any(addresses).await {
+async fn connected(addresses: &[SocketAddr], within: Duration) -> Result<&'static str, String> {
+    match connect::any(addresses, within).await {
         Connect::Connected(_) => Ok("connected"),
         Connect::Failed(Failure::Refused) => Ok("refused"),
         Connect::Failed(Failure::TimedOut) => Err(NO_ANSWER.to_owned()),
@@ -283,7 +283,7 @@ async fn connected(addresses: &[SocketAddr]) -> Result<&'static str, String> {
             Err(format!("unreachable: {}", errno::describe(errno)))
         }
         Connect::Failed(failure) => Err(failure.to_string()),
-        Connect::Unknown(reason) => Err(reason),
+        Connect::NoPath(reason) | Connect::Unknown(reason) => Err(reason),
     }
 }
 

@@ -17,7 +17,8 @@
 //!
 //! - A probe is a TCP connect: SYNs after 0 s, 1 s, 3 s, 7 s, ... within the timeout, each lost or not
 //!   by a Gilbert-Elliott channel. So random loss rarely fails a probe; bursts and outages do.
-//! - A failed probe of the daemon is unknown where PC-B has no carrier. The loop doesn't know carriers.
+//! - A failed probe of the daemon is unknown where PC-B has no carrier, unless witnesses answer. The loop
+//!   doesn't know carriers.
 //! - The tripwire tells the daemon of a dead process at once, and of silence after 3 to 4 s.
 //! - Witnesses are third hosts that answer unless PC-B has no network; their packets are lost like
 //!   others. The default router is one of them once it has answered while the primary did.

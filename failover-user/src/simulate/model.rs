@@ -21,6 +21,9 @@ pub struct Model {
     pub jitter: f64,
     /// What goes wrong.
     pub troubles: &'static [Trouble],
+    /// One cable goes from PC-A to PC-B, and the witnesses are behind another one: while PC-A is off,
+    /// PC-B has no carrier towards it.
+    pub direct: bool,
 }
 
 /// Something that goes wrong again and again, at random (a Poisson process).
@@ -106,6 +109,7 @@ const NT_LAN: Model = Model {
         trouble(Kind::Both, 1.0, 600.0, 1.5),
         trouble(Kind::RebootB, 12.0, 90.0, 0.5),
     ],
+    direct: false,
 };
 
 /// Two homes, PC-A in one and PC-B in the other.
@@ -138,6 +142,7 @@ const BISMARK: Model = Model {
         trouble(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
         trouble(Kind::RebootB, 12.0, 90.0, 0.5),
     ],
+    direct: false,
 };
 
 /// A wide-area network between two sites.
@@ -170,6 +175,7 @@ const CENIC: Model = Model {
         trouble(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
         trouble(Kind::RebootB, 6.0, 90.0, 0.5),
     ],
+    direct: false,
 };
 
 /// A wireless link with bursts of loss, and a PC-B that is a laptop.
@@ -205,4 +211,5 @@ const WIRELESS: Model = Model {
         trouble(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
         trouble(Kind::RebootB, 24.0, 90.0, 0.5),
     ],
+    direct: false,
 };

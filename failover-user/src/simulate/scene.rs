@@ -166,6 +166,11 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Has PC-B a carrier towards PC-A?
+    pub(super) fn has_carrier(&self) -> bool {
+        self.net.has_carrier() && (!self.model.direct || self.net.has_carrier_from_a())
+    }
+
     /// Asks a third host; after how long does it answer? None later than this timeout.
     pub(super) fn ask_witness(&mut self, timeout: Duration) -> Option<Duration> {
         let mut sent = 0;

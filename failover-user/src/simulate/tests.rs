@@ -6,7 +6,7 @@ use super::{
     Contender, How, Loop, Simulation, Witnesses,
     chance::generator,
     drill,
-    model::MODELS,
+    model::{MODELS, Model},
     picture,
     scene::Scene,
     table,
@@ -123,6 +123,85 @@ fn nobody_takes_over_for_want_of_an_own_network() {
         let figures = played(&span(part, 200, 5000), 6000, 1);
         assert_eq!((figures.takeovers, figures.violated), (0, 0), "{part:?}");
     }
+}
+
+/// A cable from PC-A to PC-B, and the router behind another one.
+static DIRECT: Model = Model {
+    direct: true,
+    ..MODELS[0]
+};
+
+#[test]
+fn a_direct_cable_that_dies_with_pc_a_is_an_outage_like_any_other() {
+    for part in [Part::Host, Part::LinkA] {
+        for seed in 0..20 {
+            let weather = span(part, 200, 1000);
+            let length = Duration::from_secs(1500);
+            let mut scene = Scene::new(&DIRECT, &weather, length, generator(seed, 0, 0));
+            World::new(&mut scene, &settings(), ROUTER).play();
+            let figures = scene.tally.figures;
+            assert_eq!((figures.needed, figures.missed), (1, 0), "{figures:?}");
+            assert_eq!(
+                (figures.false_takeovers, figures.violated),
+                (0, 0),
+                "{figures:?}"
+            );
+            let time = figures.takeover_times[0];
+            assert!(time < Duration::from_secs(90), "{part:?}: {time:?}");
+        }
+    }
+}
+
+/// While 30 % of the packets are lost each way, a plain loop that asks the same question takes over for
+/// nothing, too. Without witnesses and flap damping, so that the probing alone is compared.
+#[test]
+fn heavy_loss_makes_no_more_false_takeovers_than_the_loop() {
+    let days = 20;
+    let length = Duration::from_secs(days * 86_400);
+    let weather = [Change {
+        at: Time::from_boot(Duration::from_secs(1)),
+        part: Part::Fade(0.3),
+        begins: true,
+    }];
+    let plain = Settings {
+        witness_quorum: 0,
+        flapping: None,
+        ..settings()
+    };
+    let played = |settings: &Settings, witnesses| {
+        let mut scene = Scene::new(&MODELS[0], &weather, length, generator(1, 0, 0));
+        World::new(&mut scene, settings, witnesses).play();
+        assert_eq!(scene.tally.figures.violations, [""; 0]);
+        scene.tally.figures
+    };
+    let mut scene = Scene::new(&MODELS[0], &weather, length, generator(1, 0, 0));
+    Loop::from(&plain).play(&mut scene);
+    let of_loop = scene.tally.figures;
+    let nobody = Witnesses {
+        router: false,
+        others: 0,
+    };
+    let of_daemon = played(&plain, nobody);
+    let by_default = played(&settings(), ROUTER);
+    let told = format!(
+        "false takeovers in {days} days: loop {}, daemon {}, with its defaults {}; probes {}, {}, {}",
+        of_loop.false_takeovers,
+        of_daemon.false_takeovers,
+        by_default.false_takeovers,
+        of_loop.probes,
+        of_daemon.probes,
+        by_default.probes,
+    );
+    println!("{told}");
+    assert!(of_loop.false_takeovers > 50, "{told}");
+    assert!(
+        of_daemon.false_takeovers <= of_loop.false_takeovers,
+        "{told}"
+    );
+    assert!(
+        by_default.false_takeovers <= of_loop.false_takeovers,
+        "{told}"
+    );
 }
 
 #[test]

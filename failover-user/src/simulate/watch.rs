@@ -11,8 +11,8 @@ mod tests;
 use std::{collections::VecDeque, time::Duration};
 
 use crate::decide::{
-    Action, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, Order, Outcome, ProbeId,
-    RoundId, Settings, Time,
+    Action, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, Gone, Order, Outcome,
+    ProbeId, RoundId, Settings, Time,
 };
 use escape::{Escape, Facts};
 use orders::Orders;
@@ -323,6 +323,7 @@ impl Watch {
             self.violation(self.now, "a probe ended that wasn't in flight");
             return;
         };
+        let witnesses = self.quorum.min(self.counting);
         match outcome {
             Outcome::Connected { .. } => {
                 self.failures.clear();
@@ -343,7 +344,11 @@ impl Watch {
                     }
                 }
             }
-            Outcome::Failed { .. } => {
+            // A path that is gone counts where witnesses say that PC-B's network is well.
+            Outcome::Unknown {
+                gone: Some(gone), ..
+            } if witnesses == 0 && *gone == Gone::Path => {}
+            Outcome::Failed { .. } | Outcome::Unknown { gone: Some(_), .. } => {
                 self.successes = 0;
                 self.succeeded = None;
                 self.unneeded = None;
@@ -351,7 +356,7 @@ impl Watch {
                     self.failures.push_back(began);
                 }
             }
-            Outcome::Unknown { .. } => {}
+            Outcome::Unknown { gone: None, .. } => {}
         }
     }
 

@@ -167,6 +167,11 @@ impl Net {
         self.cable_b == 0
     }
 
+    /// Is PC-A on, and its cable in?
+    pub(super) fn has_carrier_from_a(&self) -> bool {
+        self.host == 0 && self.link_a == 0
+    }
+
     /// Does PC-B run at all?
     pub(super) fn awake(&self) -> bool {
         self.suspended == 0 && self.rebooting == 0

@@ -19,8 +19,8 @@ use super::{
     weather::Change,
 };
 use crate::decide::{
-    Action, Command, CommandResult, Decider, Event, Evidence, Failure, Gateway, Outcome, ProbeId,
-    RoundId, Settings, Time,
+    Action, Command, CommandResult, Decider, Event, Evidence, Failure, Gateway, Gone, Outcome,
+    ProbeId, RoundId, Settings, Time,
 };
 use router::Router;
 use tripwire::Tripwire;
@@ -279,8 +279,9 @@ impl<'s, 'a> World<'s, 'a> {
                 self.probe = Some(probe);
                 return;
             }
-            None if !self.scene.net.has_carrier() => Outcome::Unknown {
+            None if !self.scene.has_carrier() => Outcome::Unknown {
                 reason: String::new(),
+                gone: Some(Gone::Path),
             },
             None => Outcome::Failed {
                 failure: Failure::TimedOut,

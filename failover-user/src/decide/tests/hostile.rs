@@ -8,7 +8,7 @@ use proptest::{collection::vec, prelude::*};
 use super::{
     super::{
         Action, Command, CommandResult, Decider, Event, Failure, Fence, Flapping, GatewayProbeId,
-        NoAnswer, Outcome, ProbeId, RoundId, Settings, State, Time, WrongAnswer,
+        Gone, NoAnswer, Outcome, ProbeId, RoundId, Settings, State, Time, WrongAnswer,
     },
     laws::Laws,
     ms, s,
@@ -53,8 +53,14 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             failure: Failure::WrongAnswer(WrongAnswer::NotOk),
             took
         }),
+        Just(Outcome::unknown(String::new())),
         Just(Outcome::Unknown {
-            reason: String::new()
+            reason: String::new(),
+            gone: Some(Gone::Path)
+        }),
+        Just(Outcome::Unknown {
+            reason: String::new(),
+            gone: Some(Gone::Address)
         }),
     ]
 }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, GatewayProbeId, Order,
-    Outcome, ProbeId, Refusal, RoundId, Settings, Time,
+    Action, Cause, Command, CommandResult, Decider, Event, Failure, Fence, Gateway, GatewayProbeId,
+    Gone, Order, Outcome, ProbeId, Refusal, RoundId, Settings, Time,
 };
 use super::{ms, s};
 
@@ -29,6 +29,10 @@ pub(super) struct Laws {
     gateway: Option<(Gateway, Time)>,
     /// The round of witnesses that was asked last, when, and how many answered.
     witnesses: Option<(RoundId, Time, Option<u32>)>,
+    /// When enough of them answered last.
+    connected: Option<Time>,
+    /// When the last probe began that found no path to the primary.
+    pathless: Option<Time>,
     /// So many witnesses count.
     counting: u32,
     /// When too few witnesses answered, and since then none did.
@@ -41,6 +45,8 @@ pub(super) struct Laws {
     distrusted: Option<ProbeId>,
     /// When somebody's connection last showed the primary alive.
     seen_alive: Option<Time>,
+    /// A probe that was made for bad news was answered: a later one may be for news as false.
+    false_alarm: bool,
     /// A start has run since the last stop: there may be something to undo.
     started: bool,
     /// The primary was seen healthy once.
@@ -76,12 +82,15 @@ impl Laws {
             command: None,
             gateway: None,
             witnesses: None,
+            connected: None,
+            pathless: None,
             counting: u32::MAX,
             isolated: None,
             fenced: false,
             outdated: false,
             distrusted: None,
             seen_alive: None,
+            false_alarm: false,
             started: false,
             armed: false,
             pause: None,
@@ -154,7 +163,7 @@ impl Laws {
                 Action::Probe { probe, cause } => self.probe_begins(now, *probe, *cause),
                 Action::Run(Command::Start) => self.start_runs(now, after),
                 Action::Run(Command::Stop) => self.stop_runs(),
-                Action::Run(Command::Fence) => self.fence_runs(now),
+                Action::Run(Command::Fence) => self.fence_runs(now, after),
                 Action::AskWitnesses { round } => {
                     if let Some((_, asked, None)) = self.witnesses {
                         // Nobody came back.
@@ -242,6 +251,9 @@ impl Laws {
                     return;
                 }
                 *answer = Some(*answered);
+                if *answered >= needed {
+                    self.connected = Some(now);
+                }
                 if *answered < needed {
                     self.isolated = Some(*at);
                 } else if self.isolated.take().is_some() {
@@ -252,9 +264,15 @@ impl Laws {
                 let Some((_, cause, began)) = self.probe.take_if(|(id, ..)| id == probe) else {
                     return;
                 };
+                let outcome = &self.counted(outcome);
+                let trusted = self.distrusted != Some(*probe) && cause != Cause::GoodNews;
+                if trusted && fails_for(outcome) == Some(Failure::Gone(Gone::Path)) {
+                    self.pathless = Some(began);
+                }
                 match (outcome, cause) {
                     (Outcome::Connected { .. }, _) => {
                         self.failures.clear();
+                        self.false_alarm |= cause == Cause::BadNews;
                         if self.takeover != Some(true) {
                             self.outdate_fence();
                         }
@@ -273,10 +291,12 @@ impl Laws {
                     ) => {
                         self.failures.push(began);
                         // What others saw may excuse it, unless TCP connected.
-                        if self.settings.veto_limit == 0
+                        let rumour = cause == Cause::BadNews && self.false_alarm;
+                        let excused = rumour && failure.is_silence();
+                        let counts = self.settings.veto_limit == 0
                             || failure.is_above_tcp()
-                            || self.seen_alive.is_none_or(|seen| seen < began)
-                        {
+                            || self.seen_alive.is_none_or(|seen| seen < began);
+                        if counts && !excused {
                             self.success = None;
                         }
                     }
@@ -360,6 +380,19 @@ impl Laws {
         self.settings.witness_quorum.min(self.counting)
     }
 
+    /// Without a path a probe has failed where somebody can say that PC-B's network is well.
+    fn counted(&self, outcome: &Outcome) -> Outcome {
+        match outcome {
+            Outcome::Unknown {
+                gone: Some(gone), ..
+            } if *gone == Gone::Address || self.needed() > 0 => Outcome::Failed {
+                failure: Failure::Gone(*gone),
+                took: Duration::ZERO,
+            },
+            outcome => outcome.clone(),
+        }
+    }
+
     fn is_late(&self, now: Time, before: &Decider) -> bool {
         let answer = self.probe.map(|(.., began)| began + self.settings.timeout);
         let expected = [before.next_wake(), answer].into_iter().flatten().min();
@@ -387,7 +420,7 @@ impl Laws {
             }
             Event::Witnesses { round, .. } => self.round() != Some(*round),
             Event::ProbeEnded { probe, outcome } => match self.probe {
-                Some((id, cause, _)) if id == *probe => match outcome {
+                Some((id, cause, _)) if id == *probe => match self.counted(outcome) {
                     Outcome::Connected { .. } => false,
                     Outcome::Failed { .. } => cause == Cause::GoodNews,
                     Outcome::Unknown { .. } => true,
@@ -426,7 +459,10 @@ impl Laws {
             );
             self.last_early = Some(now);
         }
-        if cause != Cause::GoodNews {
+        // One for what may be a false alarm again leaves the schedule alone, unless it is answered.
+        if matches!(cause, Cause::Scheduled | Cause::Ordered)
+            || (cause == Cause::BadNews && !self.false_alarm)
+        {
             self.last_on_schedule = Some(now);
         }
     }
@@ -442,16 +478,36 @@ impl Laws {
         if self.takeover.is_none() {
             assert_eq!(after.strikes().len(), self.settings.strikes.get() as usize);
         }
+        self.path_is_still_gone(after);
         self.started = true;
         self.released = false;
     }
 
     /// The same reasons as for a start.
-    fn fence_runs(&mut self, now: Time) {
+    fn fence_runs(&mut self, now: Time, after: &Decider) {
+        self.path_is_still_gone(after);
         assert_ne!(self.settings.fence, Fence::None, "a fence that there isn't");
         assert!(!self.fenced, "a second fence");
         self.takeover_begins(now, Command::Fence);
         self.outdated = false;
+    }
+
+    /// Where strikes count for want of a path, a witness has answered, and the path was gone after it.
+    fn path_is_still_gone(&self, after: &Decider) {
+        let for_want_of_a_path = after
+            .strikes()
+            .iter()
+            .any(|strike| strike.failure == Failure::Gone(Gone::Path));
+        if for_want_of_a_path && self.takeover != Some(true) {
+            assert!(self.needed() > 0, "no path, and nobody to ask");
+            let in_turn = self.connected.zip(self.pathless);
+            assert!(
+                in_turn.is_some_and(|(connected, pathless)| pathless + SLACK >= connected),
+                "no path at {:?}, witnesses at {:?}",
+                self.pathless,
+                self.connected
+            );
+        }
     }
 
     fn takeover_begins(&mut self, now: Time, command: Command) {
@@ -637,6 +693,13 @@ fn operators_are_no_flaps(before: &Decider, after: &Decider) {
         !(after.takes_over_by_order() && raised),
         "an ordered takeover counts as a flap"
     );
+}
+
+fn fails_for(outcome: &Outcome) -> Option<Failure> {
+    match outcome {
+        Outcome::Failed { failure, .. } => Some(*failure),
+        Outcome::Connected { .. } | Outcome::Unknown { .. } => None,
+    }
 }
 
 /// The event made no difference but for when to probe.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{
     super::{Evidence, Fence, Settings, State},
     ms, s,
-    script::{ANSWERS, Primary, REFUSES, SILENT, Script},
+    script::{ANSWERS, MOVED, PATHLESS, Primary, REFUSES, SILENT, Script},
     strategies::{cases, horizon, news, script, settings},
     world::World,
 };
@@ -59,6 +59,29 @@ proptest! {
     #[test]
     fn a_primary_that_is_silent_for_good_ends_in_active(script in script()) {
         let world = calmed(script, SILENT);
+        prop_assert_eq!(world.state(), State::Active, "{}", world.journal());
+    }
+
+    /// From any state: no path is a strike where a witness can say that PC-B's network is well, and
+    /// else nothing is started or stopped for it.
+    #[test]
+    fn a_path_that_is_gone_for_good_ends_in_active_where_there_are_witnesses(script in script()) {
+        let judges = script.settings.witness_quorum.min(
+            script.counting.last().map_or(u32::MAX, |(_, counting)| *counting),
+        );
+        let world = calmed(script, PATHLESS);
+        if judges > 0 {
+            prop_assert_eq!(world.state(), State::Active, "{}", world.journal());
+        } else {
+            let started = world.state() == State::Active;
+            prop_assert_eq!(started, world.listens(), "{}", world.journal());
+        }
+    }
+
+    /// From any state: an address that PC-B has itself is none of the primary's.
+    #[test]
+    fn an_address_that_moved_here_for_good_ends_in_active(script in script()) {
+        let world = calmed(script, MOVED);
         prop_assert_eq!(world.state(), State::Active, "{}", world.journal());
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{CommandResult, Evidence, Failure, Gateway, NoAnswer, Order, Outcome, Settings},
+    super::{CommandResult, Evidence, Failure, Gateway, Gone, NoAnswer, Order, Outcome, Settings},
     mission, ms,
     world::World,
 };
@@ -30,12 +30,25 @@ pub(super) enum Primary {
     Unknown {
         after: Duration,
     },
+    /// The watcher can't probe, perhaps because of the primary, and needs this long to see it.
+    Gone {
+        gone: Gone,
+        after: Duration,
+    },
 }
 
 pub(super) const ANSWERS: Primary = Primary::Answers { after: ms(0) };
 pub(super) const REFUSES: Primary = Primary::Refuses { after: ms(0) };
 pub(super) const SILENT: Primary = Primary::Silent;
 pub(super) const HANGS: Primary = Primary::Hangs;
+pub(super) const PATHLESS: Primary = Primary::Gone {
+    gone: Gone::Path,
+    after: ms(0),
+};
+pub(super) const MOVED: Primary = Primary::Gone {
+    gone: Gone::Address,
+    after: ms(0),
+};
 pub(super) const UNKNOWN: Primary = Primary::Unknown { after: ms(0) };
 
 impl Primary {
@@ -52,7 +65,14 @@ impl Primary {
             }
             Self::Unknown { after } => {
                 let reason = "no route at all".to_owned();
-                (after.min(timeout), Outcome::Unknown { reason })
+                (after.min(timeout), Outcome::unknown(reason))
+            }
+            Self::Gone { gone, after } => {
+                let outcome = Outcome::Unknown {
+                    reason: gone.to_string(),
+                    gone: Some(gone),
+                };
+                (after.min(timeout), outcome)
             }
             Self::Hangs => failed(Failure::NoAnswer(NoAnswer::TimedOut), timeout),
             _ => failed(Failure::TimedOut, timeout),
@@ -67,7 +87,8 @@ impl Primary {
             Self::Answers { .. }
             | Self::Hangs
             | Self::Unreachable { .. }
-            | Self::Unknown { .. } => None,
+            | Self::Unknown { .. }
+            | Self::Gone { .. } => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, ops::Range, time::Duration};
 use proptest::{collection::vec, prelude::*};
 
 use super::{
-    super::{CommandResult, Evidence, Fence, Flapping, Gateway, Order, Settings, Time},
+    super::{CommandResult, Evidence, Fence, Flapping, Gateway, Gone, Order, Settings, Time},
     ms, s,
     script::{ANSWERS, Echo, Primary, Script, Start, Stop},
 };
@@ -138,6 +138,10 @@ fn primary() -> impl Strategy<Value = Primary> {
         1 => Just(Primary::Hangs),
         1 => after().prop_map(|after| Primary::Unreachable { after }),
         1 => after().prop_map(|after| Primary::Unknown { after }),
+        2 => (after(), any::<bool>()).prop_map(|(after, moved)| Primary::Gone {
+            gone: if moved { Gone::Address } else { Gone::Path },
+            after,
+        }),
     ]
 }
 

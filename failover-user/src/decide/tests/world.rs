@@ -128,9 +128,7 @@ impl World {
             world.plan(at, Happening::PrimaryBecomes(primary));
         }
         if let Some(probe) = world.laws.probe() {
-            let outcome = Outcome::Unknown {
-                reason: "forgotten".to_owned(),
-            };
+            let outcome = Outcome::unknown("forgotten".to_owned());
             let ended = Event::ProbeEnded { probe, outcome };
             world.plan(Duration::ZERO, Happening::Told(ended));
         }

@@ -20,10 +20,14 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::connect::{self, Connect};
+use super::{
+    connect::{self, Connect},
+    origin::note_own_check,
+    race::{Raced, race},
+};
 use crate::{
     config::{self, Check, HttpCheck, LocalCheck, Server, Transport},
-    decide::{Failure, NoAnswer, Outcome, WrongAnswer},
+    decide::{Failure, Gone, NoAnswer, Outcome, WrongAnswer},
     errno,
 };
 use http::Conversation;
@@ -40,6 +44,8 @@ pub(super) struct Checker {
     over_tls: Option<Box<Kind>>,
     /// Any answer is a good one.
     any_answer: bool,
+    /// Its connections are none that tell of the primary.
+    is_local: bool,
 }
 
 #[derive(Clone)]
@@ -69,6 +75,8 @@ pub(super) struct Memory {
 #[derive(Debug)]
 pub(super) struct Verdict {
     pub(super) outcome: Outcome,
+    /// Which address it is of.
+    pub(super) peer: Option<SocketAddr>,
     pub(super) readiness: Option<Readiness>,
     pub(super) connection: Option<Connection>,
     pub(super) memory: Memory,
@@ -88,6 +96,8 @@ pub(super) enum Connection {
 enum Fault {
     /// It is the gateway's.
     Gateway(Failure),
+    /// There is no route or source address to reach it by; with the reason.
+    NoPath(String),
     /// Something of our own is amiss; with the reason.
     Own(String),
 }
@@ -101,6 +111,7 @@ impl Checker {
             }),
             over_tls: None,
             any_answer: false,
+            is_local: false,
         }
     }
 
@@ -125,11 +136,13 @@ impl Checker {
             kind: kind(local.transport == Transport::Tls),
             over_tls: (local.transport == Transport::Either).then(|| Box::new(kind(true))),
             any_answer: local.any_answer,
+            is_local: true,
         }
     }
 
-    /// Asks whichever of the addresses answers first. What is recorded beside the verdict may take a
-    /// little longer than the verdict, but not longer than the deadline.
+    /// Asks all of the addresses within the deadline, until one gives a good answer: they are tried as
+    /// RFC 8305 says, and each is asked to the end. A process that hangs at one address doesn't hide
+    /// that another one serves. Where none is good, what says most about the gateway counts.
     pub(super) async fn ask(
         &self,
         addresses: &[SocketAddr],
@@ -137,7 +150,11 @@ impl Checker {
         memory: Memory,
     ) -> Verdict {
         let mut verdict = match &self.over_tls {
-            None => self.kind.ask(addresses, deadline, memory).await,
+            None => {
+                self.kind
+                    .ask(addresses, deadline, memory, self.is_local)
+                    .await
+            }
             Some(over_tls) => {
                 self.ask_either_way(over_tls, addresses, deadline, memory)
                     .await
@@ -164,7 +181,7 @@ impl Checker {
     ) -> Verdict {
         let ask = async |speaks_tls: bool| {
             let kind = if speaks_tls { over_tls } else { &self.kind };
-            let mut verdict = kind.ask(addresses, deadline, memory).await;
+            let mut verdict = kind.ask(addresses, deadline, memory, self.is_local).await;
             verdict.memory.speaks_tls = speaks_tls && verdict.is_good();
             verdict
         };
@@ -196,22 +213,58 @@ impl Kind {
         &self,
         addresses: &[SocketAddr],
         deadline: Instant,
-        mut memory: Memory,
+        memory: Memory,
+        is_local: bool,
     ) -> Verdict {
         let begun = Instant::now();
-        let connect = match timeout_at(deadline, connect::any(addresses)).await {
+        let attempt = |address| {
+            let kind = self.clone();
+            async move {
+                let verdict = kind.ask_at(address, begun, deadline, memory, is_local);
+                Verdict {
+                    peer: Some(address),
+                    ..verdict.await
+                }
+            }
+        };
+        let within = deadline.saturating_duration_since(begun);
+        match race(addresses, within, attempt, Verdict::is_good).await {
+            Raced::Won(verdict) => verdict,
+            Raced::Lost(verdicts) => verdicts
+                .into_iter()
+                .min_by_key(Verdict::rank)
+                .unwrap_or_else(|| {
+                    let nowhere = "the primary has no address to connect to".to_owned();
+                    Verdict::fault(Fault::Own(nowhere), begun, memory)
+                }),
+        }
+    }
+
+    /// Asks at one address. What is recorded beside the verdict may take a little longer than the
+    /// verdict, but not longer than the deadline.
+    async fn ask_at(
+        &self,
+        peer: SocketAddr,
+        begun: Instant,
+        deadline: Instant,
+        mut memory: Memory,
+        is_local: bool,
+    ) -> Verdict {
+        let connect = match timeout_at(deadline, connect::one(peer)).await {
             Ok(connect) => connect,
             Err(_) => Connect::Failed(Failure::TimedOut),
         };
         let stream = match connect {
             Connect::Connected(stream) => stream,
             Connect::Failed(failure) => return Verdict::fault(failure.into(), begun, memory),
+            Connect::NoPath(reason) => {
+                return Verdict::fault(Fault::NoPath(reason), begun, memory);
+            }
             Connect::Unknown(reason) => return Verdict::fault(Fault::Own(reason), begun, memory),
         };
-        let peer = match stream.peer_addr() {
-            Ok(peer) => peer,
-            Err(error) => return Verdict::fault(of_io(&error), begun, memory),
-        };
+        if is_local {
+            note_own_check(&stream);
+        }
         let mut readiness = None;
         let (answer, took) = match self {
             Self::Tcp => {
@@ -248,6 +301,7 @@ impl Kind {
             // It answers, so what is known of it goes on being known.
             Err(fault) => Verdict {
                 outcome: fault.outcome(took),
+                peer: None,
                 readiness,
                 connection: None,
                 memory,
@@ -326,6 +380,7 @@ impl Verdict {
     fn good(took: Duration, connection: Connection, memory: Memory) -> Self {
         Self {
             outcome: Outcome::Connected { took },
+            peer: None,
             readiness: None,
             connection: Some(connection),
             memory,
@@ -366,13 +421,25 @@ impl Verdict {
     fn fault(fault: Fault, begun: Instant, memory: Memory) -> Self {
         let memory = match &fault {
             Fault::Gateway(_) => Memory::default(),
-            Fault::Own(_) => memory,
+            Fault::NoPath(_) | Fault::Own(_) => memory,
         };
         Self {
             outcome: fault.outcome(begun.elapsed()),
+            peer: None,
             readiness: None,
             connection: None,
             memory,
+        }
+    }
+
+    /// Of several that aren't good the lowest counts, and of equals the first.
+    fn rank(&self) -> u8 {
+        match &self.outcome {
+            Outcome::Connected { .. } => 0,
+            Outcome::Failed { failure, .. } if failure.is_above_tcp() => 1,
+            Outcome::Failed { .. } => 2,
+            Outcome::Unknown { gone: None, .. } => 3,
+            Outcome::Unknown { gone: Some(_), .. } => 4,
         }
     }
 }
@@ -381,7 +448,11 @@ impl Fault {
     fn outcome(self, took: Duration) -> Outcome {
         match self {
             Self::Gateway(failure) => Outcome::Failed { failure, took },
-            Self::Own(reason) => Outcome::Unknown { reason },
+            Self::NoPath(reason) => Outcome::Unknown {
+                reason,
+                gone: Some(Gone::Path),
+            },
+            Self::Own(reason) => Outcome::unknown(reason),
         }
     }
 }

@@ -81,9 +81,10 @@ impl OpenClaw {
 
     /// For a WebSocket: that of an HTTP answer may be half read.
     async fn another_connection(&self, peer: SocketAddr) -> Result<TcpStream, Fault> {
-        match connect::any(&[peer]).await {
+        match connect::one(peer).await {
             Connect::Connected(stream) => Ok(stream),
             Connect::Failed(failure) => Err(failure.into()),
+            Connect::NoPath(reason) => Err(Fault::NoPath(reason)),
             Connect::Unknown(reason) => Err(Fault::Own(reason)),
         }
     }

@@ -239,3 +239,63 @@ fn news_is_not_needed() {
         .play(s(400));
     assert_eq!(world.journal().runs().len(), 3);
 }
+
+// --- false alarms --------------------------------------------------------------------------------
+
+/// A connection dies of silence twice, and the primary was well the first time.
+fn silent_twice(second: Primary) -> Script {
+    Script::mission()
+        .primary([(s(0), ANSWERS), (s(15), second), (s(36), ANSWERS)])
+        .evidence([(s(10), Evidence::TimedOut), (s(20), Evidence::TimedOut)])
+}
+
+#[test]
+fn a_silence_like_one_that_was_a_false_alarm_is_no_strike_where_the_probe_meets_silence_as_well() {
+    let world = silent_twice(SILENT).play(s(60));
+    assert_eq!(world.journal().states(), [""; 0], "{}", world.journal());
+    // The scheduled probe comes as if there had been none.
+    let probes = world.journal().probes();
+    assert_eq!(
+        probes,
+        [
+            "0 probe scheduled",
+            "10.05 probe bad-news",
+            "20.05 probe bad-news",
+            "40.05 probe scheduled"
+        ]
+    );
+}
+
+#[test]
+fn where_the_probe_meets_more_than_silence_it_is_a_strike() {
+    let world = silent_twice(REFUSES).play(s(30));
+    assert_eq!(world.journal().states(), ["20.05 suspect 1"]);
+}
+
+#[test]
+fn the_first_silence_is_believed_and_so_is_one_after_a_quiet_time() {
+    let world = Script::mission()
+        .primary([(s(0), ANSWERS), (s(5), SILENT)])
+        .evidence([(s(10), Evidence::TimedOut)])
+        .play(s(20));
+    assert_eq!(world.journal().states(), ["15.05 suspect 1"]);
+    let later = s(30 * 25);
+    let world = Script::mission()
+        .primary([(s(0), ANSWERS), (later, SILENT)])
+        .evidence([(s(10), Evidence::TimedOut), (later, Evidence::TimedOut)])
+        .play(later + s(8));
+    assert_eq!(world.journal().states(), ["755.05 suspect 1"]);
+}
+
+#[test]
+fn a_connection_that_is_reset_is_believed_however_many_silences_were_false() {
+    let world = Script::mission()
+        .primary([(s(0), ANSWERS), (s(15), SILENT)])
+        .evidence([
+            (s(10), Evidence::TimedOut),
+            (s(20), Evidence::TimedOut),
+            (ms(20_010), Evidence::Reset),
+        ])
+        .play(s(30));
+    assert_eq!(world.journal().states(), ["25.05 suspect 1"]);
+}

@@ -223,9 +223,7 @@ const FAILED: Outcome = Outcome::Failed {
 const ANSWERED: Outcome = Outcome::Connected { took: ms(0) };
 
 fn unknown() -> Outcome {
-    Outcome::Unknown {
-        reason: "no carrier".to_owned(),
-    }
+    Outcome::unknown("no carrier".to_owned())
 }
 
 impl Probed {

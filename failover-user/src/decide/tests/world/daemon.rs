@@ -139,7 +139,7 @@ impl World {
                 Failure::Refused => Some(Evidence::Refused),
                 Failure::TimedOut | Failure::Unreachable { .. } => Some(Evidence::TimedOut),
                 // The connection was made, which speaks for nobody.
-                Failure::NoAnswer(_) | Failure::WrongAnswer(_) => None,
+                Failure::NoAnswer(_) | Failure::WrongAnswer(_) | Failure::Gone(_) => None,
             },
             Outcome::Unknown { .. } => Some(Evidence::Refused),
         };
