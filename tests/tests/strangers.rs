@@ -104,6 +104,89 @@ fn a_stranger_is_not_stopped_while_the_primary_serves() {
     daemon.ends_having_run(&[]);
 }
 
+/// An address of PC-B that nobody else has, as the one of a private network.
+const OTHER_ADDRESS: &str = "100.64.7.2";
+
+fn with_another_address(lab: &Lab) {
+    let address = format!("{OTHER_ADDRESS}/32");
+    let host = lab.host_b();
+    host.run("ip", &["address", "add", &address, "dev", "lo"]);
+}
+
+/// A stranger that listens on the other address, and never answers.
+fn stranger_on_another_address(lab: &Lab) -> Process {
+    let listen = format!("{OTHER_ADDRESS}:{PORT}");
+    ssh(lab, &["gateway", "--listen", &listen, "--plays", "hung"])
+}
+
+#[test]
+fn a_stranger_on_another_address_keeps_no_gateway_from_starting() {
+    for kernel_events in ["auto", "off"] {
+        let lab = Lab::new();
+        with_another_address(&lab);
+        let stranger = stranger_on_another_address(&lab);
+        let primary = lab.host_a().gateway().unwrap();
+        // The start stays in the foreground: it is the gateway.
+        let start = format!(
+            "{} gateway --listen 127.0.0.1:{PORT}",
+            lab.binary().display()
+        );
+        let mut daemon = Setup::new(&lab)
+            .command_lines(&start, "true")
+            .argument("--check=openclaw")
+            .argument(&format!("--kernel-events={kernel_events}"))
+            .start_timeout(wait::LONG)
+            .spawn();
+        daemon.probes("connected");
+        let (status, _) = daemon.status();
+        assert_eq!(status["gateway"]["listening"], false, "{status}");
+        assert_eq!(status["gateway"]["foreign"], false, "{status}");
+        let warnings = status["warnings"].to_string();
+        assert!(warnings.contains("on another address"), "{status}");
+        assert!(warnings.contains(OTHER_ADDRESS), "{status}");
+        assert!(!status["problems"].to_string().contains("/ssh"), "{status}");
+        primary.kill();
+        daemon.becomes("active");
+        // The gateway is named and asked, not the stranger, which wouldn't answer.
+        for _ in 0..4 {
+            daemon.says("the gateway's answer", |line| {
+                line.message() == "the local gateway was checked"
+            });
+        }
+        let (status, _) = daemon.status();
+        let held_by = status["gateway"]["held_by"].to_string();
+        assert!(held_by.contains("127.0.0.1"), "{status}");
+        assert!(!held_by.contains(OTHER_ADDRESS), "{status}");
+        assert_eq!(status["gateway_strikes"], 0, "{status}");
+        assert!(!daemon.states().contains(&"blocked".to_owned()));
+        assert!(lab.host_b().listens(PORT));
+        drop(stranger);
+        daemon.terminate();
+    }
+}
+
+#[test]
+fn a_stranger_on_another_address_is_in_the_way_of_a_gateway_that_binds_all() {
+    let lab = Lab::new();
+    with_another_address(&lab);
+    let primary = lab.host_a().gateway().unwrap();
+    // It binds 0.0.0.0, which the daemon can only know from having seen it.
+    let mut daemon = Setup::new(&lab).spawn();
+    let primary = daemon.takes_over_and_lets_go(&lab, primary);
+    daemon.remembers("what the gateway bound", |kept| {
+        kept["bound"]["addresses"].to_string().contains("0.0.0.0")
+    });
+    lab.host_b().await_listening(false);
+    let stranger = stranger_on_another_address(&lab);
+    let mut daemon = daemon.killed_and_restarted();
+    tells_of(&mut daemon, &stranger, "WARN");
+    primary.kill();
+    daemon.becomes("blocked");
+    stranger.kill();
+    daemon.becomes("active");
+    daemon.terminate();
+}
+
 /// As OpenClaw's own commands do before they start a gateway, or stop one.
 #[test]
 fn a_port_that_is_only_tried_out_is_held_by_nobody() {

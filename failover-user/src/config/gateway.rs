@@ -14,6 +14,9 @@ use crate::gateway::{
     UnitCommand, UnitVerb,
 };
 
+/// Between what counts as the gateway and whose it is.
+const OF: &str = " of ";
+
 pub(super) const OPENCLAW_START: &str = "openclaw gateway start";
 /// `--force` is added where the installed version knows it.
 pub(super) const OPENCLAW_STOP: &str = "openclaw gateway stop";
@@ -69,6 +72,15 @@ pub struct LocalGateway {
     pub unit: Option<LocalUnit>,
 }
 
+impl LocalGateway {
+    /// The account that start and stop are run as.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        let own = || geteuid().as_raw();
+        self.user.as_ref().map_or_else(own, Account::uid)
+    }
+}
+
 /// The unit that the local gateway is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LocalUnit {
@@ -104,7 +116,7 @@ pub enum GatewayError {
     Unit(String),
     /// What is named as owner is nothing that could be one.
     #[error(
-        "`{}` names no owner; write unit:NAME, account:NAME, or executable:PATH (or a program's file name)",
+        "`{}` names no owner; write unit:NAME, account:NAME, or executable:PATH (or a program's file name), and where it isn't the account of `user`: `unit:NAME of ACCOUNT`, `executable:PATH of ACCOUNT`",
         quoted(.0)
     )]
     Owner(String),
@@ -214,29 +226,19 @@ impl Given {
         unit: Option<String>,
         user: Option<&Account>,
     ) -> Result<Identity, GatewayError> {
+        let uid = user.map_or_else(|| geteuid().as_raw(), Account::uid);
         if let Some(owners) = &self.owner {
-            let rules: Vec<Rule> = owners
+            let rules: Vec<Vec<Rule>> = owners
                 .iter()
-                .map(|owner| rule(owner))
+                .map(|owner| rules(owner, uid))
                 .collect::<Result<_, _>>()?;
             return match rules.is_empty() {
                 true => Err(GatewayError::NoOwner),
-                false => Ok(Identity::new(rules)),
+                false => Ok(Identity::new(rules.concat())),
             };
         }
-        let uid = user.map_or_else(|| geteuid().as_raw(), Account::uid);
         Ok(match self.kind {
-            // A start of one's own may become anybody by itself.
-            GatewayKind::OpenClaw
-                if user.is_none()
-                    && self
-                        .start
-                        .as_deref()
-                        .is_some_and(|start| start != OPENCLAW_START) =>
-            {
-                Identity::openclaw(None, unit)
-            }
-            GatewayKind::OpenClaw | GatewayKind::SystemdUser => Identity::openclaw(Some(uid), unit),
+            GatewayKind::OpenClaw | GatewayKind::SystemdUser => Identity::openclaw(uid, unit),
             GatewayKind::Systemd => Identity::system_unit(unit.ok_or(GatewayError::NoUnit)?),
             GatewayKind::Command => Identity::of_account(uid),
         })
@@ -248,28 +250,45 @@ pub(super) fn is_openclaw_unit(name: &str) -> bool {
     name.starts_with(OPENCLAW_UNIT_BEGINS)
 }
 
-fn rule(owner: &str) -> Result<Rule, GatewayError> {
+/// What one owner stands for. It belongs to the account that owns the gateway unless it names another
+/// one: any account may run a program of any name, and have a unit of any name.
+fn rules(owner: &str, uid: u32) -> Result<Vec<Rule>, GatewayError> {
     let wrong = || GatewayError::Owner(owner.to_owned());
-    match owner.split_once(':').ok_or_else(wrong)? {
-        ("unit", name) => {
-            // Stars are for the matching; without them it must be a name.
-            unit_name(&name.replace('*', "x")).map_err(|_| wrong())?;
-            let name = match has_suffix(name) {
-                true => name.to_owned(),
-                false => format!("{name}.service"),
-            };
-            let manager = Manager::Any;
-            Ok(Rule::Unit { name, manager })
+    let (kind, rest) = owner.split_once(':').ok_or_else(wrong)?;
+    let (what, account) = match rest.rsplit_once(OF) {
+        // A path may contain the word.
+        Some((what, account)) if kind != "account" && !account.contains('/') => {
+            (what, Some(Account::uid_of(account)?))
         }
-        ("account", name) => Ok(Rule::Account {
-            uid: Account::uid_of(name)?,
-            name: name.to_owned(),
-        }),
-        ("executable", path) => {
-            let path = PathBuf::from(path);
+        _ => (rest, None),
+    };
+    match kind {
+        "unit" => {
+            // Stars are for the matching; without them it must be a name.
+            unit_name(&what.replace('*', "x")).map_err(|_| wrong())?;
+            let name = match has_suffix(what) {
+                true => what.to_owned(),
+                false => format!("{what}.service"),
+            };
+            let of = |manager| Rule::Unit {
+                name: name.clone(),
+                manager,
+            };
+            Ok(match account {
+                Some(account) => vec![of(Manager::User(account))],
+                None => vec![of(Manager::System), of(Manager::User(uid))],
+            })
+        }
+        "account" => Ok(vec![Rule::Account {
+            uid: Account::uid_of(what)?,
+            name: what.to_owned(),
+        }]),
+        "executable" => {
+            let path = PathBuf::from(what);
             let is_file_name = path.components().count() == 1 && path.file_name().is_some();
+            let uid = account.unwrap_or(uid);
             (path.is_absolute() || is_file_name)
-                .then_some(Rule::Executable(path))
+                .then(|| vec![Rule::Executable { path, uid }])
                 .ok_or_else(wrong)
         }
         _ => Err(wrong()),
@@ -446,21 +465,82 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_is_of_the_account_that_owns_the_gateway_unless_it_names_another() {
+        let root = |name: &str| Rule::Unit {
+            name: name.to_owned(),
+            manager: Manager::User(0),
+        };
+        let program = |path: &str, uid| Rule::Executable {
+            path: path.into(),
+            uid,
+        };
+        for (owner, expected) in [
+            (
+                "unit:bot",
+                vec![
+                    Rule::Unit {
+                        name: "bot.service".to_owned(),
+                        manager: Manager::System,
+                    },
+                    Rule::Unit {
+                        name: "bot.service".to_owned(),
+                        manager: Manager::User(7),
+                    },
+                ],
+            ),
+            ("unit:bot of root", vec![root("bot.service")]),
+            ("executable:node", vec![program("node", 7)]),
+            ("executable:node of root", vec![program("node", 0)]),
+            (
+                "executable:/opt/x of y/bot",
+                vec![program("/opt/x of y/bot", 7)],
+            ),
+            (
+                "account:root",
+                vec![Rule::Account {
+                    name: "root".to_owned(),
+                    uid: 0,
+                }],
+            ),
+        ] {
+            assert_eq!(rules(owner, 7).unwrap(), expected, "{owner}");
+        }
+        for wrong in [
+            "unit:bot of no-such-account",
+            "executable:a of no-such-account",
+        ] {
+            let error = rules(wrong, 7).unwrap_err();
+            assert!(error.to_string().contains("no-such-account"), "{error}");
+        }
+        for wrong in ["unit: of root", "executable: of root", "unit:a b of root"] {
+            assert!(
+                matches!(rules(wrong, 7), Err(GatewayError::Owner(_))),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
     fn each_kind_has_its_own_idea_of_the_gateway() {
         let told = |given: Given| given.checked().unwrap().identity.to_string();
         let own = geteuid().as_raw();
+        let own_program = match own {
+            0 => "root".to_owned(),
+            own => format!("uid {own} or root"),
+        };
         assert_eq!(
             told(given(GatewayKind::OpenClaw)),
             format!(
                 "unit openclaw-gateway*.service of user {own}, or OpenClaw in node or bun of uid {own}"
             )
         );
+        // A start of one's own may become anybody, but not everybody is the gateway for that.
         assert_eq!(
             told(Given {
                 start: some("runuser -u alice -- openclaw gateway start"),
                 ..given(GatewayKind::OpenClaw)
             }),
-            "unit openclaw-gateway*.service of a user, or OpenClaw in node or bun"
+            told(given(GatewayKind::OpenClaw))
         );
         assert_eq!(
             told(Given {
@@ -483,7 +563,9 @@ mod tests {
                 ),
                 ..given(GatewayKind::OpenClaw)
             }),
-            "unit bot*.service, or any process of root, or /opt/bot, or node"
+            format!(
+                "unit bot*.service, or unit bot*.service of user {own}, or any process of root, or /opt/bot of {own_program}, or node of {own_program}"
+            )
         );
     }
 }

@@ -213,7 +213,8 @@ pub struct Options {
     pub unit: Option<String>,
 
     /// What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a
-    /// program's file name [default: as the kind of gateway needs it]
+    /// program's file name, of the gateway's account; another one's as "unit:NAME of ACCOUNT"
+    /// [default: as the kind of gateway needs it]
     #[arg(long, value_name = "OWNER", value_delimiter = ',')]
     pub owner: Option<Vec<String>>,
 

@@ -28,6 +28,8 @@ pub(super) struct Processes {
 #[derive(Debug)]
 struct Process {
     lifetime: Lifetime,
+    /// The account that opened its sockets.
+    uid: u32,
     /// For people.
     who: String,
     /// When it was first seen without a listening socket.
@@ -42,10 +44,7 @@ impl Processes {
         let mut closed: Vec<&mut Process> = self.known.iter_mut().collect();
         let mut new = Vec::new();
         for holder in holders {
-            let key = ProcessKey {
-                pid: holder.pid,
-                started: holder.started,
-            };
+            let key = holder.key();
             match closed.iter().position(|one| one.lifetime.key() == key) {
                 Some(index) => {
                     let process = closed.swap_remove(index);
@@ -64,6 +63,7 @@ impl Processes {
             {
                 self.known.push(Process {
                     lifetime,
+                    uid: holder.uid,
                     who: holder.to_string(),
                     closed: None,
                     warned: None,
@@ -72,9 +72,10 @@ impl Processes {
         }
     }
 
-    /// Was it seen as the gateway's, and does it live?
-    pub(super) fn is_known(&self, key: ProcessKey) -> bool {
-        self.known.iter().any(|known| known.lifetime.key() == key)
+    /// Was it seen as the gateway's, with sockets of this account, and does it live?
+    pub(super) fn is_known(&self, key: ProcessKey, uid: u32) -> bool {
+        let mut known = self.known.iter();
+        known.any(|known| known.lifetime.key() == key && known.uid == uid)
     }
 
     /// Forgets those that have ended, and tells of those that haven't.

@@ -1,6 +1,7 @@
 //! What must be remembered across restarts of the daemon and of the machine, in the state directory:
 //! that the primary was seen healthy once, the orders that stand, how the primary flaps, which default routers
-//! have answered pings, and at which addresses of its name the primary answered. Losing it is safe: then nothing is taken over until the primary is seen healthy
+//! have answered pings, at which addresses of its name the primary answered, and which the local gateway bound
+//! last. Losing it is safe: then nothing is taken over until the primary is seen healthy
 //! again. What it means is the decider's to say.
 
 mod flapping;
@@ -19,9 +20,11 @@ use tracing::warn;
 
 use crate::{
     clock,
+    config::LocalGateway,
     decide::{Flaps, Pause, Standing},
     escape::Escaped,
     files,
+    gateway::Bound,
 };
 pub(super) use flapping::Flapping;
 
@@ -51,6 +54,8 @@ pub(super) struct Memory {
     pub(super) routers: Vec<String>,
     /// Where the primary answered, if it has a name: that may go together with it.
     addresses: Option<Addresses>,
+    /// What the gateway bound last.
+    pub(super) bound: Option<Binds>,
 }
 
 /// Addresses of a primary's name.
@@ -59,6 +64,23 @@ struct Addresses {
     /// As it is configured.
     primary: String,
     answered: Vec<SocketAddr>,
+}
+
+/// What a gateway bound.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Binds {
+    /// Which gateway: another one has addresses of its own.
+    gateway: String,
+    addresses: Vec<Bound>,
+}
+
+impl Binds {
+    pub(super) fn of(gateway: &LocalGateway, addresses: &[Bound]) -> Self {
+        Self {
+            gateway: gateway.identity.to_string(),
+            addresses: addresses.to_vec(),
+        }
+    }
 }
 
 impl Default for Memory {
@@ -72,6 +94,7 @@ impl Default for Memory {
             flapping: None,
             routers: Vec::new(),
             addresses: None,
+            bound: None,
         }
     }
 }
@@ -179,6 +202,7 @@ impl Memory {
             flapping: parts.take("flapping"),
             routers: parts.take("routers").unwrap_or_default(),
             addresses: parts.take("addresses"),
+            bound: parts.take("bound"),
         }
     }
 
@@ -204,6 +228,14 @@ impl Memory {
             });
         }
         is_news
+    }
+
+    /// What this gateway bound last; empty where that isn't known.
+    pub(super) fn bound(&self, gateway: &LocalGateway) -> Vec<Bound> {
+        let kept = self.bound.as_ref();
+        kept.filter(|kept| kept.gateway == gateway.identity.to_string())
+            .map(|kept| kept.addresses.clone())
+            .unwrap_or_default()
     }
 
     /// How this primary flapped, for the decider.
@@ -298,6 +330,10 @@ mod tests {
                 primary: "pc-a:18789".to_owned(),
                 answered: vec!["10.0.0.1:18789".parse().unwrap()],
             }),
+            bound: Some(Binds {
+                gateway: "unit bot.service".to_owned(),
+                addresses: vec![Bound::LOOPBACK],
+            }),
             ..Memory::default()
         }
     }
@@ -344,6 +380,7 @@ mod tests {
             ("flapping", without(|memory| memory.flapping = None)),
             ("routers", without(|memory| memory.routers.clear())),
             ("addresses", without(|memory| memory.addresses = None)),
+            ("bound", without(|memory| memory.bound = None)),
             ("version", full.clone()),
         ] {
             let never = json!({"back": {"at": "never"}});

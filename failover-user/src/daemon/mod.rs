@@ -23,7 +23,6 @@ mod recorder;
 mod reload;
 mod router;
 mod seen;
-mod settling;
 mod snapshot;
 mod start;
 mod strangers;
@@ -49,7 +48,7 @@ use crate::{
     config::{Configuration, Witness},
     control::{Question, Server},
     decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, Outcome, State, Time},
-    gateway::{CommandOutput, Force, Launch, restore_relays},
+    gateway::{Bound, CommandOutput, Force, Launch, restore_relays},
     kernel::{Batch, KernelEvents},
     limits,
     parts::Parts,
@@ -95,7 +94,7 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let control = parts.part("the control socket");
     let control = Server::listen(&configuration.control, control).await?;
     let mut daemon = Daemon::new(configuration, claim, control, reader, parts)?;
-    daemon.begin()?;
+    daemon.begin().await?;
     let settled = tokio::spawn(async {
         sleep(SETTLED).await;
         give_back();
@@ -115,6 +114,12 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     daemon.end();
     daemon.alarms.finish().await;
     ended
+}
+
+/// What the local gateway bound last, as far as a daemon remembers it in the state directory.
+#[must_use]
+pub fn bound_before(configuration: &Configuration) -> Vec<Bound> {
+    Memory::load(&configuration.state_dir).bound(&configuration.gateway)
 }
 
 /// At its end, the last of what is to be kept may take so long to be written.
@@ -266,6 +271,7 @@ impl Daemon {
                 kernel.is_some(),
                 &configuration.gateway,
                 Launch::of(&configuration.state_dir),
+                memory.bound(&configuration.gateway),
             ),
             tunnel: Tunnel::new(&configuration),
             kernel,
@@ -300,13 +306,13 @@ impl Daemon {
     }
 
     /// Looks at the port for the first time, and begins to decide.
-    fn begin(&mut self) -> anyhow::Result<()> {
+    async fn begin(&mut self) -> anyhow::Result<()> {
         let state_dir = self.configuration.state_dir.clone();
         // Beside the daemon: the disk may hang.
         drop(background::begin("outputs", move || {
             restore_relays(&state_dir)
         }));
-        let gateway = self.port.look()?;
+        let gateway = self.port.first_look().await?;
         self.recorder.begin();
         self.recall();
         info!(
@@ -505,6 +511,7 @@ impl Daemon {
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
         let ways = self.alarms.ways();
         status.warnings = warnings::warnings(&ways, self.past.refused.as_ref(), &self.parts);
+        status.warnings.extend(warnings::beside(&self.port));
         status.configuration = Some(warnings::in_force(
             self.configured,
             self.past.refused.as_ref(),

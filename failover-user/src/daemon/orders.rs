@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::{
     Daemon,
-    memory::{Flapping, Held, Memory, Paused, operator},
+    memory::{Binds, Flapping, Held, Memory, Paused, operator},
     pause,
 };
 use crate::{
@@ -354,6 +354,11 @@ impl Daemon {
         }
         let good = self.prober.good_addresses();
         if !good.is_empty() && self.memory.keep_addresses(&primary, good) {
+            news = true;
+        }
+        let gateway = &self.configuration.gateway;
+        if self.memory.bound(gateway) != self.port.gateway_bound() {
+            self.memory.bound = Some(Binds::of(gateway, self.port.gateway_bound()));
             news = true;
         }
         if self.memory.routers != self.router.proven() {

@@ -11,7 +11,6 @@ use tracing::{error, info, warn};
 use super::{
     agreement::Agreement,
     lingering::Processes,
-    settling::Settling,
     start::{Brings, Start},
     strangers::Strangers,
 };
@@ -20,7 +19,10 @@ use crate::{
     config::LocalGateway,
     decide::{Gateway, Time},
     escape::Escaped,
-    gateway::{Destroyed, Holder, Identity, Launch, Listener, Listeners, ListenersError, holders},
+    gateway::{
+        Bound, Destroyed, Holder, Identity, Launch, Listener, Listeners, ListenersError, Settling,
+        holders,
+    },
     kernel::{Origin, TcpStateChange},
 };
 
@@ -46,16 +48,21 @@ pub(super) struct LocalPort {
     listeners: Listeners,
     /// Those that are believed.
     seen: Vec<Listener>,
-    /// Those that are too young; `None` before the first look, which takes what it finds.
-    settling: Option<Settling>,
+    /// Those that are too young.
+    settling: Settling,
     /// Who holds them, and is it the gateway?
     holders: Vec<(Holder, bool)>,
-    /// Sockets whose process can't be seen, and that are the gateway's all the same.
-    unseen: BTreeSet<u32>,
+    /// Sockets whose process can't be seen, and that are the gateway's all the same: their inodes and
+    /// accounts.
+    unseen: BTreeSet<(u32, u32)>,
+    /// What the gateway is bound to, or was when it listened last.
+    bound: Vec<Bound>,
     /// When the holders were looked at.
     sorted: Option<Time>,
     identity: Identity,
     strangers: Strangers,
+    /// Who was told of that listens on other addresses.
+    told_beside: String,
     start: Start,
     processes: Processes,
     kernel_events: bool,
@@ -79,17 +86,20 @@ impl LocalPort {
         kernel_events: bool,
         gateway: &LocalGateway,
         launch: Launch,
+        bound: Vec<Bound>,
     ) -> Self {
         Self {
             port,
             listeners: Listeners::on(port.get()),
             seen: Vec::new(),
-            settling: None,
+            settling: Settling::default(),
             holders: Vec::new(),
             unseen: BTreeSet::new(),
+            bound,
             sorted: None,
             identity: gateway.identity.clone(),
             strangers: Strangers::default(),
+            told_beside: String::new(),
             start: Start::new(launch, Brings::of(gateway)),
             processes: Processes::default(),
             kernel_events,
@@ -105,13 +115,30 @@ impl LocalPort {
 
     /// Where the gateway listens.
     pub(super) fn gateways_addresses(&self) -> Vec<SocketAddr> {
-        let held = self.holders.iter().filter(|(_, is_gateway)| *is_gateway);
-        let held = held.flat_map(|(holder, _)| holder.addresses.iter().copied());
-        let unseen = self
-            .seen
-            .iter()
-            .filter(|one| self.unseen.contains(&one.inode));
-        held.chain(unseen.map(|one| one.address)).collect()
+        let listeners = self.gateways_listeners();
+        listeners.map(|listener| listener.address).collect()
+    }
+
+    fn gateways_listeners(&self) -> impl Iterator<Item = &Listener> {
+        let listeners = self.seen.iter();
+        listeners.filter(|listener| self.is_the_gateways(listener))
+    }
+
+    fn is_the_gateways(&self, listener: &Listener) -> bool {
+        let mut gateway = self.holders.iter().filter(|(_, is_gateway)| *is_gateway);
+        self.unseen.contains(&(listener.inode, listener.uid))
+            || gateway.any(|(holder, _)| holder.sockets.contains(&listener.inode))
+    }
+
+    /// Does this listener, which isn't the gateway's, make the gateway's bind fail? What the gateway
+    /// will bind is what it bound last.
+    fn is_in_the_way(&self, listener: &Listener) -> bool {
+        Bound::is_blocked_by(&self.bound, listener)
+    }
+
+    /// What the gateway is bound to, or was when it listened last.
+    pub(super) fn gateway_bound(&self) -> &[Bound] {
+        &self.bound
     }
 
     /// Its number.
@@ -148,26 +175,44 @@ impl LocalPort {
     pub(super) fn identify(&mut self, gateway: &LocalGateway) {
         self.identity = gateway.identity.clone();
         self.start.brings(Brings::of(gateway));
+        // Of the one before.
+        self.bound.clear();
         self.sort();
     }
 
-    /// Does anybody listen?
+    /// Does anybody listen who is the gateway, or is in its way?
     pub(super) fn is_listening(&self) -> bool {
-        !self.seen.is_empty()
+        self.is_gateways() || self.is_foreign()
     }
 
-    /// Do those listen who are none of the gateway, and nobody else?
+    /// Does somebody listen in the gateway's way, and not the gateway?
     pub(super) fn is_foreign(&self) -> bool {
-        self.is_listening() && !self.is_gateways()
+        let mut seen = self.seen.iter();
+        !self.is_gateways() && seen.any(|listener| self.is_in_the_way(listener))
     }
 
     fn is_gateways(&self) -> bool {
-        !self.unseen.is_empty() || self.holders.iter().any(|(_, is_gateway)| *is_gateway)
+        self.gateways_listeners().next().is_some()
+    }
+
+    /// Who listens on the port beside the gateway and not in its way, on another address.
+    pub(super) fn beside(&self) -> Vec<String> {
+        self.named(|listener| !self.is_the_gateways(listener) && !self.is_in_the_way(listener))
     }
 
     /// Names who has the port that isn't the gateway: once, and each minute while a start is blocked
     /// by it.
     pub(super) fn tell_of_strangers(&mut self, blocks: bool) {
+        let beside = self.beside().join("; ");
+        if self.told_beside != beside {
+            if !beside.is_empty() {
+                info!(
+                    held_by = beside,
+                    "something that isn't the gateway listens on another address of the port; it doesn't keep the gateway from starting"
+                );
+            }
+            self.told_beside = beside;
+        }
         if !self.is_foreign() {
             self.strangers.are_gone();
         } else if self.strangers.are_there(clock::now(), blocks) {
@@ -205,19 +250,37 @@ impl LocalPort {
         ));
     }
 
-    /// Who holds the port, for people.
+    /// Who holds the port, for people: the gateway, or else those that are in its way.
     pub(super) fn held_by(&self) -> String {
-        let told: Vec<String> = self
-            .holders
-            .iter()
-            .map(|(holder, _)| holder.to_string())
-            .collect();
-        match (told.is_empty(), self.is_listening(), &self.bound_by) {
-            (false, _, _) => told.join("; "),
-            (true, true, _) => "a process that isn't visible from here".to_owned(),
-            (true, false, None) => "nobody who listens".to_owned(),
-            (true, false, Some(by)) => format!("nobody who listens; last bound by {by}"),
+        let is_gateways = self.is_gateways();
+        let held_by = self.named(|listener| match is_gateways {
+            true => self.is_the_gateways(listener),
+            false => self.is_in_the_way(listener),
+        });
+        match (held_by.is_empty(), &self.bound_by) {
+            (false, _) => held_by.join("; "),
+            (true, None) => "nobody who listens".to_owned(),
+            (true, Some(by)) => format!("nobody who listens; last bound by {by}"),
         }
+    }
+
+    /// Those who hold these listeners, for people.
+    fn named(&self, wanted: impl Fn(&Listener) -> bool) -> Vec<String> {
+        let wanted: Vec<&Listener> = self.seen.iter().filter(|one| wanted(one)).collect();
+        let holds = |holder: &Holder, listener: &Listener| holder.sockets.contains(&listener.inode);
+        let holders = self.holders.iter().map(|(holder, _)| holder);
+        let named = holders
+            .clone()
+            .filter(|holder| wanted.iter().any(|listener| holds(holder, listener)))
+            .map(Holder::to_string);
+        let unseen = wanted
+            .iter()
+            .filter(|listener| !holders.clone().any(|holder| holds(holder, listener)))
+            .map(|listener| {
+                let Listener { address, uid, .. } = listener;
+                format!("a process that isn't visible from here (uid {uid}) on {address}")
+            });
+        named.chain(unseen).collect()
     }
 
     /// Does the change say that somebody began or ended to listen on the port?
@@ -246,6 +309,19 @@ impl LocalPort {
         !(self.kernel_events && self.looked.is_some_and(fresh))
     }
 
+    /// Looks for the first time. Whoever listens then is looked at once more, for it may only be trying
+    /// whether the port is free.
+    pub(super) async fn first_look(&mut self) -> Result<Gateway, ListenersError> {
+        let gateway = self.look()?;
+        match self.settling.settles_in(clock::now()) {
+            None => Ok(gateway),
+            Some(young) => {
+                sleep(young).await;
+                self.look()
+            }
+        }
+    }
+
     /// Asks the kernel.
     pub(super) fn look(&mut self) -> Result<Gateway, ListenersError> {
         let asked = clock::now();
@@ -253,13 +329,7 @@ impl LocalPort {
         let found = self.listeners.now()?;
         self.check(asked, &found);
         let finds_nobody = found.is_empty();
-        let seen = match &mut self.settling {
-            Some(settling) => settling.believed(clock::now(), &found, &self.seen),
-            None => {
-                self.settling = Some(Settling::default());
-                found
-            }
-        };
+        let seen = self.settling.believed(clock::now(), &found, &self.seen);
         let changed = seen != self.seen;
         if changed || self.is_in_doubt() {
             let before = (addresses(&self.seen), self.is_foreign());
@@ -283,7 +353,7 @@ impl LocalPort {
         if finds_nobody && self.announced.is_none() {
             self.told.clear();
         }
-        Ok(match (self.is_gateways(), self.is_listening()) {
+        Ok(match (self.is_gateways(), self.is_foreign()) {
             (true, _) => Gateway::Listening,
             (false, true) => Gateway::Foreign,
             (false, false) if self.lingering().next().is_some() => Gateway::Ending,
@@ -291,40 +361,54 @@ impl LocalPort {
         })
     }
 
+    /// Does anybody listen, and not the gateway?
+    fn has_strangers_alone(&self) -> bool {
+        !self.seen.is_empty() && !self.is_gateways()
+    }
+
     /// A stranger may only look like one: a process can't be seen in the moment in which it comes.
     fn is_in_doubt(&self) -> bool {
         let again = |sorted: Time| clock::now().since(sorted) >= LOOK_AT_STRANGERS;
-        self.is_foreign() && self.sorted.is_none_or(again)
+        self.has_strangers_alone() && self.sorted.is_none_or(again)
     }
 
     /// Finds out who listens, and who of them is the gateway.
     fn sort(&mut self) {
+        let listened = self.is_gateways();
         let found = holders(&self.seen, &self.told);
-        let held = |listener: &&Listener| {
-            let address = listener.address;
-            !found.iter().any(|one| one.addresses.contains(&address))
+        let is_unseen = |listener: &&Listener| {
+            let inode = listener.inode;
+            !found.iter().any(|one| one.sockets.contains(&inode))
         };
-        let unseen: Vec<&Listener> = self.seen.iter().filter(held).collect();
+        let unseen = self.seen.iter().filter(is_unseen);
         self.unseen = unseen
-            .into_iter()
             .filter(|listener| {
-                self.unseen.contains(&listener.inode)
+                // A number may come again.
+                self.unseen.contains(&(listener.inode, listener.uid))
                     || self.identity.is_gateways(listener)
                     || self.start.may_have_made(listener)
             })
-            .map(|listener| listener.inode)
+            .map(|listener| (listener.inode, listener.uid))
             .collect();
         self.holders = found
             .into_iter()
             .map(|holder| {
                 let is_gateway = self.identity.is_gateway(&holder)
-                    || self.processes.is_known(holder.key())
+                    || self.processes.is_known(holder.key(), holder.uid)
                     || self.start.made(&holder);
                 (holder, is_gateway)
             })
             .collect();
         let gateway = self.holders.iter().filter(|(_, is_gateway)| *is_gateway);
         self.processes.hold(gateway.map(|(holder, _)| holder));
+        let mut bound: Vec<Bound> = self.gateways_listeners().map(Listener::bound).collect();
+        if !bound.is_empty() {
+            // One socket may open later than another, and close earlier.
+            bound.extend(self.bound.iter().filter(|_| listened));
+            bound.sort_unstable();
+            bound.dedup();
+            self.bound = bound;
+        }
         self.sorted = Some(clock::now());
     }
 
@@ -386,14 +470,11 @@ impl LocalPort {
         let since = self.asked.map_or(Duration::MAX, |asked| now.since(asked));
         let after = |pause: Duration| pause.saturating_sub(since);
         let settles = self.agreement.settles_in(now);
-        let young = self
-            .settling
-            .as_ref()
-            .and_then(|settling| settling.settles_in(now));
+        let young = self.settling.settles_in(now);
         let lingering = self.processes.next_look(since);
         let is_blocked = self.strangers.block();
         let doubt = (matters || is_blocked).then_some(LOOK_AT_STRANGERS);
-        let doubt = doubt.filter(|_| self.is_foreign());
+        let doubt = doubt.filter(|_| self.has_strangers_alone());
         let (again, poll, doubt) = (again.map(after), poll.map(after), doubt.map(after));
         [again, poll, settles, young, lingering, doubt]
             .into_iter()
@@ -415,24 +496,92 @@ fn addresses(listeners: &[Listener]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::config::{Configuration, Options};
+    use std::{future::poll_fn, net::TcpListener, task::Poll};
 
-    #[test]
-    fn the_next_look_is_as_far_from_the_last_one_however_often_it_is_asked_for() {
-        const LATER: Duration = Duration::from_millis(30);
+    use super::*;
+    use crate::config::{Configuration, GatewayKind, Options};
+
+    fn local_port(port: NonZeroU16, bound: &[&str]) -> LocalPort {
         let nowhere = tempfile::tempdir().unwrap();
         let configuration = Configuration::load(Options {
             primary: "192.0.2.1".parse().ok(),
             dry_run: Some(true),
+            // Whoever runs the test is the gateway's owner.
+            gateway: Some(GatewayKind::Command),
+            start: Some("true".to_owned()),
+            stop: Some("true".to_owned()),
             ..Options::default()
         });
-        let mut port = LocalPort::new(
-            NonZeroU16::MIN,
+        let bound = bound.iter().map(|ip| Bound {
+            ip: ip.parse().unwrap(),
+            only_v6: false,
+        });
+        LocalPort::new(
+            port,
             false,
             &configuration.unwrap().gateway,
             Launch::of(nowhere.path()),
-        );
+            bound.collect(),
+        )
+    }
+
+    fn listening(address: &str) -> (TcpListener, NonZeroU16) {
+        let listener = TcpListener::bind(address).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, NonZeroU16::new(port).unwrap())
+    }
+
+    #[tokio::test]
+    async fn who_only_tries_the_port_when_the_daemon_begins_is_not_the_gateway() {
+        let (listener, port) = listening("127.0.0.1:0");
+        let mut port = local_port(port, &[]);
+        let mut look = Box::pin(port.first_look());
+        let waits = poll_fn(|context| Poll::Ready(look.as_mut().poll(context).is_pending()));
+        assert!(waits.await);
+        drop(listener);
+        assert_eq!(look.await.unwrap(), Gateway::Absent);
+        assert!(port.gateway_bound().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_listens_when_the_daemon_begins_and_stays_is_the_gateway() {
+        let (_listener, port) = listening("127.0.0.1:0");
+        let mut port = local_port(port, &[]);
+        assert_eq!(port.first_look().await.unwrap(), Gateway::Listening);
+        assert_eq!(port.gateway_bound(), [Bound::LOOPBACK]);
+    }
+
+    #[tokio::test]
+    async fn strangers_are_in_the_way_where_the_gateway_bound_last_or_binds_by_default() {
+        for (address, bound, expected) in [
+            ("127.0.0.1:0", &[][..], Gateway::Foreign),
+            ("0.0.0.0:0", &[], Gateway::Foreign),
+            ("[::]:0", &[], Gateway::Foreign),
+            ("127.0.0.2:0", &[], Gateway::Absent),
+            ("[::1]:0", &[], Gateway::Absent),
+            ("127.0.0.2:0", &["0.0.0.0"], Gateway::Foreign),
+            ("127.0.0.2:0", &["127.0.0.2"], Gateway::Foreign),
+            ("127.0.0.1:0", &["127.0.0.2"], Gateway::Absent),
+            ("[::1]:0", &["127.0.0.1", "::1"], Gateway::Absent),
+            ("[::1]:0", &["::"], Gateway::Foreign),
+        ] {
+            let (_listener, port) = listening(address);
+            let mut port = local_port(port, bound);
+            // Nobody is it.
+            port.identity = Identity::default();
+            let seen = port.first_look().await.unwrap();
+            assert_eq!(seen, expected, "{address} beside {bound:?}");
+            let told = (port.is_listening(), port.beside().len());
+            let harmless = expected == Gateway::Absent;
+            assert_eq!(told, (!harmless, usize::from(harmless)), "{address}");
+            assert_eq!(port.gateways_addresses(), [], "{address}");
+        }
+    }
+
+    #[test]
+    fn the_next_look_is_as_far_from_the_last_one_however_often_it_is_asked_for() {
+        const LATER: Duration = Duration::from_millis(30);
+        let mut port = local_port(NonZeroU16::MIN, &[]);
         // Nobody has looked yet.
         assert_eq!(port.next_look(true, POLL), Some(Duration::ZERO));
         port.look().unwrap();

@@ -1,4 +1,8 @@
-//! What came up as the result of our own start: known by that, whatever it is and whoever's.
+//! What came up as the result of our own start: known by that, whatever program it is.
+//!
+//! Whatever comes up in time may just as well be an unprivileged account's own, which can see the start
+//! command run and has a service manager of its own. So what a start may bring up is the account's that
+//! it is run as, or something that only root can name: a unit of the system, or a container of it.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -15,27 +19,46 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Start {
     launch: Launch,
-    /// What it may bring up besides its own descendants.
+    /// What it may bring up.
     brings: Brings,
     attempt: Option<Attempt>,
 }
 
-/// Who else than its descendants a start command may bring up, through a service manager or a container
-/// engine.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Brings {
-    /// Nobody: the unit that it starts is known, so no other one is it.
-    TheUnit,
-    /// Whatever service or container it may be.
-    AnyService,
+/// What a start command may bring up, itself and through a service manager or a container engine.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Brings {
+    /// The account that it is run as.
+    uid: u32,
+    /// Services besides its own descendants; `None`: none, since the unit that it starts is known.
+    services: Option<Services>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Services {
+    /// The words of the start command: the units that it names.
+    words: BTreeSet<String>,
 }
 
 impl Brings {
     pub(super) fn of(gateway: &LocalGateway) -> Self {
-        match &gateway.unit {
-            Some(unit) if unit.is_started => Self::TheUnit,
-            _ => Self::AnyService,
+        let services = match &gateway.unit {
+            Some(unit) if unit.is_started => None,
+            _ => Some(Services {
+                words: gateway.start.words().map(str::to_owned).collect(),
+            }),
+        };
+        Self {
+            uid: gateway.uid(),
+            services,
         }
+    }
+}
+
+impl Services {
+    /// Does the start command name this unit of the system's? The names of those are root's to give.
+    fn name(&self, unit: &str) -> bool {
+        let short = unit.strip_suffix(".service").unwrap_or(unit);
+        self.words.contains(unit) || self.words.contains(short)
     }
 }
 
@@ -81,33 +104,63 @@ impl Start {
     /// engine? Who comes up in time by chance, as somebody's tunnel, is in a session of somebody's, or
     /// listens for somebody else, and is no unit or container that began meanwhile.
     pub(super) fn made(&self, holder: &Holder) -> bool {
-        self.brought_up(holder) || self.launch.began(holder.pid)
+        self.brought_up(holder) || (self.may_become(holder) && self.launch.began(holder.key()))
+    }
+
+    /// May a descendant of the start command be this one, by its accounts? Only root becomes another.
+    fn may_become(&self, holder: &Holder) -> bool {
+        match self.brings.uid {
+            0 => holder.owns_its_sockets(),
+            uid => holder.is_of_or_roots(uid),
+        }
     }
 
     fn brought_up(&self, holder: &Holder) -> bool {
-        let in_time = self
-            .attempt
+        let Some(services) = &self.brings.services else {
+            return false;
+        };
+        if is_forwarder(holder) {
+            return false;
+        }
+        let own = self.brings.uid;
+        match &holder.home {
+            Some(Home::SystemUnit(name)) if services.name(name) => holder.owns_its_sockets(),
+            Some(Home::SystemUnit(name)) => {
+                name.ends_with(".service")
+                    && holder.is_of_or_roots(own)
+                    && self.is_in_time(holder.started)
+            }
+            Some(Home::UserUnit { uid, name }) => {
+                *uid == own
+                    && name.ends_with(".service")
+                    && holder.is_of(own)
+                    && self.is_in_time(holder.started)
+            }
+            // Who is who in there is the container's own affair; whose it is isn't. And it must have come
+            // up itself: one that has long been there has accounts of its own.
+            Some(Home::Container { owner, .. }) => {
+                owner.is_none_or(|owner| owner == own)
+                    && holder.owns_its_sockets()
+                    && self.is_in_time(holder.started)
+                    && self.is_in_time(holder.home_since())
+            }
+            None => false,
+        }
+    }
+
+    /// Did what began then begin while the start command had its time?
+    fn is_in_time(&self, began: u64) -> bool {
+        self.attempt
             .as_ref()
-            .is_some_and(|attempt| clock::now() < attempt.until && holder.started >= attempt.since);
-        self.brings == Brings::AnyService
-            && in_time
-            && is_of_a_service(holder.home.as_ref())
-            && !is_forwarder(holder)
+            .is_some_and(|attempt| clock::now() < attempt.until && began >= attempt.since)
     }
 
-    /// The same of a socket whose process can't be seen: it came up in time, nothing else is known.
+    /// The same of a socket whose process can't be seen: it came up in time, and is the account's.
     pub(super) fn may_have_made(&self, listener: &Listener) -> bool {
-        self.attempt.as_ref().is_some_and(|attempt| {
-            clock::now() < attempt.until && !attempt.before.contains(&listener.inode)
-        })
-    }
-}
-
-fn is_of_a_service(home: Option<&Home>) -> bool {
-    match home {
-        Some(Home::Container(_)) => true,
-        Some(Home::SystemUnit(name) | Home::UserUnit { name, .. }) => name.ends_with(".service"),
-        None => false,
+        listener.uid == self.brings.uid
+            && self.attempt.as_ref().is_some_and(|attempt| {
+                clock::now() < attempt.until && !attempt.before.contains(&listener.inode)
+            })
     }
 }
 
@@ -121,47 +174,161 @@ fn ticks(time: Time) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::ProcessKey;
+
+    const ALICE: u32 = 1000;
+    const MALLORY: u32 = 1001;
+
+    fn brings(uid: u32, words: &[&str]) -> Brings {
+        Brings {
+            uid,
+            services: Some(Services {
+                words: words.iter().map(|word| (*word).to_owned()).collect(),
+            }),
+        }
+    }
+
+    fn holder(uid: u32, home: Home) -> Holder {
+        Holder {
+            // Of nobody.
+            pid: u32::MAX,
+            started: ticks(clock::now()),
+            uid,
+            accounts: vec![uid],
+            executable: Some("/opt/bot".into()),
+            command_line: String::new(),
+            home: Some(home),
+            elsewhere: None,
+            addresses: Vec::new(),
+            sockets: Vec::new(),
+        }
+    }
+
+    fn system(name: &str) -> Home {
+        Home::SystemUnit(name.to_owned())
+    }
+
+    fn user(uid: u32, name: &str) -> Home {
+        let name = name.to_owned();
+        Home::UserUnit { uid, name }
+    }
+
+    fn container(owner: Option<u32>) -> Home {
+        let name = "0123".to_owned();
+        Home::Container { owner, name }
+    }
+
+    fn begun(brings: Brings) -> Start {
+        let folder = tempfile::tempdir().unwrap();
+        let mut start = Start::new(Launch::of(folder.path()), brings);
+        start.begin(&[], Duration::from_secs(60));
+        start
+    }
 
     #[test]
-    fn services_and_containers_are_begun_for_a_reason_and_sessions_are_not() {
-        for (home, expected) in [
-            (Some(Home::Container("a".to_owned())), true),
-            (Some(Home::SystemUnit("docker.service".to_owned())), true),
-            (Some(Home::SystemUnit("session-3.scope".to_owned())), false),
+    fn what_comes_up_in_time_is_the_starts_if_it_is_its_accounts_or_roots_to_name() {
+        for (uid, words, socket, home, expected) in [
+            (ALICE, &[][..], ALICE, user(ALICE, "bot.service"), true),
+            (ALICE, &[], ALICE, user(ALICE, "app-1.scope"), false),
+            (ALICE, &[], ALICE, system("session-3.scope"), false),
+            (ALICE, &[], ALICE, system("docker.service"), true),
+            (ALICE, &[], 0, system("docker.service"), true),
+            (ALICE, &[], 5, system("bot.service"), false),
+            (ALICE, &["bot"], 5, system("bot.service"), true),
+            (ALICE, &["bot.service"], 5, system("bot.service"), true),
+            (ALICE, &["bot"], 5, system("bot2.service"), false),
+            (ALICE, &[], 5, container(None), true),
+            (ALICE, &[], 100_999, container(Some(ALICE)), true),
+            (0, &[], ALICE, container(None), true),
+            (0, &[], 0, system("docker.service"), true),
+            // Another account's, which may have waited for this moment.
             (
-                Some(Home::UserUnit {
-                    uid: 1000,
-                    name: "bot.service".to_owned(),
-                }),
-                true,
+                ALICE,
+                &["bot"],
+                MALLORY,
+                user(MALLORY, "bot.service"),
+                false,
             ),
-            (None, false),
+            (ALICE, &["bot"], MALLORY, user(ALICE, "bot.service"), false),
+            (ALICE, &["bot"], MALLORY, container(Some(MALLORY)), false),
+            // Its cron job.
+            (ALICE, &["bot"], MALLORY, system("cron.service"), false),
+            (0, &["bot"], MALLORY, user(MALLORY, "bot.service"), false),
+            (0, &["bot"], MALLORY, container(Some(MALLORY)), false),
+            (0, &["bot"], MALLORY, system("cron.service"), false),
         ] {
-            assert_eq!(is_of_a_service(home.as_ref()), expected, "{home:?}");
+            let start = begun(brings(uid, words));
+            let holder = holder(socket, home);
+            assert_eq!(start.made(&holder), expected, "{holder} by {uid} {words:?}");
         }
     }
 
     #[test]
-    fn a_service_that_comes_up_in_time_was_started_unless_it_forwards_or_the_unit_is_known() {
-        let folder = tempfile::tempdir().unwrap();
-        let holder = |executable: &str, started| Holder {
-            pid: u32::MAX,
-            started,
-            uid: 0,
-            executable: Some(executable.into()),
-            command_line: String::new(),
-            home: Some(Home::SystemUnit("docker.service".to_owned())),
-            elsewhere: None,
-            addresses: Vec::new(),
+    fn what_is_old_or_forwards_or_is_no_unit_while_that_is_known_was_not_started() {
+        let new = holder(0, system("docker.service"));
+        let old = Holder {
+            started: new.started - 60 * clock_ticks_per_second(),
+            ..new.clone()
         };
-        for (brings, gateway) in [(Brings::AnyService, true), (Brings::TheUnit, false)] {
-            let mut start = Start::new(Launch::of(folder.path()), brings);
-            start.begin(&[], Duration::from_secs(60));
-            let now = ticks(clock::now());
-            assert_eq!(start.made(&holder("/opt/bot", now)), gateway);
-            assert!(!start.made(&holder("/usr/bin/docker-proxy", now)));
-            assert!(!start.made(&holder("/opt/bot", now - 60 * clock_ticks_per_second())));
+        let forwarder = Holder {
+            executable: Some("/usr/bin/docker-proxy".into()),
+            ..new.clone()
+        };
+        let start = begun(brings(0, &[]));
+        let found = [&new, &old, &forwarder].map(|holder| start.made(holder));
+        assert_eq!(found, [true, false, false]);
+        let start = begun(Brings {
+            uid: 0,
+            services: None,
+        });
+        assert!(!start.made(&new));
+    }
+
+    #[test]
+    fn a_unit_that_the_command_names_is_known_without_a_start_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = Start::new(Launch::of(folder.path()), brings(0, &["bot"]));
+        assert!(start.made(&holder(5, system("bot.service"))));
+        assert!(!start.made(&holder(0, system("docker.service"))));
+    }
+
+    #[test]
+    fn a_socket_in_flight_is_the_starts_if_its_account_is() {
+        let start = begun(brings(ALICE, &[]));
+        for (uid, expected) in [(ALICE, true), (MALLORY, false), (0, false)] {
+            let listener = Listener {
+                address: "0.0.0.0:18789".parse().unwrap(),
+                uid,
+                inode: 1,
+                only_v6: false,
+            };
+            assert_eq!(start.may_have_made(&listener), expected, "{uid}");
         }
+    }
+
+    #[test]
+    fn another_account_is_none_of_an_unprivileged_starts_descendants_even_with_its_mark() {
+        let start = begun(brings(ALICE, &[]));
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000")
+            .env(Launch::VARIABLE, start.launch().value())
+            .spawn()
+            .unwrap();
+        let key = ProcessKey::of(child.id()).unwrap();
+        let marked = |uid| Holder {
+            pid: key.pid,
+            started: key.started,
+            ..holder(uid, system("session-1.scope"))
+        };
+        // The parent goes on before the kernel has noted where the environment is.
+        let deadline = std::time::Instant::now() + Duration::from_secs(5);
+        while !start.made(&marked(ALICE)) && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        let found = [ALICE, 0, MALLORY].map(|uid| start.made(&marked(uid)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found, [true, true, false]);
     }
 
     #[test]

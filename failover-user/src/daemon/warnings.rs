@@ -1,7 +1,7 @@
 //! What people should see to, although it keeps PC-B from nothing as long as all else is well. Only
 //! renders.
 
-use super::alarms::Way;
+use super::{alarms::Way, port::LocalPort};
 use crate::{clock, decide::Time, parts::Parts, status};
 
 /// A sentence each.
@@ -37,6 +37,17 @@ pub(super) fn warnings(
         }
     }
     warnings
+}
+
+/// Who listens on another address of the port.
+pub(super) fn beside(port: &LocalPort) -> Option<String> {
+    let beside = port.beside();
+    (!beside.is_empty()).then(|| {
+        format!(
+            "something that isn't the gateway listens on another address of the port; it doesn't keep the gateway from starting unless that binds all addresses: {}",
+            beside.join("; ")
+        )
+    })
 }
 
 /// As the document has it.

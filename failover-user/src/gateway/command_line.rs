@@ -142,6 +142,16 @@ impl CommandLine {
         words.join(" ")
     }
 
+    /// Whatever in it could be the name of a unit, also inside of a shell's script.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        // systemd.unit(5)
+        let ends = |letter: char| !letter.is_ascii_alphanumeric() && !":-_.\\@".contains(letter);
+        let arguments = self.arguments.iter();
+        arguments
+            .flat_map(move |argument| argument.split(ends))
+            .filter(|word| !word.is_empty())
+    }
+
     /// Is it a job of this very program's?
     pub(crate) fn is_this_program(&self) -> bool {
         self.program == Path::new(THIS_PROGRAM)
@@ -225,6 +235,16 @@ mod tests {
             command.arguments,
             ["-c", r#"echo "$HOME"; x"#, "a b", "c d"]
         );
+    }
+
+    #[test]
+    fn the_units_that_a_command_may_name_are_found_in_a_script_too() {
+        let line = "sh -c 'systemctl start bot.service; systemctl --user start a@1'";
+        let command = CommandLine::parse(line).unwrap();
+        let words: Vec<&str> = command.words().collect();
+        for unit in ["bot.service", "a@1"] {
+            assert!(words.contains(&unit), "{words:?}");
+        }
     }
 
     #[test]

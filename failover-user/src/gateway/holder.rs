@@ -13,7 +13,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ProcessKey, eyes::Eyes, listeners::Listener, process::started};
+use super::{
+    ProcessKey,
+    eyes::Eyes,
+    home::{Home, home},
+    listeners::Listener,
+    process::{accounts, parent, started},
+};
 use crate::escape::Escaped;
 
 /// A command line may be megabytes long; this much names it.
@@ -24,16 +30,22 @@ const LONGEST_CGROUP: u64 = 16 * 1024;
 const MOST_DESCRIPTORS: usize = 1 << 20;
 /// More processes than share a port on purpose.
 const MOST_HOLDERS: usize = 64;
+/// Deeper than processes are nested in a container.
+const MOST_PARENTS: usize = 256;
 
-/// A process that holds listening sockets on the port.
+/// A process that holds listening sockets on the port, all opened by the same account. A process may
+/// hold sockets that another account opened and handed to it (SCM_RIGHTS in unix(7)): those are a
+/// holder of their own.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Holder {
     /// Process (thread group).
     pub pid: u32,
-    /// When it began, in ticks of the boot clock; 0 when it is gone.
+    /// When it began, in ticks of the boot clock.
     pub started: u64,
-    /// Who opened the sockets.
+    /// The account that opened the sockets, as sock_diag(7) tells.
     pub uid: u32,
+    /// The accounts that the process runs as (real, effective, saved, file system), each once.
+    pub accounts: Vec<u32>,
     /// What it runs; `None` when the process is gone or hides it.
     pub executable: Option<PathBuf>,
     /// Its words, separated by spaces; cut where they are long.
@@ -45,6 +57,8 @@ pub struct Holder {
     pub elsewhere: Option<u64>,
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
+    /// The inodes of these sockets.
+    pub sockets: Vec<u32>,
 }
 
 impl Holder {
@@ -56,22 +70,50 @@ impl Holder {
             started: self.started,
         }
     }
-}
 
-/// What a process's control group tells of where it comes from.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Home {
-    /// A unit of the system's service manager.
-    SystemUnit(String),
-    /// A unit of a user's service manager.
-    UserUnit {
-        /// Whose.
-        uid: u32,
-        /// Its name.
-        name: String,
-    },
-    /// A container.
-    Container(String),
+    /// Does it run as nobody but this account, and root?
+    #[must_use]
+    pub fn runs_as(&self, uid: u32) -> bool {
+        !self.accounts.is_empty() && self.accounts.iter().all(|one| [uid, 0].contains(one))
+    }
+
+    /// Are both the sockets and the process this account's? What belongs to root, which may become
+    /// anybody, is not.
+    #[must_use]
+    pub fn is_of(&self, uid: u32) -> bool {
+        self.uid == uid && self.runs_as(uid)
+    }
+
+    /// Are both the sockets and the process this account's, or root's?
+    #[must_use]
+    pub fn is_of_or_roots(&self, uid: u32) -> bool {
+        [uid, 0].contains(&self.uid) && self.runs_as(uid)
+    }
+
+    /// Did the process open its sockets itself, or get them from root, as from a service manager? Any
+    /// other account may have handed them to it to be taken for it.
+    #[must_use]
+    pub fn owns_its_sockets(&self) -> bool {
+        self.uid == 0 || self.accounts.contains(&self.uid)
+    }
+
+    /// When the first process of its unit or container began, as far up as its parents are in there:
+    /// the init process of a container is a parent of all that run in its process namespace.
+    #[must_use]
+    pub fn home_since(&self) -> u64 {
+        let (mut pid, mut since) = (self.pid, self.started);
+        for _ in 0..MOST_PARENTS {
+            let Some((above, began)) = parent(pid).and_then(|above| Some((above, started(above)?)))
+            else {
+                break;
+            };
+            if home_of(above) != self.home {
+                break;
+            }
+            (pid, since) = (above, since.min(began));
+        }
+        since
+    }
 }
 
 /// The processes that hold these sockets. Those in `told` are looked at first: where the kernel
@@ -97,6 +139,7 @@ pub fn holders(listeners: &[Listener], told: &BTreeSet<u32>) -> Vec<Holder> {
 
 /// Notes the process if it holds one of the sockets.
 fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: &mut Vec<Holder>) {
+    let before = started(pid);
     let process = PathBuf::from(format!("/proc/{pid}"));
     let (sockets, _eyes) = open_sockets(&process);
     let held: Vec<&Listener> = listeners
@@ -104,19 +147,51 @@ fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: 
         .filter(|listener| sockets.contains(&listener.inode))
         .collect();
     let Some(first) = held.first() else { return };
+    // Hidden from others (hidepid= in man 5 proc), it is read with its account's rights alone.
+    let Some(began) = before.or_else(|| started(pid)) else {
+        return;
+    };
+    let holder = Holder {
+        pid,
+        started: began,
+        uid: first.uid,
+        accounts: accounts(pid),
+        executable: fs::read_link(process.join("exe")).ok(),
+        command_line: command_line(&read(&process.join("cmdline"), LONGEST_COMMAND_LINE)),
+        home: home_of(pid),
+        elsewhere: elsewhere(&process),
+        addresses: Vec::new(),
+        sockets: Vec::new(),
+    };
+    // Another process may have got its number while it was looked at.
+    if started(pid) != Some(began) {
+        return;
+    }
     for listener in &held {
         wanted.remove(&listener.inode);
     }
-    found.push(Holder {
-        pid,
-        started: started(pid).unwrap_or(0),
-        uid: first.uid,
-        executable: fs::read_link(process.join("exe")).ok(),
-        command_line: command_line(&read(&process.join("cmdline"), LONGEST_COMMAND_LINE)),
-        home: home(&read(&process.join("cgroup"), LONGEST_CGROUP)),
-        elsewhere: elsewhere(&process),
-        addresses: held.iter().map(|listener| listener.address).collect(),
-    });
+    found.extend(by_account(&holder, &held));
+}
+
+/// A holder for each account that opened some of the sockets.
+fn by_account(holder: &Holder, held: &[&Listener]) -> impl Iterator<Item = Holder> {
+    let accounts: BTreeSet<u32> = held.iter().map(|listener| listener.uid).collect();
+    accounts.into_iter().map(|uid| {
+        let opened = held.iter().filter(|listener| listener.uid == uid);
+        Holder {
+            uid,
+            addresses: opened.clone().map(|listener| listener.address).collect(),
+            sockets: opened.map(|listener| listener.inode).collect(),
+            ..holder.clone()
+        }
+    })
+}
+
+fn home_of(pid: u32) -> Option<Home> {
+    home(&read(
+        Path::new(&format!("/proc/{pid}/cgroup")),
+        LONGEST_CGROUP,
+    ))
 }
 
 /// Inodes of the sockets that a process has open, and the eyes that it takes to see them, where those are
@@ -188,64 +263,27 @@ fn command_line(bytes: &[u8]) -> String {
     words.join(" ").trim_end().to_owned()
 }
 
-/// Where the control group says that the process belongs: the hierarchy of the second version, or
-/// systemd's own of the first (man 7 cgroups). Containers are named as systemd and the container
-/// engines name their scopes.
-fn home(cgroups: &[u8]) -> Option<Home> {
-    const SCOPES: [&str; 4] = ["docker-", "libpod-", "cri-containerd-", "crio-"];
-    let text = String::from_utf8_lossy(cgroups);
-    let path = text.lines().find_map(|line| {
-        line.strip_prefix("0::")
-            .or_else(|| line.split_once(":name=systemd:").map(|(_, path)| path))
-            .filter(|path| *path != "/")
-    })?;
-    let mut user = None;
-    let mut home = None;
-    let mut parent = "";
-    for part in path.split('/') {
-        let container = match part.strip_suffix(".scope") {
-            Some(scope) => SCOPES.iter().find_map(|prefix| scope.strip_prefix(prefix)),
-            None => part
-                .strip_prefix("lxc.payload.")
-                .or_else(|| matches!(parent, "docker" | "lxc").then_some(part)),
-        };
-        if let Some(container) = container {
-            // What runs inside has units of its own, which mean nothing out here.
-            return Some(Home::Container(container.to_owned()));
-        }
-        let user_manager = part
-            .strip_prefix("user@")
-            .and_then(|rest| rest.strip_suffix(".service")?.parse().ok());
-        if user_manager.is_some() {
-            user = user_manager;
-        } else if part.ends_with(".service") || part.ends_with(".scope") {
-            let name = part.to_owned();
-            home = Some(match user {
-                Some(uid) => Home::UserUnit { uid, name },
-                None => Home::SystemUnit(name),
-            });
-        }
-        parent = part;
-    }
-    home
-}
-
 impl fmt::Display for Holder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             pid,
             started: _,
             uid,
+            accounts,
             executable,
             command_line,
             home,
             elsewhere,
             addresses,
+            sockets: _,
         } = self;
         let executable = executable
             .as_ref()
             .map_or("?".into(), |path| path.to_string_lossy());
         write!(formatter, "{} (pid {pid}, uid {uid}", Escaped(&executable))?;
+        for account in accounts.iter().filter(|account| *account != uid) {
+            write!(formatter, ", run as uid {account}")?;
+        }
         if let Some(home) = home {
             write!(formatter, ", {home}")?;
         }
@@ -262,24 +300,27 @@ impl fmt::Display for Holder {
     }
 }
 
-impl fmt::Display for Home {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SystemUnit(name) => write!(formatter, "unit {}", Escaped(name)),
-            Self::UserUnit { uid, name } => {
-                write!(formatter, "unit {} of user {uid}", Escaped(name))
-            }
-            Self::Container(name) => write!(formatter, "container {}", Escaped(name)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
 
     use super::*;
     use crate::gateway::Listeners;
+
+    fn holder(uid: u32, accounts: &[u32]) -> Holder {
+        Holder {
+            pid: 1,
+            started: 0,
+            uid,
+            accounts: accounts.to_vec(),
+            executable: None,
+            command_line: String::new(),
+            home: None,
+            elsewhere: None,
+            addresses: Vec::new(),
+            sockets: Vec::new(),
+        }
+    }
 
     fn held_by_this_process(told: &BTreeSet<u32>) {
         let sockets = [
@@ -294,6 +335,8 @@ mod tests {
             let holder = holders.iter().find(|one| one.pid == std::process::id());
             let holder = holder.unwrap_or_else(|| panic!("held by {holders:?}"));
             assert_eq!(holder.addresses, [address]);
+            assert_eq!(holder.sockets, [listeners[0].inode]);
+            assert!(holder.owns_its_sockets(), "{holder:?}");
             assert_eq!(
                 holder.executable.as_deref(),
                 Some(std::env::current_exe().unwrap().as_path())
@@ -322,49 +365,72 @@ mod tests {
     }
 
     #[test]
-    fn units_and_containers_are_told_from_the_control_group() {
-        let unit = |name: &str| Some(Home::SystemUnit(name.to_owned()));
-        let user = |uid, name: &str| {
-            let name = name.to_owned();
-            Some(Home::UserUnit { uid, name })
+    fn the_sockets_of_each_account_are_held_apart() {
+        let listener = |address: &str, uid, inode| Listener {
+            address: address.parse().unwrap(),
+            uid,
+            inode,
+            only_v6: false,
         };
-        let container = |name: &str| Some(Home::Container(name.to_owned()));
-        for (text, expected) in [
-            ("0::/\n", None),
-            ("", None),
-            (
-                "0::/system.slice/gateway.service\n",
-                unit("gateway.service"),
-            ),
-            (
-                "0::/user.slice/user-1000.slice/session-3.scope\n",
-                unit("session-3.scope"),
-            ),
-            (
-                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/openclaw-gateway.service\n",
-                user(1000, "openclaw-gateway.service"),
-            ),
-            (
-                "0::/user.slice/user-0.slice/user@0.service/init.scope\n",
-                user(0, "init.scope"),
-            ),
-            (
-                "0::/system.slice/docker-0123456789ab.scope\n",
-                container("0123456789ab"),
-            ),
-            (
-                "0::/system.slice/docker-0123456789ab.scope/system.slice/x.service\n",
-                container("0123456789ab"),
-            ),
-            (
-                "12:cpu:/docker/abc\n1:name=systemd:/docker/abc\n0::/\n",
-                container("abc"),
-            ),
-            ("0::/lxc.payload.web/init.scope\n", container("web")),
-            ("nonsense\n", None),
+        let listeners = [
+            listener("127.0.0.1:1", 1000, 1),
+            listener("127.0.0.2:1", 7, 2),
+            listener("[::1]:1", 1000, 3),
+        ];
+        let held: Vec<&Listener> = listeners.iter().collect();
+        let holder = holder(1000, &[1000]);
+        let found: Vec<_> = by_account(&holder, &held)
+            .map(|one| (one.uid, one.sockets))
+            .collect();
+        assert_eq!(found, [(7, vec![2]), (1000, vec![1, 3])]);
+    }
+
+    #[test]
+    fn a_process_is_an_accounts_if_nobody_else_runs_it() {
+        for (uid, accounts, own, or_roots, owns) in [
+            (1000, &[1000][..], true, true, true),
+            // It began as root.
+            (1000, &[0, 1000], true, true, true),
+            // Root opened the sockets, as for socket activation.
+            (0, &[1000], false, true, true),
+            (0, &[0], false, true, true),
+            // Somebody else's sockets, or somebody else's process.
+            (7, &[1000], false, false, false),
+            (1000, &[7], false, false, false),
+            (0, &[7], false, false, true),
+            // A program with the set-user-ID bit that somebody else runs.
+            (1000, &[1000, 7], false, false, true),
+            (0, &[0, 7], false, false, true),
+            (1000, &[], false, false, false),
         ] {
-            assert_eq!(home(text.as_bytes()), expected, "{text}");
+            let holder = holder(uid, accounts);
+            let found = (
+                holder.is_of(1000),
+                holder.is_of_or_roots(1000),
+                holder.owns_its_sockets(),
+            );
+            assert_eq!(found, (own, or_roots, owns), "{holder:?}");
         }
+    }
+
+    #[test]
+    fn a_unit_is_as_old_as_the_first_process_in_it_that_is_a_parent() {
+        let own = std::process::id();
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000")
+            .spawn()
+            .unwrap();
+        let mut inside = holder(0, &[0]);
+        inside.pid = child.id();
+        inside.started = started(child.id()).unwrap();
+        inside.home = home_of(own);
+        let since = inside.home_since();
+        inside.home = Some(Home::SystemUnit("another.service".to_owned()));
+        let alone = inside.home_since();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(since <= started(own).unwrap(), "{since}");
+        assert_eq!(alone, inside.started);
     }
 
     #[test]
@@ -380,14 +446,12 @@ mod tests {
     #[test]
     fn what_is_hostile_stays_on_one_line() {
         let holder = Holder {
-            pid: 1,
-            started: 0,
-            uid: 2,
             executable: Some("/tmp/a\nb".into()),
             command_line: "\u{1b}[2J\u{202e}x".to_owned(),
             home: Some(Home::SystemUnit("a\rb.service".to_owned())),
             elsewhere: Some(4_026_531_840),
             addresses: vec!["127.0.0.1:18789".parse().unwrap()],
+            ..holder(2, &[2, 3])
         };
         let told = holder.to_string();
         assert!(

@@ -1,9 +1,9 @@
 //! Is it the gateway? Decided by where a listening process belongs, whose it is and what it runs,
 //! never by the name that it gives itself. Pure: what is known of a process goes in.
 //!
-//! What a process tells of itself is hostile. So no rule goes by its words or its `comm`, and those
-//! that go by its program's file name also ask for the account: a stranger may call a program
-//! `node`, but not be alice.
+//! What a process tells of itself is hostile. So no rule goes by its words or its `comm`, and each rule
+//! compares accounts: of the sockets, as sock_diag tells, and of the process. Anybody may call a program
+//! `node` or a unit of their own `openclaw-gateway.service`, but not be alice.
 
 use std::{
     ffi::OsStr,
@@ -75,12 +75,17 @@ pub enum Rule {
         /// Its number.
         uid: u32,
     },
-    /// A process that runs this program: a path, or a bare file name.
-    Executable(PathBuf),
+    /// A process that runs this program.
+    Executable {
+        /// A path, or a bare file name.
+        path: PathBuf,
+        /// The account that runs it, unless root does.
+        uid: u32,
+    },
     /// What OpenClaw runs in, outside of containers.
     OpenClaw {
-        /// Whose it must be; `None`: anybody's.
-        uid: Option<u32>,
+        /// The account that runs it.
+        uid: u32,
     },
     /// Any program of this account's that doesn't listen for somebody else.
     NoForwarder {
@@ -96,10 +101,6 @@ pub enum Manager {
     System,
     /// This user's.
     User(u32),
-    /// Any user's.
-    AnyUser,
-    /// Any at all.
-    Any,
 }
 
 impl Identity {
@@ -109,12 +110,12 @@ impl Identity {
         Self { rules }
     }
 
-    /// OpenClaw's unit, or what it runs in, of this account or of any.
+    /// OpenClaw's unit, or what it runs in, of this account.
     #[must_use]
-    pub fn openclaw(uid: Option<u32>, unit: Option<String>) -> Self {
+    pub fn openclaw(uid: u32, unit: Option<String>) -> Self {
         let unit = Rule::Unit {
             name: unit.unwrap_or_else(|| OPENCLAW_UNITS.to_owned()),
-            manager: uid.map_or(Manager::AnyUser, Manager::User),
+            manager: Manager::User(uid),
         };
         Self::new(vec![unit, Rule::OpenClaw { uid }])
     }
@@ -151,36 +152,33 @@ impl Rule {
     fn fits(&self, holder: &Holder) -> bool {
         let executable = holder.executable.as_deref().map(undeleted);
         match self {
-            Self::Unit { name, manager } => match &holder.home {
-                Some(Home::SystemUnit(unit)) => {
-                    matches!(manager, Manager::System | Manager::Any) && matches(name, unit)
+            Self::Unit { name, manager } => match (&holder.home, manager) {
+                (Some(Home::SystemUnit(unit)), Manager::System) => {
+                    // As whom a unit of the system runs is for root to say.
+                    holder.owns_its_sockets() && matches(name, unit)
                 }
-                Some(Home::UserUnit { uid, name: unit }) => {
-                    let right = match manager {
-                        Manager::System => false,
-                        Manager::User(wanted) => wanted == uid,
-                        Manager::AnyUser | Manager::Any => true,
-                    };
-                    right && matches(name, unit)
+                (Some(Home::UserUnit { uid, name: unit }), Manager::User(wanted)) => {
+                    uid == wanted && holder.is_of(*wanted) && matches(name, unit)
                 }
-                Some(Home::Container(_)) | None => false,
+                _ => false,
             },
-            Self::Account { uid, .. } => holder.uid == *uid,
-            Self::Executable(wanted) => {
-                executable.is_some_and(|executable| match wanted.is_absolute() {
-                    true => executable == wanted,
-                    false => executable.file_name() == Some(wanted.as_os_str()),
-                })
+            Self::Account { uid, .. } => holder.is_of(*uid),
+            Self::Executable { path, uid } => {
+                holder.is_of_or_roots(*uid)
+                    && executable.is_some_and(|executable| match path.is_absolute() {
+                        true => executable == path,
+                        false => executable.file_name() == Some(path.as_os_str()),
+                    })
             }
             Self::OpenClaw { uid } => {
-                uid.is_none_or(|uid| holder.uid == uid)
+                holder.is_of(*uid)
                     && is_named(executable, &OPENCLAW_PROGRAMS)
                     // It isn't what the commands start and stop.
-                    && !matches!(holder.home, Some(Home::Container(_)))
+                    && !matches!(holder.home, Some(Home::Container { .. }))
             }
             Self::NoForwarder { uid } => {
                 // One that can't be seen may be anything.
-                holder.uid == *uid && executable.is_some() && !is_named(executable, &FORWARDERS)
+                holder.is_of(*uid) && executable.is_some() && !is_named(executable, &FORWARDERS)
             }
         }
     }
@@ -242,16 +240,15 @@ impl fmt::Display for Rule {
                 write!(formatter, "unit {name}")?;
                 match manager {
                     Manager::User(uid) => write!(formatter, " of user {uid}"),
-                    Manager::AnyUser => formatter.write_str(" of a user"),
-                    Manager::System | Manager::Any => Ok(()),
+                    Manager::System => Ok(()),
                 }
             }
             Self::Account { name, .. } => write!(formatter, "any process of {name}"),
-            Self::Executable(path) => write!(formatter, "{}", path.display()),
-            Self::OpenClaw { uid: Some(uid) } => {
-                write!(formatter, "OpenClaw in node or bun of uid {uid}")
+            Self::Executable { path, uid: 0 } => write!(formatter, "{} of root", path.display()),
+            Self::Executable { path, uid } => {
+                write!(formatter, "{} of uid {uid} or root", path.display())
             }
-            Self::OpenClaw { uid: None } => formatter.write_str("OpenClaw in node or bun"),
+            Self::OpenClaw { uid } => write!(formatter, "OpenClaw in node or bun of uid {uid}"),
             Self::NoForwarder { uid } => write!(
                 formatter,
                 "any process of uid {uid} that forwards to nobody else"
@@ -271,12 +268,14 @@ mod tests {
             pid: 42,
             started: 1,
             uid,
+            accounts: vec![uid],
             executable: (!executable.is_empty()).then(|| executable.into()),
             // Whatever it says of itself counts for nothing.
             command_line: "openclaw gateway run".to_owned(),
             home,
             elsewhere: None,
             addresses: vec!["0.0.0.0:18789".parse().unwrap()],
+            sockets: vec![1],
         }
     }
 
@@ -290,7 +289,8 @@ mod tests {
     }
 
     fn container() -> Option<Home> {
-        Some(Home::Container("0123".to_owned()))
+        let name = "0123".to_owned();
+        Some(Home::Container { owner: None, name })
     }
 
     #[track_caller]
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn openclaw_is_its_unit_or_its_program_of_its_account() {
-        let alice = Identity::openclaw(Some(1000), None);
+        let alice = Identity::openclaw(1000, None);
         assert_all(
             &alice,
             &[
@@ -350,22 +350,9 @@ mod tests {
     }
 
     #[test]
-    fn openclaw_of_nobody_in_particular_may_be_anybodys() {
-        assert_all(
-            &Identity::openclaw(None, None),
-            &[
-                (true, 1000, "/usr/bin/node", None),
-                (true, 0, "/usr/bin/node", None),
-                (true, 7, "", user_unit(7, "openclaw-gateway.service")),
-                (false, 1000, "/usr/bin/socat", None),
-            ],
-        );
-    }
-
-    #[test]
     fn a_unit_that_is_named_is_that_one_only() {
         assert_all(
-            &Identity::openclaw(Some(1000), Some("bot.service".to_owned())),
+            &Identity::openclaw(1000, Some("bot.service".to_owned())),
             &[
                 (true, 1000, "", user_unit(1000, "bot.service")),
                 (false, 1000, "", user_unit(1000, "openclaw-gateway.service")),
@@ -404,28 +391,38 @@ mod tests {
 
     #[test]
     fn what_is_named_as_owner_counts_and_nothing_else() {
+        let program = |path: &str| Rule::Executable {
+            path: path.into(),
+            uid: 1000,
+        };
+        let unit = |manager| Rule::Unit {
+            name: "a*b*.service".to_owned(),
+            manager,
+        };
         let identity = Identity::new(vec![
             Rule::Account {
                 name: "bob".to_owned(),
                 uid: 1001,
             },
-            Rule::Executable("/usr/bin/docker-proxy".into()),
-            Rule::Executable("socat".into()),
-            Rule::Unit {
-                name: "a*b*.service".to_owned(),
-                manager: Manager::Any,
-            },
+            program("/usr/bin/docker-proxy"),
+            program("socat"),
+            unit(Manager::System),
+            unit(Manager::User(1000)),
         ]);
         assert_all(
             &identity,
             &[
                 (true, 1001, "", None),
                 (true, 0, "/usr/bin/docker-proxy", None),
-                (true, 0, "/usr/bin/docker-proxy (deleted)", None),
+                (true, 1000, "/usr/bin/docker-proxy (deleted)", None),
+                (false, 1002, "/usr/bin/docker-proxy", None),
                 (false, 0, "/opt/docker-proxy", None),
-                (true, 0, "/opt/socat", None),
-                (true, 0, "", system_unit("a-b-c.service")),
-                (true, 0, "", user_unit(5, "ab.service")),
+                (true, 1000, "/opt/socat", None),
+                (false, 1002, "/opt/socat", None),
+                (true, 7, "", system_unit("a-b-c.service")),
+                (true, 1000, "", user_unit(1000, "ab.service")),
+                (false, 5, "", user_unit(5, "ab.service")),
+                (false, 5, "", user_unit(1000, "ab.service")),
                 (false, 0, "", system_unit("a.service")),
                 (false, 0, "", container()),
                 (false, 0, "/usr/bin/node", None),
@@ -434,13 +431,36 @@ mod tests {
     }
 
     #[test]
+    fn sockets_that_another_account_opened_and_handed_over_are_not_the_gateways() {
+        let rules = vec![
+            Rule::Unit {
+                name: "bot.service".to_owned(),
+                manager: Manager::System,
+            },
+            Rule::OpenClaw { uid: 1000 },
+            Rule::NoForwarder { uid: 1000 },
+        ];
+        let identity = Identity::new(rules);
+        for home in [None, system_unit("bot.service")] {
+            let mut handed = holder(7, "/usr/bin/node", home);
+            handed.accounts = vec![1000];
+            assert!(!identity.is_gateway(&handed), "{handed}");
+        }
+        // From root, as by socket activation.
+        let mut activated = holder(0, "/usr/bin/node", system_unit("bot.service"));
+        activated.accounts = vec![1000];
+        assert!(identity.is_gateway(&activated), "{activated}");
+    }
+
+    #[test]
     fn a_socket_of_somebody_unseen_is_known_by_its_account_only() {
         let listener = Listener {
             address: "0.0.0.0:18789".parse().unwrap(),
             uid: 1000,
             inode: 1,
+            only_v6: false,
         };
-        assert!(!Identity::openclaw(Some(1000), None).is_gateways(&listener));
+        assert!(!Identity::openclaw(1000, None).is_gateways(&listener));
         assert!(!Identity::of_account(1000).is_gateways(&listener));
         let account = |uid| {
             let name = "alice".to_owned();
@@ -473,7 +493,86 @@ mod tests {
         }
     }
 
+    /// Any rule of alice's, whose number is 1000.
+    fn rule() -> impl Strategy<Value = Rule> {
+        let name = prop::sample::select(vec!["*", "bot.service", OPENCLAW_UNITS, "docker*"]);
+        let path = prop::sample::select(vec!["node", "/usr/bin/node", "/opt/bot"]);
+        prop_oneof![
+            name.prop_map(|name| Rule::Unit {
+                name: name.to_owned(),
+                manager: Manager::User(1000),
+            }),
+            Just(Rule::Account {
+                name: "alice".to_owned(),
+                uid: 1000,
+            }),
+            path.prop_map(|path| Rule::Executable {
+                path: path.into(),
+                uid: 1000,
+            }),
+            Just(Rule::OpenClaw { uid: 1000 }),
+            Just(Rule::NoForwarder { uid: 1000 }),
+        ]
+    }
+
+    /// Anything that another account without rights can be seen as: it chooses its program, and the
+    /// names below its own service manager.
+    fn stranger() -> impl Strategy<Value = Holder> {
+        let name = prop_oneof![
+            Just("openclaw-gateway.service".to_owned()),
+            Just("bot.service".to_owned()),
+            ".{0,20}",
+        ];
+        let executable = prop_oneof![
+            Just("/usr/bin/node".to_owned()),
+            Just("/usr/bin/node (deleted)".to_owned()),
+            Just("/opt/bot".to_owned()),
+            "/.{0,20}",
+        ];
+        let home = (any::<bool>(), name, 1001..2000_u32).prop_map(|(container, name, uid)| {
+            Some(match container {
+                true => Home::Container {
+                    owner: Some(uid),
+                    name,
+                },
+                false => Home::UserUnit { uid, name },
+            })
+        });
+        // Its own process with its own sockets, its sockets in another process, a program with the
+        // set-user-ID bit of another account's.
+        let accounts = prop::sample::select(vec![
+            (1001, vec![1001]),
+            (1001, vec![1000]),
+            (1001, vec![0]),
+            (1000, vec![1000, 1001]),
+            (0, vec![0, 1001]),
+            (1000, vec![1001]),
+            (0, vec![1001]),
+            (1001, vec![]),
+        ]);
+        (accounts, executable, home).prop_map(|((uid, accounts), executable, home)| Holder {
+            accounts,
+            ..holder(uid, &executable, home)
+        })
+    }
+
     proptest! {
+        #[test]
+        fn no_other_account_is_taken_for_the_gateway(
+            rules in prop::collection::vec(rule(), 1..4),
+            stranger in stranger(),
+        ) {
+            let identity = Identity::new(rules);
+            prop_assert!(!identity.is_gateway(&stranger), "{stranger} as {identity}");
+            let listener = Listener {
+                address: "0.0.0.0:18789".parse().unwrap(),
+                uid: 1001,
+                inode: 1,
+                only_v6: false,
+            };
+            prop_assert!(!identity.is_gateways(&listener));
+        }
+
         #[test]
         fn no_name_breaks_it(pattern in "[a*]{0,20}", name in ".{0,40}") {
             let _ = matches(&pattern, &name);

@@ -7,7 +7,7 @@ use std::{io, path::Path};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::process::has_variable;
+use super::{ProcessKey, process::has_variable};
 use crate::files;
 
 const FILE: &str = "launch";
@@ -33,8 +33,15 @@ impl Launch {
             return Self { number };
         }
         let mut bytes = [0; BYTES];
-        // Only an early boot has none, and then the number is as good as none, not worse.
-        let _ = getrandom(&mut bytes, GetRandomFlags::NONBLOCK);
+        // An early boot has no random numbers yet. One that can be guessed would be worse than none.
+        if getrandom(&mut bytes, GetRandomFlags::NONBLOCK) != Ok(BYTES) {
+            tracing::warn!(
+                "no random number yet: what is started has no mark; restart the daemon to get one"
+            );
+            return Self {
+                number: String::new(),
+            };
+        }
         let number = bytes
             .iter()
             .fold(String::new(), |number, byte| format!("{number}{byte:02x}"));
@@ -63,8 +70,8 @@ impl Launch {
 
     /// Was this process begun by a start command of ours, or by what that began?
     #[must_use]
-    pub fn began(&self, pid: u32) -> bool {
-        has_variable(pid, Self::VARIABLE, &self.number)
+    pub fn began(&self, process: ProcessKey) -> bool {
+        !self.number.is_empty() && has_variable(process, Self::VARIABLE, &self.number)
     }
 }
 

@@ -7,10 +7,11 @@ use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
 use netlink_packet_sock_diag::{
     SockDiagMessage,
     constants::{AF_INET, AF_INET6, IPPROTO_TCP},
-    inet::{ExtensionFlags, InetRequest, SocketId, StateFlags},
+    inet::{ExtensionFlags, InetRequest, SocketId, StateFlags, nlas::Nla},
 };
 use thiserror::Error;
 
+use super::Bound;
 use crate::netlink::{NetlinkError, Protocol, Socket};
 
 /// A listening socket.
@@ -22,6 +23,19 @@ pub struct Listener {
     pub uid: u32,
     /// The socket's inode, as in `/proc/PID/fd`.
     pub inode: u32,
+    /// It takes no IPv4 connections (`IPV6_V6ONLY` in ipv6(7)).
+    pub only_v6: bool,
+}
+
+impl Listener {
+    /// What it is bound to.
+    #[must_use]
+    pub const fn bound(&self) -> Bound {
+        Bound {
+            ip: self.address.ip(),
+            only_v6: self.only_v6,
+        }
+    }
 }
 
 /// The kernel can't be asked.
@@ -97,10 +111,13 @@ fn listener(answer: &SockDiagMessage, port: u16) -> Option<Listener> {
     };
     let header = &response.header;
     let address: IpAddr = header.socket_id.source_address;
+    // Told of each listener of IPv6 (inet_diag_msg_attrs_fill, net/ipv4/inet_diag.c, 6.18).
+    let only_v6 = |nla: &Nla| matches!(nla, Nla::SkV6Only(true));
     (header.socket_id.source_port == port).then(|| Listener {
         address: SocketAddr::new(address.to_canonical(), port),
         uid: header.uid,
         inode: header.inode,
+        only_v6: response.nlas.iter().any(only_v6),
     })
 }
 

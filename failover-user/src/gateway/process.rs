@@ -2,6 +2,7 @@
 //! a descriptor that tells its end.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs, io,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
@@ -19,6 +20,8 @@ use super::{eyes::Eyes, holder::read};
 
 /// A line with 52 numbers and a name of 64 bytes at most (man 5 proc_pid_stat).
 const LONGEST_STAT: u64 = 2048;
+/// The lines up to the accounts (man 5 proc_pid_status).
+const LONGEST_STATUS: u64 = 4096;
 /// A program's path (PATH_MAX).
 const LONGEST_WORD: u64 = 4096;
 /// More than a start command's environment; what is behind it isn't looked at.
@@ -31,6 +34,15 @@ pub struct ProcessKey {
     pub pid: u32,
     /// When it began, in ticks of the boot clock (man 5 proc_pid_stat).
     pub started: u64,
+}
+
+impl ProcessKey {
+    /// The process that has this number now.
+    #[must_use]
+    pub fn of(pid: u32) -> Option<Self> {
+        let started = started(pid)?;
+        Some(Self { pid, started })
+    }
 }
 
 /// Waits for a process's end.
@@ -119,32 +131,73 @@ pub fn is_this_program(pid: u32) -> bool {
 /// When a process began; `None` when it is gone, or only waits to be reaped.
 #[must_use]
 pub(super) fn started(pid: u32) -> Option<u64> {
+    Some(stat(pid)?.started)
+}
+
+/// The process that began this one, or took it over from the one that did.
+#[must_use]
+pub(super) fn parent(pid: u32) -> Option<u32> {
+    Some(stat(pid)?.parent).filter(|parent| *parent != 0)
+}
+
+fn stat(pid: u32) -> Option<Stat> {
     let text = read(Path::new(&format!("/proc/{pid}/stat")), LONGEST_STAT);
     fields(&text)
 }
 
-/// The name may hold anything, a parenthesis too; after the last one there are only numbers.
-fn fields(stat: &[u8]) -> Option<u64> {
-    let text = String::from_utf8_lossy(stat);
-    let mut words = text.rsplit_once(") ")?.1.split(' ');
-    // The third and the twenty-second field.
-    let state = words.next()?;
-    let started = words.nth(18)?.parse().ok()?;
-    (!matches!(state, "Z" | "X")).then_some(started)
+/// Of man 5 proc_pid_stat.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Stat {
+    parent: u32,
+    started: u64,
 }
 
-/// Was it begun with this variable in its environment?
+/// The name may hold anything, a parenthesis too; after the last one there are only numbers.
+fn fields(stat: &[u8]) -> Option<Stat> {
+    let text = String::from_utf8_lossy(stat);
+    let mut words = text.rsplit_once(") ")?.1.split(' ');
+    // The third, the fourth and the twenty-second field.
+    let state = words.next()?;
+    let parent = words.next()?.parse().ok()?;
+    let started = words.nth(17)?.parse().ok()?;
+    (!matches!(state, "Z" | "X")).then_some(Stat { parent, started })
+}
+
+/// The accounts that a process runs as: real, effective, saved and of the file system (credentials(7)),
+/// each once. None when it is gone.
 #[must_use]
-pub fn has_variable(pid: u32, name: &str, value: &str) -> bool {
+pub(super) fn accounts(pid: u32) -> Vec<u32> {
+    let text = read(Path::new(&format!("/proc/{pid}/status")), LONGEST_STATUS);
+    accounts_in(&text)
+}
+
+/// The kernel escapes line breaks in the name, which comes first (proc_task_name, fs/proc/array.c, 6.18).
+fn accounts_in(status: &[u8]) -> Vec<u32> {
+    let text = String::from_utf8_lossy(status);
+    let line = text.lines().find_map(|line| line.strip_prefix("Uid:"));
+    let words = line.unwrap_or_default().split_ascii_whitespace();
+    let accounts: Option<BTreeSet<u32>> = words.map(|word| word.parse().ok()).collect();
+    accounts.unwrap_or_default().into_iter().collect()
+}
+
+/// Was this very process begun with this variable in its environment?
+#[must_use]
+pub fn has_variable(process: ProcessKey, name: &str, value: &str) -> bool {
+    let ProcessKey {
+        pid,
+        started: began,
+    } = process;
     let process = PathBuf::from(format!("/proc/{pid}"));
     // It is shown to who may trace the process: its own account (proc_pid_environ(5)).
     let eyes = fs::metadata(&process).map(|of| Eyes::of(of.uid(), of.gid()));
     let environment = read(&process.join("environ"), LONGEST_ENVIRONMENT);
     drop(eyes);
     let wanted = format!("{name}={value}");
-    environment
+    let has_it = environment
         .split(|byte| *byte == 0)
-        .any(|variable| variable == wanted.as_bytes())
+        .any(|variable| variable == wanted.as_bytes());
+    // Another process may have got its number meanwhile.
+    has_it && started(pid) == Some(began)
 }
 
 #[cfg(test)]
@@ -199,17 +252,43 @@ mod tests {
         let mut child = sleeper();
         // The parent goes on before the kernel has noted where the environment is.
         let deadline = std::time::Instant::now() + Duration::from_secs(5);
-        while !has_variable(child.id(), "FAILOVER_TEST", "yes it is")
+        let pid = child.id();
+        let key = ProcessKey::of(pid).unwrap();
+        while !has_variable(key, "FAILOVER_TEST", "yes it is")
             && std::time::Instant::now() < deadline
         {
             std::thread::yield_now();
         }
-        let found = |value| has_variable(child.id(), "FAILOVER_TEST", value);
+        let found = |value| has_variable(key, "FAILOVER_TEST", value);
         let answers = [found("yes it is"), found("yes"), found("")];
+        let later = ProcessKey {
+            started: key.started + 1,
+            ..key
+        };
+        let later = has_variable(later, "FAILOVER_TEST", "yes it is");
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(answers, [true, false, false]);
-        assert!(!has_variable(u32::MAX, "A", "b"));
+        assert!(!later, "another process of the same number");
+    }
+
+    #[test]
+    fn the_accounts_of_a_process_are_read_each_once() {
+        let status = |uids: &str| format!("Name:\tx\\nUid:\t7\nPid:\t1\nUid:\t{uids}\nGid:\t9\n");
+        for (uids, expected) in [
+            ("1000\t1000\t1000\t1000", &[1000][..]),
+            ("7\t0\t0\t0", &[0, 7]),
+            ("", &[]),
+            ("1000\tx", &[]),
+        ] {
+            assert_eq!(accounts_in(status(uids).as_bytes()), expected, "{uids}");
+        }
+        let own = accounts(std::process::id());
+        assert!(
+            own.contains(&rustix::process::geteuid().as_raw()),
+            "{own:?}"
+        );
+        assert!(accounts(u32::MAX).is_empty());
     }
 
     #[test]
@@ -217,7 +296,11 @@ mod tests {
         let numbers = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
         for name in ["a", "a) S 1 2", ") ) (", ""] {
             let stat = format!("42 ({name}) {numbers}");
-            assert_eq!(fields(stat.as_bytes()), Some(4711), "{name}");
+            let expected = Stat {
+                parent: 1,
+                started: 4711,
+            };
+            assert_eq!(fields(stat.as_bytes()), Some(expected), "{name}");
         }
         for nonsense in ["", "42 (a)", "42 (a) S", "42 (a) S x x x"] {
             assert_eq!(fields(nonsense.as_bytes()), None, "{nonsense}");

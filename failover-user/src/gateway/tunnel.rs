@@ -190,11 +190,13 @@ mod tests {
             pid: std::process::id(),
             started: 0,
             uid: 0,
+            accounts: Vec::new(),
             executable: None,
             command_line: String::new(),
             home: None,
             elsewhere: None,
             addresses: Vec::new(),
+            sockets: Vec::new(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

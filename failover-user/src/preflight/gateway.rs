@@ -1,18 +1,22 @@
 //! The local gateway: what starts and stops it, when it starts without being asked to, and who has its
 //! port now.
 
-use std::{collections::BTreeSet, net::SocketAddr, path::Path};
+use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU16, path::Path};
 
 use rustix::process::geteuid;
+use tokio::time::sleep;
 
 use super::{Finding, Level};
 use crate::{
+    clock,
     config::{Configuration, LocalUnit, not_trusted},
+    daemon,
     decide::{self, Outcome},
     escape,
     gateway::{
-        Account, CommandLine, Enabled, EnabledBy, Holder, Launch, Listeners, Scope, enabled_units,
-        has_systemd, holders, is_lingering, is_unit_installed, tunnels,
+        Account, Bound, CommandLine, Enabled, EnabledBy, Holder, Identity, Launch, Listener,
+        Listeners, ListenersError, Scope, Settling, enabled_units, has_systemd, holders,
+        is_lingering, is_unit_installed, tunnels,
     },
     probe::{LocalProber, Readiness},
 };
@@ -65,22 +69,35 @@ fn program(
     }
 }
 
-/// As whom it runs. An order to the system's service manager makes no process of the daemon's account, and
-/// a start of one's own for OpenClaw may become anybody.
+/// As whom it runs. An order to the system's service manager makes no process of the daemon's account.
 pub(super) fn owner(configuration: &Configuration) -> Option<Finding> {
+    const NAME: &str = "account";
     let gateway = &configuration.gateway;
-    let is_ours = match &gateway.unit {
-        Some(unit) => unit.scope == Scope::User && unit.is_started,
-        None => true,
-    };
-    let is_roots = gateway.user.is_none() && geteuid().is_root() && is_ours;
-    is_roots.then(|| {
-        Finding::warning(
-            "account",
+    if gateway.user.is_some() || !geteuid().is_root() {
+        return None;
+    }
+    match &gateway.unit {
+        Some(unit) if unit.scope == Scope::System => None,
+        // A start of one's own for OpenClaw may become another account by itself.
+        Some(unit) if !unit.is_started => {
+            let by_default = Identity::openclaw(gateway.uid(), Some(unit.name.clone()));
+            (gateway.identity == by_default).then(|| {
+                Finding::warning(
+                    NAME,
+                    "the start command runs as root, and only a gateway of root's is recognized",
+                    format!(
+                        "name the gateway's account with --user, or with --owner \"unit:{} of ACCOUNT\"",
+                        unit.name
+                    ),
+                )
+            })
+        }
+        Some(_) | None => Some(Finding::warning(
+            NAME,
             "nobody is named who owns the gateway: it is started as root, and may do anything on PC-B",
             "name its account with --user; if root is meant, with --user root",
-        )
-    })
+        )),
+    }
 }
 
 /// Is it started at boot, and can it be started at any time?
@@ -200,53 +217,108 @@ pub(super) async fn port(
 ) -> Vec<Finding> {
     const NAME: &str = "port";
     let port = configuration.port;
-    let listeners = match Listeners::on(port.get()).now() {
+    let listeners = match settled(port).await {
         Ok(listeners) => listeners,
         Err(error) => return vec![Finding::of_error(NAME, Level::Error, &error)],
     };
-    if listeners.is_empty() {
-        return vec![Finding::ok(NAME, format!("{port} is free"))];
-    }
     let holders = holders(&listeners, &BTreeSet::new());
     let launch = Launch::kept_in(&configuration.state_dir);
     let is_gateway = |holder: &Holder| {
         configuration.gateway.identity.is_gateway(holder)
             || launch
                 .as_ref()
-                .is_some_and(|launch| launch.began(holder.pid))
+                .is_some_and(|launch| launch.began(holder.key()))
     };
     let identity = &configuration.gateway.identity;
-    let is_gateways =
-        holders.iter().any(is_gateway) || listeners.iter().any(|one| identity.is_gateways(one));
-    let names: Vec<String> = holders.iter().map(Holder::to_string).collect();
-    let held_by = match names.is_empty() {
-        true => "a process that isn't visible from here".to_owned(),
-        false => names.join("; "),
-    };
-    let mut findings = vec![match (is_gateways, primary_answers) {
-        (false, _) => Finding::error(
+    let bound = daemon::bound_before(configuration);
+    let (mut gateways, mut blocking, mut beside) = Default::default();
+    let mut gateway_sockets = BTreeSet::new();
+    for listener in &listeners {
+        let holds = |holder: &&Holder| holder.sockets.contains(&listener.inode);
+        let its: Vec<&Holder> = holders.iter().filter(holds).collect();
+        let side: &mut BTreeSet<String> =
+            if its.iter().any(|one| is_gateway(one)) || identity.is_gateways(listener) {
+                gateway_sockets.insert(listener.inode);
+                &mut gateways
+            } else if Bound::is_blocked_by(&bound, listener) {
+                &mut blocking
+            } else {
+                &mut beside
+            };
+        side.extend(its.iter().map(ToString::to_string));
+        if its.is_empty() {
+            let Listener { address, uid, .. } = listener;
+            side.insert(format!(
+                "a process that isn't visible from here (uid {uid}) on {address}"
+            ));
+        }
+    }
+    let told = |side: &BTreeSet<String>| Vec::from_iter(side.iter().cloned()).join("; ");
+    let mut findings = Vec::new();
+    findings.push(match (gateways.is_empty(), primary_answers) {
+        (true, _) if !blocking.is_empty() => Finding::error(
             NAME,
-            format!("{port} is held by something that isn't the gateway ({identity}): {held_by}"),
+            format!(
+                "{port} is held by something that isn't the gateway ({identity}): {}",
+                told(&blocking)
+            ),
             "end it, or name it with --owner if it is the gateway: until then no takeover is possible",
         ),
-        (true, true) => Finding::warning(
+        (true, _) => Finding::ok(NAME, format!("{port} is free")),
+        (false, true) => Finding::warning(
             NAME,
-            format!("the local gateway serves beside the primary, which answers: {held_by}"),
+            format!(
+                "the local gateway serves beside the primary, which answers: {}",
+                told(&gateways)
+            ),
             "there must be one: the daemon stops this one, unless it is paused",
         ),
-        (true, false) => Finding::ok(NAME, format!("the local gateway serves: {held_by}")),
-    }];
-    let addresses: Vec<SocketAddr> = listeners.iter().map(|one| one.address).collect();
+        (false, false) => Finding::ok(
+            NAME,
+            format!("the local gateway serves: {}", told(&gateways)),
+        ),
+    });
+    if !beside.is_empty() {
+        findings.push(Finding::warning(
+            NAME,
+            format!(
+                "something that isn't the gateway listens on another address of port {port}: {}",
+                told(&beside)
+            ),
+            "nothing, unless the gateway binds all addresses (OpenClaw's `--bind lan`): then its start fails, so have one of the two listen on another port",
+        ));
+    }
+    if listeners.is_empty() {
+        return findings;
+    }
+    // The gateway is asked at its own addresses, and not a stranger at others.
+    let addresses: Vec<SocketAddr> = listeners
+        .iter()
+        .filter(|one| gateways.is_empty() || gateway_sockets.contains(&one.inode))
+        .map(|one| one.address)
+        .collect();
     let (outcome, says) = asked(configuration, &addresses).await;
     let same = matches!(outcome, Outcome::Connected { .. })
         && primary_says
             .zip(says)
             .is_some_and(|(primary, local)| local.is_same_process(primary) == Some(true));
     findings.extend(tunnel(configuration, &holders, primary, same));
-    if is_gateways && !same {
+    if !gateways.is_empty() && !same {
         findings.push(local_check(configuration, &outcome));
     }
     findings
+}
+
+/// Who listens, but for programs that only try whether the port is free.
+async fn settled(port: NonZeroU16) -> Result<Vec<Listener>, ListenersError> {
+    let mut listeners = Listeners::on(port.get());
+    let mut settling = Settling::default();
+    let first = settling.believed(clock::now(), &listeners.now()?, &[]);
+    let Some(young) = settling.settles_in(clock::now()) else {
+        return Ok(first);
+    };
+    sleep(young).await;
+    Ok(settling.believed(clock::now(), &listeners.now()?, &first))
 }
 
 /// What listens here is asked as the daemon would ask the local gateway.

@@ -12,7 +12,7 @@ use std::{
 use super::{Daemon, deaf::deafen};
 use crate::{
     commands::{Command, Commands, Release},
-    lab::{Host, Lab, Machine, failover_binary},
+    lab::{ControlGroup, Host, Lab, Machine, failover_binary},
     lines::Lines,
 };
 
@@ -191,6 +191,15 @@ impl Setup {
             .to_vec();
         self.wrapper
             .extend([passwd, group].map(|file| file.as_os_str().to_owned()));
+        self
+    }
+
+    /// In this control group, which is the top of all that it sees of them.
+    #[must_use]
+    pub fn below(mut self, group: &ControlGroup) -> Self {
+        let shell = r#"echo $$ >"$0/cgroup.procs" && exec unshare --cgroup "$@""#;
+        self.wrapper = ["sh", "-c", shell].map(OsString::from).to_vec();
+        self.wrapper.push(group.path().as_os_str().to_owned());
         self
     }
 

@@ -7,6 +7,9 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+use super::Lab;
+use crate::wait;
+
 /// Where they are mounted, beside the first version or alone.
 ///
 /// # Errors
@@ -21,6 +24,48 @@ pub fn mount_point() -> Result<PathBuf> {
             (kind == "cgroup2").then(|| Path::new(place).to_owned())
         })
         .context("no cgroup2 is mounted; mount -t cgroup2 none /sys/fs/cgroup")
+}
+
+/// A control group of a lab's own, which is gone with it.
+#[derive(Debug)]
+pub struct ControlGroup(PathBuf);
+
+impl ControlGroup {
+    /// A new one.
+    ///
+    /// # Panics
+    /// When it can't be made, as without root.
+    #[must_use]
+    pub fn new(lab: &Lab) -> Self {
+        let name = lab.directory().file_name().expect("a lab has a name");
+        let group = mount_point().expect("control groups").join(name);
+        fs::create_dir(&group).expect("making a control group");
+        Self(group)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Where one below is, which is made if it isn't there.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    #[must_use]
+    pub fn below(&self, path: &str) -> PathBuf {
+        let group = self.0.join(path);
+        fs::create_dir_all(&group).expect("making a control group");
+        group
+    }
+}
+
+impl Drop for ControlGroup {
+    fn drop(&mut self) {
+        kill(&self.0);
+        wait::attempt(wait::LONG, || remove(&self.0).ok());
+    }
 }
 
 /// Kills all that runs in the group and below, as far as the kernel can do so at once (from 5.14 on).

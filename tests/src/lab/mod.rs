@@ -25,6 +25,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
+pub use cgroup::ControlGroup;
 pub use host::{Host, Process, end_listener};
 pub use machine::Machine;
 pub use namespace::{Identity, Namespace};

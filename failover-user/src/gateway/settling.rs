@@ -5,7 +5,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{decide::Time, gateway::Listener};
+use super::Listener;
+use crate::decide::Time;
 
 /// A socket that listens for so long isn't there to try the port out, which takes a millisecond or
 /// two, and some more where the processors are busy.
@@ -13,19 +14,14 @@ const SETTLES: Duration = Duration::from_millis(200);
 
 /// Sockets that listen since a moment ago, by inode, and since when.
 #[derive(Debug, Default)]
-pub(super) struct Settling {
+pub struct Settling {
     young: BTreeMap<u32, Time>,
 }
 
 impl Settling {
     /// Those of the sockets seen now that are believed: all that were `known` already, and the others
     /// once they have been seen for long enough.
-    pub(super) fn believed(
-        &mut self,
-        now: Time,
-        seen: &[Listener],
-        known: &[Listener],
-    ) -> Vec<Listener> {
+    pub fn believed(&mut self, now: Time, seen: &[Listener], known: &[Listener]) -> Vec<Listener> {
         let before = std::mem::take(&mut self.young);
         let mut believed = Vec::with_capacity(seen.len());
         for listener in seen {
@@ -40,7 +36,7 @@ impl Settling {
     }
 
     /// How long until the next of them is believed.
-    pub(super) fn settles_in(&self, now: Time) -> Option<Duration> {
+    pub fn settles_in(&self, now: Time) -> Option<Duration> {
         let oldest = self.young.values().min()?;
         Some(SETTLES.saturating_sub(now.since(*oldest)))
     }
@@ -59,6 +55,7 @@ mod tests {
             address: "127.0.0.1:18789".parse().unwrap(),
             uid: 0,
             inode,
+            only_v6: false,
         }
     }
 
