@@ -64,6 +64,10 @@ fn it_says_that_it_is_ready_what_it_does_and_that_it_ends() {
     assert!(status.ends_with(", 1 strike"), "{status}");
     let status = systemd.hears("STATUS=active since 20");
     assert!(status.ends_with(", 3 strikes"), "{status}");
+    // A pause shows in every state.
+    daemon.follows(&["pause"]);
+    let status = systemd.hears("STATUS=active since 20");
+    assert!(status.contains(", PAUSED"), "{status}");
     daemon.terminate();
     systemd.hears("STOPPING=1");
 }
