@@ -148,11 +148,24 @@ fn preflight(options: CheckOptions) -> anyhow::Result<ExitCode> {
 
 fn check(file: PathBuf) -> anyhow::Result<ExitCode> {
     let told = format!("{} can be run\n", file.display());
-    Configuration::load(Options {
+    let loaded = Configuration::load(Options {
         config: Some(file),
         ..Options::default()
-    })?;
-    print(&told)
+    });
+    let Err(Faults(faults)) = loaded else {
+        return print(&told);
+    };
+    // Whoever asks has written the file, and may see what is in it.
+    for fault in &faults {
+        let (what, remedy) = fault.parts();
+        let remedy = remedy.map(|remedy| format!("; {remedy}"));
+        let _ = writeln!(
+            io::stderr(),
+            "failover: {what}{}",
+            remedy.unwrap_or_default()
+        );
+    }
+    Ok(USAGE.into())
 }
 
 /// Shows what `run` would put in force.

@@ -54,7 +54,8 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l check-value -d
 complete -c failover -n "__fish_failover_using_subcommand run" -l check-contains -d 'For check=http: a text that must be in the first 64 KiB of the body' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l check-tls -d 'For check=openclaw and http: over TLS [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-ca -d 'Whose certificates are trusted, a PEM file [default: whom this machine trusts]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-ca -d 'The certificates that are trusted, a PEM file: of an authority, or the primary\'s own, which may be self-signed [default: whom this machine trusts]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-fingerprint -d 'SHA-256 fingerprint of the primary\'s own certificate, in place of check-ca: it alone is trusted, whatever its name and issuer; several while it is replaced [default: none]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l check-host -d 'The name to ask for, in the Host header and the certificate [default: the primary\'s host]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l check-token-file -d 'For check=openclaw: a file with the primary\'s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network [default: not asked]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer has failed [default: never]' -r
@@ -132,7 +133,8 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l check-value 
 complete -c failover -n "__fish_failover_using_subcommand check" -l check-contains -d 'For check=http: a text that must be in the first 64 KiB of the body' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l check-tls -d 'For check=openclaw and http: over TLS [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-ca -d 'Whose certificates are trusted, a PEM file [default: whom this machine trusts]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-ca -d 'The certificates that are trusted, a PEM file: of an authority, or the primary\'s own, which may be self-signed [default: whom this machine trusts]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-fingerprint -d 'SHA-256 fingerprint of the primary\'s own certificate, in place of check-ca: it alone is trusted, whatever its name and issuer; several while it is replaced [default: none]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l check-host -d 'The name to ask for, in the Host header and the certificate [default: the primary\'s host]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l check-token-file -d 'For check=openclaw: a file with the primary\'s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network [default: not asked]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer has failed [default: never]' -r
@@ -274,7 +276,8 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-contains -d 'For check=http: a text that must be in the first 64 KiB of the body' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-tls -d 'For check=openclaw and http: over TLS [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-ca -d 'Whose certificates are trusted, a PEM file [default: whom this machine trusts]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-ca -d 'The certificates that are trusted, a PEM file: of an authority, or the primary\'s own, which may be self-signed [default: whom this machine trusts]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-fingerprint -d 'SHA-256 fingerprint of the primary\'s own certificate, in place of check-ca: it alone is trusted, whatever its name and issuer; several while it is replaced [default: none]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-host -d 'The name to ask for, in the Host header and the certificate [default: the primary\'s host]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-token-file -d 'For check=openclaw: a file with the primary\'s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network [default: not asked]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer has failed [default: never]' -r

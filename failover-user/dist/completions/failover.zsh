@@ -45,7 +45,8 @@ http\:"Answer an HTTP request"))' \
 '--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
 '--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
 '--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]::BOOL:(true false)' \
-'--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
+'--check-ca=[The certificates that are trusted, a PEM file\: of an authority, or the primary'\''s own, which may be self-signed \[default\: whom this machine trusts\]]:FILE:_files' \
+'*--check-fingerprint=[SHA-256 fingerprint of the primary'\''s own certificate, in place of check-ca\: it alone is trusted, whatever its name and issuer; several while it is replaced \[default\: none\]]:FINGERPRINTS:_default' \
 '--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
 '--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
 '--drain-limit=[For check=openclaw\: a gateway that drains for longer has failed \[default\: never\]]:DURATION:_default' \
@@ -123,7 +124,8 @@ http\:"Answer an HTTP request"))' \
 '--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
 '--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
 '--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]::BOOL:(true false)' \
-'--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
+'--check-ca=[The certificates that are trusted, a PEM file\: of an authority, or the primary'\''s own, which may be self-signed \[default\: whom this machine trusts\]]:FILE:_files' \
+'*--check-fingerprint=[SHA-256 fingerprint of the primary'\''s own certificate, in place of check-ca\: it alone is trusted, whatever its name and issuer; several while it is replaced \[default\: none\]]:FINGERPRINTS:_default' \
 '--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
 '--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
 '--drain-limit=[For check=openclaw\: a gateway that drains for longer has failed \[default\: never\]]:DURATION:_default' \
@@ -325,7 +327,8 @@ http\:"Answer an HTTP request"))' \
 '--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
 '--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
 '--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]::BOOL:(true false)' \
-'--check-ca=[Whose certificates are trusted, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
+'--check-ca=[The certificates that are trusted, a PEM file\: of an authority, or the primary'\''s own, which may be self-signed \[default\: whom this machine trusts\]]:FILE:_files' \
+'*--check-fingerprint=[SHA-256 fingerprint of the primary'\''s own certificate, in place of check-ca\: it alone is trusted, whatever its name and issuer; several while it is replaced \[default\: none\]]:FINGERPRINTS:_default' \
 '--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
 '--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
 '--drain-limit=[For check=openclaw\: a gateway that drains for longer has failed \[default\: never\]]:DURATION:_default' \

@@ -1,12 +1,6 @@
 //! What a healthy primary has to do, complete and checked, so that what is wrong is told at the start.
 
-use std::{
-    fmt,
-    num::NonZeroU16,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+use std::{fmt, num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
 
 use hyper::http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
@@ -14,8 +8,9 @@ use thiserror::Error;
 use tokio_rustls::rustls::pki_types::{ServerName, TrustAnchor};
 
 use super::{
-    CheckKind, Host, Span,
+    CheckKind, Fingerprint, Host, Span,
     credential::{CredentialError, Token, roots_in, token, trusted_here},
+    fingerprint::NoFingerprint,
     secret::quoted,
 };
 
@@ -90,6 +85,9 @@ pub struct Server {
 pub struct Tls {
     /// Whose certificates are trusted.
     pub roots: Vec<TrustAnchor<'static>>,
+    /// Certificates that are trusted as the server's own, whatever their name and issuer. Those of
+    /// `authority`'s file are among them: a self-signed one is its own authority.
+    pub pins: Vec<Fingerprint>,
     /// The file that these are from; `None`: this machine's own.
     pub authority: Option<PathBuf>,
     /// What the primary's certificate must be for.
@@ -124,8 +122,13 @@ impl fmt::Display for Server {
         match &self.tls {
             None => write!(formatter, "http://{}", self.host),
             Some(Tls {
+                authority: None,
+                pins,
+                ..
+            }) if pins.is_empty() => write!(formatter, "https://{}", self.host),
+            Some(Tls {
                 authority: None, ..
-            }) => write!(formatter, "https://{}", self.host),
+            }) => write!(formatter, "pinned https://{}", self.host),
             Some(Tls {
                 authority: Some(file),
                 ..
@@ -235,6 +238,19 @@ pub enum CheckError {
     /// Not a name.
     #[error("{0} is `{text}`; write a host name or an address, without a port", text = quoted(.1))]
     Host(&'static str, String),
+    /// Two ways to say who is trusted.
+    #[error("check-ca and check-fingerprint are given; choose one")]
+    BothTrusted,
+    /// Nobody is trusted.
+    #[error("check-fingerprint is empty; leave it out, or write at least one")]
+    NoFingerprints,
+    /// Not a fingerprint.
+    #[error(
+        "check-fingerprint has `{}`, which {}; write what `openssl x509 -noout -fingerprint -sha256 -in FILE` \
+         shows of the primary's certificate",
+        quoted(.0), .1
+    )]
+    Fingerprint(String, NoFingerprint),
     /// A file with a secret or certificates.
     #[error(transparent)]
     Credential(#[from] CredentialError),
@@ -264,6 +280,7 @@ impl CheckError {
                 contains: option, ..
             }
             | Self::Host(option, _) => option,
+            Self::BothTrusted | Self::NoFingerprints | Self::Fingerprint(..) => "check-fingerprint",
             Self::Credential(error) => error.option(),
             Self::NoRoots(_) => "check-tls",
             Self::DrainLimit(_) => "drain-limit",
@@ -331,6 +348,7 @@ pub(super) struct Given {
     pub(super) contains: Option<String>,
     pub(super) tls: Option<bool>,
     pub(super) ca: Option<PathBuf>,
+    pub(super) fingerprint: Option<Vec<String>>,
     pub(super) host: Option<String>,
     pub(super) token_file: Option<PathBuf>,
     pub(super) drain_limit: Option<Span>,
@@ -406,6 +424,7 @@ impl Given {
             (names.contains, self.contains.is_some(), HTTP),
             (names.tls, self.tls.is_some(), BOTH),
             (names.ca, self.ca.is_some(), BOTH),
+            ("check-fingerprint", self.fingerprint.is_some(), BOTH),
             (names.host, self.host.is_some(), BOTH),
             (names.token_file, self.token_file.is_some(), OPENCLAW),
             ("drain-limit", self.drain_limit.is_some(), OPENCLAW),
@@ -446,25 +465,48 @@ impl Given {
             },
             _ => host,
         };
-        let tls = match (self.tls.unwrap_or(false), self.ca.as_deref()) {
-            (false, None) => None,
-            (false, Some(_)) => {
-                return Err(CheckError::Without {
-                    option: self.names.ca,
-                    needs: self.names.tls,
-                });
+        let tls = match self.tls.unwrap_or(false) {
+            true => Some(self.tls(name)?),
+            false => {
+                let given = [
+                    (self.names.ca, self.ca.is_some()),
+                    ("check-fingerprint", self.fingerprint.is_some()),
+                ];
+                if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
+                    return Err(CheckError::Without {
+                        option,
+                        needs: self.names.tls,
+                    });
+                }
+                None
             }
-            (true, ca) => Some(Tls {
-                roots: match ca {
-                    Some(file) => roots_in(self.names.ca, file)?,
-                    None => trusted_here().map_err(CheckError::NoRoots)?,
-                },
-                authority: ca.map(Path::to_owned),
-                name,
-            }),
         };
         Ok(Server { host, tls })
     }
+
+    fn tls(&self, name: ServerName<'static>) -> Result<Tls, CheckError> {
+        let (roots, pins) = match (self.ca.as_deref(), self.fingerprint.as_deref()) {
+            (Some(_), Some(_)) => return Err(CheckError::BothTrusted),
+            (Some(file), None) => roots_in(self.names.ca, file)?,
+            (None, Some([])) => return Err(CheckError::NoFingerprints),
+            (None, Some(given)) => {
+                let pins = given.iter().map(|text| fingerprint(text));
+                (Vec::new(), pins.collect::<Result<_, _>>()?)
+            }
+            (None, None) => (trusted_here().map_err(CheckError::NoRoots)?, Vec::new()),
+        };
+        Ok(Tls {
+            roots,
+            pins,
+            authority: self.ca.clone(),
+            name,
+        })
+    }
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, CheckError> {
+    text.parse()
+        .map_err(|error| CheckError::Fingerprint(text.to_owned(), error))
 }
 
 fn path(option: &'static str, text: &str) -> Result<PathAndQuery, CheckError> {

@@ -15,6 +15,7 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, TrustAnchor, pem::PemObject as _},
 };
 
+use super::Fingerprint;
 use crate::files::{self, Sticky, WritableByOthers, check_mode};
 
 /// Far more than the certificates of everybody whom a machine trusts take.
@@ -62,7 +63,7 @@ pub enum CredentialError {
         fault: WritableByOthers,
     },
     /// No certificates in the file.
-    #[error("{option}: {} {what}; give a PEM file with the certificate of who signs", path.display())]
+    #[error("{option}: {} {what}; give a PEM file with the certificate of who signs, or the server's own", path.display())]
     Ca {
         /// The option that names it.
         option: &'static str,
@@ -72,12 +73,14 @@ pub enum CredentialError {
         what: String,
     },
     /// No token in the file.
-    #[error("{option}: {} holds no token; put it there on one line", path.display())]
+    #[error("{option}: {} {what}; put it there on one line, as plain text", path.display())]
     Token {
         /// The option that names it.
         option: &'static str,
         /// The file.
         path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
     },
 }
 
@@ -93,7 +96,11 @@ impl CredentialError {
     }
 }
 
-/// The whole file, unless it is longer.
+/// What Windows' editors write first (Unicode 16, section 23.8).
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+
+/// The whole file, unless it is longer. A byte order mark is no part of what is in it.
 fn read(option: &'static str, path: &Path, longest: u64) -> Result<Vec<u8>, CredentialError> {
     let read_error = |source| CredentialError::Read {
         option,
@@ -106,7 +113,10 @@ fn read(option: &'static str, path: &Path, longest: u64) -> Result<Vec<u8>, Cred
         let too_long = format!("it is longer than {longest} bytes");
         return Err(read_error(io::Error::other(too_long)));
     }
-    Ok(bytes)
+    Ok(match bytes.strip_prefix(UTF8_MARK) {
+        Some(rest) => rest.to_vec(),
+        None => bytes,
+    })
 }
 
 /// Whoever can write a token's or a certificate's file has it read what they like. Its owner may be the gateway's
@@ -120,35 +130,48 @@ fn check(option: &'static str, path: &Path, file: &File) -> Result<(), Credentia
 }
 
 pub(super) fn token(option: &'static str, path: &Path) -> Result<Token, CredentialError> {
-    let wrong = || CredentialError::Token {
+    let wrong = |what| CredentialError::Token {
         option,
         path: path.to_owned(),
+        what,
     };
+    const NONE: &str = "holds no token";
     let bytes = read(option, path, LONGEST_TOKEN)?;
-    let text = String::from_utf8(bytes).map_err(|_| wrong())?;
-    let token = text.trim();
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(wrong());
+    if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
+        return Err(wrong(
+            "holds no token that can be read: it is UTF-16, as PowerShell writes files",
+        ));
     }
-    let mut header = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| wrong())?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong(NONE))?;
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(wrong(NONE));
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(wrong(
+            "holds no token: it has a space, or another character that no token has",
+        ));
+    }
+    let mut header = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| wrong(NONE))?;
     header.set_sensitive(true);
     Ok(Token(header))
 }
 
-/// Whom a file vouches for.
+/// Whom a file vouches for, and the certificates that it does it with.
 pub(super) fn roots_in(
     option: &'static str,
     path: &Path,
-) -> Result<Vec<TrustAnchor<'static>>, CredentialError> {
+) -> Result<(Vec<TrustAnchor<'static>>, Vec<Fingerprint>), CredentialError> {
     let wrong = |what: String| CredentialError::Ca {
         option,
         path: path.to_owned(),
         what,
     };
     let bytes = read(option, path, LONGEST_CA)?;
-    let mut roots = RootCertStore::empty();
+    let (mut roots, mut pins) = (RootCertStore::empty(), Vec::new());
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = certificate.map_err(|_| wrong("is no PEM file".to_owned()))?;
+        pins.push(Fingerprint::of(&certificate));
         roots
             .add(certificate)
             .map_err(|error| wrong(format!("has a certificate that can't be read: {error}")))?;
@@ -156,7 +179,7 @@ pub(super) fn roots_in(
     if roots.is_empty() {
         return Err(wrong("has no certificate".to_owned()));
     }
-    Ok(roots.roots)
+    Ok((roots.roots, pins))
 }
 
 /// Whom this machine trusts, or why nobody.

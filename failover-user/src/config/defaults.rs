@@ -73,6 +73,7 @@ pub(super) fn defaults(said: &Options) -> Options {
         check_value: None,
         check_contains: None,
         check_ca: None,
+        check_fingerprint: None,
         check_host: None,
         check_token_file: None,
         drain_limit: None,
@@ -109,6 +110,9 @@ pub(super) fn alternatives() -> Options {
         check_contains: Some("all is well".to_owned()),
         check_tls: Some(true),
         check_ca: Some("/etc/failover/ca.pem".into()),
+        check_fingerprint: Some(vec![
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".to_owned(),
+        ]),
         check_host: Some("pc-a.lan".to_owned()),
         check_token_file: Some("/etc/failover/token".into()),
         drain_limit: Some(Duration::from_secs(600).into()),

@@ -124,6 +124,12 @@ fn faulty(fault: &ConfigurationError) -> Vec<&'static str> {
             GatewayError::UselessUser => &["user"],
             GatewayError::NoCommand(_) | GatewayError::NoUnit => &[],
         },
+        ConfigurationError::Command {
+            option: "fence", ..
+        } => &["fence*"],
+        ConfigurationError::Command {
+            option: "notify", ..
+        } => &["notify"],
         ConfigurationError::Read { .. }
         | ConfigurationError::NotTrusted(_)
         | ConfigurationError::TooLong { .. }
@@ -219,6 +225,44 @@ mod tests {
             assert_eq!(lines.count(), 1, "{beginning}: {told}");
         }
         assert_eq!(told.lines().count(), 5, "{told}");
+    }
+
+    /// What is offered is pasted there, and means what the shell would have made of it.
+    #[test]
+    fn a_command_for_a_shell_is_refused_with_what_to_write_where_it_stands() {
+        let line = r#"say "$HOME" | tee 'a b'"#;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("failover.toml");
+        let offered = |flags: Options| {
+            let faults = Draft::load(flags).finished().unwrap_err();
+            assert!(!faults.to_string().contains("tee"), "{faults}");
+            let mut parts = faults.0.iter().map(Fault::parts);
+            let (what, offer) = parts.find(|(what, _)| what.contains("fence: ")).unwrap();
+            assert!(what.contains("has `$HOME`"), "{what}");
+            let offer = offer.unwrap();
+            let offer = offer.strip_prefix("write `").unwrap();
+            offer.split_once("`, or").unwrap().0.to_owned()
+        };
+        let by_shell = |fence: Option<&String>| {
+            let words = shell_words::split(fence.unwrap()).unwrap();
+            assert_eq!(words, ["sh", "-c", line]);
+        };
+        let options = |text: &str| file::parse(text).unwrap().0;
+        let text = format!("primary = \"10.0.0.1\"\nfence = '''{line}'''\n");
+        fs::write(&path, text).unwrap();
+        let of_file = Options {
+            config: Some(path),
+            ..Options::default()
+        };
+        by_shell(options(&offered(of_file)).fence.as_ref());
+        let of_flag = Options {
+            primary: "10.0.0.1".parse().ok(),
+            fence: Some(line.to_owned()),
+            ..Options::default()
+        };
+        let words = shell_words::split(&offered(of_flag)).unwrap();
+        assert_eq!(words[0], "--fence");
+        by_shell(words.get(1));
     }
 
     #[test]

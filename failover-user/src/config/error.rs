@@ -9,7 +9,7 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    GatewayError, NotTrusted, Span, check::CheckError, webhook::WebhookError,
+    GatewayError, NotTrusted, Span, check::CheckError, layers::Toml, webhook::WebhookError,
     witness::WitnessesError,
 };
 use crate::{
@@ -194,11 +194,52 @@ impl From<ConfigurationError> for Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Place { path, line }) = &self.place {
+        write!(formatter, "{}{}", self.place(), self.error)
+    }
+}
+
+impl Fault {
+    fn place(&self) -> String {
+        let place = self.place.as_ref().map(|Place { path, line }| {
             let path = escape::one_line(&path.to_string_lossy());
-            write!(formatter, "{path}:{line}: ")?;
-        }
-        self.error.fmt(formatter)
+            format!("{path}:{line}: ")
+        });
+        place.unwrap_or_default()
+    }
+
+    /// What is wrong, with its place, and what to do, where that is known: for who has written it. A command
+    /// that is for a shell is repeated, with whatever secret is in it.
+    #[must_use]
+    pub fn parts(&self) -> (String, Option<String>) {
+        let (what, remedy) = match self.needs_shell() {
+            Some((what, remedy)) => (what, Some(remedy)),
+            None => {
+                let told = self.error.to_string();
+                match told.rsplit_once("; ") {
+                    Some((what, remedy)) => (what.to_owned(), Some(remedy.to_owned())),
+                    None => (told, None),
+                }
+            }
+        };
+        (self.place() + &what, remedy)
+    }
+
+    /// The same of a command that is for a shell. What is offered is quoted for the place where it is
+    /// written: a line of the file, or the command line.
+    fn needs_shell(&self) -> Option<(String, String)> {
+        let ConfigurationError::Command { option, source } = &self.error else {
+            return None;
+        };
+        let by_shell = source.by_shell()?;
+        let offer = match &self.place {
+            Some(_) => format!("{option} = {}", Toml(&by_shell.into())),
+            None => {
+                let quoted = shell_words::quote(&by_shell);
+                format!("--{option} {}", escape::one_line(&quoted))
+            }
+        };
+        let (what, remedy) = source.without_shell(&format!("`{offer}`"))?;
+        Some((format!("{option}: {what}"), remedy))
     }
 }
 

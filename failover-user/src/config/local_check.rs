@@ -211,7 +211,8 @@ fn server(given: &Given) -> Result<Server, CheckError> {
         }
         Some(file) => Some((roots_in(ca, file)?, file.clone())),
     };
-    let (roots, authority) = verified.unzip();
+    let (trusted, authority) = verified.unzip();
+    let (roots, pins) = trusted.unwrap_or_default();
     Ok(Server {
         host: match &name {
             ServerName::IpAddress(address) => match std::net::IpAddr::from(*address) {
@@ -221,7 +222,8 @@ fn server(given: &Given) -> Result<Server, CheckError> {
             name => name.to_str().into_owned(),
         },
         tls: (given.tls != Some(false)).then(|| Tls {
-            roots: roots.unwrap_or_default(),
+            roots,
+            pins,
             authority,
             name,
         }),

@@ -9,6 +9,7 @@ mod defaults;
 mod draft;
 mod error;
 pub(crate) mod file;
+mod fingerprint;
 mod gateway;
 mod host;
 mod layers;
@@ -36,6 +37,7 @@ pub use commented::{commented, write_new};
 pub use credential::{CredentialError, Token};
 pub use draft::Draft;
 pub use error::{ConfigurationError, Fault, Faults, Place};
+pub use fingerprint::Fingerprint;
 pub use gateway::{GatewayError, GatewayKind, LocalGateway, LocalUnit};
 pub use host::Host;
 pub use layers::{Origin, Setting, as_file, in_force};
@@ -205,6 +207,7 @@ impl Configuration {
             check_contains,
             check_tls,
             check_ca,
+            check_fingerprint,
             check_host,
             check_token_file,
             drain_limit,
@@ -292,6 +295,7 @@ impl Configuration {
                 contains: check_contains,
                 tls: check_tls,
                 ca: check_ca,
+                fingerprint: check_fingerprint,
                 host: check_host,
                 token_file: check_token_file,
                 drain_limit,
@@ -314,6 +318,7 @@ impl Configuration {
                 contains: local_check_contains,
                 tls: local_check_tls,
                 ca: local_check_ca,
+                fingerprint: None,
                 host: local_check_host,
                 token_file: local_check_token_file,
                 // There is one limit, for the gateways that can say that they drain.

@@ -73,9 +73,15 @@ pub struct Options {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub check_tls: Option<bool>,
 
-    /// Whose certificates are trusted, a PEM file [default: whom this machine trusts]
+    /// The certificates that are trusted, a PEM file: of an authority, or the primary's own, which may be
+    /// self-signed [default: whom this machine trusts]
     #[arg(long, value_name = "FILE", value_parser = path)]
     pub check_ca: Option<PathBuf>,
+
+    /// SHA-256 fingerprint of the primary's own certificate, in place of check-ca: it alone is trusted,
+    /// whatever its name and issuer; several while it is replaced [default: none]
+    #[arg(long, value_name = "FINGERPRINTS", value_delimiter = ',')]
+    pub check_fingerprint: Option<Vec<String>>,
 
     /// The name to ask for, in the Host header and the certificate [default: the primary's host]
     #[arg(long, value_name = "HOST")]
@@ -424,6 +430,7 @@ impl Options {
             check_contains: self.check_contains.or(other.check_contains),
             check_tls: self.check_tls.or(other.check_tls),
             check_ca: self.check_ca.or(other.check_ca),
+            check_fingerprint: self.check_fingerprint.or(other.check_fingerprint),
             check_host: self.check_host.or(other.check_host),
             check_token_file: self.check_token_file.or(other.check_token_file),
             drain_limit: self.drain_limit.or(other.drain_limit),

@@ -26,7 +26,7 @@ says as well.
 /// How each kind of value is written, in Markdown.
 pub const VALUES: [(&str, &str); 8] = [
     (
-        "ACCOUNTS, COUNTS, OWNER, several HOST[:PORT]",
+        "ACCOUNTS, COUNTS, FINGERPRINTS, OWNER, several HOST[:PORT]",
         "a list, as `[\"alice\", \"bob\"]`; as a flag with commas",
     ),
     (
@@ -35,7 +35,8 @@ pub const VALUES: [(&str, &str); 8] = [
     ),
     (
         "COMMAND",
-        "a string that is split like a shell does and run without one: no pipes, no variables",
+        "a string that is split like a shell does and run without one: pipes, variables and the like are \
+         refused, with the `sh -c` line to write instead",
     ),
     ("COUNT, PORT, STATUS", "a number, without quotes"),
     (

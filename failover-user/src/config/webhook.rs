@@ -95,14 +95,18 @@ impl Webhook {
             return Err(wrong());
         }
         let tls = match (is_secret, ca) {
-            (true, ca) => Some(Tls {
-                roots: match ca {
+            (true, ca) => {
+                let (roots, pins) = match ca {
                     Some(file) => roots_in("webhook-ca", file)?,
-                    None => trusted_here().map_err(WebhookError::NoRoots)?,
-                },
-                authority: ca.map(Path::to_owned),
-                name: ServerName::try_from(host.to_owned()).map_err(|_| wrong())?,
-            }),
+                    None => (trusted_here().map_err(WebhookError::NoRoots)?, Vec::new()),
+                };
+                Some(Tls {
+                    roots,
+                    pins,
+                    authority: ca.map(Path::to_owned),
+                    name: ServerName::try_from(host.to_owned()).map_err(|_| wrong())?,
+                })
+            }
             (false, Some(_)) => return Err(WebhookError::InTheClear),
             (false, None) => None,
         };

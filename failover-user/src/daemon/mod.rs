@@ -385,6 +385,7 @@ impl Daemon {
                 outcome,
                 peer,
                 readiness,
+                certificate,
             }) => {
                 let outcome = self.attributed(outcome, peer, readiness.as_ref());
                 // What another one says of itself is none of the primary's.
@@ -392,6 +393,7 @@ impl Daemon {
                 if let (Outcome::Connected { .. }, Some(peer)) = (&outcome, peer) {
                     self.prober.answered(peer);
                 }
+                self.note_certificate(certificate);
                 self.note_readiness(&outcome, readiness);
                 self.probe_ended(probe, outcome);
                 self.answer_waiting();

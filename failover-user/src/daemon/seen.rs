@@ -134,7 +134,11 @@ impl Daemon {
             self.look();
         }
         if self.past.probe.is_none()
-            && let Some(finding) = crate::preflight::first_probe(&self.configuration, &outcome)
+            && let Some(finding) = crate::preflight::first_probe(
+                &self.configuration,
+                &outcome,
+                self.past.certificate.as_deref(),
+            )
         {
             preflight::tell(&finding);
         }
@@ -151,6 +155,19 @@ impl Daemon {
         }
         self.handle(Event::ProbeEnded { probe, outcome });
         self.tell_of_strangers();
+    }
+
+    /// A certificate that isn't trusted is named once, not at each probe.
+    pub(super) fn note_certificate(&mut self, certificate: Option<String>) {
+        if let Some(certificate) = certificate.as_ref()
+            && self.past.certificate.as_ref() != Some(certificate)
+        {
+            warn!(
+                certificate,
+                "the primary shows a certificate that isn't trusted"
+            );
+        }
+        self.past.certificate = certificate;
     }
 
     /// What the primary says of itself is told when it changes, and decides nothing.

@@ -33,6 +33,8 @@ pub(super) struct Past {
     pub(super) probe: Option<(Time, Outcome)>,
     /// What the primary last said of itself, unless it failed since.
     pub(super) readiness: Option<Readiness>,
+    /// The certificate that the last probe didn't trust.
+    pub(super) certificate: Option<String>,
     /// Since when the local gateway says that it drains, unless it listens no longer.
     pub(super) gateway_draining: Option<Time>,
     /// The last round of the witnesses.
@@ -88,7 +90,10 @@ pub(super) fn status(
         strikes_needed: settings.strikes.get(),
         last_probe: past.probe.as_ref().map(|(at, outcome)| Probe {
             at: time(*at),
-            outcome: tell::outcome(outcome),
+            outcome: match &past.certificate {
+                Some(certificate) => format!("{}: {certificate}", tell::outcome(outcome)),
+                None => tell::outcome(outcome),
+            },
         }),
         next: decider.next_wake().map(time),
         gateway: Gateway {

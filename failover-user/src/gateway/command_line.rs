@@ -11,7 +11,12 @@ use rustix::{
 };
 use thiserror::Error;
 
-use super::{Account, eyes::Eyes, unit::THIS_PROGRAM};
+use super::{
+    Account,
+    eyes::Eyes,
+    shell::{self, Syntax},
+    unit::THIS_PROGRAM,
+};
 use crate::escape;
 
 /// Arguments that are no secret, of OpenClaw and of service managers.
@@ -47,6 +52,17 @@ pub enum CommandLineError {
     /// Quotes don't match.
     #[error("it has a quote that isn't closed (its value isn't shown, it may be a secret)")]
     Quotes,
+    /// A character that no argument can have.
+    #[error("the command has a NUL character, which no argument can have; leave it out")]
+    Nul,
+    /// It is for a shell, and none runs it. The command itself isn't shown: it may have a secret in it.
+    #[error("{}; `failover config check` shows what to write instead", complaint(.syntax))]
+    Shell {
+        /// All of it, as it was written.
+        line: String,
+        /// What only a shell acts on.
+        syntax: Syntax,
+    },
     /// No such program.
     #[error("there is no program `{program}` in PATH ({path}); install it, or give its full path")]
     NotFound {
@@ -84,6 +100,50 @@ pub enum Obstacle {
     NotExecutable,
 }
 
+fn complaint(syntax: &Syntax) -> String {
+    match syntax {
+        Syntax::Text(text) => format!(
+            "the command has `{text}`, which only a shell acts on, and commands run without one"
+        ),
+        Syntax::Word(word) => format!(
+            "the command begins with `{word}`, which only a shell knows, and commands run without one"
+        ),
+        Syntax::Lines => {
+            "it is several commands, a line each, and only a shell runs more than one".to_owned()
+        }
+    }
+}
+
+/// `offer`: what to write, in the words of where it is written.
+fn remedy(syntax: &Syntax, offer: &str) -> String {
+    match syntax {
+        Syntax::Text(_) => {
+            format!("write {offer}, or put it in single quotes if the character itself is meant")
+        }
+        Syntax::Word(_) | Syntax::Lines => format!("write {offer}"),
+    }
+}
+
+impl CommandLineError {
+    /// The command that says the same by a shell, where that is what is wrong.
+    #[must_use]
+    pub fn by_shell(&self) -> Option<String> {
+        match self {
+            Self::Shell { line, .. } => Some(shell::by_shell(line)),
+            _ => None,
+        }
+    }
+
+    /// What is wrong, and what to do, where a shell is what is missing. `offer`: the same command by a
+    /// shell, as it is to be written.
+    pub(crate) fn without_shell(&self, offer: &str) -> Option<(String, String)> {
+        match self {
+            Self::Shell { line, syntax } => Some((complaint(syntax, line), remedy(syntax, offer))),
+            _ => None,
+        }
+    }
+}
+
 fn by(account: Option<&str>) -> String {
     account.map_or_else(String::new, |name| format!(" by {name}"))
 }
@@ -111,9 +171,16 @@ impl CommandLine {
     /// Splits a line into words: quotes and backslashes as in a shell, nothing else.
     ///
     /// # Errors
-    /// When there are no words, or a quote is left open.
+    /// When there are no words, a quote is left open, or it has what only a shell would act on.
     pub fn parse(line: &str) -> Result<Self, CommandLineError> {
         let words = shell_words::split(line).map_err(|_| CommandLineError::Quotes)?;
+        if line.contains('\0') {
+            return Err(CommandLineError::Nul);
+        }
+        if let Some(syntax) = shell::syntax(line) {
+            let line = line.to_owned();
+            return Err(CommandLineError::Shell { line, syntax });
+        }
         let mut words = words.into_iter();
         match words.next() {
             Some(program) if !program.is_empty() => Ok(Self {

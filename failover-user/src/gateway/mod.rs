@@ -20,6 +20,7 @@ mod output;
 mod process;
 mod relay;
 mod settling;
+mod shell;
 mod tunnel;
 mod unit;
 

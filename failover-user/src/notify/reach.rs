@@ -8,7 +8,7 @@ use crate::{
     background,
     config::Webhook,
     decide::{Certificate, WrongAnswer},
-    probe::{Duplex, TlsClient, tls_wrong_in},
+    probe::{Duplex, TlsClient, tls_presented_in, tls_wrong_in},
 };
 
 /// More than a host has; a hostile name server must not make this long.
@@ -80,7 +80,7 @@ fn untrusted(host: &str, error: &io::Error) -> Obstacle {
     };
     let remedy = match wrong {
         WrongAnswer::Certificate(Certificate::UnknownIssuer) => {
-            "name who signs it with --webhook-ca, a PEM file"
+            "name who signs it, or it itself, with --webhook-ca, a PEM file"
         }
         WrongAnswer::Certificate(Certificate::OtherName) => {
             "write the name that the certificate is for in the webhook's URL"
@@ -91,8 +91,12 @@ fn untrusted(host: &str, error: &io::Error) -> Obstacle {
         WrongAnswer::Certificate(Certificate::Other) => "have the server get another one",
         _ => "does the server speak TLS on this port, version 1.2 or later?",
     };
+    let certificate = tls_presented_in(error).map(|presented| format!(" ({presented})"));
     Obstacle {
-        what: format!("TLS with {host}: {wrong}"),
+        what: format!(
+            "TLS with {host}: {wrong}{}",
+            certificate.unwrap_or_default()
+        ),
         remedy,
     }
 }

@@ -50,7 +50,13 @@ pub(super) fn configuration(file: Option<&Path>, faults: &[Fault]) -> Vec<Findin
                 true => "account",
                 false => "configuration",
             };
-            Finding::of_error(name, Level::Error, fault)
+            let (message, remedy) = fault.parts();
+            Finding {
+                name,
+                level: Level::Error,
+                message,
+                remedy,
+            }
         };
         return faults.iter().map(finding).collect();
     }

@@ -7,9 +7,9 @@ use tokio::time::timeout;
 use super::Finding;
 use crate::{
     config::{Check, Configuration, Host, Webhook},
-    decide::{Failure, Outcome},
+    decide::{Certificate, Failure, Outcome, WrongAnswer},
     notify::{self, Obstacle},
-    probe::{Prober, Readiness, Routers, TlsClient, Witnesses, is_own},
+    probe::{Found, Prober, Readiness, Routers, TlsClient, Witnesses, is_own},
     status,
 };
 
@@ -32,8 +32,18 @@ pub(super) async fn primary(configuration: &Configuration) -> Primary {
         configuration.decide.timeout,
     )
     .beside(configuration.port);
-    let (outcome, readiness, addresses) = prober.once().await;
-    let mut findings = vec![of_probe(configuration, &outcome, readiness.as_ref())];
+    let Found {
+        outcome,
+        readiness,
+        certificate,
+        addresses,
+    } = prober.once().await;
+    let mut findings = vec![of_probe(
+        configuration,
+        &outcome,
+        readiness.as_ref(),
+        certificate.as_deref(),
+    )];
     findings.extend(own_address(configuration, Some(&addresses)));
     Primary {
         findings,
@@ -45,15 +55,20 @@ pub(super) async fn primary(configuration: &Configuration) -> Primary {
 
 /// What the daemon's first probe means, if it failed.
 #[must_use]
-pub fn first_probe(configuration: &Configuration, outcome: &Outcome) -> Option<Finding> {
+pub fn first_probe(
+    configuration: &Configuration,
+    outcome: &Outcome,
+    certificate: Option<&str>,
+) -> Option<Finding> {
     let failed = matches!(outcome, Outcome::Failed { .. });
-    failed.then(|| of_probe(configuration, outcome, None))
+    failed.then(|| of_probe(configuration, outcome, None, certificate))
 }
 
 fn of_probe(
     configuration: &Configuration,
     outcome: &Outcome,
     readiness: Option<&Readiness>,
+    certificate: Option<&str>,
 ) -> Finding {
     const NAME: &str = "primary";
     let (primary, check) = (&configuration.primary, configuration.check.name());
@@ -113,6 +128,14 @@ fn of_probe(
             format!("{primary} accepts connections, and then there is no answer to check {check}: {why}"),
             "does the gateway on PC-A hang? Is TLS spoken there (see --check-tls)?".to_owned(),
         ),
+        Failure::WrongAnswer(WrongAnswer::Certificate(what)) => (
+            format!(
+                "{primary} can't be trusted: {}{}",
+                WrongAnswer::Certificate(what),
+                certificate.map(|told| format!(" ({told})")).unwrap_or_default()
+            ),
+            untrusted(what).to_owned(),
+        ),
         Failure::WrongAnswer(what) => (
             format!("{primary} gives a wrong answer to check {check}: {what}"),
             match configuration.check {
@@ -125,6 +148,24 @@ fn of_probe(
         ),
     };
     Finding::error(NAME, message, remedy)
+}
+
+/// What to do about a certificate.
+fn untrusted(what: Certificate) -> &'static str {
+    match what {
+        Certificate::OtherName => {
+            "give the name that it is for with --check-host, or pin this very certificate: see \
+             --check-fingerprint"
+        }
+        Certificate::UnknownIssuer | Certificate::Other => {
+            "if it is PC-A's own, compare its fingerprint there (`openssl x509 -noout -fingerprint -sha256 \
+             -in FILE`) and pin it with --check-fingerprint, or give its file with --check-ca; if an \
+             authority has signed it, give that one's file"
+        }
+        Certificate::Expired | Certificate::NotYetValid => {
+            "renew it, or set PC-B's clock (timedatectl)"
+        }
+    }
 }
 
 /// As far as the options tell.

@@ -31,7 +31,7 @@ use crate::{
 pub use acknowledged::acknowledged;
 pub use carrier::is_own;
 use check::{Checker, Connection, Memory, Verdict};
-pub(crate) use check::{Duplex, TlsClient, tls_wrong_in};
+pub(crate) use check::{Duplex, TlsClient, tls_presented_in, tls_wrong_in};
 pub use check::{Readiness, Startup};
 pub use local::{LocalProber, LocalReport};
 pub use origin::{Accepted, Inbound, is_own_check, passive_opens};
@@ -53,9 +53,24 @@ pub enum Report {
         peer: Option<SocketAddr>,
         /// What the primary said of itself beside, if it did.
         readiness: Option<Readiness>,
+        /// The certificate that isn't trusted, where that is what is wrong.
+        certificate: Option<String>,
     },
     /// The connection to the primary that is kept beside the probes has died.
     Tripped(Evidence),
+}
+
+/// What a single probe has found.
+#[derive(Debug)]
+pub struct Found {
+    /// What it says.
+    pub outcome: Outcome,
+    /// What the primary said of itself beside, if it did.
+    pub readiness: Option<Readiness>,
+    /// The certificate that isn't trusted, where that is what is wrong.
+    pub certificate: Option<String>,
+    /// The primary's addresses, as far as they are known.
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// Probes one primary.
@@ -124,11 +139,15 @@ impl Prober {
 
     /// One probe, for who isn't going to probe again. What was found, and whom it was that was asked, as
     /// far as that is known.
-    pub async fn once(mut self) -> (Outcome, Option<Readiness>, Vec<SocketAddr>) {
+    pub async fn once(mut self) -> Found {
         let verdict = self.asking().await;
         self.resolver.collect();
-        let addresses = self.addresses().to_vec();
-        (verdict.outcome, verdict.readiness, addresses)
+        Found {
+            addresses: self.addresses().to_vec(),
+            outcome: verdict.outcome,
+            readiness: verdict.readiness,
+            certificate: verdict.certificate,
+        }
     }
 
     fn asking(&mut self) -> Asking {
@@ -206,6 +225,7 @@ impl Prober {
                     outcome: verdict.outcome,
                     peer: verdict.peer,
                     readiness: verdict.readiness,
+                    certificate: verdict.certificate,
                 }
             }
             evidence = tripped => {
@@ -260,6 +280,7 @@ impl Verdict {
             peer: None,
             readiness: None,
             connection: None,
+            certificate: None,
             memory,
         }
     }

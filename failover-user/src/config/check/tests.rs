@@ -85,6 +85,13 @@ fn an_option_of_another_check_is_refused_with_that_checks_name() {
         ),
         (
             Given {
+                fingerprint: Some(Vec::new()),
+                ..given()
+            },
+            "check-fingerprint",
+        ),
+        (
+            Given {
                 host: text(),
                 ..given()
             },
@@ -175,6 +182,32 @@ fn what_makes_no_http_check_is_refused_with_what_to_write() {
     );
     let ca = Some(PathBuf::from("/nowhere"));
     assert_refused(Given { ca, ..http() }, "without check-tls");
+    let fingerprint = Some(vec!["AB".repeat(32)]);
+    let pinned = || Given {
+        fingerprint: fingerprint.clone(),
+        ..http()
+    };
+    assert_refused(pinned(), "check-fingerprint is given without check-tls");
+    let over_tls = || Given {
+        tls: Some(true),
+        ..pinned()
+    };
+    let ca = Some(PathBuf::from("/nowhere"));
+    assert_refused(Given { ca, ..over_tls() }, "choose one");
+    for (given, part) in [
+        (vec![], "check-fingerprint is empty"),
+        (vec!["AB".repeat(20)], "SHA-1"),
+        (vec!["AB".repeat(32), "\n".to_owned()], "openssl x509"),
+    ] {
+        let fingerprint = Some(given);
+        assert_refused(
+            Given {
+                fingerprint,
+                ..over_tls()
+            },
+            part,
+        );
+    }
 }
 
 #[test]
@@ -211,6 +244,10 @@ fn files_that_cannot_be_used_are_told_at_once() {
         assert_refused(with_ca(), ca);
         assert_refused(with_token(), token);
     }
+    std::fs::write(&path, b"\xff\xfes\0e\0").unwrap();
+    assert_refused(with_token(), "UTF-16, as PowerShell");
+    std::fs::write(&path, "\u{feff}s\u{e9}").unwrap();
+    assert_refused(with_token(), "another character that no token has");
     std::fs::write(&path, "x".repeat(5000)).unwrap();
     assert_refused(with_token(), "longer than 4096 bytes");
 }
@@ -279,6 +316,11 @@ fn another_question_is_told_in_other_words_and_another_secret_is_not() {
         over_tls(ca("one.pem")),
         over_tls(ca("other.pem")),
         Given {
+            tls: Some(true),
+            fingerprint: Some(vec!["AB".repeat(32)]),
+            ..http()
+        },
+        Given {
             kind: Some(CheckKind::OpenClaw),
             ..Given::default()
         },
@@ -305,6 +347,8 @@ fn another_question_is_told_in_other_words_and_another_secret_is_not() {
         };
         checked(given).unwrap()
     };
+    // As Windows' editors write it.
+    assert_eq!(with_token("one"), with_token("\u{feff}one\r\n"));
     let (one, other) = (with_token("one"), with_token("other"));
     assert_ne!(one, other);
     assert_eq!(one.to_string(), other.to_string());

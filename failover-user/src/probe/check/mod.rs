@@ -4,6 +4,7 @@
 //! What answers is hostile until proven otherwise: every header, body and message is bounded, and the
 //! deadline bounds all of it together.
 
+mod certificate;
 mod challenge;
 mod http;
 mod openclaw;
@@ -34,7 +35,9 @@ use http::Conversation;
 use openclaw::OpenClaw;
 pub use readiness::{Readiness, Startup};
 use tls::Tls;
-pub(crate) use tls::{Tls as TlsClient, wrong_in as tls_wrong_in};
+pub(crate) use tls::{
+    Tls as TlsClient, presented_in as tls_presented_in, wrong_in as tls_wrong_in,
+};
 
 /// Asks one gateway, again and again. Everything that takes memory or time is made once.
 #[derive(Clone)]
@@ -79,6 +82,8 @@ pub(super) struct Verdict {
     pub(super) peer: Option<SocketAddr>,
     pub(super) readiness: Option<Readiness>,
     pub(super) connection: Option<Connection>,
+    /// The certificate that isn't trusted, where that is what is wrong.
+    pub(super) certificate: Option<String>,
     pub(super) memory: Memory,
 }
 
@@ -98,6 +103,8 @@ enum Fault {
     Gateway(Failure),
     /// There is no route or source address to reach it by; with the reason.
     NoPath(String),
+    /// It is the gateway's certificate, which is this one.
+    Certificate(WrongAnswer, String),
     /// Something of our own is amiss; with the reason.
     Own(String),
 }
@@ -300,6 +307,7 @@ impl Kind {
             },
             // It answers, so what is known of it goes on being known.
             Err(fault) => Verdict {
+                certificate: fault.certificate(),
                 outcome: fault.outcome(took),
                 peer: None,
                 readiness,
@@ -383,6 +391,7 @@ impl Verdict {
             peer: None,
             readiness: None,
             connection: Some(connection),
+            certificate: None,
             memory,
         }
     }
@@ -420,10 +429,11 @@ impl Verdict {
     /// Whatever was known of a gateway that fails is forgotten.
     fn fault(fault: Fault, begun: Instant, memory: Memory) -> Self {
         let memory = match &fault {
-            Fault::Gateway(_) => Memory::default(),
+            Fault::Gateway(_) | Fault::Certificate(..) => Memory::default(),
             Fault::NoPath(_) | Fault::Own(_) => memory,
         };
         Self {
+            certificate: fault.certificate(),
             outcome: fault.outcome(begun.elapsed()),
             peer: None,
             readiness: None,
@@ -445,9 +455,20 @@ impl Verdict {
 }
 
 impl Fault {
+    fn certificate(&self) -> Option<String> {
+        match self {
+            Self::Certificate(_, presented) => Some(presented.clone()),
+            Self::Gateway(_) | Self::NoPath(_) | Self::Own(_) => None,
+        }
+    }
+
     fn outcome(self, took: Duration) -> Outcome {
         match self {
             Self::Gateway(failure) => Outcome::Failed { failure, took },
+            Self::Certificate(what, _) => Outcome::Failed {
+                failure: Failure::WrongAnswer(what),
+                took,
+            },
             Self::NoPath(reason) => Outcome::Unknown {
                 reason,
                 gone: Some(Gone::Path),

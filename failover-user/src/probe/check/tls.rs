@@ -1,6 +1,6 @@
 //! TLS over a connection: who is trusted, and what is wrong where nobody is.
 
-use std::{io, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
 use jiff::Timestamp;
 use tokio::net::TcpStream;
@@ -8,10 +8,10 @@ use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
+        CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
         SignatureScheme,
         client::{
-            Resumption,
+            Resumption, WebPkiServerVerifier,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         },
         crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
@@ -19,9 +19,9 @@ use tokio_rustls::{
     },
 };
 
-use super::{Fault, of_io};
+use super::{Fault, certificate::Presented, of_io};
 use crate::{
-    config,
+    config::{self, Fingerprint},
     decide::{Certificate, WrongAnswer},
 };
 
@@ -33,37 +33,39 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// To a server with a certificate for the name, signed by somebody who is trusted.
+    /// To a server with a certificate for the name, signed by somebody who is trusted; or with one that is
+    /// pinned.
     pub(crate) fn new(tls: &config::Tls) -> Self {
-        let roots = RootCertStore {
-            roots: tls.roots.clone(),
-        };
-        Self::made(tls, |builder| {
-            builder.with_root_certificates(roots).with_no_client_auth()
+        let roots = tls.roots.clone();
+        Self::made(tls, |provider| Trust::Some {
+            pins: tls.pins.clone(),
+            // There is no verifier that trusts nobody.
+            authorities: WebPkiServerVerifier::builder_with_provider(
+                Arc::new(RootCertStore { roots }),
+                provider,
+            )
+            .build()
+            .ok(),
         })
     }
 
     /// To a server with any certificate.
     pub(super) fn with_anybody(tls: &config::Tls) -> Self {
-        Self::made(tls, |builder| {
-            let provider = builder.crypto_provider().clone();
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-                .with_no_client_auth()
-        })
+        Self::made(tls, |_| Trust::Anybody)
     }
 
-    fn made(
-        tls: &config::Tls,
-        finish: impl FnOnce(
-            tokio_rustls::rustls::ConfigBuilder<ClientConfig, tokio_rustls::rustls::WantsVerifier>,
-        ) -> ClientConfig,
-    ) -> Self {
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    fn made(tls: &config::Tls, trust: impl FnOnce(Arc<CryptoProvider>) -> Trust) -> Self {
+        let provider = Arc::new(ring::default_provider());
+        let verifier = Verifier {
+            trust: trust(Arc::clone(&provider)),
+            provider: Arc::clone(&provider),
+        };
+        let mut configuration = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .expect("ring has cipher suites for TLS 1.2 and 1.3");
-        let mut configuration = finish(builder);
+            .expect("ring has cipher suites for TLS 1.2 and 1.3")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
         configuration.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Each probe has to see the certificate, or it would not notice that it expires.
         configuration.resumption = Resumption::disabled();
@@ -90,22 +92,25 @@ pub(super) fn fault_in(error: &io::Error) -> Option<Fault> {
         Error::FailedToGetCurrentTime | Error::FailedToGetRandomBytes => {
             Some(Fault::Own(format!("no TLS on PC-B: {error}")))
         }
-        _ => wrong_in(error).map(fault_of),
+        _ => wrong_in(error).map(|what| fault_of(what, presented_in(error))),
     }
 }
 
 /// A clock decides whether a certificate's time has come or is over, and PC-B's may be wrong: with an
 /// empty battery every certificate is from the future. So that is no failure of the primary's, which has
 /// answered, and is who it should be.
-fn fault_of(what: WrongAnswer) -> Fault {
-    match what {
-        WrongAnswer::Certificate(Certificate::Expired | Certificate::NotYetValid) => {
+fn fault_of(what: WrongAnswer, presented: Option<&Presented>) -> Fault {
+    let told = presented.map(ToString::to_string);
+    match (what, told) {
+        (WrongAnswer::Certificate(Certificate::Expired | Certificate::NotYetValid), told) => {
+            let told = told.map(|told| format!(" ({told})")).unwrap_or_default();
             Fault::Own(format!(
-                "by PC-B's clock, which says {}, {what}: set the clock (timedatectl), or where it is right renew the certificate",
+                "by PC-B's clock, which says {}, {what}{told}: set the clock (timedatectl), or where it is right renew the certificate",
                 Timestamp::now().strftime("%Y-%m-%d %H:%M UTC"),
             ))
         }
-        _ => what.into(),
+        (_, Some(told)) => Fault::Certificate(what, told),
+        (_, None) => what.into(),
     }
 }
 
@@ -131,24 +136,120 @@ fn certificate(error: &CertificateError) -> Certificate {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             Certificate::OtherName
         }
+        CertificateError::Other(error) => {
+            refused(error).map_or(Certificate::Other, |refused| refused.why)
+        }
         _ => Certificate::Other,
     }
 }
 
-/// Trusts anybody who has the key of the certificate that he shows.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+/// The certificate that was refused.
+pub(crate) fn presented_in(error: &io::Error) -> Option<&Presented> {
+    match error.get_ref()?.downcast_ref::<Error>()? {
+        Error::InvalidCertificate(CertificateError::Other(error)) => {
+            refused(error).map(|refused| &refused.presented)
+        }
+        _ => None,
+    }
+}
 
-impl ServerCertVerifier for Anybody {
+fn refused(error: &OtherError) -> Option<&Refused> {
+    error.0.downcast_ref()
+}
+
+/// A certificate that isn't trusted. rustls would say why, and not whose it is.
+#[derive(Debug)]
+struct Refused {
+    why: Certificate,
+    presented: Presented,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { why, presented } = self;
+        write!(
+            formatter,
+            "{} ({presented})",
+            WrongAnswer::Certificate(*why)
+        )
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Who is trusted. In any case a server has to have the key of the certificate that it shows.
+#[derive(Debug)]
+struct Verifier {
+    trust: Trust,
+    provider: Arc<CryptoProvider>,
+}
+
+#[derive(Debug)]
+enum Trust {
+    Anybody,
+    Some {
+        /// Whoever shows one of these.
+        pins: Vec<Fingerprint>,
+        /// Whom one of these has signed a certificate for the right name for.
+        authorities: Option<Arc<WebPkiServerVerifier>>,
+    },
+}
+
+/// A pinned certificate is its owner's whatever is written in it; but it has its time, as any has.
+fn is_in_time(presented: &Presented, now: UnixTime) -> Result<(), Certificate> {
+    let Some((not_before, not_after)) = presented.validity() else {
+        return Ok(());
+    };
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now < not_before.as_second() {
+        Err(Certificate::NotYetValid)
+    } else if now > not_after.as_second() {
+        Err(Certificate::Expired)
+    } else {
+        Ok(())
+    }
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
+        let Trust::Some { pins, authorities } = &self.trust else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let presented = Presented::read(end_entity);
+        let why = if pins.contains(&presented.fingerprint()) {
+            match is_in_time(&presented, now) {
+                Ok(()) => return Ok(ServerCertVerified::assertion()),
+                Err(why) => why,
+            }
+        } else {
+            let verified = authorities.as_ref().map(|authorities| {
+                authorities.verify_server_cert(
+                    end_entity,
+                    intermediates,
+                    server_name,
+                    ocsp_response,
+                    now,
+                )
+            });
+            match verified {
+                Some(Err(Error::InvalidCertificate(error))) => match certificate(&error) {
+                    // An authority's, say, in a server's place.
+                    Certificate::Other if presented.is_self_signed() => Certificate::UnknownIssuer,
+                    why => why,
+                },
+                Some(other) => return other,
+                None => Certificate::UnknownIssuer,
+            }
+        };
+        let refused = OtherError(Arc::new(Refused { why, presented }));
+        Err(Error::InvalidCertificate(CertificateError::Other(refused)))
     }
 
     fn verify_tls12_signature(
@@ -157,7 +258,7 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
@@ -167,11 +268,13 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -12,6 +12,7 @@ use tokio_rustls::{
         ServerConfig,
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer},
+        sign::{CertifiedKey, SingleCertAndKey},
     },
 };
 
@@ -54,12 +55,19 @@ impl Authority {
 
 async fn encrypted(certificate: CertificateDer<'static>, key: &KeyPair) -> Server {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let configuration = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    serving(configured(certificate, key)).await
+}
+
+fn configured(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> ServerConfig {
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
-        .unwrap();
+        .unwrap()
+}
+
+async fn serving(configuration: ServerConfig) -> Server {
     let acceptor = TlsAcceptor::from(Arc::new(configuration));
     Server::with(move |stream| {
         let acceptor = acceptor.clone();
@@ -83,16 +91,71 @@ async fn encrypted(certificate: CertificateDer<'static>, key: &KeyPair) -> Serve
 }
 
 fn check(ca: PathBuf, primary: &str, host: Option<&str>) -> Check {
-    let options = Options {
+    check_with(Options {
         primary: Some(primary.parse().unwrap()),
-        check: Some(config::CheckKind::OpenClaw),
-        check_tls: Some(true),
         check_ca: Some(ca),
         check_host: host.map(str::to_owned),
-        dry_run: Some(true),
         ..Options::default()
+    })
+}
+
+fn check_with(options: Options) -> Check {
+    let options = Options {
+        primary: options.primary.or(NAME.parse().ok()),
+        check: Some(config::CheckKind::OpenClaw),
+        check_tls: Some(true),
+        dry_run: Some(true),
+        ..options
     };
     Configuration::load(options).unwrap().check
+}
+
+/// A server with a certificate of its own making, as OpenClaw makes one: an authority by its own word, and
+/// for no name. With a file that has it.
+struct SelfSigned {
+    key: KeyPair,
+    certificate: rcgen::Certificate,
+    directory: TempDir,
+}
+
+impl SelfSigned {
+    fn new(change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut parameters = CertificateParams::default();
+        parameters
+            .distinguished_name
+            .push(DnType::CommonName, "pc-a.lan");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut parameters);
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.self_signed(&key).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("cert.pem"), certificate.pem()).unwrap();
+        Self {
+            key,
+            certificate,
+            directory,
+        }
+    }
+
+    async fn server(&self) -> Server {
+        encrypted(self.certificate.der().clone(), &self.key).await
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("cert.pem")
+    }
+
+    fn fingerprint(&self) -> String {
+        config::Fingerprint::of(self.certificate.der()).to_string()
+    }
+}
+
+fn by_fingerprints(fingerprints: &[&SelfSigned]) -> Checker {
+    let told = fingerprints.iter().map(|one| one.fingerprint());
+    checker(&check_with(Options {
+        check_fingerprint: Some(told.collect()),
+        ..Options::default()
+    }))
 }
 
 #[tokio::test]
@@ -171,6 +234,96 @@ async fn a_certificate_that_signed_itself_is_good_for_who_trusts_it() {
     let authority = Authority::new("Test CA");
     let what = wrong(&checker(&check(authority.file(), NAME, None)), &server).await;
     assert_eq!(what, WrongAnswer::Certificate(Certificate::UnknownIssuer));
+}
+
+#[tokio::test]
+async fn a_certificate_of_openclaws_own_making_is_pinned_by_its_file_or_its_fingerprint() {
+    let (own, other) = (SelfSigned::new(|_| {}), SelfSigned::new(|_| {}));
+    let server = own.server().await;
+    good(&checker(&check(own.file(), NAME, None)), &server).await;
+    good(&by_fingerprints(&[&own]), &server).await;
+    // While it is replaced.
+    good(&by_fingerprints(&[&other, &own]), &server).await;
+    for stranger in [
+        checker(&check(other.file(), NAME, None)),
+        by_fingerprints(&[&other]),
+    ] {
+        let what = wrong(&stranger, &server).await;
+        assert_eq!(what, WrongAnswer::Certificate(Certificate::UnknownIssuer));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_refused_names_itself() {
+    let (own, other) = (SelfSigned::new(|_| {}), SelfSigned::new(|_| {}));
+    let server = own.server().await;
+    let refused = verdict(&by_fingerprints(&[&other]), &server).await;
+    let told = refused.certificate.unwrap();
+    for part in [
+        "subject CN=pc-a.lan, self-signed",
+        "valid ",
+        &own.fingerprint(),
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    let authority = Authority::new("Test CA");
+    let server = authority.server("pc-b.test", |_| {}).await;
+    let refused = verdict(&checker(&check(authority.file(), NAME, None)), &server).await;
+    let told = refused.certificate.unwrap();
+    for part in ["CN=Test CA", "subjectAltName pc-b.test"] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert_eq!(
+        good(&by_fingerprints(&[&own]), &own.server().await)
+            .await
+            .certificate,
+        None
+    );
+}
+
+/// Anybody can have the certificate: it is sent to whoever connects.
+#[tokio::test]
+async fn a_pinned_certificate_without_its_key_is_nothing() {
+    let own = SelfSigned::new(|_| {});
+    let stolen = CertifiedKey::new(
+        vec![own.certificate.der().clone()],
+        ring::sign::any_supported_type(
+            &PrivateKeyDer::try_from(KeyPair::generate().unwrap().serialize_der()).unwrap(),
+        )
+        .unwrap(),
+    );
+    let configuration = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(stolen)));
+    let server = serving(configuration).await;
+    for check in [
+        checker(&check(own.file(), NAME, None)),
+        by_fingerprints(&[&own]),
+    ] {
+        let failure = failure(&check, &server).await;
+        assert!(failure.is_above_tcp(), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_pinned_certificate_has_its_time_as_any_other() {
+    for (from, until, expected) in [
+        (1975, 2020, "the certificate has expired"),
+        (2999, 3000, "the certificate isn't valid yet"),
+    ] {
+        let own = SelfSigned::new(|certificate| {
+            certificate.not_before = date_time_ymd(from, 1, 1);
+            certificate.not_after = date_time_ymd(until, 1, 1);
+        });
+        let outcome = verdict(&by_fingerprints(&[&own]), &own.server().await)
+            .await
+            .outcome;
+        let told = outcome.to_string();
+        assert!(told.contains(expected), "{told}");
+        assert!(told.contains(&format!("valid {from}-01-01 to")), "{told}");
+    }
 }
 
 #[tokio::test]
