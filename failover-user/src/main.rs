@@ -35,6 +35,8 @@ const USAGE: u8 = 2;
 const NOT_RUNNING: u8 = 3;
 /// Somebody to ask, and no answer: nobody knows how it is.
 const NO_ANSWER: u8 = 4;
+/// Whatever still runs when the daemon ends has so long.
+const LAST_PATIENCE: Duration = Duration::from_millis(500);
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// Of a question on the terminal, in bytes.
 const LONGEST_ANSWER: u64 = 1024;
@@ -109,7 +111,11 @@ fn run(options: Options) -> anyhow::Result<()> {
     if let Some(file) = file {
         info!(file = %file.display(), "the configuration is what this file says, where no flag does");
     }
-    runtime()?.block_on(failover::daemon::run(configuration, Arc::new(reader)))
+    let runtime = runtime()?;
+    let ended = runtime.block_on(failover::daemon::run(configuration, Arc::new(reader)));
+    // A look-up of a name can't be cancelled (getaddrinfo(3)), and may take a minute.
+    runtime.shutdown_timeout(LAST_PATIENCE);
+    ended
 }
 
 /// Writes the commented default configuration; never over another.

@@ -116,6 +116,14 @@ impl Account {
         })
     }
 
+    /// The account of this name, for who only looks.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn known(name: &str) -> Result<Self, AccountError> {
+        Self::look_up(name)
+    }
+
     fn look_up(name: &str) -> Result<Self, AccountError> {
         Self::found(name, User::from_name(name))
     }

@@ -2,6 +2,7 @@
 //! from where systemd keeps it, so that it is known while no service manager runs.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -94,20 +95,24 @@ fn look(folders: &[(PathBuf, EnabledBy)], scope: Scope, name: &str, found: &mut 
     }
 }
 
-/// Is there a file of such a unit anywhere? One that is made while the machine runs isn't found.
+/// The units of such a name that have a file anywhere. One that is made while the machine runs isn't found.
 #[must_use]
-pub fn is_unit_installed(scope: Scope, name: &str, account: &Account) -> bool {
-    let has =
-        |(folder, _): &(PathBuf, EnabledBy)| entries(folder).any(|(unit, _)| matches(name, &unit));
+pub fn installed_units(scope: Scope, name: &str, account: &Account) -> BTreeSet<String> {
+    let in_folders = |folders: &[(PathBuf, EnabledBy)]| -> BTreeSet<String> {
+        let units = folders.iter().flat_map(|(folder, _)| entries(folder));
+        let units = units.map(|(unit, _)| unit);
+        units.filter(|unit| matches(name, unit)).collect()
+    };
     match scope {
         Scope::User => {
-            let own = {
+            let mut units = {
                 let _eyes = Eyes::of(account.uid(), account.gid());
-                own_folders(account).iter().any(has)
+                in_folders(&own_folders(account))
             };
-            own || everybodys_folders().iter().any(has)
+            units.extend(in_folders(&everybodys_folders()));
+            units
         }
-        Scope::System => system_folders().iter().any(has),
+        Scope::System => in_folders(&system_folders()),
     }
 }
 

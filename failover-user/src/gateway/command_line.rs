@@ -2,11 +2,12 @@
 
 use std::{
     env, fmt,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{Access, AtFlags, CWD, accessat},
+    fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statvfs},
     io::Errno,
 };
 use thiserror::Error;
@@ -95,9 +96,15 @@ pub enum Obstacle {
     /// Something else than a file.
     #[error("it is no file; give a program's path")]
     NoFile,
-    /// It lacks the right, or its file system does.
-    #[error("it isn't executable; chmod a+x it, and see that its file system isn't mounted noexec")]
+    /// It lacks the right.
+    #[error("it isn't executable; chmod a+x it")]
     NotExecutable,
+    /// It leads nowhere.
+    #[error("it is a link to `{0}`, which doesn't exist; install it again")]
+    Dangling(String),
+    /// Its file system lacks the right.
+    #[error("its file system is mounted noexec; mount it without, or move the program")]
+    NoExec,
 }
 
 fn complaint(syntax: &Syntax) -> String {
@@ -138,7 +145,7 @@ impl CommandLineError {
     /// shell, as it is to be written.
     pub(crate) fn without_shell(&self, offer: &str) -> Option<(String, String)> {
         match self {
-            Self::Shell { line, syntax } => Some((complaint(syntax, line), remedy(syntax, offer))),
+            Self::Shell { syntax, .. } => Some((complaint(syntax), remedy(syntax, offer))),
             _ => None,
         }
     }
@@ -160,11 +167,27 @@ fn obstacle(program: &Path) -> Obstacle {
             _ => {}
         }
     }
+    let is_noexec =
+        || statvfs(program).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::NOEXEC));
     match program.metadata() {
+        Ok(found) if found.is_file() && found.mode() & ANY_EXEC != 0 && is_noexec() => {
+            Obstacle::NoExec
+        }
         Ok(found) if found.is_file() => Obstacle::NotExecutable,
         Ok(_) => Obstacle::NoFile,
-        Err(_) => Obstacle::Missing(told(program)),
+        Err(_) => match program.read_link() {
+            Ok(target) => Obstacle::Dangling(told(&target)),
+            Err(_) => Obstacle::Missing(told(program)),
+        },
     }
+}
+
+/// The right to execute, of anybody (inode(7)).
+const ANY_EXEC: u32 = 0o111;
+
+/// What is in the way to a program, if it can't be run.
+pub(crate) fn obstacle_to(program: &Path) -> Option<Obstacle> {
+    (!is_executable(program)).then(|| obstacle(program))
 }
 
 impl CommandLine {

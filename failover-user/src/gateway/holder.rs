@@ -11,6 +11,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use super::{
@@ -188,10 +189,23 @@ fn by_account(holder: &Holder, held: &[&Listener]) -> impl Iterator<Item = Holde
 }
 
 fn home_of(pid: u32) -> Option<Home> {
-    home(&read(
-        Path::new(&format!("/proc/{pid}/cgroup")),
-        LONGEST_CGROUP,
-    ))
+    static OWN: OnceLock<Option<Home>> = OnceLock::new();
+    let of = |process: &str| {
+        home(&read(
+            Path::new(&format!("/proc/{process}/cgroup")),
+            LONGEST_CGROUP,
+        ))
+    };
+    beside(
+        of(&pid.to_string()),
+        OWN.get_or_init(|| of("self")).as_ref(),
+    )
+}
+
+/// What is in the same container as this process is as outside of any: commands start and stop it there.
+fn beside(home: Option<Home>, own: Option<&Home>) -> Option<Home> {
+    let is_own = |home: &Home| matches!(home, Home::Container { .. }) && Some(home) == own;
+    home.filter(|home| !is_own(home))
 }
 
 /// Inodes of the sockets that a process has open, and the eyes that it takes to see them, where those are
@@ -362,6 +376,26 @@ mod tests {
         assert_eq!(holders(&[], &gone), []);
         let gone = sockets_of(Path::new("/proc/4294967295"));
         assert!(gone.is_ok_and(|sockets| sockets.is_empty()));
+    }
+
+    #[test]
+    fn what_is_in_the_daemons_own_container_is_as_outside_of_any() {
+        let container = |name: &str| {
+            let name = name.to_owned();
+            Some(Home::Container { owner: None, name })
+        };
+        let unit = || Some(Home::SystemUnit("x.service".to_owned()));
+        let own = container("a");
+        for (home, expected) in [
+            (container("a"), None),
+            (container("b"), container("b")),
+            (unit(), unit()),
+            (None, None),
+        ] {
+            assert_eq!(beside(home, own.as_ref()), expected);
+        }
+        assert_eq!(beside(container("a"), None), container("a"));
+        assert_eq!(beside(unit(), unit().as_ref()), unit());
     }
 
     #[test]

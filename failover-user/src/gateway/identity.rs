@@ -14,10 +14,12 @@ use std::{
 
 use super::{Holder, Home, Listener};
 
-/// What OpenClaw runs in.
-const OPENCLAW_PROGRAMS: [&str; 4] = ["node", "nodejs", "bun", "openclaw"];
+/// What OpenClaw runs in, perhaps with a version behind it: `node-22`, `node22`, `nodejs-22.1`.
+const OPENCLAW_PROGRAMS: [&str; 4] = ["nodejs", "node", "bun", "openclaw"];
 /// OpenClaw's unit, and those of its profiles (`openclaw-gateway-NAME.service`).
 pub const OPENCLAW_UNITS: &str = "openclaw-gateway*.service";
+/// What it was called under its former names.
+pub const LEGACY_UNITS: [&str; 2] = ["clawdbot-gateway*.service", "moltbot-gateway*.service"];
 /// Programs that listen for somebody else: behind them is another machine, or a container.
 const FORWARDERS: [&str; 27] = [
     "autossh",
@@ -172,7 +174,10 @@ impl Rule {
             }
             Self::OpenClaw { uid } => {
                 holder.is_of(*uid)
-                    && is_named(executable, &OPENCLAW_PROGRAMS)
+                    && executable
+                        .and_then(Path::file_name)
+                        .and_then(OsStr::to_str)
+                        .is_some_and(is_openclaw_runtime)
                     // It isn't what the commands start and stop.
                     && !matches!(holder.home, Some(Home::Container { .. }))
             }
@@ -190,6 +195,22 @@ pub fn is_forwarder(holder: &Holder) -> bool {
     is_named(holder.executable.as_deref().map(undeleted), &FORWARDERS)
 }
 
+/// Does OpenClaw run in programs of this name?
+#[must_use]
+pub fn is_openclaw_runtime(name: &str) -> bool {
+    OPENCLAW_PROGRAMS.iter().any(|program| {
+        name.strip_prefix(program).is_some_and(|version| {
+            let version = version.strip_prefix('-').unwrap_or(version);
+            let version = version.strip_prefix('v').unwrap_or(version);
+            name == *program
+                || version.starts_with(|first: char| first.is_ascii_digit())
+                    && version
+                        .bytes()
+                        .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        })
+    })
+}
+
 fn is_named(executable: Option<&Path>, names: &[&str]) -> bool {
     let name = executable.and_then(Path::file_name);
     name.is_some_and(|name| names.iter().any(|known| name == *known))
@@ -204,7 +225,7 @@ fn undeleted(executable: &Path) -> &Path {
 
 /// Does the name fit, where `*` stands for anything? In time that grows with the product of the
 /// lengths at most.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(mut rest) = name.strip_prefix(pieces.next().unwrap_or_default()) else {
         return false;
@@ -320,6 +341,21 @@ mod tests {
                 ),
                 (true, 1000, "/usr/bin/node (deleted)", None),
                 (true, 1000, "/home/alice/.bun/bin/bun", None),
+                (true, 1000, "/usr/bin/node-22", None),
+                (true, 1000, "/usr/bin/node22", None),
+                (
+                    true,
+                    1000,
+                    "/opt/node-v22.1.0/bin/node-v22.1.0 (deleted)",
+                    None,
+                ),
+                (true, 1000, "/usr/bin/nodejs-20", None),
+                (false, 1001, "/usr/bin/node-22", None),
+                (false, 1000, "/usr/bin/node-red", None),
+                (false, 1000, "/usr/bin/node_exporter", None),
+                (false, 1000, "/usr/bin/nodemon", None),
+                (false, 1000, "/usr/bin/node-", None),
+                (false, 1000, "/usr/bin/node-22x", None),
                 (true, 1000, "", user_unit(1000, "openclaw-gateway.service")),
                 (
                     true,

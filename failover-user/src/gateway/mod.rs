@@ -25,16 +25,21 @@ mod tunnel;
 mod unit;
 
 pub use account::{Account, AccountError};
-pub use boot::{Enabled, EnabledBy, enabled_units, has_systemd, is_lingering, is_unit_installed};
+pub use boot::{Enabled, EnabledBy, enabled_units, has_systemd, installed_units, is_lingering};
 pub use bound::Bound;
 pub use command::RunningCommand;
 pub(crate) use command::{alone, kill_group};
+pub(crate) use command_line::obstacle_to;
 pub use command_line::{CommandLine, CommandLineError};
 pub use destroyed::Destroyed;
+pub(crate) use eyes::Eyes;
 pub use force::Force;
 pub use holder::{Holder, holders};
 pub use home::Home;
-pub use identity::{Identity, Manager, OPENCLAW_UNITS, Rule, is_forwarder};
+pub(crate) use identity::matches as fits_pattern;
+pub use identity::{
+    Identity, LEGACY_UNITS, Manager, OPENCLAW_UNITS, Rule, is_forwarder, is_openclaw_runtime,
+};
 pub use launch::Launch;
 pub use listeners::{Listener, Listeners, ListenersError};
 pub use output::{CommandOutput, NewLines};

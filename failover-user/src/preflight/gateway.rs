@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU16, path::Path};
 use rustix::process::geteuid;
 use tokio::time::sleep;
 
-use super::{Finding, Level};
+use super::{
+    Finding, Level,
+    startable::{self, Defect, Loaded, Runner},
+};
 use crate::{
     clock,
     config::{Configuration, LocalUnit, not_trusted},
@@ -16,10 +19,13 @@ use crate::{
     gateway::{
         Account, Bound, CommandLine, Enabled, EnabledBy, Holder, Identity, Launch, Listener,
         Listeners, ListenersError, Scope, Settling, enabled_units, has_systemd, holders,
-        is_lingering, is_unit_installed, tunnels,
+        installed_units, is_lingering, tunnels,
     },
     probe::{LocalProber, Readiness},
 };
+
+/// The one that OpenClaw installs without a profile.
+const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
 
 /// Is there such a program, and can it be run?
 pub(super) fn command(
@@ -52,9 +58,13 @@ fn program(
 ) -> Finding {
     let runner = account.map(|account| format!(", as {}", account.name()));
     match line.clone().resolved(account) {
-        Ok(line) => match not_trusted(&line.program).filter(|_| account.is_none()) {
-            Some(fault) => Finding::of_error(name, Level::Warning, &fault),
-            None => Finding::ok(
+        Ok(line) => match (
+            defect(&line, account),
+            not_trusted(&line.program).filter(|_| account.is_none()),
+        ) {
+            (Some(defect), _) => of_defect(name, defect, dry_run),
+            (None, Some(fault)) => Finding::of_error(name, Level::Warning, &fault),
+            (None, None) => Finding::ok(
                 name,
                 format!("`{}`{}", line.shown(), runner.unwrap_or_default()),
             ),
@@ -65,6 +75,103 @@ fn program(
                 false => Level::Error,
             };
             Finding::of_error(name, level, &error)
+        }
+    }
+}
+
+/// What keeps a command from working, as far as that is seen without running it.
+fn defect(line: &CommandLine, account: Option<&Account>) -> Option<Defect> {
+    if line.is_this_program() {
+        return None;
+    }
+    let own = match account {
+        Some(account) => account.clone(),
+        None => Account::own().ok()?,
+    };
+    startable::of_command(line, &Runner::of_command(account, &line.program))
+        .or_else(|| of_systemctl(line, &own))
+}
+
+/// `systemctl start UNIT` is as good as the unit.
+fn of_systemctl(line: &CommandLine, account: &Account) -> Option<Defect> {
+    let is_start =
+        |word: &String| ["start", "restart", "reload-or-restart"].contains(&word.as_str());
+    if line.program.file_name()? != "systemctl" || !line.arguments.iter().any(is_start) {
+        return None;
+    }
+    let scope = match line.arguments.iter().any(|word| word == "--user") {
+        true => Scope::User,
+        false => Scope::System,
+    };
+    let at = line.arguments.iter().position(is_start)?;
+    let names = line.arguments.get(at + 1..)?.iter();
+    names
+        .filter(|name| !name.starts_with('-') && !name.contains(['*', '?']))
+        .find_map(|name| {
+            let whole = match name.contains('.') {
+                true => name.clone(),
+                false => format!("{name}.service"),
+            };
+            match startable::load(scope, &whole, account) {
+                // It may be made while the machine runs.
+                Loaded::Missing => None,
+                loaded => of_unit(&whole, scope, &loaded, account).into_iter().next(),
+            }
+        })
+}
+
+fn of_defect(name: &'static str, defect: Defect, is_harmless: bool) -> Finding {
+    let Defect {
+        message,
+        remedy,
+        is_doubtful,
+    } = defect;
+    match is_doubtful || is_harmless {
+        true => Finding::warning(name, message, remedy),
+        false => Finding::error(name, message, remedy),
+    }
+}
+
+/// What keeps a unit from being started.
+fn of_unit(name: &str, scope: Scope, loaded: &Loaded, account: &Account) -> Vec<Defect> {
+    let certain = |message: String, remedy: String| Defect {
+        message,
+        remedy,
+        is_doubtful: false,
+    };
+    match loaded {
+        Loaded::Missing => Vec::new(),
+        Loaded::Masked(path) => {
+            let command = match (path.is_symlink(), scope) {
+                (false, _) => format!("rm {}", told(path)),
+                (true, Scope::System) => format!("systemctl unmask {name}"),
+                (true, Scope::User) if path.starts_with("/etc") => {
+                    format!("systemctl --global unmask {name}")
+                }
+                (true, Scope::User) => {
+                    as_account(account, &format!("systemctl --user unmask {name}"))
+                }
+            };
+            vec![certain(
+                format!("{name} is masked ({}): nothing can start it", told(path)),
+                format!("`{command}`; to keep it from starting at boot it is enough to disable it"),
+            )]
+        }
+        Loaded::Unreadable(path, error) => vec![certain(
+            format!("{name} can't be read ({}): {error}", told(path)),
+            "install it again".to_owned(),
+        )],
+        Loaded::Found(file) => {
+            let defects = startable::defects(file, name, scope, account);
+            let told = |defect: Defect| Defect {
+                message: format!(
+                    "{name} ({}) can't work: {}",
+                    told(&file.path),
+                    defect.message
+                ),
+                ..defect
+            };
+            defects.into_iter().map(told).collect()
         }
     }
 }
@@ -111,18 +218,31 @@ pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Find
         findings.push(service_manager(account));
     }
     let enabled = enabled_units(unit.scope, &unit.name, account);
-    let is_installed = is_unit_installed(unit.scope, &unit.name, account);
-    findings.extend(enabled.iter().map(|one| at_boot(account, one)));
-    if enabled.is_empty() && is_installed {
+    let installed = installed_units(unit.scope, &unit.name, account);
+    findings.extend(enabled.iter().map(|one| at_boot(account, one, "")));
+    if unit.is_started {
+        let name = match installed.contains(OPENCLAW_UNIT) {
+            true => Some(OPENCLAW_UNIT),
+            false => installed.first().map(String::as_str),
+        };
+        let defects = name.map(|name| {
+            let loaded = startable::load(unit.scope, name, account);
+            of_unit(name, unit.scope, &loaded, account)
+        });
+        let defects = defects.into_iter().flatten();
+        findings.extend(defects.map(|defect| of_defect("unit", defect, configuration.dry_run)));
+    }
+    if enabled.is_empty() && !installed.is_empty() {
         let message = format!("{} isn't started at boot", unit.name);
         findings.push(Finding::ok("unit", message));
-    } else if !is_installed && unit.is_started {
+    } else if installed.is_empty() && unit.is_started {
         findings.push(not_installed(unit, account));
     }
     findings
 }
 
-fn at_boot(account: &Account, enabled: &Enabled) -> Finding {
+/// `what`: what starts there, where it isn't the gateway's unit itself.
+pub(super) fn at_boot(account: &Account, enabled: &Enabled, what: &str) -> Finding {
     let Enabled {
         unit,
         scope,
@@ -143,9 +263,10 @@ fn at_boot(account: &Account, enabled: &Enabled) -> Finding {
         }
     };
     let (whose, when) = (
-        match scope {
-            Scope::System => " (a unit of the system's)",
-            Scope::User => "",
+        match (scope, what) {
+            (Scope::System, "") => " (a unit of the system's)".to_owned(),
+            (Scope::User, "") => String::new(),
+            (_, what) => format!(" ({what})"),
         },
         match by {
             EnabledBy::Runtime => "until the next boot it may be started beside the primary",

@@ -2,12 +2,15 @@
 //! it begins.
 //!
 //! It only looks, and leaves nothing changed. [`finding`] is what comes out, [`machine`] this machine,
-//! [`gateway`] the local gateway, and [`network`] whoever else is asked.
+//! [`gateway`] the local gateway, [`startable`] whether its start would work, [`starters`] what else starts
+//! it, and [`network`] whoever else is asked.
 
 mod finding;
 mod gateway;
 mod machine;
 mod network;
+mod startable;
+mod starters;
 
 pub use finding::{Finding, Level, Report};
 pub use network::first_probe;
@@ -60,6 +63,11 @@ pub async fn check(options: Options) -> Report {
             .iter()
             .flat_map(|account| gateway::unit(&configuration, account)),
     );
+    findings.extend(
+        known
+            .iter()
+            .flat_map(|account| starters::look(&configuration, account)),
+    );
     findings.push(machine::kernel_events(&configuration));
     let primary = network::primary(&configuration).await;
     findings.extend(primary.findings);
@@ -101,7 +109,11 @@ fn router_in<'status>(
 #[must_use]
 pub fn at_start(configuration: &Configuration) -> Vec<Finding> {
     let mut findings = match account(configuration) {
-        Ok(account) => gateway::unit(configuration, &account),
+        Ok(account) => {
+            let mut findings = gateway::unit(configuration, &account);
+            findings.extend(starters::look(configuration, &account));
+            findings
+        }
         Err(finding) => vec![finding],
     };
     findings.push(network::ports(configuration));

@@ -1,6 +1,8 @@
 //! The router of this machine's default routes, as the kernel has it now. One a family of addresses,
 //! or several where routes are equal.
 
+mod nexthop;
+
 use std::{
     fmt,
     net::{IpAddr, SocketAddr, SocketAddrV6},
@@ -41,10 +43,15 @@ impl Routers {
                 NLM_F_REQUEST | NLM_F_DUMP,
                 RouteNetlinkMessage::GetRoute(message),
             )?;
-            let routes = answers.into_iter().filter_map(|answer| match answer {
-                RouteNetlinkMessage::NewRoute(route) => Some(route),
-                _ => None,
-            });
+            let mut routes = Vec::new();
+            for answer in answers {
+                if let RouteNetlinkMessage::NewRoute(mut route) = answer
+                    && is_default(&route)
+                {
+                    nexthop::resolve(&mut route, &mut nexthop::find)?;
+                    routes.push(route);
+                }
+            }
             routers.extend(best(routes));
         }
         Ok(Self(routers))

@@ -15,9 +15,9 @@ use std::{
 
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
-    Method, Request, Response, StatusCode, Uri,
+    Method, Request, Response, StatusCode, Version,
     body::{Bytes, Incoming},
-    header::{self, HeaderMap, HeaderName, HeaderValue},
+    header::{self, HeaderName, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -175,7 +175,7 @@ impl Server {
                 "here one may only look: GET or HEAD",
             ));
         }
-        if self.is_loopback && !names_loopback(request.uri(), headers) {
+        if self.is_loopback && !names_loopback(request) {
             return Some((
                 StatusCode::MISDIRECTED_REQUEST,
                 "ask for localhost or the address: another name may be somebody else's page",
@@ -306,10 +306,15 @@ fn plain(status: StatusCode, why: &str) -> Response<Body> {
 }
 
 /// On loopback a name that isn't loopback's own is another site's that was made to lead here (DNS
-/// rebinding). The port may be another one: through a tunnel it is.
-fn names_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
+/// rebinding). The port may be another one: through a tunnel it is. Who speaks HTTP/1.0 and names nobody, as
+/// health checks do, is no browser: all of those have spoken HTTP/1.1, with a Host, for decades.
+fn names_loopback<B>(request: &Request<B>) -> bool {
+    let (uri, headers) = (request.uri(), request.headers());
     let mut hosts = headers.get_all(header::HOST).iter();
     let (host, more) = (hosts.next(), hosts.next());
+    if host.is_none() && request.version() == Version::HTTP_10 {
+        return uri.host().is_none();
+    }
     let said = host.and_then(|host| host.to_str().ok()?.parse().ok());
     let said: Option<hyper::http::uri::Authority> = said;
     let is_loopback = |host: &str| {
@@ -329,11 +334,24 @@ mod tests {
     use super::*;
 
     fn accepts(uri: &str, hosts: &[&str]) -> bool {
-        let mut headers = HeaderMap::new();
+        accepts_by(Version::HTTP_11, uri, hosts)
+    }
+
+    fn accepts_by(version: Version, uri: &str, hosts: &[&str]) -> bool {
+        let mut request = Request::get(uri).version(version);
         for host in hosts {
-            headers.append(header::HOST, host.parse().unwrap());
+            request = request.header(header::HOST, *host);
         }
-        names_loopback(&uri.parse().unwrap(), &headers)
+        names_loopback(&request.body(()).unwrap())
+    }
+
+    #[test]
+    fn a_check_by_http_1_0_needs_no_host_and_one_that_names_another_gets_nothing() {
+        assert!(accepts_by(Version::HTTP_10, "/metrics", &[]));
+        assert!(accepts_by(Version::HTTP_10, "/", &["localhost:9179"]));
+        assert!(!accepts_by(Version::HTTP_10, "/", &["evil.example"]));
+        assert!(!accepts_by(Version::HTTP_10, "http://evil.example/", &[]));
+        assert!(!accepts_by(Version::HTTP_11, "/", &[]));
     }
 
     #[test]

@@ -1,0 +1,319 @@
+//! Would the kernel run this program (execve(2))? Its file, its interpreter's, the loader's: whatever has to
+//! be there and be in order.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs::File,
+    io,
+    os::unix::{ffi::OsStrExt as _, fs::FileExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use super::{binfmt, elf};
+use crate::{
+    escape,
+    gateway::{Account, Eyes, obstacle_to},
+};
+
+/// As much as the kernel looks at (`BINPRM_BUF_SIZE`, include/uapi/linux/binfmts.h, 6.18).
+const BEGINNING: usize = 256;
+/// Interpreters that are scripts themselves: more, and the kernel says ELOOP (exec_binprm, fs/exec.c, 6.18).
+const DEEPEST: usize = 5;
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// As whom, and with which PATH, a program is run.
+#[derive(Clone, Debug)]
+pub(in crate::preflight) struct Runner<'account> {
+    /// `None`: as this process's own account.
+    pub(in crate::preflight) account: Option<&'account Account>,
+    pub(in crate::preflight) path: OsString,
+    /// A program in no known format is given to `/bin/sh`, as execvp(3) does and execve(2) doesn't.
+    pub(in crate::preflight) falls_back: bool,
+}
+
+/// Why a program can't be run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in crate::preflight) struct Defect {
+    pub(in crate::preflight) message: String,
+    pub(in crate::preflight) remedy: String,
+    /// It may work all the same.
+    pub(in crate::preflight) is_doubtful: bool,
+}
+
+impl Defect {
+    pub(super) fn certain(message: String, remedy: impl Into<String>) -> Self {
+        Self {
+            message,
+            remedy: remedy.into(),
+            is_doubtful: false,
+        }
+    }
+}
+
+pub(super) fn told(path: &Path) -> String {
+    escape::one_line(&path.to_string_lossy())
+}
+
+impl<'account> Runner<'account> {
+    /// That of a command of the configuration.
+    pub(in crate::preflight) fn of_command(
+        account: Option<&'account Account>,
+        program: &Path,
+    ) -> Self {
+        let path = match account {
+            Some(account) => account
+                .environment(program)
+                .remove(OsStr::new("PATH"))
+                .unwrap_or_default(),
+            None => env::var_os("PATH").unwrap_or_default(),
+        };
+        Self {
+            account,
+            path,
+            falls_back: true,
+        }
+    }
+
+    /// What keeps this program from being run, if anything does. Its path is absolute.
+    pub(in crate::preflight) fn defect_of(&self, program: &Path) -> Option<Defect> {
+        self.look_at(program, 0)
+    }
+
+    /// The first in PATH that can be run.
+    pub(super) fn found(&self, name: &str) -> Option<PathBuf> {
+        let _eyes = self.eyes();
+        env::split_paths(&self.path)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(name))
+            .find(|program| obstacle_to(program).is_none())
+    }
+
+    /// Is it there, as far as the account sees?
+    pub(super) fn sees(&self, path: &Path) -> bool {
+        let _eyes = self.eyes();
+        path.exists()
+    }
+
+    pub(super) fn can_read(&self, path: &Path) -> bool {
+        let _eyes = self.eyes();
+        accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS).is_ok()
+    }
+
+    fn eyes(&self) -> Option<Eyes> {
+        self.account
+            .map(|account| Eyes::of(account.uid(), account.gid()))
+    }
+
+    fn by(&self) -> String {
+        let account = self
+            .account
+            .map(|account| format!(" by {}", account.name()));
+        account.unwrap_or_default()
+    }
+
+    fn look_at(&self, program: &Path, depth: usize) -> Option<Defect> {
+        let shown = told(program);
+        let obstacle = {
+            let _eyes = self.eyes();
+            obstacle_to(program)
+        };
+        if let Some(obstacle) = obstacle {
+            let reason = obstacle.to_string();
+            let (what, remedy) = reason
+                .split_once("; ")
+                .unwrap_or((&reason, "see that it can"));
+            let message = format!("`{shown}` can't be run{}: {what}", self.by());
+            return Some(Defect::certain(message, remedy));
+        }
+        // What is in it isn't known to who can't read it, and needn't be.
+        let file = self.open(program).ok()?;
+        let mut beginning = [0; BEGINNING];
+        let length = file.read_at(&mut beginning, 0).ok()?;
+        let beginning = beginning.get(..length)?;
+        if let Some(line) = beginning.strip_prefix(b"#!") {
+            return self.look_at_script(program, line, depth);
+        }
+        if binfmt::is_known(program, beginning) {
+            return None;
+        }
+        match elf::read(&file) {
+            Some(elf) => self.look_at_elf(&shown, &elf),
+            None => Some(self.unknown_format(&shown, beginning)),
+        }
+    }
+
+    fn open(&self, program: &Path) -> io::Result<File> {
+        File::open(program).or_else(|_| {
+            let _eyes = self.eyes();
+            File::open(program)
+        })
+    }
+
+    fn unknown_format(&self, shown: &str, beginning: &[u8]) -> Defect {
+        const REMEDY: &str = "write the interpreter into its first line, as `#!/bin/sh`";
+        let what = if beginning.is_empty() {
+            "is empty"
+        } else if beginning.starts_with(UTF8_MARK) {
+            "begins with a byte order mark, so that its `#!` isn't seen"
+        } else if beginning.starts_with(b"\x7fELF") {
+            return Defect::certain(
+                format!("`{shown}` is a damaged program (ELF)"),
+                "install it again",
+            );
+        } else {
+            "has no `#!` line, and is no program of this machine's"
+        };
+        match self.falls_back {
+            // The C library has /bin/sh run it (execvp(3)), as the daemon runs commands.
+            true => Defect {
+                message: format!("`{shown}` {what}: at best /bin/sh runs it"),
+                remedy: REMEDY.to_owned(),
+                is_doubtful: true,
+            },
+            false => Defect::certain(format!("`{shown}` {what}"), REMEDY),
+        }
+    }
+
+    fn look_at_elf(&self, shown: &str, elf: &elf::Elf) -> Option<Defect> {
+        let own = File::open("/proc/self/exe")
+            .ok()
+            .and_then(|own| elf::read(&own));
+        if let Some(own) = own
+            && !elf::is_run_by(elf.machine, own.machine)
+        {
+            return Some(Defect::certain(
+                format!(
+                    "`{shown}` is for another processor: {}, and this machine is {}",
+                    elf::machine_name(elf.machine),
+                    elf::machine_name(own.machine)
+                ),
+                "install it for this machine",
+            ));
+        }
+        let loader = elf.loader.as_deref()?;
+        let obstacle = {
+            let _eyes = self.eyes();
+            obstacle_to(loader)
+        }?;
+        let reason = obstacle.to_string();
+        let reason = reason.split("; ").next().unwrap_or_default();
+        Some(Defect::certain(
+            format!(
+                "`{shown}` needs the loader `{}`, and {reason}",
+                told(loader)
+            ),
+            "install it for this distribution: it is built for another C library",
+        ))
+    }
+
+    /// `line`: what stands behind `#!`, or its beginning.
+    fn look_at_script(&self, script: &Path, line: &[u8], depth: usize) -> Option<Defect> {
+        let shown = told(script);
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        if line.ends_with(b"\r") {
+            return Some(Defect::certain(
+                format!(
+                    "the first line of `{shown}` ends with a carriage return, as on Windows: its \
+                     interpreter isn't found"
+                ),
+                format!("`sed -i 's/\\r$//' {shown}`"),
+            ));
+        }
+        if !self.can_read(script) {
+            return Some(Defect::certain(
+                format!(
+                    "`{shown}` can't be read{}, and its interpreter has to",
+                    self.by()
+                ),
+                format!("`chmod a+r {shown}`"),
+            ));
+        }
+        let line = line.trim_ascii();
+        let end = line.iter().position(u8::is_ascii_whitespace);
+        let (interpreter, argument) = line.split_at(end.unwrap_or(line.len()));
+        let argument = String::from_utf8_lossy(argument.trim_ascii()).into_owned();
+        if interpreter.is_empty() {
+            return Some(Defect::certain(
+                format!("the first line of `{shown}` names no interpreter"),
+                "write one behind its `#!`, as `#!/bin/sh`",
+            ));
+        }
+        if depth == DEEPEST {
+            return Some(Defect::certain(
+                format!(
+                    "`{shown}` is a script whose interpreter is a script, and so on: too often"
+                ),
+                "name a program behind its `#!`",
+            ));
+        }
+        let interpreter = Path::new(OsStr::from_bytes(interpreter));
+        if !interpreter.is_absolute() {
+            // Where it is depends on where it is run.
+            return None;
+        }
+        if let Some(defect) = self.look_at(interpreter, depth + 1) {
+            return Some(Defect {
+                message: format!("the interpreter of `{shown}`: {}", defect.message),
+                ..defect
+            });
+        }
+        match interpreter.file_name() {
+            Some(name) if name == "env" => self.look_at_env(&shown, &argument, depth),
+            _ => None,
+        }
+    }
+
+    /// The program that env(1) is to run: all of the argument, unless that is to be split.
+    fn look_at_env(&self, shown: &str, argument: &str, depth: usize) -> Option<Defect> {
+        let is_split = ["-S", "-vS", "-iS", "--split-string"]
+            .iter()
+            .any(|option| argument.starts_with(option));
+        let words = match is_split {
+            true => shell_words::split(argument).ok()?,
+            false => vec![argument.to_owned()],
+        };
+        let mut path = None;
+        let name = words.iter().find(|word| {
+            path = word
+                .strip_prefix("PATH=")
+                .map(OsString::from)
+                .or(path.take());
+            !word.starts_with('-') && !word.contains('=')
+        })?;
+        let name = name.as_str();
+        let runner = Self {
+            path: path.unwrap_or_else(|| self.path.clone()),
+            ..self.clone()
+        };
+        if name.contains('/') {
+            return runner.look_at(Path::new(name), depth + 1);
+        }
+        if let Some(program) = runner.found(name) {
+            return runner.look_at(&program, depth + 1);
+        }
+        let name = escape::one_line(name);
+        Some(match name.contains(' ') {
+            true => Defect::certain(
+                format!(
+                    "the first line of `{shown}` has env look for a program that is called `{name}`"
+                ),
+                "write `env -S`, or no arguments",
+            ),
+            false => Defect::certain(
+                format!(
+                    "the interpreter of `{shown}`, `{name}`, is in no folder of PATH ({})",
+                    escape::one_line(&runner.path.to_string_lossy())
+                ),
+                format!(
+                    "install {name} there, or link it: `ln -s \"$(command -v {name})\" /usr/local/bin/`"
+                ),
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
