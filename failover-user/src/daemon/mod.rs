@@ -310,7 +310,7 @@ impl Daemon {
         let state_dir = self.configuration.state_dir.clone();
         // Beside the daemon: the disk may hang.
         drop(background::begin("outputs", move || {
-            restore_relays(&state_dir)
+            restore_relays(&state_dir);
         }));
         let gateway = self.port.first_look().await?;
         self.recorder.begin();

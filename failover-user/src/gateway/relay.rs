@@ -99,7 +99,7 @@ pub fn relay() -> io::Result<()> {
         .then_some(file);
     // The lock is of this description, and goes with the process.
     let _lock = file.as_ref().map(locked).transpose()?;
-    run(pipe, daemon, file, |pipe, daemon, file| {
+    run(pipe, daemon, file.as_ref(), |pipe, daemon, file| {
         spawn(pipe, daemon, Some(file))
     })
 }
@@ -142,19 +142,15 @@ fn spawn(pipe: OwnedFd, daemon: OwnedFd, file: Option<File>) -> io::Result<Child
 fn run(
     pipe: OwnedFd,
     daemon: OwnedFd,
-    file: Option<File>,
+    file: Option<&File>,
     stand_by: impl Fn(OwnedFd, OwnedFd, File) -> io::Result<Child>,
 ) -> io::Result<()> {
     let mut next_attempt = Instant::now() + STANDBY_AFTER;
     let mut second: Option<(Child, Option<OwnedFd>)> = None;
-    let mut reader = Reader::new(
-        pipe,
-        daemon,
-        file.as_ref().map(File::try_clone).transpose()?,
-    );
+    let mut reader = Reader::new(pipe, daemon, file.map(File::try_clone).transpose()?);
     loop {
         // Only a file's lock tells the two apart.
-        let wanted = file.as_ref().filter(|_| second.is_none());
+        let wanted = file.filter(|_| second.is_none());
         if let Some(file) = wanted.filter(|_| next_attempt <= Instant::now()) {
             next_attempt = Instant::now() + STANDBY_AFTER;
             let (pipe, daemon) = (reader.pipe.try_clone()?, reader.daemon.try_clone()?);
@@ -346,7 +342,7 @@ impl FileWriter {
         let writers = Arc::clone(&shared);
         let thread = thread::Builder::new().stack_size(STACK);
         // Without a thread nothing is kept: waiting for the disk here would hold the gateway up.
-        let thread = thread.spawn(move || write_all(&writers, file)).ok();
+        let thread = thread.spawn(move || write_all(&writers, &file)).ok();
         Self { shared, thread }
     }
 
@@ -375,7 +371,7 @@ fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write_all((waiting, changed): &(Mutex<Waiting>, Condvar), file: File) {
+fn write_all((waiting, changed): &(Mutex<Waiting>, Condvar), file: &File) {
     loop {
         let mut now = lock(waiting);
         while now.bytes.is_empty() && !now.over {
@@ -393,7 +389,7 @@ fn write_all((waiting, changed): &(Mutex<Waiting>, Condvar), file: File) {
             note = format!("\n[failover: {left_out} bytes are left out here]\n").into_bytes();
         }
         // A full disk loses this, and may have room for what comes.
-        let _ = append(&file, &note).and_then(|()| append(&file, &bytes));
+        let _ = append(file, &note).and_then(|()| append(file, &bytes));
         if bytes.len() >= BATCH && !over {
             thread::sleep(REST);
         }
@@ -443,7 +439,7 @@ pub(super) fn begin(pipe: OwnedFd, daemon: OwnedFd, file: Option<File>) -> io::R
 #[expect(clippy::unnecessary_wraps, reason = "as the other one")]
 pub(super) fn begin(pipe: OwnedFd, daemon: OwnedFd, file: Option<File>) -> io::Result<()> {
     let none = |_, _, _| Err(io::ErrorKind::Unsupported.into());
-    thread::spawn(move || run(pipe, daemon, file, none));
+    thread::spawn(move || run(pipe, daemon, file.as_ref(), none));
     Ok(())
 }
 
