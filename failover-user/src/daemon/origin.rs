@@ -95,7 +95,7 @@ impl Origin {
 impl Daemon {
     /// A probe begins now.
     pub(super) fn probe_begins(&mut self) {
-        let listened = self.port.is_listening();
+        let listened = self.may_listen();
         self.origin.accepted.clear();
         self.origin.probe = Some(Begun {
             at: clock::now(),
@@ -118,7 +118,7 @@ impl Daemon {
         let Some(begun) = self.origin.probe.take() else {
             return outcome;
         };
-        if !begun.listened && !self.port.is_listening() && self.origin.accepted.is_empty() {
+        if !begun.listened && !self.may_listen() && self.origin.accepted.is_empty() {
             return outcome;
         }
         let holders: Vec<ProcessKey> = self.port.holders().map(|(one, _)| one.key()).collect();
@@ -130,6 +130,11 @@ impl Daemon {
             Outcome::Failed { .. } | Outcome::Unknown { .. } => None,
         };
         unknown.map_or(outcome, Outcome::unknown)
+    }
+
+    /// Without kernel events a listener that is coming up is seen a while later.
+    fn may_listen(&self) -> bool {
+        self.port.is_listening() || (self.kernel.is_none() && self.is_starting())
     }
 
     /// What the kernel has noted until now is known before the answer is judged.

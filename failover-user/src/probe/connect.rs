@@ -48,6 +48,15 @@ pub(super) async fn any(addresses: &[SocketAddr], within: Duration) -> Connect {
 
 /// Connects to one address. The kernel gives up after minutes; the caller should sooner.
 pub(super) async fn one(address: SocketAddr) -> Connect {
+    from(address, true).await
+}
+
+/// The same for a connection that is kept: the port that is kept back for probes is not for that.
+pub(super) async fn to_keep(address: SocketAddr) -> Connect {
+    from(address, false).await
+}
+
+async fn from(address: SocketAddr, any_port: bool) -> Connect {
     let socket = match socket(address) {
         Ok(socket) => socket,
         // No IPv6 in this kernel.
@@ -59,9 +68,10 @@ pub(super) async fn one(address: SocketAddr) -> Connect {
     let (begun, socket) = match connect(&socket, &address) {
         // The kernel has no port left for it, or no address.
         Err(Errno::ADDRNOTAVAIL) if reserve::has_source_address(address) => {
-            match reserve::socket(address) {
-                Ok(reserved) => (connect(&reserved, &address), reserved),
-                Err(_) => (Err(Errno::ADDRINUSE), socket),
+            match any_port.then(|| reserve::connecting(address)) {
+                Some(Ok(reserved)) => (Ok(()), reserved),
+                Some(Err(errno)) => (Err(errno), socket),
+                None => (Err(Errno::ADDRINUSE), socket),
             }
         }
         begun => (begun, socket),

@@ -19,9 +19,10 @@ use rustix::{
 
 /// A descriptor that is given up for a socket when there is no other.
 static DESCRIPTOR: Mutex<Option<File>> = Mutex::new(None);
-/// A port of each family, held by a socket that is bound and never used. The kernel gives no other
-/// socket a port that somebody has bound (__inet_hash_connect, net/ipv4/inet_hashtables.c, 6.18).
-static PORTS: Mutex<[Option<Port>; 2]> = Mutex::new([None, None]);
+/// Ports of each family, held by sockets that are bound and never used. The kernel gives no other
+/// socket a port that somebody has bound (__inet_hash_connect, net/ipv4/inet_hashtables.c, 6.18). Two,
+/// as the connection of a good probe may be kept until the next one is good.
+static PORTS: Mutex<[[Option<Port>; 2]; 2]> = Mutex::new([[None, None], [None, None]]);
 
 struct Port {
     number: u16,
@@ -33,8 +34,8 @@ pub(super) fn keep() {
     keep_descriptor();
     let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     let [v4, v6] = &mut *ports;
-    for (port, any) in [(v4, ([0; 4], 0).into()), (v6, ([0_u16; 8], 0).into())] {
-        if port.is_none() {
+    for (ports, any) in [(v4, ([0; 4], 0).into()), (v6, ([0_u16; 8], 0).into())] {
+        for port in ports.iter_mut().filter(|port| port.is_none()) {
             // Without: there is no such family here, or no port is left. It is tried again.
             *port = bound(any).ok();
         }
@@ -63,9 +64,12 @@ pub(super) fn with_descriptor<T>(
     }
 }
 
-/// A socket with the port that is kept, for a connect to this address. It is reset when it is closed:
+/// A socket that is connecting to this address from a port that is kept. It is reset when it is closed:
 /// waiting for late packets (TIME-WAIT), it would be in the way of the next one.
-pub(super) fn socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
+///
+/// # Errors
+/// `EADDRINUSE` where no port can be had, or as connect(2) says it.
+pub(super) fn connecting(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
     keep();
     let ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     let [v4, v6] = &*ports;
@@ -73,11 +77,19 @@ pub(super) fn socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
         SocketAddr::V4(_) => (v4, ([0; 4], 0).into()),
         SocketAddr::V6(_) => (v6, ([0_u16; 8], 0).into()),
     };
-    let mut any = any;
-    any.set_port(kept.as_ref().ok_or(Errno::ADDRINUSE)?.number);
-    let socket = bound_to(any)?;
-    set_socket_linger(&socket, Some(Duration::ZERO))?;
-    Ok(socket)
+    for port in kept.iter().flatten() {
+        let mut from = any;
+        from.set_port(port.number);
+        let socket = bound_to(from)?;
+        set_socket_linger(&socket, Some(Duration::ZERO))?;
+        match connect(&socket, &address) {
+            Ok(()) | Err(Errno::INPROGRESS) => return Ok(socket),
+            // Connected from there already.
+            Err(Errno::ADDRNOTAVAIL) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Err(Errno::ADDRINUSE)
 }
 
 fn bound(any: SocketAddr) -> rustix::io::Result<Port> {
@@ -123,23 +135,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_that_is_kept_can_be_connected_from_again_and_again() {
+    fn the_ports_that_are_kept_can_be_connected_from_again_and_again() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let listener = TcpListener::bind(address).unwrap();
             let there = listener.local_addr().unwrap();
-            let mut ports = Vec::new();
-            for _ in 0..3 {
-                let socket = socket(there).unwrap();
-                match connect(&socket, &there) {
-                    Ok(()) | Err(Errno::INPROGRESS) => {}
-                    Err(errno) => panic!("{errno}"),
-                }
+            let mut kept = None;
+            for _ in 0..4 {
+                let socket = connecting(there).unwrap();
                 let (accepted, from) = listener.accept().unwrap();
-                ports.push(from.port());
-                drop((socket, accepted));
+                // One connection is kept until the next one is there.
+                if let Some((_, _, before)) = kept.replace((socket, accepted, from)) {
+                    assert_ne!(before, from);
+                }
             }
-            ports.dedup();
-            assert_eq!(ports.len(), 1, "{ports:?}");
+            let _second = connecting(there).unwrap();
+            assert_eq!(connecting(there).unwrap_err(), Errno::ADDRINUSE);
         }
     }
 

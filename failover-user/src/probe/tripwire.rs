@@ -141,7 +141,7 @@ fn watching(stream: TcpStream) -> State {
 fn connecting(primary: SocketAddr, after: Duration) -> State {
     State::Connecting(Box::pin(async move {
         sleep(after).await;
-        match timeout(PATIENCE, connect::one(primary)).await {
+        match timeout(PATIENCE, connect::to_keep(primary)).await {
             Ok(connect) => connect,
             Err(_) => Connect::Failed(Failure::TimedOut),
         }
