@@ -84,6 +84,9 @@ pub enum Verb {
     /// Keep a command's output
     #[command(hide = true)]
     OutputRelay,
+    /// Say what state a unit is in, as the account whose service manager has it
+    #[command(hide = true)]
+    UnitState(UnitName),
 }
 
 /// Whom to ask.
@@ -192,6 +195,16 @@ pub struct UnitJob {
     /// What to do with it.
     pub verb: UnitVerb,
     /// The unit's whole name
+    pub unit: String,
+    /// It is of this account's service manager, not of the system's
+    #[arg(long)]
+    pub user: bool,
+}
+
+/// What the daemon asks for while it waits for a unit that it started.
+#[derive(Args, Debug)]
+pub struct UnitName {
+    /// The unit's whole name; `*` stands for anything
     pub unit: String,
     /// It is of this account's service manager, not of the system's
     #[arg(long)]

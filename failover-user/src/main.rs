@@ -16,11 +16,11 @@ use clap::Parser as _;
 use failover::{
     cli::{
         AskOptions, CheckOptions, Cli, ConfigVerb, HistoryOptions, ShowOptions, StatusOptions,
-        TraceOptions, UnitJob, Verb,
+        TraceOptions, UnitJob, UnitName, Verb,
     },
     config::{self, Configuration, ConfigurationError, Faults, Options, Places},
     control::{self, AskError, Request},
-    gateway::{Scope, UnitCommand, output_relay},
+    gateway::{Scope, UnitCommand, UnitState, output_relay},
     history, rights,
     status::{Protection, Status},
     trace,
@@ -64,6 +64,7 @@ fn main() -> ExitCode {
                 Err(_) => ExitCode::FAILURE,
             };
         }
+        Verb::UnitState(name) => unit_state(&name).map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,
@@ -366,11 +367,23 @@ fn trace(options: &TraceOptions) -> anyhow::Result<()> {
 }
 
 fn unit_job(job: &UnitJob) -> anyhow::Result<()> {
-    let scope = match job.user {
+    let command = UnitCommand::new(job.verb, scope(job.user), &job.unit);
+    runtime()?.block_on(command.run())
+}
+
+fn unit_state(name: &UnitName) -> anyhow::Result<()> {
+    let states = runtime()?.block_on(UnitState::of(scope(name.user), &name.unit))?;
+    for state in states {
+        println!("{}", state.line());
+    }
+    Ok(())
+}
+
+const fn scope(of_user: bool) -> Scope {
+    match of_user {
         true => Scope::User,
         false => Scope::System,
-    };
-    runtime()?.block_on(UnitCommand::new(job.verb, scope, &job.unit).run())
+    }
 }
 
 /// One thread: there is little to do, and it must cost nothing.

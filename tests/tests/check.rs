@@ -363,6 +363,44 @@ fn a_server_that_closes_idle_connections_is_probed_no_more_often_for_it() {
 
 // --- the local gateway ---------------------------------------------------------------------------
 
+/// What PC-A's health server would say, and no gateway here does.
+fn health_elsewhere(lab: &Lab) -> Setup {
+    checking(lab, "http")
+        .argument("--check-path=/probe")
+        .argument("--check-contains=all is well on PC-A")
+}
+
+#[test]
+fn a_local_gateway_that_answers_otherwise_than_the_primary_should_serves_undisturbed() {
+    let lab = Lab::new();
+    let mut daemon = health_elsewhere(&lab).spawn();
+    daemon.becomes("active");
+    for _ in 0..6 {
+        daemon.says("a good check", |line| {
+            line.message() == "the local gateway was checked"
+        });
+    }
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_local_gateway_that_fails_its_own_check_is_started_again() {
+    let lab = Lab::new();
+    let mut daemon = health_elsewhere(&lab)
+        .argument("--local-check=http")
+        .argument("--local-check-path=/healthz")
+        .argument("--local-check-contains=all is well on PC-B")
+        .spawn();
+    daemon.becomes("active");
+    let restarting = daemon.becomes("restarting");
+    assert!(
+        restarting.field("reason").contains("wrong answer"),
+        "{restarting:?}"
+    );
+    daemon.becomes("active");
+    daemon.terminate();
+}
+
 #[test]
 fn a_local_gateway_that_hangs_is_stopped_after_three_strikes_of_its_own_and_started_again() {
     let lab = Lab::new();

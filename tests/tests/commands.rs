@@ -18,6 +18,9 @@ fn active(lab: &Lab, setup: Setup) -> Daemon {
     daemon
 }
 
+/// A start that is ended in a test wasn't ended by this.
+const LONGER_THAN_ANYTHING: Duration = Duration::from_secs(3600);
+
 fn primary_back(lab: &Lab) -> Process {
     lab.host_a().gateway().expect("PC-A's gateway starts")
 }
@@ -102,16 +105,79 @@ fn a_start_that_refuses_says_why_and_with_which_code() {
     daemon.ends_having_run(&["start", "stop", "start"]);
 }
 
-/// The stop comes before there is anything to stop; whichever gateway then has the port is believed.
+/// As OpenClaw's does on a slow machine: it waits a while, and leaves the rest to the service manager.
 #[test]
-fn a_start_that_fails_and_whose_gateway_comes_up_later_ends_in_one_that_serves() {
+fn a_start_that_gives_up_is_waited_for_while_what_it_began_lives() {
     let lab = Lab::new();
-    let mut daemon = active(&lab, Setup::new(&lab).starts(&["fail-but-run 300ms", "ok"]));
+    let setup = Setup::new(&lab)
+        .starts(&["fail-but-run 3s", "ok"])
+        .start_timeout(LONGER_THAN_ANYTHING);
+    let mut daemon = active(&lab, setup);
+    let seen = daemon.said(|line| line.message().contains("is coming up"));
+    assert!(seen[0].field("found").contains("process "), "{seen:?}");
     daemon.runs_nothing_for(Duration::from_secs(1));
     let _primary = primary_back(&lab);
     daemon.becomes("standby");
     lab.host_b().await_listening(false);
-    daemon.ends_having_run(&["start", "stop", "start", "stop"]);
+    daemon.ends_having_run(&["start", "stop"]);
+}
+
+#[test]
+fn a_start_that_leaves_nothing_behind_is_tried_again_long_before_its_time_is_over() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab)
+        .starts(&["lie", "lie", "ok"])
+        .start_timeout(LONGER_THAN_ANYTHING);
+    let daemon = active(&lab, setup);
+    daemon.ends_having_run(&["start", "stop", "start", "stop", "start"]);
+}
+
+#[test]
+fn a_listener_that_is_lost_during_its_start_is_noticed_long_before_its_time_is_over() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab)
+        .starts(&["outlive 500ms", "ok"])
+        .start_timeout(LONGER_THAN_ANYTHING);
+    let mut daemon = setup.spawn();
+    daemon.begins(2, Command::Stop);
+    daemon.begins(3, Command::Start);
+    daemon.becomes("active");
+    wait::until("the second one serves", wait::LONG, || {
+        lab.host_b().listens(failover_tests::PORT).then_some(())
+    });
+    daemon.ends_having_run(&["start", "stop", "start"]);
+}
+
+#[test]
+fn a_gateway_that_answers_only_a_while_after_it_listens_is_given_its_time() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab)
+        .starts(&["answer-later 4s"])
+        .start_timeout(LONGER_THAN_ANYTHING)
+        .argument("--check=openclaw");
+    let mut daemon = active(&lab, setup);
+    for _ in 0..4 {
+        daemon.says("a check that isn't answered yet", |line| {
+            line.message().ends_with("hasn't answered yet")
+        });
+    }
+    daemon.says("an answer", |line| {
+        line.message() == "the local gateway was checked"
+    });
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_gateway_that_never_answers_is_started_again_when_its_time_is_over() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab)
+        .starts(&["answer-later 1h", "ok"])
+        .start_timeout(Duration::from_secs(3))
+        .argument("--check=openclaw");
+    let mut daemon = active(&lab, setup);
+    daemon.becomes("restarting");
+    daemon.becomes("active");
+    daemon.ends_having_run(&["start", "stop", "start"]);
 }
 
 /// As one does that its own service manager starts again and again.

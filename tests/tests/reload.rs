@@ -249,6 +249,30 @@ fn what_was_seen_healthy_does_not_arm_another_question() {
 }
 
 #[test]
+fn another_check_of_the_local_gateway_says_nothing_of_the_primary() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).armed_by_a_success().in_file().spawn();
+    daemon.says("armed by a success", |line| {
+        line.message().starts_with("the primary was seen healthy")
+    });
+    daemon.reload(&[
+        ("local-check", "\"http\""),
+        ("local-check-path", "\"/healthz\""),
+    ]);
+    accepted(&mut daemon);
+    let (status, _) = daemon.status();
+    assert_eq!(status["armed"], true, "{status}");
+    assert_eq!(status["local_check"], "http", "{status}");
+    primary.kill();
+    daemon.becomes("active");
+    daemon.says("a good check", |line| {
+        line.message() == "the local gateway was checked"
+    });
+    daemon.ends_having_run(&["start"]);
+}
+
+#[test]
 fn other_witnesses_are_the_ones_that_are_asked() {
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();

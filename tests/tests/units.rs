@@ -122,6 +122,51 @@ fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_told() {
     end(&machine, daemon, "TERM");
 }
 
+/// Its service manager says at once that it started it, and then that it failed.
+#[test]
+fn a_unit_that_dies_is_started_again_at_once_and_one_that_is_slow_is_waited_for() {
+    let lab = Lab::new();
+    let Some(machine) = Machine::boot(&lab, &[]) else {
+        return;
+    };
+    let install = |start: &str| {
+        let unit = format!("[Service]\nExecStart={start}\n");
+        machine.write("/etc/systemd/system/bot.service", &unit);
+        machine.run(&["systemctl", "daemon-reload"]);
+    };
+    let setup = || {
+        Setup::new(&lab)
+            .gateway_by_itself("systemd")
+            .argument("--unit=bot")
+            .start_timeout(Duration::from_secs(3600))
+            .stop_timeout(TIMEOUT)
+            .on(&machine)
+    };
+    install("/bin/sh -c 'sleep 0.5; exit 1'");
+    let mut daemon = setup().spawn();
+    for _ in 0..3 {
+        ended(&mut daemon, "start");
+        ended(&mut daemon, "stop");
+    }
+    let gone = daemon.said(|line| line.message().contains("is gone"));
+    assert!(
+        gone[0].field("found").contains("bot.service is failed"),
+        "{gone:?}"
+    );
+    end(&machine, daemon, "TERM");
+    let lab_binary = lab.binary().display();
+    install(&format!(
+        "/bin/sh -c 'sleep 5; exec {lab_binary} gateway --listen 0.0.0.0:{PORT}'"
+    ));
+    machine.run(&["systemctl", "reset-failed"]);
+    let mut daemon = setup().spawn();
+    daemon.becomes("active");
+    let starts =
+        daemon.said(|line| line.message() == "command ended" && line.field("command") == "start");
+    assert_eq!(starts.len(), 1, "{starts:?}");
+    end(&machine, daemon, "TERM");
+}
+
 /// As `docker-proxy` does that a service of somebody else's starts in that very moment.
 #[test]
 fn a_forwarder_that_a_start_brings_up_as_a_service_is_not_the_gateway() {

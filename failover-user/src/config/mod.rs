@@ -65,8 +65,9 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 const DEFAULT_RECOVERY_INTERVAL: Duration = Duration::from_secs(1);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_STRIKES: NonZeroU32 = NonZeroU32::new(3).unwrap();
-/// A start of OpenClaw was seen to take 52 s before it failed.
-const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(90);
+/// On slow boards OpenClaw was seen to take up to 240 s until it listens, and its own start command waits up to
+/// 300 s for one that makes progress. A start that is dead is noticed by what it leaves behind, not by this.
+const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(360);
 /// OpenClaw's unit has 330 s to drain.
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(340);
 const DEFAULT_FENCE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -234,7 +234,9 @@ pub struct Options {
     #[arg(long, value_name = "COMMAND")]
     pub stop: Option<String>,
 
-    /// From the start command to a listening port; then it is killed and tried again [default: 1m 30s]
+    /// How long a start may take, from the start command to a port that listens and to the first answer of
+    /// a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen
+    /// to be dead is tried again at once [default: 6m]
     #[arg(long, value_name = "DURATION")]
     pub start_timeout: Option<Span>,
 

@@ -45,6 +45,7 @@ impl Daemon {
             actions = self.decide(event);
         }
         self.ask_for_binds(self.is_starting());
+        self.follow_start();
         self.remember();
         self.alarms
             .stands(&self.decider, self.memory.pause.as_ref());

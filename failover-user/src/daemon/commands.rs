@@ -45,8 +45,8 @@ impl Daemon {
             return None;
         }
         if command == Command::Start {
-            self.port
-                .start_begins(self.configuration.decide.start_timeout);
+            self.port.start_begins(self.decider.start_limit());
+            self.watch_start();
         }
         self.spawn(command, &line)
     }
@@ -64,6 +64,9 @@ impl Daemon {
                     output.release();
                 }
                 info!(%command, line = line.shown(), user, pid = running.id(), "command started");
+                if command == Command::Start {
+                    self.start_runs(running.id());
+                }
                 self.watchers
                     .command(&format!("the {command} command was started"));
                 self.command = Some(Running::Real(Box::new(running)));
@@ -125,6 +128,9 @@ impl Daemon {
             self.kernel_events(&batch);
         }
         let running = self.command.take();
+        if command == Command::Start {
+            self.start_command_ended();
+        }
         let elapsed = match &running {
             Some(Running::Real(running)) => running.elapsed(),
             Some(Running::Pretended) | None => Duration::ZERO,

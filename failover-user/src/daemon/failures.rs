@@ -27,7 +27,7 @@ impl Failures {
         let told = match (command, result) {
             // Told only when there is a further attempt.
             (Command::Start, CommandResult::Succeeded) => {
-                "the last one succeeded, but nothing listened in time".to_owned()
+                "the last one succeeded, but nothing listened afterwards".to_owned()
             }
             (Command::Stop, CommandResult::Succeeded) => {
                 "the last one succeeded, but something listens still".to_owned()
@@ -108,7 +108,7 @@ mod tests {
         let start = told(Command::Start, &succeeded, Some("started"));
         assert_eq!(
             start,
-            "; the last one succeeded, but nothing listened in time"
+            "; the last one succeeded, but nothing listened afterwards"
         );
         assert_eq!(told(Command::Fence, &succeeded, None), "");
         assert_eq!(Failures::default().told(Command::Start), "");

@@ -4,6 +4,7 @@
 mod actions;
 mod agreement;
 mod alarms;
+mod begun;
 mod claim;
 mod commands;
 mod events;
@@ -48,7 +49,7 @@ use crate::{
     config::{Configuration, Witness},
     control::{Question, Server},
     decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, Outcome, State, Time},
-    gateway::{Bound, CommandOutput, Force, Launch, restore_relays},
+    gateway::{Bound, CommandOutput, Force, Found, Launch, restore_relays},
     kernel::{Batch, KernelEvents},
     limits,
     parts::Parts,
@@ -58,6 +59,7 @@ use crate::{
     web,
 };
 use alarms::Alarms;
+use begun::BegunWatch;
 use claim::{Claim, Refusal};
 use commands::{Listening, Running, command_ended};
 use events::{kernel_events, load};
@@ -152,6 +154,10 @@ struct Daemon {
     port: LocalPort,
     tunnel: Tunnel,
     command: Option<Running>,
+    /// What the start under way began.
+    begun: BegunWatch,
+    /// When the process began that listens.
+    gateway_began: Option<Time>,
     /// Output of the last start: the gateway that it left behind may still write there.
     output: Option<CommandOutput>,
     listening: Listening,
@@ -199,6 +205,8 @@ enum Woken {
     ListenerAsked(LocalReport<()>),
     Witnesses(Answers<Round>),
     Command(Command, CommandResult),
+    /// Somebody looked what a start began.
+    Begun(Found),
     Output,
     Question(Question),
     /// An order has waited for long enough.
@@ -276,6 +284,8 @@ impl Daemon {
             tunnel: Tunnel::new(&configuration),
             kernel,
             command: None,
+            begun: BegunWatch::default(),
+            gateway_began: None,
             output: None,
             listening: Listening::default(),
             force: commands::force(&configuration.gateway),
@@ -338,6 +348,7 @@ impl Daemon {
             );
         }
         self.handle(Event::Gateway(gateway));
+        self.note_gateway(gateway);
         self.recall_router();
         self.count_witnesses();
         self.tell_of_strangers();
@@ -411,6 +422,7 @@ impl Daemon {
             }
             Woken::Witnesses(answers) => self.witnesses_asked(&answers),
             Woken::Command(command, result) => self.command_ended(command, result),
+            Woken::Begun(found) => self.start_seen(&found),
             Woken::Output => self.tell_output(false),
             Woken::Question(question) => self.answer(question),
             Woken::Overdue => self.answer_overdue(),
@@ -445,6 +457,7 @@ impl Daemon {
             report = self.tunnel.answer() => Woken::ListenerAsked(report),
             answers = self.witnesses.next() => Woken::Witnesses(answers),
             (command, result) = command_ended(&mut self.command, &mut self.output) => Woken::Command(command, result),
+            found = self.begun.next() => Woken::Begun(found),
             () = self.listening.due() => Woken::Output,
             question = self.control.next() => Woken::Question(question),
             () = pause(self.waiting.next()) => Woken::Overdue,

@@ -137,6 +137,8 @@ impl Recorder {
             | Event::GatewayDrains
             | Event::PrimaryDrains(_)
             | Event::ProbeWanted
+            | Event::GatewayBegan(_)
+            | Event::Begun(_)
             | Event::Woke
             | Event::Armed => {}
         }

@@ -105,6 +105,7 @@ impl Daemon {
                         .note_stranger(clock::now(), &self.port.held_by());
                 }
                 self.handle(Event::Gateway(gateway));
+                self.note_gateway(gateway);
                 self.tell_of_strangers();
                 self.tunnel.look(&self.port, self.prober.addresses());
                 self.past.tunnel = self.tunnel.problem();
@@ -206,6 +207,10 @@ impl Daemon {
         let draining = readiness.and_then(|readiness| readiness.draining_since);
         let counts = self.decider.counts_gateway_probe(probe) && draining.is_none();
         match &outcome {
+            Outcome::Failed { .. } if counts && self.decider.gateway_comes_up() => info!(
+                outcome = tell::outcome(&outcome),
+                "the local gateway listens and hasn't answered yet"
+            ),
             Outcome::Failed { .. } if counts => {
                 warn!(
                     outcome = tell::outcome(&outcome),

@@ -165,10 +165,18 @@ impl Start {
 }
 
 /// As processes tell when they began (starttime in man 5 proc_pid_stat).
-fn ticks(time: Time) -> u64 {
+pub(super) fn ticks(time: Time) -> u64 {
     let ticks =
         time.as_duration().as_nanos() * u128::from(clock_ticks_per_second()) / 1_000_000_000;
     u64::try_from(ticks).unwrap_or(u64::MAX)
+}
+
+/// The other way round.
+pub(super) fn time(ticks: u64) -> Time {
+    let nanoseconds = u128::from(ticks) * 1_000_000_000 / u128::from(clock_ticks_per_second());
+    Time::from_boot(Duration::from_nanos(
+        u64::try_from(nanoseconds).unwrap_or(u64::MAX),
+    ))
 }
 
 #[cfg(test)]
@@ -344,6 +352,7 @@ mod tests {
             .parse()
             .unwrap();
         let now = ticks(clock::now());
+        assert!(ticks(time(began)).abs_diff(began) <= 1);
         assert!(began <= now, "{began} {now}");
         assert!(
             now - began < 3600 * clock_ticks_per_second(),

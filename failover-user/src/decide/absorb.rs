@@ -14,7 +14,8 @@ use super::{
 impl Decider {
     pub(super) fn absorb(&mut self, now: Time, event: Event) -> Reason {
         match event {
-            Event::Woke | Event::Suspended => self.absorb_time(now),
+            // What follows from that is found out for each event.
+            Event::Woke | Event::Suspended => Reason::Time,
             Event::ProbeEnded { probe, outcome } => self.absorb_probe(now, probe, outcome),
             Event::Evidence(evidence, seen) => {
                 let failing = matches!(self.primary, Primary::Failing(_));
@@ -36,8 +37,18 @@ impl Decider {
             }
             Event::Gateway(gateway) => self.absorb_gateway(now, gateway),
             Event::GatewayProbed { probe, outcome } => {
-                self.local.ended(probe, &outcome);
+                if self.local.ended(probe, &outcome) {
+                    self.overdue = 0;
+                }
                 Reason::GatewayProbed(outcome)
+            }
+            Event::Begun(begun) => {
+                self.absorb_begun(now, begun);
+                Reason::Time
+            }
+            Event::GatewayBegan(began) => {
+                self.local.began(began.min(now));
+                Reason::Time
             }
             Event::GatewayDrains => {
                 // It was told to stop, and does: telling it again would change nothing.
@@ -90,17 +101,6 @@ impl Decider {
         if let Attempt::Running { outdated, .. } = &mut self.attempt {
             *outdated = true;
         }
-    }
-
-    pub(super) fn absorb_time(&mut self, now: Time) -> Reason {
-        if let Attempt::Settling { since } = self.attempt
-            && now >= since + self.settings.start_timeout
-        {
-            self.attempt = Attempt::Idle;
-            self.start_failed(now);
-            return Reason::NeverListened;
-        }
-        Reason::Time
     }
 
     /// A probe that could not be made is a failed one where that counts: see [`Gone`].
@@ -215,6 +215,7 @@ impl Decider {
         };
         // A takeover that doesn't ask for the primary goes on as it was.
         if !self.orders.forces() {
+            self.overdue = 0;
             self.starts.reset(now);
             self.fences.reset(now);
             self.discount_fence();
@@ -275,9 +276,17 @@ impl Decider {
         self.discount_fence();
         self.isolation.forget();
         self.schedule.distrust();
-        self.local.begin_anew();
+        self.local.begin_anew(now);
         match &mut self.attempt {
-            Attempt::Running { since, .. } | Attempt::Settling { since } => *since = now,
+            Attempt::Running { since, .. } => *since = now,
+            Attempt::Settling {
+                since, ended, gone, ..
+            } => {
+                *since = now;
+                *ended = now;
+                *gone = None;
+                self.begun = None;
+            }
             Attempt::Idle => {}
         }
     }
@@ -302,7 +311,19 @@ impl Decider {
         });
         self.outlived_stop = None;
         if gateway == Gateway::Listening {
-            self.local.begin(now);
+            let began = match self.attempt {
+                Attempt::Running {
+                    command: Command::Start,
+                    since,
+                    ..
+                }
+                | Attempt::Settling { since, .. } => since,
+                Attempt::Running { .. } | Attempt::Idle => now,
+            };
+            self.local.begin(now, began, self.start_limit());
+            if !self.settings.watch_gateway {
+                self.overdue = 0;
+            }
             // What the last start left behind has come up after all.
             if !self.lets_go() {
                 self.stop_owed = false;
@@ -316,10 +337,21 @@ impl Decider {
             self.local.end();
             // Whoever listened for a moment only was none that has come up: OpenClaw tries the port out
             // before its unit takes it.
-            if let Attempt::Running { since, came_up, .. } = &mut self.attempt
-                && now < *since + self.settings.start_timeout
+            let limit = self.start_limit();
+            if let Attempt::Running {
+                command: Command::Start,
+                since,
+                killed: false,
+                came_up,
+                vanished,
+                ..
+            } = &mut self.attempt
+                && now < *since + limit
             {
+                *vanished |= *came_up;
                 *came_up = false;
+                // Whatever was seen before is of another time.
+                self.begun = None;
             }
             if matches!(
                 self.state,
@@ -370,6 +402,7 @@ impl Decider {
             since,
             killed,
             came_up,
+            vanished,
             outdated,
         } = self.attempt
         else {
@@ -384,13 +417,21 @@ impl Decider {
             Command::Start if listening || came_up => {}
             // Cut short because the primary is back: no failure of the gateway's.
             Command::Start if killed && self.stop_owed => {}
-            Command::Start if result == CommandResult::Succeeded => {
-                self.attempt = Attempt::Settling { since };
+            Command::Start if !killed && self.may_come_up(&result) => {
+                self.begun = None;
+                self.attempt = Attempt::Settling {
+                    since,
+                    ended: now,
+                    failed: !result.is_success(),
+                    gone: None,
+                };
             }
             // Nothing was run, so there is nothing to clean up.
             Command::Start if matches!(result, CommandResult::NotRun { .. }) => {
                 self.starts.failed(now);
             }
+            // That was counted when it was lost.
+            Command::Start if vanished => self.stop_owed = true,
             Command::Start => self.start_failed(now),
             Command::Stop => {
                 self.stop_owed = false;
@@ -412,6 +453,12 @@ impl Decider {
             }
         }
         Reason::CommandEnded { command, result }
+    }
+
+    /// Is a start worth waiting for that ended like this? On a port that somebody else has it can't come up.
+    fn may_come_up(&self, result: &CommandResult) -> bool {
+        let is_hopeless = !result.is_success() && self.gateway == Some(Seen::Foreign);
+        result.may_have_begun() && !is_hopeless
     }
 
     /// It may have left something running that never listens: OpenClaw's unit, say.

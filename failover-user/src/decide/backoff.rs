@@ -62,6 +62,23 @@ impl Backoff {
         self.not_before = self.not_before.max(until);
     }
 
+    /// How long the next attempt would wait, if this one failed.
+    pub(super) fn pause(&self) -> Duration {
+        match self.failures {
+            0 => Duration::ZERO,
+            failures => {
+                let doublings = (failures - 1).min(16);
+                self.first.saturating_mul(1 << doublings).min(self.longest)
+            }
+        }
+    }
+
+    /// An attempt failed after it was waited for as long as a pause would be.
+    pub(super) fn gave_up(&mut self, now: Time) {
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = now;
+    }
+
     /// The gateway that was up for `uptime` is gone. The first time it is started again at once; one
     /// that keeps dying young waits longer each time.
     pub(super) fn vanished(&mut self, now: Time, uptime: Duration) {
@@ -70,15 +87,5 @@ impl Backoff {
         }
         self.not_before = now + self.pause();
         self.failures = self.failures.saturating_add(1);
-    }
-
-    fn pause(&self) -> Duration {
-        match self.failures {
-            0 => Duration::ZERO,
-            failures => {
-                let doublings = (failures - 1).min(16);
-                self.first.saturating_mul(1 << doublings).min(self.longest)
-            }
-        }
     }
 }

@@ -2,7 +2,8 @@
 //! from.
 
 use super::{
-    Action, Attempt, Decider, Fence, Hold, Primary, Seen, Time, action::Command, backoff::Backoff,
+    Action, Attempt, Begun, Decider, Fence, Hold, Primary, Seen, Time, action::Command,
+    backoff::Backoff,
 };
 
 impl Decider {
@@ -16,9 +17,14 @@ impl Decider {
             self.cut_short(now, actions);
         }
         match self.attempt {
-            Attempt::Running { killed: false, .. }
-                if self.deadline().is_some_and(|deadline| now >= deadline) =>
-            {
+            Attempt::Running {
+                command,
+                killed: false,
+                ..
+            } if self.deadline().is_some_and(|deadline| now >= deadline) => {
+                if command == Command::Start && self.begun != Some(Begun::Gone) {
+                    self.overdue = self.overdue.saturating_add(1);
+                }
                 self.kill(actions);
             }
             Attempt::Running { .. } | Attempt::Settling { .. } => {}
@@ -64,7 +70,11 @@ impl Decider {
                 command: Command::Start,
                 killed: false,
                 ..
-            } if self.hangs() => self.kill(actions),
+            } if self.hangs() => {
+                // It may have left something else behind.
+                self.stop_owed = true;
+                self.kill(actions);
+            }
             Attempt::Running {
                 command: Command::Fence,
                 killed: false,
@@ -201,8 +211,10 @@ impl Decider {
             since: now,
             killed: false,
             came_up: false,
+            vanished: false,
             outdated: false,
         };
+        self.begun = None;
         actions.push(Action::Run(command));
     }
 
@@ -228,9 +240,15 @@ impl Decider {
                 command: Command::Start,
                 since,
                 killed: false,
+                vanished,
                 ..
-            }
-            | Attempt::Settling { since } => Some(since + self.settings.start_timeout),
+            } => Some(self.running_deadline(since, vanished)),
+            Attempt::Settling {
+                since,
+                ended,
+                failed,
+                gone,
+            } => Some(self.settling_deadline(since, ended, failed, gone)),
             Attempt::Running {
                 command: Command::Stop,
                 since,

@@ -40,6 +40,10 @@ pub enum Event {
         /// What it says.
         outcome: Outcome,
     },
+    /// Somebody looked what the last start command began.
+    Begun(Begun),
+    /// The process that listens on the local port began then.
+    GatewayBegan(Time),
     /// The local gateway says that it finishes what it is at, and then goes.
     GatewayDrains,
     /// The primary says (or no longer says) that it drains: somebody is stopping or restarting it in
@@ -369,6 +373,27 @@ pub enum Gateway {
     Foreign,
 }
 
+/// What became of what the last start command began: the gateway that is to come up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Begun {
+    /// A process of it lives, or its service manager is still at it.
+    Alive,
+    /// Nothing of it is left, or it crashes again and again.
+    Gone,
+    /// It can't be seen.
+    Unknown,
+}
+
+impl fmt::Display for Begun {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Alive => "what the start command began is coming up",
+            Self::Gone => "what the start command began is gone, and nothing listens",
+            Self::Unknown => "what the start command began can't be seen",
+        })
+    }
+}
+
 /// How a command ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum CommandResult {
@@ -398,6 +423,19 @@ impl CommandResult {
     #[must_use]
     pub const fn is_success(&self) -> bool {
         matches!(self, Self::Succeeded)
+    }
+
+    /// May a start that ended like this have left a gateway behind that is still coming up? OpenClaw's
+    /// waits a while for it, gives up with 1 or 2, and leaves it to its service manager. That the
+    /// configuration is wrong (78, `EX_CONFIG` in sysexits(3)) or the program isn't there (126 and 127 of
+    /// a shell, POSIX 2.8.2) says that there is nothing to wait for.
+    #[must_use]
+    pub(super) const fn may_have_begun(&self) -> bool {
+        match self {
+            Self::Succeeded | Self::Signalled { .. } => true,
+            Self::Failed { code } => !matches!(*code, 78 | 126 | 127),
+            Self::NotRun { .. } | Self::Abandoned => false,
+        }
     }
 }
 

@@ -17,6 +17,13 @@ pub(super) struct LocalWatch {
     /// When the last check began, or the gateway began to listen; `None`: nobody listens.
     last: Option<Time>,
     strikes: u32,
+    /// It has answered since it listens.
+    answered: bool,
+    /// When it was begun, and how long it may take from then to its first answer.
+    began: Option<Time>,
+    patience: Duration,
+    /// That time is over.
+    had_its_time: bool,
     /// The next check is due at once.
     hurried: bool,
 }
@@ -32,27 +39,42 @@ impl LocalWatch {
             in_flight: None,
             last: None,
             strikes: 0,
+            answered: false,
+            began: None,
+            patience: Duration::ZERO,
+            had_its_time: false,
             hurried: false,
         }
     }
 
     /// Other numbers from now on; the strikes stay.
-    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+    pub(super) fn reconfigure(&mut self, settings: &Settings, patience: Duration) {
         *self = Self {
             last_id: self.last_id,
             // Asked in another way or by another timeout, it may never be answered.
             in_flight: None,
             last: self.last,
             strikes: self.strikes,
+            answered: self.answered,
+            began: self.began,
+            patience,
+            had_its_time: self.had_its_time,
             ..Self::new(settings)
         };
     }
 
     /// The local gateway listens from now on. Its first check is due an interval later: it may still
-    /// be getting ready.
-    pub(super) fn begin(&mut self, now: Time) {
+    /// be getting ready. For its first answer it has all the time that a start has, from its beginning.
+    pub(super) fn begin(&mut self, now: Time, began: Time, patience: Duration) {
         self.end();
         self.last = Some(now);
+        self.began = Some(began);
+        self.patience = patience;
+    }
+
+    /// It was begun then, or before.
+    pub(super) fn began(&mut self, at: Time) {
+        self.began = self.began.map(|began| began.min(at));
     }
 
     /// Something has happened that its answer may explain.
@@ -66,18 +88,39 @@ impl LocalWatch {
         self.in_flight = None;
         self.last = None;
         self.strikes = 0;
+        self.answered = false;
+        self.began = None;
+        self.had_its_time = false;
     }
 
-    /// Whoever drives this was away: what failed until now says nothing.
-    pub(super) fn begin_anew(&mut self) {
+    /// Whoever drives this was away: what failed until now says nothing, and no deadline was fair.
+    pub(super) fn begin_anew(&mut self, now: Time) {
+        self.forget();
+        self.began = self.began.map(|_| now);
+        self.had_its_time = false;
+    }
+
+    /// What failed until now says nothing.
+    pub(super) fn forget(&mut self) {
         self.strikes = 0;
         if let Some((_, distrusted)) = &mut self.in_flight {
             *distrusted = true;
         }
     }
 
-    /// When the next check is due.
+    /// When something is due.
     pub(super) fn next(&self) -> Option<Time> {
+        let first_answer = (self.wanted && self.comes_up() && self.strikes >= self.needed)
+            .then(|| self.began.map(|began| began + self.patience))
+            .flatten();
+        [self.next_check(), first_answer]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When the next check is due.
+    fn next_check(&self) -> Option<Time> {
         if !self.wanted || self.in_flight.is_some() {
             return None;
         }
@@ -91,7 +134,7 @@ impl LocalWatch {
 
     /// The check to make now, if one is due.
     pub(super) fn probe(&mut self, now: Time) -> Option<GatewayProbeId> {
-        self.next().filter(|due| *due <= now)?;
+        self.next_check().filter(|due| *due <= now)?;
         self.hurried = false;
         self.last_id += 1;
         let id = GatewayProbeId(self.last_id);
@@ -100,15 +143,34 @@ impl LocalWatch {
         Some(id)
     }
 
-    pub(super) fn ended(&mut self, probe: GatewayProbeId, outcome: &Outcome) {
+    /// Was this asked, and has it answered?
+    pub(super) fn ended(&mut self, probe: GatewayProbeId, outcome: &Outcome) -> bool {
         let Some((_, distrusted)) = self.in_flight.take_if(|(id, _)| *id == probe) else {
-            return;
+            return false;
         };
+        let answers = matches!(outcome, Outcome::Connected { .. });
+        self.answered |= answers;
         match outcome {
             Outcome::Connected { .. } => self.strikes = 0,
             Outcome::Failed { .. } if !distrusted => self.strikes = self.strikes.saturating_add(1),
             Outcome::Failed { .. } | Outcome::Unknown { .. } => {}
         }
+        answers
+    }
+
+    /// Has it listened without a good answer for all the time that it had? Says so once.
+    pub(super) fn has_had_its_time(&mut self, now: Time) -> bool {
+        let is_over = self.wanted
+            && self.comes_up()
+            && self.strikes >= self.needed
+            && self.began.is_some_and(|began| now >= began + self.patience);
+        self.had_its_time |= is_over;
+        is_over
+    }
+
+    /// It listens, hasn't answered yet, and has time left for that.
+    pub(super) fn comes_up(&self) -> bool {
+        self.began.is_some() && !self.answered && !self.had_its_time
     }
 
     /// Is this the check in flight, and is it fair?
@@ -123,6 +185,6 @@ impl LocalWatch {
 
     /// Has it failed often enough to be believed dead?
     pub(super) fn hangs(&self) -> bool {
-        self.strikes >= self.needed
+        self.strikes >= self.needed && !self.comes_up()
     }
 }

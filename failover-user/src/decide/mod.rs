@@ -22,6 +22,7 @@ mod router;
 mod schedule;
 mod settings;
 mod stability;
+mod starting;
 mod state;
 mod strikes;
 mod time;
@@ -31,8 +32,8 @@ mod tests;
 
 pub use action::{Action, Command};
 pub use event::{
-    Certificate, CommandResult, Event, Evidence, Failure, Gateway, GatewayProbeId, Gone, NoAnswer,
-    Outcome, ProbeId, RoundId, WrongAnswer,
+    Begun, Certificate, CommandResult, Event, Evidence, Failure, Gateway, GatewayProbeId, Gone,
+    NoAnswer, Outcome, ProbeId, RoundId, WrongAnswer,
 };
 pub use operator::{Order, Pause, Refusal, Standing};
 pub use reconfigure::Probing;
@@ -69,6 +70,11 @@ pub struct Decider {
     /// A start failed or was cut short, so nobody knows what it left behind: a stop is due although
     /// nothing listens (yet).
     stop_owed: bool,
+    /// What the last look at what a start command began has found; `None`: nobody has looked since it
+    /// was run, or since something changed.
+    begun: Option<Begun>,
+    /// Starts in a row that had all their time and came to nothing, though something of them lived.
+    overdue: u32,
     /// When a stop was begun that the gateway still listens after.
     outlived_stop: Option<Time>,
     local: LocalWatch,
@@ -139,13 +145,20 @@ enum Attempt {
         since: Time,
         killed: bool,
         came_up: bool,
+        /// A listener came up, and was lost again.
+        vanished: bool,
         /// What was seen until it was begun counts for nothing by now: a fence hasn't made sure of
         /// anything.
         outdated: bool,
     },
-    /// A start that said it succeeded, and nothing listens yet.
+    /// A start command that has ended, and nothing listens yet.
     Settling {
         since: Time,
+        ended: Time,
+        /// It said that it failed.
+        failed: bool,
+        /// Since when nothing of what it began is left.
+        gone: Option<Time>,
     },
 }
 
@@ -165,6 +178,8 @@ impl Decider {
             gateway: None,
             attempt: Attempt::Idle,
             stop_owed: false,
+            begun: None,
+            overdue: 0,
             outlived_stop: None,
             local: LocalWatch::new(&settings),
             orders: Orders::of(standing),
@@ -207,6 +222,13 @@ impl Decider {
     /// Whatever follows from what is seen now.
     fn settle(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
         let mut commands = Vec::new();
+        if self.local.has_had_its_time(now) {
+            self.overdue = self.overdue.saturating_add(1);
+        }
+        let reason = match (reason, self.give_up_start(now)) {
+            (Reason::Time, Some(gave_up)) => gave_up,
+            (reason, _) => reason,
+        };
         self.forget_strikes(now);
         self.command(now, &mut commands);
         // People read why before they read what.
@@ -384,7 +406,26 @@ impl Decider {
 
     /// The local gateway is asked in another way from now on: what failed until now counts for nothing.
     pub fn forget_gateway_checks(&mut self) {
-        self.local.begin_anew();
+        self.local.forget();
+    }
+
+    /// Is a start under way whose gateway doesn't listen yet? Then [`Event::Begun`] is of use.
+    #[must_use]
+    pub fn awaits_start(&self) -> bool {
+        self.attempt.is_start() && !self.listening()
+    }
+
+    /// How long a start may take now: twice as long after one that had all its time, and then four times.
+    /// The same start with the same limit would come to nothing again and again.
+    #[must_use]
+    pub fn start_limit(&self) -> Duration {
+        starting::limit(&self.settings, self.overdue)
+    }
+
+    /// Hasn't the local gateway, which listens, answered yet, and does it have time left?
+    #[must_use]
+    pub fn gateway_comes_up(&self) -> bool {
+        self.local.comes_up()
     }
 
     /// Why this order would not be followed now, if so. To be asked before it is given.

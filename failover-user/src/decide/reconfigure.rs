@@ -1,6 +1,6 @@
 //! New numbers while it runs: what was seen stays seen, what runs goes on.
 
-use super::{Action, Attempt, Decider, Event, Primary, Reason, Settings, Time};
+use super::{Action, Decider, Event, Primary, Reason, Settings, Time, starting};
 
 /// What new settings mean for the asking of the primary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,7 +33,8 @@ impl Decider {
         if probing != Probing::AsBefore || settings.timeout != self.settings.timeout {
             self.schedule.give_up();
         }
-        self.local.reconfigure(&settings);
+        self.local
+            .reconfigure(&settings, starting::limit(&settings, self.overdue));
         self.armed |= !settings.needs_arming;
         self.settings = settings;
         if matches!(probing, Probing::SomethingElse | Probing::OfAnother) {
@@ -51,9 +52,6 @@ impl Decider {
         }
         // A shorter pace is none that was missed.
         self.schedule.not_before(now, self.pace());
-        if matches!(self.attempt, Attempt::Settling { .. }) {
-            self.absorb_time(now);
-        }
         self.settle(now, Reason::Reconfigured, &mut actions);
         actions
     }

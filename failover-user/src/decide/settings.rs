@@ -13,7 +13,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// How many failed probes in a row make a takeover.
     pub strikes: NonZeroU32,
-    /// How long a start may take, from the command's start to the port's LISTEN.
+    /// How long a start may take, from the command's start to the port's LISTEN, and for a gateway that is
+    /// asked to its first answer.
     pub start_timeout: Duration,
     /// How long the stop command may take.
     pub stop_timeout: Duration,

@@ -76,7 +76,7 @@ impl Decider {
         let limit = self.start_limit();
         match self.begun {
             // It listened before.
-            Some(Begun::Gone) if vanished => since,
+            Some(Begun::Gone) if vanished && self.gateway == Some(Seen::Absent) => since,
             Some(Begun::Gone) => since + limit.min(UNSEEN),
             Some(Begun::Alive | Begun::Unknown) | None => since + limit,
         }

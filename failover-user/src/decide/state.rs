@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Command, CommandResult, Evidence, Gateway, Order, Outcome, Strike};
+use super::{Begun, Command, CommandResult, Evidence, Gateway, Order, Outcome, Strike};
 
 /// Where the daemon is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -144,8 +144,10 @@ pub enum Reason {
         /// How.
         result: CommandResult,
     },
-    /// The start command succeeded, and nothing listened within the start timeout.
+    /// The start command ended, and nothing listened within the start timeout.
     NeverListened,
+    /// What the start command began came to this.
+    Begun(Begun),
     /// The daemon was not there for a while: suspended, stopped or stalled.
     Absence,
     /// Other settings are in force.
@@ -209,8 +211,9 @@ impl fmt::Display for Reason {
             Self::Counting(1) => formatter.write_str("one witness counts"),
             Self::Counting(counting) => write!(formatter, "{counting} witnesses count"),
             Self::NeverListened => {
-                formatter.write_str("the start command succeeded, but nothing listened in time")
+                formatter.write_str("the start command ended, and nothing listened in time")
             }
+            Self::Begun(begun) => write!(formatter, "{begun}"),
         }
     }
 }

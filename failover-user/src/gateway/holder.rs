@@ -188,7 +188,8 @@ fn by_account(holder: &Holder, held: &[&Listener]) -> impl Iterator<Item = Holde
     })
 }
 
-fn home_of(pid: u32) -> Option<Home> {
+/// Where a process belongs.
+pub(super) fn home_of(pid: u32) -> Option<Home> {
     static OWN: OnceLock<Option<Home>> = OnceLock::new();
     let of = |process: &str| {
         home(&read(
@@ -256,7 +257,7 @@ fn sockets_of(process: &Path) -> io::Result<BTreeSet<u32>> {
     Ok(sockets)
 }
 
-fn processes() -> impl Iterator<Item = u32> {
+pub(super) fn processes() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten();
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }

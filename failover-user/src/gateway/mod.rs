@@ -4,6 +4,7 @@
 //! would let one end the other.
 
 mod account;
+mod begun;
 mod boot;
 mod bound;
 mod command;
@@ -25,6 +26,7 @@ mod tunnel;
 mod unit;
 
 pub use account::{Account, AccountError};
+pub use begun::{Found, Lives, Search};
 pub use boot::{Enabled, EnabledBy, enabled_units, has_systemd, installed_units, is_lingering};
 pub use bound::Bound;
 pub use command::RunningCommand;
@@ -48,4 +50,4 @@ pub use relay::{relay as output_relay, restore as restore_relays};
 pub use settling::Settling;
 pub use tunnel::{Tunnel, tunnels};
 pub(crate) use unit::THIS_PROGRAM;
-pub use unit::{Scope, UnitCommand, UnitVerb};
+pub use unit::{Scope, UnitCommand, UnitState, UnitVerb};

@@ -19,9 +19,11 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::{eyes::Eyes, holder::read};
 
 /// A line with 52 numbers and a name of 64 bytes at most (man 5 proc_pid_stat).
-const LONGEST_STAT: u64 = 2048;
+pub(super) const LONGEST_STAT: u64 = 2048;
 /// The lines up to the accounts (man 5 proc_pid_status).
-const LONGEST_STATUS: u64 = 4096;
+pub(super) const LONGEST_STATUS: u64 = 4096;
+/// A thread of the kernel's own (PF_KTHREAD, include/linux/sched.h, 6.18).
+const KERNEL_THREAD: u64 = 0x0020_0000;
 /// A program's path (PATH_MAX).
 const LONGEST_WORD: u64 = 4096;
 /// More than a start command's environment; what is behind it isn't looked at.
@@ -142,25 +144,38 @@ pub(super) fn parent(pid: u32) -> Option<u32> {
 
 fn stat(pid: u32) -> Option<Stat> {
     let text = read(Path::new(&format!("/proc/{pid}/stat")), LONGEST_STAT);
-    fields(&text)
+    Stat::of(&text)
 }
 
-/// Of man 5 proc_pid_stat.
+/// What the kernel says of a process that lives (man 5 proc_pid_stat).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Stat {
-    parent: u32,
-    started: u64,
+pub(super) struct Stat {
+    pub(super) parent: u32,
+    /// In ticks of the boot clock.
+    pub(super) started: u64,
+    pub(super) session: u32,
+    pub(super) is_kernel_thread: bool,
 }
 
-/// The name may hold anything, a parenthesis too; after the last one there are only numbers.
-fn fields(stat: &[u8]) -> Option<Stat> {
-    let text = String::from_utf8_lossy(stat);
-    let mut words = text.rsplit_once(") ")?.1.split(' ');
-    // The third, the fourth and the twenty-second field.
-    let state = words.next()?;
-    let parent = words.next()?.parse().ok()?;
-    let started = words.nth(17)?.parse().ok()?;
-    (!matches!(state, "Z" | "X")).then_some(Stat { parent, started })
+impl Stat {
+    /// `None` of one that is gone, or only waits to be reaped. The name may hold anything, a parenthesis
+    /// too; after the last one there are only numbers.
+    pub(super) fn of(stat: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(stat);
+        let mut words = text.rsplit_once(") ")?.1.split(' ');
+        // The fields 3, 4, 6, 9 and 22.
+        let state = words.next()?;
+        let parent = words.next()?.parse().ok()?;
+        let session = words.nth(1)?;
+        let flags = words.nth(2)?;
+        let started = words.nth(12)?.parse().ok()?;
+        (!matches!(state, "Z" | "X")).then_some(Self {
+            parent,
+            started,
+            session: session.parse().unwrap_or_default(),
+            is_kernel_thread: flags.parse().unwrap_or(0) & KERNEL_THREAD != 0,
+        })
+    }
 }
 
 /// The accounts that a process runs as: real, effective, saved and of the file system (credentials(7)),
@@ -296,14 +311,16 @@ mod tests {
         let numbers = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
         for name in ["a", "a) S 1 2", ") ) (", ""] {
             let stat = format!("42 ({name}) {numbers}");
-            let expected = Stat {
-                parent: 1,
-                started: 4711,
-            };
-            assert_eq!(fields(stat.as_bytes()), Some(expected), "{name}");
+            let stat = Stat::of(stat.as_bytes()).unwrap();
+            assert_eq!(
+                (stat.parent, stat.session, stat.started),
+                (1, 3, 4711),
+                "{name}"
+            );
+            assert!(!stat.is_kernel_thread);
         }
         for nonsense in ["", "42 (a)", "42 (a) S", "42 (a) S x x x"] {
-            assert_eq!(fields(nonsense.as_bytes()), None, "{nonsense}");
+            assert_eq!(Stat::of(nonsense.as_bytes()), None, "{nonsense}");
         }
     }
 }

@@ -20,16 +20,21 @@ use zbus::{
 };
 
 use super::CommandLine;
+use crate::escape::Escaped;
 
 /// The program that runs now, whatever has become of its file since (man 5 proc_pid_exe).
 pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
-/// The hidden verb of the command line.
+/// The hidden verbs of the command line.
 const VERB: &str = "unit-job";
+const STATE_VERB: &str = "unit-state";
+/// More units than one pattern means.
+const MOST_UNITS: usize = 16;
 
 const DESTINATION: &str = "org.freedesktop.systemd1";
 const PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// What a manager answers in at most: its own default for clients (sd_bus_set_method_call_timeout(3)).
 const ANSWER: Duration = Duration::from_secs(25);
@@ -168,6 +173,123 @@ impl UnitCommand {
     }
 }
 
+/// The line that tells the states of the units of this name, in which `*` stands for anything: a line each,
+/// see [`UnitState`].
+pub(super) fn state_line(scope: Scope, name: &str) -> CommandLine {
+    let mut arguments = vec![STATE_VERB.to_owned()];
+    if scope == Scope::User {
+        arguments.push("--user".to_owned());
+    }
+    arguments.push(name.to_owned());
+    CommandLine {
+        program: THIS_PROGRAM.into(),
+        arguments,
+    }
+}
+
+/// A unit, as its service manager has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnitState {
+    name: String,
+    active: String,
+    sub: String,
+    /// The job that is to change it; 0: none.
+    job: u32,
+    /// How often it was started again by itself since somebody started it.
+    pub(super) restarts: u32,
+}
+
+impl UnitState {
+    /// As it is written on a line.
+    pub(super) fn parsed(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let mut word = || words.next().map(str::to_owned);
+        let (name, active, sub) = (word()?, word()?, word()?);
+        Some(Self {
+            name,
+            active,
+            sub,
+            job: word()?.parse().ok()?,
+            restarts: word()?.parse().ok()?,
+        })
+    }
+
+    /// Does it run, or will it? One that waits for its next start by itself does, too.
+    pub(super) fn is_active(&self) -> bool {
+        self.job != 0 || !matches!(self.active.as_str(), "inactive" | "failed")
+    }
+
+    /// Those of this name that are loaded. Inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the manager can't be reached.
+    pub async fn of(scope: Scope, name: &str) -> anyhow::Result<Vec<Self>> {
+        /// As ListUnitsByPatterns has it (org.freedesktop.systemd1(5)).
+        type Listed = (
+            String,
+            String,
+            String,
+            String,
+            String,
+            String,
+            OwnedObjectPath,
+            u32,
+            String,
+            OwnedObjectPath,
+        );
+        let manager = Manager::connect(scope).await?;
+        // Backslashes escape in patterns (fnmatch(3)), and are a part of names (systemd-escape(1)).
+        let pattern = name.replace('\\', "\\\\");
+        let body = (&[] as &[&str], &[pattern.as_str()] as &[&str]);
+        let listed: Vec<Listed> = manager
+            .call(PATH, MANAGER, "ListUnitsByPatterns", &body)
+            .await?
+            .body()
+            .deserialize()?;
+        let mut states = Vec::new();
+        for (name, _, _, active, sub, _, unit, job, ..) in listed.into_iter().take(MOST_UNITS) {
+            // A unit of another kind has no such property.
+            let restarts = manager.restarts(&unit).await.unwrap_or(0);
+            states.push(Self {
+                name,
+                active,
+                sub,
+                job,
+                restarts,
+            });
+        }
+        Ok(states)
+    }
+
+    /// Writes them for who parses them.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let Self {
+            name,
+            active,
+            sub,
+            job,
+            restarts,
+        } = self;
+        format!("{name} {active} {sub} {job} {restarts}")
+    }
+}
+
+impl fmt::Display for UnitState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name, active, sub, ..
+        } = self;
+        write!(
+            formatter,
+            "unit {} is {} ({})",
+            Escaped(name),
+            Escaped(active),
+            Escaped(sub)
+        )
+    }
+}
+
 impl Scope {
     const fn systemctl(self) -> &'static str {
         match self {
@@ -248,6 +370,14 @@ impl Manager {
         Ok(String::try_from(value)?)
     }
 
+    async fn restarts(&self, unit: &OwnedObjectPath) -> anyhow::Result<u32> {
+        let answer = self
+            .call(unit.as_str(), PROPERTIES, "Get", &(SERVICE, "NRestarts"))
+            .await?;
+        let value: OwnedValue = answer.body().deserialize()?;
+        Ok(u32::try_from(value)?)
+    }
+
     async fn job_ends(&self) -> anyhow::Result<MessageStream> {
         let rule = MatchRule::builder()
             .msg_type(Type::Signal)
@@ -275,6 +405,17 @@ impl fmt::Display for UnitCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_is_read_as_it_was_written() {
+        let text = "a.service activating auto-restart 0 3";
+        let state = UnitState::parsed(text).unwrap();
+        assert_eq!(state.line(), text);
+        assert_eq!(state.restarts, 3);
+        for nonsense in ["", "a", "a b c", "a b c d e", "a b c 1"] {
+            assert_eq!(UnitState::parsed(nonsense), None, "{nonsense}");
+        }
+    }
 
     #[test]
     fn a_stop_is_content_with_a_unit_that_failed_and_a_start_is_not() {

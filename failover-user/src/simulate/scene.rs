@@ -26,6 +26,14 @@ const STOP: Spread = Spread {
 /// That a start fails, and after how long; an assumption.
 const START_FAILS: f64 = 0.01;
 const START_FAILS_AFTER: Duration = Duration::from_secs(3);
+/// That a start command gives up while the gateway is still coming up, after how long, and how long that
+/// takes, seconds; an assumption (a slow board).
+const START_GIVES_UP: f64 = 0.005;
+const START_GIVES_UP_AFTER: Duration = Duration::from_secs(10);
+const SLOW_START: Spread = Spread {
+    median: 60.0,
+    sigma: 0.4,
+};
 /// How long PC-A is off when it is fenced (a power switch, then a boot); an assumption.
 const FENCED: Duration = Duration::from_secs(90);
 /// How long the fence command takes; an assumption.
@@ -49,6 +57,8 @@ pub(super) enum Answer {
 pub(super) struct Start {
     pub(super) takes: Duration,
     pub(super) works: bool,
+    /// Its command says before that it failed.
+    pub(super) gives_up: Option<Duration>,
 }
 
 pub(super) struct Scene<'a> {
@@ -197,15 +207,26 @@ impl<'a> Scene<'a> {
     }
 
     pub(super) fn draw_start(&mut self) -> Start {
-        if self.rng.f64() < START_FAILS {
+        let how = self.rng.f64();
+        if how < START_FAILS {
             Start {
                 takes: START_FAILS_AFTER,
                 works: false,
+                gives_up: None,
+            }
+        } else if how < START_FAILS + START_GIVES_UP {
+            Start {
+                takes: SLOW_START
+                    .sample(&mut self.rng)
+                    .max(START_GIVES_UP_AFTER + Duration::from_secs(1)),
+                works: true,
+                gives_up: Some(START_GIVES_UP_AFTER),
             }
         } else {
             Start {
                 takes: START.sample(&mut self.rng),
                 works: true,
+                gives_up: None,
             }
         }
     }

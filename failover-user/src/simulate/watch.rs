@@ -11,8 +11,8 @@ mod tests;
 use std::{collections::VecDeque, time::Duration};
 
 use crate::decide::{
-    Action, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, Gone, Order, Outcome,
-    ProbeId, RoundId, Settings, Time,
+    Action, Begun, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, Gone, Order,
+    Outcome, ProbeId, RoundId, Settings, Time,
 };
 use escape::{Escape, Facts};
 use orders::Orders;
@@ -67,6 +67,10 @@ pub(super) struct Watch {
     /// When the probe began that was the last of them.
     succeeded: Option<Time>,
     listening: bool,
+    start_timeout: Duration,
+    /// When the start began whose gateway is seen to come up.
+    start: Option<Time>,
+    comes_up: bool,
     /// Since when the local gateway should be going.
     unneeded: Option<Time>,
     now: Time,
@@ -105,6 +109,9 @@ impl Watch {
             successes: 0,
             succeeded: None,
             listening: false,
+            start_timeout: settings.start_timeout,
+            start: None,
+            comes_up: false,
             unneeded: None,
             now: Time::default(),
             at_once: 0,
@@ -136,6 +143,7 @@ impl Watch {
         self.fenced = false;
         self.orders.boot();
         self.listening = false;
+        self.comes_up = false;
         self.unneeded = None;
     }
 
@@ -160,6 +168,7 @@ impl Watch {
             Event::ProbeEnded { outcome, .. } => self.probe_ended(outcome),
             Event::Gateway(gateway) => {
                 self.listening = *gateway == Gateway::Listening;
+                self.comes_up = false;
                 if !self.listening {
                     self.unneeded = None;
                     self.orders.released();
@@ -188,11 +197,13 @@ impl Watch {
                 }
             }
             Event::Suspended => {
+                self.comes_up = false;
                 self.failures.clear();
                 self.distrusted = self.probe.map(|(.., probe)| probe);
                 self.outdate_fence();
                 self.nobody_was_asked();
             }
+            Event::Begun(begun) => self.comes_up = *begun == Begun::Alive,
             Event::Armed => self.armed = true,
             Event::Operator(order) => {
                 self.orders.given(*order);
@@ -209,6 +220,7 @@ impl Watch {
             | Event::GatewayProbed { .. }
             | Event::GatewayDrains
             | Event::PrimaryDrains(_)
+            | Event::GatewayBegan(_)
             | Event::ProbeWanted => {}
         }
         if let Some(since) = self.unneeded
@@ -273,6 +285,21 @@ impl Watch {
 
     /// Why this command must not be run now.
     fn forbids(&mut self, now: Time, command: Command) -> Option<&'static str> {
+        if command == Command::Start {
+            self.start = Some(now);
+            self.comes_up = false;
+        }
+        let has_time = self
+            .start
+            .is_some_and(|start| now.since(start) < self.start_timeout);
+        if command == Command::Stop
+            && std::mem::take(&mut self.comes_up)
+            && has_time
+            && self.successes == 0
+            && self.orders.leave_it_to_the_primary(now)
+        {
+            return Some("a start that comes up is undone");
+        }
         let forbidden = self.orders.forbid(now, command);
         if forbidden.is_some() || command == Command::Stop {
             return forbidden;

@@ -19,8 +19,8 @@ use super::{
     weather::Change,
 };
 use crate::decide::{
-    Action, Command, CommandResult, Decider, Event, Evidence, Failure, Gateway, Gone, Outcome,
-    ProbeId, RoundId, Settings, Time,
+    Action, Begun, Command, CommandResult, Decider, Event, Evidence, Failure, Gateway, Gone,
+    Outcome, ProbeId, RoundId, Settings, Time,
 };
 use router::Router;
 use tripwire::Tripwire;
@@ -36,6 +36,8 @@ pub(super) struct World<'s, 'a> {
     wake: Option<Time>,
     probe: Option<Probe>,
     command: Option<Running>,
+    /// When the gateway comes up whose start command has given up.
+    coming: Option<Time>,
     judges: Witnesses,
     router: Router,
     /// So many count, as the decider knows.
@@ -87,6 +89,7 @@ impl<'s, 'a> World<'s, 'a> {
             wake: None,
             probe: None,
             command: None,
+            coming: None,
             judges,
             router: Router::default(),
             counting: u32::MAX,
@@ -146,6 +149,7 @@ impl<'s, 'a> World<'s, 'a> {
         self.watch.boot();
         self.probe = None;
         self.command = None;
+        self.coming = None;
         self.witnesses = None;
         self.trip = None;
         self.tripwire = Tripwire::None;
@@ -168,6 +172,7 @@ impl<'s, 'a> World<'s, 'a> {
         let order = self.next_order();
         [
             self.wake,
+            self.coming,
             probe,
             command,
             trip,
@@ -185,6 +190,9 @@ impl<'s, 'a> World<'s, 'a> {
             self.probe_goes_on();
         } else if let Some(ended) = self.command.take_if(|command| command.ends <= at) {
             self.command_ended(ended);
+        } else if self.coming.take_if(|coming| *coming <= at).is_some() {
+            self.scene.set_listens(true);
+            self.tell(Event::Gateway(Gateway::Listening));
         } else if let Some((_, evidence)) = self.trip.take_if(|(trip, _)| *trip <= at) {
             self.tripwire = Tripwire::None;
             self.tell(Event::Evidence(evidence, self.scene.now));
@@ -242,6 +250,7 @@ impl<'s, 'a> World<'s, 'a> {
         let slots = [
             self.probe.as_mut().map(|probe| &mut probe.next),
             self.command.as_mut().map(|command| &mut command.ends),
+            self.coming.as_mut(),
             self.trip.as_mut().map(|(at, _)| at),
             self.witnesses.as_mut().map(|round| &mut round.ends),
         ];
@@ -251,6 +260,9 @@ impl<'s, 'a> World<'s, 'a> {
         self.router.slept(slept);
         self.watch.slept(slept);
         self.tell(Event::Suspended);
+        if self.coming.is_some() && self.decider.awaits_start() {
+            self.tell(Event::Begun(Begun::Alive));
+        }
     }
 
     // --- what is seen ------------------------------------------------------------------------
@@ -342,6 +354,7 @@ impl<'s, 'a> World<'s, 'a> {
             }
             Command::Stop => {
                 if worked {
+                    self.coming = None;
                     self.scene.set_listens(false);
                     self.tell(Event::Gateway(Gateway::Absent));
                 }
@@ -353,7 +366,14 @@ impl<'s, 'a> World<'s, 'a> {
             }
             Command::Start | Command::Fence => {}
         }
+        let left = match self.coming {
+            Some(_) => Begun::Alive,
+            None => Begun::Gone,
+        };
         self.tell(Event::CommandEnded { command, result });
+        if command == Command::Start && self.decider.awaits_start() {
+            self.tell(Event::Begun(left));
+        }
     }
 
     fn count_witnesses(&mut self) {
@@ -372,6 +392,7 @@ impl<'s, 'a> World<'s, 'a> {
             Action::Run(command) => self.run(*command),
             Action::AskWitnesses { round } => self.ask_witnesses(*round),
             Action::Kill(_) => {
+                self.coming = None;
                 if let Some(running) = &mut self.command {
                     running.ends = self.scene.now + DYING;
                     running.result = CommandResult::Signalled {
@@ -416,8 +437,18 @@ impl<'s, 'a> World<'s, 'a> {
         let (takes, works) = match command {
             Command::Start => {
                 self.scene.tally.started();
-                let Start { takes, works } = self.scene.draw_start();
-                (takes, works)
+                let Start {
+                    takes,
+                    works,
+                    gives_up,
+                } = self.scene.draw_start();
+                match gives_up {
+                    Some(after) => {
+                        self.coming = Some(self.scene.now + takes);
+                        (after, false)
+                    }
+                    None => (takes, works),
+                }
             }
             Command::Stop => {
                 self.scene.set_stopping(true);

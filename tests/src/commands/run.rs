@@ -62,6 +62,10 @@ pub(super) enum Behaviour {
     CrashLoop(Duration),
     /// Starts a gateway that goes on for a while after SIGTERM; the stop doesn't wait for it.
     OkButDrain(Duration),
+    /// Starts a gateway that answers only a while after it listens.
+    AnswerLater(Duration),
+    /// Starts a gateway that is gone after a while, and hangs all the same.
+    Outlive(Duration),
     /// Starts a gateway that listens no longer after SIGTERM, but lives on for a while; the stop
     /// doesn't wait for that.
     OkButLinger(Duration),
@@ -84,6 +88,8 @@ impl FromStr for Behaviour {
             "foreground" => Self::Foreground,
             "lie" => Self::Lie,
             "crash-loop" => Self::CrashLoop(span()?),
+            "answer-later" => Self::AnswerLater(span()?),
+            "outlive" => Self::Outlive(span()?),
             "ok-but-drain" => Self::OkButDrain(span()?),
             "ok-but-linger" => Self::OkButLinger(span()?),
             _ => bail!("no behaviour is called `{text}`"),
@@ -153,6 +159,13 @@ fn start(
             start_gateway(options, &[])
         }
         Behaviour::CrashLoop(span) => start_gateway(options, &["--crash-loop", &told(span)]),
+        Behaviour::AnswerLater(span) => start_gateway(options, &["--answer-delay", &told(span)]),
+        Behaviour::Outlive(span) => {
+            start_gateway(options, &[])?;
+            thread::sleep(span);
+            stop_gateway(options, LONGEST_DRAIN)?;
+            hang(note)
+        }
         Behaviour::OkButDrain(span) => start_gateway(options, &["--drain", &told(span)]),
         Behaviour::OkButLinger(span) => start_gateway(options, &["--linger", &told(span)]),
         Behaviour::FailButRun(span) => {
@@ -189,6 +202,8 @@ fn stop(behaviour: Behaviour, options: &Options, note: impl Fn(Event) -> Result<
         Behaviour::Held
         | Behaviour::Foreground
         | Behaviour::CrashLoop(_)
+        | Behaviour::AnswerLater(_)
+        | Behaviour::Outlive(_)
         | Behaviour::FailButRun(_) => bail!("a stop can't do this"),
     }
 }

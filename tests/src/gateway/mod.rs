@@ -58,6 +58,9 @@ pub struct Options {
     /// Listen only after this time
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     start_delay: Option<Duration>,
+    /// Answer only so long after it listens
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    answer_delay: Option<Duration>,
     /// Close a connection that has been idle for this time after an answer; Node does after 5 s
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     keep_alive: Option<Duration>,
@@ -100,7 +103,7 @@ async fn live(options: &Options) -> Result<()> {
     let gateway = Arc::new(Gateway {
         role: options.plays,
         keep_alive: options.keep_alive,
-        hangs: watch::Sender::new(false),
+        hangs: watch::Sender::new(options.answer_delay.is_some()),
         drains: watch::Sender::new(false),
         began: Instant::now(),
         boot_id: format!("{:032x}", fastrand::u128(..)),
@@ -112,6 +115,7 @@ async fn live(options: &Options) -> Result<()> {
     }
     tokio::select! {
         never = toggle_at(hang, &gateway.hangs) => match never {},
+        never = answer_after(options.answer_delay, &gateway.hangs) => match never {},
         result = crash_again_and_again(options, &gateway, &mut sockets) => return result,
         () = terminated(terminate) => {}
     }
@@ -187,6 +191,14 @@ async fn toggle_at(mut signal: Signal, hangs: &watch::Sender<bool>) -> Never {
         signal.recv().await;
         hangs.send_modify(|hangs| *hangs = !*hangs);
     }
+}
+
+async fn answer_after(delay: Option<Duration>, hangs: &watch::Sender<bool>) -> Never {
+    if let Some(delay) = delay {
+        sleep(delay).await;
+        hangs.send_replace(false);
+    }
+    pending().await
 }
 
 /// Never returns unless it can't listen again.

@@ -13,7 +13,7 @@ use super::{
     laws::Laws,
     ms, s,
     script::{ANSWERS, Primary, REFUSES, Script, Start, Stop},
-    strategies::{cases, evidence, gateway, order, result, settings},
+    strategies::{begun, cases, evidence, gateway, order, result, settings},
     world::World,
 };
 
@@ -93,6 +93,8 @@ fn hostile() -> impl Strategy<Value = Hostile> {
         Just(Event::GatewayDrains),
         any::<bool>().prop_map(Event::PrimaryDrains),
         Just(Event::ProbeWanted),
+        begun().prop_map(Event::Begun),
+        (0..1000_u64).prop_map(|began| Event::GatewayBegan(Time::from_boot(s(began)))),
         Just(Event::Armed),
         order(s(1000)).prop_map(Event::Operator),
         Just(Event::Suspended),
@@ -161,7 +163,9 @@ fn endure(settings: &Settings, events: Vec<(Duration, Hostile)>) -> (Decider, La
 /// A world with causes and effects, after all that.
 fn calm_world(settings: Settings, after: (Decider, Laws, Time), primary: Primary) -> World {
     let (decider, laws, now) = after;
-    let patience = settings.start_timeout + settings.stop_timeout + settings.fence_timeout + s(60);
+    // A start has four times its time after some that had all of it.
+    let patience =
+        settings.start_timeout * 4 + settings.stop_timeout + settings.fence_timeout + s(60);
     // Strikes may have to start again, and a release may take a dozen successes.
     let probes = (settings.interval + settings.timeout) * (2 * settings.strikes.get() + 20);
     let mut script = Script::new(settings).primary([(ms(0), primary)]);

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, Cause, Command, CommandResult, Decider, Event, Failure, Fence, Gateway, GatewayProbeId,
-    Gone, Order, Outcome, ProbeId, Refusal, RoundId, Settings, Time,
+    Action, Begun, Cause, Command, CommandResult, Decider, Event, Failure, Fence, Gateway,
+    GatewayProbeId, Gone, Order, Outcome, ProbeId, Refusal, RoundId, Settings, Time,
 };
 use super::{ms, s};
 
@@ -59,6 +59,14 @@ pub(super) struct Laws {
     /// The check of the local gateway that isn't answered yet, and how many failed in a row.
     gateway_probe: Option<GatewayProbeId>,
     gateway_failures: u32,
+    /// It has answered since it listens, or had all the time there is for that.
+    gateway_answered: bool,
+    /// When the last start command was run, or else the absence ended through which it went on.
+    start: Option<Time>,
+    /// What it began was seen to live last, since when nothing has changed.
+    comes_up: bool,
+    /// The gateway's time to answer first counts from here, at the earliest.
+    first_answer_from: Option<Time>,
     last_early: Option<Time>,
     last_on_schedule: Option<Time>,
     /// The current second, and how often the timer fired in it.
@@ -99,6 +107,10 @@ impl Laws {
             hold: None,
             gateway_probe: None,
             gateway_failures: 0,
+            gateway_answered: false,
+            start: None,
+            comes_up: false,
+            first_answer_from: None,
             last_early: None,
             last_on_schedule: None,
             fired: (0, 0),
@@ -162,7 +174,7 @@ impl Laws {
             match action {
                 Action::Probe { probe, cause } => self.probe_begins(now, *probe, *cause),
                 Action::Run(Command::Start) => self.start_runs(now, after),
-                Action::Run(Command::Stop) => self.stop_runs(),
+                Action::Run(Command::Stop) => self.stop_runs(now),
                 Action::Run(Command::Fence) => self.fence_runs(now, after),
                 Action::AskWitnesses { round } => {
                     if let Some((_, asked, None)) = self.witnesses {
@@ -175,7 +187,7 @@ impl Laws {
                 Action::Withhold(command) => {
                     assert!(self.pause.is_some(), "{command} withheld, and why?");
                 }
-                Action::Kill(command) => self.kill(*command),
+                Action::Kill(command) => self.kill(now, *command),
                 Action::Record(change) => {
                     assert_eq!(change.from, before.state(), "a change from elsewhere");
                     assert_ne!(change.from, change.to, "a change that is none");
@@ -204,6 +216,11 @@ impl Laws {
             | Event::GatewayDrains
             | Event::PrimaryDrains(_)
             | Event::ProbeWanted => {}
+            Event::Begun(begun) => {
+                self.comes_up = *begun == Begun::Alive && before.awaits_start();
+            }
+            // It may have had its time long ago.
+            Event::GatewayBegan(_) => self.gateway_answered = true,
             Event::Armed => self.armed = true,
             Event::Operator(order) => {
                 let mut judge = before.clone();
@@ -219,7 +236,10 @@ impl Laws {
                     return;
                 }
                 match outcome {
-                    Outcome::Connected { .. } => self.gateway_failures = 0,
+                    Outcome::Connected { .. } => {
+                        self.gateway_failures = 0;
+                        self.gateway_answered = true;
+                    }
                     Outcome::Failed { .. } => self.gateway_failures += 1,
                     Outcome::Unknown { .. } => {}
                 }
@@ -309,6 +329,8 @@ impl Laws {
                     self.gateway = Some((*gateway, now));
                     self.gateway_probe = None;
                     self.gateway_failures = 0;
+                    self.gateway_answered = false;
+                    self.comes_up = false;
                 }
             },
             Event::CommandEnded { command, result } => {
@@ -317,6 +339,9 @@ impl Laws {
                     .take_if(|in_flight| in_flight.command == *command);
                 let good =
                     *result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;
+                if *command == Command::Start {
+                    self.comes_up = false;
+                }
                 if ended.is_some() && *command == Command::Fence && good && !self.outdated {
                     self.fenced = true;
                 }
@@ -373,6 +398,14 @@ impl Laws {
             self.nobody_was_asked();
             self.distrusted = self.probe.map(|(probe, ..)| probe);
             self.gateway_failures = 0;
+            self.start = self.start.map(|_| now);
+            self.comes_up = false;
+            if let Some((Gateway::Listening, since)) = &mut self.gateway
+                && !self.gateway_answered
+            {
+                // No deadline was fair.
+                self.first_answer_from = Some(now.max(*since));
+            }
         }
     }
 
@@ -413,6 +446,8 @@ impl Laws {
             Event::Suspended
             | Event::GatewayProbed { .. }
             | Event::GatewayDrains
+            | Event::GatewayBegan(_)
+            | Event::Begun(_)
             | Event::Armed
             | Event::Operator(_) => false,
             Event::Counting(counting) => {
@@ -481,6 +516,35 @@ impl Laws {
         self.path_is_still_gone(after);
         self.started = true;
         self.released = false;
+        self.start = Some(now);
+        self.comes_up = false;
+    }
+
+    /// A start whose gateway is seen to come up, and one that listens and hasn't answered yet, has all its
+    /// time: nothing but the primary's return or an order ends it before.
+    fn is_given_its_time(&self, now: Time) {
+        let has_time = |from: Time| now.since(from) < self.settings.start_timeout;
+        let is_over = |start: Time| !has_time(start);
+        let needed_no_more = self.success.is_some() || self.released;
+        match self.gateway {
+            Some((Gateway::Listening, since)) => {
+                let from = self.first_answer_from.unwrap_or(since);
+                let from = self
+                    .start
+                    .filter(|start| *start <= since)
+                    .map_or(from, |start| self.first_answer_from.unwrap_or(start));
+                assert!(
+                    needed_no_more || self.gateway_answered || is_over(from),
+                    "a gateway that hasn't answered yet is ended at {now:?}, begun at {from:?}"
+                );
+            }
+            Some((Gateway::Foreign, _)) | None => {}
+            Some((Gateway::Absent | Gateway::Ending, _)) => assert!(
+                needed_no_more || !self.comes_up || self.start.is_none_or(is_over),
+                "a start that comes up is ended at {now:?}, begun at {:?}",
+                self.start
+            ),
+        }
     }
 
     /// The same reasons as for a start.
@@ -565,8 +629,9 @@ impl Laws {
     /// A stop has a reason: the last probe that said anything was answered since somebody listens; or
     /// it undoes a start; or the gateway doesn't answer; or an operator says so. What isn't ours is
     /// never stopped.
-    fn stop_runs(&mut self) {
+    fn stop_runs(&mut self, now: Time) {
         assert!(self.command.is_none(), "a stop beside {:?}", self.command);
+        self.is_given_its_time(now);
         assert!(self.pause.is_none(), "a stop during a pause");
         let listening = matches!(self.gateway, Some((Gateway::Listening, _)));
         let answered = matches!(
@@ -606,7 +671,10 @@ impl Laws {
         self.gateway_probe = Some(probe);
     }
 
-    fn kill(&mut self, command: Command) {
+    fn kill(&mut self, now: Time, command: Command) {
+        if command == Command::Start {
+            self.is_given_its_time(now);
+        }
         match &mut self.command {
             Some(in_flight) if in_flight.command == command && !in_flight.killed => {
                 in_flight.killed = true;

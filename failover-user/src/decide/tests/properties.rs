@@ -17,7 +17,8 @@ fn soon(settings: &Settings) -> Duration {
     // Strikes may have to start again, and a release may take a dozen successes.
     let probes = (settings.interval + settings.timeout) * (2 * settings.strikes.get() + 20);
     // The random commands take 100 s at most, listening and dying the same again.
-    probes + settings.start_timeout + settings.stop_timeout + settings.fence_timeout + s(300)
+    // A start has four times its time after some that had all of it, then its gateway to answer.
+    probes + settings.start_timeout * 8 + settings.stop_timeout + settings.fence_timeout + s(500)
 }
 
 /// A world that has played its script, and then calms down.

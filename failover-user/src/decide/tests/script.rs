@@ -106,6 +106,8 @@ pub(super) struct Start {
     pub(super) foreground: bool,
     /// What it left behind comes up although the command was killed.
     pub(super) survives: bool,
+    /// So long something of it lives that doesn't listen, from the command's beginning.
+    pub(super) lives: Duration,
 }
 
 impl Start {
@@ -115,6 +117,7 @@ impl Start {
         dies: None,
         foreground: false,
         survives: false,
+        lives: ms(0),
     };
 
     pub(super) fn works(after: Duration) -> Self {
@@ -136,9 +139,27 @@ impl Start {
         Self::HANGS
     }
 
+    /// What it began hangs.
     pub(super) fn succeeds_but_never_listens(after: Duration) -> Self {
         Self {
             ends: Some((after, CommandResult::Succeeded)),
+            lives: Duration::MAX,
+            ..Self::HANGS
+        }
+    }
+
+    pub(super) fn leaves_nothing_behind(after: Duration) -> Self {
+        Self {
+            lives: ms(0),
+            ..Self::succeeds_but_never_listens(after)
+        }
+    }
+
+    /// The command gives up, and what it began comes up all the same.
+    pub(super) fn gives_up(after: Duration, code: i32, listens: Duration) -> Self {
+        Self {
+            ends: Some((after, CommandResult::Failed { code })),
+            listens: Some(listens),
             ..Self::HANGS
         }
     }
@@ -220,6 +241,17 @@ pub(super) enum Echo {
     AfterTheProbeEnded,
 }
 
+/// What the daemon can see of what a start began.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Sight {
+    /// Whether something of it lives.
+    Good,
+    /// That it can't be seen.
+    Bad,
+    /// Not even that.
+    None,
+}
+
 /// A whole world's script.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
@@ -234,6 +266,10 @@ pub(super) struct Script {
     pub(super) lingers: Duration,
     /// How long a killed command takes to go.
     pub(super) dying: Duration,
+    /// What can be seen of what a start began.
+    pub(super) sight: Sight,
+    /// How long the local gateway listens before it first answers.
+    pub(super) answers_after: Duration,
     /// How the fence command ends, and when; `None`: it hangs.
     pub(super) fences: Vec<Option<(Duration, CommandResult)>>,
     /// How many witnesses answer from when on; `None`: nobody comes back to say.
@@ -270,6 +306,8 @@ impl Script {
             stops: vec![Stop::works(ms(1000))],
             lingers: ms(0),
             dying: ms(20),
+            sight: Sight::Good,
+            answers_after: ms(0),
             fences: vec![Some((ms(500), CommandResult::Succeeded))],
             witnesses: vec![(ms(0), Some(1))],
             counting: Vec::new(),
@@ -307,6 +345,17 @@ impl Script {
     pub(super) fn stops<const N: usize>(self, stops: [Stop; N]) -> Self {
         Self {
             stops: stops.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn sight(self, sight: Sight) -> Self {
+        Self { sight, ..self }
+    }
+
+    pub(super) fn answers_after(self, answers_after: Duration) -> Self {
+        Self {
+            answers_after,
             ..self
         }
     }

@@ -5,9 +5,11 @@ use std::{num::NonZeroU32, ops::Range, time::Duration};
 use proptest::{collection::vec, prelude::*};
 
 use super::{
-    super::{CommandResult, Evidence, Fence, Flapping, Gateway, Gone, Order, Settings, Time},
+    super::{
+        Begun, CommandResult, Evidence, Fence, Flapping, Gateway, Gone, Order, Settings, Time,
+    },
     ms, s,
-    script::{ANSWERS, Echo, Primary, Script, Start, Stop},
+    script::{ANSWERS, Echo, Primary, Script, Sight, Start, Stop},
 };
 
 /// Few cases, each of many events; a failure prints its seed and its smallest script, and what it
@@ -93,6 +95,10 @@ pub(super) fn evidence() -> impl Strategy<Value = Evidence> + Clone {
     ])
 }
 
+pub(super) fn begun() -> impl Strategy<Value = Begun> {
+    prop::sample::select(vec![Begun::Alive, Begun::Gone, Begun::Unknown])
+}
+
 pub(super) fn gateway() -> impl Strategy<Value = Gateway> {
     prop::sample::select(vec![
         Gateway::Absent,
@@ -153,13 +159,15 @@ fn start() -> impl Strategy<Value = Start> {
         prop::option::weighted(0.3, soon()),
         prop::bool::weighted(0.2),
         prop::bool::weighted(0.2),
+        prop_oneof![Just(ms(0)), soon(), Just(Duration::MAX)],
     )
-        .prop_map(|(ends, listens, dies, foreground, survives)| Start {
+        .prop_map(|(ends, listens, dies, foreground, survives, lives)| Start {
             ends,
             listens,
             dies,
             foreground,
             survives,
+            lives,
         })
 }
 
@@ -234,13 +242,15 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
             (
                 vec(stop(), 1..6),
                 prop_oneof![Just(ms(0)), millis(0..30_000)],
+                prop_oneof![Just(ms(0)), millis(0..200_000)],
+                prop::sample::select(vec![Sight::Good, Sight::Good, Sight::Bad, Sight::None]),
             ),
             meddling,
             news,
             (driver, judges),
         )
             .prop_map(move |(primary, starts, stops, meddling, news, driver)| {
-                let (stops, lingers) = stops;
+                let (stops, lingers, answers_after, sight) = stops;
                 let (by_hand, orders, hangs, drains) = meddling;
                 let (driver, (fences, witnesses, counting)) = driver;
                 let (tripwire, echo, evidence) = news;
@@ -260,6 +270,8 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                     stops,
                     lingers,
                     dying,
+                    sight,
+                    answers_after,
                     fences,
                     witnesses: [(s(0), Some(1))].into_iter().chain(witnesses).collect(),
                     counting,

@@ -12,7 +12,7 @@ use super::{
     },
     journal::Journal,
     laws::Laws,
-    script::{Primary, Script, Start, Stop},
+    script::{Primary, Script, Sight, Start, Stop},
 };
 
 /// Who made the gateway that listens: a run of the start command, or somebody else.
@@ -30,6 +30,8 @@ enum Happening {
     GatewayIsStopped,
     /// The process of the one that was stopped has gone.
     ProcessEnds,
+    /// The daemon looks what a start began.
+    Look(u64),
     /// By whoever had it.
     PortIsFreed,
     ForeignListens,
@@ -68,6 +70,10 @@ pub(super) struct World {
     foreign: bool,
     /// What listens doesn't answer.
     hangs: bool,
+    /// Before this time it doesn't answer yet.
+    answers: Time,
+    /// Something of this start lives until then, or until it is stopped.
+    lives: Option<(Run, Time)>,
     last_run: Run,
     /// What these runs started doesn't come up any more.
     dead: Vec<Run>,
@@ -77,6 +83,8 @@ pub(super) struct World {
     fences: usize,
     wakes: usize,
     looked: bool,
+    /// Looks at what a start began, one after the other; older ones are given up.
+    look: u64,
     journal: Journal,
 }
 
@@ -103,6 +111,8 @@ impl World {
             ending: false,
             foreign: false,
             hangs: false,
+            answers: Time::from_boot(script.boot),
+            lives: None,
             last_run: Run(0),
             dead: Vec::new(),
             starts: 0,
@@ -110,6 +120,7 @@ impl World {
             fences: 0,
             wakes: 0,
             looked: false,
+            look: 0,
             journal: Journal::default(),
             script,
         };
@@ -222,6 +233,8 @@ impl World {
         self.script.witnesses = vec![(Duration::ZERO, Some(u32::MAX))];
         self.script.lateness = vec![Duration::ZERO];
         self.hangs = false;
+        self.script.answers_after = Duration::ZERO;
+        self.script.sight = Sight::Good;
         if std::mem::take(&mut self.foreign) {
             self.tell_of_gateway();
         }
@@ -288,6 +301,7 @@ impl World {
             Happening::GatewayListens(run, dies) => {
                 if self.listener.is_none() && !self.foreign && !self.dead.contains(&run) {
                     self.hangs = false;
+                    self.answers = self.now + self.script.answers_after;
                     self.listener = Some(run);
                     if let Some(uptime) = dies {
                         self.plan_in(uptime, Happening::GatewayDies(run));
@@ -303,6 +317,7 @@ impl World {
                 }
             }
             Happening::GatewayHangs(hangs) => self.hangs = hangs,
+            Happening::Look(turn) => self.look(turn),
             Happening::PortIsFreed => {
                 self.happen(Happening::GatewayIsStopped);
                 if std::mem::take(&mut self.foreign) {
@@ -351,12 +366,16 @@ impl World {
                 command: ended.command,
                 result,
             });
+            if ended.command == Command::Start {
+                self.look_anew();
+            }
         }
     }
 
     fn gateway_dies(&mut self, run: Run) {
         if self.listener.take_if(|listener| *listener == run).is_some() {
             self.tell_of_gateway();
+            self.look_anew();
         }
         if self
             .in_flight

@@ -51,7 +51,8 @@ impl Escape {
             timeout: settings.timeout,
             quorum: settings.witness_quorum,
             patience: (round * settings.strikes.get()).max(round * PATIENCE)
-                + settings.start_timeout
+                // After some that had all their time, a start has four times as much.
+                + settings.start_timeout * 4
                 + settings.stop_timeout,
         }
     }

@@ -44,6 +44,49 @@ fn a_gateway_that_hangs_has_three_strikes_of_its_own_and_is_started_again() {
 }
 
 #[test]
+fn one_that_has_never_answered_is_given_the_time_that_a_start_has() {
+    let slow = Settings {
+        start_timeout: s(360),
+        ..watchful()
+    };
+    // It is asked each 30 s, and fails ten times before.
+    let world = Script::new(slow.clone())
+        .primary([(s(0), REFUSES)])
+        .answers_after(s(300))
+        .play(s(1000));
+    assert_eq!(world.journal().runs(), ["60 run start"]);
+    // One that never does has that time once, from its start, and then more.
+    let world = Script::new(slow)
+        .primary([(s(0), REFUSES)])
+        .answers_after(s(100_000))
+        .play(s(1300));
+    assert_eq!(
+        world.journal().runs(),
+        [
+            "60 run start",
+            "420 run stop",
+            "421 run start",
+            "1141 run stop",
+            "1142 run start"
+        ]
+    );
+}
+
+#[test]
+fn one_that_answered_once_has_three_strikes_and_no_more_time() {
+    let slow = Settings {
+        start_timeout: s(3600),
+        ..watchful()
+    };
+    let world = Script::new(slow)
+        .primary([(s(0), REFUSES)])
+        .hangs([(s(100), true)])
+        .play(s(187));
+    // Asked at 92 it answered.
+    assert_eq!(world.journal().runs(), ["60 run start", "187 run stop"]);
+}
+
+#[test]
 fn one_that_answers_again_in_time_is_left_alone() {
     let world = Script::new(watchful())
         .primary([(s(0), REFUSES)])
@@ -65,7 +108,9 @@ fn one_that_hangs_in_the_foreground_is_killed_and_started_again() {
             "60 run start",
             "157 kill start",
             "157.02 start was ended by signal 9",
-            "157.02 run start"
+            "157.02 run stop",
+            "158.02 stop succeeded",
+            "158.02 run start"
         ]
     );
 }

@@ -1,9 +1,11 @@
 //! Start commands that fail, hang, lie, or stay.
 
+use std::time::Duration;
+
 use super::super::{
-    super::{CommandResult, Evidence, Gateway},
-    ms, s,
-    script::{ANSWERS, REFUSES, Script, Start},
+    super::{CommandResult, Evidence, Gateway, Settings},
+    mission, ms, s,
+    script::{ANSWERS, REFUSES, Script, Sight, Start},
 };
 
 #[test]
@@ -48,6 +50,7 @@ fn a_start_that_listened_for_a_moment_and_then_failed_is_undone_too() {
     let start = Start {
         listens: Some(s(1)),
         dies: Some(ms(500)),
+        lives: s(52),
         ..Start::fails(s(52))
     };
     let world = Script::mission()
@@ -147,6 +150,168 @@ fn a_start_that_succeeds_and_never_listens_is_tried_again_after_its_timeout() {
         world.journal().states()[2..],
         ["60 starting 1", "121 starting 2", "123 active"]
     );
+}
+
+#[test]
+fn a_start_that_gives_up_is_waited_for_while_what_it_began_lives() {
+    for code in [1, 2, 124] {
+        let world = Script::mission()
+            .primary([(s(0), REFUSES)])
+            .starts([Start::gives_up(s(3), code, s(50))])
+            .play(s(300));
+        assert_eq!(
+            world.journal().states()[2..],
+            ["60 starting 1", "110 active"],
+            "{code}"
+        );
+        assert_eq!(world.journal().runs(), ["60 run start"], "{code}");
+    }
+}
+
+#[test]
+fn a_start_whose_configuration_is_wrong_or_that_isnt_there_is_not_waited_for() {
+    for code in [78, 126, 127] {
+        let world = Script::mission()
+            .primary([(s(0), REFUSES)])
+            .starts([Start::gives_up(s(3), code, s(50))])
+            .play(s(64));
+        assert_eq!(
+            world.journal().runs(),
+            ["60 run start", "63 run stop", "64 run start"],
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn a_start_that_gives_up_and_whose_gateway_dies_is_tried_again_at_once() {
+    let dies = Start {
+        lives: s(20),
+        ..Start::fails(s(3))
+    };
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([dies, Start::works(s(2))])
+        .play(s(200));
+    assert_eq!(
+        world.journal().runs(),
+        ["60 run start", "80 run stop", "81 run start"]
+    );
+}
+
+#[test]
+fn a_start_that_leaves_nothing_behind_is_tried_again_at_once_and_then_ever_later() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::leaves_nothing_behind(s(2))])
+        .play(s(145));
+    // Each takes 2 s, its stop 1 s. The waits between are of 0, 1, 2, 4, 8, 16 and 30 s.
+    assert_eq!(
+        world.journal().run_times_of("start"),
+        [60, 63, 67, 72, 79, 90, 109, 142].map(s)
+    );
+}
+
+#[test]
+fn what_cannot_be_seen_is_waited_for_a_while_after_a_success_and_not_after_a_failure() {
+    let mission = Settings {
+        start_timeout: s(360),
+        ..mission()
+    };
+    for sight in [Sight::Bad, Sight::None] {
+        let world = Script::new(mission.clone())
+            .sight(sight)
+            .primary([(s(0), REFUSES)])
+            .starts([Start::succeeds_but_never_listens(s(2)), Start::works(s(2))])
+            .play(s(400));
+        assert_eq!(
+            world.journal().runs(),
+            ["60 run start", "150 run stop", "151 run start"],
+            "{sight:?}"
+        );
+    }
+    for (sight, stop) in [(Sight::Bad, "62 run stop"), (Sight::None, "72 run stop")] {
+        let world = Script::new(mission.clone())
+            .sight(sight)
+            .primary([(s(0), REFUSES)])
+            .starts([Start::fails(s(2)), Start::works(s(2))])
+            .play(s(73));
+        assert_eq!(world.journal().runs()[1], stop, "{sight:?}");
+    }
+}
+
+#[test]
+fn a_start_that_had_all_its_time_gets_more_of_it_the_next_time() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::succeeds_but_never_listens(s(2))])
+        .play(s(1000));
+    // 60 s, 120 s, and then 240 s each; with the stop and the pauses between.
+    assert_eq!(
+        world.journal().run_times_of("start"),
+        [60, 121, 243, 487, 735, 991].map(s)
+    );
+    let slow = Start {
+        listens: Some(s(100)),
+        ..Start::succeeds_but_never_listens(s(2))
+    };
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([slow])
+        .play(s(1000));
+    assert_eq!(world.journal().run_times_of("start"), [60, 121].map(s));
+}
+
+#[test]
+fn a_listener_that_is_lost_while_its_start_command_runs_ends_that_at_once() {
+    let dies = Start {
+        listens: Some(s(2)),
+        dies: Some(s(5)),
+        ..Start::hangs()
+    };
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([dies, Start::works(s(2))])
+        .play(s(300));
+    assert_eq!(
+        world.journal().commands(),
+        [
+            "60 run start",
+            "67 kill start",
+            "67.02 start was ended by signal 9",
+            "67.02 run stop",
+            "68.02 stop succeeded",
+            "68.02 run start",
+            "70.02 start succeeded",
+        ]
+    );
+}
+
+/// As OpenClaw's does that restarts itself, or tries the port out before its unit takes it.
+#[test]
+fn a_listener_that_is_lost_and_comes_back_in_time_is_let() {
+    let tries = Start {
+        listens: Some(s(2)),
+        dies: Some(ms(500)),
+        lives: Duration::MAX,
+        ..Start::hangs()
+    };
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([tries])
+        .by_hand([(s(100), Gateway::Listening)])
+        .play(s(300));
+    assert_eq!(world.journal().commands(), ["60 run start"]);
+}
+
+#[test]
+fn a_port_that_somebody_else_takes_meanwhile_ends_a_start_that_failed() {
+    let world = Script::mission()
+        .primary([(s(0), REFUSES)])
+        .starts([Start::gives_up(s(5), 1, s(50))])
+        .by_hand([(s(62), Gateway::Foreign)])
+        .play(s(70));
+    assert_eq!(world.journal().runs(), ["60 run start", "65 run stop"]);
 }
 
 #[test]

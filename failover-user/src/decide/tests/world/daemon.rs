@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::{
     super::{
         super::{
-            Action, Command, CommandResult, Event, Evidence, Failure, Gateway, Outcome, ProbeId,
-            Time,
+            Action, Begun, Command, CommandResult, Event, Evidence, Failure, Gateway, Outcome,
+            ProbeId, Time,
         },
         journal::Entry,
-        script::Echo,
+        script::{Echo, Sight},
     },
     Happening, InFlight, Run, World,
 };
@@ -18,6 +18,8 @@ use super::{
 const WITNESSES_ANSWER: Duration = Duration::from_millis(10);
 /// The local gateway is nearer.
 const ANSWERS: Duration = Duration::from_millis(1);
+/// So often the daemon looks what a start began.
+const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 
 impl World {
     /// When the daemon gets time for what is due at this time.
@@ -68,6 +70,8 @@ impl World {
             | Event::GatewayDrains
             | Event::PrimaryDrains(_)
             | Event::ProbeWanted
+            | Event::GatewayBegan(_)
+            | Event::Begun(_)
             | Event::Armed => return,
             Event::GatewayProbed { outcome, .. } => Entry::GatewayProbed(outcome.clone()),
             Event::Operator(order) => Entry::Ordered(*order),
@@ -112,14 +116,15 @@ impl World {
             }
             Action::ProbeGateway { probe } => {
                 let timeout = self.script.settings.timeout;
-                let outcome = match self.hangs {
+                let hangs = self.hangs || self.now < self.answers;
+                let outcome = match hangs {
                     true => Outcome::Failed {
                         failure: Failure::TimedOut,
                         took: timeout,
                     },
                     false => Outcome::Connected { took: ANSWERS },
                 };
-                let took = if self.hangs { timeout } else { ANSWERS };
+                let took = if hangs { timeout } else { ANSWERS };
                 let told = Event::GatewayProbed { probe, outcome };
                 self.plan_in(took, Happening::Told(told));
                 Entry::GatewayProbe
@@ -164,6 +169,7 @@ impl World {
                 let scripts = &self.script.starts;
                 let start = scripts[self.starts.min(scripts.len() - 1)].clone();
                 self.starts += 1;
+                self.lives = Some((run, self.now + start.lives));
                 if let Some(delay) = start.listens {
                     self.plan_in(delay, Happening::GatewayListens(run, start.dies));
                 }
@@ -194,6 +200,45 @@ impl World {
             foreground,
             survives,
         });
+    }
+
+    /// What was seen of the start is out of date.
+    pub(super) fn look_anew(&mut self) {
+        self.look += 1;
+        self.look(self.look);
+    }
+
+    /// Looks whether something of the start lives, again and again.
+    pub(super) fn look(&mut self, turn: u64) {
+        if turn != self.look || !self.decider.awaits_start() {
+            return;
+        }
+        let awake = self.awake(self.now);
+        if awake > self.now {
+            self.plan_in(awake.since(self.now), Happening::Look(turn));
+            return;
+        }
+        let begun = match (self.script.sight, self.something_lives()) {
+            (Sight::None, _) => return,
+            (Sight::Bad, _) => Begun::Unknown,
+            (Sight::Good, true) => Begun::Alive,
+            (Sight::Good, false) => Begun::Gone,
+        };
+        self.plan_in(LOOKS_AGAIN, Happening::Look(turn));
+        self.tell(Event::Begun(begun));
+    }
+
+    /// The start command that still runs is no sign of life once its gateway was lost.
+    fn something_lives(&self) -> bool {
+        let run = Some(self.last_run);
+        let is_dead = |run: &Run| self.dead.contains(run);
+        let comes = self.agenda.values().any(|happening| {
+            matches!(happening, Happening::GatewayListens(comes, _) if Some(*comes) == run && !is_dead(comes))
+        });
+        let lives = self
+            .lives
+            .is_some_and(|(run, until)| run == self.last_run && !is_dead(&run) && self.now < until);
+        comes || lives || self.ending || self.listens()
     }
 
     fn kill(&mut self) {

@@ -1,0 +1,264 @@
+//! Watches what a start began, for as long as the decider waits for it: paced, and beside the loop.
+
+use std::{collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, time::Duration};
+
+use tokio::time::{Instant, sleep_until};
+use tracing::info;
+
+use super::{Daemon, start};
+use crate::{
+    clock,
+    decide::{Begun, Event, Gateway, Time},
+    gateway::{Found, Lives, Search},
+};
+
+/// From one look to the next. It reads a line of each process, which takes milliseconds.
+const PACE: Duration = Duration::from_secs(1);
+/// Where only chance would have shown what a start began, it is gone once nothing was seen for so long.
+const CONFIRM: Duration = Duration::from_secs(2);
+
+type Looking = Pin<Box<dyn Future<Output = Found>>>;
+
+/// What was seen of the start under way.
+#[derive(Default)]
+pub(super) struct BegunWatch {
+    search: Option<Search>,
+    lives: Lives,
+    /// The programs that listened.
+    listened: BTreeSet<PathBuf>,
+    looking: Option<Looking>,
+    next: Option<Instant>,
+    /// Since when nothing is seen, where that isn't certain.
+    gone: Option<Instant>,
+    /// What was logged last.
+    told: Option<Begun>,
+}
+
+impl BegunWatch {
+    /// A start command was run.
+    fn begin(&mut self, search: Search) {
+        *self = Self {
+            search: Some(search),
+            ..Self::default()
+        };
+    }
+
+    /// Something has changed: what is being looked at is out of date.
+    fn hurry(&mut self) {
+        self.looking = None;
+        self.gone = None;
+        self.next = self.search.is_some().then(Instant::now);
+    }
+
+    /// Its command has ended.
+    fn command_ended(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.command = None;
+            self.hurry();
+        }
+    }
+
+    /// These programs listen.
+    fn listen(&mut self, programs: impl Iterator<Item = PathBuf>) {
+        self.listened = programs.collect();
+        if let Some(search) = &mut self.search {
+            search.lost.clear();
+        }
+    }
+
+    /// Nobody of them listens any longer.
+    fn lose(&mut self) {
+        let lost = std::mem::take(&mut self.listened);
+        if let Some(search) = &mut self.search
+            && !lost.is_empty()
+        {
+            search.lost = lost;
+            self.hurry();
+        }
+    }
+
+    /// Does anybody want to know?
+    fn follow(&mut self, wanted: bool) {
+        if !wanted {
+            self.looking = None;
+            self.next = None;
+            self.gone = None;
+        } else if self.looking.is_none() && self.next.is_none() && self.search.is_some() {
+            self.next = Some(Instant::now() + PACE);
+        }
+    }
+
+    /// Waits until somebody has looked. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Found {
+        loop {
+            if let Some(looking) = &mut self.looking {
+                let found = looking.as_mut().await;
+                self.looking = None;
+                self.next = Some(Instant::now() + PACE);
+                return self.judged(found, Instant::now());
+            }
+            match (self.next, &self.search) {
+                (Some(next), Some(search)) => {
+                    let search = search.clone();
+                    sleep_until(next).await;
+                    self.looking = Some(Box::pin(search.look()));
+                }
+                _ => std::future::pending().await,
+            }
+        }
+    }
+
+    /// In the light of what was found before.
+    fn judged(&mut self, mut found: Found, now: Instant) -> Found {
+        if self.lives.crashes(&found) {
+            found.begun = Begun::Gone;
+            found.is_certain = true;
+            found.told = format!("it crashes again and again; {}", found.told);
+        }
+        if found.begun != Begun::Gone || found.is_certain {
+            self.gone = None;
+            return found;
+        }
+        let since = *self.gone.get_or_insert(now);
+        if now.duration_since(since) < CONFIRM {
+            found.begun = Begun::Unknown;
+        }
+        found
+    }
+}
+
+impl Daemon {
+    /// A start command is about to be run.
+    pub(super) fn watch_start(&mut self) {
+        let gateway = &self.configuration.gateway;
+        self.begun.begin(Search {
+            since: start::ticks(clock::now()),
+            launch: self.port.launch().clone(),
+            command: None,
+            unit: gateway.unit.clone().filter(|unit| unit.is_started),
+            account: gateway.user.clone(),
+            uid: rustix::process::geteuid().as_raw(),
+            lost: BTreeSet::new(),
+        });
+    }
+
+    /// It runs, as this process.
+    pub(super) fn start_runs(&mut self, pid: Option<u32>) {
+        if let Some(search) = &mut self.begun.search {
+            search.command = pid;
+        }
+    }
+
+    pub(super) fn start_command_ended(&mut self) {
+        self.begun.command_ended();
+    }
+
+    /// Looks as long as somebody waits for a start.
+    pub(super) fn follow_start(&mut self) {
+        self.begun.follow(self.decider.awaits_start());
+    }
+
+    /// Somebody looked what the start began.
+    pub(super) fn start_seen(&mut self, found: &Found) {
+        if self.begun.told.replace(found.begun) != Some(found.begun) {
+            info!(found = found.told, "{}", found.begun);
+        }
+        if found.begun == Begun::Gone {
+            // Who listens now comes first.
+            self.look();
+        }
+        self.handle(Event::Begun(found.begun));
+    }
+
+    /// The local port was looked at.
+    pub(super) fn note_gateway(&mut self, gateway: Gateway) {
+        match gateway {
+            Gateway::Listening => {
+                let holders = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
+                let programs = holders.filter_map(|(holder, _)| holder.executable.clone());
+                self.begun.listen(programs);
+                self.tell_when_gateway_began();
+            }
+            Gateway::Absent | Gateway::Ending | Gateway::Foreign => {
+                self.begun.lose();
+                self.gateway_began = None;
+            }
+        }
+    }
+
+    /// Its first answer is due so long after that.
+    fn tell_when_gateway_began(&mut self) {
+        let gateways = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
+        let began = gateways.map(|(holder, _)| holder.started).min();
+        let began = began.filter(|ticks| *ticks > 0).map(start::time);
+        if began.is_some() && began != self.gateway_began {
+            self.gateway_began = began;
+            let told: Option<Time> = began.filter(|_| self.decider.gateway_comes_up());
+            if let Some(began) = told {
+                self.handle(Event::GatewayBegan(began));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::Launch;
+
+    fn found(begun: Begun, is_certain: bool) -> Found {
+        Found {
+            begun,
+            told: String::new(),
+            oldest: None,
+            restarts: None,
+            is_certain,
+        }
+    }
+
+    fn watch() -> BegunWatch {
+        let folder = tempfile::tempdir().unwrap();
+        let mut watch = BegunWatch::default();
+        watch.begin(Search {
+            since: 0,
+            launch: Launch::of(folder.path()),
+            command: Some(1),
+            unit: None,
+            account: None,
+            uid: 0,
+            lost: BTreeSet::new(),
+        });
+        watch
+    }
+
+    #[test]
+    fn what_only_chance_would_have_shown_is_gone_after_a_while_and_the_rest_at_once() {
+        let mut watch = watch();
+        let begin = Instant::now();
+        let mut begun = |after: Duration, found| watch.judged(found, begin + after).begun;
+        assert_eq!(begun(PACE, found(Begun::Gone, true)), Begun::Gone);
+        assert_eq!(begun(PACE, found(Begun::Gone, false)), Begun::Unknown);
+        assert_eq!(begun(2 * PACE, found(Begun::Alive, true)), Begun::Alive);
+        assert_eq!(begun(3 * PACE, found(Begun::Gone, false)), Begun::Unknown);
+        let confirmed = begun(3 * PACE + CONFIRM, found(Begun::Gone, false));
+        assert_eq!(confirmed, Begun::Gone);
+    }
+
+    #[test]
+    fn what_listened_is_looked_for_once_it_is_lost() {
+        let mut watch = watch();
+        watch.lose();
+        assert!(watch.next.is_none(), "nothing was lost");
+        watch.listen(["/opt/bot".into()].into_iter());
+        watch.lose();
+        let search = watch.search.as_ref().unwrap();
+        assert_eq!(search.lost, BTreeSet::from(["/opt/bot".into()]));
+        assert!(watch.next.is_some());
+        watch.listen(["/opt/bot".into()].into_iter());
+        assert!(watch.search.as_ref().unwrap().lost.is_empty());
+        watch.follow(false);
+        assert!(watch.next.is_none());
+        watch.command_ended();
+        assert!(watch.next.is_some() && watch.search.unwrap().command.is_none());
+    }
+}
