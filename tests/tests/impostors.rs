@@ -108,7 +108,6 @@ fn a_service_of_another_account_that_comes_up_during_a_start_is_not_the_gateway(
             .spawn();
         daemon.begins(1, Command::Start);
         let node = node_in(&lab, &group, &path);
-        daemon.commands().let_go();
         let who = format!("pid {}, uid {MALLORY}", node.pid());
         assert_strangers_while_starting(daemon, &who);
     }
@@ -124,6 +123,8 @@ fn assert_strangers_while_starting(mut daemon: Daemon, who: &str) {
         "{}",
         seen.text
     );
+    // The next start would begin later than the stranger.
+    daemon.commands().let_go();
     daemon.becomes("blocked");
     assert!(!daemon.states().contains(&"active".to_owned()));
     daemon.terminate();
@@ -172,6 +173,5 @@ fn a_socket_of_another_account_that_no_process_has_open_is_not_the_gateway() {
         .spawn();
     daemon.begins(1, Command::Start);
     let _socket = InFlight::on(&lab);
-    daemon.commands().let_go();
     assert_strangers_while_starting(daemon, &format!("isn't visible from here (uid {MALLORY})"));
 }

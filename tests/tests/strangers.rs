@@ -254,6 +254,8 @@ fn a_tunnel_is_known_by_the_primarys_own_word_too() {
     let mut daemon = Setup::new(&lab)
         .argument("--check=openclaw")
         .argument(&format!("--check-token-file={}", token.display()))
+        // Whoever listens here isn't given the primary's token unless it is said.
+        .argument(&format!("--local-check-token-file={}", token.display()))
         .spawn();
     daemon.says("that it is the primary", |line| {
         line.message() == "the local port leads to the primary: both are the same process"
