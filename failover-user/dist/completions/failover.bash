@@ -142,7 +142,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__check)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -201,6 +201,10 @@ _failover() {
                     return 0
                     ;;
                 --check-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-fingerprint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -516,7 +520,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__config__subcmd__show)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --secrets --output --help"
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --secrets --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -575,6 +579,10 @@ _failover() {
                     return 0
                     ;;
                 --check-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-fingerprint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1106,7 +1114,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__run)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-host --check-token-file --drain-limit --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
+            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1165,6 +1173,10 @@ _failover() {
                     return 0
                     ;;
                 --check-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-fingerprint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -96,7 +96,7 @@ command\t'Anything, by the commands given'
 systemd-user\t'A unit of the account\'s own service manager, through D-Bus'
 systemd\t'A unit of the system\'s service manager, through D-Bus'"
 complete -c failover -n "__fish_failover_using_subcommand run" -l unit -d 'The unit that is the local gateway [default: openclaw-gateway.service of the account]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name, of the account of `user`; another one\'s as "unit:NAME of ACCOUNT" [default: as the kind of gateway needs it]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name, of the gateway\'s account; another one\'s as "unit:NAME of ACCOUNT" [default: as the kind of gateway needs it]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 1m 30s]' -r
@@ -175,7 +175,7 @@ command\t'Anything, by the commands given'
 systemd-user\t'A unit of the account\'s own service manager, through D-Bus'
 systemd\t'A unit of the system\'s service manager, through D-Bus'"
 complete -c failover -n "__fish_failover_using_subcommand check" -l unit -d 'The unit that is the local gateway [default: openclaw-gateway.service of the account]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name, of the account of `user`; another one\'s as "unit:NAME of ACCOUNT" [default: as the kind of gateway needs it]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name, of the gateway\'s account; another one\'s as "unit:NAME of ACCOUNT" [default: as the kind of gateway needs it]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 1m 30s]' -r
@@ -318,7 +318,7 @@ command\t'Anything, by the commands given'
 systemd-user\t'A unit of the account\'s own service manager, through D-Bus'
 systemd\t'A unit of the system\'s service manager, through D-Bus'"
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l unit -d 'The unit that is the local gateway [default: openclaw-gateway.service of the account]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name, of the account of `user`; another one\'s as "unit:NAME of ACCOUNT" [default: as the kind of gateway needs it]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name, of the gateway\'s account; another one\'s as "unit:NAME of ACCOUNT" [default: as the kind of gateway needs it]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start-timeout -d 'From the start command to a listening port; then it is killed and tried again [default: 1m 30s]' -r

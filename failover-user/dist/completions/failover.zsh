@@ -84,7 +84,7 @@ command\:"Anything, by the commands given"
 systemd-user\:"A unit of the account'\''s own service manager, through D-Bus"
 systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--unit=[The unit that is the local gateway \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
-'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the account of \`user\`; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
+'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the gateway'\''s account; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
 '--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 1m 30s\]]:DURATION:_default' \
@@ -163,7 +163,7 @@ command\:"Anything, by the commands given"
 systemd-user\:"A unit of the account'\''s own service manager, through D-Bus"
 systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--unit=[The unit that is the local gateway \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
-'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the account of \`user\`; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
+'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the gateway'\''s account; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
 '--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 1m 30s\]]:DURATION:_default' \
@@ -366,7 +366,7 @@ command\:"Anything, by the commands given"
 systemd-user\:"A unit of the account'\''s own service manager, through D-Bus"
 systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '--unit=[The unit that is the local gateway \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
-'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the account of \`user\`; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
+'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the gateway'\''s account; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
 '--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 1m 30s\]]:DURATION:_default' \
