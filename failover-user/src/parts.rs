@@ -78,6 +78,12 @@ impl Part {
         away.why = why.to_string();
     }
 
+    /// Is it known not to work?
+    #[must_use]
+    pub fn has_trouble(&self) -> bool {
+        self.parts.lock().contains_key(self.name)
+    }
+
     /// It works.
     pub fn works(&self) {
         if self.parts.lock().remove(self.name).is_some() {

@@ -15,6 +15,7 @@ pub mod demo;
 pub mod forward;
 pub mod gateway;
 pub mod guest;
+pub mod hoard;
 pub mod http;
 pub mod lab;
 pub mod lines;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use failover_tests::{
     bench,
     commands::{self, Command},
-    demo, forward, gateway, guest,
+    demo, forward, gateway, guest, hoard,
     lab::{Lab, Machine, machine, reaper},
     signals,
 };
@@ -32,6 +32,8 @@ enum Verb {
     Gateway(gateway::Options),
     /// Run a tunnel, as ssh -L does
     Forward(forward::Options),
+    /// Listen and have files open without end, as another account
+    Hoard(hoard::Options),
     /// Start the gateway as the plan says, and note it
     Start(commands::Options),
     /// Stop the gateway as the plan says, and note it
@@ -75,6 +77,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Bench(options) => return bench::run(&options),
         Verb::Gateway(options) => gateway::run(&options)?,
         Verb::Forward(options) => forward::run(options)?,
+        Verb::Hoard(options) => hoard::run(options)?,
         Verb::Start(options) => return commands::run(Command::Start, &options),
         Verb::Stop(options) => return commands::run(Command::Stop, &options),
         Verb::Fence(options) => return commands::run(Command::Fence, &options),

@@ -9,13 +9,16 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use rustix::process::geteuid;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::geteuid,
+};
 use thiserror::Error;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -28,8 +31,10 @@ use tracing::{info, warn};
 
 use super::{LONGEST_REQUEST, PATIENCE, Request};
 use crate::{
+    decide::Time,
     files::{Folder, Sticky},
     parts::{self, Part},
+    waiting::{Ticket, Waiting},
 };
 
 /// More people don't ask at a time; the next is hung up on.
@@ -63,6 +68,8 @@ pub struct Question {
     /// Whose process it is, as the kernel says (SO_PEERCRED, unix(7)).
     pub asker: u32,
     answer: oneshot::Sender<String>,
+    /// Until the daemon has taken it.
+    _ticket: Option<Ticket>,
 }
 
 impl Question {
@@ -79,6 +86,10 @@ pub struct Server {
     /// It is there, and ours.
     has_socket: Arc<AtomicBool>,
     questions: mpsc::Receiver<Question>,
+    waiting: Waiting,
+    /// Where clients come in, while there is one.
+    listener: Arc<Mutex<Weak<UnixListener>>>,
+    part: Part,
     accepting: JoinHandle<()>,
 }
 
@@ -106,9 +117,12 @@ impl Server {
         let (place, is_there) = (path.to_owned(), Arc::clone(&has_socket));
         // Only the first time.
         let mut first = Some(listener);
-        let accepting = parts::keep(part, move |part| {
+        let (waiting, shared) = (Waiting::default(), Arc::default());
+        let (tickets, listening) = (waiting.clone(), Arc::clone(&shared));
+        let accepting = parts::keep(part.clone(), move |part| {
             let (first, place) = (first.take(), place.clone());
             let (is_there, sender) = (Arc::clone(&is_there), sender.clone());
+            let (tickets, listening) = (tickets.clone(), Arc::clone(&listening));
             async move {
                 let listener = match first {
                     Some(Ok(listener)) => listener,
@@ -116,21 +130,46 @@ impl Server {
                     None => bound(&place, None, &part).await,
                 };
                 is_there.store(true, Ordering::Relaxed);
-                accept(&listener, &sender, &part).await
+                let listener = Arc::new(listener);
+                *lock(&listening) = Arc::downgrade(&listener);
+                accept(&listener, &sender, &tickets, &part).await
             }
         });
         Ok(Self {
             path: path.to_owned(),
             questions,
+            waiting,
+            listener: shared,
+            part,
             has_socket,
             accepting: tokio::spawn(accepting),
         })
     }
 
+    /// Since when a question waits for the daemon.
+    #[must_use]
+    pub fn waits_since(&self) -> Option<Time> {
+        self.waiting.since()
+    }
+
+    /// Does a client wait to come in, although nothing is known to be in its way?
+    #[must_use]
+    pub fn has_unaccepted(&self) -> bool {
+        let Some(listener) = lock(&self.listener).upgrade() else {
+            return false;
+        };
+        let mut asked = [PollFd::new(&listener, PollFlags::IN)];
+        let waits = poll(&mut asked, Some(&Timespec::default()));
+        matches!(waits, Ok(1..)) && !self.part.has_trouble()
+    }
+
     /// Waits for the next question. Cancel-safe.
     pub async fn next(&mut self) -> Question {
         match self.questions.recv().await {
-            Some(question) => question,
+            Some(question) => Question {
+                _ticket: None,
+                ..question
+            },
             None => std::future::pending().await,
         }
     }
@@ -193,6 +232,10 @@ async fn bound(path: &Path, error: Option<io::Error>, part: &Part) -> UnixListen
     }
 }
 
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn is_socket(path: &Path) -> io::Result<bool> {
     fs::symlink_metadata(path).map(|found| found.file_type().is_socket())
 }
@@ -218,6 +261,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 async fn accept(
     listener: &UnixListener,
     questions: &mpsc::Sender<Question>,
+    waiting: &Waiting,
     part: &Part,
 ) -> io::Error {
     let places = Places::default();
@@ -237,9 +281,9 @@ async fn accept(
         };
         // Without a place it is hung up on.
         if let Some(place) = places.take(asker) {
-            let questions = questions.clone();
+            let (questions, waiting) = (questions.clone(), waiting.clone());
             tokio::spawn(async move {
-                let _ = serve(stream, asker, questions).await;
+                let _ = serve(stream, asker, questions, waiting).await;
                 drop(place);
             });
         }
@@ -274,6 +318,7 @@ async fn serve(
     stream: UnixStream,
     asker: u32,
     questions: mpsc::Sender<Question>,
+    waiting: Waiting,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = Vec::new();
@@ -287,6 +332,7 @@ async fn serve(
                 request,
                 asker,
                 answer,
+                _ticket: Some(waiting.begin()),
             };
             let answered = async {
                 questions.send(question).await.map_err(io::Error::other)?;

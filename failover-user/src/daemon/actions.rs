@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use tracing::warn;
 
-use super::{Daemon, tell};
+use super::{Daemon, progress::Source, tell};
 use crate::{
     clock,
     decide::{Action, Change, Command, Event, Hold, State},
@@ -64,11 +64,15 @@ impl Daemon {
             Action::Probe { probe, cause } => {
                 self.probe_cause = Some(cause);
                 self.probe_begins();
+                let due = clock::now() + self.configuration.decide.timeout;
+                self.progress.waits(Source::Probe, Some(due));
                 self.prober.start(probe);
                 None
             }
             Action::AskWitnesses { round } => self.ask_witnesses(round),
             Action::ProbeGateway { probe } => {
+                let due = clock::now() + self.configuration.decide.timeout;
+                self.progress.waits(Source::GatewayProbe, Some(due));
                 self.local_prober
                     .start(probe, &self.port.gateways_addresses());
                 None

@@ -9,6 +9,9 @@ use crate::{decide::Time, kernel::TcpStateChange};
 /// differ for so long, without another event, to disagree.
 const SETTLES: Duration = Duration::from_millis(500);
 
+/// More listeners than are looked at. With so many the answer is taken for granted.
+const MOST: usize = 4096;
+
 /// Both views, and how often they disagreed.
 #[derive(Debug, Default)]
 pub(super) struct Agreement {
@@ -39,6 +42,9 @@ impl Agreement {
             return;
         }
         if change.begins_to_listen() {
+            if self.implied.len() >= MOST {
+                return;
+            }
             let place = self.implied.partition_point(|one| *one < local);
             self.implied.insert(place, local);
             self.doubt = None;

@@ -238,6 +238,11 @@ impl Listening {
         self.next = Some(Instant::now() + self.pause);
     }
 
+    /// Is it time?
+    pub(super) fn is_due(&self) -> bool {
+        self.next.is_some_and(|next| Instant::now() >= next)
+    }
+
     /// Waits until it is time. Cancel-safe.
     pub(super) async fn due(&self) {
         match self.next {

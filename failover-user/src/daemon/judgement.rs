@@ -46,7 +46,7 @@ impl Daemon {
         if !undecided {
             return;
         }
-        match acknowledged(self.prober.addresses(), &self.prober.own_sockets()) {
+        match acknowledged(self.prober.addresses(), &self.prober.own_sockets(), took) {
             Ok(Some(age)) if age < took => {
                 let evidence = Evidence::Acknowledged;
                 info!(%evidence, ?age, "the primary answers others");

@@ -14,12 +14,14 @@ mod incident;
 mod judgement;
 mod ledger;
 mod lingering;
+mod looker;
 mod memory;
 mod orders;
 mod origin;
 mod pause;
 mod port;
 mod preflight;
+mod progress;
 mod recorder;
 mod reload;
 mod router;
@@ -62,11 +64,12 @@ use alarms::Alarms;
 use begun::BegunWatch;
 use claim::{Claim, Refusal};
 use commands::{Listening, Running, command_ended};
-use events::{kernel_events, load};
+use events::{Again, kernel_events, load};
 use judgement::Round;
 use memory::Memory;
 use origin::Origin;
 use port::LocalPort;
+use progress::{Progress, Source, Stall};
 use recorder::Recorder;
 pub use reload::Reader;
 use reload::{Reread, Rereading, reread};
@@ -151,6 +154,8 @@ struct Daemon {
     /// When they were last asked to see whether they answer.
     witnesses_checked: Option<Time>,
     kernel: Option<KernelEvents>,
+    /// When they are tried again, where they can't be had.
+    kernel_again: Again,
     port: LocalPort,
     tunnel: Tunnel,
     command: Option<Running>,
@@ -195,6 +200,9 @@ struct Daemon {
     alarms: Alarms,
     /// What must not end for good.
     parts: Parts,
+    /// Whether the loop gets to everything.
+    progress: Progress,
+    stall: Stall,
 }
 
 /// What woke the daemon.
@@ -239,7 +247,8 @@ impl Daemon {
             kept: vec![recorder.health(), keeper.health()],
             ..Past::default()
         };
-        let kernel = load(&configuration, &mut past)?;
+        let mut kernel_again = Again::default();
+        let kernel = load(&configuration, &mut past, &mut kernel_again)?;
         let memory = Memory::load(&configuration.state_dir);
         let decider = Decider::after(
             memory.flaps(&configuration.primary.to_string()),
@@ -283,6 +292,7 @@ impl Daemon {
             ),
             tunnel: Tunnel::new(&configuration),
             kernel,
+            kernel_again,
             command: None,
             begun: BegunWatch::default(),
             gateway_began: None,
@@ -310,6 +320,8 @@ impl Daemon {
             recorder,
             alarms: Alarms::new(&configuration, parts.clone()),
             parts,
+            progress: Progress::default(),
+            stall: Stall::default(),
             configuration,
             configured: clock::now(),
         })
@@ -384,12 +396,13 @@ impl Daemon {
         let woken = self.woken().await;
         self.notice_suspend();
         match woken {
-            Woken::Kernel(Ok(batch)) => self.kernel_events(&batch),
+            Woken::Kernel(Ok(batch)) => {
+                self.progress.made(Source::KernelEvents);
+                self.kernel_events(&batch);
+            }
             Woken::Kernel(Err(error)) => {
                 error!(%error, "kernel events are lost from now on; looking at the port instead");
-                self.past.polling = Some(error.to_string());
-                self.kernel = None;
-                self.port.without_events();
+                self.kernel_events_ended(&error);
             }
             Woken::Probe(Report::Ended {
                 probe,
@@ -398,6 +411,7 @@ impl Daemon {
                 readiness,
                 certificate,
             }) => {
+                self.progress.made(Source::Probe);
                 let outcome = self.attributed(outcome, peer, readiness.as_ref());
                 // What another one says of itself is none of the primary's.
                 let readiness = readiness.filter(|_| !matches!(outcome, Outcome::Unknown { .. }));
@@ -414,16 +428,28 @@ impl Daemon {
                 self.note(&format!("tripwire: {evidence}"));
                 self.handle(Event::Evidence(evidence, clock::now()));
             }
-            Woken::GatewayProbed(report) => self.gateway_probed(report),
+            Woken::GatewayProbed(report) => {
+                self.progress.made(Source::GatewayProbe);
+                self.gateway_probed(report);
+            }
             Woken::ListenerAsked(report) => {
                 self.tunnel
                     .answered(&report, self.past.readiness.as_ref(), &self.port);
                 self.past.tunnel = self.tunnel.problem();
             }
-            Woken::Witnesses(answers) => self.witnesses_asked(&answers),
-            Woken::Command(command, result) => self.command_ended(command, result),
+            Woken::Witnesses(answers) => {
+                self.progress.made(Source::Witnesses);
+                self.witnesses_asked(&answers);
+            }
+            Woken::Command(command, result) => {
+                self.progress.made(Source::Command);
+                self.command_ended(command, result);
+            }
             Woken::Begun(found) => self.start_seen(&found),
-            Woken::Output => self.tell_output(false),
+            Woken::Output => {
+                self.progress.made(Source::Output);
+                self.tell_output(false);
+            }
             Woken::Question(question) => self.answer(question),
             Woken::Overdue => self.answer_overdue(),
             Woken::Watched(question) => self.watchers.answer(question, self.status()),
@@ -436,8 +462,13 @@ impl Daemon {
         self.remind_of_pause();
         self.keeper.go_on();
         self.recorder.go_on();
+        self.past.tunnel = self.tunnel.problem();
+        self.try_kernel_events();
         self.tell_of_two();
         self.supervisor.turned(&self.decider);
+        if self.supervisor.wants_to_be_fed() && self.gets_on() {
+            self.supervisor.feed();
+        }
         Ok(())
     }
 
@@ -450,24 +481,26 @@ impl Daemon {
         let look = self
             .port
             .next_look(matters, self.configuration.decide.recovery_interval);
+        let stall = self.stall;
         tokio::select! {
-            batch = kernel_events(&mut self.kernel) => Woken::Kernel(batch),
-            report = self.prober.next() => Woken::Probe(report),
-            report = self.local_prober.next() => Woken::GatewayProbed(report),
-            report = self.tunnel.answer() => Woken::ListenerAsked(report),
-            answers = self.witnesses.next() => Woken::Witnesses(answers),
-            (command, result) = command_ended(&mut self.command, &mut self.output) => Woken::Command(command, result),
+            batch = stall.pass(Source::KernelEvents, kernel_events(&mut self.kernel)) => Woken::Kernel(batch),
+            report = stall.pass(Source::Probe, self.prober.next()) => Woken::Probe(report),
+            report = stall.pass(Source::GatewayProbe, self.local_prober.next()) => Woken::GatewayProbed(report),
+            report = stall.pass(Source::Tunnel, self.tunnel.answer()) => Woken::ListenerAsked(report),
+            answers = stall.pass(Source::Witnesses, self.witnesses.next()) => Woken::Witnesses(answers),
+            (command, result) = stall.pass(Source::Command, command_ended(&mut self.command, &mut self.output)) => Woken::Command(command, result),
             found = self.begun.next() => Woken::Begun(found),
-            () = self.listening.due() => Woken::Output,
-            question = self.control.next() => Woken::Question(question),
+            () = stall.pass(Source::Output, self.listening.due()) => Woken::Output,
+            question = stall.pass(Source::ControlSocket, self.control.next()) => Woken::Question(question),
             () = pause(self.waiting.next()) => Woken::Overdue,
-            question = self.watchers.next() => Woken::Watched(question),
+            question = stall.pass(Source::Page, self.watchers.next()) => Woken::Watched(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
             had = self.claim.had() => Woken::Claim(had),
-            () = pause(look) => Woken::Look,
-            () = self.port.told_of_end(matters) => Woken::Look,
-            () = pause(wake) => Woken::Time,
+            () = stall.pass(Source::Look, pause(look)) => Woken::Look,
+            () = stall.pass(Source::Look, self.port.told_of_end(matters)) => Woken::Look,
+            () = stall.pass(Source::Time, pause(wake)) => Woken::Time,
             () = pause(self.supervisor.next_turn()) => Woken::Turn,
+            () = pause(self.kernel_again.next()), if self.command.is_none() => Woken::Turn,
         }
     }
 
@@ -502,6 +535,7 @@ impl Daemon {
         let suspended = clock::suspended();
         let slept = suspended.saturating_sub(self.suspended);
         self.suspended = suspended;
+        self.progress.suspended(slept);
         if slept >= SUSPENDED {
             warn!(
                 slept = format_args!("{slept:.1?}"),
@@ -525,7 +559,12 @@ impl Daemon {
         status.witnesses = self.witnesses_word();
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
         let ways = self.alarms.ways();
-        status.warnings = warnings::warnings(&ways, self.past.refused.as_ref(), &self.parts);
+        status.warnings = warnings::warnings(
+            &ways,
+            self.past.refused.as_ref(),
+            &self.parts,
+            self.port.looks_since(),
+        );
         status.warnings.extend(warnings::beside(&self.port));
         status.configuration = Some(warnings::in_force(
             self.configured,

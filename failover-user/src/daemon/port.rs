@@ -3,7 +3,12 @@
 //! Kernel events say when to look; sock_diag says what is true. So a lost event costs time, never
 //! truth.
 
-use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU16, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::SocketAddr,
+    num::NonZeroU16,
+    time::Duration,
+};
 
 use tokio::time::sleep;
 use tracing::{error, info, warn};
@@ -11,6 +16,7 @@ use tracing::{error, info, warn};
 use super::{
     agreement::Agreement,
     lingering::Processes,
+    looker::{Answer, HANGS, Looker, Pace, Question},
     start::{Brings, Start},
     strangers::Strangers,
 };
@@ -20,8 +26,8 @@ use crate::{
     decide::{Gateway, Time},
     escape::Escaped,
     gateway::{
-        Bound, Destroyed, Holder, Identity, Launch, Listener, Listeners, ListenersError, Settling,
-        holders,
+        Account, Bound, Destroyed, Holder, Identity, Interest, Launch, Listener, ListenersError,
+        Settling, first_of,
     },
     kernel::{Origin, TcpStateChange},
 };
@@ -34,6 +40,19 @@ const CROSS_CHECK: Duration = Duration::from_secs(10);
 const LOOK_AT_STRANGERS: Duration = Duration::from_secs(5);
 /// Far more processes than ever listen on one port; the rest is found the long way.
 const MOST_TOLD: usize = 64;
+/// A look takes less than a millisecond, and the loop waits for it, so that what is decided next is
+/// decided by who listens now. One that takes longer is not waited for.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// The first look, before anything is decided.
+const FIRST_PATIENCE: Duration = Duration::from_secs(3);
+/// A look that took longer is slow: the next one isn't waited for at all.
+const SLOW: Duration = Duration::from_millis(50);
+/// One that hangs is looked after this often.
+const AWAITED: Duration = Duration::from_millis(100);
+/// After one that failed.
+const FAILED: Duration = Duration::from_secs(1);
+/// So many are written out, for people.
+const MOST_WRITTEN: usize = 8;
 /// LISTEN is told before the socket can be found (inet_csk_listen_start, net/ipv4/
 /// inet_connection_sock.c, 6.18), by about a microsecond: so look again, soon and then later.
 const LOOK_AGAIN: [Duration; 4] = [
@@ -45,9 +64,25 @@ const LOOK_AGAIN: [Duration; 4] = [
 
 pub(super) struct LocalPort {
     port: NonZeroU16,
-    listeners: Listeners,
+    looker: Looker,
+    pace: Pace,
+    /// The last look was slow.
+    is_slow: bool,
+    /// Something may have changed since the look that is awaited was asked for, or could be.
+    is_wanted: bool,
+    /// The last look failed.
+    has_failed: bool,
     /// Those that are believed.
     seen: Vec<Listener>,
+    /// So many more listen.
+    left_out: usize,
+    /// Who holds all that listen, believed or not.
+    held: Vec<Holder>,
+    /// For whom that was looked up.
+    sorted_for: BTreeSet<u32>,
+    /// Not everybody could be looked at.
+    is_unfinished: bool,
+    accounts: BTreeSet<u32>,
     /// Those that are too young.
     settling: Settling,
     /// Who holds them, and is it the gateway?
@@ -70,7 +105,7 @@ pub(super) struct LocalPort {
     /// LISTEN was told and nothing is found yet: so many looks are left.
     announced: Option<usize>,
     /// Who was told to listen since nobody did.
-    told: BTreeSet<u32>,
+    told: VecDeque<u32>,
     /// Who last bound to the port.
     bound_by: Option<String>,
     looked: Option<Time>,
@@ -90,8 +125,17 @@ impl LocalPort {
     ) -> Self {
         Self {
             port,
-            listeners: Listeners::on(port.get()),
+            looker: Looker::new(port.get()),
+            pace: Pace::default(),
+            is_slow: false,
+            is_wanted: false,
+            has_failed: false,
             seen: Vec::new(),
+            left_out: 0,
+            held: Vec::new(),
+            sorted_for: BTreeSet::new(),
+            is_unfinished: false,
+            accounts: accounts(gateway),
             settling: Settling::default(),
             holders: Vec::new(),
             unseen: BTreeSet::new(),
@@ -105,7 +149,7 @@ impl LocalPort {
             kernel_events,
             agreement: Agreement::default(),
             announced: None,
-            told: BTreeSet::new(),
+            told: VecDeque::new(),
             bound_by: None,
             looked: None,
             asked: None,
@@ -162,6 +206,12 @@ impl LocalPort {
         self.kernel_events = false;
     }
 
+    /// They have begun again: what happened before is known only by looking.
+    pub(super) fn with_events(&mut self) {
+        self.kernel_events = true;
+        self.events_lost();
+    }
+
     pub(super) fn has_events(&self) -> bool {
         self.kernel_events
     }
@@ -174,6 +224,7 @@ impl LocalPort {
     /// Something else counts as the gateway from now on; what was known as it stays it.
     pub(super) fn identify(&mut self, gateway: &LocalGateway) {
         self.identity = gateway.identity.clone();
+        self.accounts = accounts(gateway);
         self.start.brings(Brings::of(gateway));
         // Of the one before.
         self.bound.clear();
@@ -196,14 +247,14 @@ impl LocalPort {
     }
 
     /// Who listens on the port beside the gateway and not in its way, on another address.
-    pub(super) fn beside(&self) -> Vec<String> {
+    pub(super) fn beside(&self) -> String {
         self.named(|listener| !self.is_the_gateways(listener) && !self.is_in_the_way(listener))
     }
 
     /// Names who has the port that isn't the gateway: once, and each minute while a start is blocked
     /// by it.
     pub(super) fn tell_of_strangers(&mut self, blocks: bool) {
-        let beside = self.beside().join("; ");
+        let beside = self.beside();
         if self.told_beside != beside {
             if !beside.is_empty() {
                 info!(
@@ -258,29 +309,32 @@ impl LocalPort {
             false => self.is_in_the_way(listener),
         });
         match (held_by.is_empty(), &self.bound_by) {
-            (false, _) => held_by.join("; "),
+            (false, _) => held_by,
             (true, None) => "nobody who listens".to_owned(),
             (true, Some(by)) => format!("nobody who listens; last bound by {by}"),
         }
     }
 
     /// Those who hold these listeners, for people.
-    fn named(&self, wanted: impl Fn(&Listener) -> bool) -> Vec<String> {
+    fn named(&self, wanted: impl Fn(&Listener) -> bool) -> String {
         let wanted: Vec<&Listener> = self.seen.iter().filter(|one| wanted(one)).collect();
-        let holds = |holder: &Holder, listener: &Listener| holder.sockets.contains(&listener.inode);
+        let inodes: BTreeSet<u32> = wanted.iter().map(|one| one.inode).collect();
         let holders = self.holders.iter().map(|(holder, _)| holder);
-        let named = holders
+        let held: BTreeSet<u32> = holders
             .clone()
-            .filter(|holder| wanted.iter().any(|listener| holds(holder, listener)))
+            .flat_map(|holder| holder.sockets.iter().copied())
+            .collect();
+        let named = holders
+            .filter(|holder| holder.sockets.iter().any(|inode| inodes.contains(inode)))
             .map(Holder::to_string);
         let unseen = wanted
             .iter()
-            .filter(|listener| !holders.clone().any(|holder| holds(holder, listener)))
+            .filter(|listener| !held.contains(&listener.inode))
             .map(|listener| {
                 let Listener { address, uid, .. } = listener;
                 format!("a process that isn't visible from here (uid {uid}) on {address}")
             });
-        named.chain(unseen).collect()
+        first_of(named.chain(unseen), MOST_WRITTEN, "; ")
     }
 
     /// Does the change say that somebody began or ended to listen on the port?
@@ -291,8 +345,12 @@ impl LocalPort {
         self.agreement.event(change);
         if change.begins_to_listen() {
             self.announced = Some(0);
-            if self.told.len() < MOST_TOLD {
-                self.told.extend(change.origin.pid);
+            // The last ones count: others may listen as often as they like.
+            if let Some(pid) = change.origin.pid
+                && !self.told.contains(&pid)
+            {
+                self.told.truncate(MOST_TOLD - 1);
+                self.told.push_front(pid);
             }
         }
         change.begins_to_listen() || change.ends_listening()
@@ -309,35 +367,124 @@ impl LocalPort {
         !(self.kernel_events && self.looked.is_some_and(fresh))
     }
 
-    /// Looks for the first time. Whoever listens then is looked at once more, for it may only be trying
-    /// whether the port is free.
+    /// Looks for the first time, before anything is decided: it is waited for. Whoever listens then is looked
+    /// at once more, for it may only be trying whether the port is free.
     pub(super) async fn first_look(&mut self) -> Result<Gateway, ListenersError> {
-        let gateway = self.look()?;
+        let gateway = self.look_patiently()?;
         match self.settling.settles_in(clock::now()) {
             None => Ok(gateway),
             Some(young) => {
                 sleep(young).await;
-                self.look()
+                self.look_patiently()
             }
         }
     }
 
-    /// Asks the kernel.
+    fn look_patiently(&mut self) -> Result<Gateway, ListenersError> {
+        if self.looker.asked().is_none() {
+            self.ask();
+        }
+        match self.looker.wait(FIRST_PATIENCE) {
+            Some(answer) => self.apply(answer),
+            None => {
+                warn!("who listens on the port isn't known yet: looking takes long");
+                // Nothing is started before it is known.
+                Ok(Gateway::Foreign)
+            }
+        }
+    }
+
+    /// Looks who listens. What isn't known in a moment, or would be too often, is looked at beside
+    /// everything else: then what was known is returned, and another look is due when it is there.
     pub(super) fn look(&mut self) -> Result<Gateway, ListenersError> {
-        let asked = clock::now();
-        self.asked = Some(asked);
-        let found = self.listeners.now()?;
+        let mut gateway = None;
+        if self.looker.asked().is_some() {
+            match self.looker.wait(Duration::ZERO) {
+                Some(answer) => gateway = Some(self.apply(answer)?),
+                // One that hung was given up.
+                None if self.looker.asked().is_none() => self.is_wanted = true,
+                None => {
+                    self.is_wanted = true;
+                    return Ok(self.gateway());
+                }
+            }
+            if !self.is_wanted {
+                return Ok(gateway.unwrap_or_else(|| self.gateway()));
+            }
+        }
+        self.is_wanted = self.pace.pause(clock::now()) > Duration::ZERO;
+        if self.is_wanted {
+            return Ok(gateway.unwrap_or_else(|| self.gateway()));
+        }
+        self.ask();
+        let patience = match self.is_slow {
+            true => Duration::ZERO,
+            false => PATIENCE,
+        };
+        match self.looker.wait(patience) {
+            Some(answer) => self.apply(answer),
+            None => {
+                self.is_slow = true;
+                Ok(self.gateway())
+            }
+        }
+    }
+
+    /// Since when a look is awaited.
+    pub(super) fn looks_since(&self) -> Option<Time> {
+        self.looker.asked()
+    }
+
+    pub(super) fn ask(&mut self) {
+        self.asked = Some(clock::now());
+        let young = self.settling.has_young();
+        let held = self.held.iter().map(|holder| holder.pid);
+        let mut accounts = self.accounts.clone();
+        accounts.insert(0);
+        self.looker.ask(Question {
+            interest: Interest {
+                accounts: accounts.clone(),
+                inodes: self.seen.iter().map(|one| one.inode).collect(),
+            },
+            sorted: self.sorted_for.clone(),
+            again: young || self.is_unfinished || self.is_in_doubt(),
+            first: self.told.iter().copied().chain(held).collect(),
+            launch: self.start.launch().clone(),
+            trusted: accounts,
+        });
+    }
+
+    /// Takes over what was seen.
+    fn apply(&mut self, answer: Answer) -> Result<Gateway, ListenersError> {
+        let Answer {
+            asked,
+            listening,
+            holders,
+            took,
+        } = answer;
+        self.pace.took(clock::now(), took);
+        self.is_slow = took > SLOW;
+        self.has_failed = listening.is_err();
+        let listening = listening?;
+        let found = listening.sockets;
+        self.left_out = listening.left_out;
         self.check(asked, &found);
         let finds_nobody = found.is_empty();
+        let is_searched = holders.is_some();
+        if let Some(holders) = holders {
+            self.is_unfinished = !holders.is_complete;
+            self.sorted_for = found.iter().map(|one| one.inode).collect();
+            self.hold(holders.held);
+        }
         let seen = self.settling.believed(clock::now(), &found, &self.seen);
         let changed = seen != self.seen;
-        if changed || self.is_in_doubt() {
-            let before = (addresses(&self.seen), self.is_foreign());
+        if changed || is_searched || self.is_in_doubt() {
+            let before = (self.listens(), self.is_foreign());
             self.seen = seen;
             self.sort();
             if changed || before.1 != self.is_foreign() {
                 info!(
-                    listens = addresses(&self.seen),
+                    listens = self.listens(),
                     held_by = self.held_by(),
                     foreign = self.is_foreign(),
                     before = before.0,
@@ -353,12 +500,43 @@ impl LocalPort {
         if finds_nobody && self.announced.is_none() {
             self.told.clear();
         }
-        Ok(match (self.is_gateways(), self.is_foreign()) {
+        Ok(self.gateway())
+    }
+
+    /// As it was seen last.
+    fn gateway(&self) -> Gateway {
+        match (self.is_gateways(), self.is_foreign()) {
             (true, _) => Gateway::Listening,
             (false, true) => Gateway::Foreign,
             (false, false) if self.lingering().next().is_some() => Gateway::Ending,
             (false, false) => Gateway::Absent,
-        })
+        }
+    }
+
+    /// These were found to hold sockets. Where not everybody could be looked at, whoever held one before
+    /// holds it still, unless somebody else was found.
+    fn hold(&mut self, found: Vec<Holder>) {
+        let before = std::mem::replace(&mut self.held, found);
+        if !self.is_unfinished {
+            return;
+        }
+        let inodes: BTreeSet<u32> = sockets(&self.held).collect();
+        let is_unheld = |inode: &u32| !inodes.contains(inode);
+        let still = before.into_iter();
+        self.held
+            .extend(still.filter(|holder| holder.sockets.iter().all(is_unheld)));
+    }
+
+    fn listens(&self) -> String {
+        let addresses = self.seen.iter().map(|one| one.address.to_string());
+        let mut listens = first_of(addresses, MOST_WRITTEN, ", ");
+        if self.left_out > 0 {
+            listens.push_str(&format!(", and {} on top", self.left_out));
+        }
+        match listens.is_empty() {
+            true => "nobody".to_owned(),
+            false => listens,
+        }
     }
 
     /// Does anybody listen, and not the gateway?
@@ -375,11 +553,14 @@ impl LocalPort {
     /// Finds out who listens, and who of them is the gateway.
     fn sort(&mut self) {
         let listened = self.is_gateways();
-        let found = holders(&self.seen, &self.told);
-        let is_unseen = |listener: &&Listener| {
-            let inode = listener.inode;
-            !found.iter().any(|one| one.sockets.contains(&inode))
-        };
+        let believed: BTreeSet<u32> = self.seen.iter().map(|one| one.inode).collect();
+        let found: Vec<Holder> = self
+            .held
+            .iter()
+            .filter_map(|one| one.of(&believed))
+            .collect();
+        let held: BTreeSet<u32> = sockets(&found).collect();
+        let is_unseen = |listener: &&Listener| !held.contains(&listener.inode);
         let unseen = self.seen.iter().filter(is_unseen);
         self.unseen = unseen
             .filter(|listener| {
@@ -416,16 +597,14 @@ impl LocalPort {
     fn check(&mut self, asked: Time, seen: &[Listener]) {
         let now = clock::now();
         let answer = seen.iter().map(|listener| listener.address);
-        if self.looked.replace(now).is_none() || !self.kernel_events {
+        // Of those that are left out the events told, too.
+        let is_partial = self.left_out > 0;
+        if self.looked.replace(now).is_none() || !self.kernel_events || is_partial {
             self.agreement.adopt(asked, answer);
         } else if let Some(disagreement) = self.agreement.compare(now, answer) {
-            let events: Vec<String> = disagreement
-                .events
-                .iter()
-                .map(SocketAddr::to_string)
-                .collect();
+            let events = disagreement.events.iter().map(SocketAddr::to_string);
             warn!(
-                events = events.join(", "),
+                events = first_of(events, MOST_WRITTEN, ", "),
                 sock_diag = addresses(seen),
                 disagreements = disagreement.count,
                 "kernel events and sock_diag disagree on who listens; sock_diag is believed"
@@ -451,6 +630,7 @@ impl LocalPort {
         let told = tokio::select! {
             told = destroyed => told,
             () = self.processes.ended() => Ok(()),
+            () = self.looker.answered() => Ok(()),
         };
         if told.is_err() {
             self.destroyed = None;
@@ -462,11 +642,21 @@ impl LocalPort {
     /// else happens meanwhile: it counts from the last look. `pace`: from one probe to the next while
     /// something matters.
     pub(super) fn next_look(&self, matters: bool, pace: Duration) -> Option<Duration> {
+        let now = clock::now();
+        if let Some(asked) = self.looker.asked() {
+            // The answer itself wakes.
+            return Some(HANGS.saturating_sub(now.since(asked)).max(AWAITED));
+        }
+        let due = self.due_look(matters, pace, now)?;
+        Some(due.max(self.pace.pause(now)))
+    }
+
+    fn due_look(&self, matters: bool, pace: Duration, now: Time) -> Option<Duration> {
+        let wanted = self.is_wanted.then_some(Duration::ZERO);
         let again = self
             .announced
             .and_then(|looks| LOOK_AGAIN.get(looks.checked_sub(1)?).copied());
         let poll = (!self.kernel_events && matters).then(|| POLL.min(pace));
-        let now = clock::now();
         let since = self.asked.map_or(Duration::MAX, |asked| now.since(asked));
         let after = |pause: Duration| pause.saturating_sub(since);
         let settles = self.agreement.settles_in(now);
@@ -475,23 +665,41 @@ impl LocalPort {
         let is_blocked = self.strangers.block();
         let doubt = (matters || is_blocked).then_some(LOOK_AT_STRANGERS);
         let doubt = doubt.filter(|_| self.has_strangers_alone());
-        let (again, poll, doubt) = (again.map(after), poll.map(after), doubt.map(after));
-        [again, poll, settles, young, lingering, doubt]
-            .into_iter()
-            .flatten()
-            .min()
+        let failed = self.has_failed.then_some(FAILED);
+        let unfinished = self.is_unfinished.then_some(LOOK_AT_STRANGERS);
+        let [again, poll, doubt, failed, unfinished] =
+            [again, poll, doubt, failed, unfinished].map(|pause| pause.map(after));
+        [
+            wanted, again, poll, settles, young, lingering, doubt, failed, unfinished,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }
 
 fn addresses(listeners: &[Listener]) -> String {
-    let told: Vec<String> = listeners
-        .iter()
-        .map(|one| one.address.to_string())
-        .collect();
-    match told.is_empty() {
-        true => "nobody".to_owned(),
-        false => told.join(", "),
+    match listeners {
+        [] => "nobody".to_owned(),
+        listeners => {
+            let addresses = listeners
+                .iter()
+                .map(|listener| listener.address.to_string());
+            first_of(addresses, MOST_WRITTEN, ", ")
+        }
     }
+}
+
+/// Accounts that the gateway may belong to.
+fn accounts(gateway: &LocalGateway) -> BTreeSet<u32> {
+    let user = gateway.user.as_ref().map(Account::uid);
+    gateway.identity.accounts().chain(user).collect()
+}
+
+fn sockets(holders: &[Holder]) -> impl Iterator<Item = u32> {
+    holders
+        .iter()
+        .flat_map(|holder| holder.sockets.iter().copied())
 }
 
 #[cfg(test)]
@@ -571,9 +779,9 @@ mod tests {
             port.identity = Identity::default();
             let seen = port.first_look().await.unwrap();
             assert_eq!(seen, expected, "{address} beside {bound:?}");
-            let told = (port.is_listening(), port.beside().len());
+            let told = (port.is_listening(), !port.beside().is_empty());
             let harmless = expected == Gateway::Absent;
-            assert_eq!(told, (!harmless, usize::from(harmless)), "{address}");
+            assert_eq!(told, (!harmless, harmless), "{address}");
             assert_eq!(port.gateways_addresses(), [], "{address}");
         }
     }
@@ -584,7 +792,7 @@ mod tests {
         let mut port = local_port(NonZeroU16::MIN, &[]);
         // Nobody has looked yet.
         assert_eq!(port.next_look(true, POLL), Some(Duration::ZERO));
-        port.look().unwrap();
+        port.look_patiently().unwrap();
         assert_eq!(port.next_look(false, POLL), None);
         let first = port.next_look(true, POLL).unwrap();
         assert!(first > POLL / 2, "{first:?}");

@@ -4,7 +4,7 @@ use std::{future::Future, io, mem, pin::Pin, sync::Arc};
 
 use tracing::{error, info};
 
-use super::{Daemon, commands, orders::armed_for, tunnel::Tunnel};
+use super::{Daemon, commands, orders::armed_for, progress::Source, tunnel::Tunnel};
 use crate::{
     background, clock,
     config::{Configuration, Faults, PrimaryAddress},
@@ -99,12 +99,14 @@ impl Daemon {
             self.prober = Prober::new(new.primary.clone(), &new.check, new.decide.timeout)
                 .beside(new.port)
                 .after(good);
+            self.progress.made(Source::Probe);
             self.probe_cause = None;
         }
         let asks_locally = |of: &Configuration| (of.local_check.clone(), of.decide.timeout);
         let asks_otherwise = asks_locally(&old) != asks_locally(new);
         if asks_otherwise {
             self.local_prober = LocalProber::new(&new.local_check, new.decide.timeout);
+            self.progress.made(Source::GatewayProbe);
             // What failed in the old way says nothing of the new one.
             self.decider.forget_gateway_checks();
         }

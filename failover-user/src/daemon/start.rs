@@ -104,7 +104,7 @@ impl Start {
     /// engine? Who comes up in time by chance, as somebody's tunnel, is in a session of somebody's, or
     /// listens for somebody else, and is no unit or container that began meanwhile.
     pub(super) fn made(&self, holder: &Holder) -> bool {
-        self.brought_up(holder) || (self.may_become(holder) && self.launch.began(holder.key()))
+        self.brought_up(holder) || (self.may_become(holder) && holder.launched)
     }
 
     /// May a descendant of the start command be this one, by its accounts? Only root becomes another.
@@ -209,6 +209,7 @@ mod tests {
             elsewhere: None,
             addresses: Vec::new(),
             sockets: Vec::new(),
+            launched: false,
         }
     }
 
@@ -326,6 +327,7 @@ mod tests {
         let marked = |uid| Holder {
             pid: key.pid,
             started: key.started,
+            launched: start.launch().began(key),
             ..holder(uid, system("session-1.scope"))
         };
         // The parent goes on before the kernel has noted where the environment is.

@@ -72,6 +72,22 @@ impl Supervisor {
         }
     }
 
+    /// One that listens at this path, and wants to be fed.
+    #[cfg(test)]
+    pub(super) fn at(path: &std::path::Path, patience: Duration) -> Self {
+        let socket = UnixDatagram::unbound().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Self {
+            to: address(path.as_os_str()).map(|address| (socket, address)),
+            watchdog: Some(Watchdog {
+                patience,
+                fed: clock::now(),
+            }),
+            told: None,
+            note: None,
+        }
+    }
+
     /// It watches, with what it was given last.
     pub(super) fn ready(&self) {
         self.say("READY=1");
@@ -96,6 +112,22 @@ impl Supervisor {
         self.told = None;
     }
 
+    /// Is it time to feed the watchdog?
+    pub(super) fn wants_to_be_fed(&self) -> bool {
+        let now = clock::now();
+        self.watchdog
+            .as_ref()
+            .is_some_and(|watchdog| now.since(watchdog.fed) >= watchdog.patience / 4)
+    }
+
+    /// The loop has turned, and gets on with everything.
+    pub(super) fn feed(&mut self) {
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.fed = clock::now();
+            self.say("WATCHDOG=1");
+        }
+    }
+
     /// The loop has turned: something was decided, or there was nothing to decide.
     pub(super) fn turned(&mut self, decider: &Decider) {
         if self.to.is_none() {
@@ -110,20 +142,14 @@ impl Supervisor {
             self.told = Some(now);
             self.say(&format!("STATUS={}", self.status(decider)));
         }
-        let now = clock::now();
-        if let Some(watchdog) = &mut self.watchdog
-            && now.since(watchdog.fed) >= watchdog.patience / 4
-        {
-            watchdog.fed = now;
-            self.say("WATCHDOG=1");
-        }
     }
 
     /// When the loop has to turn at the latest, if it does nothing before.
     pub(super) fn next_turn(&self) -> Option<Duration> {
         let watchdog = self.watchdog.as_ref()?;
         let next = watchdog.fed + watchdog.patience / 2;
-        Some(next.since(clock::now()))
+        // One that must not be fed is looked after now and then.
+        Some(next.since(clock::now()).max(watchdog.patience / 8))
     }
 
     fn status(&self, decider: &Decider) -> String {

@@ -5,35 +5,56 @@
 //! anyway, and what is known as it stays it: a real gateway may be connected to PC-A for a reason of its
 //! own, as an agent that works there, and one that was taken for a tunnel would never be stopped.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, io, net::SocketAddr, time::Duration};
 
 use tracing::{debug, warn};
 
 use super::port::LocalPort;
 use crate::{
+    background::{self, Job},
     clock,
     config::Configuration,
     decide::Time,
-    gateway::{ProcessKey, tunnels},
+    gateway::{self, Holder, ProcessKey, tunnels},
+    netlink::NetlinkError,
     probe::{LocalProber, LocalReport, Readiness},
 };
 
 /// A forwarder may connect only while it has something to forward, so it is looked at more than once.
 const AGAIN: Duration = Duration::from_secs(60);
+/// Where others hold the port, no sooner than so long after the last look.
+const SOON: Duration = Duration::from_secs(1);
+/// So many of the addresses that somebody listens on are asked.
+const MOST_ASKED: usize = 8;
 const REMEDY: &str = "stop it, or have it listen on another port: when the primary dies it is useless, and in the way of the local gateway";
 
 /// Watches whether the local port leads to the primary.
 pub(super) struct Tunnel {
     /// Asks whoever listens here.
     prober: LocalProber<()>,
-    /// Who was looked at last, and when.
-    looked: Option<(Time, Vec<ProcessKey>)>,
+    /// When connections were looked at last.
+    looked: Option<Time>,
+    /// Who held the port then.
+    holders: Vec<ProcessKey>,
+    /// Others hold it than those whose connections were looked at.
+    is_news: bool,
+    looking: Option<Looking>,
     /// When who listens was asked last.
     asked: Option<Time>,
     /// A holder's connection to the primary's host, once it was seen.
     connected: Option<Connected>,
     /// Who listens is the very process that the primary is.
     same: bool,
+    timeout: Duration,
+    /// Whoever listens should have answered by then.
+    until: Option<Time>,
+}
+
+/// A look that goes on.
+struct Looking {
+    job: Job<Result<Vec<gateway::Tunnel>, NetlinkError>>,
+    /// Processes that count as the gateway.
+    gateways: BTreeSet<u32>,
 }
 
 struct Connected {
@@ -48,37 +69,67 @@ impl Tunnel {
         Self {
             prober: LocalProber::new(&configuration.local_check, configuration.decide.timeout),
             looked: None,
+            holders: Vec::new(),
+            is_news: false,
+            looking: None,
             asked: None,
             connected: None,
             same: false,
+            timeout: configuration.decide.timeout,
+            until: None,
         }
     }
 
-    /// Looks at the connections of who holds the port: when that is another than before, and each minute.
+    /// Looks at the connections of who holds the port, when that is another than before, and each minute:
+    /// beside everything else, for there may be many.
     pub(super) fn look(&mut self, port: &LocalPort, primary: &[SocketAddr]) {
         if !port.is_listening() {
             self.forget();
-            self.looked = None;
+            self.holders = Vec::new();
             return;
         }
         let holders: Vec<ProcessKey> = port.holders().map(|(holder, _)| holder.key()).collect();
-        let now = clock::now();
-        match &self.looked {
-            Some((_, before)) if *before != holders => self.forget(),
-            Some((at, _)) if now.since(*at) < AGAIN => return,
-            _ => {}
+        if self.holders != holders {
+            self.forget();
+            self.holders = holders;
+            self.is_news = true;
         }
-        self.looked = Some((now, holders));
-        if self.connected.is_some() {
-            // It stays what it was seen to be for as long as it lives.
+        let pause = match self.is_news {
+            true => SOON,
+            false => AGAIN,
+        };
+        let now = clock::now();
+        let is_due = self.looked.is_none_or(|looked| now.since(looked) >= pause);
+        // One that is known to lead there stays what it was seen to be for as long as it lives.
+        if !is_due || self.looking.is_some() || self.connected.is_some() {
             return;
         }
-        let holders = port.holders().map(|(holder, _)| holder);
-        match tunnels(holders, port.number(), primary) {
-            Ok(found) => {
+        self.looked = Some(now);
+        let holders: Vec<Holder> = port.holders().map(|(holder, _)| holder.clone()).collect();
+        let gateways = port.holders().filter(|(_, is_gateway)| *is_gateway);
+        let gateways = gateways.map(|(holder, _)| holder.pid).collect();
+        let (number, primary) = (port.number(), primary.to_vec());
+        match background::begin("tunnel", move || tunnels(&holders, number, &primary)) {
+            Ok(job) => {
+                self.is_news = false;
+                self.looking = Some(Looking { job, gateways });
+            }
+            Err(error) => debug!(%error, "whether the port leads to the primary isn't known"),
+        }
+    }
+
+    /// The look has ended.
+    fn found(&mut self, found: io::Result<Result<Vec<gateway::Tunnel>, NetlinkError>>) {
+        let Some(Looking { gateways, .. }) = self.looking.take() else {
+            return;
+        };
+        match found.map_err(|error| error.to_string()).and_then(|found| {
+            // Who holds the port since then is looked at next.
+            found.map_err(|error| error.to_string())
+        }) {
+            Ok(found) if !self.is_news => {
                 if let Some(tunnel) = found.first() {
-                    let mut holders = port.holders();
-                    let is_gateway = holders.any(|(holder, is)| is && holder.pid == tunnel.pid);
+                    let is_gateway = gateways.contains(&tunnel.pid);
                     let told = tunnel.to_string();
                     warn!(
                         held_by = told,
@@ -89,7 +140,8 @@ impl Tunnel {
                     self.connected = Some(Connected { told, is_gateway });
                 }
             }
-            Err(error) => debug!(%error, "whether the port leads to the primary isn't known"),
+            Ok(_) => {}
+            Err(error) => debug!(error, "whether the port leads to the primary isn't known"),
         }
     }
 
@@ -100,13 +152,40 @@ impl Tunnel {
         let due = self.asked.is_none_or(|asked| now.since(asked) >= AGAIN);
         if due && port.is_listening() && primary.started.is_some() {
             self.asked = Some(now);
-            self.prober.start((), &port.addresses());
+            let addresses = port.addresses();
+            let some = addresses.get(..MOST_ASKED).unwrap_or(&addresses);
+            self.ask(some);
         }
+    }
+
+    pub(super) fn ask(&mut self, addresses: &[SocketAddr]) {
+        self.until = Some(clock::now() + self.timeout);
+        self.prober.start((), addresses);
+    }
+
+    /// By when whoever was asked should have answered.
+    pub(super) fn asks_until(&self) -> Option<Time> {
+        self.until
     }
 
     /// Waits until who listens has answered. Cancel-safe.
     pub(super) async fn answer(&mut self) -> LocalReport<()> {
-        self.prober.next().await
+        loop {
+            let Self {
+                prober, looking, ..
+            } = self;
+            let found = async {
+                match looking {
+                    Some(looking) => (&mut looking.job).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let found = tokio::select! {
+                report = prober.next() => return report,
+                found = found => found,
+            };
+            self.found(found);
+        }
     }
 
     /// Who listens has answered.
@@ -116,6 +195,7 @@ impl Tunnel {
         primary: Option<&Readiness>,
         port: &LocalPort,
     ) {
+        self.until = None;
         let both = report.readiness.as_ref().zip(primary);
         // Without an answer it is what it was.
         let Some(same) = both.and_then(|(local, primary)| local.is_same_process(primary)) else {
@@ -151,6 +231,7 @@ impl Tunnel {
         self.connected = None;
         self.same = false;
         self.asked = None;
+        self.until = None;
         self.prober.stop();
     }
 }

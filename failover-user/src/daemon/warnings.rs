@@ -1,14 +1,20 @@
 //! What people should see to, although it keeps PC-B from nothing as long as all else is well. Only
 //! renders.
 
+use std::time::Duration;
+
 use super::{alarms::Way, port::LocalPort};
 use crate::{clock, decide::Time, parts::Parts, status};
+
+/// Looking at who listens takes milliseconds.
+const LONG_LOOK: Duration = Duration::from_secs(2);
 
 /// A sentence each.
 pub(super) fn warnings(
     ways: &[Way],
     refused: Option<&(Time, String)>,
     parts: &Parts,
+    looks_since: Option<Time>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, away) in parts.away() {
@@ -22,6 +28,12 @@ pub(super) fn warnings(
         let at = clock::wall(*at);
         warnings.push(format!(
             "the configuration that was read at {at:.0} is refused, and an older one is in force until `systemctl reload failover` accepts it: {why}"
+        ));
+    }
+    if let Some(since) = looks_since.filter(|since| clock::now().since(*since) >= LONG_LOOK) {
+        warnings.push(format!(
+            "who listens on the local port has been looked up since {:.0}; what is shown of it may be out of date",
+            clock::wall(since)
         ));
     }
     for way in ways {
@@ -45,7 +57,7 @@ pub(super) fn beside(port: &LocalPort) -> Option<String> {
     (!beside.is_empty()).then(|| {
         format!(
             "something that isn't the gateway listens on another address of the port; it doesn't keep the gateway from starting unless that binds all addresses: {}",
-            beside.join("; ")
+            beside
         )
     })
 }

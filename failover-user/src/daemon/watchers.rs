@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::{
     clock,
-    decide::{Change, Outcome, State},
+    decide::{Change, Outcome, State, Time},
     kernel::{Bind, TcpStateChange},
     metrics::Probes,
     parts::Parts,
@@ -53,6 +53,11 @@ impl Watchers {
         let part = self.parts.part("the page and the metrics");
         part.works();
         self.web = metrics.map(|metrics| Web::at(metrics, part));
+    }
+
+    /// Since when one waits for an answer.
+    pub(super) fn waits_since(&self) -> Option<Time> {
+        self.web.as_ref().and_then(Web::waits_since)
     }
 
     /// Waits until one asks. Cancel-safe.

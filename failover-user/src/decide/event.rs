@@ -69,7 +69,7 @@ pub enum Event {
 pub struct ProbeId(pub(super) u64);
 
 /// Tells one check of the local gateway from another.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct GatewayProbeId(pub(super) u64);
 
 /// Tells one round of asking the witnesses from another.

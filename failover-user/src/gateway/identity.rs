@@ -135,6 +135,21 @@ impl Identity {
         Self::new(vec![Rule::Unit { name, manager }])
     }
 
+    /// The accounts that the rules name.
+    pub fn accounts(&self) -> impl Iterator<Item = u32> {
+        self.rules.iter().filter_map(|rule| match rule {
+            Rule::Account { uid, .. }
+            | Rule::Executable { uid, .. }
+            | Rule::OpenClaw { uid }
+            | Rule::NoForwarder { uid }
+            | Rule::Unit {
+                manager: Manager::User(uid),
+                ..
+            } => Some(*uid),
+            Rule::Unit { .. } => None,
+        })
+    }
+
     /// Is this process the gateway?
     #[must_use]
     pub fn is_gateway(&self, holder: &Holder) -> bool {
@@ -297,6 +312,7 @@ mod tests {
             elsewhere: None,
             addresses: vec!["0.0.0.0:18789".parse().unwrap()],
             sockets: vec![1],
+            launched: false,
         }
     }
 

@@ -36,14 +36,14 @@ pub use command_line::{CommandLine, CommandLineError};
 pub use destroyed::Destroyed;
 pub(crate) use eyes::Eyes;
 pub use force::Force;
-pub use holder::{Holder, holders};
+pub use holder::{Holder, HolderSearch, Holders, first_of, holders};
 pub use home::Home;
 pub(crate) use identity::matches as fits_pattern;
 pub use identity::{
     Identity, LEGACY_UNITS, Manager, OPENCLAW_UNITS, Rule, is_forwarder, is_openclaw_runtime,
 };
 pub use launch::Launch;
-pub use listeners::{Listener, Listeners, ListenersError};
+pub use listeners::{Interest, Listener, Listeners, ListenersError, Listening};
 pub use output::{CommandOutput, NewLines};
 pub use process::{Lifetime, ProcessKey, has_variable, is_this_program};
 pub use relay::{relay as output_relay, restore as restore_relays};

@@ -87,7 +87,11 @@ impl Lifetime {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         let Some(descriptor) = &self.descriptor else {
-            return started(self.key.pid) == Some(self.key.started);
+            // One that can't be looked at, for want of descriptors say, hasn't ended by that.
+            return match started(self.key.pid) {
+                Some(started) => started == self.key.started,
+                None => !is_gone(self.key.pid),
+            };
         };
         let mut asked = [PollFd::new(descriptor, PollFlags::IN)];
         let ended = poll(&mut asked, Some(&Timespec::default()));
@@ -145,6 +149,14 @@ pub(super) fn parent(pid: u32) -> Option<u32> {
 fn stat(pid: u32) -> Option<Stat> {
     let text = read(Path::new(&format!("/proc/{pid}/stat")), LONGEST_STAT);
     Stat::of(&text)
+}
+
+/// It is known not to be there, or only waits to be reaped.
+fn is_gone(pid: u32) -> bool {
+    match fs::File::open(format!("/proc/{pid}/stat")) {
+        Ok(_) => true,
+        Err(error) => matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)),
+    }
 }
 
 /// What the kernel says of a process that lives (man 5 proc_pid_stat).

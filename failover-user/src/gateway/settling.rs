@@ -3,7 +3,10 @@
 //! believed that at once would take a command that is about to start the gateway for the gateway, and
 //! one that is run beside a healthy primary for a second one.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::Listener;
 use crate::decide::Time;
@@ -23,6 +26,7 @@ impl Settling {
     /// once they have been seen for long enough.
     pub fn believed(&mut self, now: Time, seen: &[Listener], known: &[Listener]) -> Vec<Listener> {
         let before = std::mem::take(&mut self.young);
+        let known: BTreeSet<&Listener> = known.iter().collect();
         let mut believed = Vec::with_capacity(seen.len());
         for listener in seen {
             let since = before.get(&listener.inode).copied().unwrap_or(now);
@@ -33,6 +37,11 @@ impl Settling {
             }
         }
         believed
+    }
+
+    /// Are there any that aren't believed yet?
+    pub fn has_young(&self) -> bool {
+        !self.young.is_empty()
     }
 
     /// How long until the next of them is believed.

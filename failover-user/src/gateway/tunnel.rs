@@ -8,21 +8,21 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     num::NonZeroU16,
+    ops::ControlFlow,
     path::PathBuf,
-};
-
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
-use netlink_packet_sock_diag::{
-    SockDiagMessage,
-    constants::{AF_INET, AF_INET6, IPPROTO_TCP},
-    inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags},
+    time::{Duration, Instant},
 };
 
 use super::{Holder, holder::open_sockets};
 use crate::{
     escape::Escaped,
-    netlink::{NetlinkError, Protocol, Socket},
+    netlink::NetlinkError,
+    sock_diag::{self, Query},
 };
+
+/// More connections to one host than a forwarder has.
+const MOST_CONNECTIONS: usize = 4096;
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A process that listens here and is connected to the primary's host.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -103,44 +103,22 @@ fn connections_to(
     hosts: &[IpAddr],
     port: NonZeroU16,
 ) -> Result<Vec<(u32, SocketAddr)>, NetlinkError> {
-    let socket = Socket::open(Protocol::SockDiag)?;
-    let mut found = Vec::new();
-    // An IPv4 address may be connected to from an IPv6 socket.
-    for family in [AF_INET, AF_INET6] {
-        let answers = socket.request(NLM_F_REQUEST | NLM_F_DUMP, question(family))?;
-        found.extend(answers.iter().filter_map(|answer| match answer {
-            SockDiagMessage::InetResponse(response) => connection(response, hosts, port),
-            _ => None,
-        }));
-    }
-    Ok(found)
-}
-
-fn question(family: u8) -> SockDiagMessage {
-    SockDiagMessage::InetRequest(InetRequest {
-        family,
-        protocol: IPPROTO_TCP,
-        extensions: ExtensionFlags::empty(),
-        states: StateFlags::ESTABLISHED,
-        socket_id: match family {
-            AF_INET => SocketId::new_v4(),
-            _ => SocketId::new_v6(),
-        },
-    })
-}
-
-fn connection(
-    response: &InetResponse,
-    hosts: &[IpAddr],
-    port: NonZeroU16,
-) -> Option<(u32, SocketAddr)> {
-    let header = &response.header;
-    let far = header.socket_id.destination_address.to_canonical();
-    let is_outgoing = header.socket_id.source_port != port.get();
-    (is_outgoing && hosts.contains(&far)).then(|| {
-        let far = SocketAddr::new(far, header.socket_id.destination_port);
-        (header.inode, far)
-    })
+    let query = Query::connections(hosts.to_vec());
+    let deadline = Instant::now() + PATIENCE;
+    let mut connections = Vec::new();
+    sock_diag::each(&sock_diag::open()?, &query, deadline, |found| {
+        let far = found.destination.ip().to_canonical();
+        let is_outgoing = found.source.port() != port.get();
+        if is_outgoing && hosts.contains(&far) {
+            let far = SocketAddr::new(far, found.destination.port());
+            connections.push((found.inode, far));
+        }
+        match connections.len() < MOST_CONNECTIONS {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    })?;
+    Ok(connections)
 }
 
 #[cfg(test)]
@@ -197,6 +175,7 @@ mod tests {
             elsewhere: None,
             addresses: Vec::new(),
             sockets: Vec::new(),
+            launched: false,
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

@@ -110,6 +110,35 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// May it go well another time? A moment without memory or descriptors passes.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        const PASSING: [i32; 5] = [
+            libc::EAGAIN,
+            libc::EINTR,
+            libc::EMFILE,
+            libc::ENFILE,
+            libc::ENOMEM,
+        ];
+        match self {
+            Self::Wait(error)
+            | Self::Namespace { source: error, .. }
+            | Self::Layout(LayoutError::Read { source: error, .. }) => error
+                .raw_os_error()
+                .is_some_and(|errno| PASSING.contains(&errno)),
+            // The library's own errors are kept as text.
+            Self::Refused(text) => PASSING
+                .iter()
+                .any(|errno| text.contains(&format!("(os error {errno})"))),
+            Self::Layout(_)
+            | Self::Binds(_)
+            | Self::LockedDown { .. }
+            | Self::NotBuiltIn
+            | Self::NotPermitted(_)
+            | Self::Incomplete(_) => false,
+        }
+    }
+
     /// The same, with the reason where that is a lockdown.
     pub(super) fn explained(self) -> Self {
         let told = std::fs::read_to_string(LOCKDOWN).unwrap_or_default();
@@ -256,6 +285,12 @@ impl KernelEvents {
                 line = debug_line(&mut self.debug) => line?,
             }
         }
+    }
+
+    /// Are there events that nobody has taken yet?
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        self.events.get_ref().ready()
     }
 
     /// What has come until now, without waiting; so much at a time that a flood starves nobody.
@@ -429,6 +464,19 @@ mod tests {
 
     fn told(error: LoadError, lockdown: &str) -> String {
         error.explained_by(lockdown).to_string()
+    }
+
+    #[test]
+    fn a_lack_of_descriptors_or_memory_passes_and_an_old_kernel_does_not() {
+        let refused = |errno| {
+            let error = io::Error::from_raw_os_error(errno);
+            LoadError::Refused(format!("the map can't be made: {error}"))
+        };
+        assert!(refused(libc::EMFILE).may_pass() && refused(libc::ENOMEM).may_pass());
+        assert!(!refused(libc::EINVAL).may_pass());
+        let wait = io::Error::from_raw_os_error(libc::EMFILE);
+        assert!(LoadError::Wait(wait).may_pass());
+        assert!(!LoadError::NotBuiltIn.may_pass());
     }
 
     #[test]

@@ -2,20 +2,21 @@
 //!
 //! A probe that failed while others' connections go on says more of the probe than of the primary.
 
-use std::{net::SocketAddr, os::fd::AsFd, time::Duration};
-
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
-use netlink_packet_sock_diag::{
-    SockDiagMessage,
-    constants::{AF_INET, AF_INET6, IPPROTO_TCP},
-    inet::{
-        ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
-        nlas::Nla::{self, TcpInfo},
-    },
+use std::{
+    net::SocketAddr,
+    ops::ControlFlow,
+    os::fd::AsFd,
+    time::{Duration, Instant},
 };
 
-use crate::netlink::{NetlinkError, Protocol, Socket};
+use crate::{
+    netlink::NetlinkError,
+    sock_diag::{self, Found, Query},
+};
 
+/// There may be a hundred thousand connections, of which the first that lives says enough. Whoever has
+/// so many dead ones isn't waited for.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// Where `tcpi_last_data_recv` and `tcpi_last_ack_recv`, 32 bits each and in milliseconds, begin in
 /// `struct tcp_info` (include/uapi/linux/tcp.h, 6.18). Older kernels' is shorter, but not that short.
 const LAST_DATA: usize = 52;
@@ -24,27 +25,40 @@ const LAST_ACKNOWLEDGEMENT: usize = 56;
 const TICK: Duration = Duration::from_millis(10);
 
 /// How long ago at most one of these addresses last acknowledged or sent something, on any established
-/// connection to it but our own, which are told by inode. `None`: there is no other connection.
-/// Never less than 10 ms, as the kernel doesn't know better.
+/// connection to it but our own, which are told by inode. The first that is younger than `enough` is as
+/// good as the youngest. `None`: there is no other connection. Never less than 10 ms, as the kernel doesn't
+/// know better.
 ///
 /// # Errors
 /// When sock_diag(7) isn't there or doesn't answer.
-pub fn acknowledged(primary: &[SocketAddr], own: &[u64]) -> Result<Option<Duration>, NetlinkError> {
+pub fn acknowledged(
+    primary: &[SocketAddr],
+    own: &[u64],
+    enough: Duration,
+) -> Result<Option<Duration>, NetlinkError> {
     let Some(first) = primary.first() else {
         return Ok(None);
     };
-    let socket = Socket::open(Protocol::SockDiag)?;
+    let hosts = primary.iter().map(SocketAddr::ip).collect();
+    let query = Query::connections(hosts).on_port(first.port()).with_info();
     let mut youngest = None;
-    // An IPv4 address may be connected to from an IPv6 socket.
-    for family in [AF_INET, AF_INET6] {
-        let answers = socket.request(NLM_F_REQUEST | NLM_F_DUMP, question(family, first.port()))?;
-        let ages = answers.iter().filter_map(|answer| match answer {
-            SockDiagMessage::InetResponse(response) => age(response, primary, own),
-            _ => None,
-        });
-        youngest = youngest.into_iter().chain(ages).min();
+    let asked = sock_diag::each(
+        &sock_diag::open()?,
+        &query,
+        Instant::now() + PATIENCE,
+        |found| {
+            youngest = youngest.into_iter().chain(age(&found, primary, own)).min();
+            match youngest {
+                Some(age) if age < enough => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        },
+    );
+    match asked {
+        // What was seen until then says nothing of the primary's death.
+        Err(NetlinkError::TooLong) | Ok(_) => Ok(youngest),
+        Err(error) => Err(error),
     }
-    Ok(youngest)
 }
 
 /// The inode of a socket, as sock_diag tells it.
@@ -52,41 +66,20 @@ pub(super) fn inode(socket: impl AsFd) -> Option<u64> {
     rustix::fs::fstat(socket).ok().map(|stat| stat.st_ino)
 }
 
-fn question(family: u8, port: u16) -> SockDiagMessage {
-    let mut socket_id = match family {
-        AF_INET => SocketId::new_v4(),
-        _ => SocketId::new_v6(),
-    };
-    // In a dump this is a filter (inet_diag_dump_icsk, net/ipv4/inet_diag.c, 6.18).
-    socket_id.destination_port = port;
-    SockDiagMessage::InetRequest(InetRequest {
-        family,
-        protocol: IPPROTO_TCP,
-        extensions: ExtensionFlags::INFO,
-        states: StateFlags::ESTABLISHED,
-        socket_id,
-    })
-}
-
-fn age(response: &InetResponse, primary: &[SocketAddr], own: &[u64]) -> Option<Duration> {
-    let header = &response.header;
+fn age(found: &Found<'_>, primary: &[SocketAddr], own: &[u64]) -> Option<Duration> {
     let is_primary = |address: &SocketAddr| {
-        let remote = header.socket_id.destination_address;
-        address.port() == header.socket_id.destination_port
-            && address.ip().to_canonical() == remote.to_canonical()
+        address.port() == found.destination.port()
+            && address.ip().to_canonical() == found.destination.ip().to_canonical()
     };
-    if own.contains(&u64::from(header.inode)) || !primary.iter().any(is_primary) {
+    if own.contains(&u64::from(found.inode)) || !primary.iter().any(is_primary) {
         return None;
     }
-    response.nlas.iter().find_map(since)
+    since(found.info()?)
 }
 
 /// Acknowledgements that come along with data in order aren't always noted as such (tcp_rcv_established,
 /// net/ipv4/tcp_input.c, 6.18), so both count.
-fn since(attribute: &Nla) -> Option<Duration> {
-    let TcpInfo(info) = attribute else {
-        return None;
-    };
+fn since(info: &[u8]) -> Option<Duration> {
     let at = |offset: usize| {
         let bytes = info.get(offset..)?.first_chunk()?;
         Some(u32::from_ne_bytes(*bytes))
@@ -111,6 +104,10 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(5);
 
+    fn seen(primary: &[SocketAddr], own: &[u64]) -> Result<Option<Duration>, NetlinkError> {
+        acknowledged(primary, own, Duration::ZERO)
+    }
+
     /// A listener, a connection to it, and its other end.
     fn connection(address: &str) -> (TcpListener, TcpStream, TcpStream) {
         let listener = TcpListener::bind(address).unwrap();
@@ -128,13 +125,25 @@ mod tests {
             let begun = Instant::now();
             client.write_all(b"anybody there?").unwrap();
             // Not at once, if the other end waits for something to send it along with.
-            while acknowledged(&primary, &[]).unwrap().unwrap() >= WHILE {
+            while seen(&primary, &[]).unwrap().unwrap() >= WHILE {
                 assert!(begun.elapsed() < LONG, "not acknowledged");
             }
             sleep(WHILE);
-            let older = acknowledged(&primary, &[]).unwrap().unwrap();
+            let older = seen(&primary, &[]).unwrap().unwrap();
             assert!(older >= WHILE, "{older:?}");
         }
+    }
+
+    #[test]
+    fn the_first_that_is_young_enough_will_do_and_is_never_younger_than_the_youngest() {
+        let (listener, _first, _accepted) = connection("127.0.0.1:0");
+        let primary = [listener.local_addr().unwrap()];
+        let _others: Vec<TcpStream> = (0..50)
+            .map(|_| TcpStream::connect(primary[0]).unwrap())
+            .collect();
+        let youngest = seen(&primary, &[]).unwrap().unwrap();
+        let first = acknowledged(&primary, &[], LONG).unwrap().unwrap();
+        assert!(youngest < LONG && first < LONG, "{youngest:?} {first:?}");
     }
 
     #[test]
@@ -145,7 +154,7 @@ mod tests {
         let begun = Instant::now();
         accepted.write_all(b"hello").unwrap();
         client.read_exact(&mut [0; 5]).unwrap();
-        let age = acknowledged(&primary, &[]).unwrap().unwrap();
+        let age = seen(&primary, &[]).unwrap().unwrap();
         assert!(age < begun.elapsed() + 3 * TICK, "{age:?}");
     }
 
@@ -156,7 +165,7 @@ mod tests {
         sleep(WHILE);
         let begun = Instant::now();
         let _young = TcpStream::connect(primary[0]).unwrap();
-        let age = acknowledged(&primary, &[]).unwrap().unwrap();
+        let age = seen(&primary, &[]).unwrap().unwrap();
         assert!(age < begun.elapsed() + 3 * TICK, "{age:?}");
     }
 
@@ -165,8 +174,8 @@ mod tests {
         let (listener, client, _accepted) = connection("127.0.0.1:0");
         let primary = [listener.local_addr().unwrap()];
         let own = inode(&client).unwrap();
-        assert!(acknowledged(&primary, &[own + 1]).unwrap().is_some());
-        assert_eq!(acknowledged(&primary, &[own]).unwrap(), None);
+        assert!(seen(&primary, &[own + 1]).unwrap().is_some());
+        assert_eq!(seen(&primary, &[own]).unwrap(), None);
     }
 
     #[test]
@@ -174,15 +183,15 @@ mod tests {
         let (listener, client, accepted) = connection("127.0.0.1:0");
         let there = listener.local_addr().unwrap();
         let elsewhere: SocketAddr = ([127, 0, 0, 2], there.port()).into();
-        assert_eq!(acknowledged(&[elsewhere], &[]).unwrap(), None);
+        assert_eq!(seen(&[elsewhere], &[]).unwrap(), None);
         let other_port = TcpListener::bind("127.0.0.1:0").unwrap();
         let nobody = other_port.local_addr().unwrap();
-        assert_eq!(acknowledged(&[nobody], &[]).unwrap(), None);
-        assert_eq!(acknowledged(&[], &[]).unwrap(), None);
+        assert_eq!(seen(&[nobody], &[]).unwrap(), None);
+        assert_eq!(seen(&[], &[]).unwrap(), None);
         // Closed by the other side, it is no longer established.
         drop(accepted);
         let begun = Instant::now();
-        while acknowledged(&[there], &[]).unwrap().is_some() {
+        while seen(&[there], &[]).unwrap().is_some() {
             assert!(begun.elapsed() < LONG, "it still counts");
         }
         drop(client);
@@ -194,14 +203,14 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let _client = TcpStream::connect(format!("[::ffff:127.0.0.1]:{port}")).unwrap();
         let primary = [listener.local_addr().unwrap()];
-        assert!(acknowledged(&primary, &[]).unwrap().is_some());
+        assert!(seen(&primary, &[]).unwrap().is_some());
     }
 
     #[test]
     fn a_shorter_record_than_any_kernels_is_no_age() {
-        assert_eq!(since(&TcpInfo(vec![0; 59])), None);
+        assert_eq!(since(&[0; 59]), None);
         let mut info = vec![0xff; 60];
         info[56..].copy_from_slice(&1500_u32.to_ne_bytes());
-        assert_eq!(since(&TcpInfo(info)), Some(Duration::from_millis(1510)));
+        assert_eq!(since(&info), Some(Duration::from_millis(1510)));
     }
 }

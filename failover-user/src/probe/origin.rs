@@ -7,22 +7,21 @@ use std::{
     fs,
     net::SocketAddr,
     num::NonZeroU16,
+    ops::ControlFlow,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
-use netlink_packet_sock_diag::{
-    SockDiagMessage,
-    constants::{AF_INET, AF_INET6, IPPROTO_TCP},
-    inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags, nlas::Nla::TcpInfo},
-};
 use tokio::net::TcpStream;
 
 use crate::{
     decide::Time,
-    netlink::{NetlinkError, Protocol, Socket},
+    netlink::NetlinkError,
+    sock_diag::{self, Found, Query},
 };
+
+/// A hundred thousand connections take less. Who has more isn't known.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Where `tcpi_last_data_recv` (milliseconds, 32 bits) begins in `struct tcp_info`
 /// (include/uapi/linux/tcp.h, 6.18).
@@ -57,62 +56,31 @@ impl Inbound {
     /// # Errors
     /// When sock_diag(7) isn't there or doesn't answer.
     pub fn on(port: NonZeroU16) -> Result<Vec<Self>, NetlinkError> {
-        let socket = Socket::open(Protocol::SockDiag)?;
-        let mut found = Vec::new();
-        for family in [AF_INET, AF_INET6] {
-            let answers = socket.request(NLM_F_REQUEST | NLM_F_DUMP, question(family, port))?;
-            found.extend(answers.iter().filter_map(|answer| match answer {
-                SockDiagMessage::InetResponse(response) => inbound(response, port),
-                _ => None,
-            }));
-        }
-        found.retain(|one| !is_own_check(one.from));
-        Ok(found)
+        let mut inbound = Vec::new();
+        let query = Query::inbound(port.get()).with_info();
+        let deadline = Instant::now() + PATIENCE;
+        sock_diag::each(&sock_diag::open()?, &query, deadline, |found| {
+            if found.source.port() == port.get() {
+                inbound.push(Self::of(&found));
+            }
+            ControlFlow::Continue(())
+        })?;
+        inbound.retain(|one| !is_own_check(one.from));
+        Ok(inbound)
     }
-}
 
-fn question(family: u8, port: NonZeroU16) -> SockDiagMessage {
-    let mut socket_id = match family {
-        AF_INET => SocketId::new_v4(),
-        _ => SocketId::new_v6(),
-    };
-    // In a dump this is a filter (inet_diag_dump_icsk, net/ipv4/inet_diag.c, 6.18).
-    socket_id.source_port = port.get();
-    SockDiagMessage::InetRequest(InetRequest {
-        family,
-        protocol: IPPROTO_TCP,
-        extensions: ExtensionFlags::INFO,
-        states: StateFlags::ESTABLISHED
-            | StateFlags::FIN_WAIT1
-            | StateFlags::FIN_WAIT2
-            | StateFlags::CLOSE_WAIT
-            | StateFlags::LAST_ACK
-            | StateFlags::CLOSING,
-        socket_id,
-    })
-}
-
-fn inbound(response: &InetResponse, port: NonZeroU16) -> Option<Inbound> {
-    let ends = &response.header.socket_id;
-    if ends.source_port != port.get() {
-        return None;
-    }
-    let from = SocketAddr::new(
-        ends.destination_address.to_canonical(),
-        ends.destination_port,
-    );
-    let idle = response.nlas.iter().find_map(|attribute| match attribute {
-        TcpInfo(info) => {
+    fn of(found: &Found<'_>) -> Self {
+        let far = found.destination;
+        let idle = found.info().and_then(|info| {
             let bytes = info.get(LAST_DATA..)?.first_chunk()?;
             Some(Duration::from_millis(u32::from_ne_bytes(*bytes).into()))
+        });
+        Self {
+            from: SocketAddr::new(far.ip().to_canonical(), far.port()),
+            // What isn't known may have been just now.
+            idle: idle.unwrap_or_default(),
         }
-        _ => None,
-    });
-    // What isn't known may have been just now.
-    Some(Inbound {
-        from,
-        idle: idle.unwrap_or_default(),
-    })
+    }
 }
 
 /// This process checks the local gateway over this connection.

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use super::{Question, View, page};
+use crate::waiting::Waiting;
 
 /// Soon enough for people, seldom enough for the daemon.
 const PACE: Duration = Duration::from_millis(250);
@@ -33,6 +34,7 @@ const AGAIN: u32 = 500;
 pub(super) struct Source {
     questions: mpsc::Sender<Question>,
     changed: watch::Receiver<()>,
+    waiting: Waiting,
     last: Mutex<Option<Taken>>,
 }
 
@@ -73,10 +75,15 @@ impl Shown {
 }
 
 impl Source {
-    pub(super) fn new(questions: mpsc::Sender<Question>, changed: watch::Receiver<()>) -> Self {
+    pub(super) fn new(
+        questions: mpsc::Sender<Question>,
+        changed: watch::Receiver<()>,
+        waiting: Waiting,
+    ) -> Self {
         Self {
             questions,
             changed,
+            waiting,
             last: Mutex::new(None),
         }
     }
@@ -94,7 +101,11 @@ impl Source {
         let mut changed = self.changed.clone();
         changed.mark_unchanged();
         let (answer, answered) = oneshot::channel();
-        self.questions.send(Question(answer)).await.ok()?;
+        let question = Question {
+            answer,
+            _ticket: Some(self.waiting.begin()),
+        };
+        self.questions.send(question).await.ok()?;
         let shown = Arc::new(Shown {
             view: answered.await.ok()?,
             event: OnceLock::new(),

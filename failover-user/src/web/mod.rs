@@ -19,6 +19,7 @@ use crate::{
     parts::{self, Part},
     status::Status,
     timeline::Timeline,
+    waiting::{Ticket, Waiting},
 };
 
 /// All that is shown, at one moment.
@@ -36,12 +37,16 @@ pub struct View {
 
 /// Somebody looks, and waits for what there is to see.
 #[derive(Debug)]
-pub struct Question(oneshot::Sender<View>);
+pub struct Question {
+    answer: oneshot::Sender<View>,
+    /// Until the daemon has taken it.
+    _ticket: Option<Ticket>,
+}
 
 impl Question {
     /// Shows it. Whoever has left is no matter.
     pub fn answer(self, view: View) {
-        let _ = self.0.send(view);
+        let _ = self.answer.send(view);
     }
 }
 
@@ -50,6 +55,7 @@ impl Question {
 pub struct Web {
     questions: mpsc::Receiver<Question>,
     changes: watch::Sender<()>,
+    waiting: Waiting,
     serving: JoinHandle<()>,
 }
 
@@ -60,21 +66,32 @@ impl Web {
         // One is answered for all who wait.
         let (sender, questions) = mpsc::channel(1);
         let (changes, changed) = watch::channel(());
-        let source = Arc::new(live::Source::new(sender, changed));
+        let waiting = Waiting::default();
+        let source = Arc::new(live::Source::new(sender, changed, waiting.clone()));
         let serving = parts::keep(part, move |part| {
             server::serve(address, Arc::clone(&source), part)
         });
         Self {
             questions,
             changes,
+            waiting,
             serving: tokio::spawn(serving),
         }
+    }
+
+    /// Since when a question waits for the daemon.
+    #[must_use]
+    pub fn waits_since(&self) -> Option<Time> {
+        self.waiting.since()
     }
 
     /// Waits for the next question. Cancel-safe.
     pub async fn next(&mut self) -> Question {
         match self.questions.recv().await {
-            Some(question) => question,
+            Some(question) => Question {
+                _ticket: None,
+                ..question
+            },
             None => std::future::pending().await,
         }
     }
