@@ -81,7 +81,12 @@ fn filter(default: &str) -> Result<Targets, ConfigurationError> {
         .map(str::trim)
         .filter(|word| !word.is_empty())
     {
-        if !word.contains(['=', ':', '[']) && word.parse::<LevelFilter>().is_err() {
+        if word.contains('[') {
+            return Err(wrong(format!(
+                "`{word}` names a span, and only modules have levels"
+            )));
+        }
+        if !word.contains(['=', ':']) && word.parse::<LevelFilter>().is_err() {
             return Err(wrong(format!("`{word}` is no level")));
         }
     }

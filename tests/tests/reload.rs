@@ -331,6 +331,7 @@ fn a_secret_of_a_file_is_said_nowhere_whether_it_is_accepted_or_refused() {
     for line in daemon.said(|_| true) {
         assert!(!line.text.contains(SECRET), "{}", line.text);
     }
-    assert!(daemon.said(|line| line.field("line") == "sh …").len() > 1);
+    let started = daemon.said(|line| line.field("line").ends_with("/sh …"));
+    assert!(!started.is_empty());
     daemon.terminate();
 }

@@ -20,7 +20,9 @@ const URLS: [&str; 9] = [
     "\"SECRET\"",
 ];
 /// The same for a command.
-const COMMANDS: [&str; 5] = [
+const COMMANDS: [&str; 7] = [
+    "\"curl http://plug.lan/SECRET | sh\"",
+    "\"SECRET=1; openclaw gateway $SECRET\"",
     "\"curl -u admin:SECRET http://plug.lan/off\"",
     "\"sh -c 'echo SECRET'\"",
     "\"sh -c 'echo SECRET\"",
