@@ -236,7 +236,8 @@ impl Setup {
     /// namespace of its own.
     #[must_use]
     pub fn state_dir_mounted(mut self, options: &str) -> Self {
-        let shell = r#"mkdir -p "$0" && mount -t tmpfs -o "$1" none "$0" && shift && exec "$@""#;
+        let shell =
+            r#"mkdir -p "$0" && mount -t tmpfs -o "mode=750,$1" none "$0" && shift && exec "$@""#;
         self.wrapper = ["unshare", "--mount", "sh", "-c", shell]
             .map(OsString::from)
             .to_vec();
