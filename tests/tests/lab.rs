@@ -238,18 +238,19 @@ failover=$1 lab=$2 directory=$3
 for place in /run /var/lib; do mount -t tmpfs -o mode=755 none $place; done
 mkdir /run/failover
 "$failover" run --config=/dev/null --primary=10.0.0.1 --gateway=command --start=true --stop=true \
-    --kernel-events=off 2>"$directory/installed" &
+    --kernel-events=off >"$directory/installed" 2>&1 &
 installed=$!
+trap 'kill $installed' EXIT
 while ! [ -S /run/failover/control.sock ]; do kill -0 $installed; sleep 0.05; done
 before=$(find /run /var/lib | sort)
-"$lab" demo --failover "$failover" >"$directory/first" &
-"$lab" demo --failover "$failover" >"$directory/second"
-wait $!
+"$lab" demo --failover "$failover" >"$directory/first" 2>&1 &
+first=$!
+"$lab" demo --failover "$failover" >"$directory/second" 2>&1 || true
+wait $first || true
 echo "$before" >"$directory/before"
 find /run /var/lib | sort >"$directory/after"
 code=0
 "$failover" status --config=/dev/null >"$directory/status" || code=$?
-kill $installed
 [ $code -lt 2 ]
 "#;
 

@@ -96,7 +96,8 @@ fn a_takeover_shows_on_the_open_page_within_a_second() {
     }
     // Somebody may watch two pairs.
     let name = rustix::system::uname();
-    let title = format!("active - {} - failover", name.nodename().to_string_lossy());
+    let host = name.nodename().to_string_lossy();
+    let title = format!("(degraded) active - {host} - failover");
     assert_eq!(scene.browser.run("return document.title"), title);
     let picture =
         "return ['.states .s-active', '.probes .p-failed', '.strikes rect', '.kernel rect']
