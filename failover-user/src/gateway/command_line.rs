@@ -381,14 +381,15 @@ mod tests {
                 "systemctl --user start …",
             ),
             (
-                "TOKEN=hunter2 openclaw gateway start",
-                "TOKEN=… … gateway start",
+                "env TOKEN=hunter2 openclaw gateway start",
+                "env … … gateway start",
             ),
+            ("'TOKEN=hunter2' gateway start", "TOKEN=… gateway start"),
             ("/bin/true", "/bin/true"),
         ] {
             assert_eq!(CommandLine::parse(line).unwrap().shown(), shown);
         }
-        let refused = CommandLine::parse("TOKEN=hunter2 openclaw").unwrap();
+        let refused = CommandLine::parse("'TOKEN=hunter2' openclaw").unwrap();
         let refused = refused.resolved(None).unwrap_err().to_string();
         assert!(refused.contains("`TOKEN=…`"), "{refused}");
     }

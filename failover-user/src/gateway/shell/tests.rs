@@ -36,7 +36,7 @@ fn what_only_a_shell_acts_on_is_found_and_named() {
         ("a ${HOME}/bin", "${HOME}"),
         ("a \"$HOME\"", "$HOME"),
         ("a $(hostname)", "$(…)"),
-        ("a ${HOME:-/x}", "${…}"),
+        ("a ${HOME:-/x}", "${HOME…}"),
         ("a $1", "$1"),
         ("a $'x'", "$'"),
         ("a `hostname`", "`"),
