@@ -357,6 +357,126 @@ fn a_unit_that_starts_at_boot_is_told_with_the_command_that_disables_it() {
     daemon.ends_having_run(&[]);
 }
 
+#[test]
+fn a_start_that_cannot_work_is_told_before_it_is_needed() {
+    let pc_b = Standby::new().and(&["--user=root"]);
+    let _primary = pc_b.lab.host_a().gateway().unwrap();
+    let units = pc_b.home.join(".config/systemd/user");
+    let unit = units.join("openclaw-gateway.service");
+    let binaries = pc_b.home.join(".local/bin");
+    let openclaw = binaries.join("openclaw");
+    let script = pc_b.home.join("index.js");
+    fs::create_dir_all(&units).unwrap();
+    fs::create_dir_all(&binaries).unwrap();
+    fs::write(&script, "").unwrap();
+    // Root's home is where its account says; the check is run without one.
+    let pc_b = Standby {
+        arguments: pc_b
+            .arguments
+            .iter()
+            .filter(|argument| !argument.starts_with("--user"))
+            .cloned()
+            .chain([format!("--start={} gateway start", openclaw.display())])
+            .chain(["--stop=true".to_owned()])
+            .collect(),
+        ..pc_b
+    };
+    let program = |text: &str| {
+        fs::write(&openclaw, text).unwrap();
+        fs::set_permissions(&openclaw, Permissions::from_mode(0o755)).unwrap();
+    };
+    let in_order = "#!/bin/sh\nexit 0\n";
+    program(in_order);
+    pc_b.check().assert("start", "ok", &["openclaw"]);
+    for (text, part) in [
+        (
+            "#!/usr/bin/env node-that-is-elsewhere\n",
+            "no folder of PATH",
+        ),
+        ("#!/no/such/shell\n", "`/no` doesn't exist"),
+        ("#!/bin/sh\r\nexit 0\r\n", "carriage return"),
+    ] {
+        program(text);
+        let found = pc_b.check();
+        found.assert("start", "error", &[part]);
+        assert_eq!(found.code, 1);
+    }
+    program("exit 0\n");
+    pc_b.check().assert("start", "warning", &["no `#!` line"]);
+    program(in_order);
+
+    // And what OpenClaw's own command starts: the unit. The account's PATH finds `openclaw`.
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+    let pc_b = Standby {
+        wrapper: vec!["env".to_owned(), format!("PATH={path}")],
+        arguments: pc_b
+            .arguments
+            .iter()
+            .filter(|argument| !argument.starts_with("--start") && !argument.starts_with("--stop"))
+            .cloned()
+            .collect(),
+        ..pc_b
+    };
+    let write = |start: &str| {
+        let _ = fs::remove_file(&unit);
+        fs::write(&unit, format!("[Service]\nExecStart={start}\n")).unwrap();
+    };
+    let shown = script.display();
+    write("/bin/sh %h/index.js gateway");
+    let found = pc_b.check();
+    assert!(
+        !found.levels("error").contains(&"unit"),
+        "{:#?}",
+        found.findings
+    );
+    for (start, part) in [
+        (
+            "/no/such/node /x".to_owned(),
+            "ExecStart: `/no/such/node` can't be run",
+        ),
+        (
+            format!("/bin/sh {shown}.gone"),
+            "which sh is to run, doesn't exist",
+        ),
+    ] {
+        write(&start);
+        pc_b.check().assert("unit", "error", &[part]);
+    }
+    // A drop-in takes it back.
+    let drop_ins = units.join("openclaw-gateway.service.d");
+    fs::create_dir(&drop_ins).unwrap();
+    let drop_in = format!("[Service]\nExecStart=\nExecStart=/bin/sh {shown}\n");
+    fs::write(drop_ins.join("override.conf"), drop_in).unwrap();
+    let found = pc_b.check();
+    assert!(
+        !found.levels("error").contains(&"unit"),
+        "{:#?}",
+        found.findings
+    );
+    fs::remove_file(&unit).unwrap();
+    symlink("/dev/null", &unit).unwrap();
+    let parts = [
+        "is masked",
+        "systemctl --user unmask openclaw-gateway.service",
+    ];
+    pc_b.check().assert("unit", "error", &parts);
+
+    // Another one that starts by itself, under its former name and by another's.
+    write(&format!("/bin/sh {shown}"));
+    let wants = units.join("default.target.wants");
+    fs::create_dir(&wants).unwrap();
+    for (name, start) in [
+        ("clawdbot-gateway.service", format!("/bin/sh {shown}")),
+        ("bot.service", "/usr/bin/openclaw gateway run".to_owned()),
+    ] {
+        fs::write(units.join(name), format!("[Service]\nExecStart={start}\n")).unwrap();
+        symlink(units.join(name), wants.join(name)).unwrap();
+        let disable = format!("systemctl --user disable {name}");
+        pc_b.check()
+            .assert("unit", "error", &["a second gateway", &disable]);
+    }
+}
+
 /// A command of a remedy.
 fn command_in(finding: &Value) -> String {
     let remedy = finding["remedy"].as_str().expect("a remedy");

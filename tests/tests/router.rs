@@ -61,6 +61,37 @@ fn before_the_primary_has_answered_the_router_is_known_and_abstains_for_the_righ
     daemon.ends_having_run(&[]);
 }
 
+/// As `ip nexthop` makes them, on a kernel that says nothing else of a route's routers (nexthop_compat_mode
+/// in ip-sysctl.rst).
+#[test]
+fn the_router_is_found_in_a_nexthop_object_and_in_a_group_of_them() {
+    let lab = Lab::new();
+    let router = lab.add_host("router");
+    let address = router.address().to_string();
+    let ip = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        lab.host_b().run("ip", &words);
+    };
+    lab.host_b()
+        .run("sysctl", &["-qw", "net.ipv4.nexthop_compat_mode=0"]);
+    let device = lab.host_b().run("ip", &["-o", "route", "get", &address]);
+    let device = device
+        .split(" dev ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    let device = device.expect("an interface");
+    ip(&format!("nexthop add id 7 via {address} dev {device}"));
+    ip("nexthop add id 8 group 7");
+    for object in ["7", "8"] {
+        ip(&format!("route replace default nhid {object}"));
+        let daemon = Setup::new(&lab).armed_by_a_success().interval(CALM).spawn();
+        let (status, _) = daemon.status();
+        let told = &status["witnesses"]["router"];
+        assert_eq!(told["addresses"][0], *address, "{object}: {status}");
+        daemon.ends_having_run(&[]);
+    }
+}
+
 #[test]
 fn a_router_that_falls_silent_together_with_the_primary_is_isolation() {
     let lab = Lab::new();

@@ -1,12 +1,19 @@
 //! When PC-B takes over, and when it does not.
 
-use std::time::Duration;
+use std::{
+    fs,
+    net::UdpSocket,
+    time::{Duration, Instant},
+};
 
 use failover_tests::{commands::Command, daemon::Setup, lab::Lab, wait};
 
 const INTERVAL: Duration = Duration::from_millis(400);
 /// A probe may begin this much after its time and still be on time.
 const SLACK: Duration = Duration::from_millis(5);
+
+/// A daemon ends in two seconds; a loaded machine has some more.
+const END: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_killed_primary_is_taken_over_after_three_strikes_that_span_two_intervals() {
@@ -118,6 +125,34 @@ fn a_name_that_nobody_can_resolve_ends_nothing_and_starts_nothing() {
     });
     daemon.runs_nothing_for(5 * INTERVAL);
     daemon.ends_having_run(&[]);
+}
+
+/// getaddrinfo(3) can't be cancelled, and may wait for a minute.
+#[test]
+fn a_name_server_that_never_answers_does_not_hold_up_the_end() {
+    let lab = Lab::new();
+    let address = (lab.host_a().address(), 53);
+    let silent = lab
+        .host_a()
+        .enter("silent", || UdpSocket::bind(address))
+        .unwrap();
+    silent.set_read_timeout(Some(wait::LONG)).unwrap();
+    let file = lab.directory().join("resolv.conf");
+    let text = format!(
+        "nameserver {}\noptions timeout:30 attempts:5\n",
+        lab.host_a().address()
+    );
+    fs::write(&file, text).unwrap();
+    let mut daemon = Setup::new(&lab)
+        .primary("pc-a.example")
+        .resolver_file(file)
+        .spawn();
+    // It is being asked.
+    silent.recv(&mut [0; 512]).expect("a question");
+    let told = Instant::now();
+    daemon.terminate();
+    let took = told.elapsed();
+    assert!(took < END, "{took:?}");
 }
 
 #[test]

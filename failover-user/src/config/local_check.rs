@@ -221,7 +221,7 @@ fn server(given: &Given) -> Result<Server, CheckError> {
             },
             name => name.to_str().into_owned(),
         },
-        tls: (given.tls != Some(false)).then(|| Tls {
+        tls: (given.tls != Some(false)).then_some(Tls {
             roots,
             pins,
             authority,

@@ -272,7 +272,7 @@ impl Gateway {
         let value = |key: &str| {
             let lines = text.lines().filter_map(|line| line.trim().split_once('='));
             let found = lines.filter(|(name, _)| name.trim() == key);
-            found.map(|(_, value)| value.trim()).last()
+            found.map(|(_, value)| value.trim()).next_back()
         };
         let is_off =
             value("Hidden") == Some("true") || value("X-GNOME-Autostart-enabled") == Some("false");

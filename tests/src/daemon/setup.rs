@@ -232,6 +232,17 @@ impl Setup {
         self
     }
 
+    /// Name servers are in this file instead of `/etc/resolv.conf`: in a mount namespace of its own.
+    #[must_use]
+    pub fn resolver_file(mut self, path: impl Into<PathBuf>) -> Self {
+        let shell = r#"mount --bind "$0" /etc/resolv.conf && exec "$@""#;
+        self.wrapper = ["unshare", "--mount", "sh", "-c", shell]
+            .map(OsString::from)
+            .to_vec();
+        self.wrapper.push(path.into().into_os_string());
+        self
+    }
+
     /// Its state directory is a file system of its own, mounted with these options (tmpfs(5)), in a mount
     /// namespace of its own.
     #[must_use]

@@ -81,14 +81,14 @@ pub(super) fn resolve<E>(
         }
     }
     let paths = hops
-        .into_iter()
+        .iter()
         .map(|hop| path(route.header.address_family, hop));
     let paths = RouteAttribute::MultiPath(paths.collect());
     route.attributes.push(paths);
     Ok(())
 }
 
-fn path(family: AddressFamily, hop: NextHop) -> RouteNextHop {
+fn path(family: AddressFamily, hop: &NextHop) -> RouteNextHop {
     let mut path = RouteNextHop::default();
     path.interface_index = hop.interface;
     if hop.is_dead {
