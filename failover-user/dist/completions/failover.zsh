@@ -87,7 +87,7 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the gateway'\''s account; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
-'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 1m 30s\]]:DURATION:_default' \
+'--start-timeout=[How long a start may take, from the start command to a port that listens and to the first answer of a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen to be dead is tried again at once \[default\: 6m\]]:DURATION:_default' \
 '--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 5m 40s\]]:DURATION:_default' \
 '--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
 '--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
@@ -166,7 +166,7 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the gateway'\''s account; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
-'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 1m 30s\]]:DURATION:_default' \
+'--start-timeout=[How long a start may take, from the start command to a port that listens and to the first answer of a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen to be dead is tried again at once \[default\: 6m\]]:DURATION:_default' \
 '--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 5m 40s\]]:DURATION:_default' \
 '--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
 '--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
@@ -369,7 +369,7 @@ systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
 '*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the gateway'\''s account; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
 '--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
 '--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
-'--start-timeout=[From the start command to a listening port; then it is killed and tried again \[default\: 1m 30s\]]:DURATION:_default' \
+'--start-timeout=[How long a start may take, from the start command to a port that listens and to the first answer of a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen to be dead is tried again at once \[default\: 6m\]]:DURATION:_default' \
 '--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 5m 40s\]]:DURATION:_default' \
 '--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
 '--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
