@@ -56,8 +56,7 @@ pub(super) fn beside(port: &LocalPort) -> Option<String> {
     let beside = port.beside();
     (!beside.is_empty()).then(|| {
         format!(
-            "something that isn't the gateway listens on another address of the port; it doesn't keep the gateway from starting unless that binds all addresses: {}",
-            beside
+            "something that isn't the gateway listens on another address of the port; it doesn't keep the gateway from starting unless that binds all addresses: {beside}"
         )
     })
 }
