@@ -15,6 +15,8 @@ const REMINDER: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Before so much is done, its pace says little about what is left.
 const TELLING: Duration = Duration::from_secs(15);
+/// A step that isn't over is at most so far.
+const MOST_OF_IT: f64 = 0.9;
 
 /// Work that takes long, the first time at least.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -156,22 +158,20 @@ impl Plan {
         }
     }
 
-    /// At the pace so far, and before there is one at that of all processors.
+    /// At the pace so far, before there is one at that of all processors, and in any case no faster than
+    /// the current step shows.
     fn left(&self, step: usize, into: Duration, cores: f64) -> Duration {
-        let costs = self.steps.iter().skip(step).map(|step| step.cost());
-        let cost: Duration = costs.sum();
+        let cost: Duration = self.steps.iter().skip(step).map(|step| step.cost()).sum();
+        let current = self
+            .steps
+            .get(step)
+            .map_or(1.0, |step| step.cost().as_secs_f64());
         let pace = match self.took > TELLING {
             true => self.took.as_secs_f64() / self.done.as_secs_f64().max(1.0),
             false => 1.0 / cores,
         };
-        let current = self
-            .steps
-            .get(step)
-            .map_or(Duration::ZERO, |step| step.cost());
-        // A step that takes longer than it should has a little left until it ends.
-        let current = current.mul_f64(pace);
-        let spent = into.min(current.mul_f64(0.9));
-        cost.mul_f64(pace).saturating_sub(spent)
+        let pace = pace.max(into.as_secs_f64() / current / MOST_OF_IT);
+        cost.mul_f64(pace).saturating_sub(into)
     }
 }
 
@@ -224,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_step_makes_those_after_it_slow() {
+        let plan = Plan {
+            steps: vec![Work::Linker, Work::Programs],
+            ..Plan::default()
+        };
+        let late = plan.left(0, 3 * Work::Linker.cost(), 1.0);
+        assert!(late > 3 * Work::Programs.cost(), "{late:?}");
+    }
+
+    #[test]
     fn a_step_that_takes_too_long_has_a_little_left() {
         let plan = Plan {
             steps: vec![Work::Linker],
@@ -233,6 +243,6 @@ mod tests {
         assert_eq!(plan.left(0, Duration::ZERO, 1.0), cost);
         assert_eq!(plan.left(0, cost / 2, 1.0), cost / 2);
         let late = plan.left(0, 3 * cost, 1.0);
-        assert!(late > Duration::ZERO && late < cost / 5, "{late:?}");
+        assert!(late > cost / 4 && late < cost / 2, "{late:?}");
     }
 }
