@@ -109,6 +109,17 @@ impl Looker {
         self.asked
     }
 
+    /// As if as many looks hung as may.
+    #[cfg(test)]
+    pub(super) fn hang(&mut self) {
+        if let Some(exchange) = self.thread.take() {
+            exchange.state().is_over = true;
+            exchange.changed.notify_all();
+        }
+        self.hanging.store(MOST_HANGING, Ordering::Relaxed);
+        self.asked = Some(clock::now());
+    }
+
     /// Only while no answer is awaited.
     pub(super) fn ask(&mut self, question: Question) {
         self.ask_with(question, |listeners, question| {

@@ -430,6 +430,12 @@ impl LocalPort {
         }
     }
 
+    /// As if looks hung.
+    #[cfg(test)]
+    pub(super) fn hang(&mut self) {
+        self.looker.hang();
+    }
+
     /// Since when a look is awaited.
     pub(super) fn looks_since(&self) -> Option<Time> {
         self.looker.asked()

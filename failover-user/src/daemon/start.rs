@@ -274,6 +274,8 @@ mod tests {
 
     #[test]
     fn what_is_old_or_forwards_or_is_no_unit_while_that_is_known_was_not_started() {
+        // What comes up after the start began.
+        let start = begun(brings(0, &[]));
         let new = holder(0, system("docker.service"));
         let old = Holder {
             started: new.started - 60 * clock_ticks_per_second(),
@@ -283,7 +285,6 @@ mod tests {
             executable: Some("/usr/bin/docker-proxy".into()),
             ..new.clone()
         };
-        let start = begun(brings(0, &[]));
         let found = [&new, &old, &forwarder].map(|holder| start.made(holder));
         assert_eq!(found, [true, false, false]);
         let start = begun(Brings {

@@ -46,6 +46,8 @@ pub(super) struct Supervisor {
 struct Watchdog {
     patience: Duration,
     fed: Time,
+    /// When it was found last that it is time to be fed.
+    asked: Time,
 }
 
 impl Supervisor {
@@ -63,6 +65,7 @@ impl Supervisor {
         let watchdog = patience.map(|patience| Watchdog {
             patience: Duration::from_micros(patience),
             fed: clock::now(),
+            asked: clock::now(),
         });
         Self {
             watchdog: watchdog.filter(|_| to.is_some()),
@@ -82,6 +85,7 @@ impl Supervisor {
             watchdog: Some(Watchdog {
                 patience,
                 fed: clock::now(),
+                asked: clock::now(),
             }),
             told: None,
             note: None,
@@ -113,11 +117,11 @@ impl Supervisor {
     }
 
     /// Is it time to feed the watchdog?
-    pub(super) fn wants_to_be_fed(&self) -> bool {
+    pub(super) fn wants_to_be_fed(&mut self) -> bool {
         let now = clock::now();
-        self.watchdog
-            .as_ref()
-            .is_some_and(|watchdog| now.since(watchdog.fed) >= watchdog.patience / 4)
+        let is_due = |watchdog: &&mut Watchdog| now.since(watchdog.fed) >= watchdog.patience / 4;
+        let due = self.watchdog.as_mut().filter(is_due);
+        due.map(|watchdog| watchdog.asked = now).is_some()
     }
 
     /// The loop has turned, and gets on with everything.
@@ -149,7 +153,8 @@ impl Supervisor {
         let watchdog = self.watchdog.as_ref()?;
         let next = watchdog.fed + watchdog.patience / 2;
         // One that must not be fed is looked after now and then.
-        Some(next.since(clock::now()).max(watchdog.patience / 8))
+        let next = next.max(watchdog.asked + watchdog.patience / 8);
+        Some(next.since(clock::now()))
     }
 
     fn status(&self, decider: &Decider) -> String {
