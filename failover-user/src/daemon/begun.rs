@@ -60,7 +60,11 @@ impl BegunWatch {
 
     /// These programs listen.
     fn listen(&mut self, programs: impl Iterator<Item = PathBuf>) {
-        self.listened = programs.collect();
+        let programs: BTreeSet<PathBuf> = programs.collect();
+        // A socket that is being closed has no process any more.
+        if !programs.is_empty() {
+            self.listened = programs;
+        }
         if let Some(search) = &mut self.search {
             search.lost.clear();
         }
@@ -250,6 +254,7 @@ mod tests {
         watch.lose();
         assert!(watch.next.is_none(), "nothing was lost");
         watch.listen(["/opt/bot".into()].into_iter());
+        watch.listen(std::iter::empty());
         watch.lose();
         let search = watch.search.as_ref().unwrap();
         assert_eq!(search.lost, BTreeSet::from(["/opt/bot".into()]));

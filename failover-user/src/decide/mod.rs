@@ -222,11 +222,13 @@ impl Decider {
     /// Whatever follows from what is seen now.
     fn settle(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
         let mut commands = Vec::new();
-        if self.local.has_had_its_time(now) {
+        let never_answered = self.local.has_had_its_time(now);
+        if never_answered {
             self.overdue = self.overdue.saturating_add(1);
         }
         let reason = match (reason, self.give_up_start(now)) {
             (Reason::Time, Some(gave_up)) => gave_up,
+            (Reason::Time, None) if never_answered => Reason::NeverAnswered,
             (reason, _) => reason,
         };
         self.forget_strikes(now);

@@ -146,6 +146,8 @@ pub enum Reason {
     },
     /// The start command ended, and nothing listened within the start timeout.
     NeverListened,
+    /// The local gateway listened, and didn't answer as it should within the start timeout.
+    NeverAnswered,
     /// What the start command began came to this.
     Begun(Begun),
     /// The daemon was not there for a while: suspended, stopped or stalled.
@@ -213,6 +215,8 @@ impl fmt::Display for Reason {
             Self::NeverListened => {
                 formatter.write_str("the start command ended, and nothing listened in time")
             }
+            Self::NeverAnswered => formatter
+                .write_str("the local gateway listens, and hasn't answered as it should in time"),
             Self::Begun(begun) => write!(formatter, "{begun}"),
         }
     }

@@ -193,7 +193,9 @@ impl Search {
                 started: stat.started,
             });
         if has_mark {
+            // The command itself lives on, whatever it is.
             let runs_the_same = !self.lost.is_empty()
+                && self.command != Some(pid)
                 && executable(&process).is_some_and(|exe| self.lost.contains(&exe));
             if runs_the_same {
                 found.replacement.get_or_insert(pid);
@@ -432,6 +434,12 @@ mod tests {
         );
         let sleep = fs::read_link(format!("/proc/{}/exe", command.0.id())).unwrap();
         search.lost = BTreeSet::from([sleep]);
+        let found = search.clone().look().await;
+        assert!(
+            !(found.begun == Begun::Alive && found.is_certain),
+            "{found:?}"
+        );
+        let _replacement = sleeper(Some(&launch));
         assert_eq!(begun_of(&search).await, Begun::Alive);
     }
 
