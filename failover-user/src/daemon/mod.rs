@@ -394,6 +394,8 @@ impl Daemon {
     /// When another daemon has the state directory.
     async fn step(&mut self) -> Result<(), Refusal> {
         let woken = self.woken().await;
+        // A look at the holders' connections may have ended while nothing else happened.
+        self.past.tunnel = self.tunnel.problem();
         self.notice_suspend();
         match woken {
             Woken::Kernel(Ok(batch)) => {
