@@ -35,10 +35,8 @@ fn hoard(lab: &Lab, arguments: &[&str]) -> Process {
 fn state(daemon: &Daemon) -> (String, Duration) {
     let begun = Instant::now();
     let (status, _) = daemon.status();
-    (
-        status["state"].as_str().unwrap_or_default().to_owned(),
-        begun.elapsed(),
-    )
+    let state = status.get("state").and_then(|state| state.as_str());
+    (state.unwrap_or_default().to_owned(), begun.elapsed())
 }
 
 /// A daemon whose gateway is on loopback, as OpenClaw's is by itself, so that others can have the port at

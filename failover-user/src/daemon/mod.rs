@@ -210,7 +210,7 @@ enum Woken {
     Kernel(io::Result<Batch>),
     Probe(Report),
     GatewayProbed(LocalReport<GatewayProbeId>),
-    ListenerAsked(LocalReport<()>),
+    ListenerAsked(Option<LocalReport<()>>),
     Witnesses(Answers<Round>),
     Command(Command, CommandResult),
     /// Somebody looked what a start began.
@@ -435,9 +435,10 @@ impl Daemon {
                 self.gateway_probed(report);
             }
             Woken::ListenerAsked(report) => {
-                self.tunnel
-                    .answered(&report, self.past.readiness.as_ref(), &self.port);
-                self.past.tunnel = self.tunnel.problem();
+                if let Some(report) = report {
+                    self.tunnel
+                        .answered(&report, self.past.readiness.as_ref(), &self.port);
+                }
             }
             Woken::Witnesses(answers) => {
                 self.progress.made(Source::Witnesses);

@@ -168,24 +168,23 @@ impl Tunnel {
         self.until
     }
 
-    /// Waits until who listens has answered. Cancel-safe.
-    pub(super) async fn answer(&mut self) -> LocalReport<()> {
-        loop {
-            let Self {
-                prober, looking, ..
-            } = self;
-            let found = async {
-                match looking {
-                    Some(looking) => (&mut looking.job).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let found = tokio::select! {
-                report = prober.next() => return report,
-                found = found => found,
-            };
-            self.found(found);
-        }
+    /// Waits until who listens has answered, or a look has ended (`None`). Cancel-safe.
+    pub(super) async fn answer(&mut self) -> Option<LocalReport<()>> {
+        let Self {
+            prober, looking, ..
+        } = self;
+        let found = async {
+            match looking {
+                Some(looking) => (&mut looking.job).await,
+                None => std::future::pending().await,
+            }
+        };
+        let found = tokio::select! {
+            report = prober.next() => return Some(report),
+            found = found => found,
+        };
+        self.found(found);
+        None
     }
 
     /// Who listens has answered.
