@@ -382,7 +382,7 @@ mod tests {
             ),
             (
                 "env TOKEN=hunter2 openclaw gateway start",
-                "env … … gateway start",
+                "env … gateway start",
             ),
             ("'TOKEN=hunter2' gateway start", "TOKEN=… gateway start"),
             ("/bin/true", "/bin/true"),
