@@ -214,11 +214,11 @@ fn a_full_disk_is_told_before_anything_is_to_be_kept_there() {
     };
     let state = state.display();
     let full = format!(
-        "mount -t tmpfs -o size=8k none {state} && ! dd if=/dev/zero of={state}/filler 2>/dev/null"
+        "mount -t tmpfs -o size=8k,mode=755 none {state} && ! dd if=/dev/zero of={state}/filler 2>/dev/null"
     );
     let parts = ["No space left", "make room", "forgotten at each restart"];
     under(&full).assert("state-dir", "error", &parts);
-    let room = format!("mount -t tmpfs -o size=1m none {state}");
+    let room = format!("mount -t tmpfs -o size=1m,mode=755 none {state}");
     under(&room).assert("state-dir", "ok", &["can be written to", "has room"]);
 }
 
