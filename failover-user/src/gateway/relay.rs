@@ -65,6 +65,8 @@ pub(super) const HEAD: usize = 9;
 const MOST_FLUSHED: usize = 4 << 20;
 /// Most commands are over by then, and need no second relay.
 const STANDBY_AFTER: Duration = Duration::from_secs(1);
+/// A daemon that is alive takes what it was sent within this.
+const ROOM_WITHIN: Duration = Duration::from_secs(1);
 /// A relay has begun by then.
 const BEGUN_WITHIN: Duration = Duration::from_secs(1);
 /// One that stood by takes over within this.
@@ -244,8 +246,8 @@ impl Reader {
             self.listen();
         }
         let end = matches!(self.read()?, Got::End);
-        if end && self.owed {
-            self.tell_end();
+        if end {
+            self.tell_end_before_it_ends();
         }
         Ok((end, second_died))
     }
@@ -295,6 +297,24 @@ impl Reader {
         }
         if self.owed {
             self.tell_end();
+        }
+    }
+
+    /// The last writer is gone, so waiting for the daemon holds nobody up: without room for this packet the daemon
+    /// would never see the last lines.
+    fn tell_end_before_it_ends(&mut self) {
+        self.owed |= self.told && self.missed > 0;
+        let deadline = Instant::now() + ROOM_WITHIN;
+        while self.owed {
+            self.tell_end();
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Some(left) = Timespec::try_from(left).ok().filter(|_| !left.is_zero()) else {
+                return;
+            };
+            let mut room = [PollFd::new(&self.daemon, PollFlags::OUT)];
+            if self.owed && poll(&mut room, Some(&left)).is_err_and(|error| error != Errno::INTR) {
+                return;
+            }
         }
     }
 
