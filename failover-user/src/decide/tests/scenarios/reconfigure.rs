@@ -247,7 +247,10 @@ proptest! {
         let before = decider.clone();
         let actions = decider.reconfigure(now, new, Probing::AsBefore);
         prop_assert!(decider.next_wake().is_none_or(|wake| wake >= now), "{:?}", decider.next_wake());
-        prop_assert!(before.strikes().ends_with(decider.strikes()));
+        // Without witnesses the strikes for want of a path go, from between the others as well.
+        let mut earlier = before.strikes().iter();
+        let is_earlier = |strike| earlier.any(|one| one == strike);
+        prop_assert!(decider.strikes().iter().all(is_earlier), "{:?} {:?}", before.strikes(), decider.strikes());
         let runs = actions.iter().filter(|action| matches!(action, Action::Run(_)));
         prop_assert!(runs.count() <= 1);
         // By its own numbers nothing more is to be done at this moment.
