@@ -320,10 +320,15 @@ fn order(ask: &AskOptions, request: &Request) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks on the terminal whether that is meant. Without a terminal nobody can say so.
+/// Asks on the terminal whether that is meant. Where nobody can be asked, as in a script, --force stands, with a
+/// warning.
 fn confirmed(why: &str) -> bool {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return false;
+        let _ = writeln!(
+            io::stderr(),
+            "failover: the primary answers as well: two gateways serve until `failover release`"
+        );
+        return true;
     }
     let _ = write!(io::stderr(), "failover: {why}\nDo it? [y/N] ");
     let mut answer = String::new();
