@@ -83,6 +83,18 @@ struct Processes {
     /// Services and containers in which something began since then, and those in which something is older.
     young: Vec<(u32, Home)>,
     old: Vec<Home>,
+    /// One that began since then and was left to init. It may be the gateway: `env -i`, `su -` and `sudo` take the
+    /// mark away.
+    orphan: Option<u32>,
+}
+
+/// Who adopts a process whose parent has ended.
+const INIT: u32 = 1;
+
+fn is_in_this_network(process: &Path) -> bool {
+    let of = |process: &Path| fs::read_link(process.join("ns/net")).ok();
+    let own = of(Path::new("/proc/self"));
+    own.is_some() && of(process) == own
 }
 
 impl Search {
@@ -112,6 +124,10 @@ impl Search {
                     restarts: None,
                     is_certain: false,
                 },
+                None if self.lost.is_empty() && processes.orphan.is_some() => Found::unknown(
+                    "a process that began meanwhile may be it".to_owned(),
+                    oldest,
+                ),
                 None => Found {
                     begun: Begun::Gone,
                     told: "no process".to_owned(),
@@ -204,10 +220,14 @@ impl Search {
                 true => found.command.get_or_insert(pid),
                 false => found.descendant.get_or_insert(pid),
             };
-        } else if self.unit.is_none()
-            && let Some(home) = home_of(pid).filter(is_service)
-        {
-            found.young.push((pid, home));
+        } else if self.unit.is_none() {
+            match home_of(pid).filter(is_service) {
+                Some(home) => found.young.push((pid, home)),
+                None if stat.parent == INIT && is_in_this_network(&process) => {
+                    found.orphan.get_or_insert(pid);
+                }
+                None => {}
+            }
         }
     }
 
