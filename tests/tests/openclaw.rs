@@ -1,6 +1,6 @@
 //! The real OpenClaw on both hosts, each as an account of its own, without a service manager.
 
-use std::{thread, time::Duration};
+use std::{fs, thread, time::Duration};
 
 use failover_tests::{
     PORT,
@@ -31,7 +31,19 @@ fn gateways(lab: &Lab) -> [OpenClaw; 2] {
 
 /// The times are those of a daemon whose operator is in a hurry.
 fn setup(lab: &Lab, start: &str, stop: &str) -> Setup {
+    // The start command becomes another account and clears its environment: only its name says whose it is.
+    let [_, local] = ACCOUNTS;
+    let (passwd, group) = (
+        lab.directory().join("passwd"),
+        lab.directory().join("group"),
+    );
+    let accounts =
+        format!("root:x:0:0::/root:/bin/sh\nclaw:x:{local}:{local}::/mnt/home:/bin/sh\n");
+    fs::write(&passwd, accounts).expect("writing the accounts");
+    fs::write(&group, format!("root:x:0:\nclaw:x:{local}:\n")).expect("writing the groups");
     Setup::new(lab)
+        .accounts(&passwd, &group)
+        .argument("--owner=account:claw")
         .gateway("openclaw")
         .command_lines(start, stop)
         .interval(Duration::from_secs(2))
