@@ -8,7 +8,6 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod daemon;
-pub mod decide;
 pub mod errno;
 mod escape;
 mod files;
@@ -36,3 +35,5 @@ pub mod timeline;
 pub mod trace;
 mod waiting;
 pub mod web;
+
+pub use failover_decide as decide;

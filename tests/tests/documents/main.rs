@@ -172,7 +172,7 @@ fn every_state_problem_alarm_and_event_has_its_row() {
     };
     let source = |path: &str| fs::read_to_string(root().join("failover-user").join(path));
     // The names as the program has them: `Self::Active => "active"`.
-    let state = source("src/decide/state.rs").expect("the states");
+    let state = source("crates/decide/src/state.rs").expect("the states");
     let names = state.lines().filter_map(|line| {
         let (_, name) = line.trim().split_once(" => \"")?;
         name.strip_suffix("\",")

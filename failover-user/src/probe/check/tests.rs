@@ -253,9 +253,3 @@ fn both() -> [Checker; 2] {
         http("/", 200, Body::Contains("well".to_owned())),
     ]
 }
-
-impl WrongAnswer {
-    fn into_failure(self) -> Failure {
-        Failure::WrongAnswer(self)
-    }
-}

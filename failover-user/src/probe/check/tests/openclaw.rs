@@ -118,13 +118,16 @@ async fn a_release_without_healthz_fails_without_its_challenge_and_is_then_asked
     let failing: [(Vec<u8>, Failure); 4] = [
         (
             websocket(r#"{"type":"event","event":"other"}"#),
-            WrongAnswer::NoChallenge.into_failure(),
+            Failure::WrongAnswer(WrongAnswer::NoChallenge),
         ),
-        (websocket("hello"), WrongAnswer::NoChallenge.into_failure()),
-        (page(), WrongAnswer::Status(200).into_failure()),
+        (
+            websocket("hello"),
+            Failure::WrongAnswer(WrongAnswer::NoChallenge),
+        ),
+        (page(), Failure::WrongAnswer(WrongAnswer::Status(200))),
         (
             b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(),
-            WrongAnswer::NotHttp.into_failure(),
+            Failure::WrongAnswer(WrongAnswer::NotHttp),
         ),
     ];
     for (upgraded, expected) in failing {

@@ -8,6 +8,8 @@
 //! at again, so a daemon that was killed and restarted decides like one that never stopped. What can't
 //! be is handed out as data and in again: [`Decider::flaps`], [`RouterWatch::proven`].
 
+#![forbid(unsafe_code)]
+
 mod absorb;
 mod action;
 mod backoff;
