@@ -252,9 +252,11 @@ fn every_file_that_the_documents_name_is_there() {
             };
             let linked = fs::read_to_string(&file);
             let linked = linked.unwrap_or_else(|error| panic!("{name}: {link}: {error}"));
+            // As GitHub makes it of a heading.
             let anchor = |line: &str| {
-                let line = line.strip_prefix("## ").unwrap_or_default().to_lowercase();
-                line.replace(' ', "-")
+                let (_, title) = line.split_once("# ").unwrap_or_default();
+                let title = title.to_lowercase().replace(' ', "-");
+                title.replace(|one: char| !one.is_alphanumeric() && one != '-', "")
             };
             let is_there = heading.is_empty() || linked.lines().any(|line| anchor(line) == heading);
             assert!(is_there, "{name}: {link}");
