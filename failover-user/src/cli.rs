@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{
-        ConfigurationError, DEFAULT_CONFIG, DEFAULT_PORT, DEFAULT_STATE_DIR, Options, Places, Span,
-        count, path, port,
+        ConfigurationError, DEFAULT_CONFIG, DEFAULT_PORT, DEFAULT_STATE_DIR, HumanDuration,
+        Locations, Options, count, path, port,
     },
     control::Request,
     gateway::UnitVerb,
@@ -106,14 +106,14 @@ impl AskOptions {
     ///
     /// # Errors
     /// When the file that is named can't be read.
-    pub fn places(&self) -> Result<Places, ConfigurationError> {
+    pub fn locations(&self) -> Result<Locations, ConfigurationError> {
         match &self.control {
-            Some(control) => Ok(Places {
+            Some(control) => Ok(Locations {
                 control: control.clone(),
                 state_dir: DEFAULT_STATE_DIR.into(),
                 unread: None,
             }),
-            None => Places::of(self.config.as_deref()),
+            None => Locations::of(self.config.as_deref()),
         }
     }
 }
@@ -126,7 +126,7 @@ pub struct PauseOptions {
     pub ask: AskOptions,
     /// For so long [default: until `failover resume`]
     #[arg(long = "for", value_name = "DURATION", allow_hyphen_values = true)]
-    pub span: Option<Span>,
+    pub span: Option<HumanDuration>,
     /// Why: the log and `failover status` tell it
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
@@ -176,7 +176,7 @@ pub struct ReleaseOptions {
     pub ask: AskOptions,
     /// Take over again no sooner than after so long
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
-    pub hold: Option<Span>,
+    pub hold: Option<HumanDuration>,
 }
 
 impl ReleaseOptions {
@@ -309,7 +309,7 @@ pub struct TraceOptions {
     pub color: Color,
     /// End after this time
     #[arg(long, allow_hyphen_values = true)]
-    pub duration: Option<Span>,
+    pub duration: Option<HumanDuration>,
     /// End after so many events
     #[arg(long, value_parser = count::<NonZeroU64>)]
     pub count: Option<NonZeroU64>,

@@ -18,7 +18,7 @@ use failover::{
         AskOptions, CheckOptions, Cli, ConfigVerb, HistoryOptions, ShowOptions, StatusOptions,
         TraceOptions, UnitJob, UnitName, Verb,
     },
-    config::{self, Configuration, ConfigurationError, Faults, Options, Places},
+    config::{self, Configuration, ConfigurationError, Faults, Locations, Options},
     control::{self, AskError, Request},
     gateway::{Scope, UnitCommand, UnitState, output_relay},
     history, rights,
@@ -102,7 +102,7 @@ fn run(options: Options) -> anyhow::Result<()> {
     let file = options.config.clone();
     // Where there is no configuration at all, reading it says why.
     if !geteuid().is_root()
-        && let Some(configuration) = config::Draft::load(options.clone()).configuration
+        && let Some(configuration) = config::Validation::load(options.clone()).configuration
     {
         rights::check(&configuration, env::args_os())?;
     }
@@ -201,14 +201,14 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 
 /// Shows the daemon's status, once or again and again. The exit code is that of the last one.
 fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
-    let places = options.ask.places()?;
+    let locations = options.ask.locations()?;
     if options.watch && options.output == trace::Format::Text && io::stdout().is_terminal() {
-        return watch(&places);
+        return watch(&locations);
     }
     loop {
-        let status: Status = match control::ask(&places.control, &Request::Status) {
+        let status: Status = match control::ask(&locations.control, &Request::Status) {
             Ok(status) => status,
-            Err(error) => return Ok(unanswered(&error, &places)),
+            Err(error) => return Ok(unanswered(&error, &locations)),
         };
         let shown = match options.output {
             trace::Format::Text => status.to_string(),
@@ -232,9 +232,9 @@ fn protection(status: &Status) -> ExitCode {
 }
 
 /// Says why the daemon says nothing.
-fn unanswered(error: &AskError, places: &Places) -> ExitCode {
+fn unanswered(error: &AskError, locations: &Locations) -> ExitCode {
     let _ = writeln!(io::stderr(), "failover: {error}");
-    if let Some(error) = &places.unread {
+    if let Some(error) = &locations.unread {
         let _ = writeln!(
             io::stderr(),
             "failover: {error}; or say with --control where the daemon is, if it isn't there"
@@ -253,7 +253,7 @@ fn unanswered(error: &AskError, places: &Places) -> ExitCode {
 fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
     let state_dir = match &options.state_dir {
         Some(directory) => directory.clone(),
-        None => Places::of(options.config.as_deref())?.state_dir,
+        None => Locations::of(options.config.as_deref())?.state_dir,
     };
     let directory = state_dir.display();
     let history = history::read(&state_dir).with_context(|| {
@@ -289,8 +289,8 @@ fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
 
 /// Has the daemon do something, and says what came of it.
 fn order(ask: &AskOptions, request: &Request) -> anyhow::Result<ExitCode> {
-    let places = ask.places()?;
-    let mut answer = control::order(&places.control, request);
+    let locations = ask.locations()?;
+    let mut answer = control::order(&locations.control, request);
     if let Err(AskError::Unconfirmed(why)) = &answer
         && confirmed(why)
     {
@@ -298,11 +298,11 @@ fn order(ask: &AskOptions, request: &Request) -> anyhow::Result<ExitCode> {
             force: true,
             yes: true,
         };
-        answer = control::order(&places.control, &confirmed);
+        answer = control::order(&locations.control, &confirmed);
     }
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error) => return Ok(unanswered(&error, &places)),
+        Err(error) => return Ok(unanswered(&error, &locations)),
     };
     // The order is followed, whether or not anybody reads that.
     let done = if answer.note.is_none() {
@@ -341,15 +341,15 @@ fn confirmed(why: &str) -> bool {
 }
 
 /// In place, until Ctrl-C.
-fn watch(places: &Places) -> anyhow::Result<ExitCode> {
+fn watch(locations: &Locations) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
-    let last = runtime.block_on(failover::live::run(&places.control));
+    let last = runtime.block_on(failover::live::run(&locations.control));
     // A question that is still under way keeps nobody waiting.
     runtime.shutdown_background();
     match last {
         Ok(status) => Ok(protection(&status)),
         Err(error) => match error.downcast_ref() {
-            Some(error) => Ok(unanswered(error, places)),
+            Some(error) => Ok(unanswered(error, locations)),
             None => Err(error),
         },
     }
@@ -366,7 +366,7 @@ fn trace(options: &TraceOptions) -> anyhow::Result<()> {
         debug: options.debug,
         format: options.output,
         color: options.color,
-        duration: options.duration.map(config::Span::get),
+        duration: options.duration.map(config::HumanDuration::get),
         count: options.count.map(Into::into),
     }))
 }

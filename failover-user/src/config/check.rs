@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio_rustls::rustls::pki_types::{ServerName, TrustAnchor};
 
 use super::{
-    CheckKind, Fingerprint, Host, Span,
+    CheckKind, Fingerprint, Host, HumanDuration,
     credential::{CredentialError, Token, roots_in, token, trusted_here},
     fingerprint::NoFingerprint,
     secret::quoted,
@@ -261,8 +261,8 @@ pub enum CheckError {
     )]
     NoRoots(String),
     /// A span that nobody means.
-    #[error("drain-limit is {0}; it must be at most {most}", most = Span::from(LONGEST_DRAIN))]
-    DrainLimit(Span),
+    #[error("drain-limit is {0}; it must be at most {most}", most = HumanDuration::from(LONGEST_DRAIN))]
+    DrainLimit(HumanDuration),
 }
 
 impl CheckError {
@@ -351,7 +351,7 @@ pub(super) struct Given {
     pub(super) fingerprint: Option<Vec<String>>,
     pub(super) host: Option<String>,
     pub(super) token_file: Option<PathBuf>,
-    pub(super) drain_limit: Option<Span>,
+    pub(super) drain_limit: Option<HumanDuration>,
 }
 
 impl Check {
@@ -562,7 +562,7 @@ fn is_short(text: &str) -> bool {
     text.len() as u64 <= LONGEST_TEXT
 }
 
-fn drain_limit(given: Span) -> Result<Duration, CheckError> {
+fn drain_limit(given: HumanDuration) -> Result<Duration, CheckError> {
     if given.get() <= LONGEST_DRAIN {
         Ok(given.get())
     } else {

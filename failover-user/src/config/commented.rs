@@ -8,7 +8,7 @@ use std::{
 use clap::builder::PossibleValue;
 use serde_json::Value;
 
-use super::{Options, layers::Toml, value::samples};
+use super::{Options, diagnostic::samples, values::Toml};
 use crate::files::{Folder, Sticky};
 
 /// Everybody may read it: secrets are in files of their own.
@@ -97,7 +97,7 @@ mod tests {
         Configuration, ConfigurationError,
         defaults::{alternatives, examples},
         file,
-        layers::Values,
+        values::Values,
     };
 
     /// The options' lines without their `#`.

@@ -9,14 +9,14 @@ use super::{
     DEFAULT_FLAP_QUIET, DEFAULT_FLAP_SUCCESSES, DEFAULT_FLAP_WINDOW, DEFAULT_INTERVAL,
     DEFAULT_PORT, DEFAULT_RECOVERY_INTERVAL, DEFAULT_START_TIMEOUT, DEFAULT_STATE_DIR,
     DEFAULT_STOP_TIMEOUT, DEFAULT_STRIKES, DEFAULT_TIMEOUT, DEFAULT_VETO_LIMIT, DEFAULT_WITNESSES,
-    GatewayKind, KernelEventsMode, LocalCheckKind, LogFormat, Options, Span,
+    GatewayKind, HumanDuration, KernelEventsMode, LocalCheckKind, LogFormat, Options,
     check::DEFAULT_STATUS,
     gateway::{OPENCLAW_START, OPENCLAW_STOP},
 };
 
 /// Every option that has a default, given what was said: some follow others.
 pub(super) fn defaults(said: &Options) -> Options {
-    let interval = said.interval.map_or(DEFAULT_INTERVAL, Span::get);
+    let interval = said.interval.map_or(DEFAULT_INTERVAL, HumanDuration::get);
     let gateway = said.gateway.unwrap_or_default();
     let check = said.check.unwrap_or(gateway.check());
     let local_check = said
@@ -148,7 +148,7 @@ mod tests {
     use clap::{Args as _, FromArgMatches as _};
 
     use super::*;
-    use crate::config::{Configuration, layers::Values};
+    use crate::config::{Configuration, values::Values};
 
     fn checked(options: Options) -> Configuration {
         // The commands needn't be here.

@@ -9,8 +9,8 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    GatewayError, NotTrusted, Span, check::CheckError, layers::Toml, webhook::WebhookError,
-    witness::WitnessesError,
+    GatewayError, HumanDuration, NotTrusted, check::CheckError, values::Toml,
+    webhook::WebhookError, witness::WitnessesError,
 };
 use crate::{
     escape,
@@ -103,11 +103,11 @@ pub enum ConfigurationError {
         /// The option that is too long.
         longer: &'static str,
         /// Its value.
-        longer_value: Span,
+        longer_value: HumanDuration,
         /// The option that it must not exceed.
         shorter: &'static str,
         /// Its value.
-        shorter_value: Span,
+        shorter_value: HumanDuration,
     },
     /// Something is required that there isn't.
     #[error("fence-required is given without a fence; name the command with --fence")]

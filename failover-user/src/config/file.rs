@@ -12,9 +12,9 @@ use toml::{
 };
 
 use super::{
-    ConfigurationError, Options,
+    ConfigurationError, Options, diagnostic,
     error::{Fault, Place},
-    secret, trust, value,
+    secret, trust,
 };
 use crate::{escape, files};
 
@@ -113,7 +113,7 @@ pub(crate) fn parse(text: &str) -> Result<(Options, LineNumbers), Vec<(usize, St
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        fault(span.start, value::syntax(text, &span, error.message()));
+        fault(span.start, diagnostic::syntax(text, &span, error.message()));
     }
     let known = known_keys();
     let (mut options, mut lines) = (Options::default(), LineNumbers::new());
@@ -130,7 +130,7 @@ pub(crate) fn parse(text: &str) -> Result<(Options, LineNumbers), Vec<(usize, St
             Ok(read) => options = options.or(read),
             Err(error) => {
                 let written = text.get(value.span()).unwrap_or_default();
-                let message = value::refused(name, value.get_ref(), written, error.message());
+                let message = diagnostic::refused(name, value.get_ref(), written, error.message());
                 fault(key.span().start, message);
             }
         }

@@ -6,74 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
-    Configuration, DEFAULT_CONFIG, Draft, Faults, Options,
+    Configuration, DEFAULT_CONFIG, Faults, Options, Validation,
     defaults::defaults,
     file::{self, Author},
     secret::{NOT_SHOWN, is_secret},
+    values::{Toml, Values},
 };
 use crate::escape;
-
-/// Options by their names, as values of the file.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Values(Map<String, Value>);
-
-impl Values {
-    pub(super) fn of(options: &Options) -> anyhow::Result<Self> {
-        match serde_json::to_value(options).context("a value isn't text")? {
-            Value::Object(values) => Ok(Self(values)),
-            _ => anyhow::bail!("options are no table"),
-        }
-    }
-
-    /// As options again.
-    pub(super) fn options(self) -> serde_json::Result<Options> {
-        serde_json::from_value(Value::Object(self.0))
-    }
-
-    /// Takes out what is said there; with a star at its end the name stands for all that begin so.
-    /// Returns how many said something.
-    pub(super) fn remove(&mut self, name: &str) -> usize {
-        let fits = |option: &str| match name.strip_suffix('*') {
-            Some(beginning) => option.starts_with(beginning),
-            None => option == name,
-        };
-        let said = self
-            .0
-            .iter_mut()
-            .filter(|(option, value)| !value.is_null() && fits(option));
-        said.map(|(_, value)| *value = Value::Null).count()
-    }
-
-    /// The value, if there is one.
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
-    }
-}
-
-/// A value in TOML: for what options hold, that is the same as JSON.
-pub(super) struct Toml<'value>(pub(super) &'value Value);
-
-impl fmt::Display for Toml<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Value::Array(values) => {
-                let values: Vec<String> = values.iter().map(|one| Toml(one).to_string()).collect();
-                write!(formatter, "[{}]", values.join(", "))
-            }
-            // The only character that TOML has escaped and JSON hasn't.
-            value => write!(
-                formatter,
-                "{}",
-                value.to_string().replace('\x7f', "\\u007f")
-            ),
-        }
-    }
-}
 
 /// Where a value comes from.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -114,13 +57,13 @@ pub struct Setting {
 /// Whatever is wrong with the configuration: what isn't in force can't be shown.
 pub fn in_force(flags: &Options, secrets: bool) -> anyhow::Result<Vec<Setting>> {
     // Read once: it may be a pipe.
-    let draft = Draft::of(flags.clone(), Author::Anybody);
+    let validation = Validation::of(flags.clone(), Author::Anybody);
     let file::Written {
         options: file,
         lines,
         ..
-    } = draft.written.clone();
-    draft.finished()?;
+    } = validation.written.clone();
+    validation.finished()?;
     let defaults = Values::of(&defaults(&flags.clone().or(file.clone())))?;
     let (flag_values, file_values) = (Values::of(flags)?, Values::of(&file)?);
     let setting = |option: &str| {
@@ -209,7 +152,7 @@ impl Configuration {
     /// # Errors
     /// All that is wrong, each with its option.
     pub fn load(flags: Options) -> Result<Self, Faults> {
-        Draft::load(flags).finished()
+        Validation::load(flags).finished()
     }
 
     /// The same, whoever wrote the file: for what runs no commands.
@@ -217,7 +160,7 @@ impl Configuration {
     /// # Errors
     /// All that is wrong, each with its option.
     pub fn load_anybodys(flags: Options) -> Result<Self, Faults> {
-        Draft::of(flags, Author::Anybody).finished()
+        Validation::of(flags, Author::Anybody).finished()
     }
 }
 

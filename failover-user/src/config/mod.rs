@@ -6,7 +6,8 @@ mod check;
 mod commented;
 mod credential;
 mod defaults;
-mod draft;
+mod diagnostic;
+mod duration;
 mod error;
 pub(crate) mod file;
 mod fingerprint;
@@ -14,14 +15,14 @@ mod gateway;
 mod host;
 mod layers;
 mod local_check;
+mod locations;
 mod options;
-mod places;
 mod primary;
 mod reference;
 mod secret;
-mod span;
 mod trust;
-mod value;
+mod validate;
+mod values;
 mod webhook;
 mod witness;
 
@@ -35,28 +36,28 @@ use std::{
 pub use check::{Body, Check, CheckError, HttpCheck, OpenClawCheck, Scalar, Server, Tls};
 pub use commented::{commented, write_new};
 pub use credential::{CredentialError, Token};
-pub use draft::Draft;
+pub use duration::HumanDuration;
 pub use error::{ConfigurationError, Fault, Faults, Place};
 pub use fingerprint::Fingerprint;
-pub use gateway::{GatewayError, GatewayKind, LocalGateway, LocalUnit};
+pub use gateway::{GatewayError, GatewayKind};
 pub use host::Host;
 pub use layers::{Origin, Setting, as_file, in_force};
 pub use local_check::{LocalCheck, LocalCheckKind, Transport};
+pub use locations::Locations;
 pub use options::{
     Arm, CheckKind, KernelEventsMode, LogFormat, Options, count, path, port, witnesses,
 };
-pub use places::Places;
 pub use primary::PrimaryAddress;
 pub use reference::{Entry, VALUES, entries, reference};
-pub use span::Span;
 pub use trust::NotTrusted;
 pub(crate) use trust::not_trusted;
+pub use validate::Validation;
 pub use webhook::{Webhook, WebhookError};
 pub use witness::{Witness, WitnessError, WitnessList, WitnessesError};
 
 use crate::{
     decide::{Fence, Flapping},
-    gateway::{Account, CommandLine},
+    gateway::{Account, CommandLine, LocalGateway},
 };
 
 /// OpenClaw's port.
@@ -457,7 +458,11 @@ pub(crate) fn webhook_for_tests(url: &str, token_file: Option<&Path>) -> Webhook
 }
 
 fn flapping(
-    (window, quiet, spacing): (Option<Span>, Option<Span>, Option<Span>),
+    (window, quiet, spacing): (
+        Option<HumanDuration>,
+        Option<HumanDuration>,
+        Option<HumanDuration>,
+    ),
     successes: Option<Vec<NonZeroU32>>,
     interval: Duration,
 ) -> Result<Flapping, ConfigurationError> {
@@ -496,20 +501,20 @@ fn flapping(
 
 fn between(
     option: &'static str,
-    value: Option<Span>,
+    value: Option<HumanDuration>,
     default: Duration,
     least: Duration,
     most: Duration,
 ) -> Result<Duration, ConfigurationError> {
-    let value = value.map_or(default, Span::get);
+    let value = value.map_or(default, HumanDuration::get);
     if (least..=most).contains(&value) {
         return Ok(value);
     }
     Err(ConfigurationError::Range {
         option,
-        value: Span::from(value).to_string(),
-        least: Span::from(least).to_string(),
-        most: Span::from(most).to_string(),
+        value: HumanDuration::from(value).to_string(),
+        least: HumanDuration::from(least).to_string(),
+        most: HumanDuration::from(most).to_string(),
     })
 }
 

@@ -10,7 +10,9 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{GatewayKind, LocalCheckKind, PrimaryAddress, Scalar, Span, WitnessError, WitnessList};
+use super::{
+    GatewayKind, HumanDuration, LocalCheckKind, PrimaryAddress, Scalar, WitnessError, WitnessList,
+};
 
 /// What somebody wrote, on the command line or in the file. A missing one has its default.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -32,15 +34,15 @@ pub struct Options {
 
     /// From one probe to the next [default: 30s]
     #[arg(long, value_name = "DURATION")]
-    pub interval: Option<Span>,
+    pub interval: Option<HumanDuration>,
 
     /// The same while the local gateway is wanted or runs [default: 1s, or the interval if shorter]
     #[arg(long, value_name = "DURATION")]
-    pub recovery_interval: Option<Span>,
+    pub recovery_interval: Option<HumanDuration>,
 
     /// How long a probe may take [default: 5s, or the interval if shorter]
     #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<Span>,
+    pub timeout: Option<HumanDuration>,
 
     /// What a healthy primary has to do within the timeout. tcp: accept a connection, which a process
     /// that hangs still does; openclaw: say that it is live; http: answer as the check-* options ask
@@ -94,7 +96,7 @@ pub struct Options {
 
     /// For check=openclaw: a gateway that drains for longer has failed [default: never]
     #[arg(long, value_name = "DURATION")]
-    pub drain_limit: Option<Span>,
+    pub drain_limit: Option<HumanDuration>,
 
     /// What a healthy local gateway has to do. tcp: listen; openclaw: say that it is live; http: answer as
     /// the local-check-* options ask; any: answer an HTTP request with anything. One that fails --strikes
@@ -150,7 +152,7 @@ pub struct Options {
     /// From one probe to the next once one has failed, and from one strike to the next
     /// [default: the interval]
     #[arg(long, value_name = "DURATION")]
-    pub confirm_interval: Option<Span>,
+    pub confirm_interval: Option<HumanDuration>,
 
     /// Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as
     /// 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B's default route, which
@@ -173,11 +175,11 @@ pub struct Options {
 
     /// A failure this soon after the primary was back makes the next release harder [default: 10m]
     #[arg(long, value_name = "DURATION")]
-    pub flap_window: Option<Span>,
+    pub flap_window: Option<HumanDuration>,
 
     /// When the primary has been well for so long, everything is forgotten [default: 1h]
     #[arg(long, value_name = "DURATION")]
-    pub flap_quiet: Option<Span>,
+    pub flap_quiet: Option<HumanDuration>,
 
     /// Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = count::<NonZeroU32>)]
@@ -185,7 +187,7 @@ pub struct Options {
 
     /// From one of these to the next, where it takes several [default: 3s, or the interval if shorter]
     #[arg(long, value_name = "DURATION")]
-    pub flap_interval: Option<Span>,
+    pub flap_interval: Option<HumanDuration>,
 
     /// Makes sure that the primary is gone before the local gateway starts: switches it off, say
     #[arg(long, value_name = "COMMAND")]
@@ -197,7 +199,7 @@ pub struct Options {
 
     /// How long the fence command may take; then it is killed [default: 1m]
     #[arg(long, value_name = "DURATION")]
-    pub fence_timeout: Option<Span>,
+    pub fence_timeout: Option<HumanDuration>,
 
     /// When a takeover may be made at all: once the primary has been seen healthy, or always
     /// [default: seen]
@@ -238,11 +240,11 @@ pub struct Options {
     /// a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen
     /// to be dead is tried again at once [default: 6m]
     #[arg(long, value_name = "DURATION")]
-    pub start_timeout: Option<Span>,
+    pub start_timeout: Option<HumanDuration>,
 
     /// How long the stop command may take; then it is killed and tried again [default: 5m 40s]
     #[arg(long, value_name = "DURATION")]
-    pub stop_timeout: Option<Span>,
+    pub stop_timeout: Option<HumanDuration>,
 
     /// Run when something happens that somebody should know: a takeover, a release, a start or stop that
     /// fails, ...; told in its environment, and as JSON on standard input [default: nothing]

@@ -8,10 +8,11 @@ use tracing::{error, info, warn};
 use super::Daemon;
 use crate::{
     clock,
-    config::LocalGateway,
     decide::{Command, CommandResult, Event},
     escape::Escaped,
-    gateway::{Account, CommandLine, CommandOutput, Force, Launch, NewLines, RunningCommand},
+    gateway::{
+        Account, CommandLine, CommandOutput, Force, Launch, LocalGateway, NewLines, RunningCommand,
+    },
     kernel::KernelEvents,
 };
 

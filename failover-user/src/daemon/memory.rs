@@ -20,11 +20,10 @@ use tracing::warn;
 
 use crate::{
     clock,
-    config::LocalGateway,
     decide::{Flaps, Pause, Standing},
     escape::Escaped,
     files,
-    gateway::Bound,
+    gateway::{Bound, LocalGateway},
 };
 pub(super) use flapping::Flapping;
 

@@ -22,12 +22,11 @@ use super::{
 };
 use crate::{
     clock,
-    config::LocalGateway,
     decide::{Gateway, Time},
     escape::Escaped,
     gateway::{
         Account, Bound, Destroyed, Holder, Identity, Interest, Launch, Listener, ListenersError,
-        Settling, first_of,
+        LocalGateway, Settling, first_of,
     },
     kernel::{Origin, TcpStateChange},
 };

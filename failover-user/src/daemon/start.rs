@@ -10,9 +10,8 @@ use rustix::param::clock_ticks_per_second;
 
 use crate::{
     clock,
-    config::LocalGateway,
     decide::Time,
-    gateway::{Holder, Home, Launch, Listener, is_forwarder},
+    gateway::{Holder, Home, Launch, Listener, LocalGateway, is_forwarder},
 };
 
 /// The start command that was run last.

@@ -21,9 +21,10 @@ use super::{
     holder::{home_of, processes, read},
     identity::matches,
     process::{LONGEST_STAT, Stat},
+    spec::LocalUnit,
     unit,
 };
-use crate::{config::LocalUnit, decide::Begun};
+use crate::decide::Begun;
 
 /// Far more processes than there are where a gateway runs; what is behind them isn't looked at.
 const MOST_PROCESSES: usize = 1 << 16;

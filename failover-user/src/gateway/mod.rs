@@ -22,6 +22,7 @@ mod process;
 mod relay;
 mod settling;
 mod shell;
+mod spec;
 mod tunnel;
 mod unit;
 
@@ -48,6 +49,7 @@ pub use output::{CommandOutput, NewLines};
 pub use process::{Lifetime, ProcessKey, has_variable, is_this_program};
 pub use relay::{relay as output_relay, restore as restore_relays};
 pub use settling::Settling;
+pub use spec::{LocalGateway, LocalUnit};
 pub use tunnel::{Tunnel, tunnels};
 pub(crate) use unit::THIS_PROGRAM;
 pub use unit::{Scope, UnitCommand, UnitState, UnitVerb};

@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{
     clock,
-    config::{Configuration, LocalUnit, not_trusted},
+    config::{Configuration, not_trusted},
     daemon,
     decide::{self, Outcome},
     escape,
     gateway::{
         Account, Bound, CommandLine, Enabled, EnabledBy, Holder, Identity, Launch, Listener,
-        Listeners, ListenersError, Scope, Settling, enabled_units, has_systemd, holders,
+        Listeners, ListenersError, LocalUnit, Scope, Settling, enabled_units, has_systemd, holders,
         installed_units, is_lingering, tunnels,
     },
     probe::{LocalProber, Readiness},

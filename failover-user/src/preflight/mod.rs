@@ -16,7 +16,7 @@ pub use finding::{Finding, Level, Report};
 pub use network::first_probe;
 
 use crate::{
-    config::{Configuration, ConfigurationError, Draft, Fault, Options},
+    config::{Configuration, ConfigurationError, Fault, Options, Validation},
     decide::Command,
     gateway::Account,
     status::{self, Status},
@@ -25,11 +25,11 @@ use crate::{
 /// Looks at everything. Inside a tokio runtime.
 pub async fn check(options: Options) -> Report {
     let file = options.config.clone();
-    let Draft {
+    let Validation {
         configuration,
         faults,
         ..
-    } = Draft::load(options);
+    } = Validation::load(options);
     let mut findings = vec![machine::rights()];
     findings.extend(machine::configuration(file.as_deref(), &faults));
     let Some(configuration) = configuration else {

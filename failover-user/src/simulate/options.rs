@@ -13,8 +13,8 @@ use clap::{Args, ValueEnum};
 use super::{Contender, How, Loop, Simulation, Witnesses, picture, table};
 use crate::{
     config::{
-        Configuration, ConfigurationError, Fault, Faults, Options as RunOptions, PrimaryAddress,
-        Span, Witness, WitnessList, count, witnesses,
+        Configuration, ConfigurationError, Fault, Faults, HumanDuration, Options as RunOptions,
+        PrimaryAddress, Witness, WitnessList, count, witnesses,
     },
     decide::Settings,
     escape::Escaped,
@@ -52,15 +52,15 @@ pub struct Options {
 
     /// As for `run`; wins over the files
     #[arg(long, value_name = "DURATION")]
-    pub interval: Option<Span>,
+    pub interval: Option<HumanDuration>,
 
     /// As for `run`; wins over the files
     #[arg(long, value_name = "DURATION")]
-    pub recovery_interval: Option<Span>,
+    pub recovery_interval: Option<HumanDuration>,
 
     /// As for `run`; wins over the files
     #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<Span>,
+    pub timeout: Option<HumanDuration>,
 
     /// As for `run`; wins over the files
     #[arg(long, value_name = "COUNT", value_parser = count::<NonZeroU32>)]
@@ -68,7 +68,7 @@ pub struct Options {
 
     /// As for `run`; wins over the files
     #[arg(long, value_name = "DURATION")]
-    pub confirm_interval: Option<Span>,
+    pub confirm_interval: Option<HumanDuration>,
 
     /// As for `run`; nobody is asked, and all answer unless PC-B has no network
     #[arg(long, value_name = "HOST[:PORT]", value_parser = witnesses)]
@@ -135,8 +135,8 @@ impl Options {
             });
         }
         contenders.extend(loops.into_iter().map(|plain| {
-            let interval = Span::from(plain.interval);
-            let timeout = Span::from(plain.timeout);
+            let interval = HumanDuration::from(plain.interval);
+            let timeout = HumanDuration::from(plain.timeout);
             Contender {
                 name: format!("loop {interval}/{timeout}/{}", plain.strikes),
                 how: How::Loop(plain),

@@ -31,7 +31,7 @@ fn nothing_said_is_a_connect() {
 fn an_option_of_another_check_is_refused_with_that_checks_name() {
     let text = || Some("/x".to_owned());
     let file = || Some(PathBuf::from("/nowhere"));
-    let drain_limit = || Some(Span::from(Duration::from_secs(1)));
+    let drain_limit = || Some(HumanDuration::from(Duration::from_secs(1)));
     let given = Given::default;
     for (given, option) in [
         (
@@ -326,7 +326,7 @@ fn another_question_is_told_in_other_words_and_another_secret_is_not() {
         },
         Given {
             kind: Some(CheckKind::OpenClaw),
-            drain_limit: Some(Span::from(Duration::from_secs(1))),
+            drain_limit: Some(HumanDuration::from(Duration::from_secs(1))),
             ..Given::default()
         },
     ];

@@ -5,7 +5,7 @@ use std::fs;
 use proptest::{prelude::*, sample::select};
 
 use super::*;
-use crate::config::{Configuration, Draft, Options, as_file, in_force};
+use crate::config::{Configuration, Options, Validation, as_file, in_force};
 
 /// What somebody may write for a webhook, rightly or wrongly.
 const URLS: [&str; 9] = [
@@ -91,10 +91,10 @@ fn said(text: &str) -> Vec<String> {
         ..Options::default()
     };
     let mut said = Vec::new();
-    let draft = Draft::load(flags.clone());
-    said.extend(draft.faults.iter().map(ToString::to_string));
-    said.extend(draft.configuration.iter().flat_map(commands));
-    match draft.finished() {
+    let validation = Validation::load(flags.clone());
+    said.extend(validation.faults.iter().map(ToString::to_string));
+    said.extend(validation.configuration.iter().flat_map(commands));
+    match validation.finished() {
         Ok(configuration) => said.extend(commands(&configuration)),
         Err(faults) => said.push(format!("{faults:#}")),
     }

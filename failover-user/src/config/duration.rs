@@ -11,14 +11,14 @@ use super::secret::quoted;
 /// A span of time, never negative.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(try_from = "String")]
-pub struct Span(Duration);
+pub struct HumanDuration(Duration);
 
 /// Not a span of time.
 #[derive(Debug, Error)]
 #[error("`{}` is not a duration; write one like 500ms, 30s, 2m, 1h 30m or 7d", quoted(.0))]
-pub struct SpanError(String);
+pub struct HumanDurationError(String);
 
-impl Span {
+impl HumanDuration {
     /// The span itself.
     #[must_use]
     pub const fn get(self) -> Duration {
@@ -26,40 +26,41 @@ impl Span {
     }
 }
 
-impl From<Duration> for Span {
+impl From<Duration> for HumanDuration {
     fn from(duration: Duration) -> Self {
         Self(duration)
     }
 }
 
-impl FromStr for Span {
-    type Err = SpanError;
+impl FromStr for HumanDuration {
+    type Err = HumanDurationError;
 
-    fn from_str(text: &str) -> Result<Self, SpanError> {
+    fn from_str(text: &str) -> Result<Self, HumanDurationError> {
         // A day has 24 hours here: nothing is configured by the calendar.
         let days = SpanRelativeTo::days_are_24_hours();
         let with_days = || text.parse::<jiff::Span>().ok()?.to_duration(days).ok();
         let parsed = text.parse::<SignedDuration>().ok().or_else(with_days);
         let span = parsed.and_then(|signed| Duration::try_from(signed).ok());
-        span.map(Self).ok_or_else(|| SpanError(text.to_owned()))
+        span.map(Self)
+            .ok_or_else(|| HumanDurationError(text.to_owned()))
     }
 }
 
-impl TryFrom<String> for Span {
-    type Error = SpanError;
+impl TryFrom<String> for HumanDuration {
+    type Error = HumanDurationError;
 
-    fn try_from(text: String) -> Result<Self, SpanError> {
+    fn try_from(text: String) -> Result<Self, HumanDurationError> {
         text.parse()
     }
 }
 
-impl Serialize for Span {
+impl Serialize for HumanDuration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match SignedDuration::try_from(self.0) {
             Ok(signed) => write!(formatter, "{signed:#}"),
@@ -83,16 +84,20 @@ mod tests {
             ("7d", 7 * 86_400_000),
             ("0s", 0),
         ] {
-            let span: Span = text.parse().unwrap();
+            let span: HumanDuration = text.parse().unwrap();
             assert_eq!(span.get(), Duration::from_millis(milliseconds), "{text}");
-            assert_eq!(span.to_string().parse::<Span>().unwrap(), span, "{text}");
+            assert_eq!(
+                span.to_string().parse::<HumanDuration>().unwrap(),
+                span,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_is_not_a_duration_is_refused_with_an_example() {
         for text in ["", "30", "-5s", "five", "99999999999999999999s", "1 month"] {
-            let error = text.parse::<Span>().unwrap_err();
+            let error = text.parse::<HumanDuration>().unwrap_err();
             assert!(
                 error.to_string().contains("write one like 500ms"),
                 "{text}: {error}"

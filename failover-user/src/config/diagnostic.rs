@@ -9,8 +9,8 @@ use toml::de::DeValue;
 use super::{
     Options,
     defaults::{alternatives, defaults, examples},
-    layers::{Toml, Values},
     secret::{is_secret, quoted},
+    values::{Toml, Values},
 };
 
 /// What could be written for each option.

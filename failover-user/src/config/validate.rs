@@ -4,7 +4,7 @@
 use super::{
     Configuration, ConfigurationError, Fault, Faults, GatewayError, Options, Place,
     file::{self, Author, Written},
-    layers::Values,
+    values::Values,
 };
 
 /// More faults than anybody reads; each is an option, so there is an end to them anyway.
@@ -12,7 +12,7 @@ const MOST_FAULTS: usize = 50;
 
 /// A configuration that may not be one.
 #[derive(Debug)]
-pub struct Draft {
+pub struct Validation {
     /// What is in force without the faulty options; `None` where nothing can be without them. Its
     /// commands' programs aren't looked up.
     pub configuration: Option<Configuration>,
@@ -22,7 +22,7 @@ pub struct Draft {
     pub(super) written: Written,
 }
 
-impl Draft {
+impl Validation {
     /// Flags win over the file, the file over the defaults. It goes on after each fault.
     #[must_use]
     pub fn load(flags: Options) -> Self {
@@ -162,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    fn draft(text: &str) -> (Option<Configuration>, Vec<String>) {
+    fn validation(text: &str) -> (Option<Configuration>, Vec<String>) {
         let (options, lines) = file::parse(text).unwrap();
         let path = "failover.toml".into();
         let written = Written {
@@ -170,14 +170,14 @@ mod tests {
             options,
             lines,
         };
-        let draft = Draft::merged(Options::default(), written, Vec::new());
-        let faults = draft.faults.iter().map(ToString::to_string).collect();
-        (draft.configuration, faults)
+        let validation = Validation::merged(Options::default(), written, Vec::new());
+        let faults = validation.faults.iter().map(ToString::to_string).collect();
+        (validation.configuration, faults)
     }
 
     #[test]
     fn all_faults_are_told_and_the_rest_is_in_force() {
-        let (configuration, faults) = draft(
+        let (configuration, faults) = validation(
             "primary = \"10.0.0.1\"\nstrikes = 4\ninterval = \"1ms\"\nuser = \"no-such-account\"\n\
              witnesses = [\"10.0.0.3\"]\nwitness-quorum = 2\nfence-required = true\n\
              owner = [\"nobody\"]\ncheck = \"tcp\"\ncheck-path = \"/x\"\n",
@@ -212,7 +212,7 @@ mod tests {
             stop: Some("true".to_owned()),
             ..Options::default()
         };
-        let told = Draft::load(flags).finished().unwrap_err().to_string();
+        let told = Validation::load(flags).finished().unwrap_err().to_string();
         let path = path.display();
         for beginning in [
             format!("{path}:3: interval is 0s;"),
@@ -234,7 +234,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("failover.toml");
         let offered = |flags: Options| {
-            let faults = Draft::load(flags).finished().unwrap_err();
+            let faults = Validation::load(flags).finished().unwrap_err();
             assert!(!faults.to_string().contains("tee"), "{faults}");
             let mut parts = faults.0.iter().map(Fault::parts);
             let (what, offer) = parts.find(|(what, _)| what.contains("fence: ")).unwrap();
@@ -282,7 +282,7 @@ mod tests {
                 "webhook-ca is ca.pem, which says not",
             ),
         ] {
-            let (_, faults) = draft(&format!("primary = \"10.0.0.1\"\n{text}\n"));
+            let (_, faults) = validation(&format!("primary = \"10.0.0.1\"\n{text}\n"));
             assert!(faults[0].contains(part), "{faults:?}");
         }
     }
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn what_has_no_rest_is_told_once() {
         for text in ["", "primary = \"10.0.0.1\"\ngateway = \"systemd\"\n"] {
-            let (configuration, faults) = draft(text);
+            let (configuration, faults) = validation(text);
             assert_eq!(configuration, None);
             assert_eq!(faults.len(), 1, "{faults:?}");
         }
@@ -302,19 +302,19 @@ mod tests {
         let path = folder.path().join("failover.toml");
         fs::write(&path, "primary = \"10.0.0.1\"\n").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
-        let draft = Draft::load(Options {
+        let validation = Validation::load(Options {
             config: Some(path),
             ..Options::default()
         });
-        assert!(draft.configuration.is_some());
+        assert!(validation.configuration.is_some());
         let [
             Fault {
                 error: ConfigurationError::NotTrusted(_),
                 ..
             },
-        ] = draft.faults.as_slice()
+        ] = validation.faults.as_slice()
         else {
-            panic!("{:?}", draft.faults);
+            panic!("{:?}", validation.faults);
         };
     }
 }

@@ -10,7 +10,7 @@ use super::{ConfigurationError, DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_STATE_D
 
 /// Where a daemon of this configuration file is found.
 #[derive(Debug)]
-pub struct Places {
+pub struct Locations {
     /// Its control socket.
     pub control: PathBuf,
     /// Its state directory.
@@ -19,7 +19,7 @@ pub struct Places {
     pub unread: Option<ConfigurationError>,
 }
 
-impl Places {
+impl Locations {
     /// As this file says or, where none is named, the package's, if that is there.
     ///
     /// # Errors
@@ -58,11 +58,11 @@ mod tests {
     fn a_file_says_where_the_daemon_is_and_one_that_cannot_be_read_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("failover.toml");
-        assert!(Places::of(Some(&path)).is_err());
+        assert!(Locations::of(Some(&path)).is_err());
         std::fs::write(&path, "control = \"/run/other.sock\"\nbogus = = 1\n").unwrap();
-        let places = Places::of(Some(&path)).unwrap();
-        assert_eq!(places.control, Path::new("/run/other.sock"));
-        assert_eq!(places.state_dir, Path::new(DEFAULT_STATE_DIR));
-        assert!(places.unread.is_none());
+        let locations = Locations::of(Some(&path)).unwrap();
+        assert_eq!(locations.control, Path::new("/run/other.sock"));
+        assert_eq!(locations.state_dir, Path::new(DEFAULT_STATE_DIR));
+        assert!(locations.unread.is_none());
     }
 }
