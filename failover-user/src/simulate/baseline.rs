@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::scene::{Answer, Scene, retransmission};
+use super::environment::{Answer, Environment, retransmission};
 use crate::decide::Settings;
 
 /// The loop's three numbers.
@@ -37,63 +37,63 @@ enum Cut {
 
 impl Loop {
     /// Plays the loop until the run is over.
-    pub(super) fn play(self, scene: &mut Scene<'_>) {
+    pub(super) fn play(self, environment: &mut Environment<'_>) {
         // Others start it at a random time, too.
-        let phase = self.interval.mul_f64(scene.rng.f64());
-        let mut cut = pass(scene, phase);
+        let phase = self.interval.mul_f64(environment.rng.f64());
+        let mut cut = pass(environment, phase);
         while !matches!(cut, Err(Cut::Over)) {
-            cut = self.boot(scene);
+            cut = self.boot(environment);
         }
     }
 
     /// From PC-B's boot to its next.
-    fn boot(self, scene: &mut Scene<'_>) -> Result<(), Cut> {
+    fn boot(self, environment: &mut Environment<'_>) -> Result<(), Cut> {
         let mut fails = 0_u32;
         loop {
-            if self.probe(scene)? {
+            if self.probe(environment)? {
                 fails = 0;
-                if scene.listens {
-                    scene.set_stopping(true);
-                    let takes = scene.draw_stop();
-                    pass(scene, takes)?;
-                    scene.set_listens(false);
-                    scene.set_stopping(false);
+                if environment.listens {
+                    environment.set_stopping(true);
+                    let takes = environment.draw_stop();
+                    pass(environment, takes)?;
+                    environment.set_listens(false);
+                    environment.set_stopping(false);
                 }
             } else {
                 fails = fails.saturating_add(1);
-                if fails >= self.strikes && !scene.listens {
-                    scene.tally.started();
-                    let start = scene.draw_start();
-                    pass(scene, start.takes)?;
+                if fails >= self.strikes && !environment.listens {
+                    environment.tally.started();
+                    let start = environment.draw_start();
+                    pass(environment, start.takes)?;
                     if start.works {
-                        scene.set_listens(true);
+                        environment.set_listens(true);
                     }
                 }
             }
-            pass(scene, self.interval)?;
+            pass(environment, self.interval)?;
         }
     }
 
-    fn probe(self, scene: &mut Scene<'_>) -> Result<bool, Cut> {
-        scene.tally.figures.probes += 1;
+    fn probe(self, environment: &mut Environment<'_>) -> Result<bool, Cut> {
+        environment.tally.statistics.probes += 1;
         let mut sent = 0;
         let mut passed = Duration::ZERO;
         loop {
             let left = self.timeout.saturating_sub(passed);
-            match scene.ask() {
+            match environment.ask() {
                 Answer::Accepted(took) if took < left => {
-                    pass(scene, took)?;
+                    pass(environment, took)?;
                     return Ok(true);
                 }
                 Answer::Refused(took) if took < left => {
-                    pass(scene, took)?;
+                    pass(environment, took)?;
                     return Ok(false);
                 }
                 Answer::Accepted(_) | Answer::Refused(_) | Answer::Silence => {}
             }
             sent += 1;
             let next = retransmission(sent).min(self.timeout);
-            pass(scene, next.saturating_sub(passed))?;
+            pass(environment, next.saturating_sub(passed))?;
             passed = next;
             if passed == self.timeout {
                 return Ok(false);
@@ -103,23 +103,23 @@ impl Loop {
 }
 
 /// Lets time go by on PC-B: while it sleeps, none does.
-fn pass(scene: &mut Scene<'_>, span: Duration) -> Result<(), Cut> {
+fn pass(environment: &mut Environment<'_>, span: Duration) -> Result<(), Cut> {
     let mut left = span;
     loop {
-        let next = scene.next_change();
-        let until_next = next.since(scene.now);
-        if scene.net.awake() {
+        let next = environment.next_change();
+        let until_next = next.since(environment.now);
+        if environment.net.awake() {
             if left < until_next {
-                scene.now = scene.now + left;
+                environment.now = environment.now + left;
                 return Ok(());
             }
             left -= until_next;
         }
-        let was_up = !scene.net.rebooting();
-        if scene.change().is_none() {
+        let was_up = !environment.net.rebooting();
+        if environment.change().is_none() {
             return Err(Cut::Over);
         }
-        if !was_up && !scene.net.rebooting() {
+        if !was_up && !environment.net.rebooting() {
             return Err(Cut::Rebooted);
         }
     }
@@ -130,8 +130,8 @@ mod tests {
     use super::{
         super::{
             chance::generator,
+            faults::{Change, Part},
             model::MODELS,
-            weather::{Change, Part},
         },
         *,
     };
@@ -149,13 +149,14 @@ mod tests {
             part: Part::Process,
             begins,
         };
-        let weather = [span(true, 200), span(false, 600)];
+        let faults = [span(true, 200), span(false, 600)];
         let mut times = Vec::new();
         for run in 0..500 {
             let length = Duration::from_secs(900);
-            let mut scene = Scene::new(&MODELS[0], &weather, length, generator(1, run, 0));
-            plain.play(&mut scene);
-            times.extend(scene.tally.figures.takeover_times);
+            let mut environment =
+                Environment::new(&MODELS[0], &faults, length, generator(1, run, 0));
+            plain.play(&mut environment);
+            times.extend(environment.tally.statistics.takeover_times);
         }
         times.sort();
         // The bench measured 63 to 88 s with a start that takes no time; here it takes about 5 s.

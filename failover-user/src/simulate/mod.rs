@@ -4,14 +4,14 @@
 //! the plain shell loop that failover replaces:
 //!
 //! ```text
-//! failover simulate --baseline --config today.toml --config tomorrow.toml --svg picture.svg
+//! failover simulate --baseline --config today.toml --config tomorrow.toml --svg chart.svg
 //! ```
 //!
 //! # What is simulated
 //!
 //! The days are cut into runs of up to 25 days, and the runs are shared out evenly among the
 //! [`MODELS`], which tell what goes wrong how often, and from which study that is. Each run has
-//! one weather (crashes, reboots, crash loops, cut cables, suspends) that every contender meets; what
+//! one set of faults (crashes, reboots, crash loops, cut cables, suspends) that every contender meets; what
 //! is drawn on the way (single packets, how long a command takes) comes from equal generators. All of
 //! it depends on the seed alone, however many threads there are and whoever else is compared.
 //!
@@ -48,8 +48,8 @@
 //! that is kept while the primary answers; no decision due within an interval; a state that isn't left,
 //! however long the primary answers or doesn't. One of these makes `failover simulate` fail.
 //!
-//! Each run is followed by a drill, in which far more goes wrong, an operator gives orders, and nobody
-//! has seen the primary yet. It is checked alike, and counts for no figure.
+//! Each run is followed by a stress run, in which far more goes wrong, an operator gives orders, and nobody
+//! has seen the primary yet. It is checked alike, and counts in no statistic.
 //!
 //! # What it finds
 //!
@@ -77,16 +77,16 @@
 mod baseline;
 mod chance;
 mod channel;
-mod drill;
-mod figures;
+mod chart;
+mod environment;
+mod faults;
 mod model;
 mod options;
-mod picture;
 mod report;
-mod scene;
+mod statistics;
+mod stress;
 mod table;
 mod watch;
-mod weather;
 mod world;
 
 #[cfg(test)]
@@ -100,19 +100,19 @@ use std::{
     time::Duration,
 };
 
-use drill::drill;
-use figures::{Figures, View};
-use picture::outage;
-use scene::scene;
+use chart::outage;
+use environment::environment;
+use statistics::{Statistics, View};
+use stress::stress;
 
 use crate::decide::{Settings, Time};
 
 pub use baseline::Loop;
 pub use chance::Spread;
 pub use channel::GilbertElliott;
-pub use model::{Kind, MODELS, Model, Trouble};
+pub use chart::chart;
+pub use model::{Fault, Kind, MODELS, Model};
 pub use options::{Options, Output, run};
-pub use picture::picture;
 pub use report::{OfModel, Report, Summary, Times};
 pub use table::table;
 
@@ -150,17 +150,17 @@ pub struct Witnesses {
 
 /// What one run of one contender yields.
 struct Played {
-    figures: Figures,
+    statistics: Statistics,
     story: Vec<(Time, View)>,
 }
 
-/// All runs, ready for a report and a picture.
+/// All runs, ready for a report and a chart.
 pub struct Simulation {
     seed: u64,
     days: u32,
     names: Vec<String>,
     /// For each contender, for each model.
-    figures: Vec<Vec<Figures>>,
+    statistics: Vec<Vec<Statistics>>,
     /// What happened in the first run that has an outage worth drawing, for each contender.
     stories: Vec<Vec<(Time, View)>>,
 }
@@ -200,7 +200,7 @@ impl Simulation {
             seed,
             days,
             names: contenders.iter().map(|of| of.name.clone()).collect(),
-            figures: vec![vec![Figures::default(); MODELS.len()]; contenders.len()],
+            statistics: vec![vec![Statistics::default(); MODELS.len()]; contenders.len()],
             stories: Vec::new(),
         };
         for (run, contenders) in played {
@@ -213,25 +213,28 @@ impl Simulation {
         let model = number_of_model(run);
         let worth_drawing =
             self.stories.is_empty() && played.first().is_some_and(|of| outage(&of.story).is_some());
-        for (sums, Played { figures, story }) in self.figures.iter_mut().zip(played) {
+        for (sums, Played { statistics, story }) in self.statistics.iter_mut().zip(played) {
             if worth_drawing {
                 self.stories.push(story);
             }
             if let Some(sum) = sums.get_mut(model) {
-                sum.add(figures);
+                sum.add(statistics);
             }
         }
     }
 
-    /// The figures of all models together, for each contender.
-    fn all(&self) -> impl Iterator<Item = (&str, Figures)> {
-        self.names.iter().zip(&self.figures).map(|(name, models)| {
-            let mut sum = Figures::default();
-            for model in models {
-                sum.add(model.clone());
-            }
-            (name.as_str(), sum)
-        })
+    /// The statistics of all models together, for each contender.
+    fn all(&self) -> impl Iterator<Item = (&str, Statistics)> {
+        self.names
+            .iter()
+            .zip(&self.statistics)
+            .map(|(name, models)| {
+                let mut sum = Statistics::default();
+                for model in models {
+                    sum.add(model.clone());
+                }
+                (name.as_str(), sum)
+            })
     }
 
     /// What is told of it.
@@ -243,7 +246,7 @@ impl Simulation {
             contenders: self
                 .names
                 .iter()
-                .zip(&self.figures)
+                .zip(&self.statistics)
                 .filter_map(|(name, models)| Some(Summary::of(name, models.get(index)?)))
                 .collect(),
         };
@@ -268,24 +271,32 @@ fn play(contenders: &[Contender], length: Duration, seed: u64, run: u64) -> Vec<
     let Some(model) = MODELS.get(number_of_model(run)) else {
         return Vec::new();
     };
-    let weather = weather::forecast(model, 1.0, length, &mut chance::generator(seed, run, 0));
+    let faults = faults::draw(model, 1.0, length, &mut chance::generator(seed, run, 0));
     contenders
         .iter()
         .map(|contender| {
-            let mut scene = scene(model, &weather, length, seed, run);
+            let mut environment = environment(model, &faults, length, seed, run);
             match &contender.how {
                 How::Daemon(settings, witnesses) => {
-                    world::World::new(&mut scene, settings, *witnesses).play();
+                    world::World::new(&mut environment, settings, *witnesses).play();
                 }
-                How::Loop(plain) => plain.play(&mut scene),
+                How::Loop(plain) => plain.play(&mut environment),
             }
-            let mut figures = scene.tally.figures;
+            let mut statistics = environment.tally.statistics;
             if let How::Daemon(settings, witnesses) = &contender.how {
-                drill(model, settings, *witnesses, length, seed, run, &mut figures);
+                stress(
+                    model,
+                    settings,
+                    *witnesses,
+                    length,
+                    seed,
+                    run,
+                    &mut statistics,
+                );
             }
             Played {
-                figures,
-                story: scene.tally.story,
+                statistics,
+                story: environment.tally.story,
             }
         })
         .collect()

@@ -1,7 +1,7 @@
-//! The modelled networks: which troubles come how often and last how long, and where that is from.
+//! The modelled networks: which faults come how often and last how long, and where that is from.
 //!
 //! Each model is named after the study its leading numbers come from. What a study does not tell is
-//! marked as an assumption; the same troubles meet every contender, so a comparison needs the
+//! marked as an assumption; the same faults meet every contender, so a comparison needs the
 //! assumptions less than a single figure does.
 
 use super::{chance::Spread, channel::GilbertElliott};
@@ -20,7 +20,7 @@ pub struct Model {
     /// Mean of what queues add to it, seconds.
     pub jitter: f64,
     /// What goes wrong.
-    pub troubles: &'static [Trouble],
+    pub faults: &'static [Fault],
     /// One cable goes from PC-A to PC-B, and the witnesses are behind another one: while PC-A is off,
     /// PC-B has no carrier towards it.
     pub direct: bool,
@@ -28,7 +28,7 @@ pub struct Model {
 
 /// Something that goes wrong again and again, at random (a Poisson process).
 #[derive(Debug)]
-pub struct Trouble {
+pub struct Fault {
     /// What.
     pub kind: Kind,
     /// How often.
@@ -64,8 +64,8 @@ pub enum Kind {
     RebootB,
 }
 
-const fn trouble(kind: Kind, per_year: f64, median: f64, sigma: f64) -> Trouble {
-    Trouble {
+const fn fault(kind: Kind, per_year: f64, median: f64, sigma: f64) -> Fault {
+    Fault {
         kind,
         per_year,
         lasts: Spread { median, sigma },
@@ -96,18 +96,18 @@ const NT_LAN: Model = Model {
     },
     round_trip: 0.0002,
     jitter: 0.0003,
-    troubles: &[
-        trouble(Kind::Reboot, 24.0, 2400.0, 1.48),
-        trouble(Kind::Host, 4.5, 2400.0, 1.48),
-        trouble(Kind::CrashLoop(600.0, 120.0), 17.0, 3600.0, 0.7),
-        trouble(Kind::Process, 12.0, 600.0, 1.5),
-        trouble(Kind::Process, 24.0, 8.0, 0.5),
-        trouble(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
-        trouble(Kind::LinkA, 1.0, 300.0, 1.5),
-        trouble(Kind::CableB, 1.0, 300.0, 1.5),
-        trouble(Kind::UpstreamB, 0.5, 300.0, 1.5),
-        trouble(Kind::Both, 1.0, 600.0, 1.5),
-        trouble(Kind::RebootB, 12.0, 90.0, 0.5),
+    faults: &[
+        fault(Kind::Reboot, 24.0, 2400.0, 1.48),
+        fault(Kind::Host, 4.5, 2400.0, 1.48),
+        fault(Kind::CrashLoop(600.0, 120.0), 17.0, 3600.0, 0.7),
+        fault(Kind::Process, 12.0, 600.0, 1.5),
+        fault(Kind::Process, 24.0, 8.0, 0.5),
+        fault(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
+        fault(Kind::LinkA, 1.0, 300.0, 1.5),
+        fault(Kind::CableB, 1.0, 300.0, 1.5),
+        fault(Kind::UpstreamB, 0.5, 300.0, 1.5),
+        fault(Kind::Both, 1.0, 600.0, 1.5),
+        fault(Kind::RebootB, 12.0, 90.0, 0.5),
     ],
     direct: false,
 };
@@ -118,7 +118,7 @@ const NT_LAN: Model = Model {
 /// (BISmark). Homes in developed countries are cut off at a median of 0.06 times a day, 22 times a
 /// year, partly because the router is off, partly by the access network.
 ///
-/// Assumptions: half and half of these; a median of 30 min (log-normal); the PCs' own troubles; the
+/// Assumptions: half and half of these; a median of 30 min (log-normal); the PCs' own faults; the
 /// round trip; bursts from filled buffers.
 const BISMARK: Model = Model {
     name: "bismark",
@@ -131,16 +131,16 @@ const BISMARK: Model = Model {
     },
     round_trip: 0.02,
     jitter: 0.01,
-    troubles: &[
-        trouble(Kind::LinkA, 22.0, 1800.0, 1.2),
-        trouble(Kind::CableB, 11.0, 1800.0, 1.2),
-        trouble(Kind::UpstreamB, 11.0, 1800.0, 1.2),
-        trouble(Kind::Reboot, 24.0, 90.0, 0.5),
-        trouble(Kind::Host, 6.0, 1800.0, 1.5),
-        trouble(Kind::Process, 12.0, 600.0, 1.5),
-        trouble(Kind::Process, 24.0, 8.0, 0.5),
-        trouble(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
-        trouble(Kind::RebootB, 12.0, 90.0, 0.5),
+    faults: &[
+        fault(Kind::LinkA, 22.0, 1800.0, 1.2),
+        fault(Kind::CableB, 11.0, 1800.0, 1.2),
+        fault(Kind::UpstreamB, 11.0, 1800.0, 1.2),
+        fault(Kind::Reboot, 24.0, 90.0, 0.5),
+        fault(Kind::Host, 6.0, 1800.0, 1.5),
+        fault(Kind::Process, 12.0, 600.0, 1.5),
+        fault(Kind::Process, 24.0, 8.0, 0.5),
+        fault(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
+        fault(Kind::RebootB, 12.0, 90.0, 0.5),
     ],
     direct: false,
 };
@@ -152,7 +152,7 @@ const BISMARK: Model = Model {
 /// long ones.
 ///
 /// Assumptions: 60 failures a year, so 47 min on average, with a median of 60 s (log-normal); half of
-/// them on each side, those on PC-B's mostly beyond its cable; the PCs' own troubles, as above.
+/// them on each side, those on PC-B's mostly beyond its cable; the PCs' own faults, as above.
 const CENIC: Model = Model {
     name: "cenic",
     source: "Turner et al. 2010",
@@ -164,16 +164,16 @@ const CENIC: Model = Model {
     },
     round_trip: 0.01,
     jitter: 0.003,
-    troubles: &[
-        trouble(Kind::LinkA, 30.0, 60.0, 2.77),
-        trouble(Kind::CableB, 5.0, 60.0, 2.77),
-        trouble(Kind::UpstreamB, 25.0, 60.0, 2.77),
-        trouble(Kind::Reboot, 12.0, 90.0, 0.5),
-        trouble(Kind::Host, 2.0, 2400.0, 1.5),
-        trouble(Kind::Process, 12.0, 600.0, 1.5),
-        trouble(Kind::Process, 24.0, 8.0, 0.5),
-        trouble(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
-        trouble(Kind::RebootB, 6.0, 90.0, 0.5),
+    faults: &[
+        fault(Kind::LinkA, 30.0, 60.0, 2.77),
+        fault(Kind::CableB, 5.0, 60.0, 2.77),
+        fault(Kind::UpstreamB, 25.0, 60.0, 2.77),
+        fault(Kind::Reboot, 12.0, 90.0, 0.5),
+        fault(Kind::Host, 2.0, 2400.0, 1.5),
+        fault(Kind::Process, 12.0, 600.0, 1.5),
+        fault(Kind::Process, 24.0, 8.0, 0.5),
+        fault(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
+        fault(Kind::RebootB, 6.0, 90.0, 0.5),
     ],
     direct: false,
 };
@@ -198,18 +198,18 @@ const WIRELESS: Model = Model {
     },
     round_trip: 0.002,
     jitter: 0.005,
-    troubles: &[
-        trouble(Kind::Fade(0.9), 365.0, 20.0, 0.8),
-        trouble(Kind::CableB, 100.0, 30.0, 1.5),
-        trouble(Kind::UpstreamB, 2.0, 300.0, 1.5),
-        trouble(Kind::Both, 6.0, 180.0, 1.2),
-        trouble(Kind::Suspend, 730.0, 3600.0, 1.2),
-        trouble(Kind::Reboot, 24.0, 90.0, 0.5),
-        trouble(Kind::Host, 6.0, 1800.0, 1.5),
-        trouble(Kind::Process, 12.0, 600.0, 1.5),
-        trouble(Kind::Process, 24.0, 8.0, 0.5),
-        trouble(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
-        trouble(Kind::RebootB, 24.0, 90.0, 0.5),
+    faults: &[
+        fault(Kind::Fade(0.9), 365.0, 20.0, 0.8),
+        fault(Kind::CableB, 100.0, 30.0, 1.5),
+        fault(Kind::UpstreamB, 2.0, 300.0, 1.5),
+        fault(Kind::Both, 6.0, 180.0, 1.2),
+        fault(Kind::Suspend, 730.0, 3600.0, 1.2),
+        fault(Kind::Reboot, 24.0, 90.0, 0.5),
+        fault(Kind::Host, 6.0, 1800.0, 1.5),
+        fault(Kind::Process, 12.0, 600.0, 1.5),
+        fault(Kind::Process, 24.0, 8.0, 0.5),
+        fault(Kind::CrashLoop(4.0, 5.0), 2.0, 1800.0, 1.0),
+        fault(Kind::RebootB, 24.0, 90.0, 0.5),
     ],
     direct: false,
 };

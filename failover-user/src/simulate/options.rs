@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::{Contender, How, Loop, Simulation, Witnesses, picture, table};
+use super::{Contender, How, Loop, Simulation, Witnesses, chart, table};
 use crate::{
     config::{
         Configuration, ConfigurationError, Fault, Faults, HumanDuration, Options as RunOptions,
@@ -101,7 +101,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         .write_all(text.as_bytes())
         .context("writing the figures")?;
     if let Some(path) = &options.svg {
-        fs::write(path, picture(&simulation))
+        fs::write(path, chart(&simulation))
             .with_context(|| format!("writing {}", path.display()))?;
     }
     let violated: u64 = report.all.iter().map(|of| of.violated).sum();

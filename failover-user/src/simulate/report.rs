@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::figures::Figures;
+use super::statistics::Statistics;
 
 const YEAR: f64 = 365.25 * 86_400.0;
 const DAY: f64 = 86_400.0;
@@ -111,33 +111,33 @@ impl Times {
 }
 
 impl Summary {
-    pub(super) fn of(name: &str, figures: &Figures) -> Self {
-        let seconds = figures.simulated.as_secs_f64();
+    pub(super) fn of(name: &str, statistics: &Statistics) -> Self {
+        let seconds = statistics.simulated.as_secs_f64();
         let a_year = |amount: f64| amount * YEAR / seconds;
         let time_a_year = |time: Duration| a_year(time.as_secs_f64());
-        let avoidable = figures.none.saturating_sub(figures.none_helpless);
+        let avoidable = statistics.none.saturating_sub(statistics.none_helpless);
         Self {
             name: name.to_owned(),
             days: seconds / DAY,
-            takeovers: figures.takeovers,
-            false_takeovers: figures.false_takeovers,
-            needed: figures.needed,
-            missed: figures.missed,
-            takeovers_per_year: a_year(number(figures.takeovers)),
-            false_per_year: a_year(number(figures.false_takeovers)),
-            needed_per_year: a_year(number(figures.needed)),
-            missed_per_year: a_year(number(figures.missed)),
-            takeover: Times::of(&figures.takeover_times),
-            release: Times::of(&figures.release_times),
-            two_per_year: time_a_year(figures.two),
-            two_connected_per_year: time_a_year(figures.two_connected),
-            two_stopping_per_year: time_a_year(figures.two_stopping),
-            none_per_year: time_a_year(figures.none),
-            none_helpless_per_year: time_a_year(figures.none_helpless),
+            takeovers: statistics.takeovers,
+            false_takeovers: statistics.false_takeovers,
+            needed: statistics.needed,
+            missed: statistics.missed,
+            takeovers_per_year: a_year(number(statistics.takeovers)),
+            false_per_year: a_year(number(statistics.false_takeovers)),
+            needed_per_year: a_year(number(statistics.needed)),
+            missed_per_year: a_year(number(statistics.missed)),
+            takeover: Times::of(&statistics.takeover_times),
+            release: Times::of(&statistics.release_times),
+            two_per_year: time_a_year(statistics.two),
+            two_connected_per_year: time_a_year(statistics.two_connected),
+            two_stopping_per_year: time_a_year(statistics.two_stopping),
+            none_per_year: time_a_year(statistics.none),
+            none_helpless_per_year: time_a_year(statistics.none_helpless),
             none_avoidable_per_year: time_a_year(avoidable),
-            probes_per_day: number(figures.probes) * DAY / seconds,
-            violated: figures.violated,
-            violations: figures.violations.clone(),
+            probes_per_day: number(statistics.probes) * DAY / seconds,
+            violated: statistics.violated,
+            violations: statistics.violations.clone(),
         }
     }
 }

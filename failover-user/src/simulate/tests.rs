@@ -5,12 +5,11 @@ use std::time::Duration;
 use super::{
     Contender, How, Loop, Simulation, Witnesses,
     chance::generator,
-    drill,
+    chart,
+    environment::Environment,
+    faults::{Change, Part},
     model::{MODELS, Model},
-    picture,
-    scene::Scene,
-    table,
-    weather::{Change, Part},
+    stress, table,
     world::World,
 };
 use crate::{
@@ -46,12 +45,12 @@ fn contenders() -> Vec<Contender> {
     ]
 }
 
-/// One run of the daemon in this weather, on a wired network.
-fn played(weather: &[Change], length: u64, seed: u64) -> super::Figures {
+/// One run of the daemon with these faults, on a wired network.
+fn played(faults: &[Change], length: u64, seed: u64) -> super::Statistics {
     let length = Duration::from_secs(length);
-    let mut scene = Scene::new(&MODELS[0], weather, length, generator(seed, 0, 0));
-    World::new(&mut scene, &settings(), ROUTER).play();
-    scene.tally.figures
+    let mut environment = Environment::new(&MODELS[0], faults, length, generator(seed, 0, 0));
+    World::new(&mut environment, &settings(), ROUTER).play();
+    environment.tally.statistics
 }
 
 fn span(part: Part, from: u64, until: u64) -> [Change; 2] {
@@ -80,12 +79,12 @@ fn nothing_happens_that_must_never_happen() {
     assert!(report.all[0].takeovers > 5, "{report:?}");
     assert!((report.all[0].days - 80.0).abs() < 1e-6);
     assert!(table(&report).contains("what must never happen"));
-    let picture = picture(&simulation);
-    assert!(picture.contains("A &amp; B") && picture.ends_with("</svg>\n"));
+    let chart = chart(&simulation);
+    assert!(chart.contains("A &amp; B") && chart.ends_with("</svg>\n"));
 }
 
 #[test]
-fn drills_start_and_stop_gateways_and_find_nothing() {
+fn stress_starts_and_stops_gateways_and_finds_nothing() {
     let settings = Settings {
         fence: Fence::Required,
         ..settings()
@@ -93,35 +92,39 @@ fn drills_start_and_stop_gateways_and_find_nothing() {
     for model in &MODELS {
         let days = Duration::from_secs(5 * 86_400);
         let mut rng = generator(7, 0, 2);
-        let (weather, orders) = drill::prepared(model, days, &mut rng);
-        let mut scene = Scene::new(model, &weather, days, rng);
-        World::drilled(&mut scene, &settings, ROUTER, orders).play();
-        let figures = scene.tally.figures;
-        assert_eq!(figures.violations, [""; 0], "{}", model.name);
-        assert!(figures.takeovers > 5, "{}: {figures:?}", model.name);
+        let (faults, orders) = stress::prepared(model, days, &mut rng);
+        let mut environment = Environment::new(model, &faults, days, rng);
+        World::stressed(&mut environment, &settings, ROUTER, orders).play();
+        let statistics = environment.tally.statistics;
+        assert_eq!(statistics.violations, [""; 0], "{}", model.name);
+        assert!(statistics.takeovers > 5, "{}: {statistics:?}", model.name);
     }
 }
 
 #[test]
 fn a_dead_process_is_replaced_after_two_intervals_and_a_start() {
     for seed in 0..50 {
-        let figures = played(&span(Part::Process, 200, 600), 900, seed);
-        let [time] = figures.takeover_times[..] else {
-            panic!("{figures:?}");
+        let statistics = played(&span(Part::Process, 200, 600), 900, seed);
+        let [time] = statistics.takeover_times[..] else {
+            panic!("{statistics:?}");
         };
         // A start that fails is tried again after a second.
         let range = Duration::from_secs(61)..Duration::from_secs(80);
         assert!(range.contains(&time), "{time:?}");
-        assert!(figures.release_times[0] < Duration::from_secs(5));
-        assert_eq!((figures.needed, figures.missed), (1, 0));
+        assert!(statistics.release_times[0] < Duration::from_secs(5));
+        assert_eq!((statistics.needed, statistics.missed), (1, 0));
     }
 }
 
 #[test]
 fn nobody_takes_over_for_want_of_an_own_network() {
     for part in [Part::CableB, Part::UpstreamB, Part::Suspend] {
-        let figures = played(&span(part, 200, 5000), 6000, 1);
-        assert_eq!((figures.takeovers, figures.violated), (0, 0), "{part:?}");
+        let statistics = played(&span(part, 200, 5000), 6000, 1);
+        assert_eq!(
+            (statistics.takeovers, statistics.violated),
+            (0, 0),
+            "{part:?}"
+        );
     }
 }
 
@@ -135,18 +138,22 @@ static DIRECT: Model = Model {
 fn a_direct_cable_that_dies_with_pc_a_is_an_outage_like_any_other() {
     for part in [Part::Host, Part::LinkA] {
         for seed in 0..20 {
-            let weather = span(part, 200, 1000);
+            let faults = span(part, 200, 1000);
             let length = Duration::from_secs(1500);
-            let mut scene = Scene::new(&DIRECT, &weather, length, generator(seed, 0, 0));
-            World::new(&mut scene, &settings(), ROUTER).play();
-            let figures = scene.tally.figures;
-            assert_eq!((figures.needed, figures.missed), (1, 0), "{figures:?}");
+            let mut environment = Environment::new(&DIRECT, &faults, length, generator(seed, 0, 0));
+            World::new(&mut environment, &settings(), ROUTER).play();
+            let statistics = environment.tally.statistics;
             assert_eq!(
-                (figures.false_takeovers, figures.violated),
-                (0, 0),
-                "{figures:?}"
+                (statistics.needed, statistics.missed),
+                (1, 0),
+                "{statistics:?}"
             );
-            let time = figures.takeover_times[0];
+            assert_eq!(
+                (statistics.false_takeovers, statistics.violated),
+                (0, 0),
+                "{statistics:?}"
+            );
+            let time = statistics.takeover_times[0];
             assert!(time < Duration::from_secs(90), "{part:?}: {time:?}");
         }
     }
@@ -158,7 +165,7 @@ fn a_direct_cable_that_dies_with_pc_a_is_an_outage_like_any_other() {
 fn heavy_loss_makes_no_more_false_takeovers_than_the_loop() {
     let days = 20;
     let length = Duration::from_secs(days * 86_400);
-    let weather = [Change {
+    let faults = [Change {
         at: Time::from_boot(Duration::from_secs(1)),
         part: Part::Fade(0.3),
         begins: true,
@@ -169,14 +176,14 @@ fn heavy_loss_makes_no_more_false_takeovers_than_the_loop() {
         ..settings()
     };
     let played = |settings: &Settings, witnesses| {
-        let mut scene = Scene::new(&MODELS[0], &weather, length, generator(1, 0, 0));
-        World::new(&mut scene, settings, witnesses).play();
-        assert_eq!(scene.tally.figures.violations, [""; 0]);
-        scene.tally.figures
+        let mut environment = Environment::new(&MODELS[0], &faults, length, generator(1, 0, 0));
+        World::new(&mut environment, settings, witnesses).play();
+        assert_eq!(environment.tally.statistics.violations, [""; 0]);
+        environment.tally.statistics
     };
-    let mut scene = Scene::new(&MODELS[0], &weather, length, generator(1, 0, 0));
-    Loop::from(&plain).play(&mut scene);
-    let of_loop = scene.tally.figures;
+    let mut environment = Environment::new(&MODELS[0], &faults, length, generator(1, 0, 0));
+    Loop::from(&plain).play(&mut environment);
+    let of_loop = environment.tally.statistics;
     let nobody = Witnesses {
         router: false,
         others: 0,
@@ -206,21 +213,25 @@ fn heavy_loss_makes_no_more_false_takeovers_than_the_loop() {
 
 #[test]
 fn a_reboot_of_pc_b_in_an_outage_costs_one_more_takeover() {
-    let mut weather = Vec::from(span(Part::Host, 200, 2000));
-    weather.extend(span(Part::RebootB, 1000, 1100));
-    weather.sort_by_key(|change| change.at);
-    let figures = played(&weather, 3000, 2);
-    assert_eq!(figures.takeover_times.len(), 2, "{figures:?}");
-    assert_eq!(figures.violated, 0, "{figures:?}");
+    let mut faults = Vec::from(span(Part::Host, 200, 2000));
+    faults.extend(span(Part::RebootB, 1000, 1100));
+    faults.sort_by_key(|change| change.at);
+    let statistics = played(&faults, 3000, 2);
+    assert_eq!(statistics.takeover_times.len(), 2, "{statistics:?}");
+    assert_eq!(statistics.violated, 0, "{statistics:?}");
 }
 
 #[test]
 fn a_reboot_of_pc_b_without_a_network_starts_nothing() {
-    let mut weather = Vec::from(span(Part::UpstreamB, 200, 4000));
-    weather.extend(span(Part::RebootB, 1000, 1100));
-    weather.sort_by_key(|change| change.at);
-    let figures = played(&weather, 6000, 1);
-    assert_eq!((figures.takeovers, figures.violated), (0, 0), "{figures:?}");
+    let mut faults = Vec::from(span(Part::UpstreamB, 200, 4000));
+    faults.extend(span(Part::RebootB, 1000, 1100));
+    faults.sort_by_key(|change| change.at);
+    let statistics = played(&faults, 6000, 1);
+    assert_eq!(
+        (statistics.takeovers, statistics.violated),
+        (0, 0),
+        "{statistics:?}"
+    );
 }
 
 #[test]
@@ -228,15 +239,19 @@ fn a_reboot_of_pc_b_forgets_no_flapping() {
     // Of the release after the second outage, which takes three successes, with and without a reboot
     // in between.
     let release = |reboots: bool| {
-        let mut weather = Vec::from(span(Part::Process, 200, 400));
-        weather.extend(span(Part::Process, 600, 800));
+        let mut faults = Vec::from(span(Part::Process, 200, 400));
+        faults.extend(span(Part::Process, 600, 800));
         if reboots {
-            weather.extend(span(Part::RebootB, 450, 500));
-            weather.sort_by_key(|change| change.at);
+            faults.extend(span(Part::RebootB, 450, 500));
+            faults.sort_by_key(|change| change.at);
         }
-        let figures = played(&weather, 1200, 1);
-        assert_eq!((figures.takeovers, figures.violated), (2, 0), "{figures:?}");
-        figures.release_times[1]
+        let statistics = played(&faults, 1200, 1);
+        assert_eq!(
+            (statistics.takeovers, statistics.violated),
+            (2, 0),
+            "{statistics:?}"
+        );
+        statistics.release_times[1]
     };
     for reboots in [false, true] {
         let took = release(reboots);

@@ -1,7 +1,7 @@
 //! The daemon in virtual time: drives a real [`Decider`] as the daemon does, through one run's
-//! weather.
+//! faults.
 //!
-//! It is called on time, but for suspends. It was armed long ago, but in a drill, and a local gateway
+//! It is called on time, but for suspends. It was armed long ago, but under stress, and a local gateway
 //! that listens answers. Who listens is known at once, as with kernel events. The tripwire tells of a
 //! dead process at once and of silence after its keepalives; other connections to the primary are not
 //! modelled, so there is no other evidence.
@@ -13,10 +13,9 @@ use std::time::Duration;
 
 use super::{
     Witnesses,
-    drill::Orders,
-    scene::{Answer, FENCE, Scene, Start, retransmission},
+    environment::{Answer, Environment, FENCE, Orders, Start, retransmission},
+    faults::Change,
     watch::Watch,
-    weather::Change,
 };
 use crate::decide::{
     Action, Begun, Command, CommandResult, Decider, Event, Evidence, Failure, Gateway, Gone,
@@ -29,7 +28,7 @@ use tripwire::Tripwire;
 const DYING: Duration = Duration::from_millis(10);
 
 pub(super) struct World<'s, 'a> {
-    scene: &'s mut Scene<'a>,
+    environment: &'s mut Environment<'a>,
     settings: &'s Settings,
     decider: Decider,
     watch: Watch,
@@ -77,14 +76,18 @@ struct Running {
 
 impl<'s, 'a> World<'s, 'a> {
     /// A daemon that is armed at a random time within its first interval.
-    pub(super) fn new(scene: &'s mut Scene<'a>, settings: &'s Settings, judges: Witnesses) -> Self {
-        let begin = Time::default() + settings.interval.mul_f64(scene.rng.f64());
-        while scene.next_change() < begin && scene.change().is_some() {}
-        scene.now = begin;
+    pub(super) fn new(
+        environment: &'s mut Environment<'a>,
+        settings: &'s Settings,
+        judges: Witnesses,
+    ) -> Self {
+        let begin = Time::default() + settings.interval.mul_f64(environment.rng.f64());
+        while environment.next_change() < begin && environment.change().is_some() {}
+        environment.now = begin;
         Self {
             decider: Decider::new(settings.clone(), begin),
             watch: Watch::new(settings),
-            scene,
+            environment,
             settings,
             wake: None,
             probe: None,
@@ -103,15 +106,15 @@ impl<'s, 'a> World<'s, 'a> {
     }
 
     /// The same with an operator, and an owner who may have given a wrong address.
-    pub(super) fn drilled(
-        scene: &'s mut Scene<'a>,
+    pub(super) fn stressed(
+        environment: &'s mut Environment<'a>,
         settings: &'s Settings,
         judges: Witnesses,
         orders: Orders,
     ) -> Self {
         Self {
             operator: Some(orders),
-            ..Self::new(scene, settings, judges)
+            ..Self::new(environment, settings, judges)
         }
     }
 
@@ -119,7 +122,7 @@ impl<'s, 'a> World<'s, 'a> {
     pub(super) fn play(mut self) {
         self.boot();
         loop {
-            let change = self.scene.next_change();
+            let change = self.environment.next_change();
             let own = if self.asleep.is_some() {
                 None
             } else {
@@ -127,25 +130,25 @@ impl<'s, 'a> World<'s, 'a> {
             };
             match own {
                 Some(at) if at < change => {
-                    self.scene.now = self.scene.now.max(at);
+                    self.environment.now = self.environment.now.max(at);
                     self.own(at);
                 }
-                _ => match self.scene.change() {
+                _ => match self.environment.change() {
                     Some(change) => self.changed(change),
                     None => break,
                 },
             }
         }
-        self.watch.end(self.scene.now, &self.decider);
-        self.scene.tally.figures.violated = self.watch.violated();
-        self.scene.tally.figures.violations = self.watch.into_violations();
+        self.watch.end(self.environment.now, &self.decider);
+        self.environment.tally.statistics.violated = self.watch.violated();
+        self.environment.tally.statistics.violations = self.watch.into_violations();
     }
 
     /// What the daemon keeps on disk is there afterwards. The wall clock is right.
     fn boot(&mut self) {
         let (flaps, standing) = (self.decider.flaps(), self.decider.standing());
         let settings = self.settings.clone();
-        self.decider = Decider::after(flaps, standing, settings, self.scene.now);
+        self.decider = Decider::after(flaps, standing, settings, self.environment.now);
         self.watch.boot();
         self.probe = None;
         self.command = None;
@@ -155,7 +158,7 @@ impl<'s, 'a> World<'s, 'a> {
         self.tripwire = Tripwire::None;
         self.router.boot();
         self.counting = u32::MAX;
-        if self.operator.is_none() || self.scene.rng.bool() {
+        if self.operator.is_none() || self.environment.rng.bool() {
             self.tell(Event::Armed);
         }
         self.count_witnesses();
@@ -191,11 +194,11 @@ impl<'s, 'a> World<'s, 'a> {
         } else if let Some(ended) = self.command.take_if(|command| command.ends <= at) {
             self.command_ended(ended);
         } else if self.coming.take_if(|coming| *coming <= at).is_some() {
-            self.scene.set_listens(true);
+            self.environment.set_listens(true);
             self.tell(Event::Gateway(Gateway::Listening));
         } else if let Some((_, evidence)) = self.trip.take_if(|(trip, _)| *trip <= at) {
             self.tripwire = Tripwire::None;
-            self.tell(Event::Evidence(evidence, self.scene.now));
+            self.tell(Event::Evidence(evidence, self.environment.now));
         } else if let Some(round) = self.witnesses.take_if(|round| round.ends <= at) {
             self.tell(Event::Witnesses {
                 round: round.id,
@@ -219,18 +222,21 @@ impl<'s, 'a> World<'s, 'a> {
     fn order(&mut self) {
         let orders = self.operator.as_mut();
         if let Some((_, order)) = orders.and_then(Orders::pop_front)
-            && self.decider.objection(self.scene.now, order).is_none()
+            && self
+                .decider
+                .objection(self.environment.now, order)
+                .is_none()
         {
             self.tell(Event::Operator(order));
         }
     }
 
     fn changed(&mut self, change: Change) {
-        let now = self.scene.now;
-        if self.scene.net.rebooting() {
+        let now = self.environment.now;
+        if self.environment.net.rebooting() {
             self.rebooted = true;
         }
-        match (self.asleep, self.scene.net.awake()) {
+        match (self.asleep, self.environment.net.awake()) {
             (None, false) => self.asleep = Some(now),
             (Some(since), true) => {
                 self.asleep = None;
@@ -268,7 +274,7 @@ impl<'s, 'a> World<'s, 'a> {
     // --- what is seen ------------------------------------------------------------------------
 
     fn tell(&mut self, event: Event) {
-        let now = self.scene.now;
+        let now = self.environment.now;
         self.watch.sees(now, &event);
         let actions = self.decider.handle(now, event);
         self.wake = self.decider.next_wake();
@@ -282,7 +288,7 @@ impl<'s, 'a> World<'s, 'a> {
         let Some(mut probe) = self.probe.take() else {
             return;
         };
-        let now = self.scene.now;
+        let now = self.environment.now;
         let took = now.since(probe.began);
         let outcome = match probe.answer.take() {
             Some(outcome) => outcome,
@@ -291,7 +297,7 @@ impl<'s, 'a> World<'s, 'a> {
                 self.probe = Some(probe);
                 return;
             }
-            None if !self.scene.has_carrier() => Outcome::Unknown {
+            None if !self.environment.has_carrier() => Outcome::Unknown {
                 reason: String::new(),
                 gone: Some(Gone::Path),
             },
@@ -305,7 +311,8 @@ impl<'s, 'a> World<'s, 'a> {
             self.fade();
         }
         if self.judges.router {
-            self.router.probe_ended(&outcome, self.scene, self.settings);
+            self.router
+                .probe_ended(&outcome, self.environment, self.settings);
             self.count_witnesses();
         }
         let probe = probe.id;
@@ -313,12 +320,12 @@ impl<'s, 'a> World<'s, 'a> {
     }
 
     fn send(&mut self, probe: &mut Probe) {
-        let now = self.scene.now;
+        let now = self.environment.now;
         probe.sent += 1;
         let over = probe.began + self.settings.timeout;
         probe.next = over.min(probe.began + retransmission(probe.sent));
         let so_far = now.since(probe.began);
-        let (took, outcome) = match self.scene.ask() {
+        let (took, outcome) = match self.environment.ask() {
             Answer::Accepted(took) => (
                 took,
                 Outcome::Connected {
@@ -348,20 +355,20 @@ impl<'s, 'a> World<'s, 'a> {
         } = ended;
         let worked = result == CommandResult::Succeeded;
         match command {
-            Command::Start if worked && !self.scene.listens => {
-                self.scene.set_listens(true);
+            Command::Start if worked && !self.environment.listens => {
+                self.environment.set_listens(true);
                 self.tell(Event::Gateway(Gateway::Listening));
             }
             Command::Stop => {
                 if worked {
                     self.coming = None;
-                    self.scene.set_listens(false);
+                    self.environment.set_listens(false);
                     self.tell(Event::Gateway(Gateway::Absent));
                 }
-                self.scene.set_stopping(false);
+                self.environment.set_stopping(false);
             }
             Command::Fence if worked => {
-                let change = self.scene.fence();
+                let change = self.environment.fence();
                 self.mind_the_tripwire(change);
             }
             Command::Start | Command::Fence => {}
@@ -394,7 +401,7 @@ impl<'s, 'a> World<'s, 'a> {
             Action::Kill(_) => {
                 self.coming = None;
                 if let Some(running) = &mut self.command {
-                    running.ends = self.scene.now + DYING;
+                    running.ends = self.environment.now + DYING;
                     running.result = CommandResult::Signalled {
                         signal: libc::SIGKILL,
                     };
@@ -405,10 +412,10 @@ impl<'s, 'a> World<'s, 'a> {
     }
 
     fn begin_probe(&mut self, id: ProbeId) {
-        self.scene.tally.figures.probes += 1;
+        self.environment.tally.statistics.probes += 1;
         self.tripwire = Tripwire::None;
         self.trip = None;
-        let now = self.scene.now;
+        let now = self.environment.now;
         let mut probe = Probe {
             id,
             began: now,
@@ -422,13 +429,13 @@ impl<'s, 'a> World<'s, 'a> {
 
     fn ask_witnesses(&mut self, id: RoundId) {
         self.router.is_asked_by_others();
-        let (takes, answered) = match self.scene.ask_witness(self.settings.timeout) {
+        let (takes, answered) = match self.environment.ask_witness(self.settings.timeout) {
             Some(took) => (took, self.settings.witness_quorum),
             None => (self.settings.timeout, 0),
         };
         self.witnesses = Some(Round {
             id,
-            ends: self.scene.now + takes,
+            ends: self.environment.now + takes,
             answered,
         });
     }
@@ -436,28 +443,28 @@ impl<'s, 'a> World<'s, 'a> {
     fn run(&mut self, command: Command) {
         let (takes, works) = match command {
             Command::Start => {
-                self.scene.tally.started();
+                self.environment.tally.started();
                 let Start {
                     takes,
                     works,
                     gives_up,
-                } = self.scene.draw_start();
+                } = self.environment.draw_start();
                 match gives_up {
                     Some(after) => {
-                        self.coming = Some(self.scene.now + takes);
+                        self.coming = Some(self.environment.now + takes);
                         (after, false)
                     }
                     None => (takes, works),
                 }
             }
             Command::Stop => {
-                self.scene.set_stopping(true);
-                (self.scene.draw_stop(), true)
+                self.environment.set_stopping(true);
+                (self.environment.draw_stop(), true)
             }
             // The switch that PC-A's power hangs on is reached over the network.
             Command::Fence => {
-                self.scene.tally.fenced();
-                (FENCE, self.scene.net.connected())
+                self.environment.tally.fenced();
+                (FENCE, self.environment.net.connected())
             }
         };
         let result = if works {
@@ -467,7 +474,7 @@ impl<'s, 'a> World<'s, 'a> {
         };
         self.command = Some(Running {
             command,
-            ends: self.scene.now + takes,
+            ends: self.environment.now + takes,
             result,
         });
     }

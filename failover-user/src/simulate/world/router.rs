@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::super::{Witnesses, scene::Scene};
+use super::super::{Witnesses, environment::Environment};
 use crate::decide::{Outcome, RouterWatch, Settings, Time};
 
 /// There is one, and it stays.
@@ -35,15 +35,15 @@ impl Router {
     pub(super) fn probe_ended(
         &mut self,
         outcome: &Outcome,
-        scene: &mut Scene<'_>,
+        environment: &mut Environment<'_>,
         settings: &Settings,
     ) {
         match outcome {
             Outcome::Connected { .. } => {
-                if self.watch.primary_answers(scene.now, &ROUTER) {
-                    let answer = scene.ask_witness(settings.timeout);
+                if self.watch.primary_answers(environment.now, &ROUTER) {
+                    let answer = environment.ask_witness(settings.timeout);
                     let takes = answer.unwrap_or(settings.timeout);
-                    self.asked = Some((scene.now + takes, answer.is_some()));
+                    self.asked = Some((environment.now + takes, answer.is_some()));
                 }
             }
             Outcome::Failed { .. } => self.watch.primary_fails(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    super::weather::{Change, Part},
+    super::faults::{Change, Part},
     World,
 };
 use crate::decide::Evidence;
@@ -27,21 +27,21 @@ impl World<'_, '_> {
         if self.tripwire == Tripwire::None {
             return;
         }
-        let now = self.scene.now;
+        let now = self.environment.now;
         if change.begins && matches!(change.part, Part::Process | Part::Host) {
             self.tripwire = Tripwire::Dead;
-            if self.scene.net.answers() {
+            if self.environment.net.answers() {
                 self.trip = Some((now, Evidence::Closed));
                 return;
             }
         }
-        if !self.scene.net.answers() {
+        if !self.environment.net.answers() {
             // Some part of the second until the next keepalive, which is the first to be lost.
-            let first = KEEPALIVE.mul_f64(self.scene.rng.f64());
+            let first = KEEPALIVE.mul_f64(self.environment.rng.f64());
             let dies = now + first + KEEPALIVE * KEEPALIVES;
             self.trip.get_or_insert((dies, Evidence::TimedOut));
         } else if self.tripwire == Tripwire::Dead {
-            let next = now + KEEPALIVE.mul_f64(self.scene.rng.f64());
+            let next = now + KEEPALIVE.mul_f64(self.environment.rng.f64());
             self.trip = Some((next, Evidence::Reset));
         } else {
             self.trip = None;
@@ -51,15 +51,15 @@ impl World<'_, '_> {
 
     /// While packets are lost, keepalives are, too. Looks ahead until the next probe.
     pub(super) fn fade(&mut self) {
-        let faded = self.scene.net.faded();
+        let faded = self.environment.net.faded();
         if faded == 0.0 {
             return;
         }
         let mut lost = 0;
-        let mut at = self.scene.now + KEEPALIVE;
+        let mut at = self.environment.now + KEEPALIVE;
         let until = at + self.settings.interval;
         while at < until {
-            lost = if self.scene.rng.f64() < faded {
+            lost = if self.environment.rng.f64() < faded {
                 lost + 1
             } else {
                 0

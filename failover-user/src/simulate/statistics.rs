@@ -7,7 +7,7 @@ use crate::decide::Time;
 /// An outage that lasts so long needs a takeover, whatever the settings: 30 s / 5 s / 3 take 105 s at
 /// most, and a start a few more.
 pub const NEEDED_AFTER: Duration = Duration::from_secs(120);
-/// Enough for the picture's timeline.
+/// Enough for the chart's timeline.
 const LONGEST_STORY: usize = 4000;
 
 /// Who serves, at one time.
@@ -27,7 +27,7 @@ pub struct View {
 
 /// What was counted for one contender.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Figures {
+pub struct Statistics {
     /// Simulated time.
     pub simulated: Duration,
     /// Probes made.
@@ -60,7 +60,7 @@ pub struct Figures {
     pub violated: u64,
 }
 
-impl Figures {
+impl Statistics {
     /// Adds another run's.
     pub fn add(&mut self, other: Self) {
         self.simulated += other.simulated;
@@ -84,7 +84,7 @@ impl Figures {
 /// Counts, from one change to the next.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
-    pub(super) figures: Figures,
+    pub(super) statistics: Statistics,
     pub(super) story: Vec<(Time, View)>,
     view: View,
     since: Time,
@@ -120,7 +120,7 @@ impl Tally {
             }
             (Some(outage), false) => self.outage_over(now, outage),
             (Some(Outage { since, covered }), true) if view.local && !covered => {
-                self.figures.takeover_times.push(now.since(since));
+                self.statistics.takeover_times.push(now.since(since));
                 self.outage = Some(Outage {
                     since,
                     covered: true,
@@ -131,7 +131,7 @@ impl Tally {
         match (self.release, view.primary && view.connected) {
             (None, true) if view.local => self.release = Some(now),
             (Some(since), true) if !view.local => {
-                self.figures.release_times.push(now.since(since));
+                self.statistics.release_times.push(now.since(since));
                 self.release = None;
             }
             (Some(_), false) => self.release = None,
@@ -140,16 +140,16 @@ impl Tally {
     }
 
     pub(super) fn started(&mut self) {
-        self.figures.takeovers += 1;
+        self.statistics.takeovers += 1;
         if self.view.primary {
-            self.figures.false_takeovers += 1;
+            self.statistics.false_takeovers += 1;
         }
     }
 
     /// A fence begins. The start that follows finds no primary, so it is judged here.
     pub(super) fn fenced(&mut self) {
         if self.view.primary {
-            self.figures.false_takeovers += 1;
+            self.statistics.false_takeovers += 1;
         }
     }
 
@@ -158,15 +158,15 @@ impl Tally {
         if let Some(outage) = self.outage {
             self.outage_over(now, outage);
         }
-        self.figures.simulated = now.as_duration();
+        self.statistics.simulated = now.as_duration();
     }
 
     fn outage_over(&mut self, now: Time, outage: Outage) {
         self.outage = None;
         if now.since(outage.since) >= NEEDED_AFTER {
-            self.figures.needed += 1;
+            self.statistics.needed += 1;
             if !outage.covered {
-                self.figures.missed += 1;
+                self.statistics.missed += 1;
             }
         }
     }
@@ -177,17 +177,17 @@ impl Tally {
         let view = self.view;
         let helps = view.local && view.connected;
         if view.primary && view.local && view.awake {
-            self.figures.two += passed;
+            self.statistics.two += passed;
             if view.connected {
-                self.figures.two_connected += passed;
+                self.statistics.two_connected += passed;
             }
             if view.stopping {
-                self.figures.two_stopping += passed;
+                self.statistics.two_stopping += passed;
             }
         } else if !view.primary && !helps {
-            self.figures.none += passed;
+            self.statistics.none += passed;
             if !view.connected {
-                self.figures.none_helpless += passed;
+                self.statistics.none_helpless += passed;
             }
         }
     }
@@ -230,12 +230,12 @@ mod tests {
         }
         tally.note(at(500), out);
         tally.end(at(700));
-        let figures = &tally.figures;
-        assert_eq!(figures.takeover_times, [Duration::from_secs(70)]);
-        assert_eq!(figures.release_times, [Duration::from_secs(2)]);
-        assert_eq!(figures.none, Duration::from_secs(270));
-        assert_eq!(figures.two, Duration::from_secs(2));
-        assert_eq!((figures.needed, figures.missed), (2, 1));
-        assert_eq!(figures.simulated, Duration::from_secs(700));
+        let statistics = &tally.statistics;
+        assert_eq!(statistics.takeover_times, [Duration::from_secs(70)]);
+        assert_eq!(statistics.release_times, [Duration::from_secs(2)]);
+        assert_eq!(statistics.none, Duration::from_secs(270));
+        assert_eq!(statistics.two, Duration::from_secs(2));
+        assert_eq!((statistics.needed, statistics.missed), (2, 1));
+        assert_eq!(statistics.simulated, Duration::from_secs(700));
     }
 }

@@ -1,12 +1,12 @@
-//! A picture of a simulation: histograms of the times, and a timeline of one outage. SVG with nothing
+//! A simulation as a chart: histograms of the times, and a timeline of one outage. SVG with nothing
 //! from outside.
 
 use std::{fmt::Write as _, time::Duration};
 
 use super::{
     Simulation,
-    figures::{NEEDED_AFTER, View},
     report::number,
+    statistics::{NEEDED_AFTER, View},
     table::time,
 };
 use crate::decide::Time;
@@ -31,9 +31,9 @@ const PRIMARY: &str = "#4c9f70";
 const LOCAL: &str = "#d59a2e";
 const LINE: &str = "#999999";
 
-/// The whole picture, as SVG.
+/// The whole chart, as SVG.
 #[must_use]
-pub fn picture(simulation: &Simulation) -> String {
+pub fn chart(simulation: &Simulation) -> String {
     let mut drawing = Drawing::default();
     drawing.text(
         MARGIN,
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_cannot_break_the_picture() {
+    fn names_cannot_break_the_chart() {
         assert_eq!(escaped("a<b>&\"\u{1b}"), "a&lt;b&gt;&amp;&quot;?");
     }
 

@@ -1,17 +1,17 @@
-//! The world as every contender meets it: the weather, the channel, the local gateway.
+//! The world as every contender meets it: the faults, the channel, the local gateway.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use fastrand::Rng;
 
 use super::{
     chance::{Spread, exponential, generator, seconds},
     channel::Channel,
-    figures::{Tally, View},
+    faults::{Change, Net, Part},
     model::Model,
-    weather::{Change, Net, Part},
+    statistics::{Tally, View},
 };
-use crate::decide::Time;
+use crate::decide::{Order, Time};
 
 /// From the start command to the listening port, seconds; an assumption (a Node.js program).
 const START: Spread = Spread {
@@ -41,6 +41,9 @@ pub(super) const FENCE: Duration = Duration::from_secs(2);
 /// Linux repeats a SYN after 1 s, 2 s, 4 s, ... (RFC 6298, `TCP_TIMEOUT_INIT`).
 const FIRST_RETRANSMISSION: Duration = Duration::from_secs(1);
 
+/// What an operator does, and when.
+pub(super) type Orders = VecDeque<(Time, Order)>;
+
 /// What became of a SYN.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Answer {
@@ -61,7 +64,7 @@ pub(super) struct Start {
     pub(super) gives_up: Option<Duration>,
 }
 
-pub(super) struct Scene<'a> {
+pub(super) struct Environment<'a> {
     pub(super) now: Time,
     pub(super) net: Net,
     pub(super) listens: bool,
@@ -69,7 +72,7 @@ pub(super) struct Scene<'a> {
     pub(super) tally: Tally,
     pub(super) rng: Rng,
     model: &'a Model,
-    weather: std::slice::Iter<'a, Change>,
+    faults: std::slice::Iter<'a, Change>,
     next: Option<Change>,
     /// PC-A comes back from being fenced.
     unfenced: Option<Time>,
@@ -77,17 +80,17 @@ pub(super) struct Scene<'a> {
     channel: Channel,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Environment<'a> {
     pub(super) fn new(
         model: &'a Model,
-        weather: &'a [Change],
+        faults: &'a [Change],
         length: Duration,
         mut rng: Rng,
     ) -> Self {
-        let mut weather = weather.iter();
-        let next = weather.next().copied();
+        let mut faults = faults.iter();
+        let next = faults.next().copied();
         let channel = Channel::new(&model.bursts, &mut rng);
-        let mut scene = Self {
+        let mut environment = Self {
             now: Time::default(),
             net: Net::default(),
             listens: false,
@@ -95,17 +98,17 @@ impl<'a> Scene<'a> {
             tally: Tally::default(),
             rng,
             model,
-            weather,
+            faults,
             next,
             unfenced: None,
             end: Time::from_boot(length),
             channel,
         };
-        scene.note();
-        scene
+        environment.note();
+        environment
     }
 
-    /// When the weather changes next, or the run ends.
+    /// When something breaks or recovers next, or the run ends.
     pub(super) fn next_change(&self) -> Time {
         let next = self.next.map_or(self.end, |change| change.at);
         self.unfenced.map_or(next, |unfenced| unfenced.min(next))
@@ -121,7 +124,7 @@ impl<'a> Scene<'a> {
                 part: Part::Host,
                 begins: false,
             }),
-            None => std::mem::replace(&mut self.next, self.weather.next().copied()),
+            None => std::mem::replace(&mut self.next, self.faults.next().copied()),
         };
         match change {
             Some(change) => self.apply(change),
@@ -255,13 +258,13 @@ pub(super) fn retransmission(sent: u32) -> Duration {
     FIRST_RETRANSMISSION.saturating_mul((1 << sent.min(16)) - 1)
 }
 
-/// One run's scene, the same for every contender.
-pub(super) fn scene<'a>(
+/// One run's environment, the same for every contender.
+pub(super) fn environment<'a>(
     model: &'a Model,
-    weather: &'a [Change],
+    faults: &'a [Change],
     length: Duration,
     seed: u64,
     run: u64,
-) -> Scene<'a> {
-    Scene::new(model, weather, length, generator(seed, run, 1))
+) -> Environment<'a> {
+    Environment::new(model, faults, length, generator(seed, run, 1))
 }

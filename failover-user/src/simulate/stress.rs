@@ -1,18 +1,18 @@
 //! What must never happen, looked for where it is most likely: everything goes wrong far more often,
 //! somebody pauses, takes over and releases by hand at any time, and after half of PC-B's boots the
-//! primary was never seen healthy. No figure comes of it but the violations.
+//! primary was never seen healthy. Nothing of it is counted but the violations.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use fastrand::Rng;
 
 use super::{
     Witnesses,
     chance::{exponential, generator, seconds},
-    figures::Figures,
+    environment::{Environment, Orders},
+    faults::{Change, draw},
     model::Model,
-    scene::Scene,
-    weather::{Change, forecast},
+    statistics::Statistics,
     world::World,
 };
 use crate::decide::{Order, Settings, Time};
@@ -25,35 +25,32 @@ const BETWEEN_ORDERS: f64 = 1200.0;
 /// How long a pause or a release that holds lasts, seconds.
 const LASTS: f64 = 300.0;
 
-/// What an operator does, and when.
-pub(super) type Orders = VecDeque<(Time, Order)>;
-
 /// Adds what must never happen and did.
-pub(super) fn drill(
+pub(super) fn stress(
     model: &Model,
     settings: &Settings,
     witnesses: Witnesses,
     length: Duration,
     seed: u64,
     run: u64,
-    figures: &mut Figures,
+    statistics: &mut Statistics,
 ) {
     let length = length / PART;
-    let (weather, orders) = prepared(model, length, &mut generator(seed, run, 2));
-    let mut scene = Scene::new(model, &weather, length, generator(seed, run, 3));
-    World::drilled(&mut scene, settings, witnesses, orders).play();
-    let drilled = scene.tally.figures;
-    figures.violated += drilled.violated;
-    let told = drilled.violations.into_iter();
-    figures
+    let (faults, orders) = prepared(model, length, &mut generator(seed, run, 2));
+    let mut environment = Environment::new(model, &faults, length, generator(seed, run, 3));
+    World::stressed(&mut environment, settings, witnesses, orders).play();
+    let stressed = environment.tally.statistics;
+    statistics.violated += stressed.violated;
+    let told = stressed.violations.into_iter();
+    statistics
         .violations
-        .extend(told.map(|what| format!("in a drill {what}")));
+        .extend(told.map(|what| format!("under stress {what}")));
 }
 
 /// What goes wrong, and what the operator does.
 pub(super) fn prepared(model: &Model, length: Duration, rng: &mut Rng) -> (Vec<Change>, Orders) {
-    let weather = forecast(model, HURRY, length, rng);
-    (weather, orders(length, rng))
+    let faults = draw(model, HURRY, length, rng);
+    (faults, orders(length, rng))
 }
 
 fn orders(length: Duration, rng: &mut Rng) -> Orders {
@@ -70,7 +67,7 @@ fn orders(length: Duration, rng: &mut Rng) -> Orders {
             0 => Order::Pause { until },
             1 => Order::TakeOver { force: rng.bool() },
             2 => Order::Release { hold: until },
-            // Nothing stays paused or held for the rest of the drill.
+            // Nothing stays paused or held for the rest of the run.
             _ => Order::Resume,
         };
         orders.push_back((now, order));

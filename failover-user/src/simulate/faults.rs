@@ -7,7 +7,7 @@ use fastrand::Rng;
 use super::{
     chance::{exponential, seconds},
     channel::there_and_back,
-    model::{Kind, Model, Trouble},
+    model::{Fault, Kind, Model},
 };
 use crate::decide::Time;
 
@@ -24,7 +24,7 @@ const NETWORK_AFTER_SLEEP: super::chance::Spread = super::chance::Spread {
 pub(super) struct Change {
     pub(super) at: Time,
     pub(super) part: Part,
-    /// Does the trouble begin, or end?
+    /// Does the fault begin, or end?
     pub(super) begins: bool,
 }
 
@@ -42,18 +42,18 @@ pub(super) enum Part {
 }
 
 /// All that goes wrong within this time, in order; `hurry` times as often as the model says.
-pub(super) fn forecast(model: &Model, hurry: f64, length: Duration, rng: &mut Rng) -> Vec<Change> {
+pub(super) fn draw(model: &Model, hurry: f64, length: Duration, rng: &mut Rng) -> Vec<Change> {
     let mut changes = Vec::new();
-    for trouble in model.troubles {
-        let mean = YEAR / trouble.per_year / hurry;
+    for fault in model.faults {
+        let mean = YEAR / fault.per_year / hurry;
         let mut at = Duration::ZERO;
         loop {
             at += seconds(exponential(rng, mean));
             if at >= length {
                 break;
             }
-            // Its next turn counts from its end: a trouble doesn't overlap with itself.
-            at = add(&mut changes, trouble, at, rng);
+            // Its next turn counts from its end: a fault doesn't overlap with itself.
+            at = add(&mut changes, fault, at, rng);
         }
     }
     changes.retain(|change| change.at < Time::from_boot(length));
@@ -62,16 +62,16 @@ pub(super) fn forecast(model: &Model, hurry: f64, length: Duration, rng: &mut Rn
     changes
 }
 
-/// Adds one trouble and tells when it ends.
-fn add(changes: &mut Vec<Change>, trouble: &Trouble, from: Duration, rng: &mut Rng) -> Duration {
-    let until = from + trouble.lasts.sample(rng);
+/// Adds one fault and returns when it ends.
+fn add(changes: &mut Vec<Change>, fault: &Fault, from: Duration, rng: &mut Rng) -> Duration {
+    let until = from + fault.lasts.sample(rng);
     let mut span = |part, from, until| {
         for (at, begins) in [(from, true), (until, false)] {
             let at = Time::from_boot(at);
             changes.push(Change { at, part, begins });
         }
     };
-    match trouble.kind {
+    match fault.kind {
         Kind::Process => span(Part::Process, from, until),
         Kind::Reboot => {
             // Processes are ended before the network is.
@@ -108,7 +108,7 @@ fn add(changes: &mut Vec<Change>, trouble: &Trouble, from: Duration, rng: &mut R
     until
 }
 
-/// How many troubles each part has now.
+/// How many faults each part has now.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Net {
     process: u32,
@@ -196,18 +196,18 @@ mod tests {
     const LENGTH: Duration = Duration::from_secs(400 * 86_400);
 
     #[test]
-    fn a_seed_has_one_weather() {
+    fn a_seed_draws_the_same_faults() {
         for model in &MODELS {
-            let forecast = |seed| forecast(model, 1.0, LENGTH, &mut generator(seed, 0, 0));
-            assert_eq!(forecast(1), forecast(1), "{}", model.name);
-            assert_ne!(forecast(1), forecast(2), "{}", model.name);
+            let draw = |seed| draw(model, 1.0, LENGTH, &mut generator(seed, 0, 0));
+            assert_eq!(draw(1), draw(1), "{}", model.name);
+            assert_ne!(draw(1), draw(2), "{}", model.name);
         }
     }
 
     #[test]
-    fn the_weather_is_in_order_and_begins_before_it_ends() {
+    fn faults_are_in_order_and_begin_before_they_end() {
         for model in &MODELS {
-            let changes = forecast(model, 1.0, LENGTH, &mut generator(3, 0, 0));
+            let changes = draw(model, 1.0, LENGTH, &mut generator(3, 0, 0));
             assert!(changes.is_sorted_by_key(|change| change.at));
             let mut net = Net::default();
             for change in &changes {
@@ -218,10 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn troubles_come_as_often_as_the_model_says() {
+    fn faults_come_as_often_as_the_model_says() {
         let count: usize = (0..20)
             .map(|run| {
-                let changes = forecast(&MODELS[1], 1.0, LENGTH, &mut generator(5, run, 0));
+                let changes = draw(&MODELS[1], 1.0, LENGTH, &mut generator(5, run, 0));
                 let cut = |change: &&Change| change.begins && change.part == Part::LinkA;
                 changes.iter().filter(cut).count()
             })
