@@ -2,6 +2,9 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+/// After so many starts that had all their time, the next has no more than the last.
+const MOST_DOUBLINGS: u32 = 2;
+
 /// The numbers that decisions depend on. The defaults of the command line are the mission's.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
@@ -21,7 +24,7 @@ pub struct Settings {
     /// From one probe to the next once the first strike is there, and from one strike to the next.
     pub confirm_interval: Duration,
     /// How many witnesses have to answer before a takeover; where it is 0 none are asked. Where fewer
-    /// count ([`super::Event::Counting`]), no more than those.
+    /// count ([`crate::Event::Counting`]), no more than those.
     pub witness_quorum: u32,
     /// What proves that the primary is gone.
     pub fence: Fence,
@@ -67,5 +70,11 @@ impl Settings {
         self.interval
             .saturating_add(self.timeout)
             .saturating_mul(self.strikes.get())
+    }
+
+    /// How long a start may take after so many that had all their time.
+    pub(crate) fn start_limit(&self, overdue: u32) -> Duration {
+        self.start_timeout
+            .saturating_mul(1 << overdue.min(MOST_DOUBLINGS))
     }
 }

@@ -10,18 +10,21 @@
 //! begins while an order is in force or after the primary said that it drains, count for nothing, and
 //! neither does the primary's return from it.
 //!
-//! Nobody can look up how often it failed: [`Flaps`] is handed out to be kept, and in again when the
+//! Nobody can look up how often it failed: [`FlapHistory`] is handed out to be kept, and in again when the
 //! next decider is made.
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{Settings, Time, settings::Flapping};
+use crate::{
+    settings::{Flapping, Settings},
+    time::Time,
+};
 
 /// How often the primary failed again soon after it was back.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Flaps {
+pub struct FlapHistory {
     /// So many failures came too soon, as far as they count: index into
-    /// [`Flapping::successes`](super::Flapping::successes).
+    /// [`Flapping::successes`](crate::Flapping::successes).
     pub level: usize,
     /// Since when it is back, if it ever failed.
     pub back: Option<Back>,
@@ -59,20 +62,20 @@ impl Back {
     }
 }
 
-/// [`Flaps`], by these rules.
+/// [`FlapHistory`], by these rules.
 #[derive(Clone, Debug)]
-pub(super) struct Stability {
+pub(crate) struct FlapDamping {
     rules: Option<Flapping>,
-    flaps: Flaps,
+    flaps: FlapHistory,
 }
 
-impl Stability {
+impl FlapDamping {
     /// Goes on from what an earlier one handed out; whatever that says, it is one of these rules' levels,
     /// and nothing of the future.
-    pub(super) fn new(settings: &Settings, flaps: Flaps, now: Time) -> Self {
+    pub(crate) fn new(settings: &Settings, flaps: FlapHistory, now: Time) -> Self {
         let mut stability = Self {
             rules: None,
-            flaps: Flaps {
+            flaps: FlapHistory {
                 back: flaps.back.map(|back| Back {
                     at: back.at.min(now),
                     ..back
@@ -85,30 +88,30 @@ impl Stability {
     }
 
     /// Other rules; what happened under the old ones counts.
-    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+    pub(crate) fn reconfigure(&mut self, settings: &Settings) {
         self.rules.clone_from(&settings.flapping);
         let levels = self.rules.as_ref().map_or(0, |rules| rules.successes.len());
         self.flaps.level = self.flaps.level.min(levels.saturating_sub(1));
     }
 
     /// What is known, for the next one.
-    pub(super) fn flaps(&self) -> Flaps {
+    pub(crate) fn flaps(&self) -> FlapHistory {
         self.flaps
     }
 
     /// It is another primary.
-    pub(super) fn forget(&mut self) {
-        self.flaps = Flaps::default();
+    pub(crate) fn forget(&mut self) {
+        self.flaps = FlapHistory::default();
     }
 
     /// An outage begins that an operator has brought about, or was ready for.
-    pub(super) fn expected(&mut self) {
+    pub(crate) fn expected(&mut self) {
         self.flaps.expected = true;
     }
 
     /// An operator orders a takeover. What came right before was the beginning of it: whoever tries out
     /// whether PC-B takes over stops the primary first.
-    pub(super) fn ordered(&mut self) {
+    pub(crate) fn ordered(&mut self) {
         if !self.flaps.taken_over {
             let raised = usize::from(std::mem::take(&mut self.flaps.raised));
             self.flaps.level = self.flaps.level.saturating_sub(raised);
@@ -118,7 +121,7 @@ impl Stability {
     }
 
     /// It answered before, and now its host says that the process is gone.
-    pub(super) fn crashed(&mut self, now: Time) {
+    pub(crate) fn crashed(&mut self, now: Time) {
         if !self.flaps.crashed && !self.flaps.expected {
             self.flaps.crashed = true;
             self.failed(now);
@@ -127,7 +130,7 @@ impl Stability {
 
     /// A start begins after an outage that began at this time; only the first of an outage counts, and
     /// only where no crash has counted.
-    pub(super) fn takeover(&mut self, failed: Time) {
+    pub(crate) fn takeover(&mut self, failed: Time) {
         if !self.flaps.taken_over && !self.flaps.expected {
             self.flaps.taken_over = true;
             if !self.flaps.crashed {
@@ -148,7 +151,7 @@ impl Stability {
     }
 
     /// The primary answers.
-    pub(super) fn answered(&mut self, now: Time) {
+    pub(crate) fn answered(&mut self, now: Time) {
         self.flaps.raised = false;
         self.flaps.expected = false;
         if self.flaps.crashed {
@@ -158,7 +161,7 @@ impl Stability {
     }
 
     /// The primary is believed again.
-    pub(super) fn release(&mut self, now: Time) {
+    pub(crate) fn release(&mut self, now: Time) {
         if self.flaps.taken_over {
             self.flaps.taken_over = false;
             self.flaps.raised = false;
@@ -167,7 +170,7 @@ impl Stability {
     }
 
     /// It has been well for so long that what was before says nothing any more.
-    pub(super) fn forget_old(&mut self, now: Time) {
+    pub(crate) fn forget_old(&mut self, now: Time) {
         let well = self
             .flaps
             .back
@@ -182,13 +185,13 @@ impl Stability {
     }
 
     /// From one success that counts to the next, at least.
-    pub(super) fn spacing(&self) -> Duration {
+    pub(crate) fn spacing(&self) -> Duration {
         let rules = self.rules.as_ref().filter(|_| self.needed() > 1);
         rules.map_or(Duration::ZERO, |rules| rules.interval)
     }
 
     /// How many successes in a row the next release takes.
-    pub(super) fn needed(&self) -> u32 {
+    pub(crate) fn needed(&self) -> u32 {
         let rules = self.rules.as_ref();
         let needed = rules.and_then(|rules| rules.successes.get(self.flaps.level));
         needed.copied().map_or(1, NonZeroU32::get)
@@ -197,7 +200,8 @@ impl Stability {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::mission, *};
+    use super::*;
+    use crate::tests::mission;
 
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
@@ -220,13 +224,13 @@ mod tests {
         }
     }
 
-    fn fresh() -> Stability {
-        Stability::new(&settings(), Flaps::default(), at(0))
+    fn fresh() -> FlapDamping {
+        FlapDamping::new(&settings(), FlapHistory::default(), at(0))
     }
 
     /// The same in the next daemon.
-    fn restarted(before: &Stability, now: u64) -> Stability {
-        Stability::new(&settings(), before.flaps(), at(now))
+    fn restarted(before: &FlapDamping, now: u64) -> FlapDamping {
+        FlapDamping::new(&settings(), before.flaps(), at(now))
     }
 
     #[test]
@@ -236,11 +240,11 @@ mod tests {
         let mut now = 0;
         let mut needed = Vec::new();
         for _ in 0..4 {
-            let steps: [fn(&mut Stability, Time); 4] = [
-                Stability::takeover,
-                Stability::release,
-                Stability::crashed,
-                Stability::answered,
+            let steps: [fn(&mut FlapDamping, Time); 4] = [
+                FlapDamping::takeover,
+                FlapDamping::release,
+                FlapDamping::crashed,
+                FlapDamping::answered,
             ];
             for step in steps {
                 now += MINUTE;
@@ -270,7 +274,7 @@ mod tests {
             at: at(0),
             before: Duration::from_secs(30 * MINUTE),
         });
-        let mut rebooted = Stability::new(&settings(), flaps, at(0));
+        let mut rebooted = FlapDamping::new(&settings(), flaps, at(0));
         rebooted.forget_old(at(30 * MINUTE - 1));
         assert_eq!(rebooted.needed(), 3);
         // Back for too long for a failure to be one more.
@@ -279,36 +283,36 @@ mod tests {
         let mut quiet = restarted(&stability, HOUR + 3 * MINUTE);
         assert_eq!(quiet.needed(), 3);
         quiet.forget_old(at(HOUR + 3 * MINUTE));
-        assert_eq!((quiet.needed(), quiet.flaps()), (1, Flaps::default()));
+        assert_eq!((quiet.needed(), quiet.flaps()), (1, FlapHistory::default()));
     }
 
     #[test]
     fn whatever_is_handed_in_it_is_forgotten_after_the_quiet_time_at_the_latest() {
-        let nonsense = Flaps {
+        let nonsense = FlapHistory {
             level: usize::MAX,
             back: Some(Back::just(at(u64::MAX))),
-            ..Flaps::default()
+            ..FlapHistory::default()
         };
-        let mut stability = Stability::new(&settings(), nonsense, at(5));
+        let mut stability = FlapDamping::new(&settings(), nonsense, at(5));
         assert_eq!((stability.needed(), stability.flaps().level), (10, 2));
         stability.forget_old(at(4 + HOUR));
         assert_eq!(stability.needed(), 10);
         stability.forget_old(at(5 + HOUR));
         assert_eq!(stability.needed(), 1);
-        let long = Flaps {
+        let long = FlapHistory {
             back: Some(Back {
                 at: at(5),
                 before: Duration::MAX,
             }),
             ..nonsense
         };
-        let mut stability = Stability::new(&settings(), long, at(5));
+        let mut stability = FlapDamping::new(&settings(), long, at(5));
         stability.forget_old(at(5));
         assert_eq!(stability.needed(), 1);
         let off = Settings {
             flapping: None,
             ..settings()
         };
-        assert_eq!(Stability::new(&off, nonsense, at(5)).needed(), 1);
+        assert_eq!(FlapDamping::new(&off, nonsense, at(5)).needed(), 1);
     }
 }

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::Time;
+use crate::time::Time;
 
 /// In quiet times it is asked this often at most. So long may PC-B rely on a router that has begun to
 /// leave pings unanswered. One that goes down often does so a while before it stops forwarding: asked more

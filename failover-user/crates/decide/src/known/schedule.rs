@@ -6,62 +6,43 @@
 //! alone as well: where packets are lost connections die again and again, and each early probe would be
 //! one more that can fail by chance.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use super::{Action, Evidence, Outcome, ProbeId, Time};
+use crate::{
+    id::ProbeId,
+    input::{evidence::Evidence, outcome::Outcome},
+    output::action::Cause,
+    time::Time,
+};
 
 /// Shortest time from one early probe to the next.
 const EARLY_GAP: Duration = Duration::from_secs(1);
 /// A dying process closes its connections one by one, often before the socket that listens: a probe
 /// made at once would still be answered, by nobody, and the next would have to wait for its second.
-const BAD_NEWS_SETTLES: Duration = Duration::from_millis(50);
+const BAD_NEWS_DEBOUNCE: Duration = Duration::from_millis(50);
 /// A probe that begins this much after its time still counts as on time: a timer's own slack.
-pub(super) const SLACK: Duration = Duration::from_millis(2);
+pub(crate) const SLACK: Duration = Duration::from_millis(2);
 /// So many early probes in a row may find nothing amiss before the gap grows.
 const PATIENCE: u32 = 4;
 /// After so many scheduled probes in a row with no news before them silence is news again.
 const QUIET: u32 = 20;
 
-/// Why a probe was made.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Cause {
-    /// It was time.
-    Scheduled,
-    /// A connection to the primary broke.
-    BadNews,
-    /// A connection to the primary was established.
-    GoodNews,
-    /// An operator's order depends on it.
-    Ordered,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Scheduled => "scheduled",
-            Self::BadNews => "bad-news",
-            Self::GoodNews => "good-news",
-            Self::Ordered => "ordered",
-        })
-    }
-}
-
 /// A probe in flight.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct InFlight {
+pub(crate) struct InFlight {
     id: ProbeId,
-    pub(super) due: Time,
-    pub(super) cause: Cause,
+    pub(crate) due: Time,
+    pub(crate) cause: Cause,
     /// Whoever waits for it was away meanwhile: its failure says nothing.
-    pub(super) distrusted: bool,
+    pub(crate) distrusted: bool,
     /// It was made for a silence.
     silence: bool,
     /// For one like those that were false alarms: one more silence is no strike.
-    pub(super) rumour: bool,
+    pub(crate) rumour: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     last_id: u64,
     in_flight: Option<InFlight>,
     /// The last probe that the fixed rate counts from; before the first one, when that is due.
@@ -79,7 +60,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn new(now: Time) -> Self {
+    pub(crate) fn new(now: Time) -> Self {
         Self {
             last_id: 0,
             in_flight: None,
@@ -94,7 +75,7 @@ impl Schedule {
     }
 
     /// News of the primary. While it is failing only good news matters, otherwise only bad.
-    pub(super) fn evidence(&mut self, now: Time, evidence: Evidence, failing: bool) {
+    pub(crate) fn evidence(&mut self, now: Time, evidence: Evidence, failing: bool) {
         let cause = match (evidence.is_good(), failing) {
             (true, true) => Cause::GoodNews,
             (false, false) => Cause::BadNews,
@@ -112,39 +93,39 @@ impl Schedule {
     }
 
     /// An operator has to know how it is now. What others have seen until now delays that no further.
-    pub(super) fn ask(&mut self, now: Time) {
+    pub(crate) fn ask(&mut self, now: Time) {
         self.news = Some((Cause::Ordered, now));
         self.silence = false;
         self.futile = 0;
     }
 
     /// Somebody wants to know how it is, unless there is news already.
-    pub(super) fn ask_too(&mut self, now: Time) {
+    pub(crate) fn ask_too(&mut self, now: Time) {
         self.news.get_or_insert((Cause::BadNews, now));
         self.silence = false;
     }
 
     /// Whoever waits was away or cut off for a while: the probe in flight may fail for that reason alone.
     /// The next one is made at once where it is overdue, and the fixed rate counts from there.
-    pub(super) fn distrust(&mut self) {
+    pub(crate) fn distrust(&mut self) {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.distrusted = true;
         }
     }
 
     /// Is a probe in flight whose end will say how the primary is?
-    pub(super) fn will_tell(&self) -> bool {
+    pub(crate) fn will_tell(&self) -> bool {
         self.in_flight
             .is_some_and(|in_flight| !in_flight.distrusted && in_flight.cause != Cause::GoodNews)
     }
 
     /// Nobody waits for the probe in flight any longer.
-    pub(super) fn give_up(&mut self) {
+    pub(crate) fn give_up(&mut self) {
         self.in_flight = None;
     }
 
     /// At another pace the next probe may have been due long ago: then it is due now.
-    pub(super) fn not_before(&mut self, now: Time, pace: Duration) {
+    pub(crate) fn not_before(&mut self, now: Time, pace: Duration) {
         if self.in_flight.is_none() && self.scheduled(pace) < now {
             self.last_due = None;
             self.first_due = now;
@@ -152,17 +133,17 @@ impl Schedule {
     }
 
     /// When the probe in flight was due.
-    pub(super) fn in_flight_since(&self) -> Option<Time> {
+    pub(crate) fn in_flight_since(&self) -> Option<Time> {
         self.in_flight.map(|in_flight| in_flight.due)
     }
 
     /// The next probe's time, unless one is in flight.
-    pub(super) fn next(&self, pace: Duration) -> Option<Time> {
+    pub(crate) fn next(&self, pace: Duration) -> Option<Time> {
         self.due(pace).map(|(due, _)| due)
     }
 
     /// The probe that is due, if one is.
-    pub(super) fn probe(&mut self, now: Time, pace: Duration) -> Option<Action> {
+    pub(crate) fn probe(&mut self, now: Time, pace: Duration) -> Option<(ProbeId, Cause)> {
         let (due, cause) = self.due(pace)?;
         if now < due {
             return None;
@@ -210,14 +191,11 @@ impl Schedule {
             rumour,
         };
         self.in_flight = Some(in_flight);
-        Some(Action::Probe {
-            probe: in_flight.id,
-            cause,
-        })
+        Some((in_flight.id, cause))
     }
 
     /// The probe in flight, if it is this one: it is no longer.
-    pub(super) fn ended(&mut self, probe: ProbeId, outcome: &Outcome) -> Option<InFlight> {
+    pub(crate) fn ended(&mut self, probe: ProbeId, outcome: &Outcome) -> Option<InFlight> {
         let ended = self.in_flight.take_if(|in_flight| in_flight.id == probe)?;
         if ended.silence && matches!(outcome, Outcome::Connected { .. }) {
             self.false_alarm = Some(0);
@@ -270,7 +248,7 @@ impl Schedule {
         match self.news {
             Some((cause, since)) => {
                 let settled = match cause {
-                    Cause::BadNews => since + BAD_NEWS_SETTLES,
+                    Cause::BadNews => since + BAD_NEWS_DEBOUNCE,
                     Cause::Scheduled | Cause::GoodNews | Cause::Ordered => since,
                 };
                 let early = self

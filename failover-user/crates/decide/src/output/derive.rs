@@ -3,12 +3,18 @@
 
 use std::time::Duration;
 
-use super::{
-    Action, Attempt, Change, Decider, Primary, Reason, Seen, State, Time, action::Command,
+use crate::{
+    known::situation::{Attempt, PortState, Primary, Situation},
+    output::{
+        action::Action,
+        state::{Change, Reason, State},
+    },
+    step::Command,
+    time::Time,
 };
 
-impl Decider {
-    pub(super) fn note_change(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
+impl Situation {
+    pub(crate) fn note_change(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
         let state = self.derived_state();
         if state == self.state {
             return;
@@ -30,7 +36,7 @@ impl Decider {
         let runs = match self.attempt {
             Attempt::Idle => None,
             Attempt::Running { command, .. } => Some(command),
-            Attempt::Settling { .. } => Some(Command::Start),
+            Attempt::Activating { .. } => Some(Command::Start),
         };
         let starting = State::Starting {
             attempt: self.starts.attempt(),
@@ -56,7 +62,7 @@ impl Decider {
                 }
             }
             _ if self.listening() => State::Active,
-            _ if self.gateway == Some(Seen::Ending) && self.lets_go() => stopping,
+            _ if self.port == Some(PortState::Ending) && self.lets_go() => stopping,
             _ if runs == Some(Command::Start) => starting,
             _ if runs == Some(Command::Fence) => fencing,
             // What a failed start left behind is cleaned up before the next.
@@ -83,7 +89,7 @@ impl Decider {
     }
 
     /// How often the primary is probed now.
-    pub(super) fn pace(&self) -> Duration {
+    pub(crate) fn pace(&self) -> Duration {
         match self.state {
             State::Standby | State::Isolated | State::Held(_) => self.settings.interval,
             State::Suspect { .. } => self.settings.confirm_interval,

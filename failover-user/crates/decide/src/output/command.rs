@@ -1,14 +1,18 @@
 //! Deciding: which command is due, and whether it may run now. The only place where a start can come
 //! from.
 
-use super::{
-    Action, Attempt, Begun, Decider, Fence, Hold, Primary, Seen, Time, action::Command,
-    backoff::Backoff,
+use crate::{
+    input::{event::Begun, order::Order},
+    known::situation::{Attempt, PortState, Primary, Situation},
+    output::{action::Action, state::Hold},
+    settings::Fence,
+    step::Command,
+    time::Time,
 };
 
-impl Decider {
+impl Situation {
     /// Starts or ends a command where what is seen asks for it.
-    pub(super) fn command(&mut self, now: Time, actions: &mut Vec<Action>) {
+    pub(crate) fn command(&mut self, now: Time, actions: &mut Vec<Action>) {
         if self.attempt == Attempt::Idle && !self.listening() && !self.stop_owed {
             // There is nothing left that a release could stop.
             self.orders.released();
@@ -27,7 +31,7 @@ impl Decider {
                 }
                 self.kill(actions);
             }
-            Attempt::Running { .. } | Attempt::Settling { .. } => {}
+            Attempt::Running { .. } | Attempt::Activating { .. } => {}
             Attempt::Idle => {
                 if let Some(command) = self.wanted()
                     && now >= self.pauses(command).not_before()
@@ -44,7 +48,27 @@ impl Decider {
                 }
             }
         }
-        self.tell_withheld(actions);
+        self.note_withheld(actions);
+    }
+
+    /// When a command is to be ended, or begun unless something else happens before.
+    pub(crate) fn next_command(&self) -> Option<Time> {
+        match self.attempt {
+            Attempt::Running { .. } | Attempt::Activating { .. } => self.deadline(),
+            Attempt::Idle => self.wanted().map(|command| {
+                let paused = self.pauses(command).not_before();
+                let gate = match command {
+                    Command::Start | Command::Fence if !self.orders.forces() => {
+                        match self.awaits_probe() {
+                            true => self.isolation.counts_until(),
+                            false => self.isolation.waits_until(),
+                        }
+                    }
+                    Command::Start | Command::Fence | Command::Stop => None,
+                };
+                gate.map_or(paused, |gate| gate.max(paused))
+            }),
+        }
     }
 
     /// Ends an attempt that has lost its reason.
@@ -61,7 +85,7 @@ impl Decider {
                     self.kill(actions);
                 }
             }
-            Attempt::Settling { .. } if self.lets_go() => {
+            Attempt::Activating { .. } if self.lets_go() => {
                 self.attempt = Attempt::Idle;
                 self.run(now, Command::Stop, actions);
             }
@@ -82,12 +106,12 @@ impl Decider {
             } if self.orders.releases() || (self.healthy() && !self.orders.forces()) => {
                 self.kill(actions);
             }
-            Attempt::Running { .. } | Attempt::Settling { .. } | Attempt::Idle => {}
+            Attempt::Running { .. } | Attempt::Activating { .. } | Attempt::Idle => {}
         }
     }
 
     /// The command that what is seen asks for, and nobody forbids.
-    pub(super) fn wanted(&self) -> Option<Command> {
+    pub(crate) fn wanted(&self) -> Option<Command> {
         match self.orders.pause() {
             Some(_) => None,
             None => self.needed(),
@@ -96,22 +120,24 @@ impl Decider {
 
     /// The command that what is seen asks for.
     fn needed(&self) -> Option<Command> {
-        match (self.gateway?, &self.primary) {
+        match (self.port?, &self.primary) {
             // What a failed start left behind goes before anything else, unless it serves by now.
             (gateway, _) if self.stop_owed && (self.lets_go() || !gateway.listens()) => {
                 Some(Command::Stop)
             }
-            (Seen::Listening { .. }, _) if self.orders.releases() || self.hangs() => {
+            (PortState::Listening { .. }, _) if self.orders.releases() || self.hangs() => {
                 Some(Command::Stop)
             }
             // Only an answer since it listens counts: somebody may have started it for a reason
             // that no probe has seen yet.
-            (Seen::Listening { since }, Primary::Healthy { at, .. })
+            (PortState::Listening { since }, Primary::Healthy { at, .. })
                 if *at >= since && self.lets_go() =>
             {
                 Some(Command::Stop)
             }
-            (Seen::Absent | Seen::Ending, _) if self.is_failed() && self.held_by().is_none() => {
+            (PortState::Absent | PortState::Ending, _)
+                if self.is_failed() && self.held_by().is_none() =>
+            {
                 let made_sure = self.fenced || self.settings.fence == Fence::None;
                 Some(if made_sure {
                     Command::Start
@@ -124,51 +150,22 @@ impl Decider {
     }
 
     /// What keeps a takeover from being made, although the primary has failed.
-    pub(super) fn held_by(&self) -> Option<Hold> {
+    pub(crate) fn held_by(&self) -> Option<Hold> {
         if self.orders.pause().is_some() {
             Some(Hold::Paused)
         } else if self.orders.hold().is_some() {
             Some(Hold::Released)
         } else if !self.armed && !self.orders.forces() {
             Some(Hold::Unarmed)
-        } else if self.gateway == Some(Seen::Foreign) {
+        } else if self.port == Some(PortState::Foreign) {
             Some(Hold::PortTaken)
         } else {
             None
         }
     }
 
-    /// It has failed often enough, or an operator says so.
-    pub(super) fn is_failed(&self) -> bool {
-        let needs_one = self.orders.takes_over();
-        self.orders.forces()
-            || matches!(&self.primary, Primary::Failing(strikes)
-                if strikes.reached() || (needs_one && strikes.count() > 0))
-    }
-
-    /// Strikes for want of a path count once a witness has answered and the path was still gone after
-    /// that: had it come back in between, the witness would say nothing of the time before.
-    pub(super) fn awaits_probe(&self) -> bool {
-        matches!(&self.primary, Primary::Failing(strikes) if strikes.need_witness())
-            && self
-                .isolation
-                .connected_at()
-                .is_some_and(|answered| self.pathless.is_none_or(|pathless| pathless < answered))
-    }
-
-    /// The local gateway listens and doesn't answer, and would be started again.
-    pub(super) fn hangs(&self) -> bool {
-        self.listening() && self.local.hangs() && self.is_failed() && !self.lets_go()
-    }
-
-    /// The local gateway is to go: the primary is believed, or an operator says so.
-    #[must_use]
-    pub fn lets_go(&self) -> bool {
-        self.orders.releases() || (self.trusted() && !self.orders.forces())
-    }
-
     /// During a pause people are told what would have been run.
-    fn tell_withheld(&mut self, actions: &mut Vec<Action>) {
+    fn note_withheld(&mut self, actions: &mut Vec<Action>) {
         let needed = match (self.orders.pause(), self.attempt) {
             (Some(_), Attempt::Idle) => self.needed_but_for_pause(),
             _ => None,
@@ -181,16 +178,8 @@ impl Decider {
 
     fn needed_but_for_pause(&self) -> Option<Command> {
         let mut resumed = self.clone();
-        resumed.orders.follow(super::Order::Resume);
+        resumed.orders.follow(Order::Resume);
         resumed.needed()
-    }
-
-    pub(super) fn pauses(&self, command: Command) -> &Backoff {
-        match command {
-            Command::Start => &self.starts,
-            Command::Stop => &self.stops,
-            Command::Fence => &self.fences,
-        }
     }
 
     fn run(&mut self, now: Time, command: Command, actions: &mut Vec<Action>) {
@@ -200,7 +189,7 @@ impl Decider {
                 // One that an operator orders says nothing of the primary.
                 if !self.orders.takes_over() {
                     let failed = self.strikes().first().map_or(now, |strike| strike.due);
-                    self.stability.takeover(failed);
+                    self.flap_damping.takeover(failed);
                 }
             }
             Command::Stop => self.stops.begin(),
@@ -226,63 +215,5 @@ impl Decider {
             *killed = true;
             actions.push(Action::Kill(*command));
         }
-    }
-
-    /// When the attempt has had its time.
-    pub(super) fn deadline(&self) -> Option<Time> {
-        match self.attempt {
-            // A start command that stays in the foreground is the gateway itself: leave it alone.
-            Attempt::Running {
-                command: Command::Start,
-                ..
-            } if self.listening() => None,
-            Attempt::Running {
-                command: Command::Start,
-                since,
-                killed: false,
-                vanished,
-                ..
-            } => Some(self.running_deadline(since, vanished)),
-            Attempt::Settling {
-                since,
-                ended,
-                failed,
-                gone,
-            } => Some(self.settling_deadline(since, ended, failed, gone)),
-            Attempt::Running {
-                command: Command::Stop,
-                since,
-                killed: false,
-                ..
-            } => Some(since + self.settings.stop_timeout),
-            Attempt::Running {
-                command: Command::Fence,
-                since,
-                killed: false,
-                ..
-            } => Some(since + self.settings.fence_timeout),
-            Attempt::Running { killed: true, .. } | Attempt::Idle => None,
-        }
-    }
-
-    /// The last probe that said anything was answered.
-    pub(super) fn healthy(&self) -> bool {
-        matches!(self.primary, Primary::Healthy { .. })
-    }
-
-    /// It was, and often enough to let go of the local gateway.
-    pub(super) fn trusted(&self) -> bool {
-        matches!(self.primary, Primary::Healthy { successes, .. }
-            if successes >= self.stability.needed())
-    }
-
-    pub(super) fn listening(&self) -> bool {
-        matches!(self.gateway, Some(Seen::Listening { .. }))
-    }
-}
-
-impl Seen {
-    fn listens(self) -> bool {
-        matches!(self, Self::Listening { .. })
     }
 }

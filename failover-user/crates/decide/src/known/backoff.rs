@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Time;
+use crate::time::Time;
 
 /// When the next command may run.
 #[derive(Clone, Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     first: Duration,
     longest: Duration,
     /// Attempts that failed since the last that held.
@@ -17,7 +17,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new(first: Duration, longest: Duration, now: Time) -> Self {
+    pub(crate) fn new(first: Duration, longest: Duration, now: Time) -> Self {
         Self {
             first,
             longest: longest.max(first),
@@ -28,42 +28,42 @@ impl Backoff {
     }
 
     /// Other pauses. One that has begun is no longer than the longest is now.
-    pub(super) fn reconfigure(&mut self, first: Duration, longest: Duration, now: Time) {
+    pub(crate) fn reconfigure(&mut self, first: Duration, longest: Duration, now: Time) {
         self.first = first;
         self.longest = longest.max(first);
         self.not_before = self.not_before.min(now + self.longest);
     }
 
     /// Which attempt this is, from 1.
-    pub(super) fn attempt(&self) -> u32 {
+    pub(crate) fn attempt(&self) -> u32 {
         self.attempts.max(1)
     }
 
-    pub(super) fn not_before(&self) -> Time {
+    pub(crate) fn not_before(&self) -> Time {
         self.not_before
     }
 
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.attempts = self.attempts.saturating_add(1);
     }
 
-    pub(super) fn reset(&mut self, now: Time) {
+    pub(crate) fn reset(&mut self, now: Time) {
         *self = Self::new(self.first, self.longest, now);
     }
 
     /// A command failed: the next waits, each time twice as long.
-    pub(super) fn failed(&mut self, now: Time) {
+    pub(crate) fn failed(&mut self, now: Time) {
         self.failures = self.failures.saturating_add(1);
         self.not_before = now + self.pause();
     }
 
     /// The next one has a reason to wait.
-    pub(super) fn wait(&mut self, until: Time) {
+    pub(crate) fn wait(&mut self, until: Time) {
         self.not_before = self.not_before.max(until);
     }
 
     /// How long the next attempt would wait, if this one failed.
-    pub(super) fn pause(&self) -> Duration {
+    pub(crate) fn pause(&self) -> Duration {
         match self.failures {
             0 => Duration::ZERO,
             failures => {
@@ -74,14 +74,14 @@ impl Backoff {
     }
 
     /// An attempt failed after it was waited for as long as a pause would be.
-    pub(super) fn gave_up(&mut self, now: Time) {
+    pub(crate) fn gave_up(&mut self, now: Time) {
         self.failures = self.failures.saturating_add(1);
         self.not_before = now;
     }
 
     /// The gateway that was up for `uptime` is gone. The first time it is started again at once; one
     /// that keeps dying young waits longer each time.
-    pub(super) fn vanished(&mut self, now: Time, uptime: Duration) {
+    pub(crate) fn vanished(&mut self, now: Time, uptime: Duration) {
         if uptime >= self.longest {
             self.reset(now);
         }

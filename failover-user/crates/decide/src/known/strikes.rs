@@ -6,7 +6,11 @@
 
 use std::time::Duration;
 
-use super::{Failure, Gone, Settings, Time};
+use crate::{
+    input::outcome::{Failure, Gone},
+    settings::Settings,
+    time::Time,
+};
 
 /// A failed probe that counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,7 +25,7 @@ pub struct Strike {
 
 /// The strikes that count, oldest first, never more than are needed.
 #[derive(Clone, Debug)]
-pub(super) struct Strikes {
+pub(crate) struct Strikes {
     needed: u32,
     spacing: Duration,
     lifetime: Duration,
@@ -29,7 +33,7 @@ pub(super) struct Strikes {
 }
 
 impl Strikes {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             needed: settings.strikes.get(),
             spacing: settings.confirm_interval,
@@ -39,7 +43,7 @@ impl Strikes {
     }
 
     /// Other numbers; strikes that count go on to count.
-    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+    pub(crate) fn reconfigure(&mut self, settings: &Settings) {
         let mut list = std::mem::take(&mut self.list);
         let needed = usize::try_from(settings.strikes.get()).unwrap_or(usize::MAX);
         list.drain(..list.len().saturating_sub(needed));
@@ -49,7 +53,7 @@ impl Strikes {
         };
     }
 
-    pub(super) fn add(&mut self, strike: Strike) {
+    pub(crate) fn add(&mut self, strike: Strike) {
         let next = self.list.last().map(|last| last.due + self.spacing);
         if next.is_some_and(|next| strike.due < next) {
             return;
@@ -61,14 +65,14 @@ impl Strikes {
     }
 
     /// The last one was none: the primary was seen alive meanwhile.
-    pub(super) fn take_back(&mut self) {
+    pub(crate) fn take_back(&mut self) {
         self.list.pop();
     }
 
     /// Could what a connection of somebody else's did then show that the last one was none? Not where TCP
     /// connected and the process behind it did not do its part, nor if that was before it, nor where one
     /// `before` has shown so of a later one: each speaks of one strike.
-    pub(super) fn last_can_be_gainsaid(&self, seen: Time, before: Option<Time>) -> bool {
+    pub(crate) fn last_can_be_gainsaid(&self, seen: Time, before: Option<Time>) -> bool {
         self.list.last().is_some_and(|last| {
             seen >= last.due
                 && !last.failure.is_above_tcp()
@@ -77,7 +81,7 @@ impl Strikes {
     }
 
     /// Were there any that are too old?
-    pub(super) fn forget_old(&mut self, now: Time) -> bool {
+    pub(crate) fn forget_old(&mut self, now: Time) -> bool {
         let before = self.list.len();
         self.list
             .retain(|strike| now.since(strike.due) <= self.lifetime);
@@ -85,29 +89,29 @@ impl Strikes {
     }
 
     /// Does one of them count only because a witness answers? See [`Gone::Path`].
-    pub(super) fn need_witness(&self) -> bool {
+    pub(crate) fn need_witness(&self) -> bool {
         self.list
             .iter()
             .any(|strike| strike.failure == Failure::Gone(Gone::Path))
     }
 
     /// Were there any that counted for want of a path? They don't any longer.
-    pub(super) fn forget_lost_path(&mut self) -> bool {
+    pub(crate) fn forget_lost_path(&mut self) -> bool {
         let before = self.list.len();
         self.list
             .retain(|strike| strike.failure != Failure::Gone(Gone::Path));
         self.list.len() < before
     }
 
-    pub(super) fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         u32::try_from(self.list.len()).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn reached(&self) -> bool {
+    pub(crate) fn reached(&self) -> bool {
         self.count() >= self.needed
     }
 
-    pub(super) fn as_slice(&self) -> &[Strike] {
+    pub(crate) fn as_slice(&self) -> &[Strike] {
         &self.list
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::Time;
+use crate::time::Time;
 
 /// What an operator may order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,7 +91,7 @@ pub struct Standing {
 
 /// The orders in force.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Orders {
+pub(crate) struct Orders {
     pause: Option<Pause>,
     takeover: Option<Takeover>,
     release: bool,
@@ -111,7 +111,7 @@ struct Takeover {
 }
 
 impl Orders {
-    pub(super) fn of(standing: Standing) -> Self {
+    pub(crate) fn of(standing: Standing) -> Self {
         Self {
             pause: standing.pause,
             takeover: standing.forced.then_some(Takeover { force: true }),
@@ -120,7 +120,7 @@ impl Orders {
         }
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         Standing {
             pause: self.pause,
             hold: self.hold,
@@ -128,7 +128,7 @@ impl Orders {
         }
     }
 
-    pub(super) fn follow(&mut self, order: Order) {
+    pub(crate) fn follow(&mut self, order: Order) {
         match order {
             Order::Pause { until } => self.pause = Some(Pause { until }),
             Order::Resume => {
@@ -149,45 +149,45 @@ impl Orders {
     }
 
     /// Whatever had its time has had it.
-    pub(super) fn expire(&mut self, now: Time) {
+    pub(crate) fn expire(&mut self, now: Time) {
         self.hold.take_if(|until| *until <= now);
         self.pause
             .take_if(|pause| pause.until.is_some_and(|until| until <= now));
     }
 
     /// When something of this is over.
-    pub(super) fn next(&self) -> Option<Time> {
+    pub(crate) fn next(&self) -> Option<Time> {
         let pause = self.pause.and_then(|pause| pause.until);
         [pause, self.hold].into_iter().flatten().min()
     }
 
     /// Nothing is left of the local gateway: that is what a release is for.
-    pub(super) fn released(&mut self) {
+    pub(crate) fn released(&mut self) {
         self.release = false;
     }
 
     /// The primary is believed: a takeover that waited for it only is over.
-    pub(super) fn primary_is_back(&mut self) {
+    pub(crate) fn primary_is_back(&mut self) {
         self.takeover.take_if(|takeover| !takeover.force);
     }
 
-    pub(super) fn pause(&self) -> Option<Pause> {
+    pub(crate) fn pause(&self) -> Option<Pause> {
         self.pause
     }
 
-    pub(super) fn takes_over(&self) -> bool {
+    pub(crate) fn takes_over(&self) -> bool {
         self.takeover.is_some()
     }
 
-    pub(super) fn forces(&self) -> bool {
+    pub(crate) fn forces(&self) -> bool {
         self.takeover.is_some_and(|takeover| takeover.force)
     }
 
-    pub(super) fn releases(&self) -> bool {
+    pub(crate) fn releases(&self) -> bool {
         self.release
     }
 
-    pub(super) fn hold(&self) -> Option<Time> {
+    pub(crate) fn hold(&self) -> Option<Time> {
         self.hold
     }
 }

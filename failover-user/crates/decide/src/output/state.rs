@@ -2,7 +2,16 @@
 
 use std::fmt;
 
-use super::{Begun, Command, CommandResult, Evidence, Gateway, Order, Outcome, Strike};
+use crate::{
+    input::{
+        event::{Begun, Gateway},
+        evidence::Evidence,
+        order::Order,
+        outcome::Outcome,
+    },
+    known::strikes::Strike,
+    step::{Command, CommandResult},
+};
 
 /// Where the daemon is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,7 +85,7 @@ impl State {
         }
     }
 
-    pub(super) fn same_name(self, other: Self) -> bool {
+    pub(crate) fn same_name(self, other: Self) -> bool {
         self.name() == other.name()
     }
 }

@@ -1,6 +1,10 @@
 //! New numbers while it runs: what was seen stays seen, what runs goes on.
 
-use super::{Action, Decider, Event, Primary, Reason, Settings, Time, starting};
+use crate::{
+    known::situation::{Primary, Situation},
+    settings::Settings,
+    time::Time,
+};
 
 /// What new settings mean for the asking of the primary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,14 +19,11 @@ pub enum Probing {
     OfAnother,
 }
 
-impl Decider {
-    /// Takes new settings over. Strikes, the state and a command in flight survive; what is due by the
-    /// new settings comes back as actions.
-    pub fn reconfigure(&mut self, now: Time, settings: Settings, probing: Probing) -> Vec<Action> {
-        // By the settings that it was to keep to, has it been away?
-        let mut actions = self.handle(now, Event::Woke);
+impl Situation {
+    /// Takes new settings over. Strikes, the state and a command in flight survive.
+    pub(crate) fn reconfigure(&mut self, now: Time, settings: Settings, probing: Probing) {
         self.isolation.reconfigure(&settings, now);
-        self.stability.reconfigure(&settings);
+        self.flap_damping.reconfigure(&settings);
         for pauses in [&mut self.starts, &mut self.stops, &mut self.fences] {
             pauses.reconfigure(settings.recovery_interval, settings.interval, now);
         }
@@ -33,8 +34,8 @@ impl Decider {
         if probing != Probing::AsBefore || settings.timeout != self.settings.timeout {
             self.schedule.give_up();
         }
-        self.local
-            .reconfigure(&settings, starting::limit(&settings, self.overdue));
+        self.liveness
+            .reconfigure(&settings, settings.start_limit(self.overdue));
         self.armed |= !settings.needs_arming;
         self.settings = settings;
         if matches!(probing, Probing::SomethingElse | Probing::OfAnother) {
@@ -46,13 +47,9 @@ impl Decider {
             self.discount_fence();
             self.fences.reset(now);
             self.isolation.forget();
-            self.stability.forget();
+            self.flap_damping.forget();
             self.seen_alive = None;
             self.vetoes = 0;
         }
-        // A shorter pace is none that was missed.
-        self.schedule.not_before(now, self.pace());
-        self.settle(now, Reason::Reconfigured, &mut actions);
-        actions
     }
 }

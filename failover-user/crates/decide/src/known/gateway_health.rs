@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{GatewayProbeId, Outcome, Settings, Time};
+use crate::{id::GatewayProbeId, input::outcome::Outcome, settings::Settings, time::Time};
 
 /// The checks of the local gateway, while it listens.
 #[derive(Clone, Debug)]
-pub(super) struct LocalWatch {
+pub(crate) struct Liveness {
     wanted: bool,
     needed: u32,
     interval: Duration,
@@ -28,8 +28,8 @@ pub(super) struct LocalWatch {
     hurried: bool,
 }
 
-impl LocalWatch {
-    pub(super) fn new(settings: &Settings) -> Self {
+impl Liveness {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             wanted: settings.watch_gateway,
             needed: settings.strikes.get(),
@@ -48,7 +48,7 @@ impl LocalWatch {
     }
 
     /// Other numbers from now on; the strikes stay.
-    pub(super) fn reconfigure(&mut self, settings: &Settings, patience: Duration) {
+    pub(crate) fn reconfigure(&mut self, settings: &Settings, patience: Duration) {
         *self = Self {
             last_id: self.last_id,
             // Asked in another way or by another timeout, it may never be answered.
@@ -65,7 +65,7 @@ impl LocalWatch {
 
     /// The local gateway listens from now on. Its first check is due an interval later: it may still
     /// be getting ready. For its first answer it has all the time that a start has, from its beginning.
-    pub(super) fn begin(&mut self, now: Time, began: Time, patience: Duration) {
+    pub(crate) fn begin(&mut self, now: Time, began: Time, patience: Duration) {
         self.end();
         self.last = Some(now);
         self.began = Some(began);
@@ -73,17 +73,17 @@ impl LocalWatch {
     }
 
     /// It was begun then, or before.
-    pub(super) fn began(&mut self, at: Time) {
+    pub(crate) fn began(&mut self, at: Time) {
         self.began = self.began.map(|began| began.min(at));
     }
 
     /// Something has happened that its answer may explain.
-    pub(super) fn hurry(&mut self) {
+    pub(crate) fn hurry(&mut self) {
         self.hurried = true;
     }
 
     /// Nobody listens.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.hurried = false;
         self.in_flight = None;
         self.last = None;
@@ -94,14 +94,14 @@ impl LocalWatch {
     }
 
     /// Whoever drives this was away: what failed until now says nothing, and no deadline was fair.
-    pub(super) fn begin_anew(&mut self, now: Time) {
+    pub(crate) fn begin_anew(&mut self, now: Time) {
         self.forget();
         self.began = self.began.map(|_| now);
         self.had_its_time = false;
     }
 
     /// What failed until now says nothing.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.strikes = 0;
         if let Some((_, distrusted)) = &mut self.in_flight {
             *distrusted = true;
@@ -109,7 +109,7 @@ impl LocalWatch {
     }
 
     /// When something is due.
-    pub(super) fn next(&self) -> Option<Time> {
+    pub(crate) fn next(&self) -> Option<Time> {
         let first_answer = (self.wanted && self.comes_up() && self.strikes >= self.needed)
             .then(|| self.began.map(|began| began + self.patience))
             .flatten();
@@ -133,7 +133,7 @@ impl LocalWatch {
     }
 
     /// The check to make now, if one is due.
-    pub(super) fn probe(&mut self, now: Time) -> Option<GatewayProbeId> {
+    pub(crate) fn probe(&mut self, now: Time) -> Option<GatewayProbeId> {
         self.next_check().filter(|due| *due <= now)?;
         self.hurried = false;
         self.last_id += 1;
@@ -144,7 +144,7 @@ impl LocalWatch {
     }
 
     /// Was this asked, and has it answered?
-    pub(super) fn ended(&mut self, probe: GatewayProbeId, outcome: &Outcome) -> bool {
+    pub(crate) fn ended(&mut self, probe: GatewayProbeId, outcome: &Outcome) -> bool {
         let Some((_, distrusted)) = self.in_flight.take_if(|(id, _)| *id == probe) else {
             return false;
         };
@@ -159,7 +159,7 @@ impl LocalWatch {
     }
 
     /// Has it listened without a good answer for all the time that it had? Says so once.
-    pub(super) fn has_had_its_time(&mut self, now: Time) -> bool {
+    pub(crate) fn has_had_its_time(&mut self, now: Time) -> bool {
         let is_over = self.wanted
             && self.comes_up()
             && self.strikes >= self.needed
@@ -169,22 +169,22 @@ impl LocalWatch {
     }
 
     /// It listens, hasn't answered yet, and has time left for that.
-    pub(super) fn comes_up(&self) -> bool {
+    pub(crate) fn comes_up(&self) -> bool {
         self.began.is_some() && !self.answered && !self.had_its_time
     }
 
     /// Is this the check in flight, and is it fair?
-    pub(super) fn awaits(&self, probe: GatewayProbeId) -> bool {
+    pub(crate) fn awaits(&self, probe: GatewayProbeId) -> bool {
         self.in_flight == Some((probe, false))
     }
 
     /// Checks in a row that failed.
-    pub(super) fn strikes(&self) -> u32 {
+    pub(crate) fn strikes(&self) -> u32 {
         self.strikes
     }
 
     /// Has it failed often enough to be believed dead?
-    pub(super) fn hangs(&self) -> bool {
+    pub(crate) fn hangs(&self) -> bool {
         self.strikes >= self.needed && !self.comes_up()
     }
 }

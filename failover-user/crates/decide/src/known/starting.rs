@@ -3,44 +3,27 @@
 
 use std::time::Duration;
 
-use super::{Attempt, Begun, Command, Decider, Reason, Seen, Settings, Time};
+use crate::{
+    input::event::Begun,
+    known::situation::{Attempt, PortState, Situation},
+    output::state::Reason,
+    step::Command,
+    time::Time,
+};
 
 /// Where what a start began can't be seen, or isn't there while its command is still at work, it is waited for
 /// no longer than this. OpenClaw's command was seen to take 52 s before it failed.
 const UNSEEN: Duration = Duration::from_secs(90);
 /// Whoever looks what a start began has said so by then.
 const LOOKED: Duration = Duration::from_secs(10);
-/// After so many starts that had all their time, the next has no more than the last.
-const MOST_DOUBLINGS: u32 = 2;
-
-/// How long a start may take after so many that had all their time.
-pub(super) fn limit(settings: &Settings, overdue: u32) -> Duration {
-    settings
-        .start_timeout
-        .saturating_mul(1 << overdue.min(MOST_DOUBLINGS))
-}
-
-impl Attempt {
-    pub(super) fn is_start(&self) -> bool {
-        matches!(
-            self,
-            Self::Settling { .. }
-                | Self::Running {
-                    command: Command::Start,
-                    ..
-                }
-        )
-    }
-}
-
-impl Decider {
+impl Situation {
     /// Somebody looked what the start command began.
-    pub(super) fn absorb_begun(&mut self, now: Time, begun: Begun) {
+    pub(crate) fn apply_begun(&mut self, now: Time, begun: Begun) {
         if !self.awaits_start() {
             return;
         }
         self.begun = Some(begun);
-        if let Attempt::Settling { gone, .. } = &mut self.attempt {
+        if let Attempt::Activating { gone, .. } = &mut self.attempt {
             *gone = match begun {
                 Begun::Gone => gone.or(Some(now)),
                 Begun::Alive | Begun::Unknown => None,
@@ -48,16 +31,30 @@ impl Decider {
         }
     }
 
+    /// Ends the wait for a start, or for a gateway's first answer, once its time is over. Says why the
+    /// state changes, if it does for that.
+    pub(crate) fn expire_start(&mut self, now: Time, reason: Reason) -> Reason {
+        let never_answered = self.liveness.has_had_its_time(now);
+        if never_answered {
+            self.overdue = self.overdue.saturating_add(1);
+        }
+        match (reason, self.give_up_start(now)) {
+            (Reason::Time, Some(gave_up)) => gave_up,
+            (Reason::Time, None) if never_answered => Reason::NeverAnswered,
+            (reason, _) => reason,
+        }
+    }
+
     /// Ends the wait for a start whose command has ended, once there is nothing to wait for. Says why.
-    pub(super) fn give_up_start(&mut self, now: Time) -> Option<Reason> {
-        let Attempt::Settling { failed, .. } = self.attempt else {
+    fn give_up_start(&mut self, now: Time) -> Option<Reason> {
+        let Attempt::Activating { failed, .. } = self.attempt else {
             return None;
         };
         self.deadline().filter(|deadline| now >= *deadline)?;
         self.attempt = Attempt::Idle;
         self.stop_owed = true;
         match self.begun {
-            // That pause is over already, see `settling_deadline`.
+            // That pause is over already, see `activating_deadline`.
             Some(Begun::Gone) if !failed => self.starts.gave_up(now),
             _ => self.starts.failed(now),
         }
@@ -72,18 +69,18 @@ impl Decider {
 
     /// When a start whose command still runs has had its time. While that command runs something lives, so it
     /// has all of it, unless what it began is seen to be gone.
-    pub(super) fn running_deadline(&self, since: Time, vanished: bool) -> Time {
+    pub(crate) fn running_deadline(&self, since: Time, vanished: bool) -> Time {
         let limit = self.start_limit();
         match self.begun {
             // It listened before.
-            Some(Begun::Gone) if vanished && self.gateway == Some(Seen::Absent) => since,
+            Some(Begun::Gone) if vanished && self.port == Some(PortState::Absent) => since,
             Some(Begun::Gone) => since + limit.min(UNSEEN),
             Some(Begun::Alive | Begun::Unknown) | None => since + limit,
         }
     }
 
     /// When a start whose command has ended has had its time.
-    pub(super) fn settling_deadline(
+    pub(crate) fn activating_deadline(
         &self,
         since: Time,
         ended: Time,
@@ -93,7 +90,7 @@ impl Decider {
         let limit = self.start_limit();
         let unseen = (since + limit.min(UNSEEN)).max(ended + LOOKED.min(limit));
         match self.begun {
-            Some(Begun::Alive) if self.gateway != Some(Seen::Foreign) => since + limit,
+            Some(Begun::Alive) if self.port != Some(PortState::Foreign) => since + limit,
             Some(Begun::Alive) => unseen.min(since + limit),
             // At once the first time. Later on, what can't be seen has ever more time to come up.
             Some(Begun::Gone) if !failed => gone.unwrap_or(ended) + self.starts.pause(),
@@ -101,6 +98,43 @@ impl Decider {
             Some(Begun::Unknown) if failed => ended,
             None if failed => ended + LOOKED.min(limit),
             Some(Begun::Unknown) | None => unseen,
+        }
+    }
+
+    /// When the attempt has had its time.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        match self.attempt {
+            // A start command that stays in the foreground is the gateway itself: leave it alone.
+            Attempt::Running {
+                command: Command::Start,
+                ..
+            } if self.listening() => None,
+            Attempt::Running {
+                command: Command::Start,
+                since,
+                killed: false,
+                vanished,
+                ..
+            } => Some(self.running_deadline(since, vanished)),
+            Attempt::Activating {
+                since,
+                ended,
+                failed,
+                gone,
+            } => Some(self.activating_deadline(since, ended, failed, gone)),
+            Attempt::Running {
+                command: Command::Stop,
+                since,
+                killed: false,
+                ..
+            } => Some(since + self.settings.stop_timeout),
+            Attempt::Running {
+                command: Command::Fence,
+                since,
+                killed: false,
+                ..
+            } => Some(since + self.settings.fence_timeout),
+            Attempt::Running { killed: true, .. } | Attempt::Idle => None,
         }
     }
 }

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use super::{RoundId, Settings, Time};
+use crate::{id::RoundId, settings::Settings, time::Time};
 
 /// The daemon answers within the timeout; this is for the day when it doesn't.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// What the witnesses said, and when they are asked again.
 #[derive(Clone, Debug)]
-pub(super) struct Isolation {
+pub(crate) struct Isolation {
     quorum: u32,
     /// So many witnesses count; the others abstain.
     counting: u32,
@@ -36,7 +36,7 @@ struct Verdict {
 
 /// What an answer leads to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// Nothing new.
     Same,
     /// The network is back, or nobody can say: what was seen without it counts for nothing.
@@ -44,7 +44,7 @@ pub(super) enum Turn {
 }
 
 impl Isolation {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             quorum: settings.witness_quorum,
             counting: u32::MAX,
@@ -58,12 +58,12 @@ impl Isolation {
     }
 
     /// An operator's order waits for the witnesses: the next round isn't put off.
-    pub(super) fn hurry(&mut self) {
+    pub(crate) fn hurry(&mut self) {
         self.hurried = self.is_isolated();
     }
 
     /// Other numbers. A round in flight is asked anew, with its whole time.
-    pub(super) fn reconfigure(&mut self, settings: &Settings, now: Time) {
+    pub(crate) fn reconfigure(&mut self, settings: &Settings, now: Time) {
         let Self {
             counting,
             last_round,
@@ -87,7 +87,7 @@ impl Isolation {
     }
 
     /// So many count from now on. Nobody was asked for as many before.
-    pub(super) fn count(&mut self, counting: u32) -> Turn {
+    pub(crate) fn count(&mut self, counting: u32) -> Turn {
         let before = self.needed();
         self.counting = counting;
         if self.needed() == before {
@@ -102,7 +102,7 @@ impl Isolation {
     }
 
     /// Have enough witnesses answered lately, or need none?
-    pub(super) fn ruled_out(&self, now: Time) -> bool {
+    pub(crate) fn ruled_out(&self, now: Time) -> bool {
         self.needed() == 0
             || self.verdict.is_some_and(|verdict| {
                 verdict.connected && now.since(verdict.asked) < self.interval
@@ -110,29 +110,29 @@ impl Isolation {
     }
 
     /// Is there anybody whose answer is needed?
-    pub(super) fn has_judges(&self) -> bool {
+    pub(crate) fn has_judges(&self) -> bool {
         self.needed() > 0
     }
 
     /// When enough answered last, unless too few did since.
-    pub(super) fn connected_at(&self) -> Option<Time> {
+    pub(crate) fn connected_at(&self) -> Option<Time> {
         let connected = self.verdict.filter(|verdict| verdict.connected);
         connected.map(|verdict| verdict.answered)
     }
 
     /// Did enough answer when they were asked last, or need none?
-    pub(super) fn was_ruled_out(&self) -> bool {
+    pub(crate) fn was_ruled_out(&self) -> bool {
         self.needed() == 0 || self.verdict.is_some_and(|verdict| verdict.connected)
     }
 
     /// Did too few witnesses answer when they were asked last?
-    pub(super) fn is_isolated(&self) -> bool {
+    pub(crate) fn is_isolated(&self) -> bool {
         self.verdict.is_some_and(|verdict| !verdict.connected)
     }
 
     /// Until when a takeover waits for the witnesses, unless they answer before: for the round in
     /// flight, or for the next one.
-    pub(super) fn waits_until(&self) -> Option<Time> {
+    pub(crate) fn waits_until(&self) -> Option<Time> {
         match (self.asking, self.verdict) {
             (Some((_, since)), _) => Some(since + self.patience),
             (None, Some(verdict)) if !verdict.connected && !self.hurried => {
@@ -143,7 +143,7 @@ impl Isolation {
     }
 
     /// The same where something else than the witnesses is waited for: until their answer is too old.
-    pub(super) fn counts_until(&self) -> Option<Time> {
+    pub(crate) fn counts_until(&self) -> Option<Time> {
         match (self.asking, self.verdict) {
             (None, Some(verdict)) => Some(verdict.asked + self.interval),
             _ => self.waits_until(),
@@ -151,7 +151,7 @@ impl Isolation {
     }
 
     /// The round to ask now, unless one is in flight or was answered lately.
-    pub(super) fn ask(&mut self, now: Time) -> Option<RoundId> {
+    pub(crate) fn ask(&mut self, now: Time) -> Option<RoundId> {
         if self.waits_until().is_some_and(|until| now < until) {
             return None;
         }
@@ -171,7 +171,7 @@ impl Isolation {
     }
 
     /// The witnesses' answer.
-    pub(super) fn answered(&mut self, round: RoundId, answered: u32, now: Time) -> Turn {
+    pub(crate) fn answered(&mut self, round: RoundId, answered: u32, now: Time) -> Turn {
         let Some((_, asked)) = self.asking.take_if(|(asked, _)| *asked == round) else {
             return Turn::Same;
         };
@@ -190,7 +190,7 @@ impl Isolation {
     }
 
     /// Nobody needs to know any longer.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.asking = None;
         self.verdict = None;
         self.hurried = false;

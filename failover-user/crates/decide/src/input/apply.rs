@@ -2,26 +2,39 @@
 
 use std::time::Duration;
 
-use super::{
-    ABSENCE, Attempt, CommandResult, Decider, Event, Failure, Fence, Gateway, Gone, Order, Outcome,
-    Primary, ProbeId, Reason, Seen, State, Strike, Time,
-    action::Command,
-    isolation::Turn,
-    schedule::{Cause, InFlight, SLACK},
-    strikes::Strikes,
+use crate::{
+    id::ProbeId,
+    input::{
+        event::{Event, Gateway},
+        order::Order,
+        outcome::{Failure, Gone, Outcome},
+    },
+    known::{
+        isolation::Turn,
+        schedule::{InFlight, SLACK},
+        situation::{Attempt, PortState, Primary, Situation},
+        strikes::{Strike, Strikes},
+    },
+    output::{
+        action::Cause,
+        state::{Reason, State},
+    },
+    settings::Fence,
+    step::{Command, CommandResult},
+    time::Time,
 };
 
-impl Decider {
-    pub(super) fn absorb(&mut self, now: Time, event: Event) -> Reason {
+impl Situation {
+    pub(crate) fn apply(&mut self, now: Time, event: Event) -> Reason {
         match event {
             // What follows from that is found out for each event.
             Event::Woke | Event::Suspended => Reason::Time,
-            Event::ProbeEnded { probe, outcome } => self.absorb_probe(now, probe, outcome),
+            Event::ProbeEnded { probe, outcome } => self.apply_probe(now, probe, outcome),
             Event::Evidence(evidence, seen) => {
                 let failing = matches!(self.primary, Primary::Failing(_));
                 self.schedule.evidence(now, evidence, failing);
                 if evidence.is_good() {
-                    self.absorb_sign_of_life(seen.min(now));
+                    self.apply_sign_of_life(seen.min(now));
                 }
                 Reason::Evidence(evidence)
             }
@@ -35,19 +48,19 @@ impl Decider {
                 self.believe(now, turn);
                 Reason::Counting(counting)
             }
-            Event::Gateway(gateway) => self.absorb_gateway(now, gateway),
+            Event::Gateway(gateway) => self.apply_gateway(now, gateway),
             Event::GatewayProbed { probe, outcome } => {
-                if self.local.ended(probe, &outcome) {
+                if self.liveness.ended(probe, &outcome) {
                     self.overdue = 0;
                 }
                 Reason::GatewayProbed(outcome)
             }
             Event::Begun(begun) => {
-                self.absorb_begun(now, begun);
+                self.apply_begun(now, begun);
                 Reason::Time
             }
             Event::GatewayBegan(began) => {
-                self.local.began(began.min(now));
+                self.liveness.began(began.min(now));
                 Reason::Time
             }
             Event::GatewayDrains => {
@@ -71,8 +84,8 @@ impl Decider {
                 self.armed = true;
                 Reason::Time
             }
-            Event::Operator(order) => self.absorb_order(now, order),
-            Event::CommandEnded { command, result } => self.absorb_command(now, command, result),
+            Event::Operator(order) => self.apply_order(now, order),
+            Event::CommandEnded { command, result } => self.apply_command(now, command, result),
         }
     }
 
@@ -96,7 +109,7 @@ impl Decider {
     }
 
     /// What a fence has made sure of, or is about to, holds for what was seen until now.
-    pub(super) fn discount_fence(&mut self) {
+    pub(crate) fn discount_fence(&mut self) {
         self.fenced = false;
         if let Attempt::Running { outdated, .. } = &mut self.attempt {
             *outdated = true;
@@ -119,7 +132,7 @@ impl Decider {
         }
     }
 
-    fn absorb_probe(&mut self, now: Time, probe: ProbeId, outcome: Outcome) -> Reason {
+    fn apply_probe(&mut self, now: Time, probe: ProbeId, outcome: Outcome) -> Reason {
         let counted = self.counted(now, &outcome);
         let Some(ended) = self.schedule.ended(probe, &counted) else {
             return Reason::Time;
@@ -131,7 +144,7 @@ impl Decider {
             self.note_path(*failure, ended.due);
         }
         match &counted {
-            Outcome::Connected { .. } => self.absorb_success(now, ended),
+            Outcome::Connected { .. } => self.apply_success(now, ended),
             // A probe brought forward by good news is a bonus: its failure changes nothing.
             Outcome::Failed { failure, .. }
                 if ended.cause == Cause::GoodNews
@@ -154,9 +167,9 @@ impl Decider {
                 };
                 let is_new = !matches!(self.primary, Primary::Failing(_));
                 if is_new && self.is_expected() {
-                    self.stability.expected();
+                    self.flap_damping.expected();
                 } else if self.healthy() && failure.is_of_its_process() {
-                    self.stability.crashed(now);
+                    self.flap_damping.crashed(now);
                 }
                 if is_new {
                     self.primary = Primary::Failing(Strikes::new(&self.settings));
@@ -185,11 +198,11 @@ impl Decider {
         }
     }
 
-    fn absorb_success(&mut self, now: Time, ended: InFlight) {
+    fn apply_success(&mut self, now: Time, ended: InFlight) {
         let spacing = self
             .settings
             .recovery_interval
-            .max(self.stability.spacing())
+            .max(self.flap_damping.spacing())
             .saturating_sub(SLACK);
         self.primary = match self.primary {
             Primary::Healthy {
@@ -223,9 +236,9 @@ impl Decider {
         self.isolation.forget();
         self.vetoes = 0;
         self.armed = true;
-        self.stability.answered(now);
+        self.flap_damping.answered(now);
         if self.trusted() {
-            self.stability.release(now);
+            self.flap_damping.release(now);
             self.orders.primary_is_back();
         }
     }
@@ -241,7 +254,7 @@ impl Decider {
 
     /// Somebody's connection showed that the primary lived then: its last strike was none, unless that
     /// probe began later.
-    fn absorb_sign_of_life(&mut self, seen: Time) {
+    fn apply_sign_of_life(&mut self, seen: Time) {
         let before = self.seen_alive;
         self.seen_alive = before.max(Some(seen));
         if let Primary::Failing(strikes) = &mut self.primary
@@ -258,28 +271,24 @@ impl Decider {
         }
     }
 
-    /// Whoever drives the decider came much later than it should have.
-    pub(super) fn was_absent(&self, now: Time) -> bool {
-        let answer = self
-            .schedule
-            .in_flight_since()
-            .map(|since| since + self.settings.timeout);
-        let expected = [self.next_wake(), answer].into_iter().flatten().min();
-        expected.is_some_and(|expected| now.since(expected) > ABSENCE)
+    /// Whatever had its time has had it.
+    pub(crate) fn expire(&mut self, now: Time) {
+        self.orders.expire(now);
+        self.flap_damping.forget_old(now);
     }
 
     /// What was seen before the absence says nothing of now, and no deadline was fair.
-    pub(super) fn begin_anew(&mut self, now: Time) {
+    pub(crate) fn begin_anew(&mut self, now: Time) {
         if matches!(self.primary, Primary::Failing(_)) {
             self.primary = Primary::Unproven;
         }
         self.discount_fence();
         self.isolation.forget();
         self.schedule.distrust();
-        self.local.begin_anew(now);
+        self.liveness.begin_anew(now);
         match &mut self.attempt {
             Attempt::Running { since, .. } => *since = now,
-            Attempt::Settling {
+            Attempt::Activating {
                 since, ended, gone, ..
             } => {
                 *since = now;
@@ -291,23 +300,23 @@ impl Decider {
         }
     }
 
-    fn absorb_gateway(&mut self, now: Time, gateway: Gateway) -> Reason {
-        let before = self.gateway;
+    fn apply_gateway(&mut self, now: Time, gateway: Gateway) -> Reason {
+        let before = self.port;
         let is_news = match (before, gateway) {
-            (Some(Seen::Listening { .. }), Gateway::Listening)
-            | (Some(Seen::Absent), Gateway::Absent)
-            | (Some(Seen::Ending), Gateway::Ending)
-            | (Some(Seen::Foreign), Gateway::Foreign) => false,
+            (Some(PortState::Listening { .. }), Gateway::Listening)
+            | (Some(PortState::Absent), Gateway::Absent)
+            | (Some(PortState::Ending), Gateway::Ending)
+            | (Some(PortState::Foreign), Gateway::Foreign) => false,
             (None | Some(_), _) => true,
         };
         if !is_news {
             return Reason::Time;
         }
-        self.gateway = Some(match gateway {
-            Gateway::Absent => Seen::Absent,
-            Gateway::Ending => Seen::Ending,
-            Gateway::Listening => Seen::Listening { since: now },
-            Gateway::Foreign => Seen::Foreign,
+        self.port = Some(match gateway {
+            Gateway::Absent => PortState::Absent,
+            Gateway::Ending => PortState::Ending,
+            Gateway::Listening => PortState::Listening { since: now },
+            Gateway::Foreign => PortState::Foreign,
         });
         self.outlived_stop = None;
         if gateway == Gateway::Listening {
@@ -317,10 +326,10 @@ impl Decider {
                     since,
                     ..
                 }
-                | Attempt::Settling { since, .. } => since,
+                | Attempt::Activating { since, .. } => since,
                 Attempt::Running { .. } | Attempt::Idle => now,
             };
-            self.local.begin(now, began, self.start_limit());
+            self.liveness.begin(now, began, self.start_limit());
             if !self.settings.watch_gateway {
                 self.overdue = 0;
             }
@@ -330,11 +339,11 @@ impl Decider {
             }
             match &mut self.attempt {
                 Attempt::Running { came_up, .. } => *came_up = true,
-                Attempt::Settling { .. } => self.attempt = Attempt::Idle,
+                Attempt::Activating { .. } => self.attempt = Attempt::Idle,
                 Attempt::Idle => {}
             }
         } else {
-            self.local.end();
+            self.liveness.end();
             // Whoever listened for a moment only was none that has come up: OpenClaw tries the port out
             // before its unit takes it.
             let limit = self.start_limit();
@@ -361,14 +370,14 @@ impl Decider {
             }
             if matches!(self.state, State::Stopping { .. }) {
                 // As it should be.
-            } else if let Some(Seen::Listening { since }) = before {
+            } else if let Some(PortState::Listening { since }) = before {
                 self.starts.vanished(now, now.since(since));
             }
         }
         Reason::Gateway(gateway)
     }
 
-    fn absorb_order(&mut self, now: Time, order: Order) -> Reason {
+    fn apply_order(&mut self, now: Time, order: Order) -> Reason {
         if self.objection(now, order).is_some() {
             return Reason::Time;
         }
@@ -386,7 +395,7 @@ impl Decider {
                 self.starts.reset(now);
                 self.fences.reset(now);
                 self.isolation.hurry();
-                self.stability.ordered();
+                self.flap_damping.ordered();
                 if matches!(&self.primary, Primary::Failing(strikes) if strikes.count() == 0) {
                     self.schedule.ask(now);
                 }
@@ -396,7 +405,7 @@ impl Decider {
         Reason::Ordered(order)
     }
 
-    fn absorb_command(&mut self, now: Time, ended: Command, result: CommandResult) -> Reason {
+    fn apply_command(&mut self, now: Time, ended: Command, result: CommandResult) -> Reason {
         let Attempt::Running {
             command,
             since,
@@ -419,7 +428,7 @@ impl Decider {
             Command::Start if killed && self.stop_owed => {}
             Command::Start if !killed && self.may_come_up(&result) => {
                 self.begun = None;
-                self.attempt = Attempt::Settling {
+                self.attempt = Attempt::Activating {
                     since,
                     ended: now,
                     failed: !result.is_success(),
@@ -438,7 +447,7 @@ impl Decider {
                 if listening {
                     self.stops.failed(now);
                     self.outlived_stop = Some(since);
-                    self.local.hurry();
+                    self.liveness.hurry();
                 } else {
                     self.stops.reset(now);
                 }
@@ -457,7 +466,7 @@ impl Decider {
 
     /// Is a start worth waiting for that ended like this? On a port that somebody else has it can't come up.
     fn may_come_up(&self, result: &CommandResult) -> bool {
-        let is_hopeless = !result.is_success() && self.gateway == Some(Seen::Foreign);
+        let is_hopeless = !result.is_success() && self.port == Some(PortState::Foreign);
         result.may_have_begun() && !is_hopeless
     }
 
@@ -478,7 +487,7 @@ impl Decider {
         }
     }
 
-    pub(super) fn forget_strikes(&mut self, now: Time) {
+    pub(crate) fn forget_strikes(&mut self, now: Time) {
         if !self.isolation.has_judges() {
             self.discount_lost_path();
         }

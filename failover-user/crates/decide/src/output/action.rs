@@ -2,28 +2,32 @@
 
 use std::fmt;
 
-use super::{Cause, Change, GatewayProbeId, ProbeId, RoundId};
+use crate::{
+    id::{GatewayProbeId, ProbeId, RoundId},
+    output::state::Change,
+    step::Command,
+};
 
 /// Something to be done by whoever drives the decider.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Probe the primary, and report [`super::Event::ProbeEnded`] within the timeout.
+    /// Probe the primary, and report [`crate::Event::ProbeEnded`] within the timeout.
     Probe {
         /// To be told with the outcome.
         probe: ProbeId,
         /// Why now.
         cause: Cause,
     },
-    /// Run the command, and report [`super::Event::CommandEnded`] when it has ended.
+    /// Run the command, and report [`crate::Event::CommandEnded`] when it has ended.
     Run(Command),
     /// End the command in flight with its whole process group; then the same report.
     Kill(Command),
-    /// Ask the witnesses, and report [`super::Event::Witnesses`] within the timeout.
+    /// Ask the witnesses, and report [`crate::Event::Witnesses`] within the timeout.
     AskWitnesses {
         /// To be told with the answer.
         round: RoundId,
     },
-    /// Ask the local gateway whether it answers, and report [`super::Event::GatewayProbed`] within the
+    /// Ask the local gateway whether it answers, and report [`crate::Event::GatewayProbed`] within the
     /// timeout.
     ProbeGateway {
         /// To be told with the outcome.
@@ -35,23 +39,26 @@ pub enum Action {
     Record(Change),
 }
 
-/// The commands.
+/// Why a probe was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Command {
-    /// Start the local gateway.
-    Start,
-    /// Stop the local gateway.
-    Stop,
-    /// Make sure that the primary is gone.
-    Fence,
+pub enum Cause {
+    /// It was time.
+    Scheduled,
+    /// A connection to the primary broke.
+    BadNews,
+    /// A connection to the primary was established.
+    GoodNews,
+    /// An operator's order depends on it.
+    Ordered,
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Fence => "fence",
+            Self::Scheduled => "scheduled",
+            Self::BadNews => "bad-news",
+            Self::GoodNews => "good-news",
+            Self::Ordered => "ordered",
         })
     }
 }

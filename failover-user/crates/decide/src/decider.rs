@@ -1,0 +1,306 @@
+//! The state machine: takes in what was seen, and says what is to be done.
+
+use std::time::Duration;
+
+use crate::{
+    id::GatewayProbeId,
+    input::{
+        event::Event,
+        order::{Order, Pause, Refusal, Standing},
+        reconfigure::Probing,
+    },
+    known::{
+        flap_damping::FlapHistory,
+        situation::{Attempt, PortState, Primary, Situation},
+        strikes::Strike,
+    },
+    output::{
+        action::Action,
+        state::{Reason, State},
+    },
+    settings::Settings,
+    step::Command,
+    time::Time,
+};
+
+/// A timer this late was not late: whoever waited for it was away. Far more than a loaded machine
+/// needs, and shorter than any outage.
+const ABSENCE: Duration = Duration::from_secs(2);
+
+/// The state machine. See the crate.
+#[derive(Clone, Debug)]
+pub struct Decider {
+    situation: Situation,
+}
+
+impl Decider {
+    /// A decider that has seen nothing. Its first probe is due at once.
+    #[must_use]
+    pub fn new(settings: Settings, now: Time) -> Self {
+        Self::after(FlapHistory::default(), Standing::default(), settings, now)
+    }
+
+    /// The same after another one, which saw the primary flap like this and was given these orders.
+    #[must_use]
+    pub fn after(flaps: FlapHistory, standing: Standing, settings: Settings, now: Time) -> Self {
+        Self {
+            situation: Situation::new(flaps, standing, settings, now),
+        }
+    }
+
+    /// Takes in one event and returns what is to be done, in order.
+    pub fn handle(&mut self, now: Time, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let absent = event == Event::Suspended || self.was_absent(now);
+        if absent {
+            self.situation.begin_anew(now);
+        }
+        self.situation.expire(now);
+        let mut reason = self.situation.apply(now, event);
+        if absent {
+            reason = Reason::Absence;
+        }
+        self.conclude(now, reason, &mut actions);
+        actions
+    }
+
+    /// Takes new settings over. Strikes, the state and a command in flight survive; what is due by the
+    /// new settings comes back as actions.
+    pub fn reconfigure(&mut self, now: Time, settings: Settings, probing: Probing) -> Vec<Action> {
+        // By the settings that it was to keep to, has it been away?
+        let mut actions = self.handle(now, Event::Woke);
+        self.situation.reconfigure(now, settings, probing);
+        // A shorter pace is none that was missed.
+        let pace = self.situation.pace();
+        self.situation.schedule.not_before(now, pace);
+        self.conclude(now, Reason::Reconfigured, &mut actions);
+        actions
+    }
+
+    /// Whatever follows from what is known now.
+    fn conclude(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
+        let situation = &mut self.situation;
+        let mut commands = Vec::new();
+        let reason = situation.expire_start(now, reason);
+        situation.forget_strikes(now);
+        situation.command(now, &mut commands);
+        // People read why before they read what.
+        situation.note_change(now, reason, actions);
+        actions.append(&mut commands);
+        // After the change of state, which sets the pace.
+        let pace = situation.pace();
+        if let Some((probe, cause)) = situation.schedule.probe(now, pace) {
+            actions.push(Action::Probe { probe, cause });
+        }
+        if let Some(probe) = situation.liveness.probe(now) {
+            actions.push(Action::ProbeGateway { probe });
+        }
+    }
+
+    /// When to call [`Self::handle`] with [`Event::Woke`], if nothing else happens before.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Time> {
+        let situation = &self.situation;
+        let probe = situation.schedule.next(situation.pace());
+        [
+            probe,
+            situation.next_command(),
+            situation.liveness.next(),
+            situation.orders.next(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Whoever drives the decider came much later than it should have.
+    pub(crate) fn was_absent(&self, now: Time) -> bool {
+        let situation = &self.situation;
+        let answer = situation
+            .schedule
+            .in_flight_since()
+            .map(|since| since + situation.settings.timeout);
+        let expected = [self.next_wake(), answer].into_iter().flatten().min();
+        expected.is_some_and(|expected| now.since(expected) > ABSENCE)
+    }
+
+    /// As after an absence.
+    #[cfg(test)]
+    pub(crate) fn begin_anew(&mut self, now: Time) {
+        self.situation.begin_anew(now);
+    }
+
+    /// The state, as people name it.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.situation.state
+    }
+
+    /// Since when it has been in this state.
+    #[must_use]
+    pub fn since(&self) -> Time {
+        self.situation.since
+    }
+
+    /// The failed probes in a row that count, oldest first.
+    #[must_use]
+    pub fn strikes(&self) -> &[Strike] {
+        self.situation.strikes()
+    }
+
+    /// What the last probe that said anything says of the primary; `None`: none has, or it is too old.
+    #[must_use]
+    pub fn primary_answers(&self) -> Option<bool> {
+        match self.situation.primary {
+            Primary::Unproven => None,
+            Primary::Healthy { .. } => Some(true),
+            Primary::Failing(_) => Some(false),
+        }
+    }
+
+    /// Does the local gateway listen?
+    #[must_use]
+    pub fn is_listening(&self) -> bool {
+        self.situation.listening()
+    }
+
+    /// Since when both gateways serve: the primary answers, and has since the local one listens.
+    #[must_use]
+    pub fn two_serve(&self) -> Option<Time> {
+        match (&self.situation.primary, self.situation.port) {
+            (
+                Primary::Healthy {
+                    at, since: back, ..
+                },
+                Some(PortState::Listening { since }),
+            ) if *at >= since => Some(since.max(*back)),
+            _ => None,
+        }
+    }
+
+    /// How many of the successes that a release takes there have been.
+    #[must_use]
+    pub fn successes(&self) -> u32 {
+        match self.situation.primary {
+            Primary::Healthy { successes, .. } => successes,
+            Primary::Unproven | Primary::Failing(_) => 0,
+        }
+    }
+
+    /// How many successes in a row a release takes now.
+    #[must_use]
+    pub fn release_needs(&self) -> u32 {
+        self.situation.flap_damping.needed()
+    }
+
+    /// Did the primary say with its last answer that it drains?
+    #[must_use]
+    pub fn primary_drains(&self) -> bool {
+        self.situation.primary_drains
+    }
+
+    /// How the primary flaps, for [`Self::after`].
+    #[must_use]
+    pub fn flaps(&self) -> FlapHistory {
+        self.situation.flap_damping.flaps()
+    }
+
+    /// Was the primary seen healthy once, or is that not asked for?
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.situation.armed
+    }
+
+    /// The orders that stand, for the next decider.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.situation.orders.standing()
+    }
+
+    /// The pause in force.
+    #[must_use]
+    pub fn pause(&self) -> Option<Pause> {
+        self.situation.orders.pause()
+    }
+
+    /// Until when no takeover is made after a release by hand.
+    #[must_use]
+    pub fn hold(&self) -> Option<Time> {
+        self.situation.orders.hold()
+    }
+
+    /// Does the local gateway serve whatever the primary does, as ordered?
+    #[must_use]
+    pub fn is_forced(&self) -> bool {
+        self.situation.orders.forces()
+    }
+
+    /// Was a takeover ordered, whether or not it is forced, and isn't over?
+    #[must_use]
+    pub fn takes_over_by_order(&self) -> bool {
+        self.situation.orders.takes_over()
+    }
+
+    /// Was a release ordered, and isn't over?
+    #[must_use]
+    pub fn releases_by_order(&self) -> bool {
+        self.situation.orders.releases()
+    }
+
+    /// Does the failure of this check of the local gateway count? Not of one that nobody waits for, and
+    /// not while the gateway is being stopped: then it is expected.
+    #[must_use]
+    pub fn counts_gateway_probe(&self, probe: GatewayProbeId) -> bool {
+        let stopping = matches!(self.situation.attempt, Attempt::Running { command, .. } if command == Command::Stop);
+        self.situation.liveness.awaits(probe) && !stopping && !self.situation.lets_go()
+    }
+
+    /// Checks of the local gateway in a row that failed.
+    #[must_use]
+    pub fn gateway_strikes(&self) -> u32 {
+        self.situation.liveness.strikes()
+    }
+
+    /// The local gateway is asked in another way from now on: what failed until now counts for nothing.
+    pub fn forget_gateway_checks(&mut self) {
+        self.situation.liveness.forget();
+    }
+
+    /// Is a start under way whose gateway doesn't listen yet? Then [`Event::Begun`] is of use.
+    #[must_use]
+    pub fn awaits_start(&self) -> bool {
+        self.situation.awaits_start()
+    }
+
+    /// How long a start may take now: twice as long after one that had all its time, and then four times.
+    /// The same start with the same limit would come to nothing again and again.
+    #[must_use]
+    pub fn start_limit(&self) -> Duration {
+        self.situation.start_limit()
+    }
+
+    /// Hasn't the local gateway, which listens, answered yet, and does it have time left?
+    #[must_use]
+    pub fn gateway_comes_up(&self) -> bool {
+        self.situation.liveness.comes_up()
+    }
+
+    /// The local gateway is to go: the primary is believed, or an operator says so.
+    #[must_use]
+    pub fn lets_go(&self) -> bool {
+        self.situation.lets_go()
+    }
+
+    /// Why this order would not be followed now, if so. To be asked before it is given.
+    #[must_use]
+    pub fn objection(&self, now: Time, order: Order) -> Option<Refusal> {
+        self.situation.objection(now, order)
+    }
+
+    /// Does this order depend on how the primary is now, which isn't known, or only from a while ago?
+    /// Then it has to be probed first: [`Event::ProbeWanted`].
+    #[must_use]
+    pub fn must_probe_first(&self, now: Time, order: Order) -> bool {
+        self.situation.must_probe_first(now, order)
+    }
+}

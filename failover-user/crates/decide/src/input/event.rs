@@ -1,0 +1,104 @@
+//! What goes into a decision: what was seen.
+
+use std::fmt;
+
+use crate::{
+    id::{GatewayProbeId, ProbeId, RoundId},
+    input::{evidence::Evidence, order::Order, outcome::Outcome},
+    step::{Command, CommandResult},
+    time::Time,
+};
+
+/// Something that was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The time told by [`crate::Decider::next_wake`] has come. Harmless at any other time.
+    Woke,
+    /// A probe has ended.
+    ProbeEnded {
+        /// As in [`crate::Action::Probe`].
+        probe: ProbeId,
+        /// What it says.
+        outcome: Outcome,
+    },
+    /// Something happened on a connection to the primary, anybody's, at this time: it may have waited
+    /// for whoever hands it in.
+    Evidence(Evidence, Time),
+    /// The witnesses were asked.
+    Witnesses {
+        /// As in [`crate::Action::AskWitnesses`].
+        round: RoundId,
+        /// How many answered.
+        answered: u32,
+    },
+    /// So many of the witnesses count from now on, and no more are needed: see [`crate::RouterWatch`].
+    /// Until this is told all do.
+    Counting(u32),
+    /// The machine was suspended: the clocks say so.
+    Suspended,
+    /// Somebody looked at the local port.
+    Gateway(Gateway),
+    /// The local gateway was asked whether it answers.
+    GatewayProbed {
+        /// As in [`crate::Action::ProbeGateway`].
+        probe: GatewayProbeId,
+        /// What it says.
+        outcome: Outcome,
+    },
+    /// Somebody looked what the last start command began.
+    Begun(Begun),
+    /// The process that listens on the local port began then.
+    GatewayBegan(Time),
+    /// The local gateway says that it finishes what it is at, and then goes.
+    GatewayDrains,
+    /// The primary says (or no longer says) that it drains: somebody is stopping or restarting it in
+    /// good order. To be told before the end of the probe that found it out.
+    PrimaryDrains(bool),
+    /// An operator's order depends on how the primary is now: see [`crate::Decider::must_probe_first`].
+    ProbeWanted,
+    /// The primary was seen healthy under this configuration, as is remembered from before.
+    Armed,
+    /// An operator ordered something. [`crate::Decider::objection`] tells before whether it is followed.
+    Operator(Order),
+    /// The command in flight has ended.
+    CommandEnded {
+        /// Which.
+        command: Command,
+        /// How.
+        result: CommandResult,
+    },
+}
+
+/// The local port, as it was seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Gateway {
+    /// Nobody listens.
+    Absent,
+    /// Nobody listens, and processes that held the gateway's sockets are still there.
+    Ending,
+    /// At least one socket of the gateway listens.
+    Listening,
+    /// Somebody listens, and nobody of them is the gateway.
+    Foreign,
+}
+
+/// What became of what the last start command began: the gateway that is to come up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Begun {
+    /// A process of it lives, or its service manager is still at it.
+    Alive,
+    /// Nothing of it is left, or it crashes again and again.
+    Gone,
+    /// It can't be seen.
+    Unknown,
+}
+
+impl fmt::Display for Begun {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Alive => "what the start command began is coming up",
+            Self::Gone => "what the start command began is gone, and nothing listens",
+            Self::Unknown => "what the start command began can't be seen",
+        })
+    }
+}

@@ -1,0 +1,41 @@
+//! What somebody else's connection says of the primary.
+
+use std::fmt;
+
+/// What happened on a connection to the primary.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Evidence {
+    /// A connection attempt ended without a connection.
+    Refused,
+    /// A connection was reset by the primary.
+    Reset,
+    /// A connection died of silence.
+    TimedOut,
+    /// The primary closed a connection.
+    Closed,
+    /// A connection to the primary was established.
+    Established,
+    /// The primary acknowledged what somebody sent, while a probe was in flight.
+    Acknowledged,
+}
+
+impl Evidence {
+    /// Does it speak for the primary's health?
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::Established | Self::Acknowledged)
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Refused => "connection refused",
+            Self::Reset => "connection reset",
+            Self::TimedOut => "connection timed out",
+            Self::Closed => "connection closed by the primary",
+            Self::Established => "connection established",
+            Self::Acknowledged => "data acknowledged",
+        })
+    }
+}

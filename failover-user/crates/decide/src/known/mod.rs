@@ -1,0 +1,11 @@
+//! What is known, each part with its own rules.
+
+mod backoff;
+pub(crate) mod flap_damping;
+mod gateway_health;
+pub(crate) mod isolation;
+pub(crate) mod router;
+pub(crate) mod schedule;
+pub(crate) mod situation;
+mod starting;
+pub(crate) mod strikes;

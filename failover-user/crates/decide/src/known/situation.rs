@@ -1,0 +1,256 @@
+//! All that is known, in one value: what was seen last, what was ordered, what is under way. The rules
+//! are functions of it. Here are only the plainest: what follows from two or three of its parts.
+//!
+//! It must not know of events or of what is done about it.
+
+use std::time::Duration;
+
+use crate::{
+    input::{
+        event::Begun,
+        order::{Orders, Standing},
+    },
+    known::{
+        backoff::Backoff,
+        flap_damping::{FlapDamping, FlapHistory},
+        gateway_health::Liveness,
+        isolation::Isolation,
+        schedule::Schedule,
+        strikes::{Strike, Strikes},
+    },
+    output::state::State,
+    settings::Settings,
+    step::Command,
+    time::Time,
+};
+
+/// All that is known. See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct Situation {
+    pub(crate) settings: Settings,
+    pub(crate) primary: Primary,
+    /// `None` until somebody has looked: before that, nothing is run.
+    pub(crate) port: Option<PortState>,
+    pub(crate) attempt: Attempt,
+    /// A start failed or was cut short, so nobody knows what it left behind: a stop is due although
+    /// nothing listens (yet).
+    pub(crate) stop_owed: bool,
+    /// What the last look at what a start command began has found; `None`: nobody has looked since it
+    /// was run, or since something changed.
+    pub(crate) begun: Option<Begun>,
+    /// Starts in a row that had all their time and came to nothing, though something of them lived.
+    pub(crate) overdue: u32,
+    /// When a stop was begun that the gateway still listens after.
+    pub(crate) outlived_stop: Option<Time>,
+    pub(crate) liveness: Liveness,
+    pub(crate) orders: Orders,
+    /// The primary was seen healthy, once and under this configuration: its address is no mistake.
+    pub(crate) armed: bool,
+    /// What a pause kept from being run, as it was told last.
+    pub(crate) withheld: Option<Command>,
+    pub(crate) starts: Backoff,
+    pub(crate) stops: Backoff,
+    pub(crate) fences: Backoff,
+    /// The primary was made sure of since it answered last.
+    pub(crate) fenced: bool,
+    pub(crate) isolation: Isolation,
+    pub(crate) flap_damping: FlapDamping,
+    /// The primary said with its last answer that it drains.
+    pub(crate) primary_drains: bool,
+    /// When somebody's connection last showed the primary alive.
+    pub(crate) seen_alive: Option<Time>,
+    /// Strikes in a row that this has prevented.
+    pub(crate) vetoes: u32,
+    /// When the last probe began that found no path to the primary; see [`Self::awaits_probe`].
+    pub(crate) pathless: Option<Time>,
+    pub(crate) schedule: Schedule,
+    /// As people see it.
+    pub(crate) state: State,
+    pub(crate) since: Time,
+}
+
+/// What the probes say of the primary.
+#[derive(Clone, Debug)]
+pub(crate) enum Primary {
+    /// No probe has said anything yet, or what they said is too old.
+    Unproven,
+    /// The last probe that said anything was answered, at this time.
+    Healthy {
+        at: Time,
+        /// So many in a row, a recovery interval apart, or a flap interval.
+        successes: u32,
+        /// When the last of these was due.
+        counted: Time,
+        /// Since when it answers.
+        since: Time,
+    },
+    /// The last one that said anything failed; where none of them counts, in isolation or before a
+    /// release by hand.
+    Failing(Strikes),
+}
+
+/// The local gateway as it was seen last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PortState {
+    Absent,
+    /// Nobody listens, and those who did are still there.
+    Ending,
+    Listening {
+        since: Time,
+    },
+    /// Somebody listens who isn't the gateway.
+    Foreign,
+}
+
+/// The command slot: there is one, so two commands can't be in flight.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Attempt {
+    Idle,
+    Running {
+        command: Command,
+        since: Time,
+        killed: bool,
+        came_up: bool,
+        /// A listener came up, and was lost again.
+        vanished: bool,
+        /// What was seen until it was begun counts for nothing by now: a fence hasn't made sure of
+        /// anything.
+        outdated: bool,
+    },
+    /// A start command that has ended, and nothing listens yet.
+    Activating {
+        since: Time,
+        ended: Time,
+        /// It said that it failed.
+        failed: bool,
+        /// Since when nothing of what it began is left.
+        gone: Option<Time>,
+    },
+}
+
+impl Situation {
+    /// Nobody has looked at anything yet; this is left of what was known before.
+    pub(crate) fn new(
+        flaps: FlapHistory,
+        standing: Standing,
+        settings: Settings,
+        now: Time,
+    ) -> Self {
+        let backoff = Backoff::new(settings.recovery_interval, settings.interval, now);
+        Self {
+            primary: Primary::Unproven,
+            port: None,
+            attempt: Attempt::Idle,
+            stop_owed: false,
+            begun: None,
+            overdue: 0,
+            outlived_stop: None,
+            liveness: Liveness::new(&settings),
+            orders: Orders::of(standing),
+            armed: !settings.needs_arming,
+            withheld: None,
+            starts: backoff.clone(),
+            stops: backoff.clone(),
+            fences: backoff,
+            fenced: false,
+            isolation: Isolation::new(&settings),
+            flap_damping: FlapDamping::new(&settings, flaps, now),
+            primary_drains: false,
+            seen_alive: None,
+            vetoes: 0,
+            pathless: None,
+            schedule: Schedule::new(now),
+            state: State::Standby,
+            since: now,
+            settings,
+        }
+    }
+
+    /// The failed probes in a row that count, oldest first.
+    pub(crate) fn strikes(&self) -> &[Strike] {
+        match &self.primary {
+            Primary::Failing(strikes) => strikes.as_slice(),
+            Primary::Unproven | Primary::Healthy { .. } => &[],
+        }
+    }
+
+    /// The last probe that said anything was answered.
+    pub(crate) fn healthy(&self) -> bool {
+        matches!(self.primary, Primary::Healthy { .. })
+    }
+
+    /// It was, and often enough to let go of the local gateway.
+    pub(crate) fn trusted(&self) -> bool {
+        matches!(self.primary, Primary::Healthy { successes, .. }
+            if successes >= self.flap_damping.needed())
+    }
+
+    pub(crate) fn listening(&self) -> bool {
+        matches!(self.port, Some(PortState::Listening { .. }))
+    }
+
+    /// It has failed often enough, or an operator says so.
+    pub(crate) fn is_failed(&self) -> bool {
+        let needs_one = self.orders.takes_over();
+        self.orders.forces()
+            || matches!(&self.primary, Primary::Failing(strikes)
+                if strikes.reached() || (needs_one && strikes.count() > 0))
+    }
+
+    /// Strikes for want of a path count once a witness has answered and the path was still gone after
+    /// that: had it come back in between, the witness would say nothing of the time before.
+    pub(crate) fn awaits_probe(&self) -> bool {
+        matches!(&self.primary, Primary::Failing(strikes) if strikes.need_witness())
+            && self
+                .isolation
+                .connected_at()
+                .is_some_and(|answered| self.pathless.is_none_or(|pathless| pathless < answered))
+    }
+
+    /// The local gateway listens and doesn't answer, and would be started again.
+    pub(crate) fn hangs(&self) -> bool {
+        self.listening() && self.liveness.hangs() && self.is_failed() && !self.lets_go()
+    }
+
+    /// The local gateway is to go: the primary is believed, or an operator says so.
+    pub(crate) fn lets_go(&self) -> bool {
+        self.orders.releases() || (self.trusted() && !self.orders.forces())
+    }
+
+    pub(crate) fn pauses(&self, command: Command) -> &Backoff {
+        match command {
+            Command::Start => &self.starts,
+            Command::Stop => &self.stops,
+            Command::Fence => &self.fences,
+        }
+    }
+
+    /// Is a start under way whose gateway doesn't listen yet?
+    pub(crate) fn awaits_start(&self) -> bool {
+        self.attempt.is_start() && !self.listening()
+    }
+
+    /// How long a start may take now.
+    pub(crate) fn start_limit(&self) -> Duration {
+        self.settings.start_limit(self.overdue)
+    }
+}
+
+impl PortState {
+    pub(crate) fn listens(self) -> bool {
+        matches!(self, Self::Listening { .. })
+    }
+}
+
+impl Attempt {
+    pub(crate) fn is_start(&self) -> bool {
+        matches!(
+            self,
+            Self::Activating { .. }
+                | Self::Running {
+                    command: Command::Start,
+                    ..
+                }
+        )
+    }
+}

@@ -1,0 +1,6 @@
+//! What comes out: what is to be done, and what people see.
+
+pub(crate) mod action;
+mod command;
+mod derive;
+pub(crate) mod state;
