@@ -14,7 +14,7 @@ use crate::{
         Locations, Options, count, path, port,
     },
     control::Request,
-    gateway::UnitVerb,
+    gateway::command::unit::UnitVerb,
     history::Since,
     simulate,
     trace::{Color, Format},

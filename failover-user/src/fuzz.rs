@@ -3,58 +3,21 @@
 
 use std::{path::Path, str};
 
-use failover_ebpf::COMM_LENGTH;
+use failover_linux::bpf::event::KernelEvent;
+pub use failover_linux::fuzz::{btf, format};
 
 use crate::{
     config::{Configuration, PrimaryAddress, file},
-    gateway::{CommandLine, THIS_PROGRAM},
-    kernel::{KernelEvent, btf::Btf, format::offset},
+    gateway::command::{command_line::CommandLine, unit::THIS_PROGRAM},
     trace::{json, text},
 };
 
-/// A tracepoint's format file: a field that is found is in the file, with the size asked for.
-pub fn format(bytes: &[u8]) {
-    let Ok(format) = str::from_utf8(bytes) else {
-        return;
-    };
-    for (name, size) in [("fd", 8), ("umyaddr", 8), ("name", 4), ("x", 1)] {
-        match offset(format, name, size) {
-            Ok(_) => assert!(format.contains(name)),
-            // The message is one line, however the file looks.
-            Err(error) => assert!(!error.to_string().contains(char::is_control)),
-        }
-    }
-}
-
-/// BTF: takes no more memory than the input, and ends soon.
-pub fn btf(bytes: &[u8]) {
-    let Ok(btf) = Btf::parse(bytes) else {
-        return;
-    };
-    // The least that a type takes, twelve bytes; `void` takes none.
-    assert!(btf.types() <= bytes.len() / 12 + 1);
-    for (structure, member) in [
-        ("outer", "deep.b"),
-        ("inner", "b"),
-        ("sock", "__sk_common.skc_net.net"),
-        ("", "."),
-    ] {
-        if let Ok(offset) = btf.offset(structure, member) {
-            assert!(offset <= u32::MAX / 8);
-        }
-    }
-}
-
-/// A record of the ring buffer: what passes is in its bounds and harmless to show.
+/// A record of the ring buffer: what passes is in its bounds, and one harmless line.
 pub fn event(bytes: &[u8]) {
+    failover_linux::fuzz::event(bytes);
     let Some(event) = KernelEvent::parse(bytes) else {
         return;
     };
-    assert!(event.origin().comm.chars().count() <= COMM_LENGTH);
-    match &event {
-        KernelEvent::TcpState(change) => assert!(change.error.is_none_or(|errno| errno > 0)),
-        KernelEvent::Bind(bind) => assert!(bind.result.err().is_none_or(|errno| errno > 0)),
-    }
     let mut line = String::new();
     json::event(&mut line, &event);
     assert_one_line(&line);

@@ -1,7 +1,5 @@
 //! The `failover` binary: reads the command line, and turns errors into messages and exit codes.
 
-mod logging;
-
 use std::{
     env,
     io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _},
@@ -20,8 +18,12 @@ use failover::{
     },
     config::{self, Configuration, ConfigurationError, Faults, Locations, Options},
     control::{self, AskError, Request},
-    gateway::{Scope, UnitCommand, UnitState, output_relay},
-    history, rights,
+    gateway::command::{
+        relay,
+        unit::{Scope, UnitCommand, UnitState},
+    },
+    history, log,
+    runtime::rights,
     status::{Protection, Status},
     trace,
 };
@@ -59,7 +61,7 @@ fn main() -> ExitCode {
         Verb::UnitJob(job) => unit_job(&job).map(|()| ExitCode::SUCCESS),
         // Nobody reads a message of its: its standard error is the file.
         Verb::OutputRelay => {
-            return match output_relay() {
+            return match relay::relay() {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(_) => ExitCode::FAILURE,
             };
@@ -108,7 +110,7 @@ fn run(options: Options) -> anyhow::Result<()> {
     }
     let reader = move || Configuration::load(options.clone());
     let configuration = reader()?;
-    let _log = logging::begin(configuration.log_format, "info")?;
+    let _log = log::begin(configuration.log_format, "info")?;
     if let Some(file) = file {
         info!(file = %file.display(), "the configuration is what this file says, where no flag does");
     }
@@ -343,7 +345,7 @@ fn confirmed(why: &str) -> bool {
 /// In place, until Ctrl-C.
 fn watch(locations: &Locations) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
-    let last = runtime.block_on(failover::live::run(&locations.control));
+    let last = runtime.block_on(failover::status::watch::run(&locations.control));
     // A question that is still under way keeps nobody waiting.
     runtime.shutdown_background();
     match last {
@@ -356,7 +358,7 @@ fn watch(locations: &Locations) -> anyhow::Result<ExitCode> {
 }
 
 fn trace(options: &TraceOptions) -> anyhow::Result<()> {
-    let _log = logging::begin(
+    let _log = log::begin(
         Default::default(),
         if options.debug { "debug" } else { "warn" },
     )?;

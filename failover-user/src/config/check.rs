@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio_rustls::rustls::pki_types::{ServerName, TrustAnchor};
 
-use super::{
+use crate::config::{
     CheckKind, Fingerprint, Host, HumanDuration,
     credential::{CredentialError, Token, roots_in, token, trusted_here},
     fingerprint::NoFingerprint,

@@ -8,8 +8,9 @@ use std::{
 use clap::builder::PossibleValue;
 use serde_json::Value;
 
-use super::{Options, diagnostic::samples, values::Toml};
-use crate::files::{Folder, Sticky};
+use failover_linux::files::{folder::Folder, ownership::Sticky};
+
+use crate::config::{Options, diagnostic::samples, values::Toml};
 
 /// Everybody may read it: secrets are in files of their own.
 const MODE: u32 = 0o644;

@@ -15,8 +15,12 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, TrustAnchor, pem::PemObject as _},
 };
 
-use super::Fingerprint;
-use crate::files::{self, Sticky, WritableByOthers, check_mode};
+use failover_linux::{
+    files,
+    files::ownership::{Sticky, WritableByOthers, check_mode},
+};
+
+use crate::config::Fingerprint;
 
 /// Far more than the certificates of everybody whom a machine trusts take.
 const LONGEST_CA: u64 = 4 * 1024 * 1024;

@@ -1,10 +1,10 @@
 //! What an option is where nobody said anything, as one more layer below file and flags; and for
-//! those that have no default, what one could write. For people: [`super::Configuration::check`] uses
+//! those that have no default, what one could write. For people: [`crate::config::Configuration::check`] uses
 //! the same constants, and the tests below prove that the two agree.
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{
+use crate::config::{
     Arm, CheckKind, DEFAULT_CONTROL, DEFAULT_FENCE_TIMEOUT, DEFAULT_FLAP_INTERVAL,
     DEFAULT_FLAP_QUIET, DEFAULT_FLAP_SUCCESSES, DEFAULT_FLAP_WINDOW, DEFAULT_INTERVAL,
     DEFAULT_PORT, DEFAULT_RECOVERY_INTERVAL, DEFAULT_START_TIMEOUT, DEFAULT_STATE_DIR,

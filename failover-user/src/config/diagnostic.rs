@@ -6,7 +6,7 @@ use clap::{Args as _, Command, builder::PossibleValue};
 use serde_json::Value;
 use toml::de::DeValue;
 
-use super::{
+use crate::config::{
     Options,
     defaults::{alternatives, defaults, examples},
     secret::{is_secret, quoted},

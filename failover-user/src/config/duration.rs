@@ -6,7 +6,7 @@ use jiff::{SignedDuration, SpanRelativeTo};
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
-use super::secret::quoted;
+use crate::config::secret::quoted;
 
 /// A span of time, never negative.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]

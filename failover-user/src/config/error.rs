@@ -8,13 +8,14 @@ use std::{
 
 use thiserror::Error;
 
-use super::{
-    GatewayError, HumanDuration, NotTrusted, check::CheckError, values::Toml,
-    webhook::WebhookError, witness::WitnessesError,
-};
+use failover_linux::escape;
+
 use crate::{
-    escape,
-    gateway::{AccountError, CommandLineError},
+    config::{
+        GatewayError, HumanDuration, NotTrusted, check::CheckError, values::Toml,
+        webhook::WebhookError, witness::WitnessesError,
+    },
+    gateway::command::{account::AccountError, command_line::CommandLineError},
 };
 
 /// What is wrong with a configuration. Each names the option and says what to do.

@@ -11,12 +11,13 @@ use toml::{
     de::{DeTable, Deserializer},
 };
 
-use super::{
+use failover_linux::{escape, files};
+
+use crate::config::{
     ConfigurationError, Options, diagnostic,
     error::{Fault, Place},
     secret, trust,
 };
-use crate::{escape, files};
 
 /// Hundreds of times what all options take.
 const LONGEST_FILE: u64 = 64 * 1024;

@@ -8,10 +8,17 @@ use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{CheckKind, ConfigurationError, secret::quoted};
-use crate::gateway::{
-    Account, AccountError, CommandLine, Identity, LocalGateway, LocalUnit, Manager, OPENCLAW_UNITS,
-    Rule, Scope, UnitCommand, UnitVerb,
+use crate::{
+    config::{CheckKind, ConfigurationError, secret::quoted},
+    gateway::{
+        command::{
+            account::{Account, AccountError},
+            command_line::CommandLine,
+            unit::{Scope, UnitCommand, UnitVerb},
+        },
+        port::identity::{Identity, Manager, OPENCLAW_UNITS, Rule},
+        spec::{LocalGateway, LocalUnit},
+    },
 };
 
 /// Between what counts as the gateway and whose it is.
@@ -164,7 +171,7 @@ impl Given {
                 return Ok(UnitCommand::new(verb, Scope::System, unit).line());
             }
         };
-        super::command(verb.name(), line)
+        crate::config::command(verb.name(), line)
     }
 
     fn local_unit(&self, unit: Option<&str>) -> Option<LocalUnit> {

@@ -9,14 +9,16 @@ use std::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
+use failover_linux::escape;
+
+use crate::config::{
     Configuration, DEFAULT_CONFIG, Faults, Options, Validation,
     defaults::defaults,
-    file::{self, Author},
+    file,
+    file::Author,
     secret::{NOT_SHOWN, is_secret},
     values::{Toml, Values},
 };
-use crate::escape;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

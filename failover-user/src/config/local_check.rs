@@ -7,7 +7,7 @@ use hyper::http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::{
+use crate::config::{
     Body, Check, CheckError, CheckKind, GatewayKind, HttpCheck, Options, Server, Tls,
     check::{DEFAULT_STATUS, Given, Names},
     credential::roots_in,

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ConfigurationError, DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_STATE_DIR, file};
+use crate::config::{ConfigurationError, DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_STATE_DIR, file};
 
 /// Where a daemon of this configuration file is found.
 #[derive(Debug)]

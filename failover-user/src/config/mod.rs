@@ -55,9 +55,11 @@ pub use validate::Validation;
 pub use webhook::{Webhook, WebhookError};
 pub use witness::{Witness, WitnessError, WitnessList, WitnessesError};
 
-use crate::{
-    decide::{Fence, Flapping},
-    gateway::{Account, CommandLine, LocalGateway},
+use failover_decide::{Fence, Flapping};
+
+use crate::gateway::{
+    command::{account::Account, command_line::CommandLine},
+    spec::LocalGateway,
 };
 
 /// OpenClaw's port.
@@ -112,7 +114,7 @@ pub struct Configuration {
     /// The local gateway's port.
     pub port: NonZeroU16,
     /// The numbers of the state machine.
-    pub decide: crate::decide::Settings,
+    pub decide: failover_decide::Settings,
     /// The local gateway: how it is started and stopped, and what counts as it.
     pub gateway: LocalGateway,
     /// Makes sure that the primary is gone, if there is one.
@@ -140,23 +142,23 @@ pub struct Configuration {
 impl Configuration {
     /// The line that a command is run by; only a fence may be missing.
     #[must_use]
-    pub fn command(&self, command: crate::decide::Command) -> Option<&CommandLine> {
+    pub fn command(&self, command: failover_decide::Command) -> Option<&CommandLine> {
         match command {
-            crate::decide::Command::Start => Some(&self.gateway.start),
-            crate::decide::Command::Stop => Some(&self.gateway.stop),
-            crate::decide::Command::Fence => self.fence.as_ref(),
+            failover_decide::Command::Start => Some(&self.gateway.start),
+            failover_decide::Command::Stop => Some(&self.gateway.stop),
+            failover_decide::Command::Fence => self.fence.as_ref(),
         }
     }
 
     /// The account that a command is run as, if it isn't the daemon's own: the fence is the machine's
     /// business, not the gateway's.
     #[must_use]
-    pub fn account(&self, command: crate::decide::Command) -> Option<&Account> {
+    pub fn account(&self, command: failover_decide::Command) -> Option<&Account> {
         match command {
-            crate::decide::Command::Start | crate::decide::Command::Stop => {
+            failover_decide::Command::Start | failover_decide::Command::Stop => {
                 self.gateway.user.as_ref()
             }
-            crate::decide::Command::Fence => None,
+            failover_decide::Command::Fence => None,
         }
     }
 
@@ -334,7 +336,7 @@ impl Configuration {
             SHORTEST_INTERVAL,
             LONGEST_INTERVAL,
         )?;
-        let decide = crate::decide::Settings {
+        let decide = failover_decide::Settings {
             interval,
             // What wasn't said follows the interval; what was said is never changed.
             recovery_interval: no_longer(

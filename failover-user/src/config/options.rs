@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{
+use crate::config::{
     GatewayKind, HumanDuration, LocalCheckKind, PrimaryAddress, Scalar, WitnessError, WitnessList,
 };
 

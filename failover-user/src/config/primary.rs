@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
-use super::{
+use crate::config::{
     DEFAULT_PORT,
     host::{Host, has_zone, host_and_port},
     secret::quoted,

@@ -3,7 +3,7 @@
 use clap::Arg;
 use serde_json::Value;
 
-use super::{Options, commented::wrapped, diagnostic::samples, values::Toml};
+use crate::config::{Options, commented::wrapped, diagnostic::samples, values::Toml};
 
 const HEADER: &str = "\
 # Configuration

@@ -2,7 +2,7 @@
 //! it the right to write there, a path or query may be a password, and so may a command's argument. Whatever
 //! reads such a message (log, status, page, a service manager) is read by more people than the file is.
 
-use crate::escape;
+use failover_linux::escape;
 
 /// The value as it is shown where somebody asks for all values.
 pub(super) const NOT_SHOWN: &str = "not shown, it may be a secret; --secrets shows it";

@@ -5,9 +5,12 @@ use std::{fs::File, io, path::Path};
 
 use thiserror::Error;
 
-use crate::{
+use failover_linux::{
     escape,
-    files::{Folder, Sticky, WritableByOthers, check_owner_and_mode},
+    files::{
+        folder::Folder,
+        ownership::{Sticky, WritableByOthers, check as check_owner_and_mode},
+    },
 };
 
 /// Others than root and this account can write it.

@@ -1,9 +1,9 @@
 //! As much of a configuration as can be in force, with everything that keeps the rest from it: for who
 //! wants to hear of all faults at once.
 
-use super::{
-    Configuration, ConfigurationError, Fault, Faults, GatewayError, Options, Place,
-    file::{self, Author, Written},
+use crate::config::{
+    Configuration, ConfigurationError, Fault, Faults, GatewayError, Options, Place, file,
+    file::{Author, Written},
     values::Values,
 };
 

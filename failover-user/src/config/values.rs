@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::Context as _;
 use serde_json::{Map, Value};
 
-use super::Options;
+use crate::config::Options;
 
 /// Options by their names, as values of the file.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -9,7 +9,7 @@ use hyper::{
 use thiserror::Error;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::{
+use crate::config::{
     Tls, Token,
     credential::{CredentialError, roots_in, token, trusted_here},
 };

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
-use super::{
+use crate::config::{
     PrimaryAddress,
     host::{Host, has_zone, host_and_port},
     secret::quoted,

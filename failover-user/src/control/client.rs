@@ -12,7 +12,7 @@ use nix::unistd::Group;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Answer, PATIENCE, Request};
+use crate::control::{Answer, PATIENCE, Request};
 
 /// Far more than any answer.
 const LONGEST_ANSWER: u64 = 1 << 20;

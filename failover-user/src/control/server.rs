@@ -29,12 +29,16 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{LONGEST_REQUEST, PATIENCE, Request};
+use failover_decide::Time;
+use failover_linux::files::{folder::Folder, ownership::Sticky};
+
 use crate::{
-    decide::Time,
-    files::{Folder, Sticky},
-    parts::{self, Part},
-    waiting::{Ticket, Waiting},
+    control::{LONGEST_REQUEST, PATIENCE, Request},
+    runtime::{
+        parts,
+        parts::Part,
+        waiting::{Ticket, Waiting},
+    },
 };
 
 /// More people don't ask at a time; the next is hung up on.
@@ -353,7 +357,7 @@ mod tests {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
 
     use super::*;
-    use crate::parts::Parts;
+    use crate::runtime::parts::Parts;
 
     fn part() -> Part {
         Parts::default().part("the control socket")

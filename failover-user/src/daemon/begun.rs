@@ -5,11 +5,15 @@ use std::{collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, time::
 use tokio::time::{Instant, sleep_until};
 use tracing::info;
 
-use super::{Daemon, start};
+use failover_decide::{Begun, Event, Gateway, Time};
+use failover_linux::clock;
+
 use crate::{
-    clock,
-    decide::{Begun, Event, Gateway, Time},
-    gateway::{Found, Lives, Search},
+    daemon::Daemon,
+    gateway::{
+        command::survivors::{Found, Lives, Search},
+        port::started as start,
+    },
 };
 
 /// From one look to the next. It reads a line of each process, which takes milliseconds.
@@ -208,7 +212,7 @@ impl Daemon {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::Launch;
+    use crate::gateway::port::invocation::Launch;
 
     fn found(begun: Begun, is_certain: bool) -> Found {
         Found {

@@ -5,15 +5,22 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
-use super::Daemon;
+use failover_decide::{Command, CommandResult, Event};
+use failover_linux::{bpf::load::KernelEvents, clock, escape::Escaped};
+
 use crate::{
-    clock,
-    decide::{Command, CommandResult, Event},
-    escape::Escaped,
+    daemon::Daemon,
     gateway::{
-        Account, CommandLine, CommandOutput, Force, Launch, LocalGateway, NewLines, RunningCommand,
+        command::{
+            RunningCommand,
+            account::Account,
+            command_line::CommandLine,
+            force::Force,
+            output::{CommandOutput, NewLines},
+        },
+        port::invocation::Launch,
+        spec::LocalGateway,
     },
-    kernel::KernelEvents,
 };
 
 pub(super) enum Running {

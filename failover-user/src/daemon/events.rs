@@ -4,12 +4,16 @@ use std::{io, time::Duration};
 
 use tracing::{info, warn};
 
-use super::{Daemon, snapshot::Past};
-use crate::{
+use failover_decide::Time;
+use failover_linux::{
+    bpf::load::{Batch, KernelEvents, LoadError, Watch},
     clock,
+};
+
+use crate::{
     config::{Configuration, KernelEventsMode},
-    decide::Time,
-    kernel::{Batch, KernelEvents, LoadError, Watch},
+    daemon::Daemon,
+    status::snapshot::Past,
 };
 
 /// Before loading is tried again for the first time; each further pause is twice as long.

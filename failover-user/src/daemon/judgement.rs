@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::{Daemon, router::Router};
+use failover_decide::{Event, Evidence, RoundId, State, Time};
+use failover_linux::{clock, sock_diag::acknowledged};
+
 use crate::{
-    clock,
-    decide::{Event, Evidence, RoundId, State, Time},
-    probe::{Answers, Witnesses, acknowledged},
+    daemon::Daemon,
     status,
+    witness::{Answers, Witnesses, router::Router},
 };
 
 /// In quiet times the witnesses are asked this often, so that one that never answers is noticed
@@ -20,17 +21,17 @@ const CHECK_AGAIN: Duration = Duration::from_secs(60);
 
 /// What the witnesses said last.
 #[derive(Clone, Debug)]
-pub(super) struct WitnessesWord {
+pub(crate) struct WitnessesWord {
     /// When.
-    pub(super) at: Time,
+    pub(crate) at: Time,
     /// How many answered.
-    pub(super) answered: u32,
+    pub(crate) answered: u32,
     /// How many had to.
-    pub(super) needed: u32,
+    pub(crate) needed: u32,
     /// What each said that was waited for.
-    pub(super) each: Vec<status::Testimony>,
+    pub(crate) each: Vec<status::Testimony>,
     /// The default router was asked, and is silent.
-    pub(super) router_is_silent: bool,
+    pub(crate) router_is_silent: bool,
 }
 
 /// Why the witnesses are asked: for a decision, or for none, to see whether they answer.
@@ -46,7 +47,8 @@ impl Daemon {
         if !undecided {
             return;
         }
-        match acknowledged(self.prober.addresses(), &self.prober.own_sockets(), took) {
+        match acknowledged::acknowledged(self.prober.addresses(), &self.prober.own_sockets(), took)
+        {
             Ok(Some(age)) if age < took => {
                 let evidence = Evidence::Acknowledged;
                 info!(%evidence, ?age, "the primary answers others");

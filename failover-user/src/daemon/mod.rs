@@ -1,41 +1,20 @@
 //! The daemon: feeds what is seen to the decider and carries out what it decides. The only place
 //! that knows everyone, and that decides nothing itself.
 
-mod actions;
-mod agreement;
-mod alarms;
-mod begun;
-mod claim;
-mod commands;
-mod events;
-mod evidence;
-mod failures;
-mod incident;
-mod judgement;
-mod ledger;
-mod lingering;
-mod looker;
-mod memory;
-mod orders;
-mod origin;
-mod pause;
-mod port;
-mod preflight;
-mod progress;
-mod recorder;
-mod reload;
-mod router;
-mod seen;
-mod snapshot;
-mod start;
-mod strangers;
-mod supervisor;
-mod tell;
-mod tunnel;
-mod waiting;
-mod warnings;
-mod watchers;
-mod writer;
+pub(crate) mod begun;
+pub(crate) mod carry_out;
+pub(crate) mod commands;
+pub(crate) mod events;
+pub(crate) mod judgement;
+pub(crate) mod orders;
+pub(crate) mod origin;
+pub(crate) mod preflight;
+pub(crate) mod progress;
+pub(crate) mod receive;
+pub(crate) mod reload;
+pub(crate) mod waiting;
+
+pub use reload::Reader;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -46,41 +25,57 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+use failover_decide::{
+    Cause, Command, CommandResult, Decider, Event, GatewayProbeId, Outcome, State, Time,
+};
+use failover_linux::{
+    bpf::load::{Batch, KernelEvents},
+    clock, limits,
+    sock_diag::bound::Bound,
+    trim::give_back,
+};
+
 use crate::{
-    background, clock,
     config::{Configuration, Witness},
     control::{Question, Server},
-    decide::{Cause, Command, CommandResult, Decider, Event, GatewayProbeId, Outcome, State, Time},
-    gateway::{Bound, CommandOutput, Force, Found, Launch, restore_relays},
-    kernel::{Batch, KernelEvents},
-    limits,
-    parts::Parts,
-    probe::{Answers, LocalProber, LocalReport, Prober, Report, Witnesses},
-    resident::give_back,
-    status::Status,
+    daemon::{
+        begun::BegunWatch,
+        commands::{Listening, Running, command_ended},
+        events::{Again, kernel_events, load},
+        judgement::Round,
+        origin::Origin,
+        progress::{Progress, Source, Stall},
+        reload::{Reread, Rereading, reread},
+        waiting::Waiting,
+    },
+    gateway::{
+        command::{
+            force::Force, output::CommandOutput, relay::restore as restore_relays, survivors::Found,
+        },
+        port::{LocalPort, invocation::Launch},
+    },
+    history::recorder::Recorder,
+    log::{
+        lines::{AtMostEachSecond, Losses, Probes, Recent},
+        systemd::Supervisor,
+    },
+    notify::alarms::Alarms,
+    primary::{
+        Prober, Report,
+        local::{LocalProber, LocalReport},
+        port_forward::Tunnel,
+    },
+    runtime::{background, parts::Parts},
+    state_dir::{
+        lock::{Claim, Refusal},
+        persisted::Memory,
+        writer::{Kept, Writer},
+    },
+    status::{Status, snapshot, snapshot::Past, warnings},
     web,
+    web::dashboard::Watchers,
+    witness::{Answers, Witnesses, router::Router},
 };
-use alarms::Alarms;
-use begun::BegunWatch;
-use claim::{Claim, Refusal};
-use commands::{Listening, Running, command_ended};
-use events::{Again, kernel_events, load};
-use judgement::Round;
-use memory::Memory;
-use origin::Origin;
-use port::LocalPort;
-use progress::{Progress, Source, Stall};
-use recorder::Recorder;
-pub use reload::Reader;
-use reload::{Reread, Rereading, reread};
-use router::Router;
-use snapshot::Past;
-use supervisor::Supervisor;
-use tell::{AtMostEachSecond, Losses, Probes, Recent};
-use tunnel::Tunnel;
-use waiting::Waiting;
-use watchers::Watchers;
-use writer::{Kept, Writer};
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone. On
 /// SIGHUP the configuration is read again.

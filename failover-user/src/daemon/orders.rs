@@ -10,17 +10,15 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{
-    Daemon,
-    memory::{Binds, Flapping, Held, Memory, Paused, operator},
-    pause,
-};
+use failover_decide::{Event, Order, Outcome, Pause, Refusal, State, Time};
+use failover_linux::{clock, escape::Escaped};
+
 use crate::{
-    clock,
     config::Configuration,
     control::{Answer, LONGEST_WAIT, Question, Request, VERSION},
-    decide::{Event, Order, Outcome, Pause, Refusal, State, Time},
-    escape::Escaped,
+    daemon::Daemon,
+    state_dir::persisted::{Binds, Held, Memory, Paused, flapping::Flapping, operator},
+    status::pause,
 };
 
 /// Often enough not to be forgotten.

@@ -9,13 +9,19 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use tracing::debug;
 
-use super::Daemon;
-use crate::{
+use failover_decide::{Outcome, Time};
+use failover_linux::{
+    bpf::event::{TcpState, TcpStateChange},
     clock,
-    decide::{Outcome, Time},
-    gateway::ProcessKey,
-    kernel::{TcpState, TcpStateChange},
-    probe::{Accepted, Inbound, Readiness, is_own_check, passive_opens},
+    process::ProcessKey,
+};
+
+use crate::{
+    daemon::Daemon,
+    primary::{
+        check::readiness::Readiness,
+        origin::{Accepted, Inbound, is_own_check, passive_opens},
+    },
 };
 
 /// More than ever come during one probe of a quiet port; on a busier one the last ones say enough.
@@ -140,7 +146,11 @@ impl Daemon {
     /// What the kernel has noted until now is known before the answer is judged.
     fn take_kernel_events(&mut self) {
         for _ in 0..MOST_BATCHES {
-            let Some(batch) = self.kernel.as_mut().map(crate::kernel::KernelEvents::drain) else {
+            let Some(batch) = self
+                .kernel
+                .as_mut()
+                .map(failover_linux::bpf::load::KernelEvents::drain)
+            else {
                 return;
             };
             if batch.events.is_empty() && batch.lost == 0 {
@@ -214,7 +224,7 @@ fn own_failure(peer: Option<SocketAddr>, seen: &Seen) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Origin as Who;
+    use failover_linux::bpf::event::Origin as Who;
 
     fn readiness(started: u64) -> Readiness {
         Readiness {

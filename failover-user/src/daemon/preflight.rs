@@ -4,9 +4,10 @@
 use tracing::{debug, error, warn};
 
 use crate::{
-    background,
     config::Configuration,
-    preflight::{self, Finding, Level},
+    preflight,
+    preflight::{Finding, Level},
+    runtime::background,
 };
 
 /// Where the kernel gives no thread, it is tried for so many seconds.

@@ -5,12 +5,20 @@
 //! longer than that may take. What others may delay for as long as they like is none: a configuration on a
 //! disk that hangs, a state directory that another daemon holds.
 
+#[cfg(test)]
+mod tests;
+
 use std::{future::Future, time::Duration};
 
 use tracing::error;
 
-use super::{Daemon, commands::Running, looker::HANGS};
-use crate::{clock, decide::Time, kernel::KernelEvents};
+use failover_decide::Time;
+use failover_linux::{bpf::load::KernelEvents, clock};
+
+use crate::{
+    daemon::{Daemon, commands::Running},
+    gateway::port::looker::HANGS,
+};
 
 /// A loop that is well gets to everything within milliseconds, on a slow and busy machine within a second.
 const GRACE: Duration = Duration::from_secs(10);
@@ -244,6 +252,3 @@ impl Stall {
         self.is_of(Source::KernelEvents)
     }
 }
-
-#[cfg(test)]
-mod tests;

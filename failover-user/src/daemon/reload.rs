@@ -4,13 +4,15 @@ use std::{future::Future, io, mem, pin::Pin, sync::Arc};
 
 use tracing::{error, info};
 
-use super::{Daemon, commands, orders::armed_for, progress::Source, tunnel::Tunnel};
+use failover_decide::Probing;
+use failover_linux::{clock, escape::Escaped};
+
 use crate::{
-    background, clock,
     config::{Configuration, Faults, PrimaryAddress},
-    decide::Probing,
-    escape::Escaped,
-    probe::{LocalProber, Prober, Witnesses},
+    daemon::{Daemon, commands, orders::armed_for, progress::Source},
+    primary::{Prober, local::LocalProber, port_forward::Tunnel},
+    runtime::background,
+    witness::Witnesses,
 };
 
 /// Reads the configuration as it was read at the start.

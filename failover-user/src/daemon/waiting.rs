@@ -3,11 +3,10 @@
 
 use std::{mem, time::Duration};
 
-use crate::{
-    clock,
-    control::Question,
-    decide::{Order, Time},
-};
+use failover_decide::{Order, Time};
+use failover_linux::clock;
+
+use crate::control::Question;
 
 #[derive(Debug, Default)]
 pub(super) struct Waiting(Vec<(Question, Order, Time)>);

@@ -7,7 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Account, Scope, eyes::Eyes, identity::matches};
+use failover_linux::fs_credentials::Eyes;
+
+use crate::gateway::{
+    command::{account::Account, unit::Scope},
+    port::identity::matches,
+};
 
 /// More than any machine has units; a folder that is longer isn't systemd's.
 const MOST_ENTRIES: usize = 10_000;

@@ -3,7 +3,10 @@
 
 use rustix::process::geteuid;
 
-use super::{Account, CommandLine, Identity, Scope};
+use crate::gateway::{
+    command::{account::Account, command_line::CommandLine, unit::Scope},
+    port::identity::Identity,
+};
 
 /// The local gateway, complete and checked.
 #[derive(Clone, Debug, Eq, PartialEq)]

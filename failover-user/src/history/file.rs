@@ -14,8 +14,9 @@ use jiff::Timestamp;
 use rustix::fs::OFlags;
 use serde::Deserialize;
 
-use super::{Ending, How, Incident, Line, Order, VERSION};
-use crate::files::{Folder, Sticky};
+use failover_linux::files::{folder::Folder, ownership::Sticky};
+
+use crate::history::{Ending, How, Incident, Line, Order, VERSION};
 
 /// A file is full before it grows longer.
 const LARGEST_FILE: u64 = 1 << 20;

@@ -2,6 +2,10 @@
 //! state directory. Here it is data, the files that it is in, and text for people. It must not know of
 //! the daemon: `failover history` reads the files without one.
 
+pub(crate) mod incident;
+pub(crate) mod ledger;
+pub(crate) mod recorder;
+
 mod file;
 mod since;
 mod text;
@@ -11,7 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::clock;
+use failover_linux::clock;
 
 pub(crate) use file::append;
 pub use file::{History, read};

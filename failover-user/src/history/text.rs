@@ -5,10 +5,11 @@ use std::fmt::{self, Write as _};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
+use failover_linux::escape::Escaped;
+
+use crate::history::{
     Command, Counting, Ending, How, Incident, Line, Note, Now, Order, Phase, Probe, Round,
 };
-use crate::escape::Escaped;
 
 const MOMENT: &str = "%Y-%m-%d %H:%M:%S";
 

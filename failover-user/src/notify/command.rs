@@ -10,11 +10,12 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Delivery, Notice, Obstacle, queue::Queue};
+use failover_linux::escape::Escaped;
+
 use crate::{
-    escape::Escaped,
-    gateway::{CommandLine, alone, kill_group},
-    parts::{self, Part},
+    gateway::command::{alone, command_line::CommandLine, kill_group},
+    notify::{Notice, connect::Obstacle, delivery::Delivery, queue::Queue},
+    runtime::{parts, parts::Part},
 };
 
 /// So many wait, while one runs.

@@ -3,8 +3,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Obstacle;
-use crate::{clock, decide::Time};
+use failover_decide::Time;
+use failover_linux::clock;
+
+use crate::notify::connect::Obstacle;
 
 /// Kept by a notifier, read by others.
 #[derive(Clone, Debug, Default)]

@@ -1,20 +1,16 @@
 //! Telling the world: what happened, as one document, to a command and to a web server. Each has a queue
 //! of its own, so that neither delays the other, nor the daemon. It must not know who decides what is told.
 
-mod command;
-mod delivery;
-mod pauses;
-mod queue;
-mod reach;
-mod webhook;
+pub(crate) mod alarms;
+pub(crate) mod backoff;
+pub(crate) mod command;
+pub(crate) mod connect;
+pub(crate) mod delivery;
+pub(crate) mod queue;
+pub(crate) mod webhook;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-
-pub(crate) use command::CommandNotifier;
-pub(crate) use delivery::{Delivered, Delivery};
-pub(crate) use reach::{Obstacle, reach};
-pub(crate) use webhook::WebhookNotifier;
 
 /// Version of the document. Fields may be added within a version, never changed or removed.
 pub const VERSION: u32 = 1;

@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use tokio::{sync::Notify, time::timeout};
 use tracing::warn;
 
-use super::{Delivery, Notice};
-use crate::{clock, decide::Time};
+use failover_decide::Time;
+use failover_linux::clock;
+
+use crate::notify::{Notice, delivery::Delivery};
 
 /// A notice that isn't told yet.
 #[derive(Clone, Debug)]

@@ -24,18 +24,22 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::{
-    Delivery, Notice, VERSION,
-    pauses::Pauses,
-    queue::Queue,
-    reach::{Obstacle, reach},
+use failover_linux::{
+    clock, files,
+    files::{folder::Folder, ownership::Sticky},
 };
+
 use crate::{
-    background, clock,
     config::Webhook,
-    files::{self, Folder, Sticky},
-    parts::{self, Part},
-    probe::TlsClient,
+    notify::{
+        Notice, VERSION,
+        backoff::Pauses,
+        connect::{Obstacle, reach},
+        delivery::Delivery,
+        queue::Queue,
+    },
+    primary::check::tls::Tls as TlsClient,
+    runtime::{background, parts, parts::Part},
 };
 
 /// So many wait; a notice takes less than 2 KiB.
@@ -389,7 +393,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::parts::Parts;
+    use crate::runtime::parts::Parts;
 
     fn part() -> Part {
         Parts::default().part("the webhook")

@@ -6,22 +6,36 @@ use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU16, path::Path};
 use rustix::process::geteuid;
 use tokio::time::sleep;
 
-use super::{
-    Finding, Level,
-    startable::{self, Defect, Loaded, Runner},
+use failover_decide as decide;
+use failover_decide::Outcome;
+use failover_linux::{
+    clock, escape,
+    sock_diag::{
+        bound::Bound,
+        listeners::{Listener, Listeners, ListenersError},
+    },
 };
+
 use crate::{
-    clock,
     config::{Configuration, not_trusted},
     daemon,
-    decide::{self, Outcome},
-    escape,
     gateway::{
-        Account, Bound, CommandLine, Enabled, EnabledBy, Holder, Identity, Launch, Listener,
-        Listeners, ListenersError, LocalUnit, Scope, Settling, enabled_units, has_systemd, holders,
-        installed_units, is_lingering, tunnels,
+        boot::{Enabled, EnabledBy, enabled_units, has_systemd, installed_units, is_lingering},
+        command::{account::Account, command_line::CommandLine, unit::Scope},
+        port::{
+            debounce::Settling,
+            holder::{Holder, holders},
+            identity::Identity,
+            invocation::Launch,
+            tunnel::tunnels,
+        },
+        spec::LocalUnit,
     },
-    probe::{LocalProber, Readiness},
+    preflight::{
+        Finding, Level, startable,
+        startable::{Defect, Loaded, Runner},
+    },
+    primary::{check::readiness::Readiness, local::LocalProber},
 };
 
 /// The one that OpenClaw installs without a profile.

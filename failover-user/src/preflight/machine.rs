@@ -8,14 +8,18 @@ use rustix::{
 };
 use tokio::time::timeout;
 
-use super::{Finding, Level};
+use failover_linux::{
+    bpf::load::{KernelEvents, Watch},
+    escape, files,
+    files::{folder::Folder, ownership::Sticky},
+};
+
 use crate::{
-    background,
     config::{Configuration, ConfigurationError, Fault, KernelEventsMode},
-    control::{self, AskError, Request},
-    escape,
-    files::{self, Folder, Sticky},
-    kernel::{KernelEvents, Watch},
+    control,
+    control::{AskError, Request},
+    preflight::{Finding, Level},
+    runtime::background,
     status::Status,
 };
 
@@ -206,7 +210,7 @@ fn place(folder: &Path) -> Result<bool, String> {
         Err(error) => Err(format!(
             "{} can't be written to ({})",
             told(nearest),
-            crate::errno::describe(error.raw_os_error())
+            failover_linux::errno::describe(error.raw_os_error())
         )),
     }
 }

@@ -15,11 +15,13 @@ mod starters;
 pub use finding::{Finding, Level, Report};
 pub use network::first_probe;
 
+use failover_decide::Command;
+
 use crate::{
     config::{Configuration, ConfigurationError, Fault, Options, Validation},
-    decide::Command,
-    gateway::Account,
-    status::{self, Status},
+    gateway::command::account::Account,
+    status,
+    status::Status,
 };
 
 /// Looks at everything. Inside a tokio runtime.

@@ -4,13 +4,20 @@ use std::{net::SocketAddr, time::Duration};
 
 use tokio::time::timeout;
 
-use super::Finding;
+use failover_decide::{Certificate, Failure, Outcome, WrongAnswer};
+use failover_linux::carrier::is_own;
+
 use crate::{
     config::{Check, Configuration, Host, Webhook},
-    decide::{Certificate, Failure, Outcome, WrongAnswer},
-    notify::{self, Obstacle},
-    probe::{Found, Prober, Readiness, Routers, TlsClient, Witnesses, is_own},
+    notify,
+    notify::connect::Obstacle,
+    preflight::Finding,
+    primary::{
+        Found, Prober,
+        check::{readiness::Readiness, tls::Tls as TlsClient},
+    },
     status,
+    witness::{Witnesses, default_route::Routers},
 };
 
 /// Nobody who waits for the report waits longer for one answer.
@@ -115,7 +122,7 @@ fn of_probe(
         Failure::Unreachable { errno } => (
             format!(
                 "{primary} can't be reached: {}",
-                crate::errno::describe(errno)
+                failover_linux::errno::describe(errno)
             ),
             "is PC-A on, is this its address, and is there a route to it?".to_owned(),
         ),
@@ -315,7 +322,7 @@ pub(super) async fn webhook(webhook: &Webhook) -> Finding {
     const NAME: &str = "webhook";
     let tls = webhook.tls.as_ref().map(TlsClient::new);
     let host = &webhook.authority;
-    match timeout(PATIENCE, notify::reach(webhook, tls.as_ref())).await {
+    match timeout(PATIENCE, notify::connect::reach(webhook, tls.as_ref())).await {
         Ok(Ok(_)) => {
             let how = match tls {
                 Some(_) => "with a certificate that is trusted",

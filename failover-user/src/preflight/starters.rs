@@ -2,11 +2,16 @@
 
 use std::{fs, path::Path};
 
-use super::{Finding, startable};
+use failover_linux::escape;
+
 use crate::{
     config::Configuration,
-    escape,
-    gateway::{Account, Enabled, LEGACY_UNITS, OPENCLAW_UNITS, Scope, enabled_units, fits_pattern},
+    gateway::{
+        boot::{Enabled, enabled_units},
+        command::{account::Account, unit::Scope},
+        port::identity::{LEGACY_UNITS, OPENCLAW_UNITS, matches as fits_pattern},
+    },
+    preflight::{Finding, startable},
 };
 
 /// Names that OpenClaw has, and had before 2026 (its `daemon/constants`, and the package's changelog).
@@ -167,7 +172,7 @@ impl Gateway {
             }
             _ => return None,
         };
-        Some(super::gateway::at_boot(account, enabled, &what))
+        Some(crate::preflight::gateway::at_boot(account, enabled, &what))
     }
 
     fn starting_command(&self, unit: &str, scope: Scope, account: &Account) -> Option<String> {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::environment::{Answer, Environment, retransmission};
-use crate::decide::Settings;
+use failover_decide::Settings;
 
 /// The loop's three numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -135,7 +135,7 @@ mod tests {
         },
         *,
     };
-    use crate::decide::Time;
+    use failover_decide::Time;
 
     #[test]
     fn a_dead_process_is_replaced_within_the_known_range() {

@@ -5,7 +5,7 @@
 
 use fastrand::Rng;
 
-use crate::decide::Time;
+use failover_decide::Time;
 
 /// A channel that changes between a good and a bad state.
 #[derive(Clone, Copy, Debug)]

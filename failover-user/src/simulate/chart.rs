@@ -3,13 +3,14 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::{
+use failover_decide::Time;
+
+use crate::simulate::{
     Simulation,
     report::number,
     statistics::{NEEDED_AFTER, View},
     table::time,
 };
-use crate::decide::Time;
 
 const WIDTH: f64 = 960.0;
 const MARGIN: f64 = 24.0;
@@ -206,8 +207,8 @@ impl Drawing {
 
 /// The time that 99 of 100 don't exceed.
 fn most(times: &[Duration]) -> Duration {
-    let seconds = super::report::Times::of(times).p99;
-    super::chance::seconds(seconds)
+    let seconds = crate::simulate::report::Times::of(times).p99;
+    crate::simulate::chance::seconds(seconds)
 }
 
 /// How many of the times fall into each bin; the last one takes all that are longer.

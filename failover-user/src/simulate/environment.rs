@@ -11,7 +11,7 @@ use super::{
     model::Model,
     statistics::{Tally, View},
 };
-use crate::decide::{Order, Time};
+use failover_decide::{Order, Time};
 
 /// From the start command to the listening port, seconds; an assumption (a Node.js program).
 const START: Spread = Spread {

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{
+use failover_decide::Time;
+
+use crate::simulate::{
     chance::{exponential, seconds},
     channel::there_and_back,
     model::{Fault, Kind, Model},
 };
-use crate::decide::Time;
 
 const YEAR: f64 = 365.25 * 86_400.0;
 /// Median time until a laptop that wakes has its network back (association, DHCP), seconds;
 /// an assumption.
-const NETWORK_AFTER_SLEEP: super::chance::Spread = super::chance::Spread {
+const NETWORK_AFTER_SLEEP: crate::simulate::chance::Spread = crate::simulate::chance::Spread {
     median: 4.0,
     sigma: 0.6,
 };

@@ -105,7 +105,7 @@ use environment::environment;
 use statistics::{Statistics, View};
 use stress::stress;
 
-use crate::decide::{Settings, Time};
+use failover_decide::{Settings, Time};
 
 pub use baseline::Loop;
 pub use chance::Spread;

@@ -4,7 +4,7 @@
 //! marked as an assumption; the same faults meet every contender, so a comparison needs the
 //! assumptions less than a single figure does.
 
-use super::{chance::Spread, channel::GilbertElliott};
+use crate::simulate::{chance::Spread, channel::GilbertElliott};
 
 /// A network with PC-A and PC-B on it.
 #[derive(Debug)]

@@ -11,13 +11,12 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::{Contender, How, Loop, Simulation, Witnesses, chart, table};
-use crate::{
-    config::{
-        Configuration, ConfigurationError, Fault, Faults, HumanDuration, Options as RunOptions,
-        PrimaryAddress, Witness, WitnessList, count, witnesses,
-    },
-    decide::Settings,
-    escape::Escaped,
+use failover_decide::Settings;
+use failover_linux::escape::Escaped;
+
+use crate::config::{
+    Configuration, ConfigurationError, Fault, Faults, HumanDuration, Options as RunOptions,
+    PrimaryAddress, Witness, WitnessList, count, witnesses,
 };
 
 /// Nobody is asked there (RFC 5737).

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::decide::Time;
+use failover_decide::Time;
 
 /// An outage that lasts so long needs a takeover, whatever the settings: 30 s / 5 s / 3 take 105 s at
 /// most, and a start a few more.

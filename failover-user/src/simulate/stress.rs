@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{
+use failover_decide::{Order, Settings, Time};
+
+use crate::simulate::{
     Witnesses,
     chance::{exponential, generator, seconds},
     environment::{Environment, Orders},
@@ -15,7 +17,6 @@ use super::{
     statistics::Statistics,
     world::World,
 };
-use crate::decide::{Order, Settings, Time};
 
 /// Of the run that it goes with. Its own time is this much shorter, and this much more goes wrong.
 const PART: u32 = 20;

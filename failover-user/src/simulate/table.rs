@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Report, Summary};
+use crate::simulate::report::{Report, Summary};
 
 /// One line of the table: what it tells, and how.
 type Line = (&'static str, fn(&Summary) -> String);

@@ -12,10 +12,9 @@ use super::{
     stress, table,
     world::World,
 };
-use crate::{
-    config::{Configuration, Options},
-    decide::{Fence, Settings, Time},
-};
+use failover_decide::{Fence, Settings, Time};
+
+use crate::config::{Configuration, Options};
 
 /// The default.
 const ROUTER: Witnesses = Witnesses {

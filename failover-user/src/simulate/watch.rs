@@ -10,12 +10,15 @@ mod tests;
 
 use std::{collections::VecDeque, time::Duration};
 
-use crate::decide::{
+use failover_decide::{
     Action, Begun, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, Gone, Order,
     Outcome, ProbeId, RoundId, Settings, Time,
 };
-use escape::{Escape, Facts};
-use orders::Orders;
+
+use crate::simulate::watch::{
+    escape::{Escape, Facts},
+    orders::Orders,
+};
 
 /// A probe may begin this much off its time (`SLACK` in decide/schedule.rs).
 const SLACK: Duration = Duration::from_millis(2);

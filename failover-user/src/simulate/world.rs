@@ -17,7 +17,7 @@ use super::{
     faults::Change,
     watch::Watch,
 };
-use crate::decide::{
+use failover_decide::{
     Action, Begun, Command, CommandResult, Decider, Event, Evidence, Failure, Gateway, Gone,
     Outcome, ProbeId, RoundId, Settings, Time,
 };

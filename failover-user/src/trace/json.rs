@@ -8,11 +8,10 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{
-    clock,
-    decide::Time,
-    errno,
-    kernel::{KernelEvent, Origin},
+use failover_decide::Time;
+use failover_linux::{
+    bpf::event::{KernelEvent, Origin},
+    clock, errno,
 };
 
 #[derive(Serialize)]
@@ -140,7 +139,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::kernel::{TcpState, TcpStateChange};
+    use failover_linux::bpf::event::{TcpState, TcpStateChange};
 
     #[test]
     fn an_event_is_one_line_with_every_key() {

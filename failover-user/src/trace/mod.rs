@@ -15,12 +15,13 @@ use tokio::{
 };
 use tracing::warn;
 
-use crate::{
-    kernel::{Batch, KernelEvents, Watch},
-    resident::give_back,
+use failover_linux::{
+    bpf::load::{Batch, KernelEvents, Watch},
+    trim::give_back,
 };
 
-use output::Output;
+use crate::trace::output::Output;
+
 pub use output::{Color, Format};
 
 /// What to show, and for how long.

@@ -1,19 +1,15 @@
 //! Where the lines go: standard output, whose reader may leave at any time.
 
-use std::{
-    io::{self, ErrorKind, IsTerminal as _, Write as _},
-    os::fd::{AsRawFd, RawFd},
-};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
 use tokio::io::{Interest, unix::AsyncFd};
 
-use super::{
-    json,
-    text::{self, Style},
-};
-use crate::kernel::KernelEvent;
+use failover_linux::bpf::event::KernelEvent;
+
+use crate::trace::{json, text, text::Style};
+use failover_linux::stdio::StandardOutput;
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
@@ -48,14 +44,6 @@ pub(super) struct Output {
     watched: Option<AsyncFd<StandardOutput>>,
 }
 
-struct StandardOutput;
-
-impl AsRawFd for StandardOutput {
-    fn as_raw_fd(&self) -> RawFd {
-        io::stdout().as_raw_fd()
-    }
-}
-
 impl Output {
     pub(super) fn new(format: Format, color: Color, namespaces: bool) -> Self {
         let color = match color {
@@ -63,15 +51,12 @@ impl Output {
             Color::Never => false,
             Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         };
-        // SAFETY: standard output is never closed by this process. Plain files can't be waited for,
-        // and need not be.
-        let watched = unsafe { AsyncFd::register_with_interest(StandardOutput, Interest::ERROR) };
         Self {
             format,
             style: Style { color, namespaces },
             pending: String::new(),
             closed: false,
-            watched: watched.ok(),
+            watched: StandardOutput::watch().ok(),
         }
     }
 

@@ -2,12 +2,11 @@
 
 use std::fmt::{Display, Write as _};
 
-use crate::{
-    clock,
-    decide::Time,
-    errno,
+use failover_decide::Time;
+use failover_linux::{
+    bpf::event::{Bind, KernelEvent, Origin, TcpState, TcpStateChange},
+    clock, errno,
     escape::Escaped,
-    kernel::{Bind, KernelEvent, Origin, TcpState, TcpStateChange},
 };
 
 const RED: &str = "\x1b[31m";

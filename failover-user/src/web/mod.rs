@@ -1,10 +1,13 @@
 //! What others look at: `/metrics` for Prometheus, a page for people, and the document for tools, over
 //! HTTP. A source of questions and a renderer of the answers: it knows nothing that it wasn't told.
 
-mod live;
-mod page;
-mod picture;
-mod server;
+pub(crate) mod cache;
+pub(crate) mod chart;
+pub(crate) mod dashboard;
+pub mod metrics;
+pub(crate) mod page;
+pub(crate) mod server;
+pub mod timeline;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -13,13 +16,16 @@ use tokio::{
     task::JoinHandle,
 };
 
+use failover_decide::Time;
+
 use crate::{
-    decide::Time,
-    metrics::Probes,
-    parts::{self, Part},
+    runtime::{
+        parts,
+        parts::Part,
+        waiting::{Ticket, Waiting},
+    },
     status::Status,
-    timeline::Timeline,
-    waiting::{Ticket, Waiting},
+    web::{metrics::Probes, timeline::Timeline},
 };
 
 /// All that is shown, at one moment.
@@ -67,7 +73,7 @@ impl Web {
         let (sender, questions) = mpsc::channel(1);
         let (changes, changed) = watch::channel(());
         let waiting = Waiting::default();
-        let source = Arc::new(live::Source::new(sender, changed, waiting.clone()));
+        let source = Arc::new(cache::Source::new(sender, changed, waiting.clone()));
         let serving = parts::keep(part, move |part| {
             server::serve(address, Arc::clone(&source), part)
         });

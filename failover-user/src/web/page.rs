@@ -5,8 +5,10 @@ use std::fmt::{self, Write as _};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{View, picture};
-use crate::status::{Note, Protection, Status};
+use crate::{
+    status::{Note, Protection, Status},
+    web::{View, chart as picture},
+};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -393,12 +395,10 @@ impl fmt::Display for Moment<'_> {
 mod tests {
     use super::*;
     use crate::{
-        decide::Time,
-        metrics::Probes,
         status::{Testimony, Witnesses, sample},
-        timeline::Timeline,
-        web::View,
+        web::{View, metrics::Probes, timeline::Timeline},
     };
+    use failover_decide::Time;
 
     const HOSTILE: &str = "<script>alert(1)</script>\" onload='x' &amp; \u{1b}[31m";
 

@@ -29,13 +29,9 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::{
-    live::{self, Source},
-    page,
-};
 use crate::{
-    metrics,
-    parts::{self, Part},
+    runtime::{parts, parts::Part},
+    web::{cache as live, cache::Source, metrics, page},
 };
 
 /// More connections there are not at a time; the next is hung up on.

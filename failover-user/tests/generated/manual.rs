@@ -155,7 +155,7 @@ fn around(name: &str, command: &Command) -> Roff {
     }
     if matches!(verb, "" | "run" | "trace") {
         roff.control("SH", ["ENVIRONMENT"]);
-        let what = "What run and trace log: a level, as debug, or levels by module, as info,failover::probe=trace.";
+        let what = "What run and trace log: a level, as debug, or levels by module, as info,failover::primary=trace.";
         entry(&mut roff, [bold("FAILOVER_LOG")], what);
     }
     let own = format!("{name}(1)");

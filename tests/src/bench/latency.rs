@@ -9,10 +9,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use failover::{
+use failover_decide::Time;
+use failover_linux::{
+    bpf::load::{KernelEvents, Watch},
     clock,
-    decide::Time,
-    kernel::{KernelEvents, Watch},
 };
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::time::timeout;

@@ -118,7 +118,9 @@ fn commands(configuration: &Configuration) -> Vec<String> {
     } = configuration;
     let optional = [fence, notify].into_iter().flatten();
     let lines = [&gateway.start, &gateway.stop].into_iter().chain(optional);
-    lines.map(crate::gateway::CommandLine::shown).collect()
+    lines
+        .map(crate::gateway::command::command_line::CommandLine::shown)
+        .collect()
 }
 
 proptest! {

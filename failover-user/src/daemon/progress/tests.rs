@@ -11,12 +11,14 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::*;
+use failover_decide::{Action, Command, GatewayProbeId};
+
 use crate::{
     config::{Configuration, Options},
     control::Server,
-    daemon::{claim::Claim, supervisor::Supervisor},
-    decide::{Action, Command, GatewayProbeId},
-    parts::Parts,
+    log::systemd::Supervisor,
+    runtime::parts::Parts,
+    state_dir::lock::Claim,
 };
 
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use super::read;
+use crate::preflight::startable::read;
 
 const PLACE: &str = "/proc/sys/fs/binfmt_misc";
 /// Far more than an entry is.

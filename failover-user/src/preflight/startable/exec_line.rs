@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::gateway::{Account, Scope};
+use crate::gateway::command::{account::Account, unit::Scope};
 
 /// `ExecStart=`, taken apart.
 #[derive(Clone, Debug, Eq, PartialEq)]

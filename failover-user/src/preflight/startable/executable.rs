@@ -12,10 +12,11 @@ use std::{
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use super::{binfmt, elf};
+use failover_linux::{escape, fs_credentials::Eyes};
+
 use crate::{
-    escape,
-    gateway::{Account, Eyes, obstacle_to},
+    gateway::command::{account::Account, command_line::obstacle_to},
+    preflight::startable::{binfmt, elf},
 };
 
 /// As much as the kernel looks at (`BINPRM_BUF_SIZE`, include/uapi/linux/binfmts.h, 6.18).

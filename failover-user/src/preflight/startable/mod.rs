@@ -21,7 +21,7 @@ pub(super) use unit_file::{Loaded, load};
 
 /// The file's text; what is none is replaced. A pipe, which somebody may have put there, makes nobody wait.
 pub(super) fn read(path: &Path, longest: u64) -> io::Result<String> {
-    let (bytes, _) = crate::files::read_at_most(path, longest)?;
+    let (bytes, _) = failover_linux::files::read_at_most(path, longest)?;
     match bytes.len() as u64 > longest {
         true => Err(io::Error::other(format!(
             "it is longer than {longest} bytes"

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use super::executable::{Defect, Runner, told};
-use crate::gateway::{CommandLine, is_openclaw_runtime};
+use crate::{
+    gateway::{command::command_line::CommandLine, port::identity::is_openclaw_runtime},
+    preflight::startable::executable::{Defect, Runner, told},
+};
 
 /// After these there is a value (node(1), python(1), sh(1), perl(1), ruby(1)).
 const WITH_VALUE: [&str; 13] = [

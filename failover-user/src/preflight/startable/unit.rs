@@ -7,15 +7,19 @@ use std::{
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use super::{
-    exec_line::{ExecLine, Specifiers, commands, words},
-    executable::{Defect, Runner, told},
-    read, script,
-    unit_file::UnitFile,
-};
+use failover_linux::{escape, fs_credentials::Eyes};
+
 use crate::{
-    escape,
-    gateway::{Account, AccountError, Eyes, Scope},
+    gateway::command::{
+        account::{Account, AccountError},
+        unit::Scope,
+    },
+    preflight::startable::{
+        exec_line::{ExecLine, Specifiers, commands, words},
+        executable::{Defect, Runner, told},
+        read, script,
+        unit_file::UnitFile,
+    },
 };
 
 /// Where systemd looks for a program without a path, and what PATH is where nobody says it

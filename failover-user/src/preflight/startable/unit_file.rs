@@ -7,8 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::read;
-use crate::gateway::{Account, Eyes, Scope};
+use failover_linux::fs_credentials::Eyes;
+
+use crate::{
+    gateway::command::{account::Account, unit::Scope},
+    preflight::startable::read,
+};
 
 /// Far more than a unit is.
 const LONGEST: u64 = 1024 * 1024;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::decide::{
+use failover_decide::{
     Action, Command, CommandResult, Decider, Event, Failure, Gateway, Outcome, ProbeId, RoundId,
     Settings, State, Time,
 };

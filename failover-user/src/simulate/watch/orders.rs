@@ -1,6 +1,6 @@
 //! The orders in force, as the watch keeps its own books of them.
 
-use crate::decide::{Command, Order, Time};
+use failover_decide::{Command, Order, Time};
 
 /// Until when; `None`: until another order ends it.
 type Until = Option<Time>;

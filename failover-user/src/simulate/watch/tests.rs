@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{
-    config::{Configuration, Options},
-    decide::Failure,
-};
+use failover_decide::Failure;
+
+use crate::config::{Configuration, Options};
 
 struct Forged {
     watch: Watch,

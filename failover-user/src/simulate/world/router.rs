@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::{Witnesses, environment::Environment};
-use crate::decide::{Outcome, RouterWatch, Settings, Time};
+use failover_decide::{Outcome, RouterWatch, Settings, Time};
 
 /// There is one, and it stays.
 const ROUTER: [(); 1] = [()];

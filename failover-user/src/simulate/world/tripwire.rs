@@ -6,7 +6,7 @@ use super::{
     super::faults::{Change, Part},
     World,
 };
-use crate::decide::Evidence;
+use failover_decide::Evidence;
 
 /// The tripwire's keepalives: one a second, and this many in a row may be lost (probe/tripwire.rs).
 const KEEPALIVE: Duration = Duration::from_secs(1);

@@ -1,0 +1,119 @@
+//! What is decided: each action of the decider is carried out, and what follows at once from that is told
+//! to it again.
+
+use std::collections::VecDeque;
+
+use tracing::warn;
+
+use failover_decide::{Action, Change, Command, Event, Hold, State};
+use failover_linux::clock;
+
+use crate::{
+    daemon::{Daemon, progress::Source},
+    log::lines as tell,
+};
+
+impl Daemon {
+    /// Feeds one event, and whatever follows at once from carrying out what it leads to.
+    pub(crate) fn handle(&mut self, event: Event) {
+        let actions = self.decide(event);
+        self.carry_out_all(actions);
+    }
+
+    pub(crate) fn decide(&mut self, event: Event) -> Vec<Action> {
+        let now = clock::now();
+        if let Event::CommandEnded { command, result } = &event {
+            let last_line = self.last_line.take();
+            let state_dir = &self.configuration.state_dir;
+            self.past
+                .failures
+                .ended(*command, result, last_line.as_deref(), state_dir);
+        }
+        self.recorder.sees(now, &event);
+        let actions = self.decider.handle(now, event);
+        self.recorder.decided(now, &self.decider, &actions);
+        actions
+    }
+
+    pub(crate) fn carry_out_all(&mut self, mut actions: Vec<Action>) {
+        let mut events = VecDeque::new();
+        loop {
+            for action in actions {
+                events.extend(self.carry_out(action));
+            }
+            let Some(event) = events.pop_front() else {
+                break;
+            };
+            actions = self.decide(event);
+        }
+        self.ask_for_binds(self.is_starting());
+        self.follow_start();
+        self.remember();
+        self.alarms
+            .stands(&self.decider, self.memory.pause.as_ref());
+    }
+
+    /// Asks the kernel to tell binds, which isn't free everywhere.
+    fn ask_for_binds(&mut self, wanted: bool) {
+        let asked = self.kernel.as_mut().map(|kernel| kernel.tell_binds(wanted));
+        if let Some(Err(error)) = asked {
+            warn!(%error, "who takes the port isn't told");
+        }
+    }
+
+    pub(crate) fn carry_out(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Probe { probe, cause } => {
+                self.probe_cause = Some(cause);
+                self.probe_begins();
+                let due = clock::now() + self.configuration.decide.timeout;
+                self.progress.waits(Source::Probe, Some(due));
+                self.prober.start(probe);
+                None
+            }
+            Action::AskWitnesses { round } => self.ask_witnesses(round),
+            Action::ProbeGateway { probe } => {
+                let due = clock::now() + self.configuration.decide.timeout;
+                self.progress.waits(Source::GatewayProbe, Some(due));
+                self.local_prober
+                    .start(probe, &self.port.gateways_addresses());
+                None
+            }
+            Action::Withhold(command) => {
+                warn!(%command, "paused: the command would be run now, and isn't");
+                None
+            }
+            Action::Run(command) => {
+                // Before it can bind.
+                self.ask_for_binds(true);
+                self.run(command)
+            }
+            Action::Kill(command) => self.kill(command),
+            Action::Record(change) => {
+                let detail = self.detail(&change);
+                self.reason = tell::change(&change, &detail, &self.recent);
+                self.alarms.changed(&change, &self.reason);
+                self.watchers
+                    .change(&change, &(tell::why(&change) + &detail));
+                if change.to == State::Active {
+                    self.ask_for_force_anew();
+                }
+                None
+            }
+        }
+    }
+
+    /// What else is known of why it is so, as the end of a sentence.
+    fn detail(&self, change: &Change) -> String {
+        let failures = &self.past.failures;
+        match change.to {
+            State::Starting { attempt: 2.. } => failures.told(Command::Start),
+            State::Fencing { attempt: 2.. } => failures.told(Command::Fence),
+            State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
+                failures.told(Command::Stop)
+            }
+            State::Held(Hold::PortTaken) => format!(": {}", self.port.held_by()),
+            _ => String::new(),
+        }
+    }
+}

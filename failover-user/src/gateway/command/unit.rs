@@ -1,0 +1,436 @@
+//! Starting and stopping a unit through its service manager's D-Bus interface
+//! (org.freedesktop.systemd1(5)): the job's end is waited for, and the unit's state read back.
+//!
+//! It is a command of its own, which the daemon runs as it runs all the others: as the account whose
+//! manager it is, so that the manager lets it in; with a deadline and a kill; and with nothing of it
+//! in the daemon when it is over.
+
+use std::{fmt, time::Duration};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::ValueEnum;
+use rustix::process::geteuid;
+use tokio::time::timeout;
+use zbus::{
+    Connection, MatchRule, MessageStream,
+    connection::Builder,
+    export::ordered_stream::OrderedStreamExt as _,
+    message::Type,
+    zvariant::{OwnedObjectPath, OwnedValue},
+};
+
+use failover_linux::escape::Escaped;
+
+use crate::gateway::command::command_line::CommandLine;
+
+/// The program that runs now, whatever has become of its file since (man 5 proc_pid_exe).
+pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
+/// The hidden verbs of the command line.
+const VERB: &str = "unit-job";
+const STATE_VERB: &str = "unit-state";
+/// More units than one pattern means.
+const MOST_UNITS: usize = 16;
+
+const DESTINATION: &str = "org.freedesktop.systemd1";
+const PATH: &str = "/org/freedesktop/systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const SERVICE: &str = "org.freedesktop.systemd1.Service";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+/// What a manager answers in at most: its own default for clients (sd_bus_set_method_call_timeout(3)).
+const ANSWER: Duration = Duration::from_secs(25);
+const CONNECT: Duration = Duration::from_secs(5);
+/// Whoever waits kills it long before; this is for when nobody does any longer.
+const LONGEST_JOB: Duration = Duration::from_secs(3600);
+/// Signals that may come before they are read: those of a machine that boots.
+const MOST_SIGNALS: usize = 1024;
+
+/// What is to be done with a unit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum UnitVerb {
+    /// Start it.
+    Start,
+    /// Stop it.
+    Stop,
+}
+
+/// Whose service manager has the unit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// The system's.
+    System,
+    /// That of the account that runs this.
+    User,
+}
+
+/// A unit, and what is to be done with it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnitCommand {
+    verb: UnitVerb,
+    scope: Scope,
+    unit: String,
+}
+
+impl UnitVerb {
+    /// Its name, on the command line too.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+        }
+    }
+
+    const fn method(self) -> &'static str {
+        match self {
+            Self::Start => "StartUnit",
+            Self::Stop => "StopUnit",
+        }
+    }
+
+    /// Is this state of the unit what was wanted?
+    fn is_reached(self, state: &str) -> bool {
+        match self {
+            Self::Start => matches!(state, "active" | "activating" | "reloading" | "refreshing"),
+            // One that had to be killed has failed, and is gone.
+            Self::Stop => matches!(state, "inactive" | "failed"),
+        }
+    }
+}
+
+impl UnitCommand {
+    /// This, with that unit.
+    #[must_use]
+    pub fn new(verb: UnitVerb, scope: Scope, unit: &str) -> Self {
+        let unit = unit.to_owned();
+        Self { verb, scope, unit }
+    }
+
+    /// What runs it in a process of its own.
+    #[must_use]
+    pub fn line(&self) -> CommandLine {
+        let mut arguments = vec![VERB.to_owned(), self.verb.name().to_owned()];
+        if self.scope == Scope::User {
+            arguments.push("--user".to_owned());
+        }
+        arguments.push(self.unit.clone());
+        CommandLine {
+            program: THIS_PROGRAM.into(),
+            arguments,
+        }
+    }
+
+    /// Does it, and waits until it is done. Says on standard output what became of the unit. Inside a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// When the manager can't be reached or refuses, or the unit isn't in the state that was wanted.
+    pub async fn run(&self) -> anyhow::Result<()> {
+        timeout(LONGEST_JOB, self.job())
+            .await
+            .with_context(|| format!("not within {LONGEST_JOB:?}"))?
+            .with_context(|| format!("{} {self}", self.verb.name()))
+    }
+
+    async fn job(&self) -> anyhow::Result<()> {
+        let manager = Manager::connect(self.scope).await?;
+        let unit = manager.load(&self.unit).await?;
+        if self.verb == UnitVerb::Start {
+            // A unit that failed too often would not be started; what is wanted now is wanted.
+            let _ = manager.ask("ResetFailedUnit", &self.unit).await;
+        }
+        // Before the job, or its end could be missed.
+        let mut signals = manager.job_ends().await?;
+        let job: OwnedObjectPath = manager
+            .call(PATH, MANAGER, self.verb.method(), &(&self.unit, "replace"))
+            .await?
+            .body()
+            .deserialize()?;
+        let result = loop {
+            let signal = signals.next().await.context("the manager is gone")??;
+            let body = signal.body();
+            let (_, ended, _, result): (u32, OwnedObjectPath, String, String) =
+                body.deserialize()?;
+            if ended == job {
+                break result;
+            }
+        };
+        let state: String = manager.property(&unit, "ActiveState").await?;
+        let detail: String = manager.property(&unit, "SubState").await?;
+        println!("{self}: job {result}, {state} ({detail})");
+        ensure!(
+            result == "done",
+            "the job ended as `{result}`; `{} status {}` says more",
+            self.scope.systemctl(),
+            self.unit
+        );
+        ensure!(
+            self.verb.is_reached(&state),
+            "the job is done, but the unit is {state} ({detail}); `{} status {}` says more",
+            self.scope.systemctl(),
+            self.unit
+        );
+        Ok(())
+    }
+}
+
+/// The line that tells the states of the units of this name, in which `*` stands for anything: a line each,
+/// see [`UnitState`].
+pub(crate) fn state_line(scope: Scope, name: &str) -> CommandLine {
+    let mut arguments = vec![STATE_VERB.to_owned()];
+    if scope == Scope::User {
+        arguments.push("--user".to_owned());
+    }
+    arguments.push(name.to_owned());
+    CommandLine {
+        program: THIS_PROGRAM.into(),
+        arguments,
+    }
+}
+
+/// A unit, as its service manager has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnitState {
+    name: String,
+    active: String,
+    sub: String,
+    /// The job that is to change it; 0: none.
+    job: u32,
+    /// How often it was started again by itself since somebody started it.
+    pub(crate) restarts: u32,
+}
+
+impl UnitState {
+    /// As it is written on a line.
+    pub(crate) fn parsed(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let mut word = || words.next().map(str::to_owned);
+        let (name, active, sub) = (word()?, word()?, word()?);
+        Some(Self {
+            name,
+            active,
+            sub,
+            job: word()?.parse().ok()?,
+            restarts: word()?.parse().ok()?,
+        })
+    }
+
+    /// Does it run, or will it? One that waits for its next start by itself does, too.
+    pub(crate) fn is_active(&self) -> bool {
+        self.job != 0 || !matches!(self.active.as_str(), "inactive" | "failed")
+    }
+
+    /// Those of this name that are loaded. Inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the manager can't be reached.
+    pub async fn of(scope: Scope, name: &str) -> anyhow::Result<Vec<Self>> {
+        /// As ListUnitsByPatterns has it (org.freedesktop.systemd1(5)).
+        type Listed = (
+            String,
+            String,
+            String,
+            String,
+            String,
+            String,
+            OwnedObjectPath,
+            u32,
+            String,
+            OwnedObjectPath,
+        );
+        let manager = Manager::connect(scope).await?;
+        // Backslashes escape in patterns (fnmatch(3)), and are a part of names (systemd-escape(1)).
+        let pattern = name.replace('\\', "\\\\");
+        let body = (&[] as &[&str], &[pattern.as_str()] as &[&str]);
+        let listed: Vec<Listed> = manager
+            .call(PATH, MANAGER, "ListUnitsByPatterns", &body)
+            .await?
+            .body()
+            .deserialize()?;
+        let mut states = Vec::new();
+        for (name, _, _, active, sub, _, unit, job, ..) in listed.into_iter().take(MOST_UNITS) {
+            // A unit of another kind has no such property.
+            let restarts = manager.restarts(&unit).await.unwrap_or(0);
+            states.push(Self {
+                name,
+                active,
+                sub,
+                job,
+                restarts,
+            });
+        }
+        Ok(states)
+    }
+
+    /// Writes them for who parses them.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let Self {
+            name,
+            active,
+            sub,
+            job,
+            restarts,
+        } = self;
+        format!("{name} {active} {sub} {job} {restarts}")
+    }
+}
+
+impl fmt::Display for UnitState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name, active, sub, ..
+        } = self;
+        write!(
+            formatter,
+            "unit {} is {} ({})",
+            Escaped(name),
+            Escaped(active),
+            Escaped(sub)
+        )
+    }
+}
+
+impl Scope {
+    const fn systemctl(self) -> &'static str {
+        match self {
+            Self::System => "systemctl",
+            Self::User => "systemctl --user",
+        }
+    }
+}
+
+/// A connection to a service manager.
+struct Manager {
+    connection: Connection,
+}
+
+impl Manager {
+    /// Over the message bus. The manager's own socket, which systemctl prefers, is no place for zbus:
+    /// its signals are signed with a name that zbus takes for an error (systemd 252, zbus 5.19).
+    async fn connect(scope: Scope) -> anyhow::Result<Self> {
+        let uid = geteuid().as_raw();
+        let (bus, remedy) = match scope {
+            Scope::System => (
+                "/run/dbus/system_bus_socket".to_owned(),
+                "is this machine run by systemd, with dbus installed?",
+            ),
+            Scope::User => (
+                format!("/run/user/{uid}/bus"),
+                "the account needs a service manager while nobody is logged in (`loginctl enable-linger NAME`) and a bus (Debian's dbus-user-session)",
+            ),
+        };
+        let build = || async {
+            let builder = Builder::address(format!("unix:path={bus}").as_str())?;
+            let building = builder.method_timeout(ANSWER).build();
+            anyhow::Ok(timeout(CONNECT, building).await.context("no answer")??)
+        };
+        let connection = build()
+            .await
+            .with_context(|| format!("connecting to {bus} as uid {uid}: {remedy}"))?;
+        Ok(Self { connection })
+    }
+
+    async fn call<B>(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        body: &B,
+    ) -> zbus::Result<zbus::Message>
+    where
+        B: serde::Serialize + zbus::zvariant::DynamicType,
+    {
+        let destination = Some(DESTINATION);
+        self.connection
+            .call_method(destination, path, Some(interface), method, body)
+            .await
+    }
+
+    async fn ask(&self, method: &str, unit: &str) -> zbus::Result<zbus::Message> {
+        self.call(PATH, MANAGER, method, &unit).await
+    }
+
+    /// The unit's object, once it is clear that there is such a unit.
+    async fn load(&self, unit: &str) -> anyhow::Result<OwnedObjectPath> {
+        let object: OwnedObjectPath = self.ask("LoadUnit", unit).await?.body().deserialize()?;
+        let state: String = self.property(&object, "LoadState").await?;
+        match state.as_str() {
+            "not-found" => bail!("there is no such unit; is the gateway installed as one?"),
+            "masked" => bail!("the unit is masked; `systemctl unmask` frees it"),
+            "loaded" => Ok(object),
+            other => bail!("the unit can't be loaded ({other}); `systemctl status` says more"),
+        }
+    }
+
+    async fn property(&self, unit: &OwnedObjectPath, name: &str) -> anyhow::Result<String> {
+        let answer = self
+            .call(unit.as_str(), PROPERTIES, "Get", &(UNIT, name))
+            .await?;
+        let value: OwnedValue = answer.body().deserialize()?;
+        Ok(String::try_from(value)?)
+    }
+
+    async fn restarts(&self, unit: &OwnedObjectPath) -> anyhow::Result<u32> {
+        let answer = self
+            .call(unit.as_str(), PROPERTIES, "Get", &(SERVICE, "NRestarts"))
+            .await?;
+        let value: OwnedValue = answer.body().deserialize()?;
+        Ok(u32::try_from(value)?)
+    }
+
+    async fn job_ends(&self) -> anyhow::Result<MessageStream> {
+        let rule = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .path(PATH)?
+            .interface(MANAGER)?
+            .member("JobRemoved")?
+            .sender(DESTINATION)?
+            .build();
+        let signals =
+            MessageStream::for_match_rule(rule, &self.connection, Some(MOST_SIGNALS)).await?;
+        self.call(PATH, MANAGER, "Subscribe", &()).await?;
+        Ok(signals)
+    }
+}
+
+impl fmt::Display for UnitCommand {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            Scope::System => write!(formatter, "unit {}", self.unit),
+            Scope::User => write!(formatter, "user unit {}", self.unit),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_read_as_it_was_written() {
+        let text = "a.service activating auto-restart 0 3";
+        let state = UnitState::parsed(text).unwrap();
+        assert_eq!(state.line(), text);
+        assert_eq!(state.restarts, 3);
+        for nonsense in ["", "a", "a b c", "a b c d e", "a b c 1"] {
+            assert_eq!(UnitState::parsed(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_stop_is_content_with_a_unit_that_failed_and_a_start_is_not() {
+        for (state, started, stopped) in [
+            ("active", true, false),
+            ("activating", true, false),
+            ("reloading", true, false),
+            ("deactivating", false, false),
+            ("inactive", false, true),
+            ("failed", false, true),
+            ("", false, false),
+        ] {
+            assert_eq!(UnitVerb::Start.is_reached(state), started, "{state}");
+            assert_eq!(UnitVerb::Stop.is_reached(state), stopped, "{state}");
+        }
+    }
+}

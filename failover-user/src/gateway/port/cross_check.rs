@@ -1,0 +1,233 @@
+//! Do the kernel's events and its answers agree on who listens? The two come by different ways, so
+//! each can show that the other is broken. The answer always wins; this only keeps the score.
+
+use std::{net::SocketAddr, time::Duration};
+
+use failover_decide::Time;
+use failover_linux::bpf::event::TcpStateChange;
+
+/// An event may be on its way while the answer already knows, and the other way round: they have to
+/// differ for so long, without another event, to disagree.
+const SETTLES: Duration = Duration::from_millis(500);
+
+/// More listeners than are looked at. With so many the answer is taken for granted.
+const MOST: usize = 4096;
+
+/// Both views, and how often they disagreed.
+#[derive(Debug, Default)]
+pub(crate) struct Agreement {
+    /// Who listens by the events alone; sorted.
+    implied: Vec<SocketAddr>,
+    /// Since when the two differ.
+    doubt: Option<Time>,
+    /// When the answer was asked for that was taken for granted: it knows what was told before.
+    adopted: Option<Time>,
+    disagreements: u64,
+}
+
+/// The events said something else than the answer.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Disagreement {
+    /// Who listens, by the events.
+    pub(crate) events: Vec<SocketAddr>,
+    /// How many there were, this one included.
+    pub(crate) count: u64,
+}
+
+impl Agreement {
+    /// A socket began or ended to listen on the port, or did something else.
+    pub(crate) fn event(&mut self, change: &TcpStateChange) {
+        let local = change.local;
+        let told = Time::from_boot(change.origin.time);
+        if self.adopted.is_some_and(|asked| told < asked) {
+            return;
+        }
+        if change.begins_to_listen() {
+            if self.implied.len() >= MOST {
+                return;
+            }
+            let place = self.implied.partition_point(|one| *one < local);
+            self.implied.insert(place, local);
+            self.doubt = None;
+        } else if change.ends_listening() {
+            if let Ok(place) = self.implied.binary_search(&local) {
+                self.implied.remove(place);
+            }
+            self.doubt = None;
+        }
+    }
+
+    /// Takes the answer for granted: events are known to be missing. Others may be on their way that
+    /// were told before it was asked for.
+    pub(crate) fn adopt(&mut self, asked: Time, answer: impl Iterator<Item = SocketAddr>) {
+        self.implied = answer.collect();
+        self.implied.sort_unstable();
+        self.doubt = None;
+        self.adopted = Some(asked);
+    }
+
+    /// Compares the answer with the events, and goes on from the answer when they disagree.
+    pub(crate) fn compare(
+        &mut self,
+        now: Time,
+        answer: impl Iterator<Item = SocketAddr>,
+    ) -> Option<Disagreement> {
+        let mut answer: Vec<SocketAddr> = answer.collect();
+        answer.sort_unstable();
+        if answer == self.implied {
+            self.doubt = None;
+            return None;
+        }
+        let since = *self.doubt.get_or_insert(now);
+        if now.since(since) < SETTLES {
+            return None;
+        }
+        self.doubt = None;
+        self.disagreements = self.disagreements.saturating_add(1);
+        Some(Disagreement {
+            events: std::mem::replace(&mut self.implied, answer),
+            count: self.disagreements,
+        })
+    }
+
+    /// How often they disagreed.
+    pub(crate) fn disagreements(&self) -> u64 {
+        self.disagreements
+    }
+
+    /// How long until a difference becomes a disagreement.
+    pub(crate) fn settles_in(&self, now: Time) -> Option<Duration> {
+        self.doubt
+            .map(|since| SETTLES.saturating_sub(now.since(since)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use failover_linux::bpf::event::{Origin, TcpState};
+
+    const FOUR: &str = "127.0.0.1:18789";
+    const SIX: &str = "[::1]:18789";
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn answer(texts: &[&str]) -> impl Iterator<Item = SocketAddr> {
+        texts.iter().map(|text| address(text))
+    }
+
+    fn change(local: &str, old: TcpState, new: TcpState) -> TcpStateChange {
+        TcpStateChange {
+            origin: Origin {
+                time: Duration::ZERO,
+                pid: Some(42),
+                tid: Some(42),
+                uid: 0,
+                comm: "gateway".to_owned(),
+                netns: 1,
+            },
+            old,
+            new,
+            local: address(local),
+            remote: address("0.0.0.0:0"),
+            error: None,
+        }
+    }
+
+    fn listens(local: &str) -> TcpStateChange {
+        change(local, TcpState::Close, TcpState::Listen)
+    }
+
+    fn at(milliseconds: u64) -> Time {
+        Time::from_boot(Duration::from_millis(milliseconds))
+    }
+
+    #[test]
+    fn a_gateway_with_two_sockets_is_followed_by_both_views() {
+        let mut agreement = Agreement::default();
+        agreement.event(&listens(FOUR));
+        agreement.event(&listens(SIX));
+        assert_eq!(agreement.compare(at(0), answer(&[SIX, FOUR])), None);
+        assert_eq!(agreement.settles_in(at(0)), None);
+        agreement.event(&change(FOUR, TcpState::Listen, TcpState::Close));
+        assert_eq!(agreement.compare(at(1), answer(&[SIX])), None);
+        assert_eq!(agreement.settles_in(at(1)), None);
+    }
+
+    #[test]
+    fn a_connection_that_a_client_makes_ends_no_listener() {
+        let mut agreement = Agreement::default();
+        agreement.event(&listens(FOUR));
+        // The socket of the connection, which begins as a copy of the listener.
+        agreement.event(&change(FOUR, TcpState::Listen, TcpState::SynRecv));
+        agreement.event(&change(FOUR, TcpState::SynRecv, TcpState::Established));
+        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
+        assert_eq!(agreement.settles_in(at(0)), None);
+    }
+
+    #[test]
+    fn two_sockets_at_one_address_are_two() {
+        let mut agreement = Agreement::default();
+        agreement.event(&listens(FOUR));
+        agreement.event(&listens(FOUR));
+        agreement.event(&change(FOUR, TcpState::Listen, TcpState::Close));
+        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
+        assert_eq!(agreement.settles_in(at(0)), None);
+    }
+
+    #[test]
+    fn an_event_that_is_on_its_way_is_waited_for() {
+        let mut agreement = Agreement::default();
+        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
+        assert_eq!(
+            agreement.settles_in(at(100)),
+            Some(Duration::from_millis(400))
+        );
+        agreement.event(&listens(FOUR));
+        assert_eq!(agreement.compare(at(1000), answer(&[FOUR])), None);
+    }
+
+    #[test]
+    fn a_difference_that_stays_is_a_disagreement_once_and_the_answer_wins() {
+        let mut agreement = Agreement::default();
+        agreement.event(&listens(SIX));
+        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
+        let disagreement = Disagreement {
+            events: vec![address(SIX)],
+            count: 1,
+        };
+        assert_eq!(
+            agreement.compare(at(500), answer(&[FOUR])),
+            Some(disagreement)
+        );
+        assert_eq!(agreement.compare(at(501), answer(&[FOUR])), None);
+        assert_eq!(agreement.settles_in(at(501)), None);
+    }
+
+    #[test]
+    fn what_was_lost_is_no_disagreement() {
+        let mut agreement = Agreement::default();
+        agreement.adopt(at(0), answer(&[FOUR]));
+        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
+        assert_eq!(agreement.settles_in(at(0)), None);
+    }
+
+    #[test]
+    fn an_answer_knows_what_was_told_before_it_was_asked_for() {
+        let mut agreement = Agreement::default();
+        let told = |milliseconds| {
+            let mut listens = listens(FOUR);
+            listens.origin.time = Duration::from_millis(milliseconds);
+            listens
+        };
+        agreement.adopt(at(10), answer(&[FOUR]));
+        agreement.event(&told(9));
+        assert_eq!(agreement.compare(at(11), answer(&[FOUR])), None);
+        assert_eq!(agreement.settles_in(at(11)), None);
+        agreement.event(&told(12));
+        assert_eq!(agreement.compare(at(13), answer(&[FOUR, FOUR])), None);
+        assert_eq!(agreement.settles_in(at(13)), None);
+    }
+}

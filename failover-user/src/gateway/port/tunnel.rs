@@ -1,0 +1,184 @@
+//! Does who holds the local port only lead to the primary, as `ssh -L` does? Its connections tell.
+//!
+//! A hint, not a proof: a gateway may well be connected to PC-A for a reason of its own, as an agent that
+//! works there over SSH. So it is told to people, and nothing is decided by it. The other way round, a
+//! forwarder that connects only while it has something to forward shows nothing meanwhile.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
+    ops::ControlFlow,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use failover_linux::{escape::Escaped, netlink::NetlinkError, sock_diag, sock_diag::Query};
+
+use crate::gateway::port::holder::{Holder, open_sockets};
+
+/// More connections to one host than a forwarder has.
+const MOST_CONNECTIONS: usize = 4096;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A process that listens here and is connected to the primary's host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tunnel {
+    /// Its number.
+    pub pid: u32,
+    /// What it runs, where that is known.
+    pub executable: Option<PathBuf>,
+    /// Where on the primary's host it is connected to.
+    pub to: SocketAddr,
+}
+
+impl fmt::Display for Tunnel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            pid,
+            executable,
+            to,
+        } = self;
+        let program = executable.as_ref().map(|path| path.to_string_lossy());
+        let program = program.as_deref().unwrap_or("a process");
+        write!(
+            formatter,
+            "{} (pid {pid}), connected to {to}",
+            Escaped(program)
+        )
+    }
+}
+
+/// Those of the holders of this port that are connected to one of the primary's addresses, whatever the
+/// port there. What clients on the primary's host hold to the listener itself is no such connection.
+///
+/// # Errors
+/// When sock_diag(7) isn't there or doesn't answer.
+pub fn tunnels<'holder>(
+    holders: impl IntoIterator<Item = &'holder Holder>,
+    port: NonZeroU16,
+    primary: &[SocketAddr],
+) -> Result<Vec<Tunnel>, NetlinkError> {
+    // A primary that is itself behind a port of this machine is no host to be connected to.
+    let hosts: Vec<IpAddr> = primary
+        .iter()
+        .map(|address| address.ip().to_canonical())
+        .filter(|address| !address.is_loopback() && !address.is_unspecified())
+        .collect();
+    connected(holders, port, &hosts)
+}
+
+fn connected<'holder>(
+    holders: impl IntoIterator<Item = &'holder Holder>,
+    port: NonZeroU16,
+    hosts: &[IpAddr],
+) -> Result<Vec<Tunnel>, NetlinkError> {
+    let mut holders = holders.into_iter().peekable();
+    if hosts.is_empty() || holders.peek().is_none() {
+        return Ok(Vec::new());
+    }
+    let connections = connections_to(hosts, port)?;
+    if connections.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = holders.filter_map(|holder| {
+        let sockets = open_sockets(&PathBuf::from(format!("/proc/{}", holder.pid))).0;
+        let (_, to) = connections
+            .iter()
+            .find(|(inode, _)| sockets.contains(inode))?;
+        Some(Tunnel {
+            pid: holder.pid,
+            executable: holder.executable.clone(),
+            to: *to,
+        })
+    });
+    Ok(found.collect())
+}
+
+/// Inodes and far ends of the connections to these hosts that don't come in on this port.
+fn connections_to(
+    hosts: &[IpAddr],
+    port: NonZeroU16,
+) -> Result<Vec<(u32, SocketAddr)>, NetlinkError> {
+    let query = Query::connections(hosts.to_vec());
+    let deadline = Instant::now() + PATIENCE;
+    let mut connections = Vec::new();
+    sock_diag::each(&sock_diag::open()?, &query, deadline, |found| {
+        let far = found.destination.ip().to_canonical();
+        let is_outgoing = found.source.port() != port.get();
+        if is_outgoing && hosts.contains(&far) {
+            let far = SocketAddr::new(far, found.destination.port());
+            connections.push((found.inode, far));
+        }
+        match connections.len() < MOST_CONNECTIONS {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    })?;
+    Ok(connections)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        net::{Ipv4Addr, TcpListener, TcpStream},
+    };
+
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+
+    use super::*;
+    use crate::gateway::port::holder::holders;
+    use failover_linux::sock_diag::listeners::Listeners;
+
+    /// Nobody else's.
+    const HOST: Ipv4Addr = Ipv4Addr::new(127, 77, 66, 55);
+
+    #[test]
+    fn who_listens_and_is_connected_to_the_host_leads_there_but_not_for_who_comes_in() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let here = listener.local_addr().unwrap();
+        let port = NonZeroU16::new(here.port()).unwrap();
+        let found = || {
+            let listeners = Listeners::on(port.get()).now().unwrap();
+            let holders = holders(&listeners, &BTreeSet::from([std::process::id()]));
+            assert_eq!(holders.len(), 1);
+            connected(&holders, port, &[HOST.into()]).unwrap()
+        };
+        let client = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&client, &SocketAddr::from((HOST, 0))).unwrap();
+        connect(&client, &here).unwrap();
+        let (accepted, from) = listener.accept().unwrap();
+        assert_eq!(from.ip(), HOST);
+        assert_eq!(found(), []);
+        let far = TcpListener::bind((HOST, 0)).unwrap();
+        let to = far.local_addr().unwrap();
+        let outgoing = TcpStream::connect(to).unwrap();
+        let [tunnel] = <[Tunnel; 1]>::try_from(found()).unwrap();
+        assert_eq!((tunnel.pid, tunnel.to), (std::process::id(), to));
+        drop((accepted, outgoing));
+    }
+
+    #[test]
+    fn nobody_leads_to_a_primary_that_has_no_host_of_its_own() {
+        let loopback = ["127.0.0.1:1".parse().unwrap(), "[::1]:1".parse().unwrap()];
+        let holder = Holder {
+            pid: std::process::id(),
+            started: 0,
+            uid: 0,
+            accounts: Vec::new(),
+            executable: None,
+            command_line: String::new(),
+            home: None,
+            elsewhere: None,
+            addresses: Vec::new(),
+            sockets: Vec::new(),
+            launched: false,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let port = NonZeroU16::new(1).unwrap();
+        assert_eq!(tunnels([&holder], port, &loopback).unwrap(), []);
+        assert_eq!(tunnels([&holder], port, &[]).unwrap(), []);
+    }
+}

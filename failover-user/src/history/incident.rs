@@ -1,0 +1,255 @@
+//! One incident, as it grows: whatever is added is bounded, so that one of years stays small. It must not
+//! know when an incident begins or ends.
+
+use std::time::Duration;
+
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+
+use failover_decide::{Change, Command, CommandResult, Failure, Outcome, State, Time};
+use failover_linux::clock;
+
+use crate::{
+    history,
+    history::{Counting, Ending, How, Incident, Note, Phase, Probe, Round, Uptime},
+    log::lines as tell,
+};
+
+/// Of each list of an incident so many entries are kept: the first half and the last.
+const MOST_KEPT: usize = 32;
+/// Longer texts are cut.
+const LONGEST_TEXT: usize = 400;
+
+/// What is known of an incident so far; before it begins, what it may begin with.
+#[derive(Debug)]
+pub(crate) struct Growing(Incident);
+
+/// What a change of state added.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Added {
+    Nothing,
+    Attempt,
+    State,
+}
+
+impl Growing {
+    pub(crate) const fn new(primary: String, dry_run: bool) -> Self {
+        Self(Incident::blank(primary, dry_run))
+    }
+
+    pub(crate) fn reconfigure(&mut self, primary: String, dry_run: bool) {
+        self.0.primary = primary;
+        self.0.dry_run = dry_run;
+    }
+
+    /// What was seen belongs to nothing.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::new(std::mem::take(&mut self.0.primary), self.0.dry_run);
+    }
+
+    /// It is over, and another one may begin.
+    pub(crate) fn take(&mut self) -> Self {
+        let next = Self::new(self.0.primary.clone(), self.0.dry_run);
+        std::mem::replace(self, next)
+    }
+
+    // --- what happens ------------------------------------------------------------------------
+
+    pub(crate) fn note(&mut self, now: Time, what: &str) {
+        let what = bounded(what);
+        // Often the same is seen again and again.
+        let last = self.0.events.last();
+        if last.is_none_or(|last| last.what != what) {
+            let at = wall(now);
+            self.keep(|incident| &mut incident.events, Note { at, what });
+        }
+    }
+
+    pub(crate) fn witnesses(&mut self, now: Time, answered: u32, needed: u32, answers: &str) {
+        let round = Round {
+            at: wall(now),
+            answered,
+            needed,
+            answers: bounded(answers),
+        };
+        self.keep(|incident| &mut incident.witnesses, round);
+    }
+
+    /// A probe that failed; what fails once that is no news is counted alone.
+    pub(crate) fn failed(&mut self) {
+        self.0.failed_probes += 1;
+    }
+
+    /// One that wasn't answered well.
+    pub(crate) fn probe(&mut self, began: Time, now: Time, outcome: &Outcome) {
+        let probe = Probe {
+            began: wall(began),
+            outcome: bounded(&tell::outcome(outcome)),
+            layer: layer(outcome).to_owned(),
+            took_ms: milliseconds(now.since(began)),
+            strike: false,
+        };
+        self.keep(|incident| &mut incident.probes, probe);
+    }
+
+    /// The last one counts.
+    pub(crate) fn strike(&mut self) {
+        if let Some(probe) = self.0.probes.last_mut() {
+            probe.strike = true;
+        }
+    }
+
+    pub(crate) fn run(&mut self, now: Time, command: Command) {
+        let command = history::Command {
+            command: command.to_string(),
+            began: wall(now),
+            took_ms: None,
+            result: None,
+            said: String::new(),
+        };
+        self.keep(|incident| &mut incident.commands, command);
+    }
+
+    /// The last command has ended.
+    pub(crate) fn ended(&mut self, took: Duration, result: &CommandResult, said: &str) {
+        let Some(command) = self.0.commands.last_mut() else {
+            return;
+        };
+        command.took_ms = Some(milliseconds(took));
+        command.result = Some(bounded(&result.to_string()));
+        if !result.is_success() {
+            command.said = bounded(said);
+        }
+    }
+
+    /// Does its last command run?
+    pub(crate) fn runs(&self) -> bool {
+        let last = self.0.commands.last();
+        last.is_some_and(|command| command.result.is_none())
+    }
+
+    // --- its course --------------------------------------------------------------------------
+
+    pub(crate) fn begin(&mut self, now: Time, reason: &str) {
+        let began = wall(now);
+        let day = began.strftime("%Y%m%dT%H%M%S");
+        self.0.id = format!("{day}-{:04x}", fastrand::u16(..));
+        self.0.began = began;
+        self.0.reason = bounded(reason);
+    }
+
+    /// Another reason for all of it is known.
+    pub(crate) fn because(&mut self, reason: &str) {
+        self.0.reason = bounded(reason);
+    }
+
+    pub(crate) fn enter(&mut self, now: Time, change: &Change) -> Added {
+        let phase = Phase {
+            state: change.to.name().to_owned(),
+            attempt: attempt(change.to),
+            began: wall(now),
+            took_ms: 0,
+            reason: bounded(&tell::why(change)),
+        };
+        let added = match self.0.phases.last() {
+            Some(last) if last.state == phase.state && last.attempt == phase.attempt => {
+                Added::Nothing
+            }
+            Some(last) if last.state == phase.state => Added::Attempt,
+            _ => Added::State,
+        };
+        if added != Added::Nothing {
+            self.keep(|incident| &mut incident.phases, phase);
+        }
+        added
+    }
+
+    /// The last state has lasted so long by now.
+    pub(crate) fn lasted(&mut self, took: Duration) {
+        if let Some(last) = self.0.phases.last_mut() {
+            last.took_ms = milliseconds(took);
+        }
+    }
+
+    pub(crate) fn end(&mut self, now: Time, how: How, reason: &str) {
+        self.0.ended = Some(Ending {
+            at: wall(now),
+            how,
+            reason: bounded(reason),
+        });
+    }
+
+    /// All that is known until now.
+    pub(crate) fn told(
+        &mut self,
+        now: Time,
+        lasted: Duration,
+        no_gateway: Duration,
+        dual_active: Duration,
+        counting: Option<Counting>,
+    ) -> Incident {
+        self.0.told = wall(now);
+        self.0.told_at = Uptime::of(now.as_duration());
+        self.0.lasted_ms = Some(milliseconds(lasted));
+        self.0.no_gateway_ms = milliseconds(no_gateway);
+        self.0.dual_active_ms = milliseconds(dual_active);
+        self.0.counting = counting;
+        self.0.clone()
+    }
+
+    /// As it was told last, with what came after.
+    pub(crate) fn into_told(self) -> Incident {
+        self.0
+    }
+
+    /// How the beginning came about and how it ended is worth more than what was in between.
+    fn keep<T>(&mut self, list: impl FnOnce(&mut Incident) -> &mut Vec<T>, entry: T) {
+        let list = list(&mut self.0);
+        let is_full = list.len() == MOST_KEPT;
+        if is_full {
+            list.remove(MOST_KEPT / 2);
+        }
+        list.push(entry);
+        self.0.left_out += u64::from(is_full);
+    }
+}
+
+const fn layer(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Failed { failure, .. } => of_failure(*failure),
+        Outcome::Connected { .. } | Outcome::Unknown { .. } => "unknown",
+    }
+}
+
+const fn of_failure(failure: Failure) -> &'static str {
+    match failure.is_above_tcp() {
+        true => "answer",
+        false => "connect",
+    }
+}
+
+pub(crate) const fn attempt(state: State) -> Option<u32> {
+    match state {
+        State::Fencing { attempt }
+        | State::Starting { attempt }
+        | State::Restarting { attempt }
+        | State::Stopping { attempt } => Some(attempt),
+        _ => None,
+    }
+}
+
+pub(crate) fn bounded(text: &str) -> String {
+    text.chars().take(LONGEST_TEXT).collect()
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// To the millisecond, which is all that anybody reads, as [`clock::told`] has it.
+pub(crate) fn wall(time: Time) -> Timestamp {
+    let wall = clock::wall(time);
+    let whole = TimestampRound::new()
+        .smallest(Unit::Millisecond)
+        .mode(RoundMode::Trunc);
+    wall.round(whole).unwrap_or(wall)
+}

@@ -1,0 +1,389 @@
+//! What happened, for those who ask later: sees whatever goes into the decider and comes out of it, and
+//! changes none of it. An incident is told of whenever the state changes, so that little is lost when
+//! the daemon is killed.
+
+#[cfg(test)]
+mod tests;
+
+use std::{mem, path::Path, time::Duration};
+
+use tokio::sync::oneshot;
+
+use failover_decide::{
+    Action, Change, Command, CommandResult, Decider, Event, Gateway, Outcome, Reason, State, Time,
+};
+use failover_linux::clock;
+
+use crate::{
+    history::{
+        Daemon, How, Line, Order, VERSION,
+        incident::{Added, Growing, attempt, bounded, wall},
+        ledger::{Ledger, Totals},
+    },
+    log::lines as tell,
+    state_dir::writer::{Health, Kept, Writer},
+};
+
+/// At the daemon's end, the last lines may take so long.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(crate) struct Recorder {
+    ledger: Ledger,
+    writer: Writer,
+    state: State,
+    /// The incident that goes on; before it begins, what it may begin with.
+    incident: Growing,
+    open: Option<Open>,
+    /// One that has ended, and whose last command hasn't.
+    over: Option<Growing>,
+    /// When the last command was begun.
+    command: Time,
+    /// The totals after what was seen last, outside incidents.
+    before: Totals,
+    /// When the probe in flight was begun.
+    probing: Option<Time>,
+    /// The strike that was seen last.
+    strike: Option<Time>,
+    /// What the command that is about to end has said last.
+    said: String,
+}
+
+/// What is known of the incident that goes on, beside what is told.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    totals: Totals,
+    /// When it began.
+    began: Time,
+    /// When the last phase began.
+    phase: Time,
+    served: bool,
+    released: bool,
+    /// The local gateway was to be started, or the primary was being made sure of.
+    acted: bool,
+}
+
+impl Recorder {
+    pub(crate) fn new(now: Time, state_dir: &Path, primary: String, dry_run: bool) -> Self {
+        let ledger = Ledger::new(now);
+        Self {
+            before: ledger.totals(now),
+            ledger,
+            writer: Writer::of(Kept::History, state_dir),
+            state: State::Standby,
+            incident: Growing::new(primary, dry_run),
+            open: None,
+            over: None,
+            command: now,
+            probing: None,
+            strike: None,
+            said: String::new(),
+        }
+    }
+
+    /// Writes what waits for a thread.
+    pub(crate) fn go_on(&self) {
+        self.writer.go_on();
+    }
+
+    /// Whether the history is being kept.
+    pub(crate) fn health(&self) -> Health {
+        self.writer.health()
+    }
+
+    /// What was counted since the daemon began.
+    pub(crate) fn totals(&self, now: Time) -> Totals {
+        self.ledger.totals(now)
+    }
+
+    /// The daemon begins.
+    pub(crate) fn begin(&self) {
+        self.tell_of_daemon(true);
+    }
+
+    /// The daemon ends. Waits a moment for what is being written.
+    pub(crate) fn end(&mut self, now: Time) {
+        if self.open.is_some() {
+            self.close(now, How::DaemonEnded, "the daemon ended in good order");
+        }
+        self.tell_of_daemon(false);
+        self.writer.finish(PATIENCE);
+    }
+
+    /// Another configuration is in force.
+    pub(crate) fn reconfigured(&mut self, primary: String, dry_run: bool) {
+        self.incident.reconfigure(primary, dry_run);
+    }
+
+    // --- what is seen ------------------------------------------------------------------------
+
+    /// The decider is about to be told this.
+    pub(crate) fn sees(&mut self, now: Time, event: &Event) {
+        match event {
+            Event::Suspended => {
+                self.ledger.absent(now);
+                self.note(now, "the machine was suspended");
+            }
+            Event::Evidence(evidence, _) if !evidence.is_good() => self.ledger.broke(now),
+            Event::ProbeEnded { outcome, .. } => self.probe_ended(now, outcome),
+            Event::Gateway(gateway) => {
+                self.ledger.listens(now, *gateway == Gateway::Listening);
+            }
+            Event::Operator(order) => self.note(now, &Reason::Ordered(*order).to_string()),
+            Event::CommandEnded { command, result } => {
+                self.ledger.ended(*command, result);
+                self.command_ended(now, result);
+            }
+            Event::Evidence(..)
+            | Event::Witnesses { .. }
+            | Event::Counting(_)
+            | Event::GatewayProbed { .. }
+            | Event::GatewayDrains
+            | Event::PrimaryDrains(_)
+            | Event::ProbeWanted
+            | Event::GatewayBegan(_)
+            | Event::Begun(_)
+            | Event::Woke
+            | Event::Armed => {}
+        }
+    }
+
+    /// The local gateway's check failed, and nobody is stopping it.
+    pub(crate) fn gateway_fails(&mut self, now: Time, outcome: &Outcome) {
+        self.note(now, &Reason::GatewayProbed(outcome.clone()).to_string());
+    }
+
+    /// Something that explains what comes.
+    pub(crate) fn note(&mut self, now: Time, what: &str) {
+        self.incident.note(now, what);
+    }
+
+    /// Somebody has the port who isn't the gateway.
+    pub(crate) fn note_stranger(&mut self, now: Time, who: &str) {
+        self.note(now, &format!("the local port is held by {who}"));
+    }
+
+    /// The witnesses were asked, for a decision.
+    pub(crate) fn witnesses(&mut self, now: Time, answered: u32, needed: u32, answers: &str) {
+        self.incident.witnesses(now, answered, needed, answers);
+    }
+
+    /// What the command that is about to end has said last.
+    pub(crate) fn said(&mut self, lines: &str) {
+        lines.clone_into(&mut self.said);
+    }
+
+    /// The command in flight ended, of this incident or of the one that is over already.
+    fn command_ended(&mut self, now: Time, result: &CommandResult) {
+        let said = mem::take(&mut self.said);
+        let took = now.since(self.command);
+        match self.over.take() {
+            Some(mut over) => {
+                over.ended(took, result, &said);
+                self.write(&Line::Incident(Box::new(over.into_told())));
+            }
+            None => self.incident.ended(took, result, &said),
+        }
+    }
+
+    fn probe_ended(&mut self, now: Time, outcome: &Outcome) {
+        let began = self.probing.take().unwrap_or(now);
+        match outcome {
+            Outcome::Connected { .. } => {
+                self.ledger.answered(now);
+                if self.open.is_none() {
+                    // What was seen before belongs to nothing.
+                    self.incident.forget();
+                }
+                return;
+            }
+            Outcome::Failed { .. } => self.incident.failed(),
+            Outcome::Unknown { .. } => {}
+        }
+        // What fails once somebody else serves is no news.
+        let is_decided = matches!(
+            self.state,
+            State::Fencing { .. }
+                | State::Starting { .. }
+                | State::Active
+                | State::Restarting { .. }
+                | State::Stopping { .. }
+        );
+        if !is_decided {
+            self.incident.probe(began, now, outcome);
+        }
+    }
+
+    // --- what is decided ---------------------------------------------------------------------
+
+    /// The decider has decided this.
+    pub(crate) fn decided(&mut self, now: Time, decider: &Decider, actions: &[Action]) {
+        match decider.primary_answers() {
+            Some(true) => {}
+            Some(false) => {
+                let first = decider.strikes().first();
+                self.ledger
+                    .failed(now, first.map_or(now, |first| first.due));
+            }
+            None => self.ledger.unknown(now),
+        }
+        self.mark_strike(decider);
+        for action in actions {
+            match action {
+                Action::Record(change) => {
+                    self.ledger.changed(change);
+                    self.changed(now, change, decider.takes_over_by_order());
+                }
+                Action::Run(command) => self.run(now, *command),
+                Action::Withhold(command) => {
+                    self.note(
+                        now,
+                        &format!("paused: the {command} command would be run now"),
+                    );
+                }
+                Action::Probe { .. } => self.probing = Some(now),
+                Action::Kill(_) | Action::AskWitnesses { .. } | Action::ProbeGateway { .. } => {}
+            }
+        }
+        if self.open.is_none() {
+            self.before = self.ledger.totals(now);
+        }
+    }
+
+    /// The probe that ended last may have been one.
+    fn mark_strike(&mut self, decider: &Decider) {
+        let newest = decider.strikes().last().map(|strike| strike.due);
+        if newest > self.strike {
+            self.incident.strike();
+        }
+        self.strike = newest.max(self.strike);
+    }
+
+    fn run(&mut self, now: Time, command: Command) {
+        self.command = now;
+        self.over = None;
+        self.incident.run(now, command);
+    }
+
+    fn changed(&mut self, now: Time, change: &Change, by_order: bool) {
+        self.state = change.to;
+        let reason = tell::why(change);
+        let open = match self.open {
+            Some(open) => open,
+            None if change.to == State::Standby => return,
+            None => self.open(now, &reason),
+        };
+        self.incident.lasted(now.since(open.phase));
+        let released = matches!(change.from, State::Stopping { .. })
+            && !matches!(change.to, State::Stopping { .. } | State::Active);
+        let open = self.open.insert(Open {
+            served: open.served || change.to == State::Active,
+            released: open.released || (released && open.served),
+            ..open
+        });
+        if change.to == State::Standby {
+            let how = match open.released {
+                true => How::Released,
+                false => How::Recovered,
+            };
+            self.close(now, how, &reason);
+            return;
+        }
+        let acts = |state| matches!(state, State::Fencing { .. } | State::Starting { .. });
+        if acts(change.to) && !open.acted && !by_order {
+            // What it began with is only the first of what it was decided by.
+            open.acted = true;
+            self.incident.because(&tell::strikes(&change.strikes));
+        }
+        let added = self.incident.enter(now, change);
+        if added != Added::Nothing {
+            open.phase = now;
+        }
+        // Attempts ever less often: there may be as many as a night has minutes.
+        let is_worth_it = match added {
+            Added::Nothing => false,
+            Added::Attempt => attempt(change.to).is_some_and(u32::is_power_of_two),
+            Added::State => true,
+        };
+        if is_worth_it {
+            self.tell(now);
+        }
+    }
+
+    /// An incident begins.
+    fn open(&mut self, now: Time, reason: &str) -> Open {
+        self.incident.begin(now, reason);
+        let open = Open {
+            totals: self.before,
+            began: now,
+            phase: now,
+            served: false,
+            released: false,
+            acted: false,
+        };
+        self.open = Some(open);
+        open
+    }
+
+    fn close(&mut self, now: Time, how: How, reason: &str) {
+        self.incident.end(now, how, reason);
+        self.tell(now);
+        let over = self.incident.take();
+        self.over = over.runs().then_some(over);
+        self.open = None;
+    }
+
+    /// All that is known of the incident until now.
+    fn tell(&mut self, now: Time) {
+        let Some(open) = self.open else {
+            return;
+        };
+        let totals = self.ledger.totals(now);
+        self.incident.lasted(now.since(open.phase));
+        let told = self.incident.told(
+            now,
+            now.since(open.began),
+            totals.no_gateway.saturating_sub(open.totals.no_gateway),
+            totals.dual_active.saturating_sub(open.totals.dual_active),
+            self.ledger.counting(),
+        );
+        self.write(&Line::Incident(Box::new(told)));
+    }
+
+    /// An order is followed. The receiver gets whether it is on disk.
+    pub(crate) fn ordered(
+        &self,
+        order: &str,
+        by: String,
+        until: Option<Time>,
+        reason: Option<&str>,
+    ) -> oneshot::Receiver<bool> {
+        self.written(&Line::Order(Order {
+            version: VERSION,
+            at: wall(clock::now()),
+            order: order.to_owned(),
+            by,
+            until: until.map(wall),
+            reason: reason.map(bounded),
+        }))
+    }
+
+    fn tell_of_daemon(&self, began: bool) {
+        self.write(&Line::Daemon(Daemon {
+            version: VERSION,
+            at: wall(clock::now()),
+            pid: std::process::id(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            began,
+        }));
+    }
+
+    fn write(&self, line: &Line) {
+        drop(self.written(line));
+    }
+
+    fn written(&self, line: &Line) -> oneshot::Receiver<bool> {
+        // Texts, numbers and times: JSON can hold all of them.
+        self.writer
+            .write(serde_json::to_vec(line).unwrap_or_default())
+    }
+}

@@ -1,0 +1,47 @@
+//! How long is waited between attempts that fail: twice as long each time.
+
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// The pauses of one notice, or of several that nobody was told.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    next: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { next: FIRST }
+    }
+}
+
+impl Pauses {
+    /// No attempt has failed yet.
+    pub(crate) fn is_first(&self) -> bool {
+        self.next == FIRST
+    }
+
+    /// So long is waited now, and the next time for longer.
+    pub(crate) fn next(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = (2 * pause).min(LONGEST);
+        pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_grow_to_ten_minutes_and_begin_anew() {
+        let mut pauses = Pauses::default();
+        let is_first = pauses.is_first();
+        let seconds: Vec<u64> = (0..12).map(|_| pauses.next().as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
+        assert!(is_first && !pauses.is_first());
+        assert!(Pauses::default().is_first());
+    }
+}

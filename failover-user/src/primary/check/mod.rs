@@ -1,0 +1,539 @@
+//! Is a gateway healthy? One question to it, from the connect to the verdict, in whichever way is
+//! configured. The same for the primary and for the local gateway.
+//!
+//! What answers is hostile until proven otherwise: every header, body and message is bounded, and the
+//! deadline bounds all of it together.
+
+pub(crate) mod certificate;
+pub(crate) mod challenge;
+pub(crate) mod http;
+pub(crate) mod openclaw;
+pub(crate) mod readiness;
+#[cfg(test)]
+mod tests;
+pub(crate) mod tls;
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+
+use failover_decide::{Failure, Gone, NoAnswer, Outcome, WrongAnswer};
+use failover_linux::errno;
+
+use crate::primary::check::readiness::Readiness;
+use crate::{
+    config,
+    config::{Check, HttpCheck, LocalCheck, Server, Transport},
+    primary::{
+        check::{http::Conversation, openclaw::OpenClaw, tls::Tls},
+        connect,
+        connect::Connect,
+        origin::note_own_check,
+        race::{Raced, race},
+    },
+};
+
+/// Asks one gateway, again and again. Everything that takes memory or time is made once.
+#[derive(Clone)]
+pub(crate) struct Checker {
+    kind: Kind,
+    /// The same over TLS, for where plain text isn't understood.
+    over_tls: Option<Box<Kind>>,
+    /// Any answer is a good one.
+    any_answer: bool,
+    /// Its connections are none that tell of the primary.
+    is_local: bool,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Tcp,
+    OpenClaw(OpenClaw),
+    Http(Target, HttpCheck),
+}
+
+/// Whom to speak to, and how.
+#[derive(Clone)]
+struct Target {
+    /// The Host header without port. `None`: the address that is connected to.
+    host: Option<String>,
+    tls: Option<Tls>,
+}
+
+/// What one check leaves for the next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Memory {
+    openclaw: openclaw::Memory,
+    /// Plain text wasn't understood, and TLS was.
+    speaks_tls: bool,
+}
+
+/// What a check has found.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) outcome: Outcome,
+    /// Which address it is of.
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) readiness: Option<Readiness>,
+    pub(crate) connection: Option<Connection>,
+    /// The certificate that isn't trusted, where that is what is wrong.
+    pub(crate) certificate: Option<String>,
+    pub(crate) memory: Memory,
+}
+
+/// What is left of a good check.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    /// The connection, over which nothing was said.
+    Silent(TcpStream),
+    /// Whom it was to. What was said over it is over.
+    To(SocketAddr),
+}
+
+/// Why there is no good answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Fault {
+    /// It is the gateway's.
+    Gateway(Failure),
+    /// There is no route or source address to reach it by; with the reason.
+    NoPath(String),
+    /// It is the gateway's certificate, which is this one.
+    Certificate(WrongAnswer, String),
+    /// Something of our own is amiss; with the reason.
+    Own(String),
+}
+
+impl Checker {
+    pub(crate) fn of_the_primary(check: &Check) -> Self {
+        Self {
+            kind: Kind::new(check, |server| Target {
+                host: Some(server.host.clone()),
+                tls: server.tls.as_ref().map(Tls::new),
+            }),
+            over_tls: None,
+            any_answer: false,
+            is_local: false,
+        }
+    }
+
+    /// Who listens here is known by its process, so its certificate is verified only where that is
+    /// configured. And OpenClaw tells a caller on its own machine more, which it knows by address and
+    /// Host header alike.
+    pub(crate) fn of_the_local_gateway(local: &LocalCheck) -> Self {
+        let kind = |over_tls: bool| {
+            Kind::new(&local.check, |server| Target {
+                host: local.named.then(|| server.host.clone()),
+                tls: server
+                    .tls
+                    .as_ref()
+                    .filter(|_| over_tls)
+                    .map(|tls| match tls.authority {
+                        Some(_) => Tls::new(tls),
+                        None => Tls::with_anybody(tls),
+                    }),
+            })
+        };
+        Self {
+            kind: kind(local.transport == Transport::Tls),
+            over_tls: (local.transport == Transport::Either).then(|| Box::new(kind(true))),
+            any_answer: local.any_answer,
+            is_local: true,
+        }
+    }
+
+    /// Asks all of the addresses within the deadline, until one gives a good answer: they are tried as
+    /// RFC 8305 says, and each is asked to the end. A process that hangs at one address doesn't hide
+    /// that another one serves. Where none is good, what says most about the gateway counts.
+    pub(crate) async fn ask(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+        memory: Memory,
+    ) -> Verdict {
+        let mut verdict = match &self.over_tls {
+            None => {
+                self.kind
+                    .ask(addresses, deadline, memory, self.is_local)
+                    .await
+            }
+            Some(over_tls) => {
+                self.ask_either_way(over_tls, addresses, deadline, memory)
+                    .await
+            }
+        };
+        if let Outcome::Failed {
+            failure: Failure::WrongAnswer(_),
+            took,
+        } = verdict.outcome
+            && self.any_answer
+        {
+            verdict.outcome = Outcome::Connected { took };
+        }
+        verdict
+    }
+
+    /// In plain text or over TLS, whichever is understood; first in the way that was last time.
+    async fn ask_either_way(
+        &self,
+        over_tls: &Kind,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+        memory: Memory,
+    ) -> Verdict {
+        let ask = async |speaks_tls: bool| {
+            let kind = if speaks_tls { over_tls } else { &self.kind };
+            let mut verdict = kind.ask(addresses, deadline, memory, self.is_local).await;
+            verdict.memory.speaks_tls = speaks_tls && verdict.is_good();
+            verdict
+        };
+        let first = ask(memory.speaks_tls).await;
+        let enough = self.any_answer && first.is_answer();
+        if enough || !first.is_misunderstood() {
+            return first;
+        }
+        let other = ask(!memory.speaks_tls).await;
+        match other.is_answer() && !other.is_misunderstood() {
+            true => other,
+            false => first,
+        }
+    }
+}
+
+impl Kind {
+    fn new(check: &Check, target: impl Fn(&Server) -> Target) -> Self {
+        match check {
+            Check::Tcp => Self::Tcp,
+            Check::OpenClaw(check) => {
+                Self::OpenClaw(OpenClaw::new(target(&check.server), check.clone()))
+            }
+            Check::Http(check) => Self::Http(target(&check.server), check.clone()),
+        }
+    }
+
+    async fn ask(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+        memory: Memory,
+        is_local: bool,
+    ) -> Verdict {
+        let begun = Instant::now();
+        let attempt = |address| {
+            let kind = self.clone();
+            async move {
+                let verdict = kind.ask_at(address, begun, deadline, memory, is_local);
+                Verdict {
+                    peer: Some(address),
+                    ..verdict.await
+                }
+            }
+        };
+        let within = deadline.saturating_duration_since(begun);
+        match race(addresses, within, attempt, Verdict::is_good).await {
+            Raced::Won(verdict) => verdict,
+            Raced::Lost(verdicts) => verdicts
+                .into_iter()
+                .min_by_key(Verdict::rank)
+                .unwrap_or_else(|| {
+                    let nowhere = "the primary has no address to connect to".to_owned();
+                    Verdict::fault(Fault::Own(nowhere), begun, memory)
+                }),
+        }
+    }
+
+    /// Asks at one address. What is recorded beside the verdict may take a little longer than the
+    /// verdict, but not longer than the deadline.
+    async fn ask_at(
+        &self,
+        peer: SocketAddr,
+        begun: Instant,
+        deadline: Instant,
+        mut memory: Memory,
+        is_local: bool,
+    ) -> Verdict {
+        let connect = match timeout_at(deadline, connect::one(peer)).await {
+            Ok(connect) => connect,
+            Err(_) => Connect::Failed(Failure::TimedOut),
+        };
+        let stream = match connect {
+            Connect::Connected(stream) => stream,
+            Connect::Failed(failure) => return Verdict::fault(failure.into(), begun, memory),
+            Connect::NoPath(reason) => {
+                return Verdict::fault(Fault::NoPath(reason), begun, memory);
+            }
+            Connect::Unknown(reason) => return Verdict::fault(Fault::Own(reason), begun, memory),
+        };
+        if is_local {
+            note_own_check(&stream);
+        }
+        let mut readiness = None;
+        let (answer, took) = match self {
+            Self::Tcp => {
+                let took = begun.elapsed();
+                return Verdict::good(took, Connection::Silent(stream), memory);
+            }
+            Self::Http(target, check) => {
+                let answer = timeout_at(deadline, target.answer(stream, peer, check)).await;
+                (answer.unwrap_or_else(|_| late()), begun.elapsed())
+            }
+            Self::OpenClaw(openclaw) => {
+                let live = openclaw.is_live(stream, peer, memory.openclaw);
+                let live = timeout_at(deadline, live).await;
+                let took = begun.elapsed();
+                let answer = match live.unwrap_or_else(|_| late()) {
+                    Ok((conversation, next)) => {
+                        memory.openclaw = next;
+                        let (told, answer) = openclaw
+                            .record(conversation, deadline, &mut memory.openclaw)
+                            .await;
+                        readiness = told;
+                        answer
+                    }
+                    Err(fault) => return Verdict::fault(fault, begun, memory),
+                };
+                (answer, took)
+            }
+        };
+        match answer {
+            Ok(()) => Verdict {
+                readiness,
+                ..Verdict::good(took, Connection::To(peer), memory)
+            },
+            // It answers, so what is known of it goes on being known.
+            Err(fault) => Verdict {
+                certificate: fault.certificate(),
+                outcome: fault.outcome(took),
+                peer: None,
+                readiness,
+                connection: None,
+                memory,
+            },
+        }
+    }
+}
+
+fn late<T>() -> Result<T, Fault> {
+    Err(NoAnswer::TimedOut.into())
+}
+
+impl Target {
+    /// A conversation over this connection.
+    async fn converse(&self, stream: TcpStream, peer: SocketAddr) -> Result<Conversation, Fault> {
+        Conversation::begin(self.spoken(stream).await?, self.authority(peer)).await
+    }
+
+    /// The connection, with TLS over it where that is spoken.
+    async fn spoken(&self, stream: TcpStream) -> Result<Channel, Fault> {
+        match &self.tls {
+            Some(tls) => Ok(Box::new(tls.connect(stream).await?)),
+            None => Ok(Box::new(stream)),
+        }
+    }
+
+    fn authority(&self, peer: SocketAddr) -> String {
+        match &self.host {
+            Some(host) => format!("{host}:{}", peer.port()),
+            None => peer.to_string(),
+        }
+    }
+
+    /// The `http` check.
+    async fn answer(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        check: &HttpCheck,
+    ) -> Result<(), Fault> {
+        let mut conversation = self.converse(stream, peer).await?;
+        let mut answer = conversation.get(check.path.as_str(), None).await?;
+        if answer.status() != check.status {
+            return Err(WrongAnswer::Status(answer.status()).into());
+        }
+        match &check.body {
+            config::Body::Any => Ok(()),
+            config::Body::Contains(text) => {
+                let body = answer.body(&mut conversation).await?;
+                match (body.contains(text), body.is_whole) {
+                    (true, _) => Ok(()),
+                    (false, true) => Err(WrongAnswer::Differs.into()),
+                    (false, false) => Err(WrongAnswer::TooLong.into()),
+                }
+            }
+            config::Body::Json { pointer, value } => {
+                let body = answer.body(&mut conversation).await?.json()?;
+                let found = body.pointer(pointer).filter(|found| !found.is_null());
+                let is_right = |found| value.as_ref().is_none_or(|value| value.matches(found));
+                match found.is_some_and(is_right) {
+                    true => Ok(()),
+                    false => Err(WrongAnswer::Differs.into()),
+                }
+            }
+        }
+    }
+}
+
+/// A connection that bytes go over, encrypted or not.
+type Channel = Box<dyn Duplex>;
+
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+impl Verdict {
+    fn good(took: Duration, connection: Connection, memory: Memory) -> Self {
+        Self {
+            outcome: Outcome::Connected { took },
+            peer: None,
+            readiness: None,
+            connection: Some(connection),
+            certificate: None,
+            memory,
+        }
+    }
+
+    fn is_good(&self) -> bool {
+        matches!(self.outcome, Outcome::Connected { .. })
+    }
+
+    /// Did anything come back?
+    fn is_answer(&self) -> bool {
+        let is_wrong = matches!(
+            self.outcome,
+            Outcome::Failed {
+                failure: Failure::WrongAnswer(_),
+                ..
+            }
+        );
+        is_wrong || self.is_good()
+    }
+
+    /// Does it look as if one side spoke TLS and the other one didn't?
+    fn is_misunderstood(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Failed {
+                failure: Failure::NoAnswer(NoAnswer::Closed | NoAnswer::Reset)
+                    | Failure::WrongAnswer(
+                        WrongAnswer::NotHttp | WrongAnswer::NotTls | WrongAnswer::Handshake
+                    ),
+                ..
+            }
+        )
+    }
+
+    /// Whatever was known of a gateway that fails is forgotten.
+    fn fault(fault: Fault, begun: Instant, memory: Memory) -> Self {
+        let memory = match &fault {
+            Fault::Gateway(_) | Fault::Certificate(..) => Memory::default(),
+            Fault::NoPath(_) | Fault::Own(_) => memory,
+        };
+        Self {
+            certificate: fault.certificate(),
+            outcome: fault.outcome(begun.elapsed()),
+            peer: None,
+            readiness: None,
+            connection: None,
+            memory,
+        }
+    }
+
+    /// Of several that aren't good the lowest counts, and of equals the first.
+    fn rank(&self) -> u8 {
+        match &self.outcome {
+            Outcome::Connected { .. } => 0,
+            Outcome::Failed { failure, .. } if failure.is_above_tcp() => 1,
+            Outcome::Failed { .. } => 2,
+            Outcome::Unknown { gone: None, .. } => 3,
+            Outcome::Unknown { gone: Some(_), .. } => 4,
+        }
+    }
+}
+
+impl Fault {
+    fn certificate(&self) -> Option<String> {
+        match self {
+            Self::Certificate(_, presented) => Some(presented.clone()),
+            Self::Gateway(_) | Self::NoPath(_) | Self::Own(_) => None,
+        }
+    }
+
+    fn outcome(self, took: Duration) -> Outcome {
+        match self {
+            Self::Gateway(failure) => Outcome::Failed { failure, took },
+            Self::Certificate(what, _) => Outcome::Failed {
+                failure: Failure::WrongAnswer(what),
+                took,
+            },
+            Self::NoPath(reason) => Outcome::Unknown {
+                reason,
+                gone: Some(Gone::Path),
+            },
+            Self::Own(reason) => Outcome::unknown(reason),
+        }
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self::Gateway(failure)
+    }
+}
+
+impl From<NoAnswer> for Fault {
+    fn from(why: NoAnswer) -> Self {
+        Self::Gateway(Failure::NoAnswer(why))
+    }
+}
+
+impl From<WrongAnswer> for Fault {
+    fn from(what: WrongAnswer) -> Self {
+        Self::Gateway(Failure::WrongAnswer(what))
+    }
+}
+
+/// What the kernel says of a connection that was made.
+fn of_io(error: &io::Error) -> Fault {
+    if let Some(fault) = tls::fault_in(error) {
+        return fault;
+    }
+    match error.raw_os_error() {
+        Some(libc::ECONNRESET | libc::EPIPE) => NoAnswer::Reset.into(),
+        Some(libc::ETIMEDOUT) => NoAnswer::TimedOut.into(),
+        // Ended from outside, as `ss --kill` does; or out of memory.
+        Some(errno @ (libc::ECONNABORTED | libc::ENOMEM | libc::ENOBUFS)) => Fault::Own(format!(
+            "the connection was ended on PC-B: {}",
+            errno::describe(errno)
+        )),
+        Some(errno) => Failure::Unreachable { errno }.into(),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => NoAnswer::Closed.into(),
+        // The kernel's own errors have a number: a library has misliked what came.
+        None => WrongAnswer::NotHttp.into(),
+    }
+}
+
+/// The local gateway's check, by this, with nothing special to it.
+#[cfg(test)]
+pub(crate) fn local_for_tests(check: Check) -> LocalCheck {
+    LocalCheck {
+        check,
+        any_answer: false,
+        named: false,
+        transport: Transport::Plain,
+    }
+}
+
+/// OpenClaw's check with nothing special to it.
+#[cfg(test)]
+pub(crate) fn openclaw_for_tests() -> Check {
+    Check::OpenClaw(config::OpenClawCheck {
+        server: Server {
+            host: "gateway.test".to_owned(),
+            tls: None,
+        },
+        token: None,
+        drain_limit: None,
+    })
+}
