@@ -4,13 +4,12 @@ use std::{fmt, io, net::SocketAddr};
 
 use tokio::net::TcpStream;
 
-use failover_decide::{Certificate, WrongAnswer};
-
 use crate::{
     config::Webhook,
     primary::check::{
         Duplex,
         tls::{Tls as TlsClient, presented_in as tls_presented_in, wrong_in as tls_wrong_in},
+        wrong_answer::{Certificate, WrongAnswer},
     },
     runtime::background,
 };

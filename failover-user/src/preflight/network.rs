@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use tokio::time::timeout;
 
-use failover_decide::{Certificate, Failure, Outcome, WrongAnswer};
+use failover_decide::{Failure, Outcome};
 use failover_linux::carrier::is_own;
 
 use crate::{
@@ -14,7 +14,11 @@ use crate::{
     preflight::Finding,
     primary::{
         Found, Prober,
-        check::{readiness::Readiness, tls::Tls as TlsClient},
+        check::{
+            readiness::Readiness,
+            tls::Tls as TlsClient,
+            wrong_answer::{Certificate, WrongAnswer},
+        },
     },
     status,
     witness::{Witnesses, default_route::Routers},
@@ -135,24 +139,27 @@ fn of_probe(
             format!("{primary} accepts connections, and then there is no answer to check {check}: {why}"),
             "does the gateway on PC-A hang? Is TLS spoken there (see --check-tls)?".to_owned(),
         ),
-        Failure::WrongAnswer(WrongAnswer::Certificate(what)) => (
-            format!(
-                "{primary} can't be trusted: {}{}",
-                WrongAnswer::Certificate(what),
-                certificate.map(|told| format!(" ({told})")).unwrap_or_default()
+        Failure::WrongAnswer(fault) => match WrongAnswer::of(fault) {
+            Some(WrongAnswer::Certificate(what)) => (
+                format!(
+                    "{primary} can't be trusted: {fault}{}",
+                    certificate.map(|told| format!(" ({told})")).unwrap_or_default()
+                ),
+                untrusted(what).to_owned(),
             ),
-            untrusted(what).to_owned(),
-        ),
-        Failure::WrongAnswer(what) => (
-            format!("{primary} gives a wrong answer to check {check}: {what}"),
-            match configuration.check {
-                Check::OpenClaw(_) => {
-                    "is it an OpenClaw that answers there? If not, choose another --check"
+            Some(_) | None => (
+                format!("{primary} gives a wrong answer to check {check}: {fault}"),
+                match configuration.check {
+                    Check::OpenClaw(_) => {
+                        "is it an OpenClaw that answers there? If not, choose another --check"
+                    }
+                    Check::Tcp | Check::Http(_) => {
+                        "is it the right server, and the right --check-path?"
+                    }
                 }
-                Check::Tcp | Check::Http(_) => "is it the right server, and the right --check-path?",
-            }
-            .to_owned(),
-        ),
+                .to_owned(),
+            ),
+        },
     };
     Finding::error(NAME, message, remedy)
 }

@@ -31,7 +31,7 @@ pub use input::{
     event::{Begun, Event, Gateway},
     evidence::Evidence,
     order::{Order, Pause, Refusal, Standing},
-    outcome::{Certificate, Failure, Gone, NoAnswer, Outcome, WrongAnswer},
+    outcome::{AnswerFault, Failure, Gone, NoAnswer, Outcome},
     reconfigure::Probing,
 };
 pub use known::{

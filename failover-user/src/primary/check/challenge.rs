@@ -11,9 +11,9 @@ use tokio_tungstenite::{
     },
 };
 
-use failover_decide::{NoAnswer, WrongAnswer};
+use failover_decide::NoAnswer;
 
-use crate::primary::check::{Channel, Fault, of_io};
+use crate::primary::check::{Channel, Fault, of_io, wrong_answer::WrongAnswer};
 
 /// The challenge takes 200 bytes (OpenClaw 2026.9.6).
 const LONGEST_MESSAGE: usize = 16 * 1024;

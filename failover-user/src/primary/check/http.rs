@@ -12,9 +12,9 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 
-use failover_decide::{NoAnswer, WrongAnswer};
+use failover_decide::NoAnswer;
 
-use crate::primary::check::{Channel, Fault, of_io};
+use crate::primary::check::{Channel, Fault, of_io, wrong_answer::WrongAnswer};
 
 /// More than a server that means well sends; the smallest buffer that hyper has is half of it.
 const LONGEST_HEAD: usize = 16 * 1024;

@@ -12,6 +12,7 @@ pub(crate) mod readiness;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
+pub(crate) mod wrong_answer;
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -21,7 +22,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use failover_decide::{Failure, Gone, NoAnswer, Outcome, WrongAnswer};
+use failover_decide::{Failure, Gone, NoAnswer, Outcome};
 use failover_linux::errno;
 
 use crate::primary::check::readiness::Readiness;
@@ -29,7 +30,7 @@ use crate::{
     config,
     config::{Check, HttpCheck, LocalCheck, Server, Transport},
     primary::{
-        check::{http::Conversation, openclaw::OpenClaw, tls::Tls},
+        check::{http::Conversation, openclaw::OpenClaw, tls::Tls, wrong_answer::WrongAnswer},
         connect,
         connect::Connect,
         origin::note_own_check,
@@ -412,16 +413,21 @@ impl Verdict {
 
     /// Does it look as if one side spoke TLS and the other one didn't?
     fn is_misunderstood(&self) -> bool {
-        matches!(
-            self.outcome,
-            Outcome::Failed {
-                failure: Failure::NoAnswer(NoAnswer::Closed | NoAnswer::Reset)
-                    | Failure::WrongAnswer(
-                        WrongAnswer::NotHttp | WrongAnswer::NotTls | WrongAnswer::Handshake
-                    ),
-                ..
-            }
-        )
+        let Outcome::Failed { failure, .. } = &self.outcome else {
+            return false;
+        };
+        match failure {
+            Failure::NoAnswer(NoAnswer::Closed | NoAnswer::Reset) => true,
+            Failure::WrongAnswer(fault) => matches!(
+                WrongAnswer::of(*fault),
+                Some(WrongAnswer::NotHttp | WrongAnswer::NotTls | WrongAnswer::Handshake)
+            ),
+            Failure::NoAnswer(NoAnswer::TimedOut)
+            | Failure::Refused
+            | Failure::TimedOut
+            | Failure::Unreachable { .. }
+            | Failure::Gone(_) => false,
+        }
     }
 
     /// Whatever was known of a gateway that fails is forgotten.
@@ -464,7 +470,7 @@ impl Fault {
         match self {
             Self::Gateway(failure) => Outcome::Failed { failure, took },
             Self::Certificate(what, _) => Outcome::Failed {
-                failure: Failure::WrongAnswer(what),
+                failure: what.into(),
                 took,
             },
             Self::NoPath(reason) => Outcome::Unknown {
@@ -490,7 +496,7 @@ impl From<NoAnswer> for Fault {
 
 impl From<WrongAnswer> for Fault {
     fn from(what: WrongAnswer) -> Self {
-        Self::Gateway(Failure::WrongAnswer(what))
+        Self::Gateway(what.into())
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use failover_decide::{Time, WrongAnswer};
+use failover_decide::Time;
 use failover_linux::clock;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
             challenge::{Greeting, await_challenge},
             http::{Answer, Body, Conversation},
             readiness::{Readiness, Startup},
+            wrong_answer::WrongAnswer,
         },
         connect,
         connect::Connect,

@@ -235,7 +235,7 @@ async fn failure(checker: &Checker, server: &Server) -> Failure {
 
 async fn wrong(checker: &Checker, server: &Server) -> WrongAnswer {
     match failure(checker, server).await {
-        Failure::WrongAnswer(what) => what,
+        Failure::WrongAnswer(fault) => WrongAnswer::of(fault).unwrap(),
         other => panic!("{other:?}"),
     }
 }

@@ -19,12 +19,15 @@ use tokio_rustls::{
     },
 };
 
-use failover_decide::{Certificate, WrongAnswer};
-
 use crate::{
     config,
     config::Fingerprint,
-    primary::check::{Fault, certificate::Presented, of_io},
+    primary::check::{
+        Fault,
+        certificate::Presented,
+        of_io,
+        wrong_answer::{Certificate, WrongAnswer},
+    },
 };
 
 /// Makes connections to one server.

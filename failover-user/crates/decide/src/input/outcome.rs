@@ -110,7 +110,7 @@ pub enum Failure {
     /// TCP connected, and no whole answer came.
     NoAnswer(NoAnswer),
     /// Something answered that is no healthy primary.
-    WrongAnswer(WrongAnswer),
+    WrongAnswer(AnswerFault),
     /// The probe could not be made, and that counts: see [`Gone`].
     Gone(Gone),
 }
@@ -182,68 +182,50 @@ impl fmt::Display for NoAnswer {
     }
 }
 
-/// What is wrong with an answer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum WrongAnswer {
-    /// It isn't HTTP.
-    NotHttp,
-    /// It isn't TLS.
-    NotTls,
-    /// The TLS handshake failed.
-    Handshake,
-    /// The certificate can't be trusted.
-    Certificate(Certificate),
-    /// The status isn't the expected one.
-    Status(u16),
-    /// Headers, body or message are longer than anybody reads.
-    TooLong,
-    /// The body isn't JSON.
-    NotJson,
-    /// The body doesn't say that the gateway is well.
-    NotOk,
-    /// The body doesn't have what it should.
-    Differs,
-    /// No `connect.challenge` came first over the WebSocket.
-    NoChallenge,
-    /// It has been draining for longer than the limit.
-    Draining,
+/// What is wrong with an answer, as a code of the prober's own.
+///
+/// The core knows no protocol: it carries the code from the probe to whoever shows it, compares it, and
+/// never reads it. The prober makes it of what it found, and finds that again in [`Self::code`]; with the
+/// code comes how it is shown.
+#[derive(Clone, Copy)]
+pub struct AnswerFault {
+    code: u32,
+    describe: Describe,
 }
 
-impl fmt::Display for WrongAnswer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::NotHttp => "not HTTP",
-            Self::NotTls => "not TLS",
-            Self::Handshake => "the TLS handshake failed",
-            Self::Certificate(Certificate::Expired) => "the certificate has expired",
-            Self::Certificate(Certificate::NotYetValid) => "the certificate isn't valid yet",
-            Self::Certificate(Certificate::UnknownIssuer) => {
-                "the certificate's issuer isn't trusted"
-            }
-            Self::Certificate(Certificate::OtherName) => "the certificate is for another name",
-            Self::Certificate(Certificate::Other) => "the certificate is invalid",
-            Self::Status(status) => return write!(formatter, "HTTP status {status}"),
-            Self::TooLong => "too long",
-            Self::NotJson => "no JSON",
-            Self::NotOk => "not ok, by its own word",
-            Self::Differs => "the body lacks what is expected",
-            Self::NoChallenge => "no connect.challenge",
-            Self::Draining => "draining for longer than the limit",
-        })
+/// Writes what a code means, without the words around it.
+type Describe = fn(u32, &mut fmt::Formatter<'_>) -> fmt::Result;
+
+impl AnswerFault {
+    /// This code, which `describe` can show.
+    #[must_use]
+    pub const fn new(code: u32, describe: Describe) -> Self {
+        Self { code, describe }
+    }
+
+    /// For who made it.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        self.code
     }
 }
 
-/// What is wrong with a certificate.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Certificate {
-    /// Its time is over.
-    Expired,
-    /// Its time has not come; or the clock here is slow.
-    NotYetValid,
-    /// Nobody who is trusted signed it.
-    UnknownIssuer,
-    /// It is somebody else's.
-    OtherName,
-    /// Anything else.
-    Other,
+impl PartialEq for AnswerFault {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+
+impl Eq for AnswerFault {}
+
+impl fmt::Display for AnswerFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.describe)(self.code, formatter)
+    }
+}
+
+impl fmt::Debug for AnswerFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "AnswerFault({}: {self})", self.code)
+    }
 }

@@ -7,8 +7,8 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{
     super::{
-        Action, Command, CommandResult, Decider, Event, Failure, Fence, Flapping, GatewayProbeId,
-        Gone, NoAnswer, Outcome, ProbeId, RoundId, Settings, State, Time, WrongAnswer,
+        Action, AnswerFault, Command, CommandResult, Decider, Event, Failure, Fence, Flapping,
+        GatewayProbeId, Gone, NoAnswer, Outcome, ProbeId, RoundId, Settings, State, Time,
     },
     laws::Laws,
     ms, s,
@@ -50,7 +50,10 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             took
         }),
         Just(Outcome::Failed {
-            failure: Failure::WrongAnswer(WrongAnswer::NotOk),
+            failure: Failure::WrongAnswer(AnswerFault::new(7, |code, formatter| write!(
+                formatter,
+                "{code}"
+            ))),
             took
         }),
         Just(Outcome::unknown(String::new())),

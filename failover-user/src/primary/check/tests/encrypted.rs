@@ -17,7 +17,7 @@ use tokio_rustls::{
 };
 
 use super::*;
-use failover_decide::Certificate;
+use crate::primary::check::wrong_answer::Certificate;
 
 const NAME: &str = "pc-a.test";
 

@@ -17,7 +17,7 @@ async fn an_answer_that_trickles_in_is_none_at_the_deadline() {
             // A line of x is no status line, either.
             let expected = [
                 Failure::NoAnswer(NoAnswer::TimedOut),
-                Failure::WrongAnswer(WrongAnswer::NotHttp),
+                Failure::from(WrongAnswer::NotHttp),
             ];
             assert!(expected.contains(&told), "{start:?}: {told:?}");
         }

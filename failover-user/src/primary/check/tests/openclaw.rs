@@ -119,16 +119,13 @@ async fn a_release_without_healthz_fails_without_its_challenge_and_is_then_asked
     let failing: [(Vec<u8>, Failure); 4] = [
         (
             websocket(r#"{"type":"event","event":"other"}"#),
-            Failure::WrongAnswer(WrongAnswer::NoChallenge),
+            Failure::from(WrongAnswer::NoChallenge),
         ),
-        (
-            websocket("hello"),
-            Failure::WrongAnswer(WrongAnswer::NoChallenge),
-        ),
-        (page(), Failure::WrongAnswer(WrongAnswer::Status(200))),
+        (websocket("hello"), Failure::from(WrongAnswer::NoChallenge)),
+        (page(), Failure::from(WrongAnswer::Status(200))),
         (
             b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(),
-            Failure::WrongAnswer(WrongAnswer::NotHttp),
+            Failure::from(WrongAnswer::NotHttp),
         ),
     ];
     for (upgraded, expected) in failing {
@@ -225,10 +222,7 @@ async fn a_primary_that_drains_fails_only_after_a_limit_that_is_configured() {
         assert!(readiness.draining_since.is_some());
         let fails = matches!(
             later.outcome,
-            Outcome::Failed {
-                failure: Failure::WrongAnswer(WrongAnswer::Draining),
-                ..
-            }
+            Outcome::Failed { failure, .. } if failure == WrongAnswer::Draining.into()
         );
         assert_eq!(
             fails,
@@ -298,7 +292,7 @@ async fn an_old_release_that_drains_lets_nobody_in_and_is_live_all_the_same() {
         let later = asked(checker, &server, LONG, verdict.memory).await;
         let draining_since = later.readiness.unwrap().draining_since;
         assert_eq!(draining_since, readiness.draining_since);
-        let failed = Failure::WrongAnswer(WrongAnswer::Draining);
+        let failed = Failure::from(WrongAnswer::Draining);
         assert_eq!(
             matches!(later.outcome, Outcome::Failed { failure, .. } if failure == failed),
             fails,
