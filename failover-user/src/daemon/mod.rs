@@ -71,7 +71,11 @@ use crate::{
         persisted::Memory,
         writer::{Kept, Writer},
     },
-    status::{Status, snapshot, snapshot::Past, warnings},
+    status::{
+        Status, snapshot,
+        snapshot::{Past, PortView},
+        warnings,
+    },
     web,
     web::dashboard::Watchers,
     witness::{Answers, Witnesses, router::Router},
@@ -545,10 +549,11 @@ impl Daemon {
 
     /// All that is known, in one document.
     fn status(&self) -> Status {
+        let port = PortView::of(&self.port);
         let mut status = snapshot::status(
             &self.configuration,
             &self.decider,
-            &self.port,
+            &port,
             &self.past,
             &self.memory,
             &self.reason,
@@ -561,9 +566,9 @@ impl Daemon {
             &ways,
             self.past.refused.as_ref(),
             &self.parts,
-            self.port.looks_since(),
+            port.looks_since,
         );
-        status.warnings.extend(warnings::beside(&self.port));
+        status.warnings.extend(warnings::beside(&port.beside));
         status.configuration = Some(warnings::in_force(
             self.configured,
             self.past.refused.as_ref(),

@@ -31,6 +31,16 @@ pub(crate) struct Recent {
 }
 
 impl Recent {
+    /// For tests.
+    #[cfg(test)]
+    pub(crate) fn of(notes: Vec<(Time, &str)>) -> Self {
+        let notes = notes.into_iter();
+        Self {
+            notes: notes.map(|(at, what)| (at, what.to_owned())).collect(),
+            forgotten: 0,
+        }
+    }
+
     pub(crate) fn note(&mut self, what: &str) {
         if self.notes.len() == MOST_RECENT {
             self.notes.pop_front();

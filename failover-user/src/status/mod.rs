@@ -6,6 +6,9 @@ pub(crate) mod snapshot;
 pub(crate) mod warnings;
 pub mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::{self, Write as _};
 
 use jiff::{SpanRound, Timestamp, Unit};
@@ -609,7 +612,7 @@ pub(crate) fn sample() -> Status {
 }
 
 #[cfg(test)]
-mod tests {
+mod text_tests {
     use super::{sample as status, *};
 
     #[test]

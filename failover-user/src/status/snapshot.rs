@@ -53,10 +53,41 @@ pub(crate) struct Past {
     pub(crate) refused: Option<(Time, String)>,
 }
 
+/// The local port, as it was looked at last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PortView {
+    pub(crate) is_listening: bool,
+    pub(crate) is_foreign: bool,
+    pub(crate) held_by: String,
+    /// Who listens on another address of it, and isn't the gateway.
+    pub(crate) beside: String,
+    /// Processes of the gateway's that listen no longer, and since when.
+    pub(crate) terminating: Vec<(u32, Time)>,
+    pub(crate) has_events: bool,
+    pub(crate) disagreements: u64,
+    /// Since when it is being looked at, where a look goes on.
+    pub(crate) looks_since: Option<Time>,
+}
+
+impl PortView {
+    pub(crate) fn of(port: &LocalPort) -> Self {
+        Self {
+            is_listening: port.is_listening(),
+            is_foreign: port.is_foreign(),
+            held_by: port.held_by(),
+            beside: port.beside(),
+            terminating: port.lingering().collect(),
+            has_events: port.has_events(),
+            disagreements: port.disagreements(),
+            looks_since: port.looks_since(),
+        }
+    }
+}
+
 pub(crate) fn status(
     configuration: &Configuration,
     decider: &Decider,
-    port: &LocalPort,
+    port: &PortView,
     past: &Past,
     memory: &Memory,
     reason: &str,
@@ -98,34 +129,35 @@ pub(crate) fn status(
         next: decider.next_wake().map(time),
         gateway: Gateway {
             port: NonZeroU16::get(configuration.port),
-            listening: port.is_listening(),
-            held_by: if port.is_listening() {
-                port.held_by()
+            listening: port.is_listening,
+            held_by: if port.is_listening {
+                port.held_by.clone()
             } else {
                 String::new()
             },
-            foreign: port.is_foreign(),
+            foreign: port.is_foreign,
             draining_since: past
                 .gateway_draining
-                .filter(|_| port.is_listening())
+                .filter(|_| port.is_listening)
                 .map(time),
             ending: port
-                .lingering()
+                .terminating
+                .iter()
                 .map(|(pid, since)| EndingProcess {
-                    pid,
-                    since: time(since),
+                    pid: *pid,
+                    since: time(*since),
                 })
                 .collect(),
         },
         kernel_events: KernelEvents {
-            source: match port.has_events() {
+            source: match port.has_events {
                 true => "kernel".to_owned(),
                 false => "polling".to_owned(),
             },
             reason: past.polling.clone(),
             seen: 0,
             lost: past.lost,
-            disagreements: port.disagreements(),
+            disagreements: port.disagreements,
         },
         witnesses: None,
         release_needs: decider.release_needs(),
@@ -253,7 +285,7 @@ fn unprobed(reason: &str, gone: Option<Gone>, decider: &Decider) -> Option<Strin
 fn problems(
     configuration: &Configuration,
     decider: &Decider,
-    port: &LocalPort,
+    port: &PortView,
     past: &Past,
     memory: &Memory,
 ) -> Vec<String> {
@@ -263,7 +295,7 @@ fn problems(
             "two gateways serve since {:.0}: the primary, {}, answers, and so does the local gateway, {}; {}",
             clock::wall(since),
             configuration.primary,
-            port.held_by(),
+            port.held_by,
             ends(configuration, decider)
         ));
     }
@@ -317,10 +349,10 @@ fn problems(
         }
         _ => {}
     }
-    if port.is_foreign() {
+    if port.is_foreign {
         problems.push(format!(
             "the port is held by something that isn't the gateway, so nothing can be started: {}",
-            port.held_by()
+            port.held_by
         ));
     }
     problems.extend(past.tunnel.clone());

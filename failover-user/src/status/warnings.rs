@@ -6,7 +6,7 @@ use std::time::Duration;
 use failover_decide::Time;
 use failover_linux::clock;
 
-use crate::{gateway::port::LocalPort, notify::alarms::Way, runtime::parts::Parts, status};
+use crate::{notify::alarms::Way, runtime::parts::Parts, status};
 
 /// Looking at who listens takes milliseconds.
 const LONG_LOOK: Duration = Duration::from_secs(2);
@@ -54,8 +54,7 @@ pub(crate) fn warnings(
 }
 
 /// Who listens on another address of the port.
-pub(crate) fn beside(port: &LocalPort) -> Option<String> {
-    let beside = port.beside();
+pub(crate) fn beside(beside: &str) -> Option<String> {
     (!beside.is_empty()).then(|| {
         format!(
             "something that isn't the gateway listens on another address of the port; it doesn't keep the gateway from starting unless that binds all addresses: {beside}"

@@ -1,0 +1,649 @@
+//! The served document stays what it is, byte for byte: representative ones, made from what the daemon
+//! knows, beside what was served before (`golden/`). To accept a change, run with `GOLDEN=write`.
+
+use std::{fs, path::Path, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+
+use failover_decide::{
+    Action, Begun, Change, Command, CommandResult, Decider, Event, Evidence, Failure, Fence, Flaps,
+    Gateway, Gone, NoAnswer, Order, Outcome, RoundId, Standing, State, Time,
+};
+use failover_linux::clock;
+
+use super::{
+    snapshot,
+    snapshot::{Past, PortView},
+    warnings,
+};
+use crate::{
+    config::{Configuration, GatewayKind, Options},
+    daemon::judgement::WitnessesWord,
+    history::ledger::Ledger,
+    log::lines::{self, Recent},
+    notify::{alarms::Way, connect::Obstacle, delivery::Delivered},
+    primary::check::{
+        readiness::{Readiness, Startup},
+        wrong_answer::{Certificate, WrongAnswer},
+    },
+    runtime::parts::Parts,
+    state_dir::{
+        persisted::{Memory, Paused},
+        writer::{Kept, Writer},
+    },
+    status::{self, Status},
+    web::timeline::Timeline,
+};
+
+/// When everything begins, as the documents tell it.
+const EPOCH: &str = "2026-01-01T00:00:00Z";
+/// What happens later than this after the beginning happens while the test runs.
+const RUNS_AFTER: u64 = 600;
+
+/// All that a document is made of.
+struct Daemon {
+    base: Time,
+    configuration: Configuration,
+    decider: Decider,
+    /// How its probes end from now on.
+    primary: Outcome,
+    round: Option<RoundId>,
+    change: Option<Change>,
+    gateway_hangs: bool,
+    port: PortView,
+    past: Past,
+    recent: Recent,
+    memory: Memory,
+    witnesses: Option<status::Witnesses>,
+    ledger: Ledger,
+    ways: [Way; 2],
+    parts: Parts,
+    timeline: Timeline,
+}
+
+fn way(kind: &'static str, configured: bool) -> Way {
+    Way {
+        kind,
+        configured,
+        delivered: Delivered::default(),
+    }
+}
+
+fn failed(failure: Failure) -> Outcome {
+    Outcome::Failed {
+        failure,
+        took: Duration::from_millis(1500),
+    }
+}
+
+fn answered() -> Outcome {
+    Outcome::Connected {
+        took: Duration::from_millis(2),
+    }
+}
+
+impl Daemon {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// One that begins at second 0 under this configuration.
+    fn with(configure: impl FnOnce(&mut Configuration)) -> Self {
+        let mut configuration = Configuration::load(Options {
+            primary: "192.0.2.1:18789".parse().ok(),
+            gateway: Some(GatewayKind::Command),
+            start: Some("true".to_owned()),
+            stop: Some("true".to_owned()),
+            ..Options::default()
+        })
+        .unwrap();
+        configuration.decide.witness_quorum = 0;
+        configure(&mut configuration);
+        // A whole second of the wall clock, so that no text depends on when the test runs.
+        let boot = Time::from_boot(Duration::ZERO);
+        let nanoseconds = clock::wall(boot).subsec_nanosecond().unsigned_abs();
+        let base = boot + (Duration::from_secs(1) - Duration::from_nanos(nanoseconds.into()));
+        Self {
+            base,
+            decider: Decider::after(
+                Flaps::default(),
+                Standing::default(),
+                configuration.decide.clone(),
+                base,
+            ),
+            configuration,
+            primary: Outcome::unknown("nobody has asked".to_owned()),
+            round: None,
+            change: None,
+            gateway_hangs: false,
+            port: PortView::default(),
+            past: Past::default(),
+            recent: Recent::default(),
+            memory: Memory::default(),
+            witnesses: None,
+            ledger: Ledger::new(base),
+            ways: [way("command", false), way("webhook", false)],
+            parts: Parts::default(),
+            timeline: Timeline::default(),
+        }
+    }
+
+    /// One whose primary has answered, and whose port is free.
+    fn watching() -> Self {
+        Self::with(|_| {}).well()
+    }
+
+    fn well(mut self) -> Self {
+        self.port.has_events = true;
+        self.handle(0, Event::Gateway(Gateway::Absent));
+        self.probe(1, answered());
+        self
+    }
+
+    fn at(&self, seconds: u64) -> Time {
+        self.base + Duration::from_secs(seconds)
+    }
+
+    fn wall(&self, seconds: u64) -> Timestamp {
+        clock::wall(self.at(seconds))
+    }
+
+    /// Something is seen then; until then whatever is due happens.
+    fn handle(&mut self, seconds: u64, event: Event) {
+        self.until(seconds);
+        self.decide(self.at(seconds), event);
+    }
+
+    fn until(&mut self, seconds: u64) {
+        for _ in 0..1000 {
+            match self.decider.next_wake() {
+                Some(wake) if wake <= self.at(seconds) => self.decide(wake, Event::Woke),
+                _ => return,
+            }
+        }
+        panic!("the decider turns");
+    }
+
+    fn decide(&mut self, now: Time, event: Event) {
+        if let Event::CommandEnded { command, result } = &event {
+            self.ledger.ended(*command, result);
+        }
+        for action in self.decider.handle(now, event) {
+            match action {
+                Action::Probe { probe, .. } => {
+                    let outcome = self.primary.clone();
+                    self.past.probe = Some((now, outcome.clone()));
+                    self.timeline.probe(now, &outcome);
+                    self.decide(now, Event::ProbeEnded { probe, outcome });
+                }
+                Action::AskWitnesses { round } => self.round = Some(round),
+                Action::ProbeGateway { probe } => {
+                    let outcome = match self.gateway_hangs {
+                        true => failed(Failure::NoAnswer(NoAnswer::TimedOut)),
+                        false => answered(),
+                    };
+                    self.decide(now, Event::GatewayProbed { probe, outcome });
+                }
+                Action::Record(change) => {
+                    self.ledger.changed(&change);
+                    self.timeline.change(now, &change, &lines::why(&change));
+                    self.change = Some(change);
+                }
+                Action::Run(_) | Action::Kill(_) | Action::Withhold(_) => {}
+            }
+        }
+    }
+
+    /// The primary is probed then, with this outcome, and so is every later probe.
+    fn probe(&mut self, seconds: u64, outcome: Outcome) {
+        self.until(seconds);
+        self.primary = outcome;
+        self.handle(seconds, Event::ProbeWanted);
+    }
+
+    /// It fails as often as a takeover needs, by second 92.
+    fn fails(&mut self, failure: Failure) {
+        self.primary = failed(failure);
+        self.until(92);
+    }
+
+    fn ended(&mut self, seconds: u64, command: Command, code: i32, said: Option<&str>) {
+        let result = match code {
+            0 => CommandResult::Succeeded,
+            code => CommandResult::Failed { code },
+        };
+        self.past
+            .failures
+            .ended(command, &result, said, Path::new("/var/lib/failover"));
+        self.handle(seconds, Event::CommandEnded { command, result });
+    }
+
+    fn serves(&mut self, seconds: u64) {
+        self.port.is_listening = true;
+        self.port.held_by = "node (pid 4321, uid 1000) on 0.0.0.0:18789".to_owned();
+        self.handle(seconds, Event::Gateway(Gateway::Listening));
+    }
+
+    fn reason(&self) -> String {
+        let Some(change) = &self.change else {
+            return String::new();
+        };
+        let failures = &self.past.failures;
+        let detail = match change.to {
+            State::Starting { attempt: 2.. } => failures.told(Command::Start),
+            State::Fencing { attempt: 2.. } => failures.told(Command::Fence),
+            State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
+                failures.told(Command::Stop)
+            }
+            State::Held(failover_decide::Hold::PortTaken) => format!(": {}", self.port.held_by),
+            _ => String::new(),
+        };
+        lines::change(change, &detail, &self.recent)
+    }
+
+    fn status(&self) -> Status {
+        let mut status = snapshot::status(
+            &self.configuration,
+            &self.decider,
+            &self.port,
+            &self.past,
+            &self.memory,
+            &self.reason(),
+        );
+        "pc-b".clone_into(&mut status.host);
+        status.witnesses = self.witnesses.clone();
+        status.totals = snapshot::totals(&self.ledger.totals(self.at(200)));
+        status.warnings = warnings::warnings(
+            &self.ways,
+            self.past.refused.as_ref(),
+            &self.parts,
+            self.port.looks_since,
+        );
+        status.warnings.extend(warnings::beside(&self.port.beside));
+        status.configuration = Some(warnings::in_force(self.base, self.past.refused.as_ref()));
+        status.notifiers = self.ways.iter().map(warnings::notifier).collect();
+        status.recent = self.timeline.recent(40, clock::told);
+        status.kernel_events.seen = 17;
+        status
+    }
+
+    fn served(&self) -> String {
+        serde_json::to_string(&self.status()).unwrap()
+    }
+
+    /// Compares with what was served before.
+    fn is_served_as(&self, name: &str) {
+        let served = self.steady(&self.served());
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("src/status/golden")
+            .join(format!("{name}.json"));
+        if std::env::var_os("GOLDEN").is_some() {
+            fs::write(&file, served + "\n").unwrap();
+            return;
+        }
+        let before = fs::read_to_string(&file).unwrap();
+        assert_eq!(served, before.trim_end(), "{name}");
+    }
+
+    /// The same whenever it is made: times count from [`EPOCH`], and what is so while the test runs has
+    /// none.
+    fn steady(&self, served: &str) -> String {
+        let program = format!("\"program\":\"{}\"", env!("CARGO_PKG_VERSION"));
+        let pid = format!("\"pid\":{}", std::process::id());
+        let mut text = served
+            .replace(&program, "\"program\":\"1.2.3\"")
+            .replace(&pid, "\"pid\":42");
+        let mut steady = String::new();
+        while let Some(place) = text.find(':') {
+            // The hours begin two characters before, the date eleven before those.
+            let rest = text.split_off(place.saturating_sub(2));
+            let length =
+                rest.find(|letter: char| !letter.is_ascii_digit() && !":.".contains(letter));
+            let (clock, after) = rest.split_at(length.unwrap_or(rest.len()));
+            let is_clock = clock.len() >= 8 && clock.matches(':').count() == 2;
+            if !is_clock {
+                let (before, after) = rest.split_at(3.min(rest.len()));
+                steady.push_str(&text);
+                steady.push_str(before);
+                text = after.to_owned();
+                continue;
+            }
+            match (text.ends_with('T'), after.strip_prefix('Z')) {
+                (true, Some(after)) => {
+                    let date = text.split_off(text.len() - 11);
+                    let precision = clock.split_once('.').map_or(0, |(_, digits)| digits.len());
+                    steady.push_str(&text);
+                    steady.push_str(&self.shifted(&format!("{date}{clock}Z"), precision));
+                    text = after.to_owned();
+                }
+                _ => {
+                    // A time of this day, or of the one after.
+                    let day = self.wall(0).strftime("%Y-%m-%d");
+                    let shifted = self.shifted(&format!("{day}T{clock}Z"), 3);
+                    steady.push_str(&text);
+                    steady.push_str(&shifted[11..23]);
+                    text = after.to_owned();
+                }
+            }
+        }
+        steady + &text
+    }
+
+    fn shifted(&self, time: &str, precision: usize) -> String {
+        let time: Timestamp = time.parse().unwrap();
+        let mut since = time.duration_since(self.wall(0));
+        if since.is_negative() {
+            since += SignedDuration::from_hours(24);
+        }
+        if since.as_secs().unsigned_abs() > RUNS_AFTER {
+            return "NOW".to_owned();
+        }
+        let epoch: Timestamp = EPOCH.parse().unwrap();
+        format!("{:.precision$}", epoch + since)
+    }
+}
+
+#[test]
+fn a_quiet_daemon() {
+    let mut daemon = Daemon::watching();
+    daemon.witnesses = Some(status::Witnesses {
+        quorum: 1,
+        answered: Some(1),
+        at: Some(clock::told(daemon.at(2))),
+        names: vec!["9.9.9.9:53".to_owned(), "router".to_owned()],
+        answers: vec![status::Testimony {
+            witness: "router 192.168.1.1".to_owned(),
+            answered: true,
+            said: "router 192.168.1.1: echo after 1.2ms".to_owned(),
+        }],
+        router: Some(status::Router {
+            addresses: vec!["192.168.1.1".to_owned()],
+            counts: true,
+            why: "the default router answered pings, so it has to before a takeover".to_owned(),
+        }),
+    });
+    daemon.is_served_as("standby");
+}
+
+#[test]
+fn one_that_has_just_begun_and_knows_nothing() {
+    let mut daemon = Daemon::new();
+    daemon.past.polling = Some("as configured".to_owned());
+    daemon.is_served_as("begin");
+}
+
+#[test]
+fn a_primary_that_drains_and_then_fails() {
+    let mut daemon = Daemon::watching();
+    daemon.past.readiness = Some(Readiness {
+        startup: Some(Startup::Draining),
+        draining_since: Some(daemon.at(20)),
+        ready: Some(false),
+        failing: vec!["channels".to_owned()],
+        version: Some("2026.9.6".to_owned()),
+        started: Some(daemon.at(0)),
+    });
+    daemon.recent = Recent::of(vec![(daemon.at(30), "connection reset by the primary")]);
+    daemon.primary = failed(Failure::NoAnswer(NoAnswer::Closed));
+    daemon.handle(30, Event::Evidence(Evidence::Reset, daemon.at(30)));
+    daemon.until(31);
+    daemon.is_served_as("suspect");
+}
+
+#[test]
+fn a_probe_for_each_way_to_fail() {
+    for (name, failure) in [
+        ("refused", Failure::Refused),
+        ("timed-out", Failure::TimedOut),
+        (
+            "unreachable",
+            Failure::Unreachable {
+                errno: libc::EHOSTUNREACH,
+            },
+        ),
+        ("no-answer", Failure::NoAnswer(NoAnswer::TimedOut)),
+        ("wrong-answer", WrongAnswer::Status(503).into()),
+    ] {
+        let mut daemon = Daemon::watching();
+        daemon.probe(31, failed(failure));
+        daemon.is_served_as(&format!("probe-{name}"));
+    }
+}
+
+#[test]
+fn a_certificate_that_nobody_trusts() {
+    let mut daemon = Daemon::watching();
+    let expired = WrongAnswer::Certificate(Certificate::Expired);
+    daemon.probe(31, failed(expired.into()));
+    daemon.past.certificate = Some("presented: CN=pc-a, until 2025".to_owned());
+    daemon.is_served_as("certificate");
+}
+
+fn with_witnesses(configuration: &mut Configuration) {
+    configuration.decide.witness_quorum = 1;
+}
+
+#[test]
+fn a_machine_that_is_cut_off() {
+    let mut daemon = Daemon::with(with_witnesses).well();
+    daemon.handle(1, Event::Counting(1));
+    daemon.fails(Failure::TimedOut);
+    let round = daemon.round.unwrap();
+    daemon.handle(92, Event::Witnesses { round, answered: 0 });
+    daemon.past.witnesses = Some(WitnessesWord {
+        at: daemon.at(92),
+        answered: 0,
+        needed: 1,
+        each: Vec::new(),
+        router_is_silent: true,
+    });
+    daemon.is_served_as("isolated");
+}
+
+#[test]
+fn too_few_witnesses_in_quiet_times() {
+    let mut daemon = Daemon::with(with_witnesses).well();
+    daemon.past.witnesses = Some(WitnessesWord {
+        at: daemon.at(2),
+        answered: 0,
+        needed: 1,
+        each: Vec::new(),
+        router_is_silent: false,
+    });
+    daemon.is_served_as("too-few-witnesses");
+}
+
+#[test]
+fn a_start_that_fails_again() {
+    let mut daemon = Daemon::watching();
+    daemon.fails(Failure::Refused);
+    daemon.ended(92, Command::Start, 78, Some("no \u{1b}[2Jsuch file"));
+    daemon.handle(93, Event::Begun(Begun::Gone));
+    daemon.ended(110, Command::Stop, 0, None);
+    daemon.until(120);
+    daemon.is_served_as("starting-again");
+}
+
+#[test]
+fn a_takeover_that_serves() {
+    let mut daemon = Daemon::watching();
+    daemon.fails(Failure::Refused);
+    daemon.serves(95);
+    daemon.ended(96, Command::Start, 0, None);
+    daemon.past.gateway_draining = Some(daemon.at(99));
+    daemon.is_served_as("active");
+}
+
+#[test]
+fn a_gateway_that_hangs() {
+    let mut daemon = Daemon::with(|configuration| configuration.decide.watch_gateway = true).well();
+    daemon.fails(Failure::Refused);
+    daemon.serves(95);
+    daemon.ended(96, Command::Start, 0, None);
+    daemon.probe(97, failed(Failure::Refused));
+    daemon.until(130);
+    daemon.gateway_hangs = true;
+    daemon.until(300);
+    daemon.is_served_as("restarting");
+}
+
+#[test]
+fn two_that_serve_by_order() {
+    let mut daemon = Daemon::watching();
+    daemon.handle(10, Event::Operator(Order::TakeOver { force: true }));
+    daemon.serves(15);
+    daemon.probe(16, answered());
+    daemon.is_served_as("dual-active");
+}
+
+#[test]
+fn a_release_that_fails() {
+    let mut daemon = Daemon::watching();
+    daemon.fails(Failure::Refused);
+    daemon.serves(95);
+    daemon.ended(96, Command::Start, 0, None);
+    daemon.probe(100, answered());
+    daemon.port.terminating = vec![(4321, daemon.at(99))];
+    daemon.ended(101, Command::Stop, 1, None);
+    daemon.until(110);
+    daemon.is_served_as("stopping-again");
+}
+
+#[test]
+fn a_fence_that_fails() {
+    let mut daemon =
+        Daemon::with(|configuration| configuration.decide.fence = Fence::Required).well();
+    daemon.fails(Failure::TimedOut);
+    daemon.ended(95, Command::Fence, 1, Some("no such outlet"));
+    daemon.until(110);
+    daemon.is_served_as("fencing-again");
+}
+
+#[test]
+fn a_pause_and_a_dry_run() {
+    let mut daemon = Daemon::with(|configuration| configuration.dry_run = true).well();
+    let until = Some(daemon.at(400));
+    daemon.handle(10, Event::Operator(Order::Pause { until }));
+    daemon.memory.pause = Some(Paused {
+        since: daemon.wall(10),
+        by: "root".to_owned(),
+        until: Some(daemon.wall(400)),
+        reason: Some("new disk\n".to_owned()),
+    });
+    daemon.fails(Failure::Refused);
+    daemon.is_served_as("paused");
+}
+
+#[test]
+fn a_release_by_hand_that_holds() {
+    let mut daemon = Daemon::watching();
+    daemon.fails(Failure::Refused);
+    daemon.serves(95);
+    daemon.ended(96, Command::Start, 0, None);
+    let hold = Some(daemon.at(400));
+    daemon.handle(100, Event::Operator(Order::Release { hold }));
+    daemon.port = PortView {
+        has_events: true,
+        ..PortView::default()
+    };
+    daemon.handle(101, Event::Gateway(Gateway::Absent));
+    daemon.ended(102, Command::Stop, 0, None);
+    daemon.until(260);
+    daemon.is_served_as("released");
+}
+
+#[test]
+fn a_port_that_something_else_has() {
+    let mut daemon = Daemon::watching();
+    daemon.port.is_listening = true;
+    daemon.port.is_foreign = true;
+    daemon.port.held_by = "nc (pid 77, uid 1001) on 0.0.0.0:18789".to_owned();
+    daemon.port.beside = "nc (pid 78, uid 1001) on 127.0.0.9:18789".to_owned();
+    daemon.past.tunnel =
+        Some("the local port leads to the primary itself: both are one process".to_owned());
+    daemon.handle(20, Event::Gateway(Gateway::Foreign));
+    daemon.fails(Failure::Refused);
+    daemon.is_served_as("blocked");
+}
+
+#[test]
+fn a_primary_that_was_never_well() {
+    let mut daemon = Daemon::with(|configuration| configuration.decide.needs_arming = true);
+    daemon.handle(0, Event::Gateway(Gateway::Absent));
+    daemon.fails(Failure::Refused);
+    daemon.is_served_as("unarmed");
+}
+
+#[test]
+fn a_primary_that_cannot_be_probed() {
+    let unknown = |gone| Outcome::Unknown {
+        reason: "eth0 has no carrier: is the cable in?".to_owned(),
+        gone,
+    };
+    for (name, gone) in [
+        ("unknown", None),
+        ("no-path", Some(Gone::Path)),
+        ("own-address", Some(Gone::Address)),
+    ] {
+        let mut daemon = Daemon::watching();
+        daemon.probe(31, unknown(gone));
+        daemon.is_served_as(name);
+    }
+}
+
+#[test]
+fn everything_that_is_not_as_it_should_be_beside() {
+    let mut daemon = Daemon::watching();
+    let directory = Path::new("/proc/nowhere");
+    for what in [Kept::Memory, Kept::History] {
+        let writer = Writer::of(what, directory);
+        let _ = writer.write(b"x".to_vec()).blocking_recv();
+        daemon.past.kept.push(writer.health());
+    }
+    let (since, looks) = (daemon.at(40), daemon.at(50));
+    let trouble = |what: &str, remedy| {
+        Some((
+            since,
+            Obstacle {
+                what: what.to_owned(),
+                remedy,
+            },
+        ))
+    };
+    daemon.ways = [way("command", true), way("webhook", true)];
+    daemon.ways[0].delivered = Delivered {
+        told: 1,
+        failed: 2,
+        dropped: 3,
+        trouble: trouble("exit status: 1; it said nothing", "run it by hand"),
+    };
+    daemon.ways[1].delivered = Delivered {
+        told: 4,
+        failed: 5,
+        dropped: 6,
+        trouble: trouble("HTTP status 500", "see the server's own log"),
+    };
+    daemon.past.refused = Some((daemon.at(60), "line 3: nonsense".to_owned()));
+    daemon.past.polling = Some("the kernel program was refused".to_owned());
+    daemon.past.lost = 9;
+    daemon.port.has_events = false;
+    daemon.port.looks_since = Some(looks);
+    daemon.port.disagreements = 2;
+    let part = daemon.parts.part("the control socket");
+    part.is_away(&"address in use");
+    daemon.is_served_as("troubles");
+}
+
+/// A reader loses nothing of what it shows to tools.
+#[test]
+fn what_is_served_survives_its_reader() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/status/golden");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let served = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let read: Status = serde_json::from_str(&served).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), served.trim_end());
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
+}
