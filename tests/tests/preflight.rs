@@ -176,7 +176,7 @@ fn where_everything_is_fine_every_line_says_so() {
     // And nothing was left behind.
     assert!(!pc_b.lab.directory().join("state").exists());
     let text = String::from_utf8(pc_b.run("text").stdout).unwrap();
-    assert!(text.ends_with("\nall is well\n"), "{text}");
+    assert!(text.ends_with("\nno problems found\n"), "{text}");
 }
 
 #[test]
@@ -216,10 +216,10 @@ fn a_full_disk_is_told_before_anything_is_to_be_kept_there() {
     let full = format!(
         "mount -t tmpfs -o size=8k,mode=755 none {state} && ! dd if=/dev/zero of={state}/filler 2>/dev/null"
     );
-    let parts = ["No space left", "make room", "forgotten at each restart"];
+    let parts = ["No space left", "free some space", "each restart forgets"];
     under(&full).assert("state-dir", "error", &parts);
     let room = format!("mount -t tmpfs -o size=1m,mode=755 none {state}");
-    under(&room).assert("state-dir", "ok", &["can be written to", "has room"]);
+    under(&room).assert("state-dir", "ok", &["is writable", "has space"]);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_program_that_its_account_cannot_reach_is_told_with_the_folder_in_the_way() 
     fs::set_permissions(pc_b.lab.directory(), Permissions::from_mode(0o711)).unwrap();
     fs::set_permissions(&pc_b.home, Permissions::from_mode(0o700)).unwrap();
     let closed = format!("the folder `{}` is closed", pc_b.home.display());
-    let parts = ["can't be run by nobody", &closed, "chmod o+x"];
+    let parts = ["cannot be run by nobody", &closed, "chmod o+x"];
     pc_b.check().assert("start", "error", &parts);
     fs::set_permissions(&pc_b.home, Permissions::from_mode(0o711)).unwrap();
     pc_b.check().assert("start", "ok", &["as nobody"]);
@@ -256,7 +256,7 @@ fn a_wrong_address_and_ones_own_are_told() {
     found.assert(
         "primary",
         "error",
-        &["10.0.0.99:18789", "is this its address"],
+        &["10.0.0.99:18789", "is the address right"],
     );
     assert_eq!(found.code, 1);
     let pc_b = Standby::with_commands();
@@ -277,7 +277,7 @@ fn a_wrong_address_and_ones_own_are_told() {
 #[test]
 fn a_layer_that_fails_is_named() {
     let pc_b = Standby::with_commands().and(&["--check=openclaw"]);
-    for (plays, part) in [("hung", "no answer"), ("unhealthy", "wrong answer")] {
+    for (plays, part) in [("hung", "does not answer"), ("unhealthy", "wrong answer")] {
         let primary = pc_b.lab.host_a().gateway_with(&["--plays", plays]).unwrap();
         let found = pc_b.check();
         found.assert("primary", "error", &[part, "check openclaw"]);
@@ -300,11 +300,11 @@ fn a_stranger_on_the_port_and_a_tunnel_are_named() {
     pc_b.lab.host_b().await_listening(true);
     let found = pc_b.check();
     let pid = format!("pid {}", tunnel.pid());
-    found.assert("port", "error", &["isn't the gateway", &pid, "--owner"]);
+    found.assert("port", "error", &["not the gateway", &pid, "--owner"]);
     found.assert("tunnel", "error", &["lead to the primary", &pid, &to]);
     assert_eq!(found.code, 1);
     let named = pc_b.and(&["--owner=executable:ssh"]).check();
-    named.assert("port", "warning", &["beside the primary"]);
+    named.assert("port", "warning", &["both gateways serve"]);
     named.assert("tunnel", "warning", &["lead to the primary"]);
     assert_eq!(named.code, 0);
 }
@@ -320,15 +320,11 @@ fn a_unit_that_starts_at_boot_is_told_with_the_command_that_disables_it() {
     let unit = "openclaw-gateway.service";
     fs::write(units.join(unit), "").unwrap();
     pc_b.check()
-        .assert("unit", "ok", &["isn't started at boot"]);
+        .assert("unit", "ok", &["does not start at boot"]);
     symlink(units.join(unit), wants.join(unit)).unwrap();
     let found = pc_b.check();
     let command = format!("systemctl --user disable {unit}`");
-    found.assert(
-        "unit",
-        "error",
-        &["at every boot", &command, "XDG_RUNTIME_DIR"],
-    );
+    found.assert("unit", "error", &["at boot", &command, "XDG_RUNTIME_DIR"]);
     assert_eq!((found.code, found.levels("error")), (1, vec!["unit"]));
 
     // Who has installed it may say so, too: systemctl takes nothing back there.
@@ -338,8 +334,7 @@ fn a_unit_that_starts_at_boot_is_told_with_the_command_that_disables_it() {
     fs::create_dir_all(&installed).unwrap();
     fs::rename(wants.join(unit), installed.join(unit)).unwrap();
     let remove = format!("`rm {}`", installed.join(unit).display());
-    pc_b.check()
-        .assert("unit", "error", &["at every boot", &remove]);
+    pc_b.check().assert("unit", "error", &["at boot", &remove]);
     fs::rename(installed.join(unit), wants.join(unit)).unwrap();
 
     // The daemon says the same when it begins, and goes on.
@@ -389,10 +384,7 @@ fn a_start_that_cannot_work_is_told_before_it_is_needed() {
     program(in_order);
     pc_b.check().assert("start", "ok", &["openclaw"]);
     for (text, part) in [
-        (
-            "#!/usr/bin/env node-that-is-elsewhere\n",
-            "no folder of PATH",
-        ),
+        ("#!/usr/bin/env node-that-is-elsewhere\n", "not in PATH"),
         ("#!/no/such/shell\n", "`/no` doesn't exist"),
         ("#!/bin/sh\r\nexit 0\r\n", "carriage return"),
     ] {
@@ -436,7 +428,7 @@ fn a_start_that_cannot_work_is_told_before_it_is_needed() {
         ),
         (
             format!("/bin/sh {shown}.gone"),
-            "which sh is to run, doesn't exist",
+            "which sh runs, does not exist",
         ),
     ] {
         write(&start);
@@ -544,7 +536,7 @@ fn what_systemd_enables_is_found_and_the_remedies_work() {
         assert_eq!(of(&findings, name)["level"], "ok", "{findings:#?}");
     }
 
-    // Somebody has made it a unit of the system's, and has it started for now.
+    // Somebody has made it a system unit, and has it started for now.
     machine.write(
         "/etc/systemd/system/openclaw-gateway.service",
         "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n",
@@ -554,7 +546,7 @@ fn what_systemd_enables_is_found_and_the_remedies_work() {
     let unit = of(&findings, "unit");
     assert_eq!(unit["level"], "error", "{findings:#?}");
     let message = unit["message"].as_str().expect("a message");
-    assert!(message.contains("a unit of the system's"), "{message}");
+    assert!(message.contains("a system unit"), "{message}");
     machine.run(&["sh", "-c", &command_in(&unit)]);
     let findings = check();
     assert_eq!(of(&findings, "unit")["level"], "ok", "{findings:#?}");
@@ -579,12 +571,12 @@ fn an_account_without_a_service_manager_of_its_own_is_told() {
     found.assert(
         "lingering",
         "error",
-        &["nobody is logged in", "`loginctl enable-linger root`"],
+        &["lingering is disabled", "`loginctl enable-linger root`"],
     );
     found.assert(
         "unit",
         "warning",
-        &["there is no unit openclaw-gateway.service"],
+        &["unit openclaw-gateway.service is not installed"],
     );
     let found = under("touch /var/lib/systemd/linger/root");
     found.assert("lingering", "ok", &["root"]);
@@ -653,7 +645,7 @@ fn the_default_router_is_enough_where_it_answers_pings() {
     pc_b.arguments
         .retain(|argument| !argument.starts_with("--witnesses"));
     let _primary = pc_b.lab.host_a().gateway().unwrap();
-    let blind = "as if PC-A were dead";
+    let blind = "like a dead PC-A";
     pc_b.check()
         .assert("witnesses", "warning", &["no default route", blind]);
     let router = pc_b.witness.address().to_string();
@@ -667,7 +659,7 @@ fn the_default_router_is_enough_where_it_answers_pings() {
     found.assert(
         "witnesses",
         "warning",
-        &["abstains", "doesn't answer pings", &router, blind],
+        &["abstains", "does not answer pings", &router, blind],
     );
     assert_eq!(found.code, 0);
     let primary = pc_b.lab.host_a().address().to_string();
@@ -676,7 +668,7 @@ fn the_default_router_is_enough_where_it_answers_pings() {
     pc_b.check()
         .assert("witnesses", "warning", &["the primary itself"]);
     let found = pc_b.and(&["--witnesses="]).check();
-    found.assert("witnesses", "warning", &["none are named", blind]);
+    found.assert("witnesses", "warning", &["there are none", blind]);
 }
 
 #[test]
@@ -689,7 +681,7 @@ fn without_rights_the_kernel_program_is_missed_as_much_as_was_asked_for() {
     pc_b.check().assert(
         "kernel-events",
         "error",
-        &["isn't permitted", "won't start"],
+        &["isn't permitted", "does not start"],
     );
     let pc_b = pc_b.and(&["--kernel-events=auto"]);
     pc_b.check()
@@ -725,13 +717,13 @@ fn a_daemon_that_runs_is_told_and_left_alone() {
         let daemon = findings.iter().find(|one| one["name"] == "daemon").unwrap();
         daemon["message"].as_str().unwrap().to_owned()
     };
-    let expected = format!("process {} runs already: standby", daemon.pid());
+    let expected = format!("process {} is running: standby", daemon.pid());
     wait::until("the daemon is told", wait::LONG, || {
         told(&check(daemon.control()))
             .starts_with(&expected)
             .then_some(())
     });
-    assert!(told(&check(&lab.directory().join("other.sock"))).starts_with("none runs"));
+    assert!(told(&check(&lab.directory().join("other.sock"))).starts_with("not running"));
     daemon.ends_having_run(&[]);
 }
 
@@ -767,7 +759,11 @@ fn where_the_daemon_counts_a_silent_router_so_does_the_check() {
         findings: serde_json::from_slice(&output.stdout).unwrap(),
         code: output.status.code().unwrap(),
     };
-    let silent = ["is silent", "has heard it before", "`ip route`"];
+    let silent = [
+        "is silent",
+        "has answered the running daemon before",
+        "`ip route`",
+    ];
     findings.assert("witnesses", "error", &silent);
     findings.assert("daemon", "warning", &["isolated", "NOT SAFE: "]);
     daemon.ends_having_run(&[]);
@@ -805,7 +801,7 @@ fn who_would_be_told_is_looked_at_and_told_nothing() {
     let hook = standby.lab.host_b().listen(address, 4).unwrap();
     let findings = standby.check();
     findings.assert("notify", "ok", &["true`"]);
-    findings.assert("webhook", "ok", &["without TLS"]);
+    findings.assert("webhook", "ok", &["not encrypted"]);
     let mut said = Vec::new();
     let (mut connection, _) = hook.accept().unwrap();
     connection.read_to_end(&mut said).unwrap();

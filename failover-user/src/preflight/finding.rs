@@ -1,35 +1,35 @@
-//! What was found: a line each, for people and for tools. Pure.
+//! Results of checks, and their text for people. Pure.
 
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// As it should be.
+    /// No problem.
     Ok,
-    /// It may do harm one day.
+    /// May cause trouble later.
     Warning,
-    /// PC-B won't protect PC-A, or will do harm.
+    /// Prevents a takeover, or causes harm.
     Error,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// The check's name.
     pub name: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub level: Level,
-    /// How it is.
+    /// The result.
     pub message: String,
-    /// What to do, where there is something.
+    /// The remedy, if there is one.
     pub remedy: Option<String>,
 }
 
-/// All that was found.
+/// All findings.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Report(pub Vec<Finding>);
@@ -68,7 +68,7 @@ impl Finding {
         }
     }
 
-    /// The program's errors say what is wrong, then after a semicolon what to do.
+    /// Splits one of the program's errors: the problem, a semicolon, the remedy.
     pub(super) fn of_error(name: &'static str, level: Level, error: &impl fmt::Display) -> Self {
         let told = error.to_string();
         let (message, remedy) = match told.rsplit_once("; ") {
@@ -85,7 +85,7 @@ impl Finding {
 }
 
 impl Report {
-    /// Is there none that is worse than a warning?
+    /// Is no finding an error?
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.count(Level::Error) == 0
@@ -96,11 +96,11 @@ impl Report {
     }
 }
 
-/// Narrower than any terminal that people use for this.
+/// Narrower than usual terminals.
 const WIDTH: usize = 96;
 const INDENT: usize = 26;
 
-/// A table, and a word on all of it.
+/// A table, and a summary.
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
@@ -123,7 +123,7 @@ impl fmt::Display for Report {
         };
         let (errors, warnings) = (self.count(Level::Error), self.count(Level::Warning));
         let word = match (errors, warnings) {
-            (0, 0) => "all is well".to_owned(),
+            (0, 0) => "no problems found".to_owned(),
             (0, warnings) => counted(warnings, "warning"),
             (errors, 0) => counted(errors, "error"),
             (errors, warnings) => format!(
@@ -136,8 +136,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// The text from the current column on, in lines that begin there. What stands in backticks is one word:
-/// it is there to be copied.
+/// Wraps the text with a hanging indent at the current column. Text in backticks is not broken,
+/// because people copy it.
 fn wrapped(text: &mut String, words: &str) {
     let mut quoted = false;
     let words = words.split(|character: char| {
@@ -198,7 +198,7 @@ mod tests {
     fn a_report_is_good_unless_there_is_an_error() {
         let good = Report(vec![Finding::ok("a", "b")]);
         assert!(good.is_good());
-        assert!(good.to_string().ends_with("\nall is well\n"));
+        assert!(good.to_string().ends_with("\nno problems found\n"));
         assert!(Report(vec![Finding::warning("a", "b", "c")]).is_good());
     }
 

@@ -1,5 +1,5 @@
-//! The local gateway: what starts and stops it, when it starts without being asked to, and who has its
-//! port now.
+//! Checks of the local gateway: its start and stop commands, its unit, whether it starts at boot, and
+//! which process holds its port.
 
 use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU16, path::Path};
 
@@ -38,10 +38,10 @@ use crate::{
     primary::{check::readiness::Readiness, local::LocalProber},
 };
 
-/// The one that OpenClaw installs without a profile.
+/// The unit that OpenClaw installs without a profile.
 const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
 
-/// Is there such a program, and can it be run?
+/// Does the command's program exist, and can it run?
 pub(super) fn command(
     configuration: &Configuration,
     command: decide::Command,
@@ -54,11 +54,11 @@ pub(super) fn command(
     };
     match configuration.command(command) {
         Some(line) => program(name, line, account, configuration.dry_run),
-        None => Finding::ok(name, "there is none"),
+        None => Finding::ok(name, "none"),
     }
 }
 
-/// The same of the one that tells people. Without it the daemon refuses to start.
+/// The same check of the notify command, without which the daemon does not start.
 pub(super) fn notify(configuration: &Configuration) -> Option<Finding> {
     let line = configuration.notify.as_ref()?;
     Some(program("notify", line, None, configuration.dry_run))
@@ -93,7 +93,7 @@ fn program(
     }
 }
 
-/// What keeps a command from working, as far as that is seen without running it.
+/// Why a command would fail, as far as that can be found without running it.
 fn defect(line: &CommandLine, account: Option<&Account>) -> Option<Defect> {
     if line.is_this_program() {
         return None;
@@ -106,7 +106,7 @@ fn defect(line: &CommandLine, account: Option<&Account>) -> Option<Defect> {
         .or_else(|| of_systemctl(line, &own))
 }
 
-/// `systemctl start UNIT` is as good as the unit.
+/// `systemctl start UNIT` works if the unit does.
 fn of_systemctl(line: &CommandLine, account: &Account) -> Option<Defect> {
     let is_start =
         |word: &String| ["start", "restart", "reload-or-restart"].contains(&word.as_str());
@@ -127,7 +127,7 @@ fn of_systemctl(line: &CommandLine, account: &Account) -> Option<Defect> {
                 false => format!("{name}.service"),
             };
             match startable::load(scope, &whole, account) {
-                // It may be made while the machine runs.
+                // It may be created at run time.
                 Loaded::Missing => None,
                 loaded => of_unit(&whole, scope, &loaded, account).into_iter().next(),
             }
@@ -146,7 +146,7 @@ fn of_defect(name: &'static str, defect: Defect, is_harmless: bool) -> Finding {
     }
 }
 
-/// What keeps a unit from being started.
+/// Why a unit cannot start.
 fn of_unit(name: &str, scope: Scope, loaded: &Loaded, account: &Account) -> Vec<Defect> {
     let certain = |message: String, remedy: String| Defect {
         message,
@@ -168,18 +168,18 @@ fn of_unit(name: &str, scope: Scope, loaded: &Loaded, account: &Account) -> Vec<
             };
             vec![certain(
                 format!("{name} is masked ({}): nothing can start it", told(path)),
-                format!("`{command}`; to keep it from starting at boot it is enough to disable it"),
+                format!("`{command}`; to prevent a start at boot, disable it instead"),
             )]
         }
         Loaded::Unreadable(path, error) => vec![certain(
-            format!("{name} can't be read ({}): {error}", told(path)),
-            "install it again".to_owned(),
+            format!("cannot read {name} ({}): {error}", told(path)),
+            "reinstall it".to_owned(),
         )],
         Loaded::Found(file) => {
             let defects = startable::defects(file, name, scope, account);
             let told = |defect: Defect| Defect {
                 message: format!(
-                    "{name} ({}) can't work: {}",
+                    "{name} ({}) would fail: {}",
                     told(&file.path),
                     defect.message
                 ),
@@ -190,7 +190,7 @@ fn of_unit(name: &str, scope: Scope, loaded: &Loaded, account: &Account) -> Vec<
     }
 }
 
-/// As whom it runs. An order to the system's service manager makes no process of the daemon's account.
+/// Whose account the gateway runs as. A system unit sets its own account.
 pub(super) fn owner(configuration: &Configuration) -> Option<Finding> {
     const NAME: &str = "account";
     let gateway = &configuration.gateway;
@@ -199,15 +199,15 @@ pub(super) fn owner(configuration: &Configuration) -> Option<Finding> {
     }
     match &gateway.unit {
         Some(unit) if unit.scope == Scope::System => None,
-        // A start of one's own for OpenClaw may become another account by itself.
+        // A custom start command for OpenClaw may switch to another account by itself.
         Some(unit) if !unit.is_started => {
             let by_default = Identity::openclaw(gateway.uid(), Some(unit.name.clone()));
             (gateway.identity == by_default).then(|| {
                 Finding::warning(
                     NAME,
-                    "the start command runs as root, and only a gateway of root's is recognized",
+                    "the start command runs as root, and only a gateway of root is recognized",
                     format!(
-                        "name the gateway's account with --user, or with --owner \"unit:{} of ACCOUNT\"",
+                        "set --user to the gateway's account, or --owner to \"unit:{} of ACCOUNT\"",
                         unit.name
                     ),
                 )
@@ -215,20 +215,20 @@ pub(super) fn owner(configuration: &Configuration) -> Option<Finding> {
         }
         Some(_) | None => Some(Finding::warning(
             NAME,
-            "nobody is named who owns the gateway: it is started as root, and may do anything on PC-B",
-            "name its account with --user; if root is meant, with --user root",
+            "the gateway's account is not set: it would run as root, with full access to PC-B",
+            "set --user to its account; if it must be root, use --user root",
         )),
     }
 }
 
-/// Is it started at boot, and can it be started at any time?
+/// Does it start at boot, and can it be started at any time?
 pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Finding> {
     let Some(unit) = &configuration.gateway.unit else {
         return Vec::new();
     };
     let mut findings = Vec::new();
     if unit.scope == Scope::User && unit.is_started {
-        // First, since the remedies below need that service manager.
+        // First, because the remedies below need this service manager.
         findings.push(service_manager(account));
     }
     let enabled = enabled_units(unit.scope, &unit.name, account);
@@ -247,7 +247,7 @@ pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Find
         findings.extend(defects.map(|defect| of_defect("unit", defect, configuration.dry_run)));
     }
     if enabled.is_empty() && !installed.is_empty() {
-        let message = format!("{} isn't started at boot", unit.name);
+        let message = format!("{} does not start at boot", unit.name);
         findings.push(Finding::ok("unit", message));
     } else if installed.is_empty() && unit.is_started {
         findings.push(not_installed(unit, account));
@@ -255,7 +255,7 @@ pub(super) fn unit(configuration: &Configuration, account: &Account) -> Vec<Find
     findings
 }
 
-/// `what`: what starts there, where it isn't the gateway's unit itself.
+/// `what`: what the unit starts, or empty for the gateway's unit itself.
 pub(super) fn at_boot(account: &Account, enabled: &Enabled, what: &str) -> Finding {
     let Enabled {
         unit,
@@ -278,13 +278,13 @@ pub(super) fn at_boot(account: &Account, enabled: &Enabled, what: &str) -> Findi
     };
     let (whose, when) = (
         match (scope, what) {
-            (Scope::System, "") => " (a unit of the system's)".to_owned(),
+            (Scope::System, "") => " (a system unit)".to_owned(),
             (Scope::User, "") => String::new(),
             (_, what) => format!(" ({what})"),
         },
         match by {
-            EnabledBy::Runtime => "until the next boot it may be started beside the primary",
-            _ => "PC-B starts a second gateway at every boot",
+            EnabledBy::Runtime => "until the next boot it may start while the primary runs",
+            _ => "PC-B starts a second gateway at boot",
         },
     );
     Finding::error(
@@ -293,21 +293,21 @@ pub(super) fn at_boot(account: &Account, enabled: &Enabled, what: &str) -> Findi
             "{unit}{whose} is enabled in {}: {when}",
             told(link.parent().unwrap_or(link))
         ),
-        format!("leave its start to the daemon: `{disable}`"),
+        format!("only the daemon may start it: `{disable}`"),
     )
 }
 
 fn not_installed(unit: &LocalUnit, account: &Account) -> Finding {
     let remedy = match unit.scope {
         Scope::User => format!(
-            "if the gateway is to be one: `{}`, which starts it, too; then stop and disable it",
+            "to install it: `{}`, which also starts it; then stop and disable it",
             as_account(account, "openclaw gateway install")
         ),
-        Scope::System => "install it, or give another --unit".to_owned(),
+        Scope::System => "install it, or set another --unit".to_owned(),
     };
     Finding::warning(
         "unit",
-        format!("there is no unit {}, which the start is of", unit.name),
+        format!("unit {} is not installed", unit.name),
         remedy,
     )
 }
@@ -318,23 +318,21 @@ fn service_manager(account: &Account) -> Finding {
     if !has_systemd() {
         Finding::warning(
             NAME,
-            "this machine isn't run by systemd, which the gateway's unit needs",
-            "name commands that start and stop it without: --gateway command",
+            "systemd does not run on this machine, but the gateway is a unit",
+            "set start and stop commands that work without systemd: --gateway command",
         )
     } else if is_lingering(account) {
-        Finding::ok(NAME, format!("{name} has a service manager at any time"))
+        Finding::ok(NAME, format!("lingering is enabled for {name}"))
     } else {
         Finding::error(
             NAME,
-            format!(
-                "{name} has no service manager while nobody is logged in: its unit can't be started then"
-            ),
+            format!("lingering is disabled for {name}: without a login its unit cannot be started"),
             format!("`loginctl enable-linger {name}`"),
         )
     }
 }
 
-/// What its owner would type, for who is root.
+/// The command that the account would type, for root.
 fn as_account(account: &Account, command: &str) -> String {
     let runtime = format!("XDG_RUNTIME_DIR=/run/user/{}", account.uid());
     match account.name() {
@@ -343,7 +341,7 @@ fn as_account(account: &Account, command: &str) -> String {
     }
 }
 
-/// Who listens on the port now, and is it the gateway?
+/// Who listens on the port, and is it the gateway?
 pub(super) async fn port(
     configuration: &Configuration,
     primary: &[SocketAddr],
@@ -384,7 +382,7 @@ pub(super) async fn port(
         if its.is_empty() {
             let Listener { address, uid, .. } = listener;
             side.insert(format!(
-                "a process that isn't visible from here (uid {uid}) on {address}"
+                "a process that is not visible from here (uid {uid}) on {address}"
             ));
         }
     }
@@ -394,19 +392,19 @@ pub(super) async fn port(
         (true, _) if !blocking.is_empty() => Finding::error(
             NAME,
             format!(
-                "{port} is held by something that isn't the gateway ({identity}): {}",
+                "another program holds {port}, not the gateway ({identity}): {}",
                 told(&blocking)
             ),
-            "end it, or name it with --owner if it is the gateway: until then no takeover is possible",
+            "stop it, or add it to --owner if it is the gateway: until then no takeover is possible",
         ),
         (true, _) => Finding::ok(NAME, format!("{port} is free")),
         (false, true) => Finding::warning(
             NAME,
             format!(
-                "the local gateway serves beside the primary, which answers: {}",
+                "both gateways serve: the primary answers, and the local gateway runs: {}",
                 told(&gateways)
             ),
-            "there must be one: the daemon stops this one, unless it is paused",
+            "the daemon stops the local gateway, unless it is paused",
         ),
         (false, false) => Finding::ok(
             NAME,
@@ -417,16 +415,16 @@ pub(super) async fn port(
         findings.push(Finding::warning(
             NAME,
             format!(
-                "something that isn't the gateway listens on another address of port {port}: {}",
+                "another program listens on another address of port {port}: {}",
                 told(&beside)
             ),
-            "nothing, unless the gateway binds all addresses (OpenClaw's `--bind lan`): then its start fails, so have one of the two listen on another port",
+            "harmless, unless the gateway binds all addresses (OpenClaw's `--bind lan`): then its start fails, so move one of the two to another port",
         ));
     }
     if listeners.is_empty() {
         return findings;
     }
-    // The gateway is asked at its own addresses, and not a stranger at others.
+    // Check the gateway at its own addresses, not a foreign listener at others.
     let addresses: Vec<SocketAddr> = listeners
         .iter()
         .filter(|one| gateways.is_empty() || gateway_sockets.contains(&one.inode))
@@ -444,7 +442,7 @@ pub(super) async fn port(
     findings
 }
 
-/// Who listens, but for programs that only try whether the port is free.
+/// Who listens, except programs that only test whether the port is free.
 async fn settled(port: NonZeroU16) -> Result<Vec<Listener>, ListenersError> {
     let mut listeners = Listeners::on(port.get());
     let mut settling = Settling::default();
@@ -456,7 +454,7 @@ async fn settled(port: NonZeroU16) -> Result<Vec<Listener>, ListenersError> {
     Ok(settling.believed(clock::now(), &listeners.now()?, &first))
 }
 
-/// What listens here is asked as the daemon would ask the local gateway.
+/// Checks the listener as the daemon checks the local gateway.
 async fn asked(
     configuration: &Configuration,
     listeners: &[SocketAddr],
@@ -467,7 +465,7 @@ async fn asked(
     (report.outcome, report.readiness)
 }
 
-/// A local gateway that fails its check would be restarted again and again.
+/// A local gateway that fails its check would be restarted repeatedly.
 fn local_check(configuration: &Configuration, outcome: &Outcome) -> Finding {
     const NAME: &str = "local-check";
     let check = configuration.local_check.name();
@@ -479,10 +477,10 @@ fn local_check(configuration: &Configuration, outcome: &Outcome) -> Finding {
         Outcome::Failed { .. } | Outcome::Unknown { .. } => Finding::warning(
             NAME,
             format!(
-                "the local gateway fails its check (local-check {check}): {outcome}; while PC-A is down \
-                 it would be restarted again and again"
+                "the local gateway fails its check (local-check {check}): {outcome}; during a takeover \
+                 it would be restarted repeatedly"
             ),
-            "if it is well, set the right --local-check; local-check = \"tcp\" only looks whether it listens",
+            "if it is healthy, correct --local-check; local-check = \"tcp\" only tests that it listens",
         ),
     }
 }
@@ -495,7 +493,7 @@ fn tunnel(
 ) -> Option<Finding> {
     const NAME: &str = "tunnel";
     let port = configuration.port;
-    let remedy = "stop it, or have it listen on another port: when the primary dies it is useless, and in the way of the local gateway";
+    let remedy = "stop it, or move it to another port: when the primary dies, it still holds the local gateway's port";
     if is_same {
         let message = format!("port {port} leads to the primary itself: both are the same process");
         return Some(Finding::error(NAME, message, remedy));
@@ -504,7 +502,7 @@ fn tunnel(
         Ok(found) => {
             let first = found.first()?;
             let message = format!("port {port} seems to lead to the primary: {first}");
-            // A gateway may have a reason of its own to be connected to PC-A.
+            // A gateway may be connected to PC-A for another reason.
             let identity = &configuration.gateway.identity;
             let is_gateway = |holder: &&Holder| holder.pid == first.pid;
             let holder = holders.iter().find(is_gateway)?;
@@ -515,7 +513,7 @@ fn tunnel(
         }
         Err(error) => Some(Finding::warning(
             NAME,
-            format!("whether port {port} leads to the primary isn't known: {error}"),
+            format!("cannot determine whether port {port} leads to the primary: {error}"),
             "`modprobe tcp_diag inet_diag` may help",
         )),
     }

@@ -1,4 +1,4 @@
-//! What of this machine's own the daemon needs.
+//! Checks of this machine: privileges, configuration, eBPF program, state directory, control socket.
 
 use std::{path::Path, time::Duration};
 
@@ -23,30 +23,30 @@ use crate::{
     status::Status,
 };
 
-/// A disk that takes longer is as good as none.
+/// A slower disk counts as unusable.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Not everything is shown to everybody.
+/// An unprivileged account sees less than the daemon.
 pub(super) fn rights() -> Finding {
     match geteuid().is_root() {
-        true => Finding::ok("rights", "this runs as root, as the daemon does"),
+        true => Finding::ok("rights", "running as root, like the daemon"),
         false => Finding::warning(
             "rights",
             format!(
-                "this runs as user {}, who may see less than the daemon does",
+                "running as user {}, which sees less than the daemon",
                 geteuid().as_raw()
             ),
-            "if the daemon is to run as root: `sudo failover check`",
+            "if the daemon runs as root: `sudo failover check`",
         ),
     }
 }
 
-/// Is the fault the account's?
+/// Is the fault about the account?
 pub(super) fn is_of_account(fault: &Fault) -> bool {
     matches!(fault.error, ConfigurationError::User(_))
 }
 
-/// The file, and all that is wrong with what it and the flags say.
+/// The configuration file, and all errors in it and in the flags.
 pub(super) fn configuration(file: Option<&Path>, faults: &[Fault]) -> Vec<Finding> {
     if !faults.is_empty() {
         let finding = |fault: &Fault| {
@@ -65,17 +65,17 @@ pub(super) fn configuration(file: Option<&Path>, faults: &[Fault]) -> Vec<Findin
         return faults.iter().map(finding).collect();
     }
     let message = match file {
-        Some(file) => format!("{} is safe from other users, and can be run", told(file)),
-        None => "there is no file; the flags can be run".to_owned(),
+        Some(file) => format!("{} is valid, and not writable by others", told(file)),
+        None => "there is no file; the flags are valid".to_owned(),
     };
     vec![Finding::ok("configuration", message)]
 }
 
-/// Loads the kernel program, and drops it.
+/// Loads the eBPF program, and unloads it again.
 pub(super) fn kernel_events(configuration: &Configuration) -> Finding {
     const NAME: &str = "kernel-events";
     let level = match configuration.kernel_events {
-        KernelEventsMode::Off => return Finding::ok(NAME, "are off, as configured"),
+        KernelEventsMode::Off => return Finding::ok(NAME, "off, as configured"),
         KernelEventsMode::Auto => Level::Warning,
         KernelEventsMode::Required => Level::Error,
     };
@@ -87,12 +87,12 @@ pub(super) fn kernel_events(configuration: &Configuration) -> Finding {
         debug: false,
     });
     match loaded {
-        Ok(_) => Finding::ok(NAME, "the kernel program can be loaded"),
+        Ok(_) => Finding::ok(NAME, "the eBPF program loads"),
         Err(error) => {
             let finding = Finding::of_error(NAME, level, &error);
             let effect = match level {
-                Level::Error => "the daemon won't start",
-                Level::Ok | Level::Warning => "the port is looked at every second instead",
+                Level::Error => "the daemon does not start",
+                Level::Ok | Level::Warning => "the daemon polls the port every second instead",
             };
             let message = format!("{}; {effect}", finding.message);
             Finding { message, ..finding }
@@ -100,10 +100,10 @@ pub(super) fn kernel_events(configuration: &Configuration) -> Finding {
     }
 }
 
-/// More than what is remembered and one incident's history take.
+/// More than the persisted state and one incident need.
 const KEPT: usize = 64 * 1024;
 
-/// Can what must be remembered be written? It is tried, for only the disk knows whether it is full.
+/// Can the daemon write its state? Tried with a real write, because only that detects a full disk.
 pub(super) async fn state_dir(configuration: &Configuration) -> Finding {
     const NAME: &str = "state-dir";
     let directory = configuration.state_dir.clone();
@@ -112,7 +112,7 @@ pub(super) async fn state_dir(configuration: &Configuration) -> Finding {
         Ok(Ok(written)) => written,
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!(
-            "{} takes longer than {PATIENCE:?} to write to",
+            "writing to {} takes longer than {PATIENCE:?}",
             told(&configuration.state_dir)
         )),
     };
@@ -121,9 +121,9 @@ pub(super) async fn state_dir(configuration: &Configuration) -> Finding {
         Err(why) => Finding::error(
             NAME,
             format!(
-                "{why}: that the primary was seen healthy is forgotten at each restart, no incident is kept, and a second daemon may not be noticed"
+                "{why}: each restart forgets that the primary was seen healthy, no incident is recorded, and a second daemon may not be detected"
             ),
-            "make room there, make it writable for the daemon, or give another --state-dir",
+            "free some space, make it writable for the daemon, or set another --state-dir",
         ),
     }
 }
@@ -133,29 +133,29 @@ fn can_be_written(directory: &Path) -> Result<String, String> {
     let nearest = nearest(directory);
     let sticky = match is_there {
         true => Sticky::IsNotEnough,
-        // As /tmp: what is made there is safe.
+        // Like /tmp: a file created there is safe.
         false => Sticky::Counts,
     };
     files::try_writing(nearest, KEPT, sticky)
-        .map_err(|error| format!("{} can't be written to: {error}", told(nearest)))?;
+        .map_err(|error| format!("cannot write to {}: {error}", told(nearest)))?;
     Ok(match is_there {
-        true => format!("{} can be written to, and has room", told(directory)),
-        false => format!("{} can be made, and has room", told(directory)),
+        true => format!("{} is writable, and has space", told(directory)),
+        false => format!("{} can be created, and has space", told(directory)),
     })
 }
 
-/// What a daemon that is there already says of itself.
+/// The status of a running daemon.
 pub(super) fn ask_daemon(configuration: &Configuration) -> Result<Status, AskError> {
     control::ask(&configuration.control, &Request::Status)
 }
 
-/// Is a daemon there already, and is it well? If there is none, could one be asked?
+/// Is a daemon running, and is PC-A protected? If none runs, can its control socket be created?
 pub(super) fn daemon(configuration: &Configuration, asked: Result<Status, AskError>) -> Finding {
     const NAME: &str = "daemon";
     let path = &configuration.control;
     match asked {
         Ok(status) => {
-            let runs = format!("process {} runs already: {}", status.pid, status.state);
+            let runs = format!("process {} is running: {}", status.pid, status.state);
             match status.problems.split_first() {
                 None => Finding::ok(NAME, format!("{runs}, safe")),
                 Some((first, others)) => {
@@ -166,19 +166,19 @@ pub(super) fn daemon(configuration: &Configuration, asked: Result<Status, AskErr
                     Finding::warning(
                         NAME,
                         format!("{runs}, NOT SAFE: {first}{others}"),
-                        "`failover status` tells all of it",
+                        "see `failover status`",
                     )
                 }
             }
         }
         Err(AskError::NotRunning { .. }) => match folder(path).map_or(Ok(true), place) {
-            Ok(_) => Finding::ok(NAME, format!("none runs; {} is free", told(path))),
+            Ok(_) => Finding::ok(NAME, format!("not running; {} is free", told(path))),
             Err(why) => Finding::warning(
                 NAME,
                 format!(
-                    "{why}: there is no place for the control socket, and no `failover status`"
+                    "{why}: the control socket cannot be created, so `failover status` would not work"
                 ),
-                "make it writable for the daemon, or give another --control",
+                "make it writable for the daemon, or set another --control",
             ),
         },
         Err(error) => Finding::of_error(NAME, Level::Warning, &error),
@@ -190,13 +190,13 @@ fn folder(path: &Path) -> Option<&Path> {
         .filter(|folder| !folder.as_os_str().is_empty())
 }
 
-/// The folder, or as much of the way to it as there is.
+/// The folder, or its nearest existing parent.
 fn nearest(folder: &Path) -> &Path {
     let nearest = folder.ancestors().find(|place| place.exists());
     nearest.unwrap_or(Path::new("."))
 }
 
-/// Is the folder there, or can it be made? The error says what is in the way.
+/// Does the folder exist, or can it be created? The error names the obstacle.
 fn place(folder: &Path) -> Result<bool, String> {
     let nearest = nearest(folder);
     if !nearest.is_dir() {

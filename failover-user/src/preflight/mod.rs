@@ -1,9 +1,9 @@
-//! Could PC-B protect PC-A now? What `failover check` looks at, and what of it the daemon looks at when
-//! it begins.
+//! Would a takeover work now? The checks of `failover check`, some of which the daemon also runs when
+//! it starts.
 //!
-//! It only looks, and leaves nothing changed. [`finding`] is what comes out, [`machine`] this machine,
-//! [`gateway`] the local gateway, [`startable`] whether its start would work, [`starters`] what else starts
-//! it, and [`network`] whoever else is asked.
+//! They change nothing. [`finding`] is the result, [`machine`] checks this machine,
+//! [`gateway`] the local gateway, [`startable`] whether it would start, [`starters`] what else starts
+//! it, and [`network`] other hosts.
 
 mod finding;
 mod gateway;
@@ -24,7 +24,7 @@ use crate::{
     status::Status,
 };
 
-/// Looks at everything. Inside a tokio runtime.
+/// Runs all checks. Needs a tokio runtime.
 pub async fn check(options: Options) -> Report {
     let file = options.config.clone();
     let Validation {
@@ -37,12 +37,12 @@ pub async fn check(options: Options) -> Report {
     let Some(configuration) = configuration else {
         findings.push(Finding::warning(
             "rest",
-            "nothing else can be looked at without a configuration",
-            "mend it, and check again",
+            "skipped: the configuration is invalid",
+            "fix the configuration first",
         ));
         return Report(findings);
     };
-    // Whose account isn't known, nothing of its can be looked at.
+    // Without the account, nothing that belongs to it can be checked.
     let account = match faults.iter().any(machine::is_of_account) {
         true => None,
         false => Some(account(&configuration)),
@@ -97,7 +97,7 @@ pub async fn check(options: Options) -> Report {
     Report(findings)
 }
 
-/// What a daemon that watches the same primary knows of the default router.
+/// What a running daemon with the same primary knows about the default router.
 fn router_in<'status>(
     daemon: Option<&'status Status>,
     configuration: &Configuration,
@@ -107,7 +107,7 @@ fn router_in<'status>(
     daemon.witnesses.as_ref()?.router.as_ref()
 }
 
-/// What the daemon doesn't see by itself. Blocking: it reads files, and asks for accounts.
+/// The checks that the daemon runs when it starts. Blocking: reads files, and looks up accounts.
 #[must_use]
 pub fn at_start(configuration: &Configuration) -> Vec<Finding> {
     let mut findings = match account(configuration) {
@@ -123,7 +123,7 @@ pub fn at_start(configuration: &Configuration) -> Vec<Finding> {
     findings
 }
 
-/// Who starts and stops the local gateway.
+/// The account that starts and stops the local gateway.
 fn account(configuration: &Configuration) -> Result<Account, Finding> {
     match &configuration.gateway.user {
         Some(account) => Ok(account.clone()),

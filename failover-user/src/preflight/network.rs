@@ -1,4 +1,4 @@
-//! Whoever else is asked: the primary, with one probe, the witnesses, all of them, and the webhook.
+//! Checks of other hosts: one probe of the primary, all witnesses, and the webhook.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -24,10 +24,10 @@ use crate::{
     witness::{Witnesses, default_route::Routers},
 };
 
-/// Nobody who waits for the report waits longer for one answer.
+/// Limit for one answer, so that the report is not delayed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is to know of the primary.
+/// Results of the primary's probe.
 pub(super) struct Primary {
     pub(super) findings: Vec<Finding>,
     pub(super) addresses: Vec<SocketAddr>,
@@ -35,7 +35,7 @@ pub(super) struct Primary {
     pub(super) readiness: Option<Readiness>,
 }
 
-/// Probes it, once.
+/// Probes the primary once.
 pub(super) async fn primary(configuration: &Configuration) -> Primary {
     let prober = Prober::new(
         configuration.primary.clone(),
@@ -64,7 +64,7 @@ pub(super) async fn primary(configuration: &Configuration) -> Primary {
     }
 }
 
-/// What the daemon's first probe means, if it failed.
+/// The finding for the daemon's first probe, if it failed.
 #[must_use]
 pub fn first_probe(
     configuration: &Configuration,
@@ -85,7 +85,7 @@ fn of_probe(
     let (primary, check) = (&configuration.primary, configuration.check.name());
     let failure = match outcome {
         Outcome::Connected { took } => {
-            let says = readiness.map(|says| format!("; it says: {says}"));
+            let says = readiness.map(|says| format!("; readiness: {says}"));
             let says = says.unwrap_or_default();
             let message = format!("{primary} answers (check {check}) after {took:.1?}{says}");
             return Finding::ok(NAME, message);
@@ -94,7 +94,7 @@ fn of_probe(
             return Finding::error(
                 NAME,
                 format!("{primary} can't be probed: {reason}"),
-                "mend PC-B's own network or name service first",
+                "fix PC-B's own network or name service first",
             );
         }
         Outcome::Failed { failure, .. } => *failure,
@@ -102,47 +102,47 @@ fn of_probe(
     let (message, remedy) = match failure {
         Failure::Refused => (
             format!(
-                "{primary} refuses connections from here: nobody listens there, or on loopback only"
+                "{primary} refuses connections: nothing listens there, or on loopback only"
             ),
             match is_openclaw(configuration) {
                 true => {
-                    "is the gateway on PC-A running? OpenClaw listens on loopback unless it is started \
-                     with `--bind lan`, or has `gateway.bind` set to `lan`: on PC-A see `ss -ltn`"
+                    "is the gateway on PC-A running? OpenClaw listens on loopback by default: start it \
+                     with `--bind lan`, or set `gateway.bind` to `lan`; on PC-A see `ss -ltn`"
                 }
                 false => {
-                    "is the gateway on PC-A running, and does it listen on the address that PC-B sees, \
-                     not on 127.0.0.1 alone? On PC-A see `ss -ltn`"
+                    "is the gateway on PC-A running, and does it listen on this address, \
+                     not only on 127.0.0.1? On PC-A see `ss -ltn`"
                 }
             }
             .to_owned(),
         ),
         Failure::TimedOut => (
             format!(
-                "{primary} doesn't answer to TCP within {:?}",
+                "{primary}: TCP connect timed out after {:?}",
                 configuration.decide.timeout
             ),
-            "is PC-A on, is this its address, and does its firewall let PC-B in?".to_owned(),
+            "is PC-A on, is the address right, and does PC-A's firewall allow PC-B?".to_owned(),
         ),
         Failure::Unreachable { errno } => (
             format!(
                 "{primary} can't be reached: {}",
                 failover_linux::errno::describe(errno)
             ),
-            "is PC-A on, is this its address, and is there a route to it?".to_owned(),
+            "is PC-A on, is the address right, and is there a route to it?".to_owned(),
         ),
-        // Probes report it as unknown, above.
+        // Probes report this as unknown, above.
         Failure::Gone(gone) => (
             format!("{primary} can't be probed: {gone}"),
             "see `ip route` and `ip address`".to_owned(),
         ),
         Failure::NoAnswer(why) => (
-            format!("{primary} accepts connections, and then there is no answer to check {check}: {why}"),
-            "does the gateway on PC-A hang? Is TLS spoken there (see --check-tls)?".to_owned(),
+            format!("{primary} accepts connections, but does not answer check {check}: {why}"),
+            "does the gateway on PC-A hang? Does it expect TLS (see --check-tls)?".to_owned(),
         ),
         Failure::WrongAnswer(fault) => match WrongAnswer::of(fault) {
             Some(WrongAnswer::Certificate(what)) => (
                 format!(
-                    "{primary} can't be trusted: {fault}{}",
+                    "{primary}: certificate rejected: {fault}{}",
                     certificate.map(|told| format!(" ({told})")).unwrap_or_default()
                 ),
                 untrusted(what).to_owned(),
@@ -151,7 +151,7 @@ fn of_probe(
                 format!("{primary} gives a wrong answer to check {check}: {fault}"),
                 match configuration.check {
                     Check::OpenClaw(_) => {
-                        "is it an OpenClaw that answers there? If not, choose another --check"
+                        "is it an OpenClaw gateway? If not, choose another --check"
                     }
                     Check::Tcp | Check::Http(_) => {
                         "is it the right server, and the right --check-path?"
@@ -164,32 +164,32 @@ fn of_probe(
     Finding::error(NAME, message, remedy)
 }
 
-/// What to do about a certificate.
+/// The remedy for a rejected certificate.
 fn untrusted(what: Certificate) -> &'static str {
     match what {
         Certificate::OtherName => {
-            "give the name that it is for with --check-host, or pin this very certificate: see \
+            "set --check-host to the name in the certificate, or pin the certificate: see \
              --check-fingerprint"
         }
         Certificate::UnknownIssuer | Certificate::Other => {
-            "if it is PC-A's own, compare its fingerprint there (`openssl x509 -noout -fingerprint -sha256 \
-             -in FILE`) and pin it with --check-fingerprint, or give its file with --check-ca; if an \
-             authority has signed it, give that one's file"
+            "if it is PC-A's own certificate, compare its fingerprint on PC-A (`openssl x509 -noout -fingerprint -sha256 \
+             -in FILE`) and pin it with --check-fingerprint, or set --check-ca to its file; if a CA \
+             signed it, set --check-ca to the CA's file"
         }
         Certificate::Expired | Certificate::NotYetValid => {
-            "renew it, or set PC-B's clock (timedatectl)"
+            "renew the certificate, or set PC-B's clock (timedatectl)"
         }
     }
 }
 
-/// As far as the options tell.
+/// As far as the options show.
 fn is_openclaw(configuration: &Configuration) -> bool {
     let unit = configuration.gateway.unit.as_ref();
     matches!(configuration.check, Check::OpenClaw(_))
         || unit.is_some_and(|unit| unit.name.starts_with("openclaw"))
 }
 
-/// Is the primary this machine? `addresses`: where that is known; else as it is configured.
+/// Is the primary this machine? `addresses`: its resolved addresses, or `None` to use the configured one.
 pub(super) fn own_address(
     configuration: &Configuration,
     addresses: Option<&[SocketAddr]>,
@@ -207,21 +207,21 @@ pub(super) fn own_address(
     Some(match primary.port == configuration.port {
         true => Finding::error(
             NAME,
-            format!("{primary} is this machine: PC-B would watch its own gateway"),
-            "name PC-A's address with --primary",
+            format!("{primary} is this machine: PC-B would monitor its own gateway"),
+            "set --primary to PC-A's address",
         ),
-        // A tunnel to PC-A, say.
+        // A tunnel to PC-A, for example.
         false => Finding::warning(
             NAME,
             format!(
-                "{primary} is this machine: whatever forwards from there to PC-A is watched, too"
+                "{primary} is this machine: the probe also depends on the tunnel or proxy to PC-A"
             ),
-            "if PC-A can be reached directly, name its address with --primary",
+            "if PC-A can be reached directly, set --primary to its address",
         ),
     })
 }
 
-/// Clients that go from one gateway to the other expect it on the same port.
+/// Clients expect both gateways on the same port.
 pub(super) fn ports(configuration: &Configuration) -> Finding {
     const NAME: &str = "ports";
     let (primary, local) = (configuration.primary.port, configuration.port);
@@ -230,24 +230,23 @@ pub(super) fn ports(configuration: &Configuration) -> Finding {
         false => Finding::warning(
             NAME,
             format!("the primary's port is {primary}, the local gateway's {local}"),
-            "if that isn't meant, give --port, or the right port with --primary",
+            "if this is not intended, set --port, or the port in --primary",
         ),
     }
 }
 
-/// Asks all of them. `primary`: its addresses, as far as they are known; `seen`: what a daemon that runs
-/// knows of the default router.
+/// Probes all witnesses. `primary`: its addresses, if known; `seen`: what a running daemon
+/// knows about the default router.
 pub(super) async fn witnesses(
     configuration: &Configuration,
     primary: &[SocketAddr],
     seen: Option<&status::Router>,
 ) -> Finding {
     const NAME: &str = "witnesses";
-    const BLIND: &str = "when PC-B's own network fails it looks as if PC-A were dead";
-    const NAME_SOME: &str =
-        "name hosts that don't depend on each other with --witnesses, as 192.168.1.1,9.9.9.9:53";
+    const BLIND: &str = "an outage of PC-B's own network looks like a dead PC-A";
+    const NAME_SOME: &str = "set --witnesses to hosts that do not depend on each other, for example 192.168.1.1,9.9.9.9:53";
     if configuration.witnesses.is_empty() {
-        return Finding::warning(NAME, format!("none are named: {BLIND}"), NAME_SOME);
+        return Finding::warning(NAME, format!("there are none: {BLIND}"), NAME_SOME);
     }
     let timeout = configuration.decide.timeout;
     let mut asked = Witnesses::new(configuration.witnesses.clone(), timeout);
@@ -260,12 +259,12 @@ pub(super) async fn witnesses(
     let abstains = match (router, answers.of_router()) {
         (None, _) | (Some(_), Some(Ok(_))) => None,
         (Some(Ok(router)), said) => {
-            let why = said.and_then(Result::err).unwrap_or("its answer was lost");
-            Some(format!("it ({router}) doesn't answer pings: {why}"))
+            let why = said.and_then(Result::err).unwrap_or("no result");
+            Some(format!("{router} does not answer pings: {why}"))
         }
         (Some(Err(why)), _) => Some(why),
     };
-    // Its silence counts once the daemon has heard it, as that is when PC-B may be cut off.
+    // Silence counts once the router has answered the daemon: then PC-B may be isolated.
     let is_silent = abstains
         .as_ref()
         .filter(|_| seen.is_some_and(|seen| seen.counts));
@@ -274,16 +273,18 @@ pub(super) async fn witnesses(
             Some(why) if is_silent.is_some() => Finding::error(
                 NAME,
                 format!(
-                    "the default router is silent: {why}; the daemon that runs has heard it before, so \
-                     PC-B counts as cut off, and doesn't take over"
+                    "the default router is silent: {why}; it has answered the running daemon before, so \
+                     PC-B counts as isolated, and does not take over"
                 ),
-                "look at PC-B's own network: `ip route`",
+                "check PC-B's own network: `ip route`",
             ),
             None => Finding::ok(NAME, format!("the default router answers: {answers}")),
             Some(why) => Finding::warning(
                 NAME,
-                format!("the default router abstains, and no others are named: {why}; {BLIND}"),
-                format!("let it answer pings from PC-B, or {NAME_SOME}"),
+                format!(
+                    "the default router abstains, and there are no other witnesses: {why}; {BLIND}"
+                ),
+                format!("allow pings from PC-B to the router, or {NAME_SOME}"),
             ),
         };
     }
@@ -293,30 +294,26 @@ pub(super) async fn witnesses(
     let mut message = format!("{answered} of {counting} answer, {needed} needed: {answers}");
     if let Some(why) = &abstains {
         let how = match is_silent {
-            Some(_) => "is silent, which counts, for the daemon that runs has heard it before",
+            Some(_) => "is silent, which counts, because it has answered the running daemon before",
             None => "abstains",
         };
         message.push_str(&format!("; the default router {how}: {why}"));
     }
     if answered < needed {
-        let remedy = "name others: with too few PC-B would not take over";
+        let remedy = "set other --witnesses: with too few answers PC-B would not take over";
         Finding::error(NAME, message, remedy)
     } else if answered < counting || abstains.is_some() {
-        Finding::warning(
-            NAME,
-            message,
-            "name another in place of each that doesn't answer",
-        )
+        Finding::warning(NAME, message, "replace each one that does not answer")
     } else {
         Finding::ok(NAME, message)
     }
 }
 
-/// Who that is, or why nobody can be asked.
+/// The routers to ping, or why there is none.
 fn default_router(primary: &[SocketAddr]) -> Result<Routers, String> {
-    let routers = Routers::find().map_err(|error| format!("the routes can't be read: {error}"))?;
+    let routers = Routers::find().map_err(|error| format!("cannot read the routes: {error}"))?;
     if routers.0.is_empty() {
-        return Err("there is no default route with a router".to_owned());
+        return Err("there is no default route through a router".to_owned());
     }
     match routers.at(primary) {
         Some(primary) => Err(format!("it is the primary itself ({primary})")),
@@ -324,7 +321,7 @@ fn default_router(primary: &[SocketAddr]) -> Result<Routers, String> {
     }
 }
 
-/// Can it be connected to? Nothing is sent: whoever reads there would be woken.
+/// Can PC-B connect to it? Sends nothing, so that nobody is notified.
 pub(super) async fn webhook(webhook: &Webhook) -> Finding {
     const NAME: &str = "webhook";
     let tls = webhook.tls.as_ref().map(TlsClient::new);
@@ -332,18 +329,18 @@ pub(super) async fn webhook(webhook: &Webhook) -> Finding {
     match timeout(PATIENCE, notify::connect::reach(webhook, tls.as_ref())).await {
         Ok(Ok(_)) => {
             let how = match tls {
-                Some(_) => "with a certificate that is trusted",
-                None => "without TLS: who is on the way reads what is told",
+                Some(_) => "with a trusted certificate",
+                None => "not encrypted",
             };
-            Finding::ok(NAME, format!("{host} can be connected to, {how}"))
+            Finding::ok(NAME, format!("{host} accepts connections, {how}"))
         }
         Ok(Err(Obstacle { what, remedy })) => {
-            Finding::warning(NAME, format!("{what}: nobody would be told there"), remedy)
+            Finding::warning(NAME, format!("{what}: notifications would fail"), remedy)
         }
         Err(_) => Finding::warning(
             NAME,
-            format!("{host} doesn't answer within {PATIENCE:?}: nobody would be told there"),
-            "is there a way from PC-B to it, and does its firewall let PC-B in?",
+            format!("{host} does not answer within {PATIENCE:?}: notifications would fail"),
+            "is there a route from PC-B, and does the firewall allow it?",
         ),
     }
 }

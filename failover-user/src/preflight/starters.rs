@@ -1,4 +1,4 @@
-//! What else starts a gateway on PC-B: at boot, at a login, or by the clock. Two would run at once then.
+//! Other ways in which a gateway starts on PC-B: at boot, at a login, or by a timer. Both gateways would run then.
 
 use std::{fs, path::Path};
 
@@ -14,25 +14,25 @@ use crate::{
     preflight::{Finding, startable},
 };
 
-/// Names that OpenClaw has, and had before 2026 (its `daemon/constants`, and the package's changelog).
+/// Current and former names of OpenClaw (its `daemon/constants`, and the package's changelog).
 const PRODUCTS: [&str; 3] = ["openclaw", "clawdbot", "moltbot"];
-/// What may follow `gateway` where it is started.
+/// Subcommands of `gateway` that start it.
 const STARTING: [&str; 4] = ["run", "start", "restart", "install"];
 const SYSTEM_CRONTAB: &str = "/etc/crontab";
 const CRON_FOLDER: &str = "/etc/cron.d";
-/// Of users: Debian's, and others' (cron(8), crond(8)).
+/// Crontabs of users: Debian's cron(8) and other implementations (crond(8)).
 const CRONTABS: [&str; 2] = ["/var/spool/cron/crontabs", "/var/spool/cron"];
 const AUTOSTART: &str = "/etc/xdg/autostart";
 const BOOT_SCRIPTS: [&str; 2] = ["/etc/rc.local", "/etc/rc.d/rc.local"];
-/// Far more than any of these files is.
+/// Far larger than any of these files.
 const LONGEST: u64 = 1024 * 1024;
 const MOST_FILES: usize = 1000;
-/// A node that pm2 brings back has its whole environment in that file.
+/// pm2 stores the whole environment of each process in this file.
 const LONGEST_DUMP: u64 = 8 * 1024 * 1024;
 
 const NAME: &str = "starters";
 
-/// All that is found, or that nothing is.
+/// All findings, or one that there is nothing.
 pub(super) fn look(configuration: &Configuration, account: &Account) -> Vec<Finding> {
     let gateway = Gateway::of(configuration);
     let mut findings = gateway.units(account);
@@ -41,19 +41,16 @@ pub(super) fn look(configuration: &Configuration, account: &Account) -> Vec<Find
     findings.extend(gateway.boot_scripts());
     findings.extend(gateway.pm2(account));
     if findings.is_empty() {
-        findings.push(Finding::ok(
-            NAME,
-            "nothing else that is known starts a gateway",
-        ));
+        findings.push(Finding::ok(NAME, "no other known way starts a gateway"));
     }
     findings
 }
 
-/// How a start of the gateway is known.
+/// How a start of the gateway is recognised.
 struct Gateway {
-    /// Its unit, with stars.
+    /// Its unit, as a glob pattern.
     unit: Option<String>,
-    /// The program of its start command, where no other command has the same.
+    /// The program of its start command, unless other commands use the same program.
     program: Option<String>,
 }
 
@@ -82,7 +79,7 @@ impl Gateway {
             || LEGACY_UNITS.iter().any(|legacy| fits_pattern(legacy, name))
     }
 
-    /// Does this command start one?
+    /// Does this command start a gateway?
     fn is_started_by(&self, command: &str) -> bool {
         let separator =
             |character: char| character.is_whitespace() || ";|&()'\"`".contains(character);
@@ -135,7 +132,7 @@ impl Gateway {
 
     // --- units ------------------------------------------------------------------------------------------
 
-    /// Units under other names, and what starts the gateway's: timers, sockets, paths.
+    /// Units under other names, and timers, sockets and paths that start the gateway.
     fn units(&self, account: &Account) -> Vec<Finding> {
         let enabled = enabled_units(Scope::User, "*", account);
         enabled
@@ -146,13 +143,13 @@ impl Gateway {
 
     fn unit(&self, enabled: &Enabled, account: &Account) -> Option<Finding> {
         let Enabled { unit, scope, .. } = enabled;
-        // What is the gateway's own is told elsewhere.
+        // The gateway's own unit has a finding of its own.
         if self.unit.iter().any(|own| fits_pattern(own, unit)) {
             return None;
         }
         let (stem, kind) = unit.rsplit_once('.')?;
         let what = match kind {
-            "service" if self.is_unit(unit) => "a unit of the gateway's".to_owned(),
+            "service" if self.is_unit(unit) => "a unit of the gateway".to_owned(),
             "service" => {
                 let command = self.starting_command(unit, *scope, account)?;
                 format!("it starts a gateway (`{command}`)")
@@ -192,7 +189,7 @@ impl Gateway {
         let mut findings = Vec::new();
         let own = CRONTABS.map(|folder| Path::new(folder).join(account.name()));
         for path in own {
-            let remedy = format!("take that line out: `crontab -u {} -e`", account.name());
+            let remedy = format!("remove this line: `crontab -u {} -e`", account.name());
             findings.extend(self.crontab(&path, false, &remedy));
         }
         let mut shared = vec![SYSTEM_CRONTAB.into()];
@@ -205,7 +202,7 @@ impl Gateway {
                 .map(|entry| entry.path()),
         );
         for path in shared {
-            let remedy = format!("take that line out of {}", told(&path));
+            let remedy = format!("remove this line from {}", told(&path));
             findings.extend(self.crontab(&path, true, &remedy));
         }
         findings
@@ -226,16 +223,16 @@ impl Gateway {
             .collect()
     }
 
-    /// When, and what (crontab(5)).
+    /// When, and which command (crontab(5)).
     fn cron_line(&self, line: &str, has_users: bool) -> Option<(&'static str, String)> {
         let line = line.trim();
         if line.starts_with('#') {
             return None;
         }
         let (fields, when) = match line.strip_prefix('@') {
-            Some(rest) if rest.starts_with("reboot") => (1, "at every boot"),
-            Some(_) => (1, "again and again"),
-            None => (5, "again and again"),
+            Some(rest) if rest.starts_with("reboot") => (1, "at boot"),
+            Some(_) => (1, "repeatedly"),
+            None => (5, "repeatedly"),
         };
         let mut rest = line;
         for _ in 0..fields + usize::from(has_users) {
@@ -263,7 +260,7 @@ impl Gateway {
                 if let Some(command) = self.desktop_entry(&text) {
                     findings.push(Finding::warning(
                         NAME,
-                        format!("a login to the desktop starts a gateway: `{command}`"),
+                        format!("a desktop login starts a gateway: `{command}`"),
                         format!("`rm {}`", told(&path)),
                     ));
                 }
@@ -272,7 +269,7 @@ impl Gateway {
         findings
     }
 
-    /// Its command, unless it is switched off (Desktop Application Autostart Specification 0.5).
+    /// Its command, unless it is disabled (Desktop Application Autostart Specification 0.5).
     fn desktop_entry(&self, text: &str) -> Option<String> {
         let value = |key: &str| {
             let lines = text.lines().filter_map(|line| line.trim().split_once('='));
@@ -299,13 +296,13 @@ impl Gateway {
             .filter_map(|path| Some((path, lines(path)?)));
         found
             .map(|(path, line)| {
-                let message = format!("{path} starts a gateway at every boot: `{line}`");
-                Finding::error(NAME, message, format!("take that line out of {path}"))
+                let message = format!("{path} starts a gateway at boot: `{line}`");
+                Finding::error(NAME, message, format!("remove this line from {path}"))
             })
             .collect()
     }
 
-    /// What pm2 brings back at boot, once `pm2 startup` has made its unit.
+    /// The gateway in pm2's saved process list, which `pm2 startup` restores at boot.
     fn pm2(&self, account: &Account) -> Option<Finding> {
         let dump = account.home().join(".pm2/dump.pm2");
         let text = startable::read(&dump, LONGEST_DUMP).ok()?;
@@ -313,14 +310,10 @@ impl Gateway {
         let name = account.name();
         let is_enabled =
             !enabled_units(Scope::System, &format!("pm2-{name}.service"), account).is_empty();
-        let message = format!("pm2 keeps a gateway alive (`{found}` in {})", told(&dump));
-        let remedy = format!("leave it to the daemon: as {name} `pm2 delete {found} && pm2 save`");
+        let message = format!("pm2 supervises a gateway (`{found}` in {})", told(&dump));
+        let remedy = format!("remove it from pm2: as {name} `pm2 delete {found} && pm2 save`");
         Some(match is_enabled {
-            true => Finding::error(
-                NAME,
-                format!("{message}, and starts it at every boot"),
-                remedy,
-            ),
+            true => Finding::error(NAME, format!("{message}, and starts it at boot"), remedy),
             false => Finding::warning(NAME, message, remedy),
         })
     }
@@ -405,20 +398,17 @@ mod tests {
             |line: &str, has_users| gateway().cron_line(line, has_users).map(|(when, _)| when);
         assert_eq!(
             found("@reboot openclaw gateway start", false),
-            Some("at every boot")
+            Some("at boot")
         );
         assert_eq!(
             found("@reboot alice openclaw gateway start", true),
-            Some("at every boot")
+            Some("at boot")
         );
         assert_eq!(
             found("*/5 * * * * openclaw gateway start >/dev/null", false),
-            Some("again and again")
+            Some("repeatedly")
         );
-        assert_eq!(
-            found("@hourly root /opt/bot/up", true),
-            Some("again and again")
-        );
+        assert_eq!(found("@hourly root /opt/bot/up", true), Some("repeatedly"));
         for line in [
             "# @reboot openclaw gateway start",
             "PATH=/usr/bin",

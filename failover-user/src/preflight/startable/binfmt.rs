@@ -1,16 +1,16 @@
-//! Other kinds of programs that this kernel has been taught to run (binfmt_misc(8),
-//! Documentation/admin-guide/binfmt-misc.rst): those of other processors under QEMU, say.
+//! Additional binary formats that this kernel is configured to run (binfmt_misc(8),
+//! Documentation/admin-guide/binfmt-misc.rst), for example foreign architectures under QEMU.
 
 use std::{fs, path::Path};
 
 use crate::preflight::startable::read;
 
 const PLACE: &str = "/proc/sys/fs/binfmt_misc";
-/// Far more than an entry is.
+/// Far larger than an entry.
 const LONGEST: u64 = 16 * 1024;
 const MOST: usize = 1000;
 
-/// Is a program with this name that begins so one of them?
+/// Does a registered format match a program with this name and beginning?
 pub(super) fn is_known(program: &Path, beginning: &[u8]) -> bool {
     is_known_in(Path::new(PLACE), program, beginning)
 }

@@ -1,11 +1,11 @@
-//! What an ELF file asks of the machine: its processor, and the loader that is to start it (elf(5)).
+//! What an ELF file requires: a processor architecture and a loader (elf(5)).
 
 use std::{fs::File, os::unix::fs::FileExt as _, path::PathBuf};
 
-/// `e_ident`, and as much of the header as the longer form has (64 bytes).
+/// The size of the 64-bit file header, in bytes.
 const HEADER: usize = 64;
 const MAGIC: &[u8] = b"\x7fELF";
-/// Program headers: more than any linker writes.
+/// Limit for program headers: more than any linker writes.
 const MOST_HEADERS: u16 = 256;
 const PT_INTERP: u32 = 3;
 /// PATH_MAX (limits.h).
@@ -16,11 +16,11 @@ const LONGEST_PATH: u64 = 4096;
 pub(super) struct Elf {
     /// `e_machine`.
     pub(super) machine: u16,
-    /// Its loader; `None` where it needs none.
+    /// The loader; `None` for a static program.
     pub(super) loader: Option<PathBuf>,
 }
 
-/// Reads as much of it as matters here. `None`: it is no ELF file, or a damaged one.
+/// Reads the headers. `None`: not an ELF file, or a damaged one.
 pub(super) fn read(file: &File) -> Option<Elf> {
     let mut header = [0; HEADER];
     let length = file.read_at(&mut header, 0).ok()?;
@@ -66,7 +66,7 @@ pub(super) fn read(file: &File) -> Option<Elf> {
     Some(Elf { machine, loader })
 }
 
-/// What people call a processor of this number (elf.h).
+/// The usual name of this architecture number (elf.h).
 pub(super) fn machine_name(machine: u16) -> String {
     let name = match machine {
         2 | 18 | 43 => "SPARC",
@@ -85,13 +85,13 @@ pub(super) fn machine_name(machine: u16) -> String {
     name.to_owned()
 }
 
-/// Does a kernel for the one run programs for the other, as far as it may be built to?
+/// Can a kernel of one architecture run programs of the other?
 pub(super) fn is_run_by(machine: u16, own: u16) -> bool {
     // x86-64 runs 32-bit x86 (IA32_EMULATION), 64-bit ARM 32-bit ARM (COMPAT).
     machine == own || matches!((own, machine), (62, 3) | (183, 40))
 }
 
-/// How numbers are written in a file.
+/// Word size and byte order of a file.
 #[derive(Clone, Copy)]
 struct Form {
     is_64_bit: bool,

@@ -1,25 +1,25 @@
-//! A command as a unit has it (systemd.service(5), "Command lines"), and what its specifiers stand for
+//! Parses a unit's command line (systemd.service(5), "Command lines") and expands its specifiers
 //! (systemd.unit(5), "Specifiers").
 
 use std::path::PathBuf;
 
 use crate::gateway::command::{account::Account, unit::Scope};
 
-/// `ExecStart=`, taken apart.
+/// A parsed `ExecStart=`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::preflight) struct ExecLine {
-    /// The program, as it is written: a path, or a name that is looked up.
+    /// The program as written: a path, or a name to look up.
     pub(in crate::preflight) program: String,
-    /// What it is given, without the name that `@` gives it.
+    /// The arguments, without the `argv[0]` that `@` sets.
     pub(in crate::preflight) arguments: Vec<String>,
-    /// `-`: whether it succeeds is no matter.
+    /// `-`: a failure is ignored.
     pub(in crate::preflight) may_fail: bool,
-    /// `+`, `!`: `User=` is not for it.
+    /// `+`, `!`: `User=` does not apply.
     pub(in crate::preflight) is_privileged: bool,
 }
 
 impl ExecLine {
-    /// `None`: there is nothing in it.
+    /// `None`: it is empty.
     pub(in crate::preflight) fn parse(value: &str) -> Option<Self> {
         let mut words = words(value).into_iter();
         let first = words.next()?;
@@ -37,7 +37,7 @@ impl ExecLine {
     }
 }
 
-/// Several commands may be on one line, a semicolon that stands alone between them.
+/// Splits a line with several commands at each separate semicolon.
 pub(super) fn commands(value: &str) -> Vec<ExecLine> {
     let mut commands = vec![String::new()];
     for piece in value.split_inclusive(char::is_whitespace) {
@@ -53,7 +53,7 @@ pub(super) fn commands(value: &str) -> Vec<ExecLine> {
         .collect()
 }
 
-/// Words as systemd takes them apart: quotes and backslashes much as in C.
+/// Splits words like systemd, with quotes and C-like escapes.
 pub(in crate::preflight) fn words(value: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -90,17 +90,17 @@ pub(in crate::preflight) fn words(value: &str) -> Vec<String> {
     words
 }
 
-/// What specifiers stand for in one unit.
+/// The specifiers' values in one unit.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::preflight) struct Specifiers<'unit> {
     pub(in crate::preflight) unit: &'unit str,
     pub(in crate::preflight) scope: Scope,
-    /// Whose service manager it is.
+    /// The account of the service manager.
     pub(in crate::preflight) account: &'unit Account,
 }
 
 impl Specifiers<'_> {
-    /// `None`: one of them isn't known here.
+    /// `None`: contains a specifier that is unknown here.
     pub(in crate::preflight) fn expand(&self, text: &str) -> Option<String> {
         let mut expanded = String::new();
         let mut rest = text.chars();
@@ -121,7 +121,7 @@ impl Specifiers<'_> {
                 .map_or(self.unit, |(name, _)| name);
             name.split_once('@').unwrap_or((name, ""))
         };
-        // The system's manager is root's (systemd.unit(5)).
+        // The system manager belongs to root (systemd.unit(5)).
         let is_system = self.scope == Scope::System;
         let home = || match is_system {
             true => PathBuf::from("/root"),

@@ -1,5 +1,4 @@
-//! Would the kernel run this program (execve(2))? Its file, its interpreter's, the loader's: whatever has to
-//! be there and be in order.
+//! Would the kernel run this program (execve(2))? Checks its file, its interpreter and its loader.
 
 use std::{
     env,
@@ -19,28 +18,28 @@ use crate::{
     preflight::startable::{binfmt, elf},
 };
 
-/// As much as the kernel looks at (`BINPRM_BUF_SIZE`, include/uapi/linux/binfmts.h, 6.18).
+/// The number of bytes that the kernel examines (`BINPRM_BUF_SIZE`, include/uapi/linux/binfmts.h, 6.18).
 const BEGINNING: usize = 256;
-/// Interpreters that are scripts themselves: more, and the kernel says ELOOP (exec_binprm, fs/exec.c, 6.18).
+/// Nested script interpreters: with more the kernel returns ELOOP (exec_binprm, fs/exec.c, 6.18).
 const DEEPEST: usize = 5;
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// As whom, and with which PATH, a program is run.
+/// The account and PATH with which a program runs.
 #[derive(Clone, Debug)]
 pub(in crate::preflight) struct Runner<'account> {
-    /// `None`: as this process's own account.
+    /// `None`: this process's own account.
     pub(in crate::preflight) account: Option<&'account Account>,
     pub(in crate::preflight) path: OsString,
-    /// A program in no known format is given to `/bin/sh`, as execvp(3) does and execve(2) doesn't.
+    /// Run a program of unknown format with `/bin/sh`, like execvp(3) and unlike execve(2).
     pub(in crate::preflight) falls_back: bool,
 }
 
-/// Why a program can't be run.
+/// Why a program cannot run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::preflight) struct Defect {
     pub(in crate::preflight) message: String,
     pub(in crate::preflight) remedy: String,
-    /// It may work all the same.
+    /// It may still work.
     pub(in crate::preflight) is_doubtful: bool,
 }
 
@@ -59,7 +58,7 @@ pub(super) fn told(path: &Path) -> String {
 }
 
 impl<'account> Runner<'account> {
-    /// That of a command of the configuration.
+    /// The runner of a configured command.
     pub(in crate::preflight) fn of_command(
         account: Option<&'account Account>,
         program: &Path,
@@ -78,12 +77,12 @@ impl<'account> Runner<'account> {
         }
     }
 
-    /// What keeps this program from being run, if anything does. Its path is absolute.
+    /// Why this program cannot run, if so. Its path is absolute.
     pub(in crate::preflight) fn defect_of(&self, program: &Path) -> Option<Defect> {
         self.look_at(program, 0)
     }
 
-    /// The first in PATH that can be run.
+    /// The first executable in PATH with this name.
     pub(super) fn found(&self, name: &str) -> Option<PathBuf> {
         let _eyes = self.eyes();
         env::split_paths(&self.path)
@@ -92,7 +91,7 @@ impl<'account> Runner<'account> {
             .find(|program| obstacle_to(program).is_none())
     }
 
-    /// Is it there, as far as the account sees?
+    /// Does the account see this path?
     pub(super) fn sees(&self, path: &Path) -> bool {
         let _eyes = self.eyes();
         path.exists()
@@ -125,11 +124,11 @@ impl<'account> Runner<'account> {
             let reason = obstacle.to_string();
             let (what, remedy) = reason
                 .split_once("; ")
-                .unwrap_or((&reason, "see that it can"));
-            let message = format!("`{shown}` can't be run{}: {what}", self.by());
+                .unwrap_or((&reason, "make it executable for the account"));
+            let message = format!("`{shown}` cannot be run{}: {what}", self.by());
             return Some(Defect::certain(message, remedy));
         }
-        // What is in it isn't known to who can't read it, and needn't be.
+        // A program may be executable but not readable.
         let file = self.open(program).ok()?;
         let mut beginning = [0; BEGINNING];
         let length = file.read_at(&mut beginning, 0).ok()?;
@@ -154,23 +153,23 @@ impl<'account> Runner<'account> {
     }
 
     fn unknown_format(&self, shown: &str, beginning: &[u8]) -> Defect {
-        const REMEDY: &str = "write the interpreter into its first line, as `#!/bin/sh`";
+        const REMEDY: &str = "add the interpreter in its first line, for example `#!/bin/sh`";
         let what = if beginning.is_empty() {
             "is empty"
         } else if beginning.starts_with(UTF8_MARK) {
-            "begins with a byte order mark, so that its `#!` isn't seen"
+            "begins with a byte order mark, which hides its `#!`"
         } else if beginning.starts_with(b"\x7fELF") {
             return Defect::certain(
                 format!("`{shown}` is a damaged program (ELF)"),
-                "install it again",
+                "reinstall it",
             );
         } else {
-            "has no `#!` line, and is no program of this machine's"
+            "has no `#!` line, and is in no format that this machine can run"
         };
         match self.falls_back {
-            // The C library has /bin/sh run it (execvp(3)), as the daemon runs commands.
+            // The C library runs it with /bin/sh (execvp(3)), and so does the daemon.
             true => Defect {
-                message: format!("`{shown}` {what}: at best /bin/sh runs it"),
+                message: format!("`{shown}` {what}: it may run with /bin/sh"),
                 remedy: REMEDY.to_owned(),
                 is_doubtful: true,
             },
@@ -187,11 +186,11 @@ impl<'account> Runner<'account> {
         {
             return Some(Defect::certain(
                 format!(
-                    "`{shown}` is for another processor: {}, and this machine is {}",
+                    "`{shown}` is for another architecture: {}, but this machine is {}",
                     elf::machine_name(elf.machine),
                     elf::machine_name(own.machine)
                 ),
-                "install it for this machine",
+                "install it for this architecture",
             ));
         }
         let loader = elf.loader.as_deref()?;
@@ -206,11 +205,11 @@ impl<'account> Runner<'account> {
                 "`{shown}` needs the loader `{}`, and {reason}",
                 told(loader)
             ),
-            "install it for this distribution: it is built for another C library",
+            "install the build for this distribution: this one uses another C library",
         ))
     }
 
-    /// `line`: what stands behind `#!`, or its beginning.
+    /// `line`: the text after `#!`, or its beginning.
     fn look_at_script(&self, script: &Path, line: &[u8], depth: usize) -> Option<Defect> {
         let shown = told(script);
         let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -218,7 +217,7 @@ impl<'account> Runner<'account> {
             return Some(Defect::certain(
                 format!(
                     "the first line of `{shown}` ends with a carriage return, as on Windows: its \
-                     interpreter isn't found"
+                     interpreter is not found"
                 ),
                 format!("`sed -i 's/\\r$//' {shown}`"),
             ));
@@ -226,7 +225,7 @@ impl<'account> Runner<'account> {
         if !self.can_read(script) {
             return Some(Defect::certain(
                 format!(
-                    "`{shown}` can't be read{}, and its interpreter has to",
+                    "`{shown}` is not readable{}, but its interpreter must read it",
                     self.by()
                 ),
                 format!("`chmod a+r {shown}`"),
@@ -239,20 +238,18 @@ impl<'account> Runner<'account> {
         if interpreter.is_empty() {
             return Some(Defect::certain(
                 format!("the first line of `{shown}` names no interpreter"),
-                "write one behind its `#!`, as `#!/bin/sh`",
+                "add one after its `#!`, for example `#!/bin/sh`",
             ));
         }
         if depth == DEEPEST {
             return Some(Defect::certain(
-                format!(
-                    "`{shown}` is a script whose interpreter is a script, and so on: too often"
-                ),
-                "name a program behind its `#!`",
+                format!("`{shown}` has too many levels of script interpreters"),
+                "use a binary interpreter after its `#!`",
             ));
         }
         let interpreter = Path::new(OsStr::from_bytes(interpreter));
         if !interpreter.is_absolute() {
-            // Where it is depends on where it is run.
+            // Depends on the working directory.
             return None;
         }
         if let Some(defect) = self.look_at(interpreter, depth + 1) {
@@ -267,7 +264,7 @@ impl<'account> Runner<'account> {
         }
     }
 
-    /// The program that env(1) is to run: all of the argument, unless that is to be split.
+    /// The program that env(1) runs: the whole argument, unless an option splits it.
     fn look_at_env(&self, shown: &str, argument: &str, depth: usize) -> Option<Defect> {
         let is_split = ["-S", "-vS", "-iS", "--split-string"]
             .iter()
@@ -298,14 +295,12 @@ impl<'account> Runner<'account> {
         let name = escape::one_line(name);
         Some(match name.contains(' ') {
             true => Defect::certain(
-                format!(
-                    "the first line of `{shown}` has env look for a program that is called `{name}`"
-                ),
-                "write `env -S`, or no arguments",
+                format!("the first line of `{shown}` makes env look for a program named `{name}`"),
+                "use `env -S`, or no arguments",
             ),
             false => Defect::certain(
                 format!(
-                    "the interpreter of `{shown}`, `{name}`, is in no folder of PATH ({})",
+                    "the interpreter of `{shown}`, `{name}`, is not in PATH ({})",
                     escape::one_line(&runner.path.to_string_lossy())
                 ),
                 format!(

@@ -1,8 +1,8 @@
-//! Would a start work? Read from the disk, as the kernel and systemd would read it; nothing is run.
+//! Would a start work? Reads the files that the kernel and systemd would read, and runs nothing.
 //!
-//! [`executable`] is one program, down to its interpreter and loader; [`script`] what an interpreter is
-//! given to run; [`unit_file`] a unit as systemd puts it together, [`exec_line`] a command of it, and
-//! [`unit`] what is wrong with all of that.
+//! [`executable`] checks one program, down to its interpreter and loader; [`script`] the script that an
+//! interpreter runs. [`unit_file`] merges a unit like systemd, [`exec_line`] parses a command of it, and
+//! [`unit`] checks the result.
 
 mod binfmt;
 mod elf;
@@ -19,13 +19,11 @@ pub(super) use script::of_command;
 pub(super) use unit::defects;
 pub(super) use unit_file::{Loaded, load};
 
-/// The file's text; what is none is replaced. A pipe, which somebody may have put there, makes nobody wait.
+/// The file's text; invalid UTF-8 is replaced. Does not block on a named pipe.
 pub(super) fn read(path: &Path, longest: u64) -> io::Result<String> {
     let (bytes, _) = failover_linux::files::read_at_most(path, longest)?;
     match bytes.len() as u64 > longest {
-        true => Err(io::Error::other(format!(
-            "it is longer than {longest} bytes"
-        ))),
+        true => Err(io::Error::other(format!("longer than {longest} bytes"))),
         false => Ok(String::from_utf8_lossy(&bytes).into_owned()),
     }
 }

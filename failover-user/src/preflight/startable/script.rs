@@ -1,4 +1,4 @@
-//! What an interpreter is given to run: `node /usr/lib/node_modules/openclaw/dist/index.js gateway`.
+//! The script that an interpreter runs: `node /usr/lib/node_modules/openclaw/dist/index.js gateway`.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::{
     preflight::startable::executable::{Defect, Runner, told},
 };
 
-/// After these there is a value (node(1), python(1), sh(1), perl(1), ruby(1)).
+/// Options with a value (node(1), python(1), sh(1), perl(1), ruby(1)).
 const WITH_VALUE: [&str; 13] = [
     "-r",
     "--require",
@@ -23,7 +23,7 @@ const WITH_VALUE: [&str; 13] = [
     "-O",
     "-I",
 ];
-/// After these there is no script: the program is on the line, or a module's.
+/// Options without a script: the program is in the argument, or a module.
 const NO_SCRIPT: [&str; 11] = [
     "-e",
     "--eval",
@@ -39,12 +39,12 @@ const NO_SCRIPT: [&str; 11] = [
 ];
 const SHELLS: [&str; 6] = ["sh", "ash", "bash", "dash", "ksh", "zsh"];
 const OTHERS: [&str; 4] = ["perl", "ruby", "php", "deno"];
-/// What Node.js tries for a module that isn't there (Node.js 24, "Modules: CommonJS modules").
+/// Suffixes that Node.js tries for a missing module (Node.js 24, "Modules: CommonJS modules").
 const MODULE_SUFFIXES: [&str; 3] = [".js", ".json", ".node"];
-/// Programs that run another one with the same arguments.
+/// Programs that run another program with the remaining arguments.
 const WRAPPERS: [&str; 3] = ["env", "nohup", "setsid"];
 
-/// What keeps a command of the configuration from working, if anything does. It is resolved.
+/// Why a configured command would fail, if so. The command is resolved.
 pub(in crate::preflight) fn of_command(line: &CommandLine, runner: &Runner<'_>) -> Option<Defect> {
     if let Some(defect) = runner.defect_of(&line.program) {
         return Some(defect);
@@ -59,7 +59,7 @@ pub(in crate::preflight) fn of_command(line: &CommandLine, runner: &Runner<'_>) 
     defect_in(&words, home, runner)
 }
 
-/// The same of what its words name, whose first is a program that can be run.
+/// The same for the command's words, the first of which is a program that can run.
 pub(super) fn defect_in(words: &[String], folder: &Path, runner: &Runner<'_>) -> Option<Defect> {
     let (program, arguments) = words.split_first()?;
     let name = program.rsplit('/').next()?;
@@ -67,7 +67,7 @@ pub(super) fn defect_in(words: &[String], folder: &Path, runner: &Runner<'_>) ->
         return behind_wrapper(arguments, folder, runner);
     }
     let script = script(name, arguments)?;
-    // A variable or a specifier that isn't known yet.
+    // A variable or specifier with an unknown value.
     if script.contains(['$', '%']) {
         return None;
     }
@@ -81,15 +81,15 @@ pub(super) fn defect_in(words: &[String], folder: &Path, runner: &Runner<'_>) ->
         return (!runner.can_read(&path)).then(|| {
             let shown = told(&path);
             Defect::certain(
-                format!("`{shown}`, which {name} is to run, can't be read"),
+                format!("`{shown}`, which {name} runs, is not readable"),
                 format!("`chmod a+r {shown}`"),
             )
         });
     }
     (!is_module).then(|| {
         Defect::certain(
-            format!("`{}`, which {name} is to run, doesn't exist", told(&path)),
-            "install it again, or name the right file",
+            format!("`{}`, which {name} runs, does not exist", told(&path)),
+            "reinstall it, or correct the path",
         )
     })
 }
@@ -123,7 +123,7 @@ fn behind_wrapper(arguments: &[String], folder: &Path, runner: &Runner<'_>) -> O
                         "there is no program `{program}` in PATH ({})",
                         runner.path.to_string_lossy()
                     ),
-                    "install it, or give its full path",
+                    "install it, or use its full path",
                 ));
             }
         },
@@ -133,7 +133,7 @@ fn behind_wrapper(arguments: &[String], folder: &Path, runner: &Runner<'_>) -> O
         .or_else(|| defect_in(rest, folder, &runner))
 }
 
-/// The file that a program of this name runs, where that is known from its arguments.
+/// The script that a program with this name runs, if its arguments show that.
 fn script<'words>(name: &str, arguments: &'words [String]) -> Option<&'words str> {
     let is_shell = SHELLS.contains(&name);
     let is_python = name.strip_prefix("python").is_some_and(|version| {
@@ -158,7 +158,7 @@ fn script<'words>(name: &str, arguments: &'words [String]) -> Option<&'words str
         if WITH_VALUE.contains(&word) {
             words.next();
         } else if !word.starts_with(['-', '+']) {
-            // A shell looks in PATH, `bun start` in a package: only a path says where it is.
+            // A shell searches PATH, `bun start` a package: only a path is unambiguous.
             let is_path = word.contains('/') || (!is_shell && word.contains('.'));
             match is_path {
                 true => return Some(word),
@@ -236,7 +236,7 @@ mod tests {
             "nohup sh ./gone.js",
         ] {
             let message = defect(line).unwrap_or_else(|| panic!("{line}"));
-            assert!(message.contains("doesn't exist"), "{message}");
+            assert!(message.contains("does not exist"), "{message}");
         }
         let message = defect("env A=b no-such-program-at-all").unwrap();
         assert!(

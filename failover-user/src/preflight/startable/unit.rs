@@ -1,4 +1,4 @@
-//! What keeps a unit from being started, or what it starts from working.
+//! Why a unit would not start, or its commands would fail.
 
 use std::{
     env,
@@ -22,24 +22,24 @@ use crate::{
     },
 };
 
-/// Where systemd looks for a program without a path, and what PATH is where nobody says it
+/// Where systemd searches for a program without a path, and its default PATH
 /// (systemd.exec(5), ExecSearchPath=).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Far more than an environment file is.
+/// Far larger than an environment file.
 const LONGEST: u64 = 256 * 1024;
-/// Commands that have to succeed before the last kind is begun (systemd.service(5)).
+/// Commands that must succeed before the next kind runs (systemd.service(5)).
 const BEFORE: [&str; 2] = ["ExecCondition", "ExecStartPre"];
 const START: &str = "ExecStart";
 
-/// A unit, whose it is, and whose service manager has it.
+/// A unit, its account, and its service manager.
 struct Unit<'unit> {
     file: &'unit UnitFile,
     specifiers: Specifiers<'unit>,
-    /// Whose processes it has; `None`: root's, or nobody knows.
+    /// The account of its processes; `None`: root, or unknown.
     account: Option<Account>,
 }
 
-/// All that is wrong with it.
+/// All defects of the unit.
 pub(in crate::preflight) fn defects(
     file: &UnitFile,
     name: &str,
@@ -49,10 +49,7 @@ pub(in crate::preflight) fn defects(
     let (account, mut defects) = match account_of(file, scope, manager) {
         Ok(account) => (account, Vec::new()),
         Err(error) => {
-            let (what, remedy) = (
-                error.to_string(),
-                "write an account that there is into User=",
-            );
+            let (what, remedy) = (error.to_string(), "set User= to an existing account");
             (
                 None,
                 vec![Defect::certain(format!("its User=: {what}"), remedy)],
@@ -76,7 +73,7 @@ pub(in crate::preflight) fn defects(
     defects
 }
 
-/// Whose processes a unit has; `None`: those of the account that checks, or root's.
+/// The account of a unit's processes; `None`: root, or unknown.
 fn account_of(
     file: &UnitFile,
     scope: Scope,
@@ -107,7 +104,7 @@ impl Unit<'_> {
         self.file.list("Service", key)
     }
 
-    /// Files that have to be there, or the start is left out, or fails.
+    /// Conditions and assertions about files, without which the unit does not start.
     fn conditions(&self) -> Vec<Defect> {
         let mut defects = Vec::new();
         for (key, is_met) in [
@@ -118,7 +115,7 @@ impl Unit<'_> {
             for kind in ["Condition", "Assert"] {
                 let key = format!("{kind}{key}");
                 for (value, _) in self.file.list("Unit", &key) {
-                    // One of several is enough of those with a bar.
+                    // Of those with a bar, one is enough.
                     if value.starts_with('|') {
                         continue;
                     }
@@ -132,10 +129,10 @@ impl Unit<'_> {
                     if is_met(Path::new(&path)) != wanted {
                         defects.push(Defect::certain(
                             format!(
-                                "{key}={} isn't met, so it isn't started",
+                                "{key}={} is not met, so the unit does not start",
                                 escape::one_line(value)
                             ),
-                            "see that it is, or take it out of the unit",
+                            "meet the condition, or remove it from the unit",
                         ));
                     }
                 }
@@ -153,8 +150,8 @@ impl Unit<'_> {
             };
             if !is_readable {
                 defects.push(Defect::certain(
-                    format!("its EnvironmentFile {} can't be read", told(&path)),
-                    "make it, or take it out of the unit",
+                    format!("its EnvironmentFile {} is not readable", told(&path)),
+                    "create it, or remove it from the unit",
                 ));
             }
         }
@@ -170,13 +167,13 @@ impl Unit<'_> {
             .collect()
     }
 
-    /// Those that a service manager reads files with.
+    /// The credentials with which the service manager reads files.
     fn managers_eyes(&self) -> Option<Eyes> {
         let account = self.specifiers.account;
         (self.specifiers.scope == Scope::User).then(|| Eyes::of(account.uid(), account.gid()))
     }
 
-    /// Where its commands are run.
+    /// The working directory of its commands.
     fn folder(&self) -> (PathBuf, Option<Defect>) {
         let home = || {
             let account = self.account.as_ref();
@@ -210,16 +207,16 @@ impl Unit<'_> {
         let defect = (is_needed && !is_there).then(|| {
             Defect::certain(
                 format!(
-                    "its WorkingDirectory {} is no folder that it can be in",
+                    "its WorkingDirectory {} is not an accessible folder",
                     told(&folder)
                 ),
-                "make it, or write another into the unit",
+                "create it, or set another in the unit",
             )
         });
         (folder, defect)
     }
 
-    /// What `PATH` is for its commands, and whether the unit says it.
+    /// The `PATH` of its commands, and whether the unit sets it.
     fn path(&self) -> (String, bool) {
         let mut said = None;
         for (value, _) in self.list("Environment") {
@@ -257,17 +254,17 @@ impl Unit<'_> {
         let mut defects = Vec::new();
         if starts.is_empty() && !is_oneshot {
             defects.push(Defect::certain(
-                "it has no ExecStart=, so systemd refuses it".to_owned(),
-                "install it again",
+                "it has no ExecStart=, so systemd rejects it".to_owned(),
+                "reinstall it",
             ));
         }
         if starts.len() > 1 && !is_oneshot {
             defects.push(Defect::certain(
-                "it has more than one ExecStart=, so systemd refuses it".to_owned(),
-                "write an empty `ExecStart=` into the drop-in before its own",
+                "it has more than one ExecStart=, so systemd rejects it".to_owned(),
+                "add an empty `ExecStart=` in the drop-in before its own",
             ));
         }
-        // Behind another root directory nothing is where it is named.
+        // With another root directory the paths here do not apply.
         let is_elsewhere = ["RootDirectory", "RootImage"]
             .iter()
             .any(|key| self.file.one("Service", key).is_some());
@@ -286,9 +283,9 @@ impl Unit<'_> {
                 if let Some(defect) = self.command(line, folder, &runner) {
                     defects.push(Defect {
                         message: format!("its {key}: {}", defect.message),
-                        // The manager may have been given another PATH.
+                        // The manager may have another PATH.
                         is_doubtful: defect.is_doubtful
-                            || (!is_said && defect.message.contains("folder of PATH")),
+                            || (!is_said && defect.message.contains("not in PATH")),
                         ..defect
                     });
                 }
@@ -304,8 +301,8 @@ impl Unit<'_> {
             PathBuf::from(&program)
         } else if program.contains('/') {
             let message =
-                format!("`{shown}` is neither a full path nor a name, so systemd refuses it");
-            return Some(Defect::certain(message, "write the full path"));
+                format!("`{shown}` is neither a full path nor a name, so systemd rejects it");
+            return Some(Defect::certain(message, "use the full path"));
         } else {
             let folders = self
                 .file
@@ -316,17 +313,14 @@ impl Unit<'_> {
                 Some(program) => program,
                 None => {
                     let message = format!("there is no program `{shown}` in {folders}");
-                    return Some(Defect::certain(
-                        message,
-                        "install it, or write its full path",
-                    ));
+                    return Some(Defect::certain(message, "install it, or use its full path"));
                 }
             }
         };
         if let Some(defect) = runner.defect_of(&path) {
             return Some(defect);
         }
-        // What isn't known stays as it is written, and is passed over.
+        // Unknown specifiers stay unexpanded, and such paths are skipped.
         let expanded = |word: &String| self.specifiers.expand(word).unwrap_or(word.clone());
         let arguments = line.arguments.iter().map(expanded);
         let words: Vec<String> = std::iter::once(program.clone()).chain(arguments).collect();

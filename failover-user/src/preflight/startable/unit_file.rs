@@ -1,4 +1,4 @@
-//! A unit as systemd puts it together: the first file of its name in the search path, and its drop-ins
+//! Merges a unit like systemd: the first file with its name in the search path, and its drop-ins
 //! (systemd.unit(5), "Unit File Load Path" and "Description").
 
 use std::{
@@ -14,28 +14,28 @@ use crate::{
     preflight::startable::read,
 };
 
-/// Far more than a unit is.
+/// Far larger than a unit.
 const LONGEST: u64 = 1024 * 1024;
-/// More drop-ins than anybody has.
+/// Limit for drop-ins.
 const MOST_DROP_INS: usize = 200;
 
-/// What became of looking for a unit.
+/// The result of loading a unit.
 #[derive(Debug)]
 pub(in crate::preflight) enum Loaded {
-    /// There is none.
+    /// The unit does not exist.
     Missing,
-    /// It is masked there.
+    /// Masked, by this file.
     Masked(PathBuf),
-    /// It is there, and can't be read.
+    /// It exists, but is not readable.
     Unreadable(PathBuf, io::Error),
-    /// Here it is.
+    /// The unit.
     Found(UnitFile),
 }
 
-/// A unit's settings, in the order in which they are made.
+/// A unit's settings, in order.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(in crate::preflight) struct UnitFile {
-    /// The file that has its name.
+    /// The main file.
     pub(in crate::preflight) path: PathBuf,
     settings: Vec<Setting>,
 }
@@ -45,11 +45,11 @@ struct Setting {
     section: String,
     key: String,
     value: String,
-    /// The file that says it.
+    /// The file with this setting.
     file: PathBuf,
 }
 
-/// The unit of this whole name.
+/// Loads the unit with this full name.
 pub(in crate::preflight) fn load(scope: Scope, name: &str, account: &Account) -> Loaded {
     let _eyes = (scope == Scope::User).then(|| Eyes::of(account.uid(), account.gid()));
     load_from(&search_path(scope, account), name)
@@ -59,7 +59,7 @@ fn load_from(folders: &[PathBuf], name: &str) -> Loaded {
     let file_names = [Some(name.to_owned()), template_of(name)];
     let found = file_names.iter().flatten().find_map(|name| {
         let places = folders.iter().map(|folder| folder.join(name));
-        // Not whether it leads anywhere: what is masked leads nowhere.
+        // Without following links: a mask links to /dev/null.
         places
             .into_iter()
             .find(|path| path.symlink_metadata().is_ok())
@@ -86,7 +86,7 @@ fn load_from(folders: &[PathBuf], name: &str) -> Loaded {
     Loaded::Found(unit)
 }
 
-/// Highest first.
+/// The search path, highest priority first.
 fn search_path(scope: Scope, account: &Account) -> Vec<PathBuf> {
     match scope {
         Scope::System => [
@@ -139,7 +139,7 @@ fn template_of(name: &str) -> Option<String> {
     (!instance.is_empty()).then(|| format!("{prefix}@.{suffix}"))
 }
 
-/// A link to /dev/null, or an empty file: what is so is masked (systemd.unit(5)).
+/// A link to /dev/null or an empty file masks a unit (systemd.unit(5)).
 fn is_nothing(path: &Path) -> bool {
     let leads_to_null = fs::read_link(path).is_ok_and(|target| target == Path::new("/dev/null"));
     let is_empty = path
@@ -148,8 +148,8 @@ fn is_nothing(path: &Path) -> bool {
     leads_to_null || is_empty
 }
 
-/// In the order in which they are applied: by file name, whatever the folder; of two with the same name the
-/// first folder's counts.
+/// Drop-ins in the order in which they apply: by file name, whatever the folder; of two with the same name the
+/// one in the first folder counts.
 fn drop_ins(folders: &[PathBuf], name: &str, unit: &Path) -> Vec<PathBuf> {
     let mut by_name: BTreeMap<String, PathBuf> = BTreeMap::new();
     for of in drop_in_names(name, unit) {
@@ -170,7 +170,7 @@ fn drop_ins(folders: &[PathBuf], name: &str, unit: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Those of the unit, its template, what it is an alias of, each beginning of its name that ends with a
+/// The names whose drop-ins apply: the unit, its template, its alias target, each prefix that ends with a
 /// hyphen, and its kind.
 fn drop_in_names(name: &str, unit: &Path) -> Vec<String> {
     let mut names = vec![name.to_owned()];
@@ -195,7 +195,7 @@ fn drop_in_names(name: &str, unit: &Path) -> Vec<String> {
 }
 
 impl UnitFile {
-    /// systemd.syntax(7).
+    /// Parses systemd.syntax(7).
     fn add(&mut self, text: &str, file: &Path) {
         let mut section = String::new();
         let mut lines = text.lines();
@@ -206,7 +206,7 @@ impl UnitFile {
             }
             while let Some(begun) = line.strip_suffix('\\') {
                 let Some(next) = lines.next() else { break };
-                // A comment in the middle is left out.
+                // A comment between continuation lines is skipped.
                 line = match is_comment(next.trim_start()) {
                     true => format!("{begun}\\"),
                     false => format!("{begun} {}", next.trim()),
@@ -237,7 +237,7 @@ impl UnitFile {
             .into_iter()
     }
 
-    /// The values of a list: an empty one takes back those before. With the file that says each.
+    /// The values of a list setting, each with its file. An empty value resets the list.
     pub(in crate::preflight) fn list(&self, section: &str, key: &str) -> Vec<(&str, &Path)> {
         let mut list = Vec::new();
         for setting in self.all(section, key) {
@@ -249,7 +249,7 @@ impl UnitFile {
         list
     }
 
-    /// The value of what there is one of: the last.
+    /// The value of a single setting: the last one.
     pub(in crate::preflight) fn one(&self, section: &str, key: &str) -> Option<&str> {
         let last = self.all(section, key).last()?;
         (!last.value.is_empty()).then_some(last.value.as_str())
@@ -260,7 +260,7 @@ fn is_comment(line: &str) -> bool {
     line.is_empty() || line.starts_with(['#', ';'])
 }
 
-/// One with this text and nothing else.
+/// A unit with this text and no drop-ins.
 #[cfg(test)]
 pub(super) fn for_tests(text: &str) -> UnitFile {
     let mut unit = UnitFile::default();

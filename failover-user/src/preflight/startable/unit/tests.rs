@@ -50,11 +50,11 @@ fn whatever_is_missing_is_named_with_the_setting() {
         ("", "no ExecStart="),
         (
             "ExecStart=/no/such/node /x",
-            "ExecStart: `/no/such/node` can't be run: `/no` doesn't exist",
+            "ExecStart: `/no/such/node` cannot be run: `/no` doesn't exist",
         ),
         (
             "ExecStart=/bin/sh /no/such.js",
-            "`/no/such.js`, which sh is to run, doesn't exist",
+            "`/no/such.js`, which sh runs, does not exist",
         ),
         ("ExecStart=-/no/such", "ExecStart: `/no/such`"),
         ("ExecStart=bin/sh", "neither a full path nor a name"),
@@ -88,7 +88,7 @@ fn whatever_is_missing_is_named_with_the_setting() {
     }
     assert_wrong(
         "[Unit]\nConditionPathExists=/no/such\n[Service]\nExecStart=/bin/true\n",
-        "isn't met",
+        "is not met",
     );
 }
 
@@ -106,7 +106,7 @@ fn path_is_the_units_own() {
     write("my-node", "#!/bin/sh\n");
     let program = write("openclaw", "#!/usr/bin/env my-node\n");
     let start = format!("[Service]\nExecStart={program} gateway\n");
-    assert_wrong(&start, "`my-node`, is in no folder of PATH");
+    assert_wrong(&start, "`my-node`, is not in PATH");
     let place = folder.path().display();
     let path = format!("Environment=A=b \"PATH=/bin:{place}\"\n");
     assert_eq!(messages(Scope::System, &format!("{start}{path}")), [""; 0]);
