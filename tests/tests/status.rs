@@ -315,7 +315,7 @@ fn who_may_not_ask_is_told_how_to_and_nobody_takes_it_for_a_state() {
     let (code, told) = ask();
     assert_eq!(code, Some(4), "{told}");
     assert!(
-        told.contains("may not ask") && told.trim_end().ends_with("ask as root"),
+        told.contains("permission denied") && told.trim_end().ends_with("run this as root"),
         "{told}"
     );
     chown(daemon.control(), None, Some(GROUP.1)).unwrap();

@@ -201,13 +201,16 @@ fn a_control_socket_whose_path_is_taken_is_had_once_that_is_free() {
     let place = lab.directory().join("taken.sock");
     fs::write(&place, "somebody's").unwrap();
     let mut daemon = Setup::new(&lab).control_at(&place).spawn();
-    let line = daemon.said(|line| line.message().starts_with("there is no control socket"));
+    let line = daemon.said(|line| {
+        line.message()
+            .starts_with("cannot create the control socket")
+    });
     assert!(line[0].field("remedy").contains("--control"), "{line:?}");
     daemon.becomes("active");
     assert_eq!(fs::read_to_string(&place).unwrap(), "somebody's");
     fs::remove_file(&place).unwrap();
     daemon.says("that there is one", |line| {
-        line.message() == "there is a control socket now"
+        line.message() == "control socket created"
     });
     assert_eq!(daemon.status().0["state"], "active");
     daemon.ends_having_run(&["start"]);

@@ -1,4 +1,4 @@
-//! Asking the daemon, from another process. Blocking, with an end.
+//! The client's end of the control socket. Blocking, with a timeout.
 
 use std::{
     fs,
@@ -14,15 +14,15 @@ use thiserror::Error;
 
 use crate::control::{Answer, PATIENCE, Request};
 
-/// Far more than any answer.
+/// Far larger than any answer.
 const LONGEST_ANSWER: u64 = 1 << 20;
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug, Error)]
 pub enum AskError {
-    /// Nobody listens there.
+    /// No daemon listens on the socket.
     #[error(
-        "no daemon listens on {path}: {source}; is `failover run` running, with this --control?"
+        "no daemon listens on {path}: {source}; is `failover run` running with this --control?"
     )]
     NotRunning {
         /// The socket.
@@ -30,15 +30,15 @@ pub enum AskError {
         /// Why.
         source: io::Error,
     },
-    /// Somebody does, and it is others' to ask.
-    #[error("this account may not ask the daemon behind {path}; {remedy}", remedy = remedy(.path))]
+    /// This account has no permission.
+    #[error("permission denied on the daemon's socket {path}; {remedy}", remedy = remedy(.path))]
     NotPermitted {
         /// The socket.
         path: PathBuf,
     },
-    /// Somebody does, and doesn't answer.
+    /// The daemon does not answer.
     #[error(
-        "the daemon behind {path} doesn't answer: {source}; ask again, and if it goes on see its log"
+        "the daemon on {path} does not answer: {source}; try again, and if it persists see the daemon's log"
     )]
     NoAnswer {
         /// The socket.
@@ -46,15 +46,15 @@ pub enum AskError {
         /// Why.
         source: io::Error,
     },
-    /// The daemon refuses.
+    /// The daemon rejects the request.
     #[error("{0}")]
     Refused(String),
-    /// The daemon wants the order to be confirmed.
+    /// The command needs confirmation.
     #[error("{0}")]
     Unconfirmed(String),
-    /// The answer isn't one.
+    /// The answer is invalid.
     #[error(
-        "the daemon behind {path} answers something else: {source}; are both of the same version?"
+        "invalid answer from the daemon on {path}: {source}; do client and daemon have the same version?"
     )]
     Unreadable {
         /// The socket.
@@ -64,10 +64,10 @@ pub enum AskError {
     },
 }
 
-/// Asks the daemon behind the socket.
+/// Sends a request to the daemon on this socket, and returns its answer.
 ///
 /// # Errors
-/// An [`AskError`], which says what to do.
+/// An [`AskError`], with a remedy.
 pub fn ask<T: serde::de::DeserializeOwned>(path: &Path, request: &Request) -> Result<T, AskError> {
     let path_of = || path.to_owned();
     let stream = UnixStream::connect(path).map_err(|source| match source.kind() {
@@ -94,16 +94,16 @@ pub fn ask<T: serde::de::DeserializeOwned>(path: &Path, request: &Request) -> Re
     })
 }
 
-/// What the daemon says of a request that it doesn't understand.
+/// The daemon's answer to a request that it does not understand.
 #[derive(Deserialize)]
 struct Trouble {
     error: String,
 }
 
-/// Gives the daemon behind the socket an order.
+/// Sends an operator command to the daemon on this socket.
 ///
 /// # Errors
-/// An [`AskError`], also when the order isn't followed.
+/// An [`AskError`], also when the daemon rejects the command.
 pub fn order(path: &Path, request: &Request) -> Result<Answer, AskError> {
     let answer: Answer = ask(path, request)?;
     match answer.refusal {
@@ -124,24 +124,24 @@ fn exchange(mut stream: &UnixStream, request: &Request) -> io::Result<Vec<u8>> {
     stream.take(LONGEST_ANSWER).read_to_end(&mut answer)?;
     if answer.is_empty() {
         return Err(io::Error::other(
-            "it hung up, as it is ending or too many others are asking",
+            "connection closed: the daemon is stopping, or has too many clients",
         ));
     }
     Ok(answer)
 }
 
-/// What somebody can do who may not ask.
+/// The remedy for a missing permission.
 fn remedy(socket: &Path) -> String {
     let group = fs::metadata(socket)
         .ok()
         .and_then(|found| Group::from_gid(found.gid().into()).ok().flatten());
-    // Root's own group is for nobody else.
+    // Nobody should join root's group.
     match group.filter(|group| group.gid.as_raw() != 0) {
         Some(group) => format!(
-            "ask as root, or join the group {group}: sudo usermod --append --groups {group} \"$USER\", and \
+            "run this as root, or join the group {group}: sudo usermod --append --groups {group} \"$USER\", and \
              log in again",
             group = group.name
         ),
-        None => "ask as root".to_owned(),
+        None => "run this as root".to_owned(),
     }
 }

@@ -1,5 +1,5 @@
-//! The control socket: how the daemon is asked. One request and one answer a connection, each one
-//! line of JSON. A source of questions: it neither knows the answers nor decides.
+//! The control socket: the protocol between client commands and the daemon. One request and one answer a connection, each one
+//! line of JSON. It must not know the answers, and decides nothing.
 
 mod client;
 mod server;
@@ -14,51 +14,51 @@ pub use server::{Question, Server, Taken};
 /// Longest request, in bytes.
 const LONGEST_REQUEST: u64 = 1024;
 
-/// An order may have to wait for a probe of the primary: for its timeout, but no longer than this.
+/// Limit for a command that waits for a probe of the primary.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Version of requests and answers. Fields may be added within a version, never changed or removed.
 pub const VERSION: u32 = 1;
 
-/// What can be asked.
+/// A request.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]
 pub enum Request {
-    /// How are you? The answer is a [`crate::status::Status`].
+    /// Return the status: a [`crate::status::Status`].
     Status,
-    /// Observe and report, run nothing. The answer to this and the following is an [`Answer`].
+    /// Pause takeovers and releases. The answer to this and the following requests is an [`Answer`].
     Pause {
-        /// For so long; missing: until it is resumed.
+        /// Duration of the pause; missing: until it is resumed.
         #[serde(default)]
         seconds: Option<u64>,
-        /// Why, for people.
+        /// The reason, for people.
         #[serde(default)]
         reason: Option<String>,
     },
-    /// End the pause, and the time that a release holds.
+    /// End the pause, and the hold of a release.
     Resume,
     /// Take over now.
     Takeover {
-        /// Although the primary answers, was never seen healthy, or no witness answers.
+        /// Even if the primary answers, was never seen healthy, or no witness answers.
         #[serde(default)]
         force: bool,
-        /// With `force`: two gateways may serve. Without it that has to be confirmed.
+        /// With `force`: confirms that two gateways may serve.
         #[serde(default)]
         yes: bool,
     },
-    /// Stop the local gateway, although the primary doesn't answer.
+    /// Stop the local gateway, although the primary does not answer.
     Release {
-        /// And take over again no sooner than after so long.
+        /// Prevent a takeover for this time.
         #[serde(default)]
         hold_seconds: Option<u64>,
     },
 }
 
-/// How long either end waits for the other.
+/// Timeout of either end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Request {
-    /// How long an answer may take.
+    /// Timeout for the answer.
     const fn patience(&self) -> Duration {
         match self {
             Self::Takeover { .. } => PATIENCE.saturating_add(LONGEST_WAIT),
@@ -66,28 +66,28 @@ impl Request {
         }
     }
 
-    /// Does it ask for something to be done, instead of only how things are?
+    /// Is it an operator command, and not only a query?
     #[must_use]
     pub fn is_order(&self) -> bool {
         !matches!(self, Self::Status)
     }
 }
 
-/// The answer to an order.
+/// The answer to an operator command.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Answer {
     /// [`VERSION`].
     pub version: u32,
-    /// Why the order isn't followed; missing: it is.
+    /// Why the command is rejected; missing: it is accepted.
     pub refusal: Option<String>,
-    /// What to know of it all the same.
+    /// A note for the operator.
     pub note: Option<String>,
-    /// What is in force now, and what was before.
+    /// The new setting, compared with the previous one.
     #[serde(default)]
     pub now: Option<String>,
-    /// It is refused only until somebody confirms it: the same order with `yes` is followed.
+    /// The command needs confirmation: with `yes` it is accepted.
     #[serde(default)]
     pub unconfirmed: bool,
-    /// The state's name right after.
+    /// The state's name after the command.
     pub state: String,
 }

@@ -41,43 +41,43 @@ use crate::{
     },
 };
 
-/// More people don't ask at a time; the next is hung up on.
+/// Limit for concurrent clients; further connections are closed.
 const MOST_CLIENTS: usize = 16;
-/// So many more may be root's or the daemon's own account's: those who share the group can't keep them out.
+/// Additional connections for root and the daemon's own account, so that members of the group cannot block them.
 const RESERVED: usize = 4;
-/// After a failed accept (no descriptors left, say), so that it isn't tried as fast as it fails.
+/// Pause after a failed accept (for example without file descriptors), to avoid a busy loop.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Where the socket can't be made, it is tried again this often.
+/// Interval between attempts to create the socket.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
-/// Reading and writing for root and the socket's group.
+/// Read and write access for root and the socket's group.
 const MODE: u32 = 0o660;
 
-/// Another daemon is there.
+/// Another daemon is running.
 #[derive(Debug, Error)]
 #[error(
-    "another failover daemon (process {}) listens on {path}; stop it, or give another --control",
+    "another failover daemon (process {}) listens on {path}; stop it, or set another --control",
     .pid.map_or("unknown".to_owned(), |pid| pid.to_string())
 )]
 pub struct Taken {
     path: PathBuf,
-    /// Unless the kernel doesn't tell.
+    /// `None` if the kernel does not report it.
     pid: Option<i32>,
 }
 
-/// A client that waits for its answer.
+/// A client's request that waits for its answer.
 #[derive(Debug)]
 pub struct Question {
-    /// What it asks.
+    /// The request.
     pub request: Request,
-    /// Whose process it is, as the kernel says (SO_PEERCRED, unix(7)).
+    /// The client's user, from the kernel (SO_PEERCRED, unix(7)).
     pub asker: u32,
     answer: oneshot::Sender<String>,
-    /// Until the daemon has taken it.
+    /// Held until the daemon takes the request.
     _ticket: Option<Ticket>,
 }
 
 impl Question {
-    /// Answers with one line. A client that has left is no matter.
+    /// Sends the answer as one line. A client that has gone is ignored.
     pub fn answer(self, line: String) {
         let _ = self.answer.send(line);
     }
@@ -87,22 +87,22 @@ impl Question {
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
-    /// It is there, and ours.
+    /// The socket exists, and belongs to this daemon.
     has_socket: Arc<AtomicBool>,
     questions: mpsc::Receiver<Question>,
     waiting: Waiting,
-    /// Where clients come in, while there is one.
+    /// Incoming requests, while the socket exists.
     listener: Arc<Mutex<Weak<UnixListener>>>,
     part: Part,
     accepting: JoinHandle<()>,
 }
 
 impl Server {
-    /// Listens on this path, in place of a daemon that is gone, or as soon as that can be; and again, should
-    /// that end. Inside a tokio runtime.
+    /// Listens on this path, and replaces the socket of a dead daemon. If the socket cannot be created, or
+    /// the listener fails, it is retried. Needs a tokio runtime.
     ///
     /// # Errors
-    /// When another daemon is there.
+    /// When another daemon is running.
     pub async fn listen(path: &Path, part: Part) -> Result<Self, Taken> {
         let listener = match other(path).await {
             Ok(Some(other)) => return Err(other),
@@ -112,8 +112,8 @@ impl Server {
         if let Err(error) = &listener {
             warn!(
                 %error, path = %path.display(),
-                remedy = "make room for it, or give another place with --control",
-                "there is no control socket; `failover status` won't work until there is one: it is tried again"
+                remedy = "remove the obstacle, or set another path with --control",
+                "cannot create the control socket; `failover status` does not work until this succeeds; retrying"
             );
         }
         let (sender, questions) = mpsc::channel(MOST_CLIENTS);
@@ -150,13 +150,13 @@ impl Server {
         })
     }
 
-    /// Since when a question waits for the daemon.
+    /// Since when a request waits for the daemon.
     #[must_use]
     pub fn waits_since(&self) -> Option<Time> {
         self.waiting.since()
     }
 
-    /// Does a client wait to come in, although nothing is known to be in its way?
+    /// Does a client wait for its connection to be accepted, although nothing prevents that?
     #[must_use]
     pub fn has_unaccepted(&self) -> bool {
         let Some(listener) = lock(&self.listener).upgrade() else {
@@ -167,7 +167,7 @@ impl Server {
         matches!(waits, Ok(1..)) && !self.part.has_trouble()
     }
 
-    /// Waits for the next question. Cancel-safe.
+    /// Waits for the next request. Cancel-safe.
     pub async fn next(&mut self) -> Question {
         match self.questions.recv().await {
             Some(question) => Question {
@@ -189,10 +189,10 @@ impl Drop for Server {
     }
 }
 
-/// Who listens there, if somebody does.
+/// The process that listens on the socket, if any.
 ///
 /// # Errors
-/// When that can't be known, so that what is there must not be removed.
+/// When this is unknown, so that the existing file must not be removed.
 async fn other(path: &Path) -> io::Result<Option<Taken>> {
     let taken = |pid| Taken {
         path: path.to_owned(),
@@ -205,7 +205,7 @@ async fn other(path: &Path) -> io::Result<Option<Taken>> {
         }
         Ok(Err(error)) => match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(None),
-            // So many wait already that nobody can be told (connect(2)).
+            // The backlog is full (connect(2)).
             io::ErrorKind::WouldBlock => Ok(Some(taken(None))),
             _ => Err(error),
         },
@@ -213,7 +213,7 @@ async fn other(path: &Path) -> io::Result<Option<Taken>> {
     }
 }
 
-/// Waits until it can be had. `error`: why it couldn't be had a moment ago.
+/// Retries until the socket is created. `error`: why the last attempt failed.
 async fn bound(path: &Path, error: Option<io::Error>, part: &Part) -> UnixListener {
     let mut error = error;
     loop {
@@ -228,7 +228,7 @@ async fn bound(path: &Path, error: Option<io::Error>, part: &Part) -> UnixListen
         };
         match listener {
             Ok(listener) => {
-                info!(path = %path.display(), "there is a control socket now");
+                info!(path = %path.display(), "control socket created");
                 return listener;
             }
             Err(why) => error = Some(why),
@@ -246,13 +246,13 @@ fn is_socket(path: &Path) -> io::Result<bool> {
 
 fn bind(path: &Path) -> io::Result<UnixListener> {
     let (folder, name) = Folder::made_for(path, Sticky::Counts)?;
-    // Through the folder that was checked: an address has no room for a descriptor otherwise (unix(7)).
+    // Through the checked folder's descriptor: a socket address cannot contain one otherwise (unix(7)).
     let path = format!("/proc/self/fd/{}", folder.descriptor().as_raw_fd());
     let path = Path::new(&path).join(name);
-    // Nobody listened: it was left behind by a daemon that was killed.
+    // No listener: left behind by a daemon that was killed.
     match is_socket(&path) {
         Ok(true) => folder.remove(name)?,
-        Ok(false) => return Err(io::Error::other("something that is no socket is there")),
+        Ok(false) => return Err(io::Error::other("the path exists and is not a socket")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
@@ -261,7 +261,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Until the socket can't be waited for any longer.
+/// Accepts clients until the socket fails.
 async fn accept(
     listener: &UnixListener,
     questions: &mpsc::Sender<Question>,
@@ -283,7 +283,7 @@ async fn accept(
         let Ok(asker) = stream.peer_cred().map(|peer| peer.uid()) else {
             continue;
         };
-        // Without a place it is hung up on.
+        // Without a free slot the connection is closed.
         if let Some(place) = places.take(asker) {
             let (questions, waiting) = (questions.clone(), waiting.clone());
             tokio::spawn(async move {
@@ -294,7 +294,7 @@ async fn accept(
     }
 }
 
-/// Who may wait for an answer.
+/// Slots for concurrent clients.
 struct Places {
     everybodys: Arc<Semaphore>,
     reserved: Arc<Semaphore>,
@@ -310,7 +310,7 @@ impl Default for Places {
 }
 
 impl Places {
-    /// One for this user, until it is dropped.
+    /// A slot for this user, until it is dropped.
     fn take(&self, user: u32) -> Option<OwnedSemaphorePermit> {
         let of = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
         let is_privileged = user == 0 || user == geteuid().as_raw();

@@ -1,11 +1,11 @@
-//! How long is waited between attempts that fail: twice as long each time.
+//! Exponential backoff between failed attempts.
 
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// The pauses of one notice, or of several that nobody was told.
+/// The backoff of one notice, or of several in a row that failed.
 #[derive(Debug)]
 pub(crate) struct Pauses {
     next: Duration,
@@ -23,7 +23,7 @@ impl Pauses {
         self.next == FIRST
     }
 
-    /// So long is waited now, and the next time for longer.
+    /// The current delay; the next one is longer.
     pub(crate) fn next(&mut self) -> Duration {
         let pause = self.next;
         self.next = (2 * pause).min(LONGEST);

@@ -1,4 +1,4 @@
-//! Tells by running a command: one at a time, for a limited time, with its whole process group.
+//! Sends notifications through a command: one at a time, with a timeout for its whole process group.
 
 use std::{io, process::Stdio, sync::Arc, time::Duration};
 
@@ -18,18 +18,18 @@ use crate::{
     runtime::{parts, parts::Part},
 };
 
-/// So many wait, while one runs.
+/// Limit for queued notices while a command runs.
 const MOST_WAITING: usize = 32;
-/// Then it is killed.
+/// Timeout, after which the command is killed.
 const LIMIT: Duration = Duration::from_secs(30);
-/// So long a killed one may take to go.
+/// Timeout for a killed command to exit.
 const GRACE: Duration = Duration::from_secs(5);
-/// So long it is listened to when it has ended.
+/// How long its output is read after it has exited.
 const LAST_WORDS: Duration = Duration::from_millis(100);
-/// So much of what it says when it fails is told.
+/// Limit for the output in an error message.
 const MOST_SAID: usize = 1024;
 
-/// Runs a command for each notice, beside whoever has it. Dropped, it kills the one that runs.
+/// Runs a command for each notice, as a background task. Dropping it kills the running command.
 #[derive(Debug)]
 pub(crate) struct CommandNotifier {
     queue: Arc<Queue>,
@@ -37,7 +37,7 @@ pub(crate) struct CommandNotifier {
 }
 
 impl CommandNotifier {
-    /// In a runtime.
+    /// Needs a tokio runtime.
     pub(crate) fn new(line: CommandLine, delivery: Delivery, part: Part) -> Self {
         let queue = Arc::new(Queue::new("the notify command", MOST_WAITING, delivery));
         let kept = Arc::clone(&queue);
@@ -49,12 +49,12 @@ impl CommandNotifier {
         Self { queue, task }
     }
 
-    /// Soon. Never waits.
+    /// Queues a notice. Never waits.
     pub(crate) fn tell(&self, notice: Notice) {
         self.queue.push(notice);
     }
 
-    /// Waits until all is told, but no longer than this.
+    /// Waits until all notices are sent, but no longer than this.
     pub(crate) async fn finish(&self, patience: Duration) {
         self.queue.emptied(patience).await;
     }
@@ -66,7 +66,7 @@ impl Drop for CommandNotifier {
         let untold = self.queue.all().len();
         if untold > 0 {
             self.queue.delivery().dropped(untold);
-            warn!(untold, "notifications that the notify command doesn't get");
+            warn!(untold, "notifications not sent by the notify command");
         }
     }
 }
@@ -77,7 +77,7 @@ async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) -> io::
         let event = &notice.event;
         match tell(&line, &notice, limit).await {
             Ok(()) => {
-                info!(event, line = line.shown(), "the notify command was run");
+                info!(event, line = line.shown(), "notify command succeeded");
                 queue.delivery().told();
             }
             Err(obstacle) => {
@@ -87,7 +87,7 @@ async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) -> io::
                     line = line.shown(),
                     error = what,
                     remedy,
-                    "the notify command failed"
+                    "notify command failed"
                 );
                 queue.delivery().failed(obstacle);
             }
@@ -96,24 +96,24 @@ async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) -> io::
     }
 }
 
-/// A command that runs; it is killed with whoever waits for it.
+/// A running command, killed on drop.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Once it has been waited for, there is nobody to be killed.
+        // After the wait there is no process to kill.
         let _ = kill_group(&self.0);
     }
 }
 
 async fn tell(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<(), Obstacle> {
     let could_not = |error: io::Error| Obstacle {
-        what: format!("it could not be run: {error}"),
-        remedy: "is it there, and may the daemon run it? see `failover check`",
+        what: format!("could not be run: {error}"),
+        remedy: "does it exist, and may the daemon run it? see `failover check`",
     };
     let too_long = |what: String| Obstacle {
-        what: format!("it took longer than {limit:?}, {what}"),
-        remedy: "have it hand over what takes long, and end",
+        what: format!("timed out after {limit:?}, {what}"),
+        remedy: "run slow work in the background",
     };
     let document = serde_json::to_vec(notice).map_err(|error| could_not(error.into()))?;
     let mut process = alone(line, None).map_err(could_not)?;
@@ -134,11 +134,11 @@ async fn tell(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<()
         tokio::pin!(end);
         tokio::select! {
             status = &mut end => {
-                // What it said last may still be on its way; others may go on speaking.
+                // Its last output may still be in the pipe, and its children may continue to write.
                 let _ = timeout(LAST_WORDS, beside).await;
                 status
             }
-            // Whoever has closed both may still work.
+            // A command that has closed both may still be running.
             () = &mut beside => end.await,
         }
     };
@@ -147,12 +147,12 @@ async fn tell(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<()
         Ok(Ok(status)) => {
             let said = String::from_utf8_lossy(&said);
             let said = match said.trim() {
-                "" => "it said nothing".to_owned(),
-                said => format!("it said: {}", Escaped(said)),
+                "" => "no output".to_owned(),
+                said => format!("output: {}", Escaped(said)),
             };
             Err(Obstacle {
                 what: format!("{status}; {said}"),
-                remedy: "run it by hand, as the daemon's account, with {} on its standard input",
+                remedy: "run it by hand as the daemon's user, with {} on standard input",
             })
         }
         Ok(Err(error)) => Err(could_not(error)),
@@ -161,14 +161,14 @@ async fn tell(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<()
             let gone = timeout(GRACE, running.0.wait()).await;
             match (killed, gone) {
                 (Ok(()), Ok(_)) => Err(too_long("and was killed".to_owned())),
-                (Err(error), _) => Err(too_long(format!("and can't be killed: {error}"))),
-                (Ok(()), Err(_)) => Err(too_long("was killed and did not go away".to_owned())),
+                (Err(error), _) => Err(too_long(format!("and cannot be killed: {error}"))),
+                (Ok(()), Err(_)) => Err(too_long("was killed but did not exit".to_owned())),
             }
         }
     }
 }
 
-/// A command that doesn't read may leave it.
+/// A command need not read its input.
 async fn feed(stdin: Option<ChildStdin>, document: &[u8]) {
     if let Some(mut stdin) = stdin {
         let _ = stdin.write_all(document).await;
@@ -176,7 +176,7 @@ async fn feed(stdin: Option<ChildStdin>, document: &[u8]) {
     }
 }
 
-/// Until nobody speaks any longer; what is more than anybody wants to know is thrown away.
+/// Reads until the output ends; the rest beyond the limit is discarded.
 async fn listen(stderr: Option<ChildStderr>, said: &mut Vec<u8>) {
     let Some(mut stderr) = stderr else {
         return;
@@ -227,11 +227,11 @@ mod tests {
         assert!(
             error
                 .what
-                .contains("exit status: 3; it said: no \\u{1b}[2Jmail"),
+                .contains("exit status: 3; output: no \\u{1b}[2Jmail"),
             "{error}"
         );
         let error = tell(&sh("exit 1"), &notice("a"), LONG).await.unwrap_err();
-        assert_eq!(error.what, "exit status: 1; it said nothing");
+        assert_eq!(error.what, "exit status: 1; no output");
         assert!(error.remedy.contains("by hand"), "{error:?}");
         let line = CommandLine {
             program: "/nowhere/at/all".into(),

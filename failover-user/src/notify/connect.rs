@@ -1,4 +1,4 @@
-//! The way to a web server: its addresses, a connection, TLS. What keeps from it is told with what to do.
+//! The connection to a webhook's server: name resolution, TCP, TLS. Each error has a remedy.
 
 use std::{fmt, io, net::SocketAddr};
 
@@ -14,15 +14,15 @@ use crate::{
     runtime::background,
 };
 
-/// More than a host has; a hostile name server must not make this long.
+/// Limit for addresses, against a hostile name server.
 const MOST_ADDRESSES: usize = 4;
 
-/// Why it isn't reached.
+/// Why a delivery failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Obstacle {
-    /// What happened.
+    /// The problem.
     pub(crate) what: String,
-    /// What to do.
+    /// The remedy.
     pub(crate) remedy: &'static str,
 }
 
@@ -32,11 +32,11 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// A connection to it, with TLS where that is asked for. Nothing is said on it yet. Without a limit of
-/// time.
+/// Connects, with TLS if the URL requires it. Sends nothing else. Without a
+/// timeout.
 ///
 /// # Errors
-/// Says what keeps from it.
+/// The obstacle, with a remedy.
 pub(crate) async fn reach(
     webhook: &Webhook,
     tls: Option<&TlsClient>,
@@ -47,8 +47,8 @@ pub(crate) async fn reach(
         Ok(found) => found.into_iter().take(MOST_ADDRESSES).collect(),
         Err(error) => {
             return Err(Obstacle {
-                what: format!("{host} can't be looked up: {error}"),
-                remedy: "is the name in the webhook's URL right, and does PC-B's name service work?",
+                what: format!("cannot resolve {host}: {error}"),
+                remedy: "is the name in the webhook's URL right, and does name resolution work on PC-B?",
             });
         }
     };
@@ -64,12 +64,12 @@ pub(crate) async fn reach(
 }
 
 fn unconnected(host: &str, port: u16, error: &io::Error) -> Obstacle {
-    let what = format!("{host} can't be connected to on port {port}: {error}");
+    let what = format!("cannot connect to {host} on port {port}: {error}");
     let remedy = match error.kind() {
         io::ErrorKind::ConnectionRefused => {
             "does the server run, and is the port in the webhook's URL right?"
         }
-        _ => "is there a way from PC-B to it, and does its firewall let PC-B in?",
+        _ => "is there a route from PC-B, and does the firewall allow it?",
     };
     Obstacle { what, remedy }
 }
@@ -83,15 +83,15 @@ fn untrusted(host: &str, error: &io::Error) -> Obstacle {
     };
     let remedy = match wrong {
         WrongAnswer::Certificate(Certificate::UnknownIssuer) => {
-            "name who signs it, or it itself, with --webhook-ca, a PEM file"
+            "set --webhook-ca to a PEM file with its CA, or with the certificate itself"
         }
         WrongAnswer::Certificate(Certificate::OtherName) => {
-            "write the name that the certificate is for in the webhook's URL"
+            "use the certificate's name in the webhook's URL"
         }
         WrongAnswer::Certificate(Certificate::Expired | Certificate::NotYetValid) => {
-            "have it renewed, unless PC-B's clock is wrong (timedatectl)"
+            "renew the certificate, or set PC-B's clock (timedatectl)"
         }
-        WrongAnswer::Certificate(Certificate::Other) => "have the server get another one",
+        WrongAnswer::Certificate(Certificate::Other) => "replace the server's certificate",
         _ => "does the server speak TLS on this port, version 1.2 or later?",
     };
     let certificate = tls_presented_in(error).map(|presented| format!(" ({presented})"));

@@ -1,5 +1,5 @@
-//! How telling goes: how often it went well and how often it didn't, and why it failed last, for whoever
-//! shows it. It must not know how anybody is told.
+//! The result of notifications: counts of successes and failures, and the last error, for the status and
+//! the metrics. It must not know how notifications are sent.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,25 +8,25 @@ use failover_linux::clock;
 
 use crate::notify::connect::Obstacle;
 
-/// Kept by a notifier, read by others.
+/// Written by a notifier, read by others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delivery(Arc<Mutex<Delivered>>);
 
-/// What became of all that was to be told.
+/// Results of all notifications.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Delivered {
-    /// Attempts that went well.
+    /// Successful attempts.
     pub(crate) told: u64,
-    /// Attempts that failed.
+    /// Failed attempts.
     pub(crate) failed: u64,
-    /// Notices that were given up before an attempt told them: for want of room, or too old.
+    /// Notices dropped without success: the queue was full, or they were too old.
     pub(crate) dropped: u64,
-    /// Why the last attempt failed, and since when they do; `None`: it didn't.
+    /// Why the last attempt failed, and since when attempts fail; `None`: the last one succeeded.
     pub(crate) trouble: Option<(Time, Obstacle)>,
 }
 
 impl Delivery {
-    /// The same counts for another one who tells, whom nothing has gone wrong for yet.
+    /// The same counts for a new notifier, without an error.
     pub(crate) fn anew(&self) -> Self {
         let delivered = Delivered {
             trouble: None,

@@ -1,5 +1,5 @@
-//! Telling the world: what happened, as one document, to a command and to a web server. Each has a queue
-//! of its own, so that neither delays the other, nor the daemon. It must not know who decides what is told.
+//! Notifications: one document for each event, to a command and to a webhook. Each has a queue
+//! of its own, so that neither delays the other or the daemon. It must not know which events are notified.
 
 pub(crate) mod alarms;
 pub(crate) mod backoff;
@@ -15,30 +15,30 @@ use serde::{Deserialize, Serialize};
 /// Version of the document. Fields may be added within a version, never changed or removed.
 pub const VERSION: u32 = 1;
 
-/// What is told: for the command on standard input and in its environment, for the web server in a POST.
+/// A notification: on standard input and in the environment for the command, in a POST for the webhook.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Notice {
     /// [`VERSION`].
     pub version: u32,
-    /// The same however often it is told.
+    /// Identifies the notice across retries.
     pub id: String,
-    /// What happened: `takeover`, `release`, `failed-start`, `failed-stop`, `failed-fence`, `isolated`,
+    /// The event: `takeover`, `release`, `failed-start`, `failed-stop`, `failed-fence`, `isolated`,
     /// `paused`, `resumed`, `flapping`, `unarmed`, `blocked` or `gateway-hung`.
     pub event: String,
-    /// When.
+    /// The time of the event.
     pub time: Timestamp,
     /// The name of this machine.
     pub host: String,
-    /// The primary, as it is configured.
+    /// The primary, as configured.
     pub primary: String,
     /// The state now.
     pub state: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// By whose order, where a takeover or a release was ordered: `root`, or `user` and a number.
+    /// The operator who ordered the takeover or release, if any: `root`, or `user` and a number.
     #[serde(default)]
     pub by: Option<String>,
-    /// One sentence for people. Chat programs' webhooks show it.
+    /// A sentence for people, shown by chat programs.
     pub text: String,
 }
 

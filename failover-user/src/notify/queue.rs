@@ -1,4 +1,4 @@
-//! What waits to be told: bounded, the oldest goes first, and goes when there is no room.
+//! The queue of notices: bounded, first in, first out. When it is full, the oldest notice is dropped.
 
 use std::{
     collections::VecDeque,
@@ -15,17 +15,17 @@ use failover_linux::clock;
 
 use crate::notify::{Notice, delivery::Delivery};
 
-/// A notice that isn't told yet.
+/// A queued notice.
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) notice: Notice,
-    /// When it came here, and how old it was then.
+    /// When it was queued, and its age then.
     since: Time,
     before: Duration,
 }
 
 impl Waiting {
-    /// One that was kept, as old as the wall clock says: nothing else survives a restart of the machine.
+    /// A persisted notice. Its age is by the wall clock, because no other clock survives a restart of the machine.
     fn kept(notice: Notice) -> Self {
         let age = Timestamp::now().duration_since(notice.time);
         Self {
@@ -35,7 +35,7 @@ impl Waiting {
         }
     }
 
-    /// A clock that is set meanwhile makes it neither older nor younger.
+    /// Its age. Not affected when the clock is set meanwhile.
     pub(super) fn age(&self, now: Time) -> Duration {
         now.since(self.since).saturating_add(self.before)
     }
@@ -43,7 +43,7 @@ impl Waiting {
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// Who is told, for the log.
+    /// The channel's name, for the log.
     whom: &'static str,
     most: usize,
     delivery: Delivery,
@@ -66,7 +66,7 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// At the end.
+    /// Appends a notice.
     pub(super) fn push(&self, notice: Notice) {
         let mut waiting = self.waiting();
         waiting.push_back(Waiting {
@@ -79,11 +79,11 @@ impl Queue {
         self.changed.notify_waiters();
     }
 
-    /// What was kept goes before whatever waits already.
+    /// Persisted notices go before those in the queue.
     pub(super) fn put_first(&self, notices: Vec<Notice>) {
         let mut waiting = self.waiting();
         for notice in notices.into_iter().rev() {
-            // Read once more, by a sender that was begun again, it may wait already.
+            // If a restarted sender reads it again, it may be queued already.
             if waiting.iter().all(|one| one.notice.id != notice.id) {
                 waiting.push_front(Waiting::kept(notice));
             }
@@ -98,12 +98,12 @@ impl Queue {
             self.delivery.dropped(dropped);
             warn!(
                 whom = self.whom,
-                dropped, "too many notifications wait; the oldest is dropped"
+                dropped, "the queue is full; the oldest notification is dropped"
             );
         }
     }
 
-    /// Waits for the first, which stays where it is. Cancel-safe.
+    /// Waits for the first notice, which stays in the queue. Cancel-safe.
     pub(super) async fn first(&self) -> Waiting {
         loop {
             let changed = self.changed.notified();
@@ -114,24 +114,24 @@ impl Queue {
         }
     }
 
-    /// What became of all that was to be told.
+    /// The results so far.
     pub(super) fn delivery(&self) -> &Delivery {
         &self.delivery
     }
 
-    /// It is told, or given up.
+    /// Removes a notice that is sent, or given up.
     pub(super) fn remove(&self, id: &str) {
         self.waiting().retain(|one| one.notice.id != id);
         self.changed.notify_waiters();
     }
 
-    /// All that waits.
+    /// All queued notices.
     pub(super) fn all(&self) -> Vec<Notice> {
         let waiting = self.waiting();
         waiting.iter().map(|one| one.notice.clone()).collect()
     }
 
-    /// Waits until nothing is left, but no longer than this.
+    /// Waits until the queue is empty, but no longer than this.
     pub(super) async fn emptied(&self, patience: Duration) {
         let empty = async {
             loop {

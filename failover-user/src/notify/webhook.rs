@@ -1,5 +1,5 @@
-//! Tells a web server, in a POST: again and again with growing pauses, until it has it or a day is over.
-//! What waits is kept in the state directory, so that it survives the daemon.
+//! Sends notifications to a web server with POST. Retries with exponential backoff for a day.
+//! Queued notices are persisted in the state directory, and survive a restart of the daemon.
 
 use std::{
     io,
@@ -42,44 +42,44 @@ use crate::{
     runtime::{background, parts, parts::Part},
 };
 
-/// So many wait; a notice takes less than 2 KiB.
+/// Limit for queued notices; a notice has less than 2 KiB.
 const MOST_WAITING: usize = 100;
-/// Longer files are none of ours.
+/// A longer file was not written by this program.
 const LONGEST_FILE: u64 = 4 << 20;
-/// Then nobody wants to know any longer.
+/// A notice is dropped at this age.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
-/// From the look-up of the name to the answer's status.
+/// Timeout from name resolution to the response status.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Where what waits can't be kept, it is tried again this often, and whenever it changes.
+/// Interval between attempts to persist the queue; also retried whenever it changes.
 const KEEP_AGAIN: Duration = Duration::from_secs(30);
-/// More than a server that means well sends before the body, which isn't read.
+/// Limit for the response head. The body is not read.
 const LONGEST_HEAD: usize = 16 * 1024;
 const OURSELVES: &str = concat!("failover/", env!("CARGO_PKG_VERSION"));
 
-/// Sends notices to a web server, beside whoever has it.
+/// Sends notices to a web server, as a background task.
 #[derive(Debug)]
 pub(crate) struct WebhookNotifier {
     queue: Arc<Queue>,
-    /// What waits may not be what is kept.
+    /// The queue may differ from the file.
     changed: Arc<Notify>,
-    /// Each gets an answer once what waits is kept.
+    /// Each gets an answer once the queue is persisted.
     waiting: Answers,
     task: JoinHandle<()>,
 }
 
 type Answers = Arc<Mutex<Vec<oneshot::Sender<bool>>>>;
 
-/// What became of one attempt.
+/// The result of one attempt.
 #[derive(Debug, Eq, PartialEq)]
 enum Attempt {
     Told,
-    /// It would be the same the next time.
+    /// A retry would not help.
     Refused(Obstacle),
     Failed(Obstacle),
 }
 
 impl WebhookNotifier {
-    /// In a runtime; what is kept in the state directory is sent first.
+    /// Needs a tokio runtime. Persisted notices are sent first.
     pub(crate) fn new(webhook: Webhook, state_dir: &Path, delivery: Delivery, part: Part) -> Self {
         Self::keeping(webhook, state_dir, delivery, part, KEEP_AGAIN)
     }
@@ -113,13 +113,13 @@ impl WebhookNotifier {
         }
     }
 
-    /// Soon. Never waits.
+    /// Queues a notice. Never waits.
     pub(crate) fn tell(&self, notice: Notice) {
         self.queue.push(notice);
         self.changed.notify_one();
     }
 
-    /// Gets true once whatever waits now is on disk or told, false when that can't be written.
+    /// Receives true once all notices of now are on disk or sent, false if the file cannot be written.
     pub(crate) fn kept(&self) -> oneshot::Receiver<bool> {
         let (answer, kept) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +129,7 @@ impl WebhookNotifier {
         kept
     }
 
-    /// Waits until all is sent, but no longer than this; what isn't is kept by then.
+    /// Waits until all notices are sent, but no longer than this; the others are persisted by then.
     pub(crate) async fn finish(&self, patience: Duration) {
         self.queue.emptied(patience).await;
     }
@@ -154,7 +154,7 @@ struct Sender {
 impl Sender {
     async fn run(self: Arc<Self>, part: Part) -> io::Error {
         let file = self.file.clone();
-        // What is kept isn't given up for a thread that can't be had now.
+        // Without a thread now, persisted notices are read later.
         let kept = match background::run("webhook", move || load(&file)).await {
             Ok(kept) => kept,
             Err(error) => return error,
@@ -167,11 +167,11 @@ impl Sender {
         }
     }
 
-    /// Keeps what waits, whenever it has changed.
+    /// Persists the queue whenever it has changed.
     async fn keep_all(&self, mut kept: Vec<Notice>) -> io::Error {
         let mut could = true;
         loop {
-            // Before what waits is looked at: who asks later is answered the next time.
+            // Before the queue is read: later requests are answered the next time.
             let asked = self.asked();
             let waiting = self.queue.all();
             let stored = match waiting == kept {
@@ -186,7 +186,7 @@ impl Sender {
                 Ok(()) => {
                     kept = waiting;
                     if !could {
-                        info!("what the webhook hasn't got yet is kept again");
+                        info!("queued webhook notifications are persisted again");
                     }
                     could = true;
                 }
@@ -194,7 +194,7 @@ impl Sender {
                     if could {
                         warn!(
                             %error, file = %self.file.display(),
-                            "what the webhook hasn't got yet can't be kept; it is lost when this daemon ends"
+                            "cannot persist queued webhook notifications; they are lost when this daemon stops"
                         );
                     }
                     could = false;
@@ -212,7 +212,7 @@ impl Sender {
         }
     }
 
-    /// Who asked since this was called last.
+    /// Requests since the last call.
     fn asked(&self) -> Vec<oneshot::Sender<bool>> {
         let mut asked = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut asked)
@@ -227,13 +227,13 @@ impl Sender {
             if waiting.age(clock::now()) > LONGEST_WAIT {
                 warn!(
                     event,
-                    host, "the webhook hasn't got it within a day; it is given up"
+                    host, "webhook notification not delivered within a day; dropped"
                 );
                 self.queue.delivery().dropped(1);
             } else {
                 match self.attempt(notice).await {
                     Attempt::Told => {
-                        info!(event, host, "the webhook was told");
+                        info!(event, host, "webhook notification delivered");
                         self.queue.delivery().told();
                         pauses = Pauses::default();
                     }
@@ -244,7 +244,7 @@ impl Sender {
                             host,
                             error = what,
                             remedy,
-                            "the webhook refuses it; it is given up"
+                            "the webhook rejects the notification; dropped"
                         );
                         self.queue.delivery().failed(obstacle);
                     }
@@ -256,9 +256,9 @@ impl Sender {
                         let is_first = pauses.is_first();
                         let pause = pauses.next();
                         if is_first {
-                            warn!(event, host, error, remedy, again_in = ?pause, "the webhook can't be told");
+                            warn!(event, host, error, remedy, again_in = ?pause, "webhook notification failed");
                         } else {
-                            debug!(event, host, error, again_in = ?pause, "the webhook can't be told");
+                            debug!(event, host, error, again_in = ?pause, "webhook notification failed");
                         }
                         self.queue.delivery().failed(obstacle);
                         sleep(pause).await;
@@ -277,7 +277,7 @@ impl Sender {
             Ok(Err(error)) => Attempt::Failed(error),
             Err(_) => Attempt::Failed(Obstacle {
                 what: format!("no answer within {LIMIT:?}"),
-                remedy: "is there a way from PC-B to it, and is it well?",
+                remedy: "is there a route from PC-B, and does the server work?",
             }),
         }
     }
@@ -293,7 +293,7 @@ impl Sender {
             let cause = error.source().map(|cause| format!(": {cause}"));
             Obstacle {
                 what: format!("{error}{}", cause.unwrap_or_default()),
-                remedy: "does a web server answer there?",
+                remedy: "is it a web server?",
             }
         };
         let stream = reach(&self.webhook, self.tls.as_ref()).await?;
@@ -318,14 +318,14 @@ impl Sender {
         tokio::pin!(answer);
         let answer = tokio::select! {
             answer = &mut answer => answer,
-            // How it ended is told to who waits, too.
+            // Wakes those who wait for the result.
             _ = transport => answer.await,
         };
         Ok(answer.map_err(|error| told(&error))?.status())
     }
 }
 
-/// A redirect isn't followed: what is told here is for this server only.
+/// Redirects are not followed: the notice is for this server only.
 fn judge(status: StatusCode) -> Attempt {
     let is_for_now = matches!(
         status,
@@ -335,13 +335,13 @@ fn judge(status: StatusCode) -> Attempt {
         Attempt::Told
     } else if status.is_client_error() && !is_for_now {
         Attempt::Refused(Obstacle {
-            what: format!("it refuses what it is told: HTTP status {status}"),
+            what: format!("rejected: HTTP status {status}"),
             remedy: "are the URL's path and webhook-token-file right?",
         })
     } else {
         Attempt::Failed(Obstacle {
             what: format!("HTTP status {status}"),
-            remedy: "see the server's own log",
+            remedy: "see the server's log",
         })
     }
 }
@@ -353,7 +353,7 @@ struct Kept {
     waiting: Vec<Notice>,
 }
 
-/// What was kept; nothing where it can't be read, which is told.
+/// The persisted notices; none if the file is unreadable, which is logged.
 fn load(file: &Path) -> Vec<Notice> {
     let read = files::read_own(file, LONGEST_FILE);
     match read.and_then(|text| serde_json::from_str::<Kept>(&text).map_err(io::Error::from)) {
@@ -364,13 +364,13 @@ fn load(file: &Path) -> Vec<Notice> {
         Ok(_) => Vec::new(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
-            warn!(%error, file = %file.display(), "what the webhook hasn't got yet can't be read; it is lost");
+            warn!(%error, file = %file.display(), "cannot read persisted webhook notifications; they are lost");
             Vec::new()
         }
     }
 }
 
-/// Keeps all of it or, after a crash, what was kept before.
+/// Replaces the file atomically: after a crash the old content remains.
 fn store(file: &Path, waiting: Vec<Notice>) -> io::Result<()> {
     if waiting.is_empty() {
         let (folder, name) = Folder::of(file, Sticky::IsNotEnough)?;

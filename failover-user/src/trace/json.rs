@@ -1,7 +1,7 @@
 //! Events as JSON, one object a line.
 //!
-//! Every object has every key; what an event doesn't have is `null`. A process number of 0 stands
-//! for the kernel acting by itself on a connection that no process owns yet.
+//! Every object has every key; missing values are `null`. Process 0 is
+//! the kernel itself, on a connection that no process owns yet.
 
 use std::net::SocketAddr;
 
@@ -27,10 +27,10 @@ struct Line<'a> {
     uid: u32,
     comm: &'a str,
     netns: u32,
-    /// For a bind.
+    /// Of a bind.
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
-    /// For a connection that ended for a reason.
+    /// Of a connection that ended with an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -121,10 +121,10 @@ fn told(time: Timestamp) -> String {
 }
 
 fn append(output: &mut String, line: &impl Serialize) {
-    // Plain structures of strings and numbers can't fail.
+    // Serialization of strings and numbers cannot fail.
     let json = serde_json::to_string(line).unwrap_or_default();
-    // JSON leaves DEL and the C1 controls as they are; a terminal might obey them. They can only
-    // stand inside strings, so escaping them keeps it JSON.
+    // JSON does not escape DEL and C1 controls, but a terminal may interpret them. They only
+    // occur inside strings, so the result stays valid JSON.
     for character in json.chars() {
         match character {
             '\u{7f}'..='\u{9f}' => output.push_str(&format!("\\u{:04x}", u32::from(character))),

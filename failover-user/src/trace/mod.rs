@@ -1,6 +1,6 @@
 //! `failover trace`: kernel events as they happen, without a daemon.
 //!
-//! It renders what `kernel/` tells and decides nothing.
+//! It renders the events of `kernel/` and decides nothing.
 
 pub(crate) mod json;
 mod output;
@@ -24,36 +24,36 @@ use crate::trace::output::Output;
 
 pub use output::{Color, Format};
 
-/// What to show, and for how long.
+/// Settings of a trace.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// The port to watch, local or remote.
     pub port: NonZeroU16,
     /// Sockets of every network namespace.
     pub all_namespaces: bool,
-    /// Hear the kernel program's own debug lines.
+    /// Log the eBPF program's debug messages.
     pub debug: bool,
-    /// How lines look.
+    /// The output format.
     pub format: Format,
-    /// Whether text has colours.
+    /// When to colour the text.
     pub color: Color,
-    /// Ends it after this time.
+    /// Stop after this time.
     pub duration: Option<Duration>,
-    /// Ends it after so many events.
+    /// Stop after this number of events.
     pub count: Option<u64>,
 }
 
-/// How many there were.
+/// Number of events shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Totals {
     seen: u64,
     lost: u64,
 }
 
-/// Shows events until the duration, the count, a signal or the reader's end.
+/// Shows events until the duration, the count, a signal, or until the reader closes the pipe.
 ///
 /// # Errors
-/// When the kernel program can't be loaded or the output can't be written.
+/// When the eBPF program cannot be loaded, or the output cannot be written.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut kernel = KernelEvents::load(Watch {
         local_port: settings.port,
@@ -63,13 +63,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         debug: settings.debug,
     })?;
     if let Err(error) = kernel.tell_binds(true) {
-        warn!(%error, "binds aren't shown");
+        warn!(%error, "binds are not shown");
     }
     let mut output = Output::new(settings.format, settings.color, settings.all_namespaces);
     let mut totals = Totals::default();
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
-    // Beyond the clock's last moment it never ends.
+    // Too long for the clock: no end.
     let end = settings
         .duration
         .and_then(|duration| Instant::now().checked_add(duration));
@@ -87,13 +87,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             break;
         }
     }
-    // What came until the last moment; the limits still hold.
+    // The remaining events; the limits still apply.
     show(&kernel.drain(), settings.count, &mut totals, &mut output)?;
     output.end(totals.seen, totals.lost);
     Ok(())
 }
 
-/// Writes a batch. `false`: nobody wants more.
+/// Writes a batch. `false`: stop.
 fn show(
     batch: &Batch,
     count: Option<u64>,

@@ -1,4 +1,4 @@
-//! Where the lines go: standard output, whose reader may leave at any time.
+//! Standard output, whose reader may close it at any time.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
@@ -11,25 +11,25 @@ use failover_linux::bpf::event::KernelEvent;
 use crate::trace::{json, text, text::Style};
 use failover_linux::stdio::StandardOutput;
 
-/// How a line looks.
+/// The output format.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Format {
-    /// Aligned columns, for people.
+    /// Aligned columns.
     #[default]
     Text,
-    /// One JSON object a line, for tools.
+    /// JSON, one object a line.
     Json,
 }
 
-/// Whether text has colours.
+/// When to colour text.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
-    /// Everywhere.
+    /// Always.
     Always,
-    /// Nowhere.
+    /// Never.
     Never,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Output {
     pending: String,
     /// The reader has gone.
     closed: bool,
-    /// Tells when the reader has gone, where the kernel can tell: pipes and sockets.
+    /// Becomes ready when the reader closes it, for pipes and sockets.
     watched: Option<AsyncFd<StandardOutput>>,
 }
 
@@ -60,7 +60,7 @@ impl Output {
         }
     }
 
-    /// The header, where there is one.
+    /// The header, if the format has one.
     pub(super) fn begin(&mut self) -> anyhow::Result<()> {
         if self.format == Format::Text {
             self.pending.push_str(&text::header(self.style));
@@ -75,7 +75,7 @@ impl Output {
         }
     }
 
-    /// Losses are an event like any other; in text they go to standard error, as in `tcpstates`.
+    /// Reports lost events; in text on standard error, like `tcpstates`.
     pub(super) fn lost(&mut self, count: u64) {
         match self.format {
             Format::Text => say(&text::lost(count)),
@@ -83,7 +83,7 @@ impl Output {
         }
     }
 
-    /// Writes what is pending. `false`: the reader has gone, which is no error.
+    /// Writes pending lines. `false`: the reader has closed it, which is not an error.
     pub(super) fn flush(&mut self) -> anyhow::Result<bool> {
         let mut stdout = io::stdout().lock();
         let written = stdout
@@ -100,7 +100,7 @@ impl Output {
         }
     }
 
-    /// Returns when the reader has gone, where that can be told.
+    /// Returns when the reader has closed it, if that can be detected.
     pub(super) async fn reader_gone(&self) {
         match &self.watched {
             Some(watched) if watched.ready(Interest::ERROR).await.is_ok() => {}
@@ -108,7 +108,7 @@ impl Output {
         }
     }
 
-    /// The closing line; not for who left before the end, as `head` does.
+    /// The closing line; not if the reader has gone, like `head`.
     pub(super) fn end(&self, seen: u64, lost: u64) {
         if !self.closed {
             say(&text::totals(seen, lost));
@@ -116,7 +116,7 @@ impl Output {
     }
 }
 
-/// On standard error. It may be gone; then nobody wants to know.
+/// Writes to standard error, which may be closed.
 fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

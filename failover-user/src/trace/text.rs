@@ -1,4 +1,4 @@
-//! Events as aligned lines for people: fixed columns, names instead of numbers.
+//! Events as aligned lines: fixed columns, names instead of numbers.
 
 use std::fmt::{Display, Write as _};
 
@@ -13,12 +13,12 @@ const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
 const RESET: &str = "\x1b[0m";
 
-/// What there is besides the plain columns.
+/// Optional parts of a line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Style {
-    /// Good and bad news stand out.
+    /// Colour for listening and closing.
     pub(super) color: bool,
-    /// A column with the network namespace, where there may be several.
+    /// A column with the network namespace, if there are several.
     pub(super) namespaces: bool,
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn event(line: &mut String, event: &KernelEvent, style: Style) {
     );
 }
 
-/// The namespace's column, if it is wanted: the inode's number, as `lsns` and `readlink` tell it.
+/// The namespace column, if enabled: the inode number, as shown by `lsns` and `readlink`.
 fn namespace(netns: impl Display, style: Style) -> String {
     match style.namespaces {
         true => format!("{netns:>10} "),
@@ -110,12 +110,9 @@ fn mood(change: &TcpStateChange) -> &'static str {
     }
 }
 
-/// What went missing.
+/// The line about lost events.
 pub(super) fn lost(count: u64) -> String {
-    format!(
-        "lost {count} {}: they came faster than they could be read",
-        events(count)
-    )
+    format!("lost {count} {}: the ring buffer was full", events(count))
 }
 
 /// The closing line.
