@@ -1,21 +1,23 @@
-//! Since when, as people say it: `2d`, `12h`, `2026-11-24`, `2026-11-24T03:00`.
+//! Parses `--since`: `2d`, `12h`, `2026-11-24`, `2026-11-24T03:00`.
 
 use std::str::FromStr;
 
 use jiff::{SpanRelativeTo, Timestamp, civil::DateTime, tz::Offset};
 use thiserror::Error;
 
-/// A moment in the past.
+/// A point in time in the past.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Since(Timestamp);
 
-/// Not a moment.
+/// The text is not a point in time.
 #[derive(Debug, Error)]
-#[error("`{0}` is no time; write how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC")]
+#[error(
+    "`{0}` is not a time; use a duration before now, like 2d or 12h, or a date in UTC, like 2026-11-24"
+)]
 pub struct SinceError(String);
 
 impl Since {
-    /// The moment itself.
+    /// The point in time.
     #[must_use]
     pub const fn get(self) -> Timestamp {
         self.0

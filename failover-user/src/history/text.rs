@@ -1,5 +1,5 @@
-//! An incident as text, for who was woken by it: what happened first, then why, then when what. Times
-//! are in UTC. Whatever is in the files is shown escaped.
+//! An incident as text, for the operator on call: first the result, then the reason, then a timeline. Times
+//! are in UTC. All content of the files is escaped.
 
 use std::fmt::{self, Write as _};
 
@@ -13,7 +13,7 @@ use crate::history::{
 
 const MOMENT: &str = "%Y-%m-%d %H:%M:%S";
 
-/// One block, as it is by now.
+/// One block, with durations until now.
 impl fmt::Display for Incident {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text(&Now::by_the_clocks()))
@@ -26,7 +26,7 @@ impl Incident {
         self.so_far(now).block(told)
     }
 
-    /// What is known of it was written then.
+    /// `told`: when the incident was last written.
     fn block(&self, told: Timestamp) -> String {
         let mut text = String::new();
         let lasted = self.lasted();
@@ -39,12 +39,12 @@ impl Incident {
             span(lasted),
             Escaped(&self.id),
         );
-        row(&mut text, "because", &Escaped(&self.reason));
+        row(&mut text, "reason", &Escaped(&self.reason));
         row(&mut text, "primary", &Escaped(&self.primary));
         if self.dry_run {
-            row(&mut text, "dry run", &"nothing was run");
+            row(&mut text, "dry run", &"no command was run");
         }
-        rows(&mut text, "seen", &self.events);
+        rows(&mut text, "evidence", &self.events);
         rows(&mut text, "probes", &self.probes);
         let kept = self.probes.iter().filter(|probe| probe.layer != "unknown");
         if let Some(more) = self.failed_probes.checked_sub(kept.count() as u64)
@@ -56,12 +56,12 @@ impl Incident {
         rows(&mut text, "states", &self.phases);
         rows(&mut text, "commands", &self.commands);
         if self.left_out > 0 {
-            let told = format_args!("{} entries that are not kept", self.left_out);
-            row(&mut text, "left out", &told);
+            let told = format_args!("{} more entries", self.left_out);
+            row(&mut text, "omitted", &told);
         }
         for (name, counted, milliseconds) in [
-            ("nobody served", Counting::NoGateway, self.no_gateway_ms),
-            ("two served", Counting::DualActive, self.dual_active_ms),
+            ("no gateway", Counting::NoGateway, self.no_gateway_ms),
+            ("two gateways", Counting::DualActive, self.dual_active_ms),
         ] {
             let goes_on = self.ended.is_none() && self.counting == Some(counted);
             let so_far = if goes_on { " so far" } else { "" };
@@ -77,19 +77,15 @@ impl Incident {
                     &format_args!("{} {how}: {why}", time(*at)),
                 );
             }
-            None => row(
-                &mut text,
-                "ended",
-                &format_args!("not yet; what is above was written at {}", time(told)),
-            ),
+            None => row(&mut text, "ongoing", &format_args!("as of {}", time(told))),
         }
         text
     }
 
-    /// What it was, in a word, and whether it goes on.
+    /// The result in a few words, and whether the incident is ongoing.
     fn headline(&self) -> String {
         let goes_on = match &self.ended {
-            None => ", goes on",
+            None => ", ongoing",
             Some(_) => "",
         };
         format!("{}{goes_on}", self.word())
@@ -100,19 +96,19 @@ impl Incident {
         match &self.ended {
             _ if self.has_taken_over() => match self.ended.as_ref().map(|ending| ending.how) {
                 Some(How::Released) => "TAKEOVER, released",
-                Some(How::Recovered) => "TAKEOVER, over",
-                Some(How::DaemonEnded) => "TAKEOVER, then the daemon ended",
+                Some(How::Recovered) => "TAKEOVER, recovered",
+                Some(How::DaemonEnded) => "TAKEOVER, then the daemon stopped",
                 Some(How::DaemonKilled) => "TAKEOVER, then the daemon was killed",
                 None => "TAKEOVER",
             },
-            _ if has("starting") => "NO TAKEOVER: the local gateway didn't start",
-            _ if has("fencing") => "NO TAKEOVER: not made sure of the primary",
+            _ if has("starting") => "NO TAKEOVER: the local gateway did not start",
+            _ if has("fencing") => "NO TAKEOVER: the primary was not fenced",
             _ if has("isolated") => "NO TAKEOVER: no witness answered",
-            _ if has("blocked") => "NO TAKEOVER: the port was taken",
+            _ if has("blocked") => "NO TAKEOVER: another program held the port",
             _ if has("unarmed") => "NO TAKEOVER: the primary was never seen healthy",
             _ if has("paused") => "NO TAKEOVER: paused",
-            _ if has("released") => "NO TAKEOVER: released by hand",
-            _ => "suspicion",
+            _ if has("released") => "NO TAKEOVER: released by an operator",
+            _ => "probe failures, no takeover",
         }
     }
 }
@@ -122,7 +118,7 @@ impl fmt::Display for Line {
         match self {
             Self::Incident(incident) => incident.fmt(formatter),
             Self::Order(order) => order.fmt(formatter),
-            // They explain how an incident ended, and are nothing by themselves.
+            // Only used to find out how an incident ended.
             Self::Daemon(_) => Ok(()),
         }
     }
@@ -155,9 +151,9 @@ impl fmt::Display for How {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Released => "released",
-            Self::Recovered => "over",
-            Self::DaemonEnded => "the daemon ended",
-            Self::DaemonKilled => "cut off",
+            Self::Recovered => "recovered",
+            Self::DaemonEnded => "the daemon stopped",
+            Self::DaemonKilled => "the daemon was killed",
         })
     }
 }
@@ -183,8 +179,8 @@ impl fmt::Display for Probe {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let strike = match (self.strike, self.layer.as_str()) {
             (true, _) => "strike",
-            (false, "unknown") => "says nothing",
-            (false, _) => "doesn't count",
+            (false, "unknown") => "unknown",
+            (false, _) => "not a strike",
         };
         let (began, outcome) = (time(self.began), Escaped(&self.outcome));
         write!(formatter, "{began} {strike:<13} {outcome}")
@@ -220,10 +216,10 @@ impl fmt::Display for Command {
         write!(formatter, "{began} {command:<13} {took:>9}  ")?;
         match &self.result {
             Some(result) => write!(formatter, "{}", Escaped(result))?,
-            None => formatter.write_str("runs")?,
+            None => formatter.write_str("running")?,
         }
         if !self.said.is_empty() {
-            write!(formatter, "; it said: {}", Escaped(&self.said))?;
+            write!(formatter, "; output: {}", Escaped(&self.said))?;
         }
         Ok(())
     }
@@ -233,7 +229,7 @@ fn time(at: Timestamp) -> String {
     at.strftime("%H:%M:%S%.3f").to_string()
 }
 
-/// As exact as anybody needs.
+/// A duration, rounded for people.
 fn span(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
@@ -266,7 +262,7 @@ mod tests {
         format!("2026-11-24T{text}Z").parse().unwrap()
     }
 
-    /// Where nobody knows how long the machine has run.
+    /// Without a boot clock.
     fn wall(wall: Timestamp) -> Now {
         Now { wall, uptime: None }
     }
@@ -340,17 +336,17 @@ mod tests {
     fn a_takeover_is_one_block_that_begins_with_what_it_was() {
         let expected = "\
 2026-11-24 03:00:00 UTC  TAKEOVER, released, 12m 1s  [a1]
-  because        probe refused
+  reason         probe refused
   primary        pc-a:18789
-  seen           03:00:00.300 connection closed by the primary
+  evidence       03:00:00.300 connection closed by the primary
   probes         03:00:00.400 strike        refused after 1ms
                  299 more failed
   states         03:00:00.500 suspect              1m  a reason
                  03:01:00.500 starting (1)       3.0s  a reason
                  03:01:03.500 active              11m  a reason
-  commands       03:01:00.500 start             250ms  failed with exit code 1; it said: no such file
-  nobody served  1m 3s
-  two served     1.2s
+  commands       03:01:00.500 start             250ms  failed with exit code 1; output: no such file
+  no gateway     1m 3s
+  two gateways   1.2s
   ended          03:12:01.500 released: the last socket is gone
 ";
         assert_eq!(takeover().to_string(), expected);
@@ -378,14 +374,18 @@ mod tests {
         let mut incident = takeover();
         incident.ended = None;
         let text = incident.text(&wall(incident.told));
-        let lasted = "TAKEOVER, goes on, 14m 59s so far";
+        let lasted = "TAKEOVER, ongoing, 14m 59s so far";
         assert!(text.contains(lasted), "{text}");
-        assert!(text.contains("written at 03:15:00"), "{text}");
+        assert!(text.contains("as of 03:15:00"), "{text}");
         incident.phases.truncate(1);
-        assert!(incident.to_string().contains("suspicion, goes on"));
+        assert!(
+            incident
+                .to_string()
+                .contains("probe failures, no takeover, ongoing")
+        );
         for (state, word) in [
             ("isolated", "no witness"),
-            ("blocked", "the port was taken"),
+            ("blocked", "another program held the port"),
             ("unarmed", "never seen healthy"),
             ("paused", "paused"),
         ] {
@@ -395,7 +395,7 @@ mod tests {
             let first = text.lines().next().unwrap();
             assert!(first.contains("NO TAKEOVER: "), "{text}");
             assert!(first.contains(word), "{text}");
-            assert!(first.contains(", goes on, "), "{text}");
+            assert!(first.contains(", ongoing, "), "{text}");
         }
     }
 
@@ -412,12 +412,12 @@ mod tests {
         for line in [
             "  states         03:00:00.500 suspect              1m  a reason",
             "                 03:14:00.000 isolated          8h 1m  a reason",
-            "  nobody served  8h 1m 3s so far",
-            "  two served     1.2s",
+            "  no gateway     8h 1m 3s so far",
+            "  two gateways   1.2s",
         ] {
             assert!(text.lines().any(|one| one == line), "{line}: {text}");
         }
-        assert!(text.contains("goes on, 8h 14m 59s so far"), "{text}");
+        assert!(text.contains("ongoing, 8h 14m 59s so far"), "{text}");
         // Neither what is over nor a clock that was set back changes anything.
         assert_eq!(takeover().so_far(&wall(at("11:15:00"))), takeover());
         assert_eq!(incident.so_far(&wall(at("00:00:00"))), incident);
@@ -432,7 +432,7 @@ mod tests {
         incident.lasted_ms = Some(660_000);
         let text = incident.to_string();
         assert!(text.contains("TAKEOVER, released, 11m  ["), "{text}");
-        // One that goes on, set a year forward since it was told.
+        // One that ongoing, set a year forward since it was told.
         incident.ended = None;
         incident.told_at = uptime(5000);
         incident.counting = Some(Counting::DualActive);
@@ -442,9 +442,9 @@ mod tests {
         };
         let text = incident.text(&now);
         for part in [
-            "TAKEOVER, goes on, 12m so far  [",
+            "TAKEOVER, ongoing, 12m so far  [",
             "active              12m  a reason",
-            "two served     1m 1s so far",
+            "two gateways   1m 1s so far",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
@@ -456,7 +456,7 @@ mod tests {
             ..now
         };
         let text = incident.text(&now);
-        assert!(text.contains("goes on, 13m so far  ["), "{text}");
+        assert!(text.contains("ongoing, 13m so far  ["), "{text}");
     }
 
     #[test]
