@@ -1,5 +1,5 @@
-//! The command line, once: what it takes, and the help that says so. Man pages and completions are
-//! rendered from it (`tests/generated`), so that none of them says anything else.
+//! The command line and its help. Man pages and completions are
+//! generated from it (`tests/generated`), so that they never differ.
 
 use std::{
     num::{NonZeroU16, NonZeroU64},
@@ -20,92 +20,92 @@ use crate::{
     trace::{Color, Format},
 };
 
-/// Takes over from a gateway that stopped answering, and lets go when it is back
+/// Takes over from a gateway that has failed, and fails back when it recovers
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub verb: Verb,
 }
 
-/// What the program can do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Watch the primary, take over when it is down, let go when it is back
+    /// Run the daemon: take over when the primary is down, release when it is back
     ///
-    /// Reads /etc/failover/failover.toml where that is there and --config names no other file; flags win
-    /// over it. SIGHUP has it read again, SIGTERM and Ctrl-C end it, and leave a gateway that runs alone.
+    /// Reads /etc/failover/failover.toml if it exists and --config names no other file; flags override
+    /// it. SIGHUP reloads it. SIGTERM and Ctrl-C stop the daemon; a running gateway keeps running.
     Run(Box<Options>),
-    /// Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy
+    /// Check that a takeover would work, and how to fix what would not
     ///
-    /// Takes the flags of `run`, and reads the same file. Changes nothing. Exit code 0: no errors; 1: there
-    /// are some.
+    /// Takes the flags of `run`, and reads the same file. Changes nothing. Exit code 0: no errors, 1:
+    /// errors.
     Check(Box<CheckOptions>),
-    /// Ask the daemon who serves and whether PC-B is safe
+    /// Show who serves, and whether PC-A is protected
     ///
-    /// Exit code 0: safe, or degraded (PC-A is down, and nothing stands behind PC-B); 1: not protected, or
-    /// two gateways serve; 3: no daemon is running; 4: one is there and doesn't answer, or not this
+    /// Exit code 0: safe, or degraded (PC-A is down, and there is no further standby), 1: not protected, or
+    /// two gateways serve, 3: daemon not running, 4: daemon does not answer, or not to this
     /// account.
     Status(StatusOptions),
-    /// Tell every incident: when, why with the evidence, how long each phase took
+    /// List incidents: time, cause, evidence, and the duration of each phase
     ///
-    /// Reads the files in the state directory, with or without a daemon. Times are in UTC, and the newest
+    /// Reads the files in the state directory, with or without a daemon. Times are in UTC; the newest
     /// incident comes last.
     History(HistoryOptions),
-    /// Have the daemon observe and report, and run nothing
+    /// Pause takeovers and releases (maintenance)
     ///
-    /// Survives restarts of the daemon and of the machine. What would have been run is in the log. A second
-    /// pause replaces the first, and says whether that makes it longer or shorter.
+    /// Survives restarts of the daemon and the machine. The log shows which commands were withheld. A second
+    /// pause replaces the first, and prints the difference.
     Pause(PauseOptions),
-    /// End the pause, and the time that a release holds
+    /// End the pause, and the hold of a release
     Resume(AskOptions),
     /// Take over now, without waiting for the strikes
     ///
-    /// Through the same checks as by itself: the primary doesn't answer, was seen healthy once,
-    /// witnesses answer, the fence succeeds, nobody else has the port. Where the last answer isn't from
-    /// just now, the primary is probed first. --force skips the first three checks, and has the local
-    /// gateway serve until `failover release`; where the primary answers, it asks for confirmation.
+    /// The checks are the same as for an automatic takeover: the primary does not answer, was seen healthy once,
+    /// witnesses answer, the fence succeeds, the port is free. If the last probe is not
+    /// recent, the primary is probed first. --force skips the first three checks, and the local
+    /// gateway serves until `failover release`; if the primary answers, it asks for confirmation.
     Takeover(TakeoverOptions),
-    /// Stop the local gateway now, although the primary doesn't answer
+    /// Stop the local gateway now, although the primary does not answer
     ///
-    /// A new takeover needs new strikes.
+    /// New strikes lead to a new takeover.
     Release(ReleaseOptions),
     /// Show kernel events of the port as they happen
     Trace(TraceOptions),
-    /// Try settings out: years in seconds, in virtual time against modelled networks
+    /// Simulate settings: years of modelled networks in seconds
     Simulate(simulate::Options),
     /// Write, check or show a configuration
     #[command(subcommand)]
     Config(ConfigVerb),
-    /// Start or stop a unit, as the account whose service manager has it
+    /// Start or stop a unit, as the account of its service manager
     #[command(hide = true)]
     UnitJob(UnitJob),
-    /// Keep a command's output
+    /// Store a command's output
     #[command(hide = true)]
     OutputRelay,
-    /// Say what state a unit is in, as the account whose service manager has it
+    /// Print the state of a unit, as the account of its service manager
     #[command(hide = true)]
     UnitState(UnitName),
 }
 
-/// Whom to ask.
+/// The daemon to connect to.
 #[derive(Args, Debug)]
 pub struct AskOptions {
     /// The daemon's control socket
-    /// [default: what the configuration file says, or /run/failover/control.sock]
+    /// [default: from the configuration file, or /run/failover/control.sock]
     #[arg(long, value_name = "PATH", value_parser = path)]
     pub control: Option<PathBuf>,
-    /// The daemon's configuration file [default: /etc/failover/failover.toml, if it is there]
+    /// The daemon's configuration file [default: /etc/failover/failover.toml, if it exists]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
 impl AskOptions {
-    /// Where the daemon is; its control socket is what counts.
+    /// The paths of the daemon's control socket and state directory.
     ///
     /// # Errors
-    /// When the file that is named can't be read.
+    /// When the given file cannot be read.
     pub fn locations(&self) -> Result<Locations, ConfigurationError> {
         match &self.control {
             Some(control) => Ok(Locations {
@@ -118,22 +118,22 @@ impl AskOptions {
     }
 }
 
-/// Of `failover pause`.
+/// Options of `failover pause`.
 #[derive(Args, Debug)]
 pub struct PauseOptions {
-    /// Whom to ask.
+    /// The daemon to connect to.
     #[command(flatten)]
     pub ask: AskOptions,
-    /// For so long [default: until `failover resume`]
+    /// Duration of the pause [default: until `failover resume`]
     #[arg(long = "for", value_name = "DURATION", allow_hyphen_values = true)]
     pub span: Option<HumanDuration>,
-    /// Why: the log and `failover status` tell it
+    /// The reason, for the log and `failover status`
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
 
 impl PauseOptions {
-    /// What it asks for.
+    /// The control request.
     #[must_use]
     pub fn request(&self) -> Request {
         Request::Pause {
@@ -143,22 +143,22 @@ impl PauseOptions {
     }
 }
 
-/// Of `failover takeover`.
+/// Options of `failover takeover`.
 #[derive(Args, Debug)]
 pub struct TakeoverOptions {
-    /// Whom to ask.
+    /// The daemon to connect to.
     #[command(flatten)]
     pub ask: AskOptions,
-    /// Although the primary answers, was never seen healthy, or no witness answers
+    /// Take over even if the primary answers, was never seen healthy, or no witness answers
     #[arg(long)]
     pub force: bool,
-    /// Don't ask for confirmation where two gateways will run
+    /// Do not ask for confirmation if both gateways will run
     #[arg(long, requires = "force")]
     pub yes: bool,
 }
 
 impl TakeoverOptions {
-    /// What it asks for.
+    /// The control request.
     #[must_use]
     pub fn request(&self) -> Request {
         Request::Takeover {
@@ -168,19 +168,19 @@ impl TakeoverOptions {
     }
 }
 
-/// Of `failover release`.
+/// Options of `failover release`.
 #[derive(Args, Debug)]
 pub struct ReleaseOptions {
-    /// Whom to ask.
+    /// The daemon to connect to.
     #[command(flatten)]
     pub ask: AskOptions,
-    /// Take over again no sooner than after so long
+    /// Prevent a takeover for this time
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub hold: Option<HumanDuration>,
 }
 
 impl ReleaseOptions {
-    /// What it asks for.
+    /// The control request.
     #[must_use]
     pub fn request(&self) -> Request {
         Request::Release {
@@ -189,131 +189,131 @@ impl ReleaseOptions {
     }
 }
 
-/// What the daemon runs for a gateway that is a unit.
+/// The command that the daemon runs to start or stop a unit.
 #[derive(Args, Debug)]
 pub struct UnitJob {
-    /// What to do with it.
+    /// Start or stop.
     pub verb: UnitVerb,
-    /// The unit's whole name
+    /// The unit's full name
     pub unit: String,
-    /// It is of this account's service manager, not of the system's
+    /// Use this account's service manager, not the system's
     #[arg(long)]
     pub user: bool,
 }
 
-/// What the daemon asks for while it waits for a unit that it started.
+/// The command that the daemon runs to query a unit that it has started.
 #[derive(Args, Debug)]
 pub struct UnitName {
-    /// The unit's whole name; `*` stands for anything
+    /// The unit's full name, or a glob pattern with `*`
     pub unit: String,
-    /// It is of this account's service manager, not of the system's
+    /// Use this account's service manager, not the system's
     #[arg(long)]
     pub user: bool,
 }
 
-/// Of `failover config`.
+/// Subcommands of `failover config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
-    /// Write the commented default configuration
+    /// Write the default configuration, with comments
     Init {
-        /// Into this file, which must not be there yet; its folder is made [default: standard output]
+        /// The file to create, with its folder; it must not exist yet [default: standard output]
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Check a configuration file as `run` does
+    /// Check a configuration file like `run` does
     ///
-    /// Exit code 0: it can be run; 2: it can't, and a message says where and what to do.
+    /// Exit code 0: valid, 2: invalid, with the place and a remedy for each error.
     Check {
         /// The file
         #[arg(value_name = "FILE", default_value = DEFAULT_CONFIG)]
         file: PathBuf,
     },
-    /// Show what `run` would put in force with these flags and this file, and where each value comes from
+    /// Show the settings of `run` with these flags and this file, and where each value comes from
     ///
-    /// It reads the file and asks no daemon: one that runs may have refused what the file says now, which
-    /// `failover status` and the log tell.
+    /// Needs no daemon. A running daemon may have other settings, if it has not reloaded the file or has
+    /// rejected it: see `failover status`.
     Show(Box<ShowOptions>),
 }
 
-/// Of `failover check`.
+/// Options of `failover check`.
 #[derive(Args, Debug)]
 pub struct CheckOptions {
-    /// As for `run`.
+    /// The options of `run`.
     #[command(flatten)]
     pub options: Options,
-    /// How it looks
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,
 }
 
-/// Of `failover config show`.
+/// Options of `failover config show`.
 #[derive(Args, Debug)]
 pub struct ShowOptions {
-    /// As for `run`.
+    /// The options of `run`.
     #[command(flatten)]
     pub options: Options,
-    /// Also show values that may be secrets: URLs, paths and command lines
+    /// Also show values that may contain secrets: URLs, paths and command lines
     #[arg(long)]
     pub secrets: bool,
-    /// How it looks
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,
 }
 
-/// Of `failover status`.
+/// Options of `failover status`.
 #[derive(Args, Debug)]
 pub struct StatusOptions {
-    /// Whom to ask.
+    /// The daemon to connect to.
     #[command(flatten)]
     pub ask: AskOptions,
-    /// How it looks
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,
-    /// Show it again every second, in place, until Ctrl-C
+    /// Update the output in place every second, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
 }
 
-/// Of `failover history`.
+/// Options of `failover history`.
 #[derive(Args, Debug)]
 pub struct HistoryOptions {
     /// The daemon's state directory
-    /// [default: what the configuration file says, or /var/lib/failover]
+    /// [default: from the configuration file, or /var/lib/failover]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// The daemon's configuration file [default: /etc/failover/failover.toml, if it is there]
+    /// The daemon's configuration file [default: /etc/failover/failover.toml, if it exists]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Only what went on since then: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC
+    /// Only incidents since then: a duration before now, like 2d or 12h, or a date in UTC, like 2026-11-24
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
-    /// How it looks; json: one object a line
+    /// Output format; json: one object a line
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,
 }
 
-/// Of `failover trace`.
+/// Options of `failover trace`.
 #[derive(Args, Debug)]
 pub struct TraceOptions {
-    /// The port to watch, at either end
+    /// The port to trace, local or remote
     #[arg(long, default_value_t = DEFAULT_PORT, value_parser = port)]
     pub port: NonZeroU16,
-    /// Sockets of every network namespace, not only of this one
+    /// Trace sockets of all network namespaces, not only of this one
     #[arg(long)]
     pub all_namespaces: bool,
-    /// How lines look
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,
-    /// Whether text has colours
+    /// When to colour the text output
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
-    /// End after this time
+    /// Stop after this time
     #[arg(long, allow_hyphen_values = true)]
     pub duration: Option<HumanDuration>,
-    /// End after so many events
+    /// Stop after this number of events
     #[arg(long, value_parser = count::<NonZeroU64>)]
     pub count: Option<NonZeroU64>,
-    /// Show the kernel program's own debug lines, on standard error
+    /// Show debug messages of the eBPF program, on standard error
     #[arg(long)]
     pub debug: bool,
 }

@@ -1,4 +1,4 @@
-//! Takes over from a gateway that stopped answering, and lets go when it is back.
+//! Takes over from a gateway that has failed, and fails back when it recovers.
 //!
 //! See ARCHITECTURE.md for the map.
 

@@ -31,16 +31,16 @@ use rustix::process::geteuid;
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
-/// What the caller got wrong; the same code as clap's.
+/// Usage or configuration error; the same code as clap's.
 const USAGE: u8 = 2;
-/// Nobody to ask.
+/// The daemon is not running.
 const NOT_RUNNING: u8 = 3;
-/// Somebody to ask, and no answer: nobody knows how it is.
+/// The daemon does not answer.
 const NO_ANSWER: u8 = 4;
-/// Whatever still runs when the daemon ends has so long.
+/// Time limit for blocking tasks when the daemon stops.
 const LAST_PATIENCE: Duration = Duration::from_millis(500);
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
-/// Of a question on the terminal, in bytes.
+/// Limit for an answer on the terminal, in bytes.
 const LONGEST_ANSWER: u64 = 1024;
 
 fn main() -> ExitCode {
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         Verb::Config(ConfigVerb::Show(options)) => show(*options),
         Verb::Simulate(options) => failover::simulate::run(&options).map(|()| ExitCode::SUCCESS),
         Verb::UnitJob(job) => unit_job(&job).map(|()| ExitCode::SUCCESS),
-        // Nobody reads a message of its: its standard error is the file.
+        // No message: its standard error is the output file.
         Verb::OutputRelay => {
             return match relay::relay() {
                 Ok(()) => ExitCode::SUCCESS,
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            // Standard error may be closed; the code says enough then.
+            // Standard error may be closed; then only the exit code remains.
             for line in told(&error).lines() {
                 let _ = writeln!(io::stderr(), "failover: {line}");
             }
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error with its causes, but for those that it has told already.
+/// The error with its causes, without those that its text already contains.
 fn told(error: &anyhow::Error) -> String {
     error
         .chain()
@@ -99,10 +99,10 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 fn run(options: Options) -> anyhow::Result<()> {
-    // Once: a reload reads the same file, also one that has gone meanwhile.
+    // Resolved once: a reload reads the same file, even if it has been deleted meanwhile.
     let options = options.or_default_file();
     let file = options.config.clone();
-    // Where there is no configuration at all, reading it says why.
+    // Without a configuration, loading it below returns the error.
     if !geteuid().is_root()
         && let Some(configuration) = config::Validation::load(options.clone()).configuration
     {
@@ -112,25 +112,25 @@ fn run(options: Options) -> anyhow::Result<()> {
     let configuration = reader()?;
     let _log = log::begin(configuration.log_format, "info")?;
     if let Some(file) = file {
-        info!(file = %file.display(), "the configuration is what this file says, where no flag does");
+        info!(file = %file.display(), "configuration loaded");
     }
     let runtime = runtime()?;
     let ended = runtime.block_on(failover::daemon::run(configuration, Arc::new(reader)));
-    // A look-up of a name can't be cancelled (getaddrinfo(3)), and may take a minute.
+    // A name lookup cannot be cancelled (getaddrinfo(3)), and may take a minute.
     runtime.shutdown_timeout(LAST_PATIENCE);
     ended
 }
 
-/// Writes the commented default configuration; never over another.
+/// Writes the default configuration with comments; never overwrites a file.
 fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
     let text = config::commented()?;
     let Some(path) = output else {
         return print(&text);
     };
-    // The package makes the usual folder; elsewhere nobody has.
+    // The package creates the default folder; other folders may be missing.
     config::write_new(path, &text).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => anyhow!(
-            "{} is there already, and is left as it is; give another --output, or move it away",
+            "{} already exists; move it away, or use another --output",
             path.display()
         ),
         _ => anyhow::Error::from(error).context(format!("writing {}", path.display())),
@@ -138,12 +138,12 @@ fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Looks at all that the daemon would need.
+/// Runs all checks.
 fn preflight(options: CheckOptions) -> anyhow::Result<ExitCode> {
     let CheckOptions { options, output } = options;
     let runtime = runtime()?;
     let report = runtime.block_on(failover::preflight::check(options.or_default_file()));
-    // A disk that hangs keeps nobody waiting.
+    // Do not wait for a disk that hangs.
     runtime.shutdown_background();
     print(&match output {
         trace::Format::Text => report.to_string(),
@@ -156,7 +156,7 @@ fn preflight(options: CheckOptions) -> anyhow::Result<ExitCode> {
 }
 
 fn check(file: PathBuf) -> anyhow::Result<ExitCode> {
-    let told = format!("{} can be run\n", file.display());
+    let told = format!("{} is valid\n", file.display());
     let loaded = Configuration::load(Options {
         config: Some(file),
         ..Options::default()
@@ -164,7 +164,7 @@ fn check(file: PathBuf) -> anyhow::Result<ExitCode> {
     let Err(Faults(faults)) = loaded else {
         return print(&told);
     };
-    // Whoever asks has written the file, and may see what is in it.
+    // The caller can read the file, so the message may contain its values.
     for fault in &faults {
         let (what, remedy) = fault.parts();
         let remedy = remedy.map(|remedy| format!("; {remedy}"));
@@ -177,7 +177,7 @@ fn check(file: PathBuf) -> anyhow::Result<ExitCode> {
     Ok(USAGE.into())
 }
 
-/// Shows what `run` would put in force.
+/// Shows the settings that `run` would use.
 fn show(options: ShowOptions) -> anyhow::Result<ExitCode> {
     let ShowOptions {
         options,
@@ -193,7 +193,7 @@ fn show(options: ShowOptions) -> anyhow::Result<ExitCode> {
 
 fn print(text: &str) -> anyhow::Result<ExitCode> {
     match io::stdout().write_all(text.as_bytes()) {
-        // A reader that has left, as `head` does, wants no message.
+        // A closed pipe, as with `head`, is not an error.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("writing to standard output")
         }
@@ -201,7 +201,7 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Shows the daemon's status, once or again and again. The exit code is that of the last one.
+/// Shows the daemon's status, once or repeatedly. The exit code is that of the last one.
 fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
     let locations = options.ask.locations()?;
     if options.watch && options.output == trace::Format::Text && io::stdout().is_terminal() {
@@ -216,7 +216,7 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
             trace::Format::Text => status.to_string(),
             trace::Format::Json => serde_json::to_string(&status)? + "\n",
         };
-        // A reader that has left, as `head` does, wants no message.
+        // A closed pipe, as with `head`, is not an error.
         let written = write!(io::stdout(), "{shown}").and_then(|()| io::stdout().flush());
         if !options.watch || written.is_err() {
             return Ok(protection(&status));
@@ -225,7 +225,7 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The exit code that goes with a status.
+/// The exit code for a status.
 fn protection(status: &Status) -> ExitCode {
     match status.protection() {
         Protection::Safe | Protection::Degraded => ExitCode::SUCCESS,
@@ -233,13 +233,13 @@ fn protection(status: &Status) -> ExitCode {
     }
 }
 
-/// Says why the daemon says nothing.
+/// Prints why there is no answer.
 fn unanswered(error: &AskError, locations: &Locations) -> ExitCode {
     let _ = writeln!(io::stderr(), "failover: {error}");
     if let Some(error) = &locations.unread {
         let _ = writeln!(
             io::stderr(),
-            "failover: {error}; or say with --control where the daemon is, if it isn't there"
+            "failover: {error}; or set --control, if the daemon uses another socket"
         );
     }
     match error {
@@ -251,7 +251,7 @@ fn unanswered(error: &AskError, locations: &Locations) -> ExitCode {
     }
 }
 
-/// Tells what is in the files, whether a daemon runs or not.
+/// Prints the history files, with or without a daemon.
 fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
     let state_dir = match &options.state_dir {
         Some(directory) => directory.clone(),
@@ -259,14 +259,14 @@ fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
     };
     let directory = state_dir.display();
     let history = history::read(&state_dir).with_context(|| {
-        format!("reading the history in {directory}; --state-dir names another directory")
+        format!("reading the history in {directory}; set --state-dir for another directory")
     })?;
     let skipped = history.skipped;
     if skipped > 0 {
         let _ = writeln!(
             io::stderr(),
-            "failover: {skipped} lines in {directory} are no history that this version knows, or were \
-             cut off by a crash; they are skipped"
+            "failover: skipped {skipped} lines in {directory}: of an unknown version, or \
+             truncated by a crash"
         );
     }
     let since = options.since.map(history::Since::get);
@@ -289,7 +289,7 @@ fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Has the daemon do something, and says what came of it.
+/// Sends an operator command, and prints the result.
 fn order(ask: &AskOptions, request: &Request) -> anyhow::Result<ExitCode> {
     let locations = ask.locations()?;
     let mut answer = control::order(&locations.control, request);
@@ -306,7 +306,7 @@ fn order(ask: &AskOptions, request: &Request) -> anyhow::Result<ExitCode> {
         Ok(answer) => answer,
         Err(error) => return Ok(unanswered(&error, &locations)),
     };
-    // The order is followed, whether or not anybody reads that.
+    // The command is executed even if this output fails.
     let done = if answer.note.is_none() {
         "done"
     } else {
@@ -322,19 +322,19 @@ fn order(ask: &AskOptions, request: &Request) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks on the terminal whether that is meant. Where nobody can be asked, as in a script, --force stands, with a
+/// Asks for confirmation on the terminal. Without one, as in a script, --force is enough, with a
 /// warning.
 fn confirmed(why: &str) -> bool {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         let _ = writeln!(
             io::stderr(),
-            "failover: the primary answers as well: two gateways serve until `failover release`"
+            "failover: the primary answers, too: both gateways serve until `failover release`"
         );
         return true;
     }
-    let _ = write!(io::stderr(), "failover: {why}\nDo it? [y/N] ");
+    let _ = write!(io::stderr(), "failover: {why}\nContinue? [y/N] ");
     let mut answer = String::new();
-    // A line that can't be read is no consent.
+    // An unreadable line is a no.
     let read = io::stdin()
         .lock()
         .take(LONGEST_ANSWER)
@@ -342,11 +342,11 @@ fn confirmed(why: &str) -> bool {
     read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES")
 }
 
-/// In place, until Ctrl-C.
+/// Updates in place, until Ctrl-C.
 fn watch(locations: &Locations) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let last = runtime.block_on(failover::status::watch::run(&locations.control));
-    // A question that is still under way keeps nobody waiting.
+    // Do not wait for a pending request.
     runtime.shutdown_background();
     match last {
         Ok(status) => Ok(protection(&status)),
@@ -393,7 +393,7 @@ const fn scope(of_user: bool) -> Scope {
     }
 }
 
-/// One thread: there is little to do, and it must cost nothing.
+/// One thread is enough, and uses the least memory.
 fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()

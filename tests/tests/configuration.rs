@@ -97,7 +97,7 @@ fn the_default_configuration_is_written_once_and_lacks_but_a_primary() {
     }
     fs::write(&path, "# mine").unwrap();
     let again = machine.failover(&["config", "init", "--output"], &path);
-    assert_refused(&again, 1, &["is there already", path.to_str().unwrap()]);
+    assert_refused(&again, 1, &["already exists", path.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(&path).unwrap(), "# mine");
 }
 

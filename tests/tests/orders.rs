@@ -173,7 +173,7 @@ fn on_a_terminal_a_forced_takeover_beside_a_live_primary_asks() {
             .output()
             .unwrap();
         let told = String::from_utf8_lossy(&output.stdout);
-        assert!(told.contains("Do it? [y/N]"), "{output:?}");
+        assert!(told.contains("Continue? [y/N]"), "{output:?}");
         output.status.success()
     };
     assert!(!answers("n"));
@@ -257,7 +257,7 @@ fn a_forced_takeover_stands_beside_a_healthy_primary_until_it_is_released() {
     assert!(output.status.success(), "{output:?}");
     let warning = String::from_utf8_lossy(&output.stderr);
     assert!(
-        warning.contains("two gateways serve until `failover release`"),
+        warning.contains("both gateways serve until `failover release`"),
         "{warning}"
     );
     let line = daemon.says("the order, in words", |line| {

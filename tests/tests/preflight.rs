@@ -243,7 +243,7 @@ fn a_program_that_its_account_cannot_reach_is_told_with_the_folder_in_the_way() 
     fs::set_permissions(pc_b.lab.directory(), Permissions::from_mode(0o711)).unwrap();
     fs::set_permissions(&pc_b.home, Permissions::from_mode(0o700)).unwrap();
     let closed = format!("the folder `{}` is closed", pc_b.home.display());
-    let parts = ["cannot be run by nobody", &closed, "chmod o+x"];
+    let parts = ["can't be run by nobody", &closed, "chmod o+x"];
     pc_b.check().assert("start", "error", &parts);
     fs::set_permissions(&pc_b.home, Permissions::from_mode(0o711)).unwrap();
     pc_b.check().assert("start", "ok", &["as nobody"]);
@@ -424,7 +424,7 @@ fn a_start_that_cannot_work_is_told_before_it_is_needed() {
     for (start, part) in [
         (
             "/no/such/node /x".to_owned(),
-            "ExecStart: `/no/such/node` can't be run",
+            "ExecStart: `/no/such/node` cannot be run",
         ),
         (
             format!("/bin/sh {shown}.gone"),
@@ -788,11 +788,7 @@ fn who_would_be_told_is_looked_at_and_told_nothing() {
         &["port 8081", "refused", "does the server run"],
     );
     let findings = told(&["--webhook=http://no-such-name.invalid/"]);
-    findings.assert(
-        "webhook",
-        "warning",
-        &["can't be looked up", "name service"],
-    );
+    findings.assert("webhook", "warning", &["cannot resolve", "name resolution"]);
 
     let standby =
         Standby::with_commands().and(&["--notify=true", "--webhook=http://127.0.0.1:8081/"]);

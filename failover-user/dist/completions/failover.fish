@@ -26,16 +26,16 @@ end
 
 complete -c failover -n "__fish_failover_needs_command" -s h -l help -d 'Print help'
 complete -c failover -n "__fish_failover_needs_command" -s V -l version -d 'Print version'
-complete -c failover -n "__fish_failover_needs_command" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
-complete -c failover -n "__fish_failover_needs_command" -f -a "check" -d 'Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy'
-complete -c failover -n "__fish_failover_needs_command" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
-complete -c failover -n "__fish_failover_needs_command" -f -a "history" -d 'Tell every incident: when, why with the evidence, how long each phase took'
-complete -c failover -n "__fish_failover_needs_command" -f -a "pause" -d 'Have the daemon observe and report, and run nothing'
-complete -c failover -n "__fish_failover_needs_command" -f -a "resume" -d 'End the pause, and the time that a release holds'
+complete -c failover -n "__fish_failover_needs_command" -f -a "run" -d 'Run the daemon: take over when the primary is down, release when it is back'
+complete -c failover -n "__fish_failover_needs_command" -f -a "check" -d 'Check that a takeover would work, and how to fix what would not'
+complete -c failover -n "__fish_failover_needs_command" -f -a "status" -d 'Show who serves, and whether PC-A is protected'
+complete -c failover -n "__fish_failover_needs_command" -f -a "history" -d 'List incidents: time, cause, evidence, and the duration of each phase'
+complete -c failover -n "__fish_failover_needs_command" -f -a "pause" -d 'Pause takeovers and releases (maintenance)'
+complete -c failover -n "__fish_failover_needs_command" -f -a "resume" -d 'End the pause, and the hold of a release'
 complete -c failover -n "__fish_failover_needs_command" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
-complete -c failover -n "__fish_failover_needs_command" -f -a "release" -d 'Stop the local gateway now, although the primary doesn\'t answer'
+complete -c failover -n "__fish_failover_needs_command" -f -a "release" -d 'Stop the local gateway now, although the primary does not answer'
 complete -c failover -n "__fish_failover_needs_command" -f -a "trace" -d 'Show kernel events of the port as they happen'
-complete -c failover -n "__fish_failover_needs_command" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
+complete -c failover -n "__fish_failover_needs_command" -f -a "simulate" -d 'Simulate settings: years of modelled networks in seconds'
 complete -c failover -n "__fish_failover_needs_command" -f -a "config" -d 'Write, check or show a configuration'
 complete -c failover -n "__fish_failover_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand run" -l config -d 'Configuration file (TOML, the same names); flags win over it; /dev/null is none [default: /etc/failover/failover.toml, if it is there]' -r -F
@@ -195,48 +195,48 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l log-format -
 json\t'One JSON object a line'"
 complete -c failover -n "__fish_failover_using_subcommand check" -l dry-run -d 'Decide and log, run nothing' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand check" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
-json\t'One JSON object a line, for tools'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l output -d 'Output format' -r -f -a "text\t'Aligned columns'
+json\t'JSON, one object a line'"
 complete -c failover -n "__fish_failover_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand status" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand status" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand status" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
-json\t'One JSON object a line, for tools'"
-complete -c failover -n "__fish_failover_using_subcommand status" -l watch -d 'Show it again every second, in place, until Ctrl-C'
+complete -c failover -n "__fish_failover_using_subcommand status" -l control -d 'The daemon\'s control socket [default: from the configuration file, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand status" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand status" -l output -d 'Output format' -r -f -a "text\t'Aligned columns'
+json\t'JSON, one object a line'"
+complete -c failover -n "__fish_failover_using_subcommand status" -l watch -d 'Update the output in place every second, until Ctrl-C'
 complete -c failover -n "__fish_failover_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand history" -l state-dir -d 'The daemon\'s state directory [default: what the configuration file says, or /var/lib/failover]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand history" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand history" -l since -d 'Only what went on since then: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC' -r
-complete -c failover -n "__fish_failover_using_subcommand history" -l output -d 'How it looks; json: one object a line' -r -f -a "text\t'Aligned columns, for people'
-json\t'One JSON object a line, for tools'"
+complete -c failover -n "__fish_failover_using_subcommand history" -l state-dir -d 'The daemon\'s state directory [default: from the configuration file, or /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand history" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand history" -l since -d 'Only incidents since then: a duration before now, like 2d or 12h, or a date in UTC, like 2026-11-24' -r
+complete -c failover -n "__fish_failover_using_subcommand history" -l output -d 'Output format; json: one object a line' -r -f -a "text\t'Aligned columns'
+json\t'JSON, one object a line'"
 complete -c failover -n "__fish_failover_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand pause" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand pause" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand pause" -l for -d 'For so long [default: until `failover resume`]' -r
-complete -c failover -n "__fish_failover_using_subcommand pause" -l reason -d 'Why: the log and `failover status` tell it' -r
+complete -c failover -n "__fish_failover_using_subcommand pause" -l control -d 'The daemon\'s control socket [default: from the configuration file, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand pause" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand pause" -l for -d 'Duration of the pause [default: until `failover resume`]' -r
+complete -c failover -n "__fish_failover_using_subcommand pause" -l reason -d 'The reason, for the log and `failover status`' -r
 complete -c failover -n "__fish_failover_using_subcommand pause" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand resume" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand resume" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand resume" -l control -d 'The daemon\'s control socket [default: from the configuration file, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand resume" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand resume" -s h -l help -d 'Print help'
-complete -c failover -n "__fish_failover_using_subcommand takeover" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand takeover" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand takeover" -l force -d 'Although the primary answers, was never seen healthy, or no witness answers'
-complete -c failover -n "__fish_failover_using_subcommand takeover" -l yes -d 'Don\'t ask for confirmation where two gateways will run'
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l control -d 'The daemon\'s control socket [default: from the configuration file, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l force -d 'Take over even if the primary answers, was never seen healthy, or no witness answers'
+complete -c failover -n "__fish_failover_using_subcommand takeover" -l yes -d 'Do not ask for confirmation if both gateways will run'
 complete -c failover -n "__fish_failover_using_subcommand takeover" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand release" -l control -d 'The daemon\'s control socket [default: what the configuration file says, or /run/failover/control.sock]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand release" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it is there]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand release" -l hold -d 'Take over again no sooner than after so long' -r
+complete -c failover -n "__fish_failover_using_subcommand release" -l control -d 'The daemon\'s control socket [default: from the configuration file, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand release" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand release" -l hold -d 'Prevent a takeover for this time' -r
 complete -c failover -n "__fish_failover_using_subcommand release" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand trace" -l port -d 'The port to watch, at either end' -r
-complete -c failover -n "__fish_failover_using_subcommand trace" -l output -d 'How lines look' -r -f -a "text\t'Aligned columns, for people'
-json\t'One JSON object a line, for tools'"
-complete -c failover -n "__fish_failover_using_subcommand trace" -l color -d 'Whether text has colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Everywhere'
-never\t'Nowhere'"
-complete -c failover -n "__fish_failover_using_subcommand trace" -l duration -d 'End after this time' -r
-complete -c failover -n "__fish_failover_using_subcommand trace" -l count -d 'End after so many events' -r
-complete -c failover -n "__fish_failover_using_subcommand trace" -l all-namespaces -d 'Sockets of every network namespace, not only of this one'
-complete -c failover -n "__fish_failover_using_subcommand trace" -l debug -d 'Show the kernel program\'s own debug lines, on standard error'
+complete -c failover -n "__fish_failover_using_subcommand trace" -l port -d 'The port to trace, local or remote' -r
+complete -c failover -n "__fish_failover_using_subcommand trace" -l output -d 'Output format' -r -f -a "text\t'Aligned columns'
+json\t'JSON, one object a line'"
+complete -c failover -n "__fish_failover_using_subcommand trace" -l color -d 'When to colour the text output' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c failover -n "__fish_failover_using_subcommand trace" -l duration -d 'Stop after this time' -r
+complete -c failover -n "__fish_failover_using_subcommand trace" -l count -d 'Stop after this number of events' -r
+complete -c failover -n "__fish_failover_using_subcommand trace" -l all-namespaces -d 'Trace sockets of all network namespaces, not only of this one'
+complete -c failover -n "__fish_failover_using_subcommand trace" -l debug -d 'Show debug messages of the eBPF program, on standard error'
 complete -c failover -n "__fish_failover_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l config -d 'Configuration file; give it several times to compare settings' -r -F
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l days -d 'How many days are simulated' -r
@@ -253,11 +253,11 @@ complete -c failover -n "__fish_failover_using_subcommand simulate" -l witnesses
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l baseline -d 'Compare with the plain shell loop, too'
 complete -c failover -n "__fish_failover_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -s h -l help -d 'Print help'
-complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "init" -d 'Write the commented default configuration'
-complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "check" -d 'Check a configuration file as `run` does'
-complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "show" -d 'Show what `run` would put in force with these flags and this file, and where each value comes from'
+complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "init" -d 'Write the default configuration, with comments'
+complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "check" -d 'Check a configuration file like `run` does'
+complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "show" -d 'Show the settings of `run` with these flags and this file, and where each value comes from'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -l output -d 'Into this file, which must not be there yet; its folder is made [default: standard output]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -l output -d 'The file to create, with its folder; it must not exist yet [default: standard output]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (TOML, the same names); flags win over it; /dev/null is none [default: /etc/failover/failover.toml, if it is there]' -r -F
@@ -338,26 +338,26 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 json\t'One JSON object a line'"
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l dry-run -d 'Decide and log, run nothing' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l output -d 'How it looks' -r -f -a "text\t'Aligned columns, for people'
-json\t'One JSON object a line, for tools'"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l secrets -d 'Also show values that may be secrets: URLs, paths and command lines'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l output -d 'Output format' -r -f -a "text\t'Aligned columns'
+json\t'JSON, one object a line'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l secrets -d 'Also show values that may contain secrets: URLs, paths and command lines'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "init" -d 'Write the commented default configuration'
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check a configuration file as `run` does'
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what `run` would put in force with these flags and this file, and where each value comes from'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "init" -d 'Write the default configuration, with comments'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check a configuration file like `run` does'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the settings of `run` with these flags and this file, and where each value comes from'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "run" -d 'Watch the primary, take over when it is down, let go when it is back'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "check" -d 'Look whether PC-B could protect PC-A, before the daemon is to: each thing with its remedy'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "status" -d 'Ask the daemon who serves and whether PC-B is safe'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "history" -d 'Tell every incident: when, why with the evidence, how long each phase took'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "pause" -d 'Have the daemon observe and report, and run nothing'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "resume" -d 'End the pause, and the time that a release holds'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "run" -d 'Run the daemon: take over when the primary is down, release when it is back'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "check" -d 'Check that a takeover would work, and how to fix what would not'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "status" -d 'Show who serves, and whether PC-A is protected'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "history" -d 'List incidents: time, cause, evidence, and the duration of each phase'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "pause" -d 'Pause takeovers and releases (maintenance)'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "resume" -d 'End the pause, and the hold of a release'
 complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "release" -d 'Stop the local gateway now, although the primary doesn\'t answer'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "release" -d 'Stop the local gateway now, although the primary does not answer'
 complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "trace" -d 'Show kernel events of the port as they happen'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "simulate" -d 'Try settings out: years in seconds, in virtual time against modelled networks'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "simulate" -d 'Simulate settings: years of modelled networks in seconds'
 complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "config" -d 'Write, check or show a configuration'
 complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the commented default configuration'
-complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file as `run` does'
-complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what `run` would put in force with these flags and this file, and where each value comes from'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the default configuration, with comments'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file like `run` does'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show the settings of `run` with these flags and this file, and where each value comes from'

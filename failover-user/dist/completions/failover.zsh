@@ -182,83 +182,83 @@ off\:"Look at the port every second"))' \
 '--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
 json\:"One JSON object a line"))' \
 '--dry-run=[Decide and log, run nothing]::BOOL:(true false)' \
-'--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
-json\:"One JSON object a line, for tools"))' \
+'--output=[Output format]:FORMAT:((text\:"Aligned columns"
+json\:"JSON, one object a line"))' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (status)
 _arguments "${_arguments_options[@]}" : \
-'--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
-'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
-'--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
-json\:"One JSON object a line, for tools"))' \
-'--watch[Show it again every second, in place, until Ctrl-C]' \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--output=[Output format]:FORMAT:((text\:"Aligned columns"
+json\:"JSON, one object a line"))' \
+'--watch[Update the output in place every second, until Ctrl-C]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (history)
 _arguments "${_arguments_options[@]}" : \
-'--state-dir=[The daemon'\''s state directory \[default\: what the configuration file says, or /var/lib/failover\]]:DIR:_files' \
-'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
-'--since=[Only what went on since then\: how long ago, as 2d or 12h, or a date, as 2026-11-24, in UTC]:WHEN:_default' \
-'--output=[How it looks; json\: one object a line]:FORMAT:((text\:"Aligned columns, for people"
-json\:"One JSON object a line, for tools"))' \
+'--state-dir=[The daemon'\''s state directory \[default\: from the configuration file, or /var/lib/failover\]]:DIR:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--since=[Only incidents since then\: a duration before now, like 2d or 12h, or a date in UTC, like 2026-11-24]:WHEN:_default' \
+'--output=[Output format; json\: one object a line]:FORMAT:((text\:"Aligned columns"
+json\:"JSON, one object a line"))' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (pause)
 _arguments "${_arguments_options[@]}" : \
-'--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
-'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
-'--for=[For so long \[default\: until \`failover resume\`\]]:DURATION:_default' \
-'--reason=[Why\: the log and \`failover status\` tell it]:TEXT:_default' \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--for=[Duration of the pause \[default\: until \`failover resume\`\]]:DURATION:_default' \
+'--reason=[The reason, for the log and \`failover status\`]:TEXT:_default' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (resume)
 _arguments "${_arguments_options[@]}" : \
-'--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
-'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
 ;;
 (takeover)
 _arguments "${_arguments_options[@]}" : \
-'--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
-'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
-'--force[Although the primary answers, was never seen healthy, or no witness answers]' \
-'--yes[Don'\''t ask for confirmation where two gateways will run]' \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--force[Take over even if the primary answers, was never seen healthy, or no witness answers]' \
+'--yes[Do not ask for confirmation if both gateways will run]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (release)
 _arguments "${_arguments_options[@]}" : \
-'--control=[The daemon'\''s control socket \[default\: what the configuration file says, or /run/failover/control.sock\]]:PATH:_files' \
-'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
-'--hold=[Take over again no sooner than after so long]:DURATION:_default' \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--hold=[Prevent a takeover for this time]:DURATION:_default' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (trace)
 _arguments "${_arguments_options[@]}" : \
-'--port=[The port to watch, at either end]:PORT:_default' \
-'--output=[How lines look]:FORMAT:((text\:"Aligned columns, for people"
-json\:"One JSON object a line, for tools"))' \
-'--color=[Whether text has colours]:WHEN:((auto\:"On a terminal, unless \`NO_COLOR\` is set"
-always\:"Everywhere"
-never\:"Nowhere"))' \
-'--duration=[End after this time]:DURATION:_default' \
-'--count=[End after so many events]:COUNT:_default' \
-'--all-namespaces[Sockets of every network namespace, not only of this one]' \
-'--debug[Show the kernel program'\''s own debug lines, on standard error]' \
+'--port=[The port to trace, local or remote]:PORT:_default' \
+'--output=[Output format]:FORMAT:((text\:"Aligned columns"
+json\:"JSON, one object a line"))' \
+'--color=[When to colour the text output]:WHEN:((auto\:"On a terminal, unless \`NO_COLOR\` is set"
+always\:"Always"
+never\:"Never"))' \
+'--duration=[Stop after this time]:DURATION:_default' \
+'--count=[Stop after this number of events]:COUNT:_default' \
+'--all-namespaces[Trace sockets of all network namespaces, not only of this one]' \
+'--debug[Show debug messages of the eBPF program, on standard error]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
@@ -298,7 +298,7 @@ _arguments "${_arguments_options[@]}" : \
         case $line[1] in
             (init)
 _arguments "${_arguments_options[@]}" : \
-'--output=[Into this file, which must not be there yet; its folder is made \[default\: standard output\]]:FILE:_files' \
+'--output=[The file to create, with its folder; it must not exist yet \[default\: standard output\]]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -385,9 +385,9 @@ off\:"Look at the port every second"))' \
 '--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
 json\:"One JSON object a line"))' \
 '--dry-run=[Decide and log, run nothing]::BOOL:(true false)' \
-'--output=[How it looks]:FORMAT:((text\:"Aligned columns, for people"
-json\:"One JSON object a line, for tools"))' \
-'--secrets[Also show values that may be secrets\: URLs, paths and command lines]' \
+'--output=[Output format]:FORMAT:((text\:"Aligned columns"
+json\:"JSON, one object a line"))' \
+'--secrets[Also show values that may contain secrets\: URLs, paths and command lines]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
@@ -524,16 +524,16 @@ esac
 (( $+functions[_failover_commands] )) ||
 _failover_commands() {
     local commands; commands=(
-'run:Watch the primary, take over when it is down, let go when it is back' \
-'check:Look whether PC-B could protect PC-A, before the daemon is to\: each thing with its remedy' \
-'status:Ask the daemon who serves and whether PC-B is safe' \
-'history:Tell every incident\: when, why with the evidence, how long each phase took' \
-'pause:Have the daemon observe and report, and run nothing' \
-'resume:End the pause, and the time that a release holds' \
+'run:Run the daemon\: take over when the primary is down, release when it is back' \
+'check:Check that a takeover would work, and how to fix what would not' \
+'status:Show who serves, and whether PC-A is protected' \
+'history:List incidents\: time, cause, evidence, and the duration of each phase' \
+'pause:Pause takeovers and releases (maintenance)' \
+'resume:End the pause, and the hold of a release' \
 'takeover:Take over now, without waiting for the strikes' \
-'release:Stop the local gateway now, although the primary doesn'\''t answer' \
+'release:Stop the local gateway now, although the primary does not answer' \
 'trace:Show kernel events of the port as they happen' \
-'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
+'simulate:Simulate settings\: years of modelled networks in seconds' \
 'config:Write, check or show a configuration' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -547,9 +547,9 @@ _failover__subcmd__check_commands() {
 (( $+functions[_failover__subcmd__config_commands] )) ||
 _failover__subcmd__config_commands() {
     local commands; commands=(
-'init:Write the commented default configuration' \
-'check:Check a configuration file as \`run\` does' \
-'show:Show what \`run\` would put in force with these flags and this file, and where each value comes from' \
+'init:Write the default configuration, with comments' \
+'check:Check a configuration file like \`run\` does' \
+'show:Show the settings of \`run\` with these flags and this file, and where each value comes from' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover config commands' commands "$@"
@@ -562,9 +562,9 @@ _failover__subcmd__config__subcmd__check_commands() {
 (( $+functions[_failover__subcmd__config__subcmd__help_commands] )) ||
 _failover__subcmd__config__subcmd__help_commands() {
     local commands; commands=(
-'init:Write the commented default configuration' \
-'check:Check a configuration file as \`run\` does' \
-'show:Show what \`run\` would put in force with these flags and this file, and where each value comes from' \
+'init:Write the default configuration, with comments' \
+'check:Check a configuration file like \`run\` does' \
+'show:Show the settings of \`run\` with these flags and this file, and where each value comes from' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover config help commands' commands "$@"
@@ -602,16 +602,16 @@ _failover__subcmd__config__subcmd__show_commands() {
 (( $+functions[_failover__subcmd__help_commands] )) ||
 _failover__subcmd__help_commands() {
     local commands; commands=(
-'run:Watch the primary, take over when it is down, let go when it is back' \
-'check:Look whether PC-B could protect PC-A, before the daemon is to\: each thing with its remedy' \
-'status:Ask the daemon who serves and whether PC-B is safe' \
-'history:Tell every incident\: when, why with the evidence, how long each phase took' \
-'pause:Have the daemon observe and report, and run nothing' \
-'resume:End the pause, and the time that a release holds' \
+'run:Run the daemon\: take over when the primary is down, release when it is back' \
+'check:Check that a takeover would work, and how to fix what would not' \
+'status:Show who serves, and whether PC-A is protected' \
+'history:List incidents\: time, cause, evidence, and the duration of each phase' \
+'pause:Pause takeovers and releases (maintenance)' \
+'resume:End the pause, and the hold of a release' \
 'takeover:Take over now, without waiting for the strikes' \
-'release:Stop the local gateway now, although the primary doesn'\''t answer' \
+'release:Stop the local gateway now, although the primary does not answer' \
 'trace:Show kernel events of the port as they happen' \
-'simulate:Try settings out\: years in seconds, in virtual time against modelled networks' \
+'simulate:Simulate settings\: years of modelled networks in seconds' \
 'config:Write, check or show a configuration' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -625,9 +625,9 @@ _failover__subcmd__help__subcmd__check_commands() {
 (( $+functions[_failover__subcmd__help__subcmd__config_commands] )) ||
 _failover__subcmd__help__subcmd__config_commands() {
     local commands; commands=(
-'init:Write the commented default configuration' \
-'check:Check a configuration file as \`run\` does' \
-'show:Show what \`run\` would put in force with these flags and this file, and where each value comes from' \
+'init:Write the default configuration, with comments' \
+'check:Check a configuration file like \`run\` does' \
+'show:Show the settings of \`run\` with these flags and this file, and where each value comes from' \
     )
     _describe -t commands 'failover help config commands' commands "$@"
 }

@@ -1,5 +1,5 @@
-//! The manual: a page for the program, one for each of its verbs, and one for the configuration file. What
-//! clap knows, clap_mangen writes; the rest of what a reader of manuals looks for is here.
+//! The man pages: for the program, for each subcommand, and for the configuration file. clap_mangen renders
+//! what clap knows; this adds exit status, files, environment and references.
 
 use clap::{Arg, Command};
 use clap_mangen::{
@@ -8,24 +8,24 @@ use clap_mangen::{
 };
 use failover::config::{self, Entry};
 
-/// More of them would hide what a synopsis shows.
+/// With more options a synopsis becomes unreadable.
 const MOST_OPTIONS: usize = 8;
 
 const CONFIGURATION: (&str, &str) = (
     "/etc/failover/failover.toml",
-    "The configuration, where no other is named with --config; see failover.toml(5).",
+    "The default configuration file; see failover.toml(5).",
 );
 const STATE: (&str, &str) = (
     "/var/lib/failover/",
-    "The history, what a daemon must remember, and what the commands said; see state-dir.",
+    "The history, the persisted state, and the output of the commands; see state-dir.",
 );
 const SOCKET: (&str, &str) = (
     "/run/failover/control.sock",
-    "Where the daemon is asked and ordered; see control.",
+    "The control socket; see control.",
 );
 const GUIDE: &str = "/usr/share/doc/failover/docs/operating.md";
 
-/// A page: its file's name, and what is in it.
+/// A page: its file name and its content.
 pub(crate) type Page = (String, Vec<u8>);
 
 pub(crate) fn pages(program: Command) -> Vec<Page> {
@@ -128,7 +128,7 @@ fn value(argument: &Arg) -> String {
     names.join(" ")
 }
 
-/// What is around a command: codes, files, variables, and what else there is to read.
+/// Sections after the description: exit status, files, environment, see also.
 fn around(name: &str, command: &Command) -> Roff {
     let mut roff = Roff::default();
     let verb = name.strip_prefix("failover-").unwrap_or_default();
@@ -155,7 +155,7 @@ fn around(name: &str, command: &Command) -> Roff {
     }
     if matches!(verb, "" | "run" | "trace") {
         roff.control("SH", ["ENVIRONMENT"]);
-        let what = "What run and trace log: a level, as debug, or levels by module, as info,failover::primary=trace.";
+        let what = "Log level of run and trace, such as debug, or levels by module, such as info,failover::primary=trace.";
         entry(&mut roff, [bold("FAILOVER_LOG")], what);
     }
     let own = format!("{name}(1)");
@@ -164,18 +164,15 @@ fn around(name: &str, command: &Command) -> Roff {
 }
 
 fn exit_status(verb: &str) -> &'static [(&'static str, &'static str)] {
-    const WRONG: (&str, &str) = ("2", "What was typed or configured is wrong.");
-    const NOBODY: (&str, &str) = ("3", "No daemon is running there.");
-    const SILENT: (&str, &str) = (
-        "4",
-        "A daemon is there, and doesn't answer or not this account.",
-    );
+    const WRONG: (&str, &str) = ("2", "Usage or configuration error.");
+    const NOBODY: (&str, &str) = ("3", "The daemon is not running.");
+    const SILENT: (&str, &str) = ("4", "The daemon does not answer, or not to this account.");
     match verb {
         "" => &[
-            ("0", "It is done."),
+            ("0", "Success."),
             (
                 "1",
-                "It isn't, or the answer is no: each command's page says which.",
+                "Failure, or a negative result; see the command's page.",
             ),
             WRONG,
             NOBODY,
@@ -184,27 +181,31 @@ fn exit_status(verb: &str) -> &'static [(&'static str, &'static str)] {
         "status" => &[
             (
                 "0",
-                "PC-B is safe: it would take over; or degraded: it has, and nothing stands behind it.",
+                "Safe, or degraded (PC-A is down, and there is no further standby).",
             ),
-            ("1", "PC-A isn't protected, or two gateways serve."),
+            ("1", "PC-A is not protected, or two gateways serve."),
             WRONG,
             NOBODY,
             SILENT,
         ],
         "pause" | "resume" | "takeover" | "release" => &[
-            ("0", "The daemon follows the order."),
-            ("1", "It refuses, and says why."),
+            ("0", "The daemon has accepted the command."),
+            ("1", "The daemon has rejected the command, and printed why."),
             WRONG,
             NOBODY,
             SILENT,
         ],
         "check" => &[
-            ("0", "There are no errors; there may be warnings."),
-            ("1", "There are errors."),
-            ("2", "What was typed is wrong."),
+            ("0", "No errors; there may be warnings."),
+            ("1", "Errors."),
+            ("2", "Usage error."),
         ],
-        "run" => &[("0", "A signal ended it."), ("1", "It can't go on."), WRONG],
-        _ => &[("0", "It is done."), ("1", "It can't be done."), WRONG],
+        "run" => &[
+            ("0", "Stopped by a signal."),
+            ("1", "A fatal error."),
+            WRONG,
+        ],
+        _ => &[("0", "Success."), ("1", "Failure."), WRONG],
     }
 }
 
@@ -235,19 +236,17 @@ fn entry(roff: &mut Roff, head: impl Into<Vec<Inline>>, text: &str) {
 fn of_configuration() -> Page {
     let mut roff = Roff::default();
     roff.control("SH", ["NAME"]);
-    roff.text([roman(
-        "failover.toml - what failover watches, and what it does",
-    )]);
+    roff.text([roman("failover.toml - configuration of failover")]);
     roff.control("SH", ["SYNOPSIS"]);
     roff.text([italic(CONFIGURATION.0)]);
     roff.control("SH", ["DESCRIPTION"]);
     for (number, paragraph) in [
-        "A file in TOML. Each option is a key, and under the same name a flag of failover run, which wins \
-         over the file. Only primary has to be there.",
-        "failover config init writes the file with every option as a comment, failover config check says \
-         whether it is right, and systemctl reload failover puts it in force. A wrong one is refused, and \
-         what ran goes on. So is one that others than root could have written, for it names commands that \
-         root runs.",
+        "A file in TOML. Each option is a key, and a flag of failover run with the same name, which overrides \
+         the file. Only primary is required.",
+        "failover config init writes a file with all options, commented out. failover config check \
+         validates it, and systemctl reload failover reloads it. An invalid file is rejected, and \
+         the old settings stay. A file that other users can write is rejected, too, because it contains \
+         commands that root runs.",
     ]
     .iter()
     .enumerate()
@@ -274,7 +273,7 @@ fn of_configuration() -> Page {
             roff.text([bold(format!("\"{choice}\"")), roman(format!(": {what}."))]);
         }
         roff.control("br", []);
-        roff.text([roman(format!("As: {sample}"))]);
+        roff.text([roman(format!("Example: {sample}"))]);
     }
     roff.control("SH", ["VALUES"]);
     for (kind, how) in config::VALUES {
