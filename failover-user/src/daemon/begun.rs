@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, time::
 use tokio::time::{Instant, sleep_until};
 use tracing::info;
 
-use failover_decide::{Begun, Event, Gateway, Time};
+use failover_decide::{Begun, Event, PortObservation, Time};
 use failover_linux::clock;
 
 use crate::{
@@ -179,15 +179,15 @@ impl Daemon {
     }
 
     /// The local port was looked at.
-    pub(super) fn note_gateway(&mut self, gateway: Gateway) {
+    pub(super) fn note_gateway(&mut self, gateway: PortObservation) {
         match gateway {
-            Gateway::Listening => {
+            PortObservation::Listening => {
                 let holders = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
                 let programs = holders.filter_map(|(holder, _)| holder.executable.clone());
                 self.begun.listen(programs);
                 self.tell_when_gateway_began();
             }
-            Gateway::Absent | Gateway::Ending | Gateway::Foreign => {
+            PortObservation::Absent | PortObservation::Terminating | PortObservation::Foreign => {
                 self.begun.lose();
                 self.gateway_began = None;
             }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use tracing::warn;
 
-use failover_decide::{Action, Change, Command, Event, Hold, State};
+use failover_decide::{Action, Change, Command, Event, Inhibitor, State};
 use failover_linux::clock;
 
 use crate::{
@@ -112,7 +112,7 @@ impl Daemon {
             State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
                 failures.told(Command::Stop)
             }
-            State::Held(Hold::PortTaken) => format!(": {}", self.port.held_by()),
+            State::Inhibited(Inhibitor::ForeignListener) => format!(": {}", self.port.held_by()),
             _ => String::new(),
         }
     }

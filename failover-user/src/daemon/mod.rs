@@ -358,7 +358,7 @@ impl Daemon {
                 "the primary flapped before this daemon started: its next release takes so many successes in a row"
             );
         }
-        self.handle(Event::Gateway(gateway));
+        self.handle(Event::Port(gateway));
         self.note_gateway(gateway);
         self.recall_router();
         self.count_witnesses();

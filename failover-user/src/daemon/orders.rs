@@ -187,7 +187,7 @@ impl Daemon {
             Request::Status | Request::Resume => Order::Resume,
             Request::Takeover { force, .. } => Order::TakeOver { force: *force },
             Request::Release { hold_seconds } => Order::Release {
-                hold: hold_seconds.map(|seconds| now + Duration::from_secs(seconds)),
+                hold_until: hold_seconds.map(|seconds| now + Duration::from_secs(seconds)),
             },
         };
         match self.may_order(asker) {
@@ -288,7 +288,7 @@ impl Daemon {
     /// A refusal with what is known beside it, and what to do.
     fn told(&self, refusal: Refusal) -> String {
         match refusal {
-            Refusal::PortTaken => format!("{refusal}: {}", self.port.held_by()),
+            Refusal::ForeignListener => format!("{refusal}: {}", self.port.held_by()),
             Refusal::CannotTell | Refusal::NotAsked => {
                 let why = match &self.past.probe {
                     Some((at, Outcome::Unknown { reason, .. })) => {
@@ -325,7 +325,7 @@ impl Daemon {
             self.memory.pause = None;
             news = true;
         }
-        if self.memory.hold.is_some() && self.decider.hold().is_none() {
+        if self.memory.hold.is_some() && self.decider.hold_until().is_none() {
             info!("the release holds no longer");
             self.memory.hold = None;
             news = true;
@@ -345,7 +345,7 @@ impl Daemon {
             );
         }
         let primary = self.configuration.primary.to_string();
-        let flaps = self.decider.flaps();
+        let flaps = self.decider.flap_history();
         if self.memory.flaps(&primary) != flaps {
             self.memory.flapping = Flapping::of(&primary, flaps);
             news = true;
@@ -416,7 +416,7 @@ fn typed(order: Order) -> (&'static str, Option<Time>) {
         Order::Resume => ("resume", None),
         Order::TakeOver { force: false } => ("takeover", None),
         Order::TakeOver { force: true } => ("takeover --force", None),
-        Order::Release { hold } => ("release", hold),
+        Order::Release { hold_until: hold } => ("release", hold),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use tracing::{debug, info, warn};
 
-use failover_decide::{Event, Gateway, GatewayProbeId, Hold, Outcome, ProbeId, State, Time};
+use failover_decide::{
+    Event, GatewayProbeId, Inhibitor, Outcome, PortObservation, ProbeId, State, Time,
+};
 use failover_linux::{
     bpf::{
         event::{Bind, KernelEvent},
@@ -111,11 +113,11 @@ impl Daemon {
     pub(crate) fn look(&mut self) {
         match self.port.look() {
             Ok(gateway) => {
-                if gateway == Gateway::Foreign {
+                if gateway == PortObservation::Foreign {
                     self.recorder
                         .note_stranger(clock::now(), &self.port.held_by());
                 }
-                self.handle(Event::Gateway(gateway));
+                self.handle(Event::Port(gateway));
                 self.note_gateway(gateway);
                 self.tell_of_strangers();
                 self.tunnel.look(&self.port, self.prober.addresses());
@@ -128,7 +130,7 @@ impl Daemon {
 
     /// After the decider knows of them.
     pub(crate) fn tell_of_strangers(&mut self) {
-        let blocks = self.decider.state() == State::Held(Hold::PortTaken);
+        let blocks = self.decider.state() == State::Inhibited(Inhibitor::ForeignListener);
         self.port.tell_of_strangers(blocks);
     }
 

@@ -183,9 +183,10 @@ impl Ledger {
                 self.served = true;
             }
             (_, State::Active) => self.served = true,
-            (State::Stopping { .. }, State::Standby | State::Suspect { .. } | State::Held(_))
-                if self.served =>
-            {
+            (
+                State::Stopping { .. },
+                State::Standby | State::Suspect { .. } | State::Inhibited(_),
+            ) if self.served => {
                 self.totals.releases += 1;
                 self.served = false;
             }

@@ -10,7 +10,8 @@ use std::{mem, path::Path, time::Duration};
 use tokio::sync::oneshot;
 
 use failover_decide::{
-    Action, Change, Command, CommandResult, Decider, Event, Gateway, Outcome, Reason, State, Time,
+    Action, Change, Command, CommandResult, Decider, Event, Outcome, PortObservation, Reason,
+    State, Time,
 };
 use failover_linux::clock;
 
@@ -125,8 +126,9 @@ impl Recorder {
             }
             Event::Evidence(evidence, _) if !evidence.is_good() => self.ledger.broke(now),
             Event::ProbeEnded { outcome, .. } => self.probe_ended(now, outcome),
-            Event::Gateway(gateway) => {
-                self.ledger.listens(now, *gateway == Gateway::Listening);
+            Event::Port(gateway) => {
+                self.ledger
+                    .listens(now, *gateway == PortObservation::Listening);
             }
             Event::Operator(order) => self.note(now, &Reason::Ordered(*order).to_string()),
             Event::CommandEnded { command, result } => {

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use tracing::{debug, info, warn};
 
 use failover_decide::{
-    Cause, Change, Failure, Gateway, Hold, Outcome, Reason, State, Strike, Time,
+    Cause, Change, Failure, Inhibitor, Outcome, PortObservation, Reason, State, Strike, Time,
 };
 use failover_linux::{clock, errno};
 
@@ -193,10 +193,12 @@ pub(crate) fn why(change: &Change) -> String {
         Reason::GatewayProbed(Outcome::Failed { failure, took }) => {
             format!("the local gateway's check {}", told_failed(*failure, *took))
         }
-        Reason::Gateway(Gateway::Absent) => match change.from {
+        Reason::Port(PortObservation::Absent) => match change.from {
             State::Stopping { .. } => "the local gateway is stopped".to_owned(),
             State::Active => "the local gateway has gone by itself".to_owned(),
-            State::Held(Hold::PortTaken) => "the local port is free again".to_owned(),
+            State::Inhibited(Inhibitor::ForeignListener) => {
+                "the local port is free again".to_owned()
+            }
             _ => change.reason.to_string(),
         },
         reason => reason.to_string(),
@@ -209,8 +211,8 @@ fn waited(change: &Change) -> String {
         (State::Suspect { .. }, State::Standby | State::Suspect { .. }) => {
             "failed probes are too long ago to count any longer"
         }
-        (State::Held(Hold::Paused), _) => "the pause has had its time",
-        (State::Held(Hold::Released), _) => "the time is over for which it was released",
+        (State::Inhibited(Inhibitor::Paused), _) => "the pause has had its time",
+        (State::Inhibited(Inhibitor::Released), _) => "the time is over for which it was released",
         (_, State::Isolated) => "the witnesses didn't answer in time",
         (from, to) if from.name() == to.name() => match incident::attempt(from) {
             Some(attempt) => {
@@ -242,7 +244,7 @@ pub(crate) fn change(change: &Change, detail: &str, recent: &Recent) -> String {
         | State::Stopping { attempt } => {
             warn!(from, to, strikes, attempt, reason, "state changed");
         }
-        State::Suspect { .. } | State::Isolated | State::Held(_) | State::Active => {
+        State::Suspect { .. } | State::Isolated | State::Inhibited(_) | State::Active => {
             warn!(from, to, strikes, reason, "state changed");
         }
         State::Standby => info!(from, to, strikes, reason, "state changed"),
@@ -318,8 +320,12 @@ mod tests {
         for (from, to, part) in [
             (suspect(1), State::Standby, "too long ago"),
             (suspect(2), suspect(1), "too long ago"),
-            (State::Held(Hold::Paused), starting(1), "pause"),
-            (State::Held(Hold::Released), starting(1), "released"),
+            (State::Inhibited(Inhibitor::Paused), starting(1), "pause"),
+            (
+                State::Inhibited(Inhibitor::Released),
+                starting(1),
+                "released",
+            ),
             (suspect(3), State::Isolated, "witnesses didn't answer"),
             (starting(3), starting(4), "attempt 3 failed"),
         ] {
@@ -330,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_gateway_that_was_stopped_is_told_from_one_that_went_by_itself() {
-        let gone = |from, to| why(&changed(from, to, Reason::Gateway(Gateway::Absent)));
+        let gone = |from, to| why(&changed(from, to, Reason::Port(PortObservation::Absent)));
         let stopping = State::Stopping { attempt: 1 };
         assert_eq!(
             gone(stopping, State::Standby),
@@ -338,7 +344,7 @@ mod tests {
         );
         let starting = State::Starting { attempt: 2 };
         assert!(gone(State::Active, starting).contains("by itself"));
-        let blocked = State::Held(Hold::PortTaken);
+        let blocked = State::Inhibited(Inhibitor::ForeignListener);
         assert!(gone(blocked, starting).contains("free again"));
     }
 

@@ -20,7 +20,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 use tracing::debug;
 
-use failover_decide::{Decider, Hold, State, Time};
+use failover_decide::{Decider, Inhibitor, State, Time};
 use failover_linux::{clock, escape};
 
 /// Where systemd listens; empty or missing where nobody does.
@@ -162,7 +162,7 @@ impl Supervisor {
             1 => format!("{state} since {since}, 1 strike"),
             strikes => format!("{state} since {since}, {strikes} strikes"),
         };
-        if decider.pause().is_some() && state != Hold::Paused.name() {
+        if decider.pause().is_some() && state != Inhibitor::Paused.name() {
             status.push_str(", PAUSED");
         }
         if let Some(note) = &self.note {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::info;
 
-use failover_decide::{Change, Decider, Hold, Order, State};
+use failover_decide::{Change, Decider, Inhibitor, Order, State};
 use failover_linux::{clock, escape::Escaped};
 
 use crate::{
@@ -286,7 +286,7 @@ fn event(change: &Change, served: bool) -> Option<&'static str> {
     let is_new = change.from.name() != change.to.name();
     match (change.from, change.to) {
         (State::Starting { .. }, State::Active) => Some("takeover"),
-        (State::Stopping { .. }, State::Standby | State::Suspect { .. } | State::Held(_)) => {
+        (State::Stopping { .. }, State::Standby | State::Suspect { .. } | State::Inhibited(_)) => {
             served.then_some("release")
         }
         (_, State::Starting { attempt }) if failed(attempt) => Some("failed-start"),
@@ -299,8 +299,8 @@ fn event(change: &Change, served: bool) -> Option<&'static str> {
         (_, State::Fencing { attempt }) if failed(attempt) => Some("failed-fence"),
         (_, State::Restarting { .. }) if is_new => Some("gateway-hung"),
         (_, State::Isolated) => Some("isolated"),
-        (_, State::Held(Hold::Unarmed)) => Some("unarmed"),
-        (_, State::Held(Hold::PortTaken)) => Some("blocked"),
+        (_, State::Inhibited(Inhibitor::Unarmed)) => Some("unarmed"),
+        (_, State::Inhibited(Inhibitor::ForeignListener)) => Some("blocked"),
         _ => None,
     }
 }
@@ -378,14 +378,19 @@ mod tests {
             // Cut short before it served.
             (stopping(1), State::Standby, false, None),
             (suspect, State::Isolated, false, Some("isolated")),
-            (suspect, State::Held(Hold::Unarmed), false, Some("unarmed")),
             (
                 suspect,
-                State::Held(Hold::PortTaken),
+                State::Inhibited(Inhibitor::Unarmed),
+                false,
+                Some("unarmed"),
+            ),
+            (
+                suspect,
+                State::Inhibited(Inhibitor::ForeignListener),
                 false,
                 Some("blocked"),
             ),
-            (suspect, State::Held(Hold::Paused), false, None),
+            (suspect, State::Inhibited(Inhibitor::Paused), false, None),
             (active, restarting(1), true, Some("gateway-hung")),
             (restarting(1), restarting(2), true, Some("failed-stop")),
             (stopping(1), stopping(2), true, Some("failed-stop")),

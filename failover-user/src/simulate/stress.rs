@@ -67,7 +67,7 @@ fn orders(length: Duration, rng: &mut Rng) -> Orders {
         let order = match rng.u8(..5) {
             0 => Order::Pause { until },
             1 => Order::TakeOver { force: rng.bool() },
-            2 => Order::Release { hold: until },
+            2 => Order::Release { hold_until: until },
             // Nothing stays paused or held for the rest of the run.
             _ => Order::Resume,
         };

@@ -11,8 +11,8 @@ mod tests;
 use std::{collections::VecDeque, time::Duration};
 
 use failover_decide::{
-    Action, Begun, Cause, Command, CommandResult, Decider, Event, Fence, Gateway, Gone, Order,
-    Outcome, ProbeId, RoundId, Settings, Time,
+    Action, Begun, Cause, Command, CommandResult, Decider, Event, Fence, Gone, Order, Outcome,
+    PortObservation, ProbeId, RoundId, Settings, Time,
 };
 
 use crate::simulate::watch::{
@@ -169,8 +169,8 @@ impl Watch {
         self.now = now;
         match event {
             Event::ProbeEnded { outcome, .. } => self.probe_ended(outcome),
-            Event::Gateway(gateway) => {
-                self.listening = *gateway == Gateway::Listening;
+            Event::Port(gateway) => {
+                self.listening = *gateway == PortObservation::Listening;
                 self.comes_up = false;
                 if !self.listening {
                     self.unneeded = None;

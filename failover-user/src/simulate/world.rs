@@ -18,8 +18,8 @@ use super::{
     watch::Watch,
 };
 use failover_decide::{
-    Action, Begun, Command, CommandResult, Decider, Event, Evidence, Failure, Gateway, Gone,
-    Outcome, ProbeId, RoundId, Settings, Time,
+    Action, Begun, Command, CommandResult, Decider, Event, Evidence, Failure, Gone, Outcome,
+    PortObservation, ProbeId, RoundId, Settings, Time,
 };
 use router::Router;
 use tripwire::Tripwire;
@@ -146,7 +146,7 @@ impl<'s, 'a> World<'s, 'a> {
 
     /// What the daemon keeps on disk is there afterwards. The wall clock is right.
     fn boot(&mut self) {
-        let (flaps, standing) = (self.decider.flaps(), self.decider.standing());
+        let (flaps, standing) = (self.decider.flap_history(), self.decider.standing());
         let settings = self.settings.clone();
         self.decider = Decider::after(flaps, standing, settings, self.environment.now);
         self.watch.boot();
@@ -162,7 +162,7 @@ impl<'s, 'a> World<'s, 'a> {
             self.tell(Event::Armed);
         }
         self.count_witnesses();
-        self.tell(Event::Gateway(Gateway::Absent));
+        self.tell(Event::Port(PortObservation::Absent));
     }
 
     // --- time --------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ impl<'s, 'a> World<'s, 'a> {
             self.command_ended(ended);
         } else if self.coming.take_if(|coming| *coming <= at).is_some() {
             self.environment.set_listens(true);
-            self.tell(Event::Gateway(Gateway::Listening));
+            self.tell(Event::Port(PortObservation::Listening));
         } else if let Some((_, evidence)) = self.trip.take_if(|(trip, _)| *trip <= at) {
             self.tripwire = Tripwire::None;
             self.tell(Event::Evidence(evidence, self.environment.now));
@@ -357,13 +357,13 @@ impl<'s, 'a> World<'s, 'a> {
         match command {
             Command::Start if worked && !self.environment.listens => {
                 self.environment.set_listens(true);
-                self.tell(Event::Gateway(Gateway::Listening));
+                self.tell(Event::Port(PortObservation::Listening));
             }
             Command::Stop => {
                 if worked {
                     self.coming = None;
                     self.environment.set_listens(false);
-                    self.tell(Event::Gateway(Gateway::Absent));
+                    self.tell(Event::Port(PortObservation::Absent));
                 }
                 self.environment.set_stopping(false);
             }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use tracing::warn;
 
-use failover_decide::{Flaps, Pause, Standing};
+use failover_decide::{FlapHistory, Pause, Standing};
 use failover_linux::{clock, escape::Escaped, files, sock_diag::bound::Bound};
 
 use crate::gateway::spec::LocalGateway;
@@ -235,7 +235,7 @@ impl Memory {
     }
 
     /// How this primary flapped, for the decider.
-    pub(crate) fn flaps(&self, primary: &str) -> Flaps {
+    pub(crate) fn flaps(&self, primary: &str) -> FlapHistory {
         let kept = self.flapping.as_ref();
         kept.map(|kept| kept.recalled(primary)).unwrap_or_default()
     }
@@ -249,7 +249,7 @@ impl Memory {
         let hold = self.hold.as_ref();
         Standing {
             pause,
-            hold: hold.map(|hold| now + left(hold.since, hold.until, wall)),
+            hold_until: hold.map(|hold| now + left(hold.since, hold.until, wall)),
             forced: self.forced,
         }
     }
@@ -299,7 +299,7 @@ mod tests {
     use failover_decide::{Back, Time};
 
     fn full() -> Memory {
-        let flaps = Flaps {
+        let flaps = FlapHistory {
             level: 2,
             back: Some(Back {
                 at: Time::default(),

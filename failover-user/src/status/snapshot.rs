@@ -168,7 +168,7 @@ pub(crate) fn status(
             reason: pause.reason.clone(),
         }),
         forced: decider.is_forced(),
-        held_until: decider.hold().map(time),
+        held_until: decider.hold_until().map(time),
         gateway_strikes: decider.gateway_strikes(),
         dry_run: configuration.dry_run,
         totals: status::Totals::default(),
@@ -311,7 +311,7 @@ fn problems(
             reason.unwrap_or_default()
         ));
     }
-    if let Some(until) = decider.hold() {
+    if let Some(until) = decider.hold_until() {
         let until = clock::wall(until);
         problems.push(format!(
             "released by hand: nothing is taken over until {until:.0} or `failover resume`"

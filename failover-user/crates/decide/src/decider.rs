@@ -201,8 +201,8 @@ impl Decider {
 
     /// How the primary flaps, for [`Self::after`].
     #[must_use]
-    pub fn flaps(&self) -> FlapHistory {
-        self.situation.flap_damping.flaps()
+    pub fn flap_history(&self) -> FlapHistory {
+        self.situation.flap_damping.history()
     }
 
     /// Was the primary seen healthy once, or is that not asked for?
@@ -225,8 +225,8 @@ impl Decider {
 
     /// Until when no takeover is made after a release by hand.
     #[must_use]
-    pub fn hold(&self) -> Option<Time> {
-        self.situation.orders.hold()
+    pub fn hold_until(&self) -> Option<Time> {
+        self.situation.orders.hold_until()
     }
 
     /// Does the local gateway serve whatever the primary does, as ordered?

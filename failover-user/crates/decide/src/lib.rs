@@ -28,20 +28,20 @@ mod tests;
 pub use decider::Decider;
 pub use id::{GatewayProbeId, ProbeId, RoundId};
 pub use input::{
-    event::{Begun, Event, Gateway},
+    event::{Begun, Event, PortObservation},
     evidence::Evidence,
     order::{Order, Pause, Refusal, Standing},
     outcome::{AnswerFault, Failure, Gone, NoAnswer, Outcome},
     reconfigure::Probing,
 };
 pub use known::{
-    flap_damping::{Back, FlapHistory as Flaps},
+    flap_damping::{Back, FlapHistory},
     router::RouterWatch,
     strikes::Strike,
 };
 pub use output::{
     action::{Action, Cause},
-    state::{Change, Hold, Reason, State},
+    state::{Change, Inhibitor, Reason, State},
 };
 pub use settings::{Fence, Flapping, Settings};
 pub use step::{Command, CommandResult};

@@ -25,7 +25,7 @@ use std::{
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use failover_decide::{Gateway, Time};
+use failover_decide::{PortObservation, Time};
 use failover_linux::{
     bpf::event::{Origin, TcpStateChange},
     clock,
@@ -390,7 +390,7 @@ impl LocalPort {
 
     /// Looks for the first time, before anything is decided: it is waited for. Whoever listens then is looked
     /// at once more, for it may only be trying whether the port is free.
-    pub(crate) async fn first_look(&mut self) -> Result<Gateway, ListenersError> {
+    pub(crate) async fn first_look(&mut self) -> Result<PortObservation, ListenersError> {
         let gateway = self.look_patiently()?;
         match self.settling.settles_in(clock::now()) {
             None => Ok(gateway),
@@ -401,7 +401,7 @@ impl LocalPort {
         }
     }
 
-    fn look_patiently(&mut self) -> Result<Gateway, ListenersError> {
+    fn look_patiently(&mut self) -> Result<PortObservation, ListenersError> {
         if self.looker.asked().is_none() {
             self.ask();
         }
@@ -410,14 +410,14 @@ impl LocalPort {
             None => {
                 warn!("who listens on the port isn't known yet: looking takes long");
                 // Nothing is started before it is known.
-                Ok(Gateway::Foreign)
+                Ok(PortObservation::Foreign)
             }
         }
     }
 
     /// Looks who listens. What isn't known in a moment, or would be too often, is looked at beside
     /// everything else: then what was known is returned, and another look is due when it is there.
-    pub(crate) fn look(&mut self) -> Result<Gateway, ListenersError> {
+    pub(crate) fn look(&mut self) -> Result<PortObservation, ListenersError> {
         let mut gateway = None;
         if self.looker.asked().is_some() {
             match self.looker.wait(Duration::ZERO) {
@@ -482,7 +482,7 @@ impl LocalPort {
     }
 
     /// Takes over what was seen.
-    fn apply(&mut self, answer: Answer) -> Result<Gateway, ListenersError> {
+    fn apply(&mut self, answer: Answer) -> Result<PortObservation, ListenersError> {
         let Answer {
             asked,
             listening,
@@ -531,12 +531,12 @@ impl LocalPort {
     }
 
     /// As it was seen last.
-    fn gateway(&self) -> Gateway {
+    fn gateway(&self) -> PortObservation {
         match (self.is_gateways(), self.is_foreign()) {
-            (true, _) => Gateway::Listening,
-            (false, true) => Gateway::Foreign,
-            (false, false) if self.lingering().next().is_some() => Gateway::Ending,
-            (false, false) => Gateway::Absent,
+            (true, _) => PortObservation::Listening,
+            (false, true) => PortObservation::Foreign,
+            (false, false) if self.lingering().next().is_some() => PortObservation::Terminating,
+            (false, false) => PortObservation::Absent,
         }
     }
 
@@ -774,7 +774,7 @@ mod tests {
         let waits = poll_fn(|context| Poll::Ready(look.as_mut().poll(context).is_pending()));
         assert!(waits.await);
         drop(listener);
-        assert_eq!(look.await.unwrap(), Gateway::Absent);
+        assert_eq!(look.await.unwrap(), PortObservation::Absent);
         assert!(port.gateway_bound().is_empty());
     }
 
@@ -782,23 +782,23 @@ mod tests {
     async fn who_listens_when_the_daemon_begins_and_stays_is_the_gateway() {
         let (_listener, port) = listening("127.0.0.1:0");
         let mut port = local_port(port, &[]);
-        assert_eq!(port.first_look().await.unwrap(), Gateway::Listening);
+        assert_eq!(port.first_look().await.unwrap(), PortObservation::Listening);
         assert_eq!(port.gateway_bound(), [Bound::LOOPBACK]);
     }
 
     #[tokio::test]
     async fn strangers_are_in_the_way_where_the_gateway_bound_last_or_binds_by_default() {
         for (address, bound, expected) in [
-            ("127.0.0.1:0", &[][..], Gateway::Foreign),
-            ("0.0.0.0:0", &[], Gateway::Foreign),
-            ("[::]:0", &[], Gateway::Foreign),
-            ("127.0.0.2:0", &[], Gateway::Absent),
-            ("[::1]:0", &[], Gateway::Absent),
-            ("127.0.0.2:0", &["0.0.0.0"], Gateway::Foreign),
-            ("127.0.0.2:0", &["127.0.0.2"], Gateway::Foreign),
-            ("127.0.0.1:0", &["127.0.0.2"], Gateway::Absent),
-            ("[::1]:0", &["127.0.0.1", "::1"], Gateway::Absent),
-            ("[::1]:0", &["::"], Gateway::Foreign),
+            ("127.0.0.1:0", &[][..], PortObservation::Foreign),
+            ("0.0.0.0:0", &[], PortObservation::Foreign),
+            ("[::]:0", &[], PortObservation::Foreign),
+            ("127.0.0.2:0", &[], PortObservation::Absent),
+            ("[::1]:0", &[], PortObservation::Absent),
+            ("127.0.0.2:0", &["0.0.0.0"], PortObservation::Foreign),
+            ("127.0.0.2:0", &["127.0.0.2"], PortObservation::Foreign),
+            ("127.0.0.1:0", &["127.0.0.2"], PortObservation::Absent),
+            ("[::1]:0", &["127.0.0.1", "::1"], PortObservation::Absent),
+            ("[::1]:0", &["::"], PortObservation::Foreign),
         ] {
             let (_listener, port) = listening(address);
             let mut port = local_port(port, bound);
@@ -807,7 +807,7 @@ mod tests {
             let seen = port.first_look().await.unwrap();
             assert_eq!(seen, expected, "{address} beside {bound:?}");
             let told = (port.is_listening(), !port.beside().is_empty());
-            let harmless = expected == Gateway::Absent;
+            let harmless = expected == PortObservation::Absent;
             assert_eq!(told, (!harmless, harmless), "{address}");
             assert_eq!(port.gateways_addresses(), [], "{address}");
         }

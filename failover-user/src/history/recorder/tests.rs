@@ -55,7 +55,7 @@ impl World {
             directory,
         };
         world.recorder.begin();
-        world.handle(Event::Gateway(Gateway::Absent));
+        world.handle(Event::Port(PortObservation::Absent));
         world
     }
 
@@ -72,7 +72,7 @@ impl World {
                         command: Command::Stop,
                         result: CommandResult::Succeeded,
                     });
-                    self.handle(Event::Gateway(Gateway::Absent));
+                    self.handle(Event::Port(PortObservation::Absent));
                 }
                 _ => {}
             }
@@ -139,7 +139,7 @@ fn a_takeover_and_its_release_are_one_incident_with_evidence_and_durations() {
     world.pass(2000);
     world.ended(Command::Start, CommandResult::Succeeded);
     world.pass(500);
-    world.handle(Event::Gateway(Gateway::Listening));
+    world.handle(Event::Port(PortObservation::Listening));
     let nobody = u64::try_from(world.now.since(reset).as_millis()).unwrap();
     world.probe(FAILED);
     world.probe(FAILED);

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use failover_decide::{
-    Action, Command, CommandResult, Decider, Event, Failure, Gateway, Outcome, ProbeId, RoundId,
-    Settings, State, Time,
+    Action, Command, CommandResult, Decider, Event, Failure, Outcome, PortObservation, ProbeId,
+    RoundId, Settings, State, Time,
 };
 
 /// How long a probe that is answered and a command take here: less than any timeout can be.
@@ -142,13 +142,13 @@ impl Calm {
     fn command_ended(&mut self, command: Command, works: bool) {
         let result = if works {
             let gateway = match command {
-                Command::Start => Some(Gateway::Listening),
-                Command::Stop => Some(Gateway::Absent),
+                Command::Start => Some(PortObservation::Listening),
+                Command::Stop => Some(PortObservation::Absent),
                 Command::Fence => None,
             };
             if let Some(gateway) = gateway {
-                self.listening = gateway == Gateway::Listening;
-                self.tell(Event::Gateway(gateway));
+                self.listening = gateway == PortObservation::Listening;
+                self.tell(Event::Port(gateway));
             }
             CommandResult::Succeeded
         } else {

@@ -27,7 +27,7 @@ impl Orders {
                 self.release = false;
                 self.hold = None;
             }
-            Order::Release { hold } => {
+            Order::Release { hold_until: hold } => {
                 self.takeover = None;
                 self.release = true;
                 self.hold = hold;

@@ -31,7 +31,7 @@ impl Forged {
         let mut settings = Configuration::load(options).unwrap().decide;
         change(&mut settings);
         let mut decider = Decider::new(settings.clone(), at(0));
-        let actions = decider.handle(at(0), Event::Gateway(Gateway::Absent));
+        let actions = decider.handle(at(0), Event::Port(PortObservation::Absent));
         let [Action::Probe { probe, .. }] = actions[..] else {
             panic!("{actions:?}");
         };
@@ -132,7 +132,7 @@ fn orders_forbid_and_allow() {
     assert!(said(pause(None), Command::Stop).contains("pause"));
     assert!(said(pause(until(200)), Command::Start).contains("pause"));
     assert_eq!(said(pause(until(150)), Command::Start), "");
-    let release = |hold| Order::Release { hold };
+    let release = |hold| Order::Release { hold_until: hold };
     assert!(said(release(until(200)), Command::Start).contains("holds"));
     assert_eq!(said(release(until(200)), Command::Stop), "");
     assert_eq!(said(release(until(150)), Command::Start), "");
@@ -190,7 +190,7 @@ fn a_local_gateway_is_not_kept_beside_a_primary_that_answers() {
     let mut forged = Forged::new();
     forged
         .watch
-        .sees(at(1), &Event::Gateway(Gateway::Listening));
+        .sees(at(1), &Event::Port(PortObservation::Listening));
     for second in 2..60 {
         forged.probed(second, connected());
     }

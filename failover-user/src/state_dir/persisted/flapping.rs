@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use failover_decide::{Back, Flaps, Time};
+use failover_decide::{Back, FlapHistory, Time};
 use failover_linux::clock;
 
-/// [`Flaps`], of one primary.
+/// [`FlapHistory`], of one primary.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Flapping {
     /// As it is configured. Of another one it says nothing.
@@ -46,8 +46,8 @@ struct Clocks<'boot> {
 
 impl Flapping {
     /// `None` for a primary that doesn't.
-    pub(crate) fn of(primary: &str, flaps: Flaps) -> Option<Self> {
-        (flaps != Flaps::default()).then(|| Self {
+    pub(crate) fn of(primary: &str, flaps: FlapHistory) -> Option<Self> {
+        (flaps != FlapHistory::default()).then(|| Self {
             primary: primary.to_owned(),
             level: flaps.level,
             back: flaps.back.map(|back| Moment {
@@ -64,7 +64,7 @@ impl Flapping {
     }
 
     /// What was kept of this primary, in this boot's times.
-    pub(crate) fn recalled(&self, primary: &str) -> Flaps {
+    pub(crate) fn recalled(&self, primary: &str) -> FlapHistory {
         let clocks = Clocks {
             boot: clock::boot(),
             now: clock::now(),
@@ -72,12 +72,12 @@ impl Flapping {
         };
         match self.primary == primary {
             true => self.by(&clocks),
-            false => Flaps::default(),
+            false => FlapHistory::default(),
         }
     }
 
-    fn by(&self, clocks: &Clocks) -> Flaps {
-        Flaps {
+    fn by(&self, clocks: &Clocks) -> FlapHistory {
+        FlapHistory {
             level: self.level,
             back: self.back.as_ref().map(|back| back.by(clocks)),
             crashed: self.crashed,
@@ -117,8 +117,8 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn flaps() -> Flaps {
-        Flaps {
+    fn flaps() -> FlapHistory {
+        FlapHistory {
             level: 2,
             back: Some(Back {
                 at: Time::from_boot(seconds(3)),
@@ -148,8 +148,8 @@ mod tests {
         let mut flapping = Flapping::of(PRIMARY, flaps()).unwrap();
         flapping.back.as_mut().unwrap().wall = Timestamp::MAX;
         assert_eq!(flapping.recalled(PRIMARY), flaps());
-        assert_eq!(flapping.recalled("10.0.0.2:18789"), Flaps::default());
-        assert_eq!(Flapping::of(PRIMARY, Flaps::default()), None);
+        assert_eq!(flapping.recalled("10.0.0.2:18789"), FlapHistory::default());
+        assert_eq!(Flapping::of(PRIMARY, FlapHistory::default()), None);
     }
 
     #[test]

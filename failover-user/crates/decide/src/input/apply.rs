@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     id::ProbeId,
     input::{
-        event::{Event, Gateway},
+        event::{Event, PortObservation},
         order::Order,
         outcome::{Failure, Gone, Outcome},
     },
@@ -48,7 +48,7 @@ impl Situation {
                 self.believe(now, turn);
                 Reason::Counting(counting)
             }
-            Event::Gateway(gateway) => self.apply_gateway(now, gateway),
+            Event::Port(gateway) => self.apply_port(now, gateway),
             Event::GatewayProbed { probe, outcome } => {
                 if self.liveness.ended(probe, &outcome) {
                     self.overdue = 0;
@@ -249,7 +249,7 @@ impl Situation {
         self.primary_drains
             || self.orders.takes_over()
             || self.orders.pause().is_some()
-            || self.orders.hold().is_some()
+            || self.orders.hold_until().is_some()
     }
 
     /// Somebody's connection showed that the primary lived then: its last strike was none, unless that
@@ -300,26 +300,26 @@ impl Situation {
         }
     }
 
-    fn apply_gateway(&mut self, now: Time, gateway: Gateway) -> Reason {
+    fn apply_port(&mut self, now: Time, gateway: PortObservation) -> Reason {
         let before = self.port;
         let is_news = match (before, gateway) {
-            (Some(PortState::Listening { .. }), Gateway::Listening)
-            | (Some(PortState::Absent), Gateway::Absent)
-            | (Some(PortState::Ending), Gateway::Ending)
-            | (Some(PortState::Foreign), Gateway::Foreign) => false,
+            (Some(PortState::Listening { .. }), PortObservation::Listening)
+            | (Some(PortState::Absent), PortObservation::Absent)
+            | (Some(PortState::Terminating), PortObservation::Terminating)
+            | (Some(PortState::Foreign), PortObservation::Foreign) => false,
             (None | Some(_), _) => true,
         };
         if !is_news {
             return Reason::Time;
         }
         self.port = Some(match gateway {
-            Gateway::Absent => PortState::Absent,
-            Gateway::Ending => PortState::Ending,
-            Gateway::Listening => PortState::Listening { since: now },
-            Gateway::Foreign => PortState::Foreign,
+            PortObservation::Absent => PortState::Absent,
+            PortObservation::Terminating => PortState::Terminating,
+            PortObservation::Listening => PortState::Listening { since: now },
+            PortObservation::Foreign => PortState::Foreign,
         });
         self.outlived_stop = None;
-        if gateway == Gateway::Listening {
+        if gateway == PortObservation::Listening {
             let began = match self.attempt {
                 Attempt::Running {
                     command: Command::Start,
@@ -374,7 +374,7 @@ impl Situation {
                 self.starts.vanished(now, now.since(since));
             }
         }
-        Reason::Gateway(gateway)
+        Reason::Port(gateway)
     }
 
     fn apply_order(&mut self, now: Time, order: Order) -> Reason {

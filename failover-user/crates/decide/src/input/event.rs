@@ -37,7 +37,7 @@ pub enum Event {
     /// The machine was suspended: the clocks say so.
     Suspended,
     /// Somebody looked at the local port.
-    Gateway(Gateway),
+    Port(PortObservation),
     /// The local gateway was asked whether it answers.
     GatewayProbed {
         /// As in [`crate::Action::ProbeGateway`].
@@ -71,11 +71,11 @@ pub enum Event {
 
 /// The local port, as it was seen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Gateway {
+pub enum PortObservation {
     /// Nobody listens.
     Absent,
     /// Nobody listens, and processes that held the gateway's sockets are still there.
-    Ending,
+    Terminating,
     /// At least one socket of the gateway listens.
     Listening,
     /// Somebody listens, and nobody of them is the gateway.

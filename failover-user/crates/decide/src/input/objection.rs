@@ -17,7 +17,7 @@ impl Situation {
                 Some(Refusal::Paused)
             }
             Order::TakeOver { .. } if self.port == Some(PortState::Foreign) => {
-                Some(Refusal::PortTaken)
+                Some(Refusal::ForeignListener)
             }
             Order::TakeOver { .. } if self.listening() && failing => Some(Refusal::AlreadyActive),
             Order::TakeOver { force: false } if self.healthy() => Some(self.why_not(now)),
@@ -37,7 +37,7 @@ impl Situation {
         let depends = matches!(order, Order::TakeOver { .. })
             && !matches!(
                 self.objection(now, order),
-                Some(Refusal::Paused | Refusal::PortTaken | Refusal::AlreadyActive)
+                Some(Refusal::Paused | Refusal::ForeignListener | Refusal::AlreadyActive)
             );
         let known = matches!(self.primary, Primary::Failing(_)) || self.answered_lately(now);
         depends && !known

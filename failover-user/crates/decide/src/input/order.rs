@@ -24,7 +24,7 @@ pub enum Order {
     /// Stop the local gateway, although the primary doesn't answer. A new takeover needs new strikes.
     Release {
         /// And isn't made before this time; `None`: as soon as there are enough.
-        hold: Option<Time>,
+        hold_until: Option<Time>,
     },
 }
 
@@ -44,7 +44,7 @@ pub enum Refusal {
     /// The primary was never seen healthy.
     Unarmed,
     /// Somebody else's listener has the port.
-    PortTaken,
+    ForeignListener,
     /// The local gateway serves already.
     AlreadyActive,
     /// There is nothing to stop.
@@ -70,7 +70,7 @@ impl fmt::Display for Refusal {
             Self::Unarmed => {
                 "the primary was never seen healthy, so its address may be wrong; --force does it all the same"
             }
-            Self::PortTaken => "the local port is held by something that isn't the gateway",
+            Self::ForeignListener => "the local port is held by something that isn't the gateway",
             Self::AlreadyActive => "the local gateway serves already",
             Self::NothingToRelease => "no local gateway serves or is being started",
         })
@@ -84,7 +84,7 @@ pub struct Standing {
     /// Nothing is run.
     pub pause: Option<Pause>,
     /// No takeover before this time.
-    pub hold: Option<Time>,
+    pub hold_until: Option<Time>,
     /// The local gateway serves, whatever the primary does.
     pub forced: bool,
 }
@@ -95,7 +95,7 @@ pub(crate) struct Orders {
     pause: Option<Pause>,
     takeover: Option<Takeover>,
     release: bool,
-    hold: Option<Time>,
+    hold_until: Option<Time>,
 }
 
 /// A pause, and until when.
@@ -116,14 +116,14 @@ impl Orders {
             pause: standing.pause,
             takeover: standing.forced.then_some(Takeover { force: true }),
             release: false,
-            hold: standing.hold,
+            hold_until: standing.hold_until,
         }
     }
 
     pub(crate) fn standing(&self) -> Standing {
         Standing {
             pause: self.pause,
-            hold: self.hold,
+            hold_until: self.hold_until,
             forced: self.forces(),
         }
     }
@@ -133,24 +133,24 @@ impl Orders {
             Order::Pause { until } => self.pause = Some(Pause { until }),
             Order::Resume => {
                 self.pause = None;
-                self.hold = None;
+                self.hold_until = None;
             }
             Order::TakeOver { force } => {
                 self.takeover = Some(Takeover { force });
                 self.release = false;
-                self.hold = None;
+                self.hold_until = None;
             }
-            Order::Release { hold } => {
+            Order::Release { hold_until } => {
                 self.takeover = None;
                 self.release = true;
-                self.hold = hold;
+                self.hold_until = hold_until;
             }
         }
     }
 
     /// Whatever had its time has had it.
     pub(crate) fn expire(&mut self, now: Time) {
-        self.hold.take_if(|until| *until <= now);
+        self.hold_until.take_if(|until| *until <= now);
         self.pause
             .take_if(|pause| pause.until.is_some_and(|until| until <= now));
     }
@@ -158,7 +158,7 @@ impl Orders {
     /// When something of this is over.
     pub(crate) fn next(&self) -> Option<Time> {
         let pause = self.pause.and_then(|pause| pause.until);
-        [pause, self.hold].into_iter().flatten().min()
+        [pause, self.hold_until].into_iter().flatten().min()
     }
 
     /// Nothing is left of the local gateway: that is what a release is for.
@@ -187,7 +187,7 @@ impl Orders {
         self.release
     }
 
-    pub(crate) fn hold(&self) -> Option<Time> {
-        self.hold
+    pub(crate) fn hold_until(&self) -> Option<Time> {
+        self.hold_until
     }
 }

@@ -66,64 +66,64 @@ impl Back {
 #[derive(Clone, Debug)]
 pub(crate) struct FlapDamping {
     rules: Option<Flapping>,
-    flaps: FlapHistory,
+    history: FlapHistory,
 }
 
 impl FlapDamping {
     /// Goes on from what an earlier one handed out; whatever that says, it is one of these rules' levels,
     /// and nothing of the future.
-    pub(crate) fn new(settings: &Settings, flaps: FlapHistory, now: Time) -> Self {
-        let mut stability = Self {
+    pub(crate) fn new(settings: &Settings, history: FlapHistory, now: Time) -> Self {
+        let mut damping = Self {
             rules: None,
-            flaps: FlapHistory {
-                back: flaps.back.map(|back| Back {
+            history: FlapHistory {
+                back: history.back.map(|back| Back {
                     at: back.at.min(now),
                     ..back
                 }),
-                ..flaps
+                ..history
             },
         };
-        stability.reconfigure(settings);
-        stability
+        damping.reconfigure(settings);
+        damping
     }
 
     /// Other rules; what happened under the old ones counts.
     pub(crate) fn reconfigure(&mut self, settings: &Settings) {
         self.rules.clone_from(&settings.flapping);
         let levels = self.rules.as_ref().map_or(0, |rules| rules.successes.len());
-        self.flaps.level = self.flaps.level.min(levels.saturating_sub(1));
+        self.history.level = self.history.level.min(levels.saturating_sub(1));
     }
 
     /// What is known, for the next one.
-    pub(crate) fn flaps(&self) -> FlapHistory {
-        self.flaps
+    pub(crate) fn history(&self) -> FlapHistory {
+        self.history
     }
 
     /// It is another primary.
     pub(crate) fn forget(&mut self) {
-        self.flaps = FlapHistory::default();
+        self.history = FlapHistory::default();
     }
 
     /// An outage begins that an operator has brought about, or was ready for.
     pub(crate) fn expected(&mut self) {
-        self.flaps.expected = true;
+        self.history.expected = true;
     }
 
     /// An operator orders a takeover. What came right before was the beginning of it: whoever tries out
     /// whether PC-B takes over stops the primary first.
     pub(crate) fn ordered(&mut self) {
-        if !self.flaps.taken_over {
-            let raised = usize::from(std::mem::take(&mut self.flaps.raised));
-            self.flaps.level = self.flaps.level.saturating_sub(raised);
-            self.flaps.crashed = false;
-            self.flaps.expected = true;
+        if !self.history.taken_over {
+            let raised = usize::from(std::mem::take(&mut self.history.raised));
+            self.history.level = self.history.level.saturating_sub(raised);
+            self.history.crashed = false;
+            self.history.expected = true;
         }
     }
 
     /// It answered before, and now its host says that the process is gone.
     pub(crate) fn crashed(&mut self, now: Time) {
-        if !self.flaps.crashed && !self.flaps.expected {
-            self.flaps.crashed = true;
+        if !self.history.crashed && !self.history.expected {
+            self.history.crashed = true;
             self.failed(now);
         }
     }
@@ -131,56 +131,55 @@ impl FlapDamping {
     /// A start begins after an outage that began at this time; only the first of an outage counts, and
     /// only where no crash has counted.
     pub(crate) fn takeover(&mut self, failed: Time) {
-        if !self.flaps.taken_over && !self.flaps.expected {
-            self.flaps.taken_over = true;
-            if !self.flaps.crashed {
+        if !self.history.taken_over && !self.history.expected {
+            self.history.taken_over = true;
+            if !self.history.crashed {
                 self.failed(failed);
             }
         }
     }
 
     fn failed(&mut self, now: Time) {
-        let (Some(rules), Some(back)) = (&self.rules, self.flaps.back) else {
+        let (Some(rules), Some(back)) = (&self.rules, self.history.back) else {
             return;
         };
         if back.lasts(now) < rules.window {
-            let level = (self.flaps.level + 1).min(rules.successes.len().saturating_sub(1));
-            self.flaps.raised = level > self.flaps.level;
-            self.flaps.level = level;
+            let level = (self.history.level + 1).min(rules.successes.len().saturating_sub(1));
+            self.history.raised = level > self.history.level;
+            self.history.level = level;
         }
     }
 
     /// The primary answers.
     pub(crate) fn answered(&mut self, now: Time) {
-        self.flaps.raised = false;
-        self.flaps.expected = false;
-        if self.flaps.crashed {
-            self.flaps.crashed = false;
-            self.flaps.back = Some(Back::just(now));
+        self.history.raised = false;
+        self.history.expected = false;
+        if self.history.crashed {
+            self.history.crashed = false;
+            self.history.back = Some(Back::just(now));
         }
     }
 
     /// The primary is believed again.
     pub(crate) fn release(&mut self, now: Time) {
-        if self.flaps.taken_over {
-            self.flaps.taken_over = false;
-            self.flaps.raised = false;
-            self.flaps.back = Some(Back::just(now));
+        if self.history.taken_over {
+            self.history.taken_over = false;
+            self.history.raised = false;
+            self.history.back = Some(Back::just(now));
         }
     }
 
     /// It has been well for so long that what was before says nothing any more.
     pub(crate) fn forget_old(&mut self, now: Time) {
-        let well = self
-            .flaps
-            .back
-            .filter(|_| !self.flaps.crashed && !self.flaps.taken_over && !self.flaps.expected);
+        let well = self.history.back.filter(|_| {
+            !self.history.crashed && !self.history.taken_over && !self.history.expected
+        });
         if let (Some(rules), Some(back)) = (&self.rules, well)
             && back.lasts(now) >= rules.quiet
         {
-            self.flaps.level = 0;
-            self.flaps.raised = false;
-            self.flaps.back = None;
+            self.history.level = 0;
+            self.history.raised = false;
+            self.history.back = None;
         }
     }
 
@@ -193,7 +192,7 @@ impl FlapDamping {
     /// How many successes in a row the next release takes.
     pub(crate) fn needed(&self) -> u32 {
         let rules = self.rules.as_ref();
-        let needed = rules.and_then(|rules| rules.successes.get(self.flaps.level));
+        let needed = rules.and_then(|rules| rules.successes.get(self.history.level));
         needed.copied().map_or(1, NonZeroU32::get)
     }
 }
@@ -230,7 +229,7 @@ mod tests {
 
     /// The same in the next daemon.
     fn restarted(before: &FlapDamping, now: u64) -> FlapDamping {
-        FlapDamping::new(&settings(), before.flaps(), at(now))
+        FlapDamping::new(&settings(), before.history(), at(now))
     }
 
     #[test]
@@ -251,7 +250,7 @@ mod tests {
                 step(&mut of_one, at(now));
                 of_many = restarted(&of_many, now);
                 step(&mut of_many, at(now));
-                assert_eq!(of_one.flaps(), of_many.flaps());
+                assert_eq!(of_one.history(), of_many.history());
                 needed.push(of_many.needed());
             }
         }
@@ -260,16 +259,16 @@ mod tests {
 
     #[test]
     fn quiet_that_nobody_watched_is_quiet_and_an_outage_is_not() {
-        let mut stability = fresh();
-        stability.takeover(at(0));
-        stability.release(at(MINUTE));
-        stability.takeover(at(2 * MINUTE));
-        let mut still = restarted(&stability, 10 * HOUR);
+        let mut damping = fresh();
+        damping.takeover(at(0));
+        damping.release(at(MINUTE));
+        damping.takeover(at(2 * MINUTE));
+        let mut still = restarted(&damping, 10 * HOUR);
         still.forget_old(at(10 * HOUR));
         assert_eq!(still.needed(), 3);
-        stability.release(at(3 * MINUTE));
+        damping.release(at(3 * MINUTE));
         // The machine was restarted, and its clock with it.
-        let mut flaps = stability.flaps();
+        let mut flaps = damping.history();
         flaps.back = Some(Back {
             at: at(0),
             before: Duration::from_secs(30 * MINUTE),
@@ -280,10 +279,13 @@ mod tests {
         // Back for too long for a failure to be one more.
         rebooted.takeover(at(1));
         assert_eq!(rebooted.needed(), 3);
-        let mut quiet = restarted(&stability, HOUR + 3 * MINUTE);
+        let mut quiet = restarted(&damping, HOUR + 3 * MINUTE);
         assert_eq!(quiet.needed(), 3);
         quiet.forget_old(at(HOUR + 3 * MINUTE));
-        assert_eq!((quiet.needed(), quiet.flaps()), (1, FlapHistory::default()));
+        assert_eq!(
+            (quiet.needed(), quiet.history()),
+            (1, FlapHistory::default())
+        );
     }
 
     #[test]
@@ -293,12 +295,12 @@ mod tests {
             back: Some(Back::just(at(u64::MAX))),
             ..FlapHistory::default()
         };
-        let mut stability = FlapDamping::new(&settings(), nonsense, at(5));
-        assert_eq!((stability.needed(), stability.flaps().level), (10, 2));
-        stability.forget_old(at(4 + HOUR));
-        assert_eq!(stability.needed(), 10);
-        stability.forget_old(at(5 + HOUR));
-        assert_eq!(stability.needed(), 1);
+        let mut damping = FlapDamping::new(&settings(), nonsense, at(5));
+        assert_eq!((damping.needed(), damping.history().level), (10, 2));
+        damping.forget_old(at(4 + HOUR));
+        assert_eq!(damping.needed(), 10);
+        damping.forget_old(at(5 + HOUR));
+        assert_eq!(damping.needed(), 1);
         let long = FlapHistory {
             back: Some(Back {
                 at: at(5),
@@ -306,9 +308,9 @@ mod tests {
             }),
             ..nonsense
         };
-        let mut stability = FlapDamping::new(&settings(), long, at(5));
-        stability.forget_old(at(5));
-        assert_eq!(stability.needed(), 1);
+        let mut damping = FlapDamping::new(&settings(), long, at(5));
+        damping.forget_old(at(5));
+        assert_eq!(damping.needed(), 1);
         let off = Settings {
             flapping: None,
             ..settings()

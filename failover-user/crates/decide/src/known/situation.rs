@@ -94,7 +94,7 @@ pub(crate) enum Primary {
 pub(crate) enum PortState {
     Absent,
     /// Nobody listens, and those who did are still there.
-    Ending,
+    Terminating,
     Listening {
         since: Time,
     },

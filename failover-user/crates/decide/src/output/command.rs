@@ -4,7 +4,7 @@
 use crate::{
     input::{event::Begun, order::Order},
     known::situation::{Attempt, PortState, Primary, Situation},
-    output::{action::Action, state::Hold},
+    output::{action::Action, state::Inhibitor},
     settings::Fence,
     step::Command,
     time::Time,
@@ -135,8 +135,8 @@ impl Situation {
             {
                 Some(Command::Stop)
             }
-            (PortState::Absent | PortState::Ending, _)
-                if self.is_failed() && self.held_by().is_none() =>
+            (PortState::Absent | PortState::Terminating, _)
+                if self.is_failed() && self.inhibitor().is_none() =>
             {
                 let made_sure = self.fenced || self.settings.fence == Fence::None;
                 Some(if made_sure {
@@ -150,15 +150,15 @@ impl Situation {
     }
 
     /// What keeps a takeover from being made, although the primary has failed.
-    pub(crate) fn held_by(&self) -> Option<Hold> {
+    pub(crate) fn inhibitor(&self) -> Option<Inhibitor> {
         if self.orders.pause().is_some() {
-            Some(Hold::Paused)
-        } else if self.orders.hold().is_some() {
-            Some(Hold::Released)
+            Some(Inhibitor::Paused)
+        } else if self.orders.hold_until().is_some() {
+            Some(Inhibitor::Released)
         } else if !self.armed && !self.orders.forces() {
-            Some(Hold::Unarmed)
+            Some(Inhibitor::Unarmed)
         } else if self.port == Some(PortState::Foreign) {
-            Some(Hold::PortTaken)
+            Some(Inhibitor::ForeignListener)
         } else {
             None
         }

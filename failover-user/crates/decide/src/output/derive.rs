@@ -62,13 +62,13 @@ impl Situation {
                 }
             }
             _ if self.listening() => State::Active,
-            _ if self.port == Some(PortState::Ending) && self.lets_go() => stopping,
+            _ if self.port == Some(PortState::Terminating) && self.lets_go() => stopping,
             _ if runs == Some(Command::Start) => starting,
             _ if runs == Some(Command::Fence) => fencing,
             // What a failed start left behind is cleaned up before the next.
             _ if self.stop_owed && self.is_failed() && (stop_wanted || runs.is_some()) => starting,
-            _ if self.is_failed() && self.held_by().is_some() => {
-                self.held_by().map_or(State::Standby, State::Held)
+            _ if self.is_failed() && self.inhibitor().is_some() => {
+                self.inhibitor().map_or(State::Standby, State::Inhibited)
             }
             _ if wanted.is_some() && !ruled_out && self.isolation.is_isolated() => State::Isolated,
             // The witnesses have answered, and a last probe says whether the path is still gone.
@@ -91,7 +91,7 @@ impl Situation {
     /// How often the primary is probed now.
     pub(crate) fn pace(&self) -> Duration {
         match self.state {
-            State::Standby | State::Isolated | State::Held(_) => self.settings.interval,
+            State::Standby | State::Isolated | State::Inhibited(_) => self.settings.interval,
             State::Suspect { .. } => self.settings.confirm_interval,
             State::Fencing { .. }
             | State::Starting { .. }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     input::{
-        event::{Begun, Gateway},
+        event::{Begun, PortObservation},
         evidence::Evidence,
         order::Order,
         outcome::Outcome,
@@ -39,7 +39,7 @@ pub enum State {
     /// The local gateway listens.
     Active,
     /// The primary failed often enough, and this keeps the local gateway from being started.
-    Held(Hold),
+    Inhibited(Inhibitor),
     /// The local gateway doesn't answer; it is being stopped, to be started again.
     Restarting {
         /// Which attempt, from 1.
@@ -63,10 +63,10 @@ impl State {
         Self::Active.name(),
         Self::Restarting { attempt: 1 }.name(),
         Self::Stopping { attempt: 1 }.name(),
-        Self::Held(Hold::Paused).name(),
-        Self::Held(Hold::Released).name(),
-        Self::Held(Hold::Unarmed).name(),
-        Self::Held(Hold::PortTaken).name(),
+        Self::Inhibited(Inhibitor::Paused).name(),
+        Self::Inhibited(Inhibitor::Released).name(),
+        Self::Inhibited(Inhibitor::Unarmed).name(),
+        Self::Inhibited(Inhibitor::ForeignListener).name(),
     ];
 
     /// The state's name, for logs and tools.
@@ -79,7 +79,7 @@ impl State {
             Self::Fencing { .. } => "fencing",
             Self::Starting { .. } => "starting",
             Self::Active => "active",
-            Self::Held(hold) => hold.name(),
+            Self::Inhibited(hold) => hold.name(),
             Self::Restarting { .. } => "restarting",
             Self::Stopping { .. } => "stopping",
         }
@@ -92,7 +92,7 @@ impl State {
 
 /// What keeps a takeover from being made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Hold {
+pub enum Inhibitor {
     /// An operator ordered a pause.
     Paused,
     /// An operator ordered a release, for a while.
@@ -100,10 +100,10 @@ pub enum Hold {
     /// The primary was never seen healthy: its address may be wrong.
     Unarmed,
     /// Something that isn't the gateway listens on the local port.
-    PortTaken,
+    ForeignListener,
 }
 
-impl Hold {
+impl Inhibitor {
     /// The state's name, for logs and tools.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -111,7 +111,7 @@ impl Hold {
             Self::Paused => "paused",
             Self::Released => "released",
             Self::Unarmed => "unarmed",
-            Self::PortTaken => "blocked",
+            Self::ForeignListener => "blocked",
         }
     }
 }
@@ -141,7 +141,7 @@ pub enum Reason {
     /// Something happened on a connection to the primary.
     Evidence(Evidence),
     /// The local port changed.
-    Gateway(Gateway),
+    Port(PortObservation),
     /// The local gateway was asked whether it answers.
     GatewayProbed(Outcome),
     /// An operator ordered something.
@@ -182,14 +182,16 @@ impl fmt::Display for Reason {
                 "probe {outcome}, but others' connections to the primary live"
             ),
             Self::Evidence(evidence) => write!(formatter, "{evidence}"),
-            Self::Gateway(Gateway::Listening) => formatter.write_str("the local gateway listens"),
-            Self::Gateway(Gateway::Absent) => {
+            Self::Port(PortObservation::Listening) => {
+                formatter.write_str("the local gateway listens")
+            }
+            Self::Port(PortObservation::Absent) => {
                 formatter.write_str("nobody listens on the local port any longer")
             }
-            Self::Gateway(Gateway::Ending) => formatter.write_str(
+            Self::Port(PortObservation::Terminating) => formatter.write_str(
                 "nobody listens on the local port; the gateway's processes are still there",
             ),
-            Self::Gateway(Gateway::Foreign) => {
+            Self::Port(PortObservation::Foreign) => {
                 formatter.write_str("something that isn't the gateway listens on the local port")
             }
             Self::GatewayProbed(outcome) => {

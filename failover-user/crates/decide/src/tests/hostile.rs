@@ -88,7 +88,7 @@ fn hostile() -> impl Strategy<Value = Hostile> {
         }),
         (evidence(), 0..1000_u64)
             .prop_map(|(evidence, seen)| { Event::Evidence(evidence, Time::from_boot(s(seen))) }),
-        gateway().prop_map(Event::Gateway),
+        gateway().prop_map(Event::Port),
         (0..20_u64, outcome()).prop_map(|(probe, outcome)| Event::GatewayProbed {
             probe: GatewayProbeId(probe),
             outcome

@@ -2,7 +2,9 @@
 
 use std::{fmt, time::Duration};
 
-use super::super::{Cause, Command, CommandResult, Evidence, Gateway, Order, Outcome, State};
+use super::super::{
+    Cause, Command, CommandResult, Evidence, Order, Outcome, PortObservation, State,
+};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -16,7 +18,7 @@ pub(super) enum Entry {
     Run(Command),
     Kill(Command),
     Ended(Command, CommandResult),
-    Gateway(Gateway),
+    Gateway(PortObservation),
     Evidence(Evidence),
     State(State),
     GatewayProbe,
@@ -37,10 +39,10 @@ impl fmt::Display for Entry {
             Self::Run(command) => write!(formatter, "run {command}"),
             Self::Kill(command) => write!(formatter, "kill {command}"),
             Self::Ended(command, result) => write!(formatter, "{command} {result}"),
-            Self::Gateway(Gateway::Listening) => formatter.write_str("listens"),
-            Self::Gateway(Gateway::Absent) => formatter.write_str("gone"),
-            Self::Gateway(Gateway::Ending) => formatter.write_str("ending"),
-            Self::Gateway(Gateway::Foreign) => formatter.write_str("foreign"),
+            Self::Gateway(PortObservation::Listening) => formatter.write_str("listens"),
+            Self::Gateway(PortObservation::Absent) => formatter.write_str("gone"),
+            Self::Gateway(PortObservation::Terminating) => formatter.write_str("ending"),
+            Self::Gateway(PortObservation::Foreign) => formatter.write_str("foreign"),
             Self::GatewayProbe => formatter.write_str("check"),
             Self::GatewayProbed(outcome) => write!(formatter, "check {outcome}"),
             Self::Withheld(command) => write!(formatter, "withhold {command}"),
@@ -54,7 +56,7 @@ impl fmt::Display for Entry {
                 | State::Stopping { attempt }),
             ) => write!(formatter, "{} {attempt}", state.name()),
             Self::State(
-                state @ (State::Standby | State::Isolated | State::Held(_) | State::Active),
+                state @ (State::Standby | State::Isolated | State::Inhibited(_) | State::Active),
             ) => formatter.write_str(state.name()),
         }
     }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, Begun, Cause, Command, CommandResult, Decider, Event, Failure, Fence, Gateway,
-    GatewayProbeId, Gone, Order, Outcome, ProbeId, Refusal, RoundId, Settings, Time,
+    Action, Begun, Cause, Command, CommandResult, Decider, Event, Failure, Fence, GatewayProbeId,
+    Gone, Order, Outcome, PortObservation, ProbeId, Refusal, RoundId, Settings, Time,
 };
 use super::{ms, s};
 
@@ -26,7 +26,7 @@ pub(super) struct Laws {
     /// When a probe was answered last, whatever came after.
     answered: Option<Time>,
     command: Option<InFlight>,
-    gateway: Option<(Gateway, Time)>,
+    gateway: Option<(PortObservation, Time)>,
     /// The round of witnesses that was asked last, when, and how many answered.
     witnesses: Option<(RoundId, Time, Option<u32>)>,
     /// When enough of them answered last.
@@ -323,7 +323,7 @@ impl Laws {
                     (Outcome::Failed { .. }, Cause::GoodNews) | (Outcome::Unknown { .. }, _) => {}
                 }
             }
-            Event::Gateway(gateway) => match self.gateway {
+            Event::Port(gateway) => match self.gateway {
                 Some((before, _)) if before == *gateway => {}
                 _ => {
                     self.gateway = Some((*gateway, now));
@@ -360,7 +360,7 @@ impl Laws {
                 self.takeover = Some(force);
                 self.hold = None;
             }
-            Order::Release { hold } => {
+            Order::Release { hold_until: hold } => {
                 self.takeover = None;
                 self.released = true;
                 self.hold = hold;
@@ -400,7 +400,7 @@ impl Laws {
             self.gateway_failures = 0;
             self.start = self.start.map(|_| now);
             self.comes_up = false;
-            if let Some((Gateway::Listening, since)) = &mut self.gateway
+            if let Some((PortObservation::Listening, since)) = &mut self.gateway
                 && !self.gateway_answered
             {
                 // No deadline was fair.
@@ -462,7 +462,7 @@ impl Laws {
                 },
                 _ => true,
             },
-            Event::Gateway(gateway) => {
+            Event::Port(gateway) => {
                 matches!(self.gateway, Some((before, _)) if before == *gateway)
             }
             Event::CommandEnded { command, .. } => self.command() != Some(*command),
@@ -527,7 +527,7 @@ impl Laws {
         let is_over = |start: Time| !has_time(start);
         let needed_no_more = self.success.is_some() || self.released;
         match self.gateway {
-            Some((Gateway::Listening, since)) => {
+            Some((PortObservation::Listening, since)) => {
                 let from = self.first_answer_from.unwrap_or(since);
                 let from = self
                     .start
@@ -538,8 +538,8 @@ impl Laws {
                     "a gateway that hasn't answered yet is ended at {now:?}, begun at {from:?}"
                 );
             }
-            Some((Gateway::Foreign, _)) | None => {}
-            Some((Gateway::Absent | Gateway::Ending, _)) => assert!(
+            Some((PortObservation::Foreign, _)) | None => {}
+            Some((PortObservation::Absent | PortObservation::Terminating, _)) => assert!(
                 needed_no_more || !self.comes_up || self.start.is_none_or(is_over),
                 "a start that comes up is ended at {now:?}, begun at {:?}",
                 self.start
@@ -595,7 +595,10 @@ impl Laws {
             assert!(fresh, "{command}, and the witnesses: {:?}", self.witnesses);
         }
         assert!(
-            matches!(self.gateway, Some((Gateway::Absent | Gateway::Ending, _))),
+            matches!(
+                self.gateway,
+                Some((PortObservation::Absent | PortObservation::Terminating, _))
+            ),
             "a start, and the local port is {:?}",
             self.gateway
         );
@@ -633,7 +636,7 @@ impl Laws {
         assert!(self.command.is_none(), "a stop beside {:?}", self.command);
         self.is_given_its_time(now);
         assert!(self.pause.is_none(), "a stop during a pause");
-        let listening = matches!(self.gateway, Some((Gateway::Listening, _)));
+        let listening = matches!(self.gateway, Some((PortObservation::Listening, _)));
         let answered = matches!(
             (self.gateway, self.success),
             (Some((_, since)), Some(success)) if success >= since
@@ -664,7 +667,7 @@ impl Laws {
         assert!(self.settings.watch_gateway, "a check that nobody wants");
         assert!(self.gateway_probe.is_none(), "two checks at a time");
         assert!(
-            matches!(self.gateway, Some((Gateway::Listening, _))),
+            matches!(self.gateway, Some((PortObservation::Listening, _))),
             "a check of {:?}",
             self.gateway
         );
@@ -748,11 +751,11 @@ impl Laws {
 /// While an operator's order is in force, nothing makes the next release harder.
 fn operators_are_no_flaps(before: &Decider, after: &Decider) {
     let ordered = [before, after].iter().all(|decider| {
-        decider.takes_over_by_order() || decider.pause().is_some() || decider.hold().is_some()
+        decider.takes_over_by_order() || decider.pause().is_some() || decider.hold_until().is_some()
     });
     let began = before.primary_answers() != Some(false) && after.primary_answers() == Some(false);
     // What a level asks for may be less than the one below, where somebody configures it like that.
-    let raised = after.flaps().level > before.flaps().level;
+    let raised = after.flap_history().level > before.flap_history().level;
     assert!(
         !(ordered && began && raised),
         "an operator's outage counts as a flap"

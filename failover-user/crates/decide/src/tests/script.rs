@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use super::{
-    super::{CommandResult, Evidence, Failure, Gateway, Gone, NoAnswer, Order, Outcome, Settings},
+    super::{
+        CommandResult, Evidence, Failure, Gone, NoAnswer, Order, Outcome, PortObservation, Settings,
+    },
     mission, ms,
     world::World,
 };
@@ -281,7 +283,7 @@ pub(super) struct Script {
     pub(super) echo: Echo,
     pub(super) evidence: Vec<(Duration, Evidence)>,
     /// Somebody else starts or stops the local gateway.
-    pub(super) by_hand: Vec<(Duration, Gateway)>,
+    pub(super) by_hand: Vec<(Duration, PortObservation)>,
     pub(super) orders: Vec<(Duration, Order)>,
     /// From when on the primary says that it drains, or no longer.
     pub(super) drains: Vec<(Duration, bool)>,
@@ -402,7 +404,7 @@ impl Script {
         }
     }
 
-    pub(super) fn by_hand<const N: usize>(self, by_hand: [(Duration, Gateway); N]) -> Self {
+    pub(super) fn by_hand<const N: usize>(self, by_hand: [(Duration, PortObservation); N]) -> Self {
         Self {
             by_hand: by_hand.into(),
             ..self

@@ -6,7 +6,8 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{
     super::{
-        Begun, CommandResult, Evidence, Fence, Flapping, Gateway, Gone, Order, Settings, Time,
+        Begun, CommandResult, Evidence, Fence, Flapping, Gone, Order, PortObservation, Settings,
+        Time,
     },
     ms, s,
     script::{ANSWERS, Echo, Primary, Script, Sight, Start, Stop},
@@ -99,12 +100,12 @@ pub(super) fn begun() -> impl Strategy<Value = Begun> {
     prop::sample::select(vec![Begun::Alive, Begun::Gone, Begun::Unknown])
 }
 
-pub(super) fn gateway() -> impl Strategy<Value = Gateway> {
+pub(super) fn gateway() -> impl Strategy<Value = PortObservation> {
     prop::sample::select(vec![
-        Gateway::Absent,
-        Gateway::Ending,
-        Gateway::Listening,
-        Gateway::Foreign,
+        PortObservation::Absent,
+        PortObservation::Terminating,
+        PortObservation::Listening,
+        PortObservation::Foreign,
     ])
 }
 
@@ -118,7 +119,7 @@ pub(super) fn order(now: Duration) -> impl Strategy<Value = Order> {
         Just(Order::Resume),
         any::<bool>().prop_map(|force| Order::TakeOver { force }),
         prop::option::of(millis(0..200_000)).prop_map(move |span| Order::Release {
-            hold: span.map(until)
+            hold_until: span.map(until)
         }),
     ]
 }

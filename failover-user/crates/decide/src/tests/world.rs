@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     super::{
-        Command, CommandResult, Decider, Event, Evidence, Gateway, Order, Outcome, ProbeId, State,
-        Strike, Time,
+        Command, CommandResult, Decider, Event, Evidence, Order, Outcome, PortObservation, ProbeId,
+        State, Strike, Time,
     },
     journal::Journal,
     laws::Laws,
@@ -156,9 +156,9 @@ impl World {
         }
         for (at, gateway) in by_hand {
             let happening = match gateway {
-                Gateway::Listening => Happening::GatewayListens(Run(0), None),
-                Gateway::Absent | Gateway::Ending => Happening::PortIsFreed,
-                Gateway::Foreign => Happening::ForeignListens,
+                PortObservation::Listening => Happening::GatewayListens(Run(0), None),
+                PortObservation::Absent | PortObservation::Terminating => Happening::PortIsFreed,
+                PortObservation::Foreign => Happening::ForeignListens,
             };
             world.plan(at, happening);
         }
@@ -245,7 +245,7 @@ impl World {
     pub(super) fn nothing_is_ordered(&mut self) {
         self.tell(Event::Armed);
         self.tell(Event::Operator(Order::Resume));
-        self.tell(Event::Operator(Order::Release { hold: None }));
+        self.tell(Event::Operator(Order::Release { hold_until: None }));
     }
 
     pub(super) fn journal(&self) -> &Journal {

@@ -11,7 +11,7 @@ use super::super::{
 
 const TAKE_OVER: Order = Order::TakeOver { force: false };
 const FORCE: Order = Order::TakeOver { force: true };
-const RELEASE: Order = Order::Release { hold: None };
+const RELEASE: Order = Order::Release { hold_until: None };
 
 /// A primary that flaps has to answer three times, then ten times.
 fn damped() -> Settings {
@@ -126,7 +126,7 @@ fn what_happens_during_a_pause_or_a_hold_is_maintenance() {
             until: Some(until(290)),
         },
         Order::Release {
-            hold: Some(until(290)),
+            hold_until: Some(until(290)),
         },
     ] {
         let mut script = four_restarts();

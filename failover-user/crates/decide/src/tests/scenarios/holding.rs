@@ -2,7 +2,7 @@
 //! else has.
 
 use super::super::{
-    super::{Gateway, Settings, State},
+    super::{PortObservation, Settings, State},
     mission, s,
     script::{ANSWERS, REFUSES, Script, Start},
 };
@@ -38,7 +38,10 @@ fn one_success_arms_for_good() {
 fn while_a_stranger_has_the_port_nothing_is_started_and_as_soon_as_it_is_free_something_is() {
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
-        .by_hand([(s(10), Gateway::Foreign), (s(100), Gateway::Absent)])
+        .by_hand([
+            (s(10), PortObservation::Foreign),
+            (s(100), PortObservation::Absent),
+        ])
         .play(s(300));
     assert_eq!(
         world.journal().states(),
@@ -56,7 +59,7 @@ fn while_a_stranger_has_the_port_nothing_is_started_and_as_soon_as_it_is_free_so
 #[test]
 fn a_stranger_on_the_port_is_never_stopped() {
     let world = Script::mission()
-        .by_hand([(s(10), Gateway::Foreign)])
+        .by_hand([(s(10), PortObservation::Foreign)])
         .play(s(300));
     assert_eq!(world.journal().commands(), [""; 0]);
     assert_eq!(world.state(), State::Standby);
@@ -67,7 +70,7 @@ fn what_a_start_left_behind_is_stopped_although_a_stranger_has_the_port_by_then(
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
         .starts([Start::fails(s(52))])
-        .by_hand([(s(70), Gateway::Foreign)])
+        .by_hand([(s(70), PortObservation::Foreign)])
         .play(s(300));
     assert_eq!(world.journal().runs(), ["60 run start", "112 run stop"]);
     assert_eq!(world.state().name(), "blocked");

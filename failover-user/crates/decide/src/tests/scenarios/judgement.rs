@@ -107,7 +107,7 @@ fn a_primary_that_failed_is_suspect_once_the_isolation_is_over() {
 fn what_the_witnesses_said_before_a_release_by_hand_is_neither_isolation_nor_a_network() {
     for before in [0, 1] {
         let force = Order::TakeOver { force: true };
-        let release = Order::Release { hold: None };
+        let release = Order::Release { hold_until: None };
         let world = Script::new(witnessed())
             .primary([(s(0), SILENT)])
             .witnesses([(s(0), Some(before)), (s(100), Some(1))])
@@ -315,7 +315,7 @@ fn what_a_fence_made_sure_of_before_a_release_by_hand_is_not_so_after_it() {
     let hold = Some(Time::from_boot(s(1000 + 4000)));
     let world = Script::new(fenced(Fence::Required))
         .primary([(s(0), REFUSES)])
-        .orders([(s(200), Order::Release { hold })])
+        .orders([(s(200), Order::Release { hold_until: hold })])
         .play(s(4100));
     let runs = world.journal().runs();
     assert_eq!(
@@ -361,7 +361,7 @@ fn a_release_ends_a_fence_in_flight() {
     let world = Script::new(fenced(Fence::Required))
         .primary([(s(0), REFUSES)])
         .fences([None])
-        .orders([(s(63), Order::Release { hold })])
+        .orders([(s(63), Order::Release { hold_until: hold })])
         .play(s(100));
     let commands = world.journal().commands();
     assert_eq!(commands[..2], ["60 run fence", "63 kill fence"]);

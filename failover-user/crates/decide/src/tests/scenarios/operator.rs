@@ -2,8 +2,8 @@
 
 use super::super::{
     super::{
-        Action, Cause, Command, Decider, Event, Evidence, Failure, Gateway, GatewayProbeId, Order,
-        Outcome, ProbeId, Refusal, Settings, State, Time,
+        Action, Cause, Command, Decider, Event, Evidence, Failure, GatewayProbeId, Order, Outcome,
+        PortObservation, ProbeId, Refusal, Settings, State, Time,
     },
     mission, ms, s,
     script::{ANSWERS, REFUSES, Script, Start, Stop},
@@ -18,7 +18,7 @@ fn at(second: u64) -> Time {
 const PAUSE: Order = Order::Pause { until: None };
 const TAKE_OVER: Order = Order::TakeOver { force: false };
 const FORCE: Order = Order::TakeOver { force: true };
-const RELEASE: Order = Order::Release { hold: None };
+const RELEASE: Order = Order::Release { hold_until: None };
 
 #[test]
 fn a_pause_runs_nothing_and_tells_what_it_would_have_run() {
@@ -112,7 +112,7 @@ fn a_release_by_hand_stops_although_the_primary_is_down_and_strikes_start_again(
 #[test]
 fn a_release_that_holds_is_not_followed_by_a_takeover_before_its_time() {
     let release = Order::Release {
-        hold: Some(at(400)),
+        hold_until: Some(at(400)),
     };
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
@@ -227,14 +227,14 @@ fn unknown() -> Outcome {
 }
 
 impl Probed {
-    fn new(settings: Settings, gateway: Gateway) -> Self {
+    fn new(settings: Settings, gateway: PortObservation) -> Self {
         let mut probed = Self {
             decider: Decider::new(settings, at(0)),
             now: at(0),
             probe: None,
             check: None,
         };
-        probed.handle(Event::Gateway(gateway));
+        probed.handle(Event::Port(gateway));
         probed
     }
 
@@ -276,7 +276,7 @@ impl Probed {
 
 #[test]
 fn no_order_is_refused_by_an_answer_of_long_ago() {
-    let mut probed = Probed::new(mission(), Gateway::Absent);
+    let mut probed = Probed::new(mission(), PortObservation::Absent);
     probed.ends(ANSWERED);
     assert_eq!(probed.refusal(), Some(Refusal::PrimaryAnswers));
     assert!(!probed.must_probe_first(TAKE_OVER));
@@ -299,7 +299,7 @@ fn no_order_is_refused_by_an_answer_of_long_ago() {
 
 #[test]
 fn a_flood_of_false_news_does_not_keep_an_order_waiting() {
-    let mut probed = Probed::new(mission(), Gateway::Absent);
+    let mut probed = Probed::new(mission(), PortObservation::Absent);
     for _ in 0..20 {
         probed.ends(ANSWERED);
         probed.handle(Event::Evidence(Evidence::Closed, probed.now));
@@ -317,7 +317,7 @@ fn others_whose_connections_work_are_the_reason_that_is_told() {
         veto_limit: 3,
         ..mission()
     };
-    let mut probed = Probed::new(settings, Gateway::Absent);
+    let mut probed = Probed::new(settings, PortObservation::Absent);
     probed.ends(ANSWERED);
     while probed.probe.is_none() {
         probed.wakes();
@@ -345,12 +345,12 @@ fn an_order_that_waits_for_witnesses_has_them_asked_at_once() {
 
 #[test]
 fn two_serve_from_the_moment_in_which_the_second_one_does() {
-    let mut probed = Probed::new(mission(), Gateway::Absent);
+    let mut probed = Probed::new(mission(), PortObservation::Absent);
     probed.handle(Event::Operator(PAUSE));
     probed.ends(ANSWERED);
     assert_eq!(probed.decider.two_serve(), None);
     probed.now = at(10);
-    probed.handle(Event::Gateway(Gateway::Listening));
+    probed.handle(Event::Port(PortObservation::Listening));
     // It has answered before that, and may be gone.
     assert_eq!(probed.decider.two_serve(), None);
     probed.ends(ANSWERED);
@@ -365,7 +365,7 @@ fn two_serve_from_the_moment_in_which_the_second_one_does() {
     }
     probed.ends(ANSWERED);
     assert_eq!(probed.decider.two_serve(), Some(probed.now));
-    probed.handle(Event::Gateway(Gateway::Absent));
+    probed.handle(Event::Port(PortObservation::Absent));
     assert_eq!(probed.decider.two_serve(), None);
 }
 
@@ -375,7 +375,7 @@ fn a_check_of_the_local_gateway_counts_unless_it_is_being_stopped() {
         watch_gateway: true,
         ..mission()
     };
-    let mut probed = Probed::new(settings, Gateway::Listening);
+    let mut probed = Probed::new(settings, PortObservation::Listening);
     probed.ends(FAILED);
     let check = loop {
         match probed.check {
@@ -386,7 +386,7 @@ fn a_check_of_the_local_gateway_counts_unless_it_is_being_stopped() {
     };
     assert!(probed.decider.counts_gateway_probe(check));
     let mut gone = probed.decider.clone();
-    gone.handle(probed.now, Event::Gateway(Gateway::Absent));
+    gone.handle(probed.now, Event::Port(PortObservation::Absent));
     assert!(!gone.counts_gateway_probe(check));
     probed.handle(Event::Operator(RELEASE));
     assert!(!probed.decider.counts_gateway_probe(check));

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::super::{
     super::{
-        Action, Command, CommandResult, Decider, Event, Failure, Flaps, Gateway, Outcome, ProbeId,
-        Probing, Settings, State, Time,
+        Action, Command, CommandResult, Decider, Event, Failure, FlapHistory, Outcome,
+        PortObservation, ProbeId, Probing, Settings, State, Time,
     },
     mission, s,
     script::{REFUSES, Script, Start},
@@ -36,7 +36,7 @@ fn refused() -> Outcome {
 fn with_strikes(settings: Settings, strikes: u32) -> (Decider, Time) {
     let (pace, mut now) = (settings.interval, s(0));
     let mut decider = Decider::new(settings, at(now));
-    let mut probe = probe_in(&decider.handle(at(now), Event::Gateway(Gateway::Absent)));
+    let mut probe = probe_in(&decider.handle(at(now), Event::Port(PortObservation::Absent)));
     for strike in 1..=strikes {
         let outcome = refused();
         decider.handle(
@@ -108,7 +108,7 @@ fn a_command_in_flight_goes_on_and_its_end_is_heard() {
         "{actions:?}"
     );
     assert_eq!(decider.state(), State::Starting { attempt: 1 });
-    decider.handle(now, Event::Gateway(Gateway::Listening));
+    decider.handle(now, Event::Port(PortObservation::Listening));
     let ended = Event::CommandEnded {
         command: Command::Start,
         result: CommandResult::Succeeded,
@@ -163,9 +163,9 @@ fn nothing_is_known_of_another_primary_and_a_gateway_that_runs_goes_on() {
         (decider.state(), decider.strikes().len()),
         (State::Active, 3)
     );
-    assert!(decider.flaps().taken_over);
+    assert!(decider.flap_history().taken_over);
     let actions = decider.reconfigure(now, mission(), Probing::OfAnother);
-    assert_eq!(decider.flaps(), Flaps::default());
+    assert_eq!(decider.flap_history(), FlapHistory::default());
     assert!(
         actions
             .iter()
@@ -216,7 +216,8 @@ fn strikes_of_one_question_are_none_of_another() {
 #[test]
 fn the_answer_to_a_probe_that_was_given_up_says_nothing() {
     let mut decider = Decider::new(mission(), at(s(0)));
-    let given_up = probe_in(&decider.handle(at(s(0)), Event::Gateway(Gateway::Absent))).unwrap();
+    let given_up =
+        probe_in(&decider.handle(at(s(0)), Event::Port(PortObservation::Absent))).unwrap();
     let changed = Settings {
         timeout: s(2),
         ..mission()

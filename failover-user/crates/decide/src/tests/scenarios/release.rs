@@ -1,7 +1,7 @@
 //! From the primary's first answer to the local gateway's end.
 
 use super::super::{
-    super::{Gateway, State},
+    super::{PortObservation, State},
     ms, s,
     script::{ANSWERS, Primary, REFUSES, SILENT, Script, Start, Stop, UNKNOWN},
 };
@@ -168,7 +168,7 @@ fn a_gateway_in_the_foreground_is_ended_and_then_stopped() {
 fn a_gateway_found_at_the_first_look_is_adopted_without_a_start_a_stop_or_a_gap() {
     let world = Script::mission()
         .primary([(s(0), REFUSES), (s(200), ANSWERS)])
-        .by_hand([(s(0), Gateway::Listening)])
+        .by_hand([(s(0), PortObservation::Listening)])
         .play(s(199));
     assert_eq!(world.journal().states(), ["0 active"]);
     assert_eq!(world.journal().commands(), [""; 0]);
@@ -178,7 +178,7 @@ fn a_gateway_found_at_the_first_look_is_adopted_without_a_start_a_stop_or_a_gap(
 fn an_adopted_gateway_is_stopped_at_the_first_success() {
     let world = Script::mission()
         .primary([(s(0), REFUSES), (s(200), ANSWERS)])
-        .by_hand([(s(0), Gateway::Listening)])
+        .by_hand([(s(0), PortObservation::Listening)])
         .play(s(300));
     assert_eq!(
         world.journal().states(),
@@ -190,7 +190,7 @@ fn an_adopted_gateway_is_stopped_at_the_first_success() {
 fn a_gateway_started_by_hand_in_standby_is_stopped_only_after_a_later_success() {
     let world = Script::mission()
         .primary([(s(0), ANSWERS), (s(40), UNKNOWN), (s(50), ANSWERS)])
-        .by_hand([(s(45), Gateway::Listening)])
+        .by_hand([(s(45), PortObservation::Listening)])
         .play(s(100));
     // Answered at 30, unknown from 45 on: nobody knows why it was started.
     assert_eq!(
@@ -207,7 +207,7 @@ fn a_gateway_started_by_hand_in_standby_is_stopped_only_after_a_later_success() 
 fn a_gateway_started_by_hand_because_the_primary_is_down_is_kept() {
     let world = Script::mission()
         .primary([(s(0), ANSWERS), (s(40), REFUSES)])
-        .by_hand([(s(45), Gateway::Listening)])
+        .by_hand([(s(45), PortObservation::Listening)])
         .play(s(300));
     assert_eq!(world.journal().states(), ["45 active"]);
     assert_eq!(world.journal().commands(), [""; 0]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{
-    super::{CommandResult, Evidence, Gateway, Settings},
+    super::{CommandResult, Evidence, PortObservation, Settings},
     mission, ms, s,
     script::{ANSWERS, REFUSES, Script, Sight, Start},
 };
@@ -299,7 +299,7 @@ fn a_listener_that_is_lost_and_comes_back_in_time_is_let() {
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
         .starts([tries])
-        .by_hand([(s(100), Gateway::Listening)])
+        .by_hand([(s(100), PortObservation::Listening)])
         .play(s(300));
     assert_eq!(world.journal().commands(), ["60 run start"]);
 }
@@ -309,7 +309,7 @@ fn a_port_that_somebody_else_takes_meanwhile_ends_a_start_that_failed() {
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
         .starts([Start::gives_up(s(5), 1, s(50))])
-        .by_hand([(s(62), Gateway::Foreign)])
+        .by_hand([(s(62), PortObservation::Foreign)])
         .play(s(70));
     assert_eq!(world.journal().runs(), ["60 run start", "65 run stop"]);
 }
@@ -449,7 +449,7 @@ fn a_gateway_that_dies_after_a_long_life_is_started_again_at_once_every_time() {
 fn nothing_is_started_beside_a_gateway_that_somebody_started() {
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
-        .by_hand([(s(50), Gateway::Listening)])
+        .by_hand([(s(50), PortObservation::Listening)])
         .play(s(300));
     assert_eq!(
         world.journal().states(),
@@ -463,7 +463,7 @@ fn a_gateway_that_somebody_starts_between_two_attempts_ends_them() {
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
         .starts([Start::fails(s(1))])
-        .by_hand([(s(68), Gateway::Listening)])
+        .by_hand([(s(68), PortObservation::Listening)])
         .play(s(300));
     assert_eq!(world.journal().run_times_of("start"), [60, 62, 65].map(s));
     assert_eq!(world.journal().states().last().unwrap(), "68 active");

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{
     super::{
         super::{
-            Action, Begun, Command, CommandResult, Event, Evidence, Failure, Gateway, Outcome,
-            ProbeId, Time,
+            Action, Begun, Command, CommandResult, Event, Evidence, Failure, Outcome,
+            PortObservation, ProbeId, Time,
         },
         journal::Entry,
         script::{Echo, Sight},
@@ -35,14 +35,14 @@ impl World {
 
     pub(super) fn tell_of_gateway(&mut self) {
         let gateway = match (self.listens(), self.foreign) {
-            (true, _) => Gateway::Listening,
-            (false, true) => Gateway::Foreign,
-            (false, false) if self.ending => Gateway::Ending,
-            (false, false) => Gateway::Absent,
+            (true, _) => PortObservation::Listening,
+            (false, true) => PortObservation::Foreign,
+            (false, false) if self.ending => PortObservation::Terminating,
+            (false, false) => PortObservation::Absent,
         };
         self.journal.write(self.elapsed(), Entry::Gateway(gateway));
         if self.looked {
-            self.tell(Event::Gateway(gateway));
+            self.tell(Event::Port(gateway));
         }
     }
 
@@ -66,7 +66,7 @@ impl World {
     fn note(&mut self, event: &Event) {
         let entry = match event {
             Event::Woke
-            | Event::Gateway(_)
+            | Event::Port(_)
             | Event::GatewayDrains
             | Event::PrimaryDrains(_)
             | Event::ProbeWanted
