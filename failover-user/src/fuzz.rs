@@ -8,7 +8,7 @@ pub use failover_linux::fuzz::{btf, format};
 
 use crate::{
     config::{Configuration, PrimaryAddress, file},
-    gateway::command::{command_line::CommandLine, unit::THIS_PROGRAM},
+    gateway::command::command_line::{CommandLine, THIS_PROGRAM},
     trace::{json, text},
 };
 

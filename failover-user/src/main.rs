@@ -1,5 +1,7 @@
 //! The `failover` binary: reads the command line, and turns errors into messages and exit codes.
 
+#![forbid(unsafe_code)]
+
 use std::{
     env,
     io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _},

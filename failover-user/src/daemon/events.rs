@@ -6,7 +6,10 @@ use tracing::{info, warn};
 
 use failover_decide::Time;
 use failover_linux::{
-    bpf::load::{Batch, KernelEvents, LoadError, Watch},
+    bpf::{
+        error::LoadError,
+        load::{Batch, KernelEvents, Watch},
+    },
     clock,
 };
 

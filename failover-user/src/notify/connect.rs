@@ -7,8 +7,8 @@ use tokio::net::TcpStream;
 use crate::{
     config::Webhook,
     primary::check::{
-        Duplex,
         tls::{Tls as TlsClient, presented_in as tls_presented_in, wrong_in as tls_wrong_in},
+        transport::Duplex,
         wrong_answer::{Certificate, WrongAnswer},
     },
     runtime::background,

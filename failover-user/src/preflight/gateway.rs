@@ -373,7 +373,7 @@ pub(super) async fn port(
             if its.iter().any(|one| is_gateway(one)) || identity.is_gateways(listener) {
                 gateway_sockets.insert(listener.inode);
                 &mut gateways
-            } else if Bound::is_blocked_by(&bound, listener) {
+            } else if Bound::is_blocked_by(&bound, listener.bound()) {
                 &mut blocking
             } else {
                 &mut beside

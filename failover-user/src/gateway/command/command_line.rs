@@ -14,7 +14,10 @@ use thiserror::Error;
 
 use failover_linux::{escape, fs_credentials::Eyes};
 
-use crate::gateway::command::{account::Account, shell, shell::Syntax, unit::THIS_PROGRAM};
+use crate::gateway::command::{account::Account, shell, shell::Syntax};
+
+/// The program that runs now, whatever has become of its file since (man 5 proc_pid_exe).
+pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// Arguments that are no secret, of OpenClaw and of service managers.
 const KNOWN_WORDS: [&str; 9] = [

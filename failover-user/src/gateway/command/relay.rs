@@ -42,7 +42,7 @@ use rustix::{
 use failover_decide::Command;
 use failover_linux::files::{folder::Folder, ownership::Sticky};
 
-use crate::gateway::command::unit::THIS_PROGRAM;
+use crate::gateway::command::command_line::THIS_PROGRAM;
 use failover_linux::spawn;
 use failover_linux::stdio;
 

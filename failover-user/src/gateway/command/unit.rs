@@ -21,10 +21,7 @@ use zbus::{
 
 use failover_linux::escape::Escaped;
 
-use crate::gateway::command::command_line::CommandLine;
-
-/// The program that runs now, whatever has become of its file since (man 5 proc_pid_exe).
-pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
+use crate::gateway::command::command_line::{CommandLine, THIS_PROGRAM};
 /// The hidden verbs of the command line.
 const VERB: &str = "unit-job";
 const STATE_VERB: &str = "unit-state";

@@ -198,7 +198,7 @@ impl LocalPort {
     /// Does this listener, which isn't the gateway's, make the gateway's bind fail? What the gateway
     /// will bind is what it bound last.
     fn is_in_the_way(&self, listener: &Listener) -> bool {
-        Bound::is_blocked_by(&self.bound, listener)
+        Bound::is_blocked_by(&self.bound, listener.bound())
     }
 
     /// What the gateway is bound to, or was when it listened last.

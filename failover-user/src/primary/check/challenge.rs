@@ -13,7 +13,11 @@ use tokio_tungstenite::{
 
 use failover_decide::NoAnswer;
 
-use crate::primary::check::{Channel, Fault, of_io, wrong_answer::WrongAnswer};
+use crate::primary::check::{
+    fault::Fault,
+    transport::{Channel, of_io},
+    wrong_answer::WrongAnswer,
+};
 
 /// The challenge takes 200 bytes (OpenClaw 2026.9.6).
 const LONGEST_MESSAGE: usize = 16 * 1024;

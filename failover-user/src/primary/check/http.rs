@@ -14,7 +14,11 @@ use hyper_util::rt::TokioIo;
 
 use failover_decide::NoAnswer;
 
-use crate::primary::check::{Channel, Fault, of_io, wrong_answer::WrongAnswer};
+use crate::primary::check::{
+    fault::Fault,
+    transport::{Channel, of_io},
+    wrong_answer::WrongAnswer,
+};
 
 /// More than a server that means well sends; the smallest buffer that hyper has is half of it.
 const LONGEST_HEAD: usize = 16 * 1024;

@@ -6,31 +6,33 @@
 
 pub(crate) mod certificate;
 pub(crate) mod challenge;
+mod fault;
 pub(crate) mod http;
 pub(crate) mod openclaw;
 pub(crate) mod readiness;
+mod target;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
+pub(crate) mod transport;
 pub(crate) mod wrong_answer;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{Instant, timeout_at},
 };
 
-use failover_decide::{Failure, Gone, NoAnswer, Outcome};
-use failover_linux::errno;
+use failover_decide::{Failure, NoAnswer, Outcome};
 
 use crate::primary::check::readiness::Readiness;
 use crate::{
-    config,
     config::{Check, HttpCheck, LocalCheck, Server, Transport},
     primary::{
-        check::{http::Conversation, openclaw::OpenClaw, tls::Tls, wrong_answer::WrongAnswer},
+        check::{
+            fault::Fault, openclaw::OpenClaw, target::Target, tls::Tls, wrong_answer::WrongAnswer,
+        },
         connect,
         connect::Connect,
         origin::note_own_check,
@@ -55,14 +57,6 @@ enum Kind {
     Tcp,
     OpenClaw(OpenClaw),
     Http(Target, HttpCheck),
-}
-
-/// Whom to speak to, and how.
-#[derive(Clone)]
-struct Target {
-    /// The Host header without port. `None`: the address that is connected to.
-    host: Option<String>,
-    tls: Option<Tls>,
 }
 
 /// What one check leaves for the next.
@@ -93,19 +87,6 @@ pub(crate) enum Connection {
     Silent(TcpStream),
     /// Whom it was to. What was said over it is over.
     To(SocketAddr),
-}
-
-/// Why there is no good answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Fault {
-    /// It is the gateway's.
-    Gateway(Failure),
-    /// There is no route or source address to reach it by; with the reason.
-    NoPath(String),
-    /// It is the gateway's certificate, which is this one.
-    Certificate(WrongAnswer, String),
-    /// Something of our own is amiss; with the reason.
-    Own(String),
 }
 
 impl Checker {
@@ -321,68 +302,6 @@ fn late<T>() -> Result<T, Fault> {
     Err(NoAnswer::TimedOut.into())
 }
 
-impl Target {
-    /// A conversation over this connection.
-    async fn converse(&self, stream: TcpStream, peer: SocketAddr) -> Result<Conversation, Fault> {
-        Conversation::begin(self.spoken(stream).await?, self.authority(peer)).await
-    }
-
-    /// The connection, with TLS over it where that is spoken.
-    async fn spoken(&self, stream: TcpStream) -> Result<Channel, Fault> {
-        match &self.tls {
-            Some(tls) => Ok(Box::new(tls.connect(stream).await?)),
-            None => Ok(Box::new(stream)),
-        }
-    }
-
-    fn authority(&self, peer: SocketAddr) -> String {
-        match &self.host {
-            Some(host) => format!("{host}:{}", peer.port()),
-            None => peer.to_string(),
-        }
-    }
-
-    /// The `http` check.
-    async fn answer(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        check: &HttpCheck,
-    ) -> Result<(), Fault> {
-        let mut conversation = self.converse(stream, peer).await?;
-        let mut answer = conversation.get(check.path.as_str(), None).await?;
-        if answer.status() != check.status {
-            return Err(WrongAnswer::Status(answer.status()).into());
-        }
-        match &check.body {
-            config::Body::Any => Ok(()),
-            config::Body::Contains(text) => {
-                let body = answer.body(&mut conversation).await?;
-                match (body.contains(text), body.is_whole) {
-                    (true, _) => Ok(()),
-                    (false, true) => Err(WrongAnswer::Differs.into()),
-                    (false, false) => Err(WrongAnswer::TooLong.into()),
-                }
-            }
-            config::Body::Json { pointer, value } => {
-                let body = answer.body(&mut conversation).await?.json()?;
-                let found = body.pointer(pointer).filter(|found| !found.is_null());
-                let is_right = |found| value.as_ref().is_none_or(|value| value.matches(found));
-                match found.is_some_and(is_right) {
-                    true => Ok(()),
-                    false => Err(WrongAnswer::Differs.into()),
-                }
-            }
-        }
-    }
-}
-
-/// A connection that bytes go over, encrypted or not.
-type Channel = Box<dyn Duplex>;
-
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
-
 impl Verdict {
     fn good(took: Duration, connection: Connection, memory: Memory) -> Self {
         Self {
@@ -458,68 +377,6 @@ impl Verdict {
     }
 }
 
-impl Fault {
-    fn certificate(&self) -> Option<String> {
-        match self {
-            Self::Certificate(_, presented) => Some(presented.clone()),
-            Self::Gateway(_) | Self::NoPath(_) | Self::Own(_) => None,
-        }
-    }
-
-    fn outcome(self, took: Duration) -> Outcome {
-        match self {
-            Self::Gateway(failure) => Outcome::Failed { failure, took },
-            Self::Certificate(what, _) => Outcome::Failed {
-                failure: what.into(),
-                took,
-            },
-            Self::NoPath(reason) => Outcome::Unknown {
-                reason,
-                gone: Some(Gone::Path),
-            },
-            Self::Own(reason) => Outcome::unknown(reason),
-        }
-    }
-}
-
-impl From<Failure> for Fault {
-    fn from(failure: Failure) -> Self {
-        Self::Gateway(failure)
-    }
-}
-
-impl From<NoAnswer> for Fault {
-    fn from(why: NoAnswer) -> Self {
-        Self::Gateway(Failure::NoAnswer(why))
-    }
-}
-
-impl From<WrongAnswer> for Fault {
-    fn from(what: WrongAnswer) -> Self {
-        Self::Gateway(what.into())
-    }
-}
-
-/// What the kernel says of a connection that was made.
-fn of_io(error: &io::Error) -> Fault {
-    if let Some(fault) = tls::fault_in(error) {
-        return fault;
-    }
-    match error.raw_os_error() {
-        Some(libc::ECONNRESET | libc::EPIPE) => NoAnswer::Reset.into(),
-        Some(libc::ETIMEDOUT) => NoAnswer::TimedOut.into(),
-        // Ended from outside, as `ss --kill` does; or out of memory.
-        Some(errno @ (libc::ECONNABORTED | libc::ENOMEM | libc::ENOBUFS)) => Fault::Own(format!(
-            "the connection was ended on PC-B: {}",
-            errno::describe(errno)
-        )),
-        Some(errno) => Failure::Unreachable { errno }.into(),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => NoAnswer::Closed.into(),
-        // The kernel's own errors have a number: a library has misliked what came.
-        None => WrongAnswer::NotHttp.into(),
-    }
-}
-
 /// The local gateway's check, by this, with nothing special to it.
 #[cfg(test)]
 pub(crate) fn local_for_tests(check: Check) -> LocalCheck {
@@ -534,7 +391,7 @@ pub(crate) fn local_for_tests(check: Check) -> LocalCheck {
 /// OpenClaw's check with nothing special to it.
 #[cfg(test)]
 pub(crate) fn openclaw_for_tests() -> Check {
-    Check::OpenClaw(config::OpenClawCheck {
+    Check::OpenClaw(crate::config::OpenClawCheck {
         server: Server {
             host: "gateway.test".to_owned(),
             tls: None,

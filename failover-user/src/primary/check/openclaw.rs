@@ -18,10 +18,11 @@ use crate::{
     config::OpenClawCheck,
     primary::{
         check::{
-            Fault, Target,
             challenge::{Greeting, await_challenge},
+            fault::Fault,
             http::{Answer, Body, Conversation},
             readiness::{Readiness, Startup},
+            target::Target,
             wrong_answer::WrongAnswer,
         },
         connect,

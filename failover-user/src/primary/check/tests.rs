@@ -1,11 +1,11 @@
 //! Against small servers on the loopback, kind and hostile.
 
-pub(crate) mod any_http;
-pub(crate) mod encrypted;
-pub(crate) mod hostile;
-pub(crate) mod layers;
-pub(crate) mod local;
-pub(crate) mod openclaw;
+mod any_http;
+mod encrypted;
+mod hostile;
+mod layers;
+mod local;
+mod openclaw;
 
 use std::{
     sync::{Arc, Mutex},
@@ -23,6 +23,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::*;
+use crate::config;
 use crate::config::{Body, Configuration, Options};
 
 const LONG: Duration = Duration::from_secs(10);

@@ -23,9 +23,8 @@ use crate::{
     config,
     config::Fingerprint,
     primary::check::{
-        Fault,
         certificate::Presented,
-        of_io,
+        fault::Fault,
         wrong_answer::{Certificate, WrongAnswer},
     },
 };
@@ -83,11 +82,6 @@ impl Tls {
     /// TLS over this connection.
     pub(crate) async fn open(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.connector.connect(self.name.clone(), stream).await
-    }
-
-    pub(super) async fn connect(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Fault> {
-        let connected = self.open(stream).await;
-        connected.map_err(|error| of_io(&error))
     }
 }
 

@@ -9,8 +9,8 @@ use aya::{
 use tracing::debug;
 
 use crate::bpf::{
+    error::{LoadError, program},
     layout::LayoutError,
-    load::{LoadError, program},
 };
 
 /// The exit first: an enter without one would leave its note behind.

@@ -4,6 +4,7 @@
 
 mod binds;
 pub(crate) mod btf;
+pub mod error;
 pub mod event;
 pub(crate) mod format;
 mod layout;

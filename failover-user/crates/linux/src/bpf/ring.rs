@@ -19,7 +19,7 @@ use rustix::{
     param::page_size,
 };
 
-use crate::bpf::load::LoadError;
+use crate::bpf::error::LoadError;
 
 /// Length and flags of a record, and the offset of its page (include/uapi/linux/bpf.h, 6.18).
 const HEADER: usize = 8;

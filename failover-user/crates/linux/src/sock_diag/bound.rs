@@ -10,8 +10,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sock_diag::listeners::Listener;
-
 /// An address that a socket is bound to, as far as it matters to others on the same port.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Bound {
@@ -41,14 +39,14 @@ impl Bound {
         }
     }
 
-    /// Does this listener make the bind of a gateway fail that bound these addresses last?
+    /// Does a listener that bound `listener` make the bind of a gateway fail that bound these addresses last?
     #[must_use]
-    pub fn is_blocked_by(bound: &[Self], listener: &Listener) -> bool {
+    pub fn is_blocked_by(bound: &[Self], listener: Self) -> bool {
         let expected = match bound {
             [] => &[Self::LOOPBACK],
             bound => bound,
         };
-        Self::essential(expected).any(|one| one.excludes(listener.bound()))
+        Self::essential(expected).any(|one| one.excludes(listener))
     }
 
     fn covers_v4(self) -> bool {
