@@ -6,8 +6,8 @@ use std::{fs, path::Path, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use failover_decide::{
-    Action, Begun, Change, Command, CommandResult, Decider, Event, Evidence, Failure, Fence, Flaps,
-    Gateway, Gone, NoAnswer, Order, Outcome, RoundId, Standing, State, Time,
+    Action, Begun, Change, Command, CommandResult, Decider, Event, Evidence, Failure, Fence,
+    FlapHistory, Gone, NoAnswer, Order, Outcome, PortObservation, RoundId, Standing, State, Time,
 };
 use failover_linux::clock;
 
@@ -106,7 +106,7 @@ impl Daemon {
         Self {
             base,
             decider: Decider::after(
-                Flaps::default(),
+                FlapHistory::default(),
                 Standing::default(),
                 configuration.decide.clone(),
                 base,
@@ -135,7 +135,7 @@ impl Daemon {
 
     fn well(mut self) -> Self {
         self.port.has_events = true;
-        self.handle(0, Event::Gateway(Gateway::Absent));
+        self.handle(0, Event::Port(PortObservation::Absent));
         self.probe(1, answered());
         self
     }
@@ -221,7 +221,7 @@ impl Daemon {
     fn serves(&mut self, seconds: u64) {
         self.port.is_listening = true;
         self.port.held_by = "node (pid 4321, uid 1000) on 0.0.0.0:18789".to_owned();
-        self.handle(seconds, Event::Gateway(Gateway::Listening));
+        self.handle(seconds, Event::Port(PortObservation::Listening));
     }
 
     fn reason(&self) -> String {
@@ -235,7 +235,9 @@ impl Daemon {
             State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
                 failures.told(Command::Stop)
             }
-            State::Held(failover_decide::Hold::PortTaken) => format!(": {}", self.port.held_by),
+            State::Inhibited(failover_decide::Inhibitor::ForeignListener) => {
+                format!(": {}", self.port.held_by)
+            }
             _ => String::new(),
         };
         lines::change(change, &detail, &self.recent)
@@ -541,12 +543,12 @@ fn a_release_by_hand_that_holds() {
     daemon.serves(95);
     daemon.ended(96, Command::Start, 0, None);
     let hold = Some(daemon.at(400));
-    daemon.handle(100, Event::Operator(Order::Release { hold }));
+    daemon.handle(100, Event::Operator(Order::Release { hold_until: hold }));
     daemon.port = PortView {
         has_events: true,
         ..PortView::default()
     };
-    daemon.handle(101, Event::Gateway(Gateway::Absent));
+    daemon.handle(101, Event::Port(PortObservation::Absent));
     daemon.ended(102, Command::Stop, 0, None);
     daemon.until(260);
     daemon.is_served_as("released");
@@ -561,7 +563,7 @@ fn a_port_that_something_else_has() {
     daemon.port.beside = "nc (pid 78, uid 1001) on 127.0.0.9:18789".to_owned();
     daemon.past.tunnel =
         Some("the local port leads to the primary itself: both are one process".to_owned());
-    daemon.handle(20, Event::Gateway(Gateway::Foreign));
+    daemon.handle(20, Event::Port(PortObservation::Foreign));
     daemon.fails(Failure::Refused);
     daemon.is_served_as("blocked");
 }
@@ -569,7 +571,7 @@ fn a_port_that_something_else_has() {
 #[test]
 fn a_primary_that_was_never_well() {
     let mut daemon = Daemon::with(|configuration| configuration.decide.needs_arming = true);
-    daemon.handle(0, Event::Gateway(Gateway::Absent));
+    daemon.handle(0, Event::Port(PortObservation::Absent));
     daemon.fails(Failure::Refused);
     daemon.is_served_as("unarmed");
 }
