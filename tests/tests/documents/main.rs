@@ -172,7 +172,7 @@ fn every_state_problem_alarm_and_event_has_its_row() {
     };
     let source = |path: &str| fs::read_to_string(root().join("failover-user").join(path));
     // The names as the program has them: `Self::Active => "active"`.
-    let state = source("crates/decide/src/state.rs").expect("the states");
+    let state = source("crates/decide/src/output/state.rs").expect("the states");
     let names = state.lines().filter_map(|line| {
         let (_, name) = line.trim().split_once(" => \"")?;
         name.strip_suffix("\",")
@@ -187,8 +187,13 @@ fn every_state_problem_alarm_and_event_has_its_row() {
     assert!(count >= 12, "{count}");
     // The sentences of `status`: a row names a part of each.
     let mut count = 0;
-    for file in ["snapshot", "tunnel", "warnings", "writer"] {
-        let text = source(&format!("src/daemon/{file}.rs")).expect("the problems");
+    for file in [
+        "status/snapshot",
+        "primary/port_forward",
+        "status/warnings",
+        "state_dir/writer",
+    ] {
+        let text = source(&format!("src/{file}.rs")).expect("the problems");
         let (_, after) = ["fn problems(", "fn problem(", "fn warnings("]
             .iter()
             .find_map(|name| text.split_once(name))
@@ -216,7 +221,7 @@ fn every_state_problem_alarm_and_event_has_its_row() {
     for alert in alerts {
         assert!(has(&guide, alert), "the guide lacks the alarm {alert}");
     }
-    let events = source("src/daemon/alarms.rs").expect("the events");
+    let events = source("src/notify/alarms.rs").expect("the events");
     let events = events.lines().filter_map(|line| {
         let (name, _) = line.trim().strip_prefix('"')?.split_once("\" => \"")?;
         Some(name)
