@@ -4,6 +4,8 @@
 
 mod pc_b;
 mod reading;
+mod rust_source;
+mod wording;
 
 use std::{fs, path::Path, process::Command};
 
