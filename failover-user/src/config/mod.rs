@@ -59,7 +59,7 @@ use failover_decide::{Fence, Flapping};
 
 use crate::gateway::{
     command::{account::Account, command_line::CommandLine},
-    spec::LocalGateway,
+    spec::{Commands, LocalGateway},
 };
 
 /// OpenClaw's port.
@@ -140,25 +140,13 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// The line that a command is run by; only a fence may be missing.
+    /// What is run, and whether it is.
     #[must_use]
-    pub fn command(&self, command: failover_decide::Command) -> Option<&CommandLine> {
-        match command {
-            failover_decide::Command::Start => Some(&self.gateway.start),
-            failover_decide::Command::Stop => Some(&self.gateway.stop),
-            failover_decide::Command::Fence => self.fence.as_ref(),
-        }
-    }
-
-    /// The account that a command is run as, if it isn't the daemon's own: the fence is the machine's
-    /// business, not the gateway's.
-    #[must_use]
-    pub fn account(&self, command: failover_decide::Command) -> Option<&Account> {
-        match command {
-            failover_decide::Command::Start | failover_decide::Command::Stop => {
-                self.gateway.user.as_ref()
-            }
-            failover_decide::Command::Fence => None,
+    pub fn commands(&self) -> Commands {
+        Commands {
+            gateway: self.gateway.clone(),
+            fence: self.fence.clone(),
+            dry_run: self.dry_run,
         }
     }
 

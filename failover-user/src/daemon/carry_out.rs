@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 
 use tracing::warn;
 
-use failover_decide::{Action, Change, Command, Event, Inhibitor, State};
+use failover_decide::{Action, Change, Command, CommandResult, Event, Inhibitor, State};
 use failover_linux::clock;
 
 use crate::{
     daemon::{Daemon, progress::Source},
+    gateway::command::executor::{Environment, Launched},
     log::lines as tell,
 };
 
@@ -47,7 +48,7 @@ impl Daemon {
             actions = self.decide(event);
         }
         self.ask_for_binds(self.is_starting());
-        self.follow_start();
+        self.executor.start().follow(self.decider.awaits_start());
         self.remember();
         self.alarms
             .stands(&self.decider, self.memory.pause.as_ref());
@@ -88,7 +89,10 @@ impl Daemon {
                 self.ask_for_binds(true);
                 self.run(command)
             }
-            Action::Kill(command) => self.kill(command),
+            Action::Kill(command) => {
+                let result = self.executor.kill(command)?;
+                Some(Event::CommandEnded { command, result })
+            }
             Action::Record(change) => {
                 let detail = self.detail(&change);
                 self.reason = tell::change(&change, &detail, &self.recent);
@@ -96,11 +100,49 @@ impl Daemon {
                 self.watchers
                     .change(&change, &(tell::why(&change) + &detail));
                 if change.to == State::Active {
-                    self.ask_for_force_anew();
+                    self.executor.ask_for_force_anew();
                 }
                 None
             }
         }
+    }
+
+    pub(crate) fn run(&mut self, command: Command) -> Option<Event> {
+        if command == Command::Start && !self.executor.is_dry() {
+            self.port.start_begins(self.decider.start_limit());
+        }
+        let launched = self.executor.run(command, self.environment());
+        let result = self.launched(command, launched)?;
+        Some(Event::CommandEnded { command, result })
+    }
+
+    /// The result of a command that was to be run, where that is known already.
+    pub(crate) fn launched(
+        &mut self,
+        command: Command,
+        launched: Launched,
+    ) -> Option<CommandResult> {
+        match launched {
+            Launched::Runs => {
+                self.watchers
+                    .command(&format!("the {command} command was started"));
+                None
+            }
+            Launched::Pretended => None,
+            Launched::Ended(result) => Some(result),
+        }
+    }
+
+    /// What a command is told.
+    fn environment(&self) -> Environment {
+        let strikes = self.decider.strikes();
+        let first = strikes.first().map(|strike| clock::told(strike.due));
+        vec![
+            ("FAILOVER_REASON", self.reason.clone()),
+            ("FAILOVER_PRIMARY", self.configuration.primary.to_string()),
+            ("FAILOVER_STRIKES", strikes.len().to_string()),
+            ("FAILOVER_FIRST_STRIKE", first.unwrap_or_default()),
+        ]
     }
 
     /// What else is known of why it is so, as the end of a sentence.

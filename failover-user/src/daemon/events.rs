@@ -96,7 +96,7 @@ impl Daemon {
 
     /// Tries to have them, if it is time. Not while a command runs: loading takes a moment.
     pub(super) fn try_kernel_events(&mut self) {
-        if self.kernel.is_some() || !self.kernel_again.is_due() || self.command.is_some() {
+        if self.kernel.is_some() || !self.kernel_again.is_due() || self.executor.is_busy() {
             return;
         }
         match KernelEvents::load(watch(&self.configuration)) {

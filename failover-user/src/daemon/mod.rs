@@ -1,9 +1,7 @@
 //! The daemon: feeds what is seen to the decider and carries out what it decides. The only place
 //! that knows everyone, and that decides nothing itself.
 
-pub(crate) mod begun;
 pub(crate) mod carry_out;
-pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod judgement;
 pub(crate) mod orders;
@@ -39,8 +37,6 @@ use crate::{
     config::{Configuration, Witness},
     control::{Question, Server},
     daemon::{
-        begun::BegunWatch,
-        commands::{Listening, Running, command_ended},
         events::{Again, kernel_events, load},
         judgement::Round,
         origin::Origin,
@@ -49,9 +45,7 @@ use crate::{
         waiting::Waiting,
     },
     gateway::{
-        command::{
-            force::Force, output::CommandOutput, relay::restore as restore_relays, survivors::Found,
-        },
+        command::{executor::Executor, relay::restore as restore_relays, survivors::Found},
         port::{LocalPort, invocation::Launch},
     },
     history::recorder::Recorder,
@@ -157,16 +151,9 @@ struct Daemon {
     kernel_again: Again,
     port: LocalPort,
     tunnel: Tunnel,
-    command: Option<Running>,
-    /// What the start under way began.
-    begun: BegunWatch,
+    executor: Executor,
     /// When the process began that listens.
     gateway_began: Option<Time>,
-    /// Output of the last start: the gateway that it left behind may still write there.
-    output: Option<CommandOutput>,
-    listening: Listening,
-    /// Whether the stop command needs `--force`, where that depends on what is installed.
-    force: Option<Force>,
     /// What the command that is about to end has said last.
     last_line: Option<String>,
     /// Why the state changed last, for the commands.
@@ -259,6 +246,7 @@ impl Daemon {
             true => Router::after(memory.routers.clone()),
             false => Router::default(),
         };
+        let mark = Launch::of(&configuration.state_dir);
         Ok(Self {
             watchers: Watchers::new(configuration.metrics, decider.state(), parts.clone()),
             decider,
@@ -286,18 +274,18 @@ impl Daemon {
                 configuration.port,
                 kernel.is_some(),
                 &configuration.gateway,
-                Launch::of(&configuration.state_dir),
+                mark.clone(),
                 memory.bound(&configuration.gateway),
             ),
             tunnel: Tunnel::new(&configuration),
             kernel,
             kernel_again,
-            command: None,
-            begun: BegunWatch::default(),
+            executor: Executor::new(
+                configuration.commands(),
+                configuration.state_dir.clone(),
+                mark,
+            ),
             gateway_began: None,
-            output: None,
-            listening: Listening::default(),
-            force: commands::force(&configuration.gateway),
             last_line: None,
             reason: String::new(),
             suspended: clock::suspended(),
@@ -363,7 +351,7 @@ impl Daemon {
         self.recall_router();
         self.count_witnesses();
         self.tell_of_strangers();
-        self.ask_for_force();
+        self.executor.ask_for_force();
         self.alarms.begin(&self.decider);
         preflight::begin(&self.configuration);
         self.supervisor.ready();
@@ -450,7 +438,7 @@ impl Daemon {
             Woken::Begun(found) => self.start_seen(&found),
             Woken::Output => {
                 self.progress.made(Source::Output);
-                self.tell_output(false);
+                self.executor.log_output(false);
             }
             Woken::Question(question) => self.answer(question),
             Woken::Overdue => self.answer_overdue(),
@@ -484,15 +472,17 @@ impl Daemon {
             .port
             .next_look(matters, self.configuration.decide.recovery_interval);
         let stall = self.stall;
+        let is_busy = self.executor.is_busy();
+        let (ended, output, begun) = self.executor.awaited();
         tokio::select! {
             batch = stall.pass(Source::KernelEvents, kernel_events(&mut self.kernel)) => Woken::Kernel(batch),
             report = stall.pass(Source::Probe, self.prober.next()) => Woken::Probe(report),
             report = stall.pass(Source::GatewayProbe, self.local_prober.next()) => Woken::GatewayProbed(report),
             report = stall.pass(Source::Tunnel, self.tunnel.answer()) => Woken::ListenerAsked(report),
             answers = stall.pass(Source::Witnesses, self.witnesses.next()) => Woken::Witnesses(answers),
-            (command, result) = stall.pass(Source::Command, command_ended(&mut self.command, &mut self.output)) => Woken::Command(command, result),
-            found = self.begun.next() => Woken::Begun(found),
-            () = stall.pass(Source::Output, self.listening.due()) => Woken::Output,
+            (command, result) = stall.pass(Source::Command, ended) => Woken::Command(command, result),
+            found = begun => Woken::Begun(found),
+            () = stall.pass(Source::Output, output) => Woken::Output,
             question = stall.pass(Source::ControlSocket, self.control.next()) => Woken::Question(question),
             () = pause(self.waiting.next()) => Woken::Overdue,
             question = stall.pass(Source::Page, self.watchers.next()) => Woken::Watched(question),
@@ -502,7 +492,7 @@ impl Daemon {
             () = stall.pass(Source::Look, self.port.told_of_end(matters)) => Woken::Look,
             () = stall.pass(Source::Time, pause(wake)) => Woken::Time,
             () = pause(self.supervisor.next_turn()) => Woken::Turn,
-            () = pause(self.kernel_again.next()), if self.command.is_none() => Woken::Turn,
+            () = pause(self.kernel_again.next()), if !is_busy => Woken::Turn,
         }
     }
 

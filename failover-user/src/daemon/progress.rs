@@ -15,10 +15,7 @@ use tracing::error;
 use failover_decide::Time;
 use failover_linux::{bpf::load::KernelEvents, clock};
 
-use crate::{
-    daemon::{Daemon, commands::Running},
-    gateway::port::looker::HANGS,
-};
+use crate::{daemon::Daemon, gateway::port::looker::HANGS};
 
 /// A loop that is well gets to everything within milliseconds, on a slow and busy machine within a second.
 const GRACE: Duration = Duration::from_secs(10);
@@ -197,9 +194,8 @@ impl Daemon {
         let stall = self.stall;
         let has_events = self.kernel.as_ref().is_some_and(KernelEvents::has_waiting);
         let is_asked = self.witnesses.round().is_some();
-        let has_ended =
-            matches!(&self.command, Some(Running::Real(running)) if running.has_ended());
-        let is_due = self.listening.is_due();
+        let has_ended = self.executor.has_ended();
+        let is_due = self.executor.output_is_due();
         let (control, page) = (self.control.waits_since(), self.watchers.waits_since());
         let is_unaccepted = self.control.has_unaccepted();
         let look = self.port.looks_since();

@@ -3,12 +3,13 @@
 use tracing::{debug, info, warn};
 
 use failover_decide::{
-    Event, GatewayProbeId, Inhibitor, Outcome, PortObservation, ProbeId, State, Time,
+    Begun, Command, CommandResult, Event, GatewayProbeId, Inhibitor, Outcome, PortObservation,
+    ProbeId, State, Time,
 };
 use failover_linux::{
     bpf::{
         event::{Bind, KernelEvent},
-        load::Batch,
+        load::{Batch, KernelEvents},
     },
     clock,
     escape::Escaped,
@@ -17,6 +18,7 @@ use failover_linux::{
 
 use crate::{
     daemon::{Daemon, preflight},
+    gateway::{command::survivors::Found, port::started},
     log::lines as tell,
     primary::{
         check::readiness::{Readiness, Startup},
@@ -82,7 +84,7 @@ impl Daemon {
 
     /// A command is in flight, or the gateway it started doesn't listen yet.
     pub(crate) fn is_starting(&self) -> bool {
-        self.command.is_some() || matches!(self.decider.state(), State::Starting { .. })
+        self.executor.is_busy() || matches!(self.decider.state(), State::Starting { .. })
     }
 
     /// Somebody has taken the port, or can't have it: perhaps the gateway that is being started.
@@ -108,6 +110,69 @@ impl Daemon {
             "the port is taken (EADDRINUSE)"
         );
         self.watchers.refused(bind);
+    }
+
+    /// A command has ended.
+    pub(crate) fn command_ended(&mut self, command: Command, result: CommandResult) {
+        // What the kernel saw of it comes first: a refused bind is the command's, not the next one's.
+        if let Some(batch) = self.kernel.as_mut().map(KernelEvents::drain) {
+            self.kernel_events(&batch);
+        }
+        let ended = self.executor.finish(command, result);
+        self.recorder.said(&ended.output);
+        self.last_line = ended.last_line;
+        self.watchers
+            .command(&format!("the {command} command {}", ended.result));
+        let result = match ended.instead {
+            Some(launched) => self.launched(command, launched),
+            None => Some(ended.result),
+        };
+        self.look();
+        if let Some(result) = result {
+            self.handle(Event::CommandEnded { command, result });
+        }
+    }
+
+    /// Somebody looked what the start began.
+    pub(crate) fn start_seen(&mut self, found: &Found) {
+        if self.executor.start().is_news(found.begun) {
+            info!(found = found.told, "{}", found.begun);
+        }
+        if found.begun == Begun::Gone {
+            // Who listens now comes first.
+            self.look();
+        }
+        self.handle(Event::Begun(found.begun));
+    }
+
+    /// The local port was looked at.
+    pub(crate) fn note_gateway(&mut self, gateway: PortObservation) {
+        match gateway {
+            PortObservation::Listening => {
+                let holders = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
+                let programs = holders.filter_map(|(holder, _)| holder.executable.clone());
+                self.executor.start().listen(programs);
+                self.tell_when_gateway_began();
+            }
+            PortObservation::Absent | PortObservation::Terminating | PortObservation::Foreign => {
+                self.executor.start().lose();
+                self.gateway_began = None;
+            }
+        }
+    }
+
+    /// Its first answer is due so long after that.
+    fn tell_when_gateway_began(&mut self) {
+        let gateways = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
+        let began = gateways.map(|(holder, _)| holder.started).min();
+        let began = began.filter(|ticks| *ticks > 0).map(started::time);
+        if began.is_some() && began != self.gateway_began {
+            self.gateway_began = began;
+            let comes_up = began.filter(|_| self.decider.gateway_comes_up());
+            if let Some(began) = comes_up {
+                self.handle(Event::GatewayBegan(began));
+            }
+        }
     }
 
     pub(crate) fn look(&mut self) {

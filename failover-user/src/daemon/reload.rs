@@ -9,7 +9,7 @@ use failover_linux::{clock, escape::Escaped};
 
 use crate::{
     config::{Configuration, Faults, PrimaryAddress},
-    daemon::{Daemon, commands, orders::armed_for, progress::Source},
+    daemon::{Daemon, orders::armed_for, progress::Source},
     primary::{Prober, local::LocalProber, port_forward::Tunnel},
     runtime::background,
     witness::Witnesses,
@@ -134,9 +134,9 @@ impl Daemon {
         }
         let new = &self.configuration;
         if old.gateway != new.gateway {
-            self.force = commands::force(&new.gateway);
             self.port.identify(&new.gateway);
         }
+        self.executor.reconfigure(new.commands());
         if old.metrics != new.metrics {
             self.watchers.serve_at(new.metrics);
         }
@@ -152,7 +152,7 @@ impl Daemon {
             self.recall();
         }
         if old.gateway != self.configuration.gateway {
-            self.ask_for_force();
+            self.executor.ask_for_force();
             self.look();
         }
     }

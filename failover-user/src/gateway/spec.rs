@@ -3,6 +3,8 @@
 
 use rustix::process::geteuid;
 
+use failover_decide::Command;
+
 use crate::gateway::{
     command::{account::Account, command_line::CommandLine, unit::Scope},
     port::identity::Identity,
@@ -31,6 +33,39 @@ impl LocalGateway {
     pub fn uid(&self) -> u32 {
         let own = || geteuid().as_raw();
         self.user.as_ref().map_or_else(own, Account::uid)
+    }
+}
+
+/// What is run on PC-B, and whether it is run at all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Commands {
+    /// Start and stop.
+    pub gateway: LocalGateway,
+    /// The fence, if there is one.
+    pub fence: Option<CommandLine>,
+    /// Nothing is run.
+    pub dry_run: bool,
+}
+
+impl Commands {
+    /// The line that a command is run by; only a fence may be missing.
+    #[must_use]
+    pub const fn line(&self, command: Command) -> Option<&CommandLine> {
+        match command {
+            Command::Start => Some(&self.gateway.start),
+            Command::Stop => Some(&self.gateway.stop),
+            Command::Fence => self.fence.as_ref(),
+        }
+    }
+
+    /// The account that a command is run as, if it isn't the daemon's own: the fence is the machine's
+    /// business, not the gateway's.
+    #[must_use]
+    pub const fn account(&self, command: Command) -> Option<&Account> {
+        match command {
+            Command::Start | Command::Stop => self.gateway.user.as_ref(),
+            Command::Fence => None,
+        }
     }
 }
 

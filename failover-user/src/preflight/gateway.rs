@@ -52,7 +52,7 @@ pub(super) fn command(
         decide::Command::Stop => "stop",
         decide::Command::Fence => "fence",
     };
-    match configuration.command(command) {
+    match configuration.commands().line(command) {
         Some(line) => program(name, line, account, configuration.dry_run),
         None => Finding::ok(name, "none"),
     }

@@ -159,7 +159,7 @@ async fn the_watchdog_fires_for_each_source_that_stalls_alone() {
             tokio::task::spawn_local(async move {
                 let mut lab = Lab::new(Some(source), Duration::from_millis(500)).await;
                 let fires = timeout(LONG, lab.fires()).await;
-                lab.daemon.kill(Command::Start);
+                lab.daemon.executor.kill(Command::Start);
                 (source, fires)
             })
         });

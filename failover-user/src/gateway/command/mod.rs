@@ -5,11 +5,13 @@
 
 pub(crate) mod account;
 pub(crate) mod command_line;
+pub(crate) mod executor;
 pub(crate) mod failures;
 pub(crate) mod force;
 pub(crate) mod output;
 pub mod relay;
 pub(crate) mod shell;
+pub(crate) mod start_watch;
 pub(crate) mod survivors;
 pub mod unit;
 

@@ -308,11 +308,6 @@ impl LocalPort {
         self.start.begin(&self.seen, timeout);
     }
 
-    /// What the start command's descendants are known by.
-    pub(crate) fn launch(&self) -> &Launch {
-        self.start.launch()
-    }
-
     /// Somebody's socket has the port, and may listen later or never.
     pub(crate) fn bound(&mut self, by: &Origin) {
         self.bound_by = Some(format!(

@@ -1,20 +1,13 @@
-//! Watches what a start began, for as long as the decider waits for it: paced, and beside the loop.
+//! Watches what a start began, for as long as somebody waits for it: paced, and beside everything else. It
+//! must not know who waits, nor what follows from what is found.
 
 use std::{collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
-use tracing::info;
 
-use failover_decide::{Begun, Event, PortObservation, Time};
-use failover_linux::clock;
+use failover_decide::Begun;
 
-use crate::{
-    daemon::Daemon,
-    gateway::{
-        command::survivors::{Found, Lives, Search},
-        port::started as start,
-    },
-};
+use crate::gateway::command::survivors::{Found, Lives, Search};
 
 /// From one look to the next. It reads a line of each process, which takes milliseconds.
 const PACE: Duration = Duration::from_secs(1);
@@ -25,7 +18,7 @@ type Looking = Pin<Box<dyn Future<Output = Found>>>;
 
 /// What was seen of the start under way.
 #[derive(Default)]
-pub(super) struct BegunWatch {
+pub(crate) struct StartWatch {
     search: Option<Search>,
     lives: Lives,
     /// The programs that listened.
@@ -34,13 +27,13 @@ pub(super) struct BegunWatch {
     next: Option<Instant>,
     /// Since when nothing is seen, where that isn't certain.
     gone: Option<Instant>,
-    /// What was logged last.
-    told: Option<Begun>,
+    /// What was found last.
+    last: Option<Begun>,
 }
 
-impl BegunWatch {
+impl StartWatch {
     /// A start command was run.
-    fn begin(&mut self, search: Search) {
+    pub(crate) fn begin(&mut self, search: Search) {
         *self = Self {
             search: Some(search),
             ..Self::default()
@@ -54,8 +47,15 @@ impl BegunWatch {
         self.next = self.search.is_some().then(Instant::now);
     }
 
+    /// Its command runs, as this process.
+    pub(crate) fn runs(&mut self, pid: Option<u32>) {
+        if let Some(search) = &mut self.search {
+            search.command = pid;
+        }
+    }
+
     /// Its command has ended.
-    fn command_ended(&mut self) {
+    pub(crate) fn command_ended(&mut self) {
         if let Some(search) = &mut self.search {
             search.command = None;
             self.hurry();
@@ -63,7 +63,7 @@ impl BegunWatch {
     }
 
     /// These programs listen.
-    fn listen(&mut self, programs: impl Iterator<Item = PathBuf>) {
+    pub(crate) fn listen(&mut self, programs: impl Iterator<Item = PathBuf>) {
         let programs: BTreeSet<PathBuf> = programs.collect();
         // A socket that is being closed has no process any more.
         if !programs.is_empty() {
@@ -75,7 +75,7 @@ impl BegunWatch {
     }
 
     /// Nobody of them listens any longer.
-    fn lose(&mut self) {
+    pub(crate) fn lose(&mut self) {
         let lost = std::mem::take(&mut self.listened);
         if let Some(search) = &mut self.search
             && !lost.is_empty()
@@ -86,7 +86,7 @@ impl BegunWatch {
     }
 
     /// Does anybody want to know?
-    fn follow(&mut self, wanted: bool) {
+    pub(crate) fn follow(&mut self, wanted: bool) {
         if !wanted {
             self.looking = None;
             self.next = None;
@@ -97,7 +97,7 @@ impl BegunWatch {
     }
 
     /// Waits until somebody has looked. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Found {
+    pub(crate) async fn next(&mut self) -> Found {
         loop {
             if let Some(looking) = &mut self.looking {
                 let found = looking.as_mut().await;
@@ -114,6 +114,11 @@ impl BegunWatch {
                 _ => std::future::pending().await,
             }
         }
+    }
+
+    /// Is it another than what was found last? Then it counts as known.
+    pub(crate) fn is_news(&mut self, found: Begun) -> bool {
+        self.last.replace(found) != Some(found)
     }
 
     /// In the light of what was found before.
@@ -135,80 +140,6 @@ impl BegunWatch {
     }
 }
 
-impl Daemon {
-    /// A start command is about to be run.
-    pub(super) fn watch_start(&mut self) {
-        let gateway = &self.configuration.gateway;
-        self.begun.begin(Search {
-            since: start::ticks(clock::now()),
-            launch: self.port.launch().clone(),
-            command: None,
-            unit: gateway.unit.clone().filter(|unit| unit.is_started),
-            account: gateway.user.clone(),
-            uid: rustix::process::geteuid().as_raw(),
-            lost: BTreeSet::new(),
-        });
-    }
-
-    /// It runs, as this process.
-    pub(super) fn start_runs(&mut self, pid: Option<u32>) {
-        if let Some(search) = &mut self.begun.search {
-            search.command = pid;
-        }
-    }
-
-    pub(super) fn start_command_ended(&mut self) {
-        self.begun.command_ended();
-    }
-
-    /// Looks as long as somebody waits for a start.
-    pub(super) fn follow_start(&mut self) {
-        self.begun.follow(self.decider.awaits_start());
-    }
-
-    /// Somebody looked what the start began.
-    pub(super) fn start_seen(&mut self, found: &Found) {
-        if self.begun.told.replace(found.begun) != Some(found.begun) {
-            info!(found = found.told, "{}", found.begun);
-        }
-        if found.begun == Begun::Gone {
-            // Who listens now comes first.
-            self.look();
-        }
-        self.handle(Event::Begun(found.begun));
-    }
-
-    /// The local port was looked at.
-    pub(super) fn note_gateway(&mut self, gateway: PortObservation) {
-        match gateway {
-            PortObservation::Listening => {
-                let holders = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
-                let programs = holders.filter_map(|(holder, _)| holder.executable.clone());
-                self.begun.listen(programs);
-                self.tell_when_gateway_began();
-            }
-            PortObservation::Absent | PortObservation::Terminating | PortObservation::Foreign => {
-                self.begun.lose();
-                self.gateway_began = None;
-            }
-        }
-    }
-
-    /// Its first answer is due so long after that.
-    fn tell_when_gateway_began(&mut self) {
-        let gateways = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
-        let began = gateways.map(|(holder, _)| holder.started).min();
-        let began = began.filter(|ticks| *ticks > 0).map(start::time);
-        if began.is_some() && began != self.gateway_began {
-            self.gateway_began = began;
-            let told: Option<Time> = began.filter(|_| self.decider.gateway_comes_up());
-            if let Some(began) = told {
-                self.handle(Event::GatewayBegan(began));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,9 +155,9 @@ mod tests {
         }
     }
 
-    fn watch() -> BegunWatch {
+    fn watch() -> StartWatch {
         let folder = tempfile::tempdir().unwrap();
-        let mut watch = BegunWatch::default();
+        let mut watch = StartWatch::default();
         watch.begin(Search {
             since: 0,
             launch: Launch::of(folder.path()),
