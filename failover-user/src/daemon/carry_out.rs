@@ -51,7 +51,7 @@ impl Daemon {
         self.executor.start().follow(self.decider.awaits_start());
         self.remember();
         self.alarms
-            .stands(&self.decider, self.memory.pause.as_ref());
+            .stands(&self.decider, self.state_dir.persisted().pause.as_ref());
     }
 
     /// Asks the kernel to tell binds, which isn't free everywhere.

@@ -60,11 +60,7 @@ use crate::{
         port_forward::Tunnel,
     },
     runtime::{background, parts::Parts},
-    state_dir::{
-        lock::{Claim, Refusal},
-        persisted::Memory,
-        writer::{Kept, Writer},
-    },
+    state_dir::{StateDir, lock::Refusal, persisted::Persisted},
     status::{
         Status, snapshot,
         snapshot::{Past, PortView},
@@ -87,11 +83,11 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
     limits::raise_descriptors();
     // Before anything of another daemon's can be touched.
-    let claim = Claim::stake(&configuration.state_dir)?;
+    let state_dir = StateDir::open(&configuration.state_dir)?;
     let parts = Parts::default();
     let control = parts.part("the control socket");
     let control = Server::listen(&configuration.control, control).await?;
-    let mut daemon = Daemon::new(configuration, claim, control, reader, parts)?;
+    let mut daemon = Daemon::new(configuration, state_dir, control, reader, parts)?;
     daemon.begin().await?;
     let settled = tokio::spawn(async {
         sleep(SETTLED).await;
@@ -117,7 +113,7 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
 /// What the local gateway bound last, as far as a daemon remembers it in the state directory.
 #[must_use]
 pub fn bound_before(configuration: &Configuration) -> Vec<Bound> {
-    Memory::load(&configuration.state_dir).bound(&configuration.gateway)
+    Persisted::load(&configuration.state_dir).bound(&configuration.gateway)
 }
 
 /// At its end, the last of what is to be kept may take so long to be written.
@@ -163,10 +159,7 @@ struct Daemon {
     control: Server,
     /// Orders that wait for a probe.
     waiting: Waiting,
-    claim: Claim,
-    memory: Memory,
-    /// Writes down what must be remembered.
-    keeper: Writer,
+    state_dir: StateDir,
     /// When people were last told that it is paused.
     pause_told: Option<Time>,
     /// Since when two gateways serve, as it was logged.
@@ -207,7 +200,7 @@ enum Woken {
     Overdue,
     Watched(web::Question),
     Reread(Box<Reread>),
-    Claim(Result<(), Refusal>),
+    Lock(Result<(), Refusal>),
     Look,
     /// For the watchdog.
     Turn,
@@ -217,7 +210,7 @@ enum Woken {
 impl Daemon {
     fn new(
         configuration: Configuration,
-        claim: Claim,
+        state_dir: StateDir,
         control: Server,
         reader: Arc<Reader>,
         parts: Parts,
@@ -228,22 +221,21 @@ impl Daemon {
             configuration.primary.to_string(),
             configuration.dry_run,
         );
-        let keeper = Writer::of(Kept::Memory, &configuration.state_dir);
         let mut past = Past {
-            kept: vec![recorder.health(), keeper.health()],
+            kept: vec![recorder.health(), state_dir.health()],
             ..Past::default()
         };
         let mut kernel_again = Again::default();
         let kernel = load(&configuration, &mut past, &mut kernel_again)?;
-        let memory = Memory::load(&configuration.state_dir);
+        let persisted = state_dir.persisted();
         let decider = Decider::after(
-            memory.flaps(&configuration.primary.to_string()),
-            memory.standing(),
+            persisted.flaps(&configuration.primary.to_string()),
+            persisted.standing(),
             configuration.decide.clone(),
             clock::now(),
         );
         let router = match configuration.witnesses.contains(&Witness::Router) {
-            true => Router::after(memory.routers.clone()),
+            true => Router::after(persisted.routers.clone()),
             false => Router::default(),
         };
         let mark = Launch::of(&configuration.state_dir);
@@ -256,7 +248,7 @@ impl Daemon {
                 configuration.decide.timeout,
             )
             .beside(configuration.port)
-            .after(memory.good_addresses(&configuration.primary.to_string())),
+            .after(persisted.good_addresses(&configuration.primary.to_string())),
             local_prober: LocalProber::new(
                 &configuration.local_check,
                 configuration.decide.timeout,
@@ -275,7 +267,7 @@ impl Daemon {
                 kernel.is_some(),
                 &configuration.gateway,
                 mark.clone(),
-                memory.bound(&configuration.gateway),
+                persisted.bound(&configuration.gateway),
             ),
             tunnel: Tunnel::new(&configuration),
             kernel,
@@ -291,9 +283,7 @@ impl Daemon {
             suspended: clock::suspended(),
             control,
             waiting: Waiting::default(),
-            claim,
-            memory,
-            keeper,
+            state_dir,
             pause_told: None,
             two_told: None,
             supervisor: Supervisor::from_environment(),
@@ -362,7 +352,7 @@ impl Daemon {
     fn end(&mut self) {
         self.supervisor.stopping();
         self.recorder.end(clock::now());
-        self.keeper.finish(PATIENCE);
+        self.state_dir.finish(PATIENCE);
         let totals = self.recorder.totals(clock::now());
         info!(
             state = self.decider.state().name(),
@@ -445,12 +435,12 @@ impl Daemon {
             Woken::Watched(question) => self.watchers.answer(question, self.status()),
             Woken::Reread(read) => self.reread_ended(*read),
             Woken::Look => self.look(),
-            Woken::Claim(had) => had?,
+            Woken::Lock(acquired) => acquired?,
             Woken::Turn => {}
             Woken::Time => self.handle(Event::Woke),
         }
         self.remind_of_pause();
-        self.keeper.go_on();
+        self.state_dir.go_on();
         self.recorder.go_on();
         self.past.tunnel = self.tunnel.problem();
         self.try_kernel_events();
@@ -487,7 +477,7 @@ impl Daemon {
             () = pause(self.waiting.next()) => Woken::Overdue,
             question = stall.pass(Source::Page, self.watchers.next()) => Woken::Watched(question),
             read = reread(&mut self.rereading) => Woken::Reread(Box::new(read)),
-            had = self.claim.had() => Woken::Claim(had),
+            acquired = self.state_dir.acquired() => Woken::Lock(acquired),
             () = stall.pass(Source::Look, pause(look)) => Woken::Look,
             () = stall.pass(Source::Look, self.port.told_of_end(matters)) => Woken::Look,
             () = stall.pass(Source::Time, pause(wake)) => Woken::Time,
@@ -545,7 +535,7 @@ impl Daemon {
             &self.decider,
             &port,
             &self.past,
-            &self.memory,
+            self.state_dir.persisted(),
             &self.reason,
         );
         self.alarms.host().clone_into(&mut status.host);

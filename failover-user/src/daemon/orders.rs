@@ -4,10 +4,7 @@
 use std::time::Duration;
 
 use rustix::process::geteuid;
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use failover_decide::{Event, Order, Outcome, Pause, Refusal, State, Time};
@@ -17,7 +14,10 @@ use crate::{
     config::Configuration,
     control::{Answer, LONGEST_WAIT, Question, Request, VERSION},
     daemon::Daemon,
-    state_dir::persisted::{Binds, Held, Memory, Paused, flapping::Flapping, operator},
+    state_dir::{
+        Change, Durable, Receipt,
+        persisted::{Paused, Persisted, ReleaseHold, operator},
+    },
     status::pause,
 };
 
@@ -33,24 +33,21 @@ const NOT_RECORDED: &str = "the order is kept, but the history or a notice of it
 /// A probe that an order waits for begins within so long: never two of them within a second.
 const PROBE_BEGINS_WITHIN: Duration = Duration::from_millis(1500);
 
-/// Whether one file has what an order changed.
-pub(super) type Kept = oneshot::Receiver<bool>;
-
 /// The files that an order changes. The answer waits until all of them are on disk.
 struct Keeping {
     /// What must be remembered: without it a restart forgets the order.
-    memory: Kept,
-    history: Kept,
+    state: Receipt,
+    history: Receipt,
     /// The notices that the webhook hasn't got yet; `None`: there is no webhook.
-    notices: Option<Kept>,
+    notices: Option<Receipt>,
 }
 
 impl Keeping {
     /// Waits until all is on disk. What to add to the answer where it isn't.
     async fn done(self) -> Option<&'static str> {
         let deadline = Instant::now() + KEPT_WITHIN;
-        let kept = async |file: Kept| matches!(timeout_at(deadline, file).await, Ok(Ok(true)));
-        if !kept(self.memory).await {
+        let kept = async |file: Receipt| matches!(timeout_at(deadline, file).await, Ok(Ok(true)));
+        if !kept(self.state).await {
             return Some(FORGOTTEN);
         }
         let is_recorded = kept(self.history).await
@@ -243,20 +240,19 @@ impl Daemon {
                 reason: given,
             } => {
                 let pause = Paused::now(*seconds, asker, given.as_deref());
-                let change = pause::change(self.memory.pause.as_ref(), &pause);
+                let change = pause::change(self.state_dir.persisted().pause.as_ref(), &pause);
                 info!(change, "a pause is in force");
                 in_force = Some(change);
                 reason.clone_from(&pause.reason);
-                self.memory.pause = Some(pause);
+                self.state_dir.pause(pause);
                 self.pause_told = None;
             }
             Request::Takeover { force, .. } => {
-                self.memory.forced = *force;
-                self.memory.hold = None;
+                self.state_dir.take_over(*force);
             }
             Request::Release { hold_seconds } => {
-                self.memory.forced = false;
-                self.memory.hold = hold_seconds.and_then(Held::now);
+                self.state_dir
+                    .release(hold_seconds.and_then(ReleaseHold::now));
             }
             // `remember` clears the pause once the decider has.
             Request::Status | Request::Resume => {}
@@ -266,7 +262,7 @@ impl Daemon {
         self.handle(Event::Operator(order));
         // Only now: a resumption, say, changes what is remembered while it is carried out.
         let kept = Keeping {
-            memory: self.keep_memory(),
+            state: self.state_dir.write(),
             history,
             notices: self.alarms.kept(),
         };
@@ -312,64 +308,34 @@ impl Daemon {
 
     /// Tells the decider what is remembered of this primary.
     pub(super) fn recall(&mut self) {
-        if self.memory.armed_for == Some(armed_for(&self.configuration)) {
+        if self.state_dir.persisted().armed_for == Some(armed_for(&self.configuration)) {
             self.handle(Event::Armed);
         }
     }
 
     /// Keeps what must be remembered, once it is so.
     pub(super) fn remember(&mut self) {
-        let mut news = false;
-        if self.memory.pause.is_some() && self.decider.pause().is_none() {
-            info!("the pause is over");
-            self.memory.pause = None;
-            news = true;
-        }
-        if self.memory.hold.is_some() && self.decider.hold_until().is_none() {
-            info!("the release holds no longer");
-            self.memory.hold = None;
-            news = true;
-        }
-        if self.memory.forced && !self.decider.is_forced() {
-            self.memory.forced = false;
-            news = true;
-        }
-        let armed_for = armed_for(&self.configuration);
         let is_armed = self.configuration.decide.needs_arming && self.decider.is_armed();
-        if is_armed && self.memory.armed_for.as_ref() != Some(&armed_for) {
-            self.memory.armed_for = Some(armed_for);
-            news = true;
-            info!(
-                primary = %self.configuration.primary,
-                "the primary was seen healthy; from now on it is taken over when it fails"
-            );
+        let durable = Durable {
+            primary: self.configuration.primary.to_string(),
+            armed_for: is_armed.then(|| armed_for(&self.configuration)),
+            standing: self.decider.standing(),
+            flaps: self.decider.flap_history(),
+            answered: self.prober.good_addresses(),
+            gateway: &self.configuration.gateway,
+            bound: self.port.gateway_bound(),
+            routers: self.router.proven(),
+        };
+        for change in self.state_dir.keep(&durable) {
+            match change {
+                Change::PauseOver => info!("the pause is over"),
+                Change::HoldOver => info!("the release holds no longer"),
+                Change::Armed => info!(
+                    primary = %self.configuration.primary,
+                    "the primary was seen healthy; from now on it is taken over when it fails"
+                ),
+            }
         }
-        let primary = self.configuration.primary.to_string();
-        let flaps = self.decider.flap_history();
-        if self.memory.flaps(&primary) != flaps {
-            self.memory.flapping = Flapping::of(&primary, flaps);
-            news = true;
-        }
-        let good = self.prober.good_addresses();
-        if !good.is_empty() && self.memory.keep_addresses(&primary, good) {
-            news = true;
-        }
-        let gateway = &self.configuration.gateway;
-        if self.memory.bound(gateway) != self.port.gateway_bound() {
-            self.memory.bound = Some(Binds::of(gateway, self.port.gateway_bound()));
-            news = true;
-        }
-        if self.memory.routers != self.router.proven() {
-            self.memory.routers = self.router.proven().to_vec();
-            news = true;
-        }
-        if news {
-            drop(self.keep_memory());
-        }
-    }
-
-    fn keep_memory(&self) -> Kept {
-        self.keeper.write(self.memory.document())
     }
 
     /// A pause that nobody thinks of any more is as bad as no daemon.
@@ -384,7 +350,7 @@ impl Daemon {
         self.pause_told = Some(now);
         warn!(
             until = until.map(clock::told),
-            reason = reason(&self.memory),
+            reason = reason(self.state_dir.persisted()),
             "PAUSED: nothing is started or stopped until `failover resume`"
         );
     }
@@ -426,8 +392,8 @@ fn is_due(told: Option<Time>, now: Time) -> bool {
 }
 
 /// Why it is paused, made harmless.
-fn reason(memory: &Memory) -> Option<String> {
-    let reason = memory.pause.as_ref()?.reason.as_ref()?;
+fn reason(persisted: &Persisted) -> Option<String> {
+    let reason = persisted.pause.as_ref()?.reason.as_ref()?;
     Some(Escaped(reason).to_string())
 }
 

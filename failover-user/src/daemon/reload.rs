@@ -97,7 +97,10 @@ impl Daemon {
             Probing::AsBefore
         };
         if probing != Probing::AsBefore {
-            let good = self.memory.good_addresses(&new.primary.to_string());
+            let good = self
+                .state_dir
+                .persisted()
+                .good_addresses(&new.primary.to_string());
             self.prober = Prober::new(new.primary.clone(), &new.check, new.decide.timeout)
                 .beside(new.port)
                 .after(good);

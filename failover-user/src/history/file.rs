@@ -16,7 +16,10 @@ use serde::Deserialize;
 
 use failover_linux::files::{folder::Folder, ownership::Sticky};
 
-use crate::history::{Ending, How, Incident, Line, Order, VERSION};
+use crate::{
+    history::{Ending, How, Incident, Line, Order, VERSION},
+    state_dir::writer::{Backlog, Target},
+};
 
 /// A file is full before it grows longer.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -48,11 +51,21 @@ fn name(number: usize) -> String {
     }
 }
 
+/// The history, as it is written: more lines wait than the worst incident makes in the time that a disk needs
+/// to wake up.
+pub(crate) const HISTORY: Target = Target {
+    name: "the history",
+    effect: "decisions go on without it",
+    loss: "the history can't be written",
+    backlog: Backlog::Lines { most: 32 },
+    write: append,
+};
+
 /// Appends a line, so that it survives a crash from now on.
 ///
 /// # Errors
 /// When the directory can't be written to.
-pub(crate) fn append(directory: &Path, line: &[u8]) -> io::Result<()> {
+fn append(directory: &Path, line: &[u8]) -> io::Result<()> {
     let folder = Folder::open(directory, Sticky::IsNotEnough)?;
     let mut file = folder.append(name(0), MODE)?;
     let mut length = file.metadata()?.len();

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use failover_linux::clock;
 
-pub(crate) use file::append;
+pub(crate) use file::HISTORY;
 pub use file::{History, read};
 pub use since::{Since, SinceError};
 

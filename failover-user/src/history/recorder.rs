@@ -17,12 +17,12 @@ use failover_linux::clock;
 
 use crate::{
     history::{
-        Daemon, How, Line, Order, VERSION,
+        Daemon, HISTORY, How, Line, Order, VERSION,
         incident::{Added, Growing, attempt, bounded, wall},
         ledger::{Ledger, Totals},
     },
     log::lines as tell,
-    state_dir::writer::{Health, Kept, Writer},
+    state_dir::writer::{Health, Writer},
 };
 
 /// At the daemon's end, the last lines may take so long.
@@ -69,7 +69,7 @@ impl Recorder {
         Self {
             before: ledger.totals(now),
             ledger,
-            writer: Writer::of(Kept::History, state_dir),
+            writer: Writer::new(&HISTORY, state_dir),
             state: State::Standby,
             incident: Growing::new(primary, dry_run),
             open: None,

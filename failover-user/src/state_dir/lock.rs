@@ -1,7 +1,7 @@
-//! The claim on a state directory: two daemons on one would both start the gateway. The lock goes
-//! with the process, however it ends; the number in the file only names the holder.
+//! The lock on a state directory: two daemons on one would both start the gateway. It goes with the process,
+//! however that ends; the number in the file only names the holder. It must not know what is kept beside it.
 //!
-//! Where the directory can't be used at the start, decisions go on without it, and it is claimed as soon
+//! Where the directory can't be used at the start, decisions go on without it, and it is locked as soon
 //! as it can be. If another daemon was quicker, this one is the second: it is refused as it would have
 //! been at its start.
 
@@ -30,24 +30,24 @@ const LONGEST_NUMBER: u64 = 20;
 /// After so long it is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
-/// Why there is no claim.
+/// Why there is no lock.
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
     /// Another daemon has it.
     #[error(
         "another failover daemon (process {holder}) uses the state directory {directory}; stop it, or give another --state-dir"
     )]
-    Claimed { directory: PathBuf, holder: String },
+    Taken { directory: PathBuf, holder: String },
     /// It can't be had now.
     #[error(transparent)]
     Unusable(#[from] io::Error),
 }
 
-/// One on a state directory, until it is dropped.
+/// The lock on a state directory, until it is dropped.
 #[derive(Debug)]
-pub(crate) enum Claim {
-    /// Its lock.
-    Held { _lock: File },
+pub(crate) enum Lock {
+    /// It is held by this file.
+    Held { _file: File },
     /// What comes of trying again, and who tries.
     Awaited {
         outcome: oneshot::Receiver<Result<File, Refusal>>,
@@ -57,7 +57,7 @@ pub(crate) enum Claim {
     None,
 }
 
-/// Ends with the claim.
+/// Ends with the lock.
 #[derive(Debug)]
 pub(crate) struct Trying(JoinHandle<()>);
 
@@ -67,22 +67,22 @@ impl Drop for Trying {
     }
 }
 
-impl Claim {
-    /// Claims it now, or once that can be done.
+impl Lock {
+    /// Acquires it now, or once that can be done.
     ///
     /// # Errors
     /// When another daemon has it.
-    pub(crate) fn stake(directory: &Path) -> Result<Self, Refusal> {
-        match claim(directory) {
-            Ok(lock) => Ok(Self::Held { _lock: lock }),
+    pub(crate) fn acquire(directory: &Path) -> Result<Self, Refusal> {
+        match lock(directory) {
+            Ok(file) => Ok(Self::Held { _file: file }),
             Err(Refusal::Unusable(error)) => {
                 warn!(
                     %error, state_dir = %directory.display(),
                     "the state directory can't be claimed; until it can be, a second daemon isn't noticed, and what is kept there may be lost"
                 );
-                Ok(await_claim(directory.to_owned()))
+                Ok(await_lock(directory.to_owned()))
             }
-            Err(claimed) => Err(claimed),
+            Err(taken) => Err(taken),
         }
     }
 
@@ -91,7 +91,7 @@ impl Claim {
     ///
     /// # Errors
     /// When another daemon was quicker.
-    pub(crate) async fn had(&mut self) -> Result<(), Refusal> {
+    pub(crate) async fn acquired(&mut self) -> Result<(), Refusal> {
         let Self::Awaited { outcome, .. } = self else {
             return future::pending().await;
         };
@@ -99,20 +99,20 @@ impl Claim {
             *self = Self::None;
             return future::pending().await;
         };
-        *self = Self::Held { _lock: outcome? };
+        *self = Self::Held { _file: outcome? };
         info!("the state directory is claimed now: a second daemon is refused");
         Ok(())
     }
 }
 
 /// Beside the daemon, for the disk may hang; and for as long as it takes, also while there is no thread.
-fn await_claim(directory: PathBuf) -> Claim {
+fn await_lock(directory: PathBuf) -> Lock {
     let (sender, outcome) = oneshot::channel();
     let attempts = async move {
         loop {
             sleep(TRY_AGAIN).await;
             let directory = directory.clone();
-            match background::run("claim", move || claim(&directory)).await {
+            match background::run("lock", move || lock(&directory)).await {
                 Ok(Err(Refusal::Unusable(_))) | Err(_) => {}
                 Ok(outcome) => {
                     // Who has left has no use for it, and it ends here.
@@ -123,11 +123,11 @@ fn await_claim(directory: PathBuf) -> Claim {
         }
     };
     let _trying = Trying(tokio::spawn(attempts));
-    Claim::Awaited { outcome, _trying }
+    Lock::Awaited { outcome, _trying }
 }
 
-/// Makes the directory and claims it until the file is closed.
-fn claim(directory: &Path) -> Result<File, Refusal> {
+/// Makes the directory and locks it until the file is closed.
+fn lock(directory: &Path) -> Result<File, Refusal> {
     // Whoever can open it can lock it, so nobody else can.
     let folder = Folder::make(directory, Sticky::IsNotEnough)?;
     let mut file = folder.append("daemon.lock", 0o600)?;
@@ -137,7 +137,7 @@ fn claim(directory: &Path) -> Result<File, Refusal> {
             let mut holder = String::new();
             let _ = file.take(LONGEST_NUMBER).read_to_string(&mut holder);
             let digits = holder.chars().filter(char::is_ascii_digit).collect();
-            return Err(Refusal::Claimed {
+            return Err(Refusal::Taken {
                 directory: directory.to_owned(),
                 holder: digits,
             });
@@ -175,41 +175,41 @@ mod tests {
     }
 
     #[test]
-    fn a_second_claim_is_refused_and_told_of_the_first_until_that_is_gone() {
+    fn a_second_lock_is_refused_and_names_the_first_until_that_is_gone() {
         let directory = tempfile::tempdir().unwrap();
-        let first = Claim::stake(directory.path()).unwrap();
-        let refused = Claim::stake(directory.path()).unwrap_err().to_string();
+        let first = Lock::acquire(directory.path()).unwrap();
+        let refused = Lock::acquire(directory.path()).unwrap_err().to_string();
         assert!(
             refused.contains(&format!("process {})", std::process::id())),
             "{refused}"
         );
         drop(first);
-        let claim = Claim::stake(directory.path()).unwrap();
-        assert!(matches!(claim, Claim::Held { .. }));
+        let lock = Lock::acquire(directory.path()).unwrap();
+        assert!(matches!(lock, Lock::Held { .. }));
     }
 
     #[tokio::test]
-    async fn what_cannot_be_claimed_at_the_start_is_claimed_once_it_can_be() {
+    async fn what_cannot_be_locked_at_the_start_is_locked_once_it_can_be() {
         let (parent, state, mend) = unusable();
-        let mut claim = Claim::stake(&state).unwrap();
-        assert!(matches!(claim, Claim::Awaited { .. }));
+        let mut lock = Lock::acquire(&state).unwrap();
+        assert!(matches!(lock, Lock::Awaited { .. }));
         let usable = parent.path().join("usable");
         fs::create_dir(&usable).unwrap();
         mend(&usable);
-        timeout(LONG, claim.had()).await.unwrap().unwrap();
-        assert!(matches!(Claim::stake(&state), Err(Refusal::Claimed { .. })));
-        drop(claim);
-        Claim::stake(&state).unwrap();
+        timeout(LONG, lock.acquired()).await.unwrap().unwrap();
+        assert!(matches!(Lock::acquire(&state), Err(Refusal::Taken { .. })));
+        drop(lock);
+        Lock::acquire(&state).unwrap();
     }
 
     #[tokio::test]
     async fn who_comes_too_late_is_told_who_was_quicker() {
         let (parent, state, mend) = unusable();
-        let mut late = Claim::stake(&state).unwrap();
+        let mut late = Lock::acquire(&state).unwrap();
         let usable = parent.path().join("usable");
-        let _quick = Claim::stake(&usable).unwrap();
+        let _quick = Lock::acquire(&usable).unwrap();
         mend(&usable);
-        let refused = timeout(LONG, late.had()).await.unwrap().unwrap_err();
-        assert!(matches!(refused, Refusal::Claimed { .. }), "{refused}");
+        let refused = timeout(LONG, late.acquired()).await.unwrap().unwrap_err();
+        assert!(matches!(refused, Refusal::Taken { .. }), "{refused}");
     }
 }

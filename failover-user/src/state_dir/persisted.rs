@@ -2,7 +2,7 @@
 //! that the primary was seen healthy once, the orders that stand, how the primary flaps, which default routers
 //! have answered pings, at which addresses of its name the primary answered, and which the local gateway bound
 //! last. Losing it is safe: then nothing is taken over until the primary is seen healthy
-//! again. What it means is the decider's to say.
+//! again. What it means is the decider's to say, and when it is written the folder's.
 
 pub(crate) mod flapping;
 
@@ -21,8 +21,11 @@ use tracing::warn;
 use failover_decide::{FlapHistory, Pause, Standing};
 use failover_linux::{clock, escape::Escaped, files, sock_diag::bound::Bound};
 
-use crate::gateway::spec::LocalGateway;
 pub(crate) use crate::state_dir::persisted::flapping::Flapping;
+use crate::{
+    gateway::spec::LocalGateway,
+    state_dir::writer::{Backlog, Target},
+};
 
 /// Of the file. What is added to it is no other version: who doesn't know it leaves it out.
 const VERSION: u32 = 1;
@@ -33,14 +36,14 @@ const LONGEST_REASON: usize = 200;
 
 /// What is remembered.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub(crate) struct Memory {
+pub(crate) struct Persisted {
     version: u32,
     /// The primary that was seen healthy, as it is configured.
     pub(crate) armed_for: Option<String>,
     /// The pause in force.
     pub(crate) pause: Option<Paused>,
     /// The hold of a release in force.
-    pub(crate) hold: Option<Held>,
+    pub(crate) hold: Option<ReleaseHold>,
     /// A takeover by force is in force.
     pub(crate) forced: bool,
     /// How the primary flaps; `None`: it doesn't.
@@ -79,7 +82,7 @@ impl Binds {
     }
 }
 
-impl Default for Memory {
+impl Default for Persisted {
     fn default() -> Self {
         Self {
             version: VERSION,
@@ -131,12 +134,12 @@ impl Paused {
 
 /// The hold of a release by hand, in the wall clock's time.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(crate) struct Held {
+pub(crate) struct ReleaseHold {
     since: Timestamp,
     until: Timestamp,
 }
 
-impl Held {
+impl ReleaseHold {
     /// Ordered now. `None`: for longer than there is time.
     pub(crate) fn now(seconds: u64) -> Option<Self> {
         let since = Timestamp::now();
@@ -165,7 +168,7 @@ fn file(state_dir: &Path) -> PathBuf {
     state_dir.join("remembered.json")
 }
 
-impl Memory {
+impl Persisted {
     /// What was remembered. Whatever of it can't be read is as if it weren't there, which is told.
     pub(crate) fn load(state_dir: &Path) -> Self {
         let file = file(state_dir);
@@ -281,11 +284,20 @@ impl Parts<'_> {
     }
 }
 
+/// The document, as it is written.
+pub(crate) const PERSISTED: Target = Target {
+    name: "what must be remembered",
+    effect: "it is lost when this daemon ends",
+    loss: "a restart forgets what must be remembered: it can't be written",
+    backlog: Backlog::Newest,
+    write: store,
+};
+
 /// Keeps all of a document or, after a crash, what was kept before.
 ///
 /// # Errors
 /// When the state directory can't be written to.
-pub(crate) fn store(state_dir: &Path, document: &[u8]) -> io::Result<()> {
+fn store(state_dir: &Path, document: &[u8]) -> io::Result<()> {
     files::replace(&file(state_dir), document)
 }
 
@@ -298,7 +310,7 @@ mod tests {
     use super::*;
     use failover_decide::{Back, Time};
 
-    fn full() -> Memory {
+    fn full() -> Persisted {
         let flaps = FlapHistory {
             level: 2,
             back: Some(Back {
@@ -310,7 +322,7 @@ mod tests {
             raised: true,
             expected: false,
         };
-        Memory {
+        Persisted {
             armed_for: Some("10.0.0.1:18789".to_owned()),
             pause: Some(Paused {
                 since: Timestamp::UNIX_EPOCH,
@@ -318,7 +330,7 @@ mod tests {
                 until: None,
                 reason: Some("moving house".to_owned()),
             }),
-            hold: Held::now(3600),
+            hold: ReleaseHold::now(3600),
             forced: true,
             flapping: Flapping::of("10.0.0.1:18789", flaps),
             routers: vec!["192.168.1.1".to_owned(), "fe80::1%eth0".to_owned()],
@@ -330,53 +342,53 @@ mod tests {
                 gateway: "unit bot.service".to_owned(),
                 addresses: vec![Bound::LOOPBACK],
             }),
-            ..Memory::default()
+            ..Persisted::default()
         }
     }
 
     /// What is read of this.
-    fn loaded(text: impl AsRef<[u8]>) -> Memory {
+    fn loaded(text: impl AsRef<[u8]>) -> Persisted {
         let directory = tempfile::tempdir().unwrap();
         fs::write(file(directory.path()), text).unwrap();
-        Memory::load(directory.path())
+        Persisted::load(directory.path())
     }
 
     #[test]
     fn what_is_stored_is_loaded_and_nothing_else_is_left() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(Memory::load(directory.path()), Memory::default());
+        assert_eq!(Persisted::load(directory.path()), Persisted::default());
         let full = full();
         store(directory.path(), &full.document()).unwrap();
-        assert_eq!(Memory::load(directory.path()), full);
+        assert_eq!(Persisted::load(directory.path()), full);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn what_is_no_memory_is_forgotten() {
+    fn what_cannot_be_read_is_forgotten() {
         for nonsense in [&b""[..], b"{", b"[1]", b"\xff\xfe", b"{\"pause\":3}"] {
-            assert_eq!(loaded(nonsense), Memory::default());
+            assert_eq!(loaded(nonsense), Persisted::default());
         }
         let endless = format!("{{\"armed_for\":\"{}\"}}", "a".repeat(1 << 20));
-        assert_eq!(loaded(endless), Memory::default());
+        assert_eq!(loaded(endless), Persisted::default());
     }
 
     #[test]
     fn a_part_that_is_nonsense_costs_none_but_itself() {
         let full = full();
-        let without = |forget: fn(&mut Memory)| {
-            let mut memory = full.clone();
-            forget(&mut memory);
-            memory
+        let without = |forget: fn(&mut Persisted)| {
+            let mut persisted = full.clone();
+            forget(&mut persisted);
+            persisted
         };
         for (part, rest) in [
-            ("pause", without(|memory| memory.pause = None)),
-            ("hold", without(|memory| memory.hold = None)),
-            ("forced", without(|memory| memory.forced = false)),
-            ("armed_for", without(|memory| memory.armed_for = None)),
-            ("flapping", without(|memory| memory.flapping = None)),
-            ("routers", without(|memory| memory.routers.clear())),
-            ("addresses", without(|memory| memory.addresses = None)),
-            ("bound", without(|memory| memory.bound = None)),
+            ("pause", without(|persisted| persisted.pause = None)),
+            ("hold", without(|persisted| persisted.hold = None)),
+            ("forced", without(|persisted| persisted.forced = false)),
+            ("armed_for", without(|persisted| persisted.armed_for = None)),
+            ("flapping", without(|persisted| persisted.flapping = None)),
+            ("routers", without(|persisted| persisted.routers.clear())),
+            ("addresses", without(|persisted| persisted.addresses = None)),
+            ("bound", without(|persisted| persisted.bound = None)),
             ("version", full.clone()),
         ] {
             let never = json!({"back": {"at": "never"}});
@@ -390,14 +402,14 @@ mod tests {
 
     #[test]
     fn the_addresses_of_a_name_are_kept_for_the_primary_that_has_it() {
-        let mut memory = Memory::default();
+        let mut persisted = Persisted::default();
         let [one, other] = ["10.0.0.1:1", "[fd00::1]:1"].map(|one| one.parse().unwrap());
-        assert!(memory.keep_addresses("pc-a:1", &[one, other]));
-        assert!(!memory.keep_addresses("pc-a:1", &[other, one]));
-        assert_eq!(memory.good_addresses("pc-a:1"), [one, other]);
-        assert_eq!(memory.good_addresses("pc-a:2"), []);
-        assert!(memory.keep_addresses("pc-a:2", &[one]));
-        assert_eq!(memory.good_addresses("pc-a:1"), []);
+        assert!(persisted.keep_addresses("pc-a:1", &[one, other]));
+        assert!(!persisted.keep_addresses("pc-a:1", &[other, one]));
+        assert_eq!(persisted.good_addresses("pc-a:1"), [one, other]);
+        assert_eq!(persisted.good_addresses("pc-a:2"), []);
+        assert!(persisted.keep_addresses("pc-a:2", &[one]));
+        assert_eq!(persisted.good_addresses("pc-a:1"), []);
     }
 
     #[test]

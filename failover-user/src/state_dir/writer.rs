@@ -1,6 +1,6 @@
 //! Writes what the state directory keeps, beside the daemon, so that a disk that hangs or is full delays
 //! no decision. What can't be written is tried again, is said, and where newer things take its place it
-//! is dropped and counted.
+//! is dropped and counted. It must not know what it writes: whoever keeps something says how.
 
 use std::{
     collections::VecDeque,
@@ -14,8 +14,6 @@ use std::{
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use crate::{history, state_dir::persisted as memory};
-
 /// After so long it is tried again, and whenever there is more to write.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// While it can't be written, that is said again this often.
@@ -27,13 +25,30 @@ const BEGIN_AGAIN: Duration = Duration::from_secs(1);
 /// The writer calls little.
 const STACK: usize = 256 * 1024;
 
-/// What is written.
+/// What is written, and how.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Its name, for people.
+    pub(crate) name: &'static str,
+    /// What it means that it isn't written.
+    pub(crate) effect: &'static str,
+    /// The same, as the beginning of a sentence that goes on with where.
+    pub(crate) loss: &'static str,
+    pub(crate) backlog: Backlog,
+    /// Writes a document, or a line, to the state directory.
+    pub(crate) write: fn(&Path, &[u8]) -> io::Result<()>,
+}
+
+/// What waits while it can't be written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kept {
-    /// Lines, each of which counts.
-    History,
+pub(crate) enum Backlog {
+    /// Lines, each of which counts: the last ones.
+    Lines {
+        /// So many.
+        most: usize,
+    },
     /// A document, of which the newest counts.
-    Memory,
+    Newest,
 }
 
 /// Writes to a state directory. Its thread is there only while there is something to write.
@@ -48,7 +63,7 @@ pub(crate) struct Health(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    what: Kept,
+    target: &'static Target,
     directory: PathBuf,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -85,44 +100,20 @@ impl Entry {
     }
 }
 
-impl Kept {
-    /// So many wait. Of the history that is more than the worst incident makes in the time that a disk
-    /// needs to wake up.
-    const fn most_waiting(self) -> usize {
+impl Backlog {
+    const fn most(self) -> usize {
         match self {
-            Self::History => 32,
-            Self::Memory => 1,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::History => "the history",
-            Self::Memory => "what must be remembered",
-        }
-    }
-
-    /// What it means that it isn't written.
-    const fn effect(self) -> &'static str {
-        match self {
-            Self::History => "decisions go on without it",
-            Self::Memory => "it is lost when this daemon ends",
-        }
-    }
-
-    fn write(self, directory: &Path, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::History => history::append(directory, bytes),
-            Self::Memory => memory::store(directory, bytes),
+            Self::Lines { most } => most,
+            Self::Newest => 1,
         }
     }
 }
 
 impl Writer {
-    pub(crate) fn of(what: Kept, directory: &Path) -> Self {
+    pub(crate) fn new(target: &'static Target, directory: &Path) -> Self {
         Self {
             shared: Arc::new(Shared {
-                what,
+                target,
                 directory: directory.to_owned(),
                 queue: Mutex::default(),
                 changed: Condvar::new(),
@@ -184,7 +175,7 @@ impl Writer {
         let (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let lost = queue.dropped + queue.waiting.len() as u64 + u64::from(queue.writing.is_some());
         if lost > 0 {
-            warn!(lost, "{} was not all written", self.shared.what.name());
+            warn!(lost, "{} was not all written", self.shared.target.name);
         }
     }
 }
@@ -204,20 +195,20 @@ impl Shared {
     /// For one more. A document that replaces another contains what the other had, so whoever waits for
     /// the other waits for this one: they are returned.
     fn make_room(&self, queue: &mut Queue) -> Vec<oneshot::Sender<bool>> {
-        if queue.waiting.len() < self.what.most_waiting() {
+        if queue.waiting.len() < self.target.backlog.most() {
             return Vec::new();
         }
         let replaced = queue.waiting.pop_front();
         self.drop_one(queue);
-        match (self.what, replaced) {
-            (Kept::Memory, Some(replaced)) => replaced.written,
-            (Kept::History, _) | (_, None) => Vec::new(),
+        match (self.target.backlog, replaced) {
+            (Backlog::Newest, Some(replaced)) => replaced.written,
+            (Backlog::Lines { .. }, _) | (_, None) => Vec::new(),
         }
     }
 
     /// One that a newer one replaces isn't lost.
     fn drop_one(&self, queue: &mut Queue) {
-        queue.dropped += u64::from(self.what == Kept::History);
+        queue.dropped += u64::from(self.target.backlog != Backlog::Newest);
     }
 
     /// Until nothing is left.
@@ -226,7 +217,7 @@ impl Shared {
         while let Some(mut entry) = queue.waiting.pop_front() {
             queue.writing = Some(Instant::now());
             drop(queue);
-            let written = self.what.write(&self.directory, &entry.bytes);
+            let written = (self.target.write)(&self.directory, &entry.bytes);
             queue = self.lock();
             queue.writing = None;
             entry.tell(written.is_ok());
@@ -234,7 +225,7 @@ impl Shared {
                 Ok(()) => self.succeed(&mut queue),
                 Err(error) => {
                     self.fail(&mut queue, &error);
-                    if queue.waiting.len() == self.what.most_waiting() {
+                    if queue.waiting.len() == self.target.backlog.most() {
                         self.drop_one(&mut queue);
                     } else {
                         queue.waiting.push_front(entry);
@@ -253,7 +244,7 @@ impl Shared {
         queue.said = None;
         if queue.trouble.take().is_some() {
             let dropped = std::mem::take(&mut queue.dropped);
-            info!(dropped, "{} is written again", self.what.name());
+            info!(dropped, "{} is written again", self.target.name);
         }
     }
 
@@ -263,7 +254,7 @@ impl Shared {
             warn!(
                 %error, state_dir = %self.directory.display(), waiting = queue.waiting.len() + 1,
                 dropped = queue.dropped,
-                "{} can't be written; {}", self.what.name(), self.what.effect()
+                "{} can't be written; {}", self.target.name, self.target.effect
             );
         }
         queue.trouble = Some(error.to_string());
@@ -274,7 +265,7 @@ impl Health {
     /// What is wrong, if anything is: a sentence for people.
     pub(crate) fn problem(&self) -> Option<String> {
         let Shared {
-            what, directory, ..
+            target, directory, ..
         } = &*self.0;
         let queue = self.0.lock();
         let hangs = queue
@@ -285,11 +276,7 @@ impl Health {
             (Some(why), false) => why,
             (None, false) => return None,
         };
-        let loss = match what {
-            Kept::History => "the history can't be written",
-            Kept::Memory => "a restart forgets what must be remembered: it can't be written",
-        };
-        Some(format!("{loss} to {}: {why}", directory.display()))
+        Some(format!("{} to {}: {why}", target.loss, directory.display()))
     }
 }
 
@@ -298,6 +285,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::{history::HISTORY, state_dir::persisted::PERSISTED};
 
     const LONG: Duration = Duration::from_secs(10);
 
@@ -316,7 +304,7 @@ mod tests {
     #[test]
     fn lines_are_written_in_their_order_and_the_thread_ends() {
         let directory = tempfile::tempdir().unwrap();
-        let writer = Writer::of(Kept::History, directory.path());
+        let writer = Writer::new(&HISTORY, directory.path());
         for line in ["a", "b", "c"] {
             drop(writer.write(line.into()));
         }
@@ -332,7 +320,7 @@ mod tests {
     #[test]
     fn what_there_was_no_thread_for_is_written_once_there_is_one() {
         let directory = tempfile::tempdir().unwrap();
-        let writer = Writer::of(Kept::History, directory.path());
+        let writer = Writer::new(&HISTORY, directory.path());
         let mut queue = writer.shared.lock();
         queue.waiting.push_back(Entry {
             bytes: b"late".to_vec(),
@@ -356,8 +344,8 @@ mod tests {
     fn what_cannot_be_written_is_said_and_is_written_later_but_for_the_oldest() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("missing");
-        let writer = Writer::of(Kept::History, &missing);
-        let most = Kept::History.most_waiting();
+        let writer = Writer::new(&HISTORY, &missing);
+        let most = HISTORY.backlog.most();
         for number in 0..most + 3 {
             drop(writer.write(number.to_string().into()));
         }
@@ -377,7 +365,7 @@ mod tests {
     #[test]
     fn who_waits_for_a_document_that_was_replaced_waits_for_the_newer_one() {
         let directory = tempfile::tempdir().unwrap();
-        let writer = Writer::of(Kept::Memory, directory.path());
+        let writer = Writer::new(&PERSISTED, directory.path());
         // As if the disk took its time: no thread takes anything out yet.
         writer.shared.lock().runs = true;
         let [old, new] = ["old", "new"].map(|text| writer.write(text.into()));
@@ -392,7 +380,7 @@ mod tests {
     fn who_waits_is_told_whether_it_is_kept_and_the_newest_is_kept_in_the_end() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("missing");
-        let writer = Writer::of(Kept::Memory, &missing);
+        let writer = Writer::new(&PERSISTED, &missing);
         assert!(!writer.write("old".into()).blocking_recv().unwrap());
         let problem = writer.health().problem().unwrap();
         assert!(problem.contains("a restart forgets"), "{problem}");

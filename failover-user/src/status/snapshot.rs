@@ -16,7 +16,7 @@ use crate::{
     log::lines as tell,
     primary::check::readiness::Readiness,
     state_dir::{
-        persisted::{Memory, Paused},
+        persisted::{Paused, Persisted},
         writer::Health,
     },
     status,
@@ -89,13 +89,13 @@ pub(crate) fn status(
     decider: &Decider,
     port: &PortView,
     past: &Past,
-    memory: &Memory,
+    persisted: &Persisted,
     reason: &str,
 ) -> Status {
     let time = clock::told;
     let settings = &configuration.decide;
     let two_serve = two_serve(configuration, decider, clock::now());
-    let problems = problems(configuration, decider, port, past, memory);
+    let problems = problems(configuration, decider, port, past, persisted);
     let strikes = decider.strikes().iter().map(|strike| Probe {
         at: time(strike.due),
         outcome: tell::failure(strike),
@@ -162,7 +162,7 @@ pub(crate) fn status(
         witnesses: None,
         release_needs: decider.release_needs(),
         armed: decider.is_armed(),
-        paused: memory.pause.as_ref().map(|pause| status::Pause {
+        paused: persisted.pause.as_ref().map(|pause| status::Pause {
             since: format!("{:.3}", pause.since),
             until: paused_until(decider, pause).map(|until| format!("{until:.3}")),
             reason: pause.reason.clone(),
@@ -287,7 +287,7 @@ fn problems(
     decider: &Decider,
     port: &PortView,
     past: &Past,
-    memory: &Memory,
+    persisted: &Persisted,
 ) -> Vec<String> {
     let mut problems = Vec::new();
     if let Some(since) = two_serve(configuration, decider, clock::now()) {
@@ -299,7 +299,7 @@ fn problems(
             ends(configuration, decider)
         ));
     }
-    if let Some(pause) = &memory.pause {
+    if let Some(pause) = &persisted.pause {
         let until = match paused_until(decider, pause) {
             Some(until) => format!("until {until:.0}"),
             None => "until `failover resume`".to_owned(),

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     config::{Configuration, GatewayKind, Options},
     daemon::judgement::WitnessesWord,
-    history::ledger::Ledger,
+    history::{HISTORY, ledger::Ledger},
     log::lines::{self, Recent},
     notify::{alarms::Way, connect::Obstacle, delivery::Delivered},
     primary::check::{
@@ -28,8 +28,8 @@ use crate::{
     },
     runtime::parts::Parts,
     state_dir::{
-        persisted::{Memory, Paused},
-        writer::{Kept, Writer},
+        persisted::{PERSISTED, Paused, Persisted},
+        writer::Writer,
     },
     status::{self, Status},
     web::timeline::Timeline,
@@ -53,7 +53,7 @@ struct Daemon {
     port: PortView,
     past: Past,
     recent: Recent,
-    memory: Memory,
+    persisted: Persisted,
     witnesses: Option<status::Witnesses>,
     ledger: Ledger,
     ways: [Way; 2],
@@ -119,7 +119,7 @@ impl Daemon {
             port: PortView::default(),
             past: Past::default(),
             recent: Recent::default(),
-            memory: Memory::default(),
+            persisted: Persisted::default(),
             witnesses: None,
             ledger: Ledger::new(base),
             ways: [way("command", false), way("webhook", false)],
@@ -249,7 +249,7 @@ impl Daemon {
             &self.decider,
             &self.port,
             &self.past,
-            &self.memory,
+            &self.persisted,
             &self.reason(),
         );
         "pc-b".clone_into(&mut status.host);
@@ -526,7 +526,7 @@ fn a_pause_and_a_dry_run() {
     let mut daemon = Daemon::with(|configuration| configuration.dry_run = true).well();
     let until = Some(daemon.at(400));
     daemon.handle(10, Event::Operator(Order::Pause { until }));
-    daemon.memory.pause = Some(Paused {
+    daemon.persisted.pause = Some(Paused {
         since: daemon.wall(10),
         by: "root".to_owned(),
         until: Some(daemon.wall(400)),
@@ -597,8 +597,8 @@ fn a_primary_that_cannot_be_probed() {
 fn everything_that_is_not_as_it_should_be_beside() {
     let mut daemon = Daemon::watching();
     let directory = Path::new("/proc/nowhere");
-    for what in [Kept::Memory, Kept::History] {
-        let writer = Writer::of(what, directory);
+    for what in [&PERSISTED, &HISTORY] {
+        let writer = Writer::new(what, directory);
         let _ = writer.write(b"x".to_vec()).blocking_recv();
         daemon.past.kept.push(writer.health());
     }

@@ -18,7 +18,7 @@ use crate::{
     control::Server,
     log::systemd::Supervisor,
     runtime::parts::Parts,
-    state_dir::lock::Claim,
+    state_dir::StateDir,
 };
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -74,7 +74,7 @@ impl Lab {
         };
         let primary = listener.local_addr().unwrap();
         let configuration = configuration(folder.path(), primary, metrics, start);
-        let claim = Claim::stake(&configuration.state_dir).unwrap();
+        let state_dir = StateDir::open(&configuration.state_dir).unwrap();
         let parts = Parts::default();
         let control = Server::listen(&configuration.control, parts.part("the control socket"));
         let control = control.await.unwrap();
@@ -86,7 +86,7 @@ impl Lab {
         let tunnel =
             (stall == Some(Source::Tunnel)).then(|| TcpListener::bind(("127.0.0.1", port)));
         let tunnel = tunnel.map(Result::unwrap);
-        let mut daemon = Daemon::new(configuration, claim, control, reader, parts).unwrap();
+        let mut daemon = Daemon::new(configuration, state_dir, control, reader, parts).unwrap();
         let notify = folder.path().join("notify");
         let supervisor = UnixDatagram::bind(&notify).unwrap();
         supervisor.set_nonblocking(true).unwrap();
