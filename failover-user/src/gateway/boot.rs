@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use failover_linux::fs_credentials::Eyes;
+use failover_linux::fs_credentials::FsCredentials;
 
 use crate::gateway::{
     command::{account::Account, unit::Scope},
@@ -71,7 +71,7 @@ pub fn enabled_units(scope: Scope, name: &str, account: &Account) -> Vec<Enabled
     let mut found = Vec::new();
     if scope == Scope::User {
         {
-            let _eyes = Eyes::of(account.uid(), account.gid());
+            let _credentials = FsCredentials::of(account.uid(), account.gid());
             look(&own_folders(account), scope, name, &mut found);
         }
         look(&everybodys_folders(), scope, name, &mut found);
@@ -111,7 +111,7 @@ pub fn installed_units(scope: Scope, name: &str, account: &Account) -> BTreeSet<
     match scope {
         Scope::User => {
             let mut units = {
-                let _eyes = Eyes::of(account.uid(), account.gid());
+                let _credentials = FsCredentials::of(account.uid(), account.gid());
                 in_folders(&own_folders(account))
             };
             units.extend(in_folders(&everybodys_folders()));

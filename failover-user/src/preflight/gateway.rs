@@ -23,11 +23,8 @@ use crate::{
         boot::{Enabled, EnabledBy, enabled_units, has_systemd, installed_units, is_lingering},
         command::{account::Account, command_line::CommandLine, unit::Scope},
         port::{
-            debounce::Settling,
-            holder::{Holder, holders},
-            identity::Identity,
-            invocation::Launch,
-            tunnel::tunnels,
+            debounce::Settling, holder::Holder, holder_search::holders, identity::Identity,
+            invocation::Launch, tunnel::tunnels,
         },
         spec::LocalUnit,
     },

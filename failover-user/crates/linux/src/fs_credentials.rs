@@ -7,14 +7,14 @@ use std::marker::PhantomData;
 /// As long as this lives, this thread has the rights of that account on files, and on what /proc
 /// shows of its processes (setfsuid(2), ptrace(2)). Where it may not have them, nothing changes.
 #[derive(Debug)]
-pub struct Eyes {
+pub struct FsCredentials {
     uid: u32,
     gid: u32,
     /// Of this thread, so it must not be dropped on another.
     thread: PhantomData<*const ()>,
 }
 
-impl Eyes {
+impl FsCredentials {
     /// Takes the file-system rights of this account, until the value is dropped.
     #[must_use]
     pub fn of(uid: u32, gid: u32) -> Self {
@@ -28,7 +28,7 @@ impl Eyes {
     }
 }
 
-impl Drop for Eyes {
+impl Drop for FsCredentials {
     fn drop(&mut self) {
         set_uid(self.uid);
         set_gid(self.gid);
@@ -58,14 +58,14 @@ mod tests {
     fn root_sees_no_more_than_the_account_and_afterwards_everything_again() {
         if !geteuid().is_root() {
             // Whoever isn't root can't become anybody: nothing changes.
-            let _eyes = Eyes::of(0, 0);
+            let _credentials = FsCredentials::of(0, 0);
             assert!(fs::read_dir("/proc/1/fd").is_err());
             return;
         }
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
         {
-            let _eyes = Eyes::of(65534, 65534);
+            let _credentials = FsCredentials::of(65534, 65534);
             assert!(fs::read_dir(folder.path()).is_err());
         }
         assert!(fs::read_dir(folder.path()).is_ok());

@@ -13,6 +13,7 @@ pub mod fuzz;
 pub mod icmp;
 pub mod limits;
 pub mod netlink;
+pub mod open_sockets;
 pub mod process;
 pub mod procfs;
 pub mod sock_diag;

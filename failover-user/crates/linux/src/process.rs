@@ -16,7 +16,7 @@ use rustix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
-use crate::{fs_credentials::Eyes, procfs::read};
+use crate::{fs_credentials::FsCredentials, procfs::read};
 
 /// A line with 52 numbers and a name of 64 bytes at most (man 5 proc_pid_stat).
 pub const LONGEST_STAT: u64 = 2048;
@@ -219,9 +219,9 @@ pub fn has_variable(process: ProcessKey, name: &str, value: &str) -> bool {
     } = process;
     let process = PathBuf::from(format!("/proc/{pid}"));
     // It is shown to who may trace the process: its own account (proc_pid_environ(5)).
-    let eyes = fs::metadata(&process).map(|of| Eyes::of(of.uid(), of.gid()));
+    let credentials = fs::metadata(&process).map(|of| FsCredentials::of(of.uid(), of.gid()));
     let environment = read(&process.join("environ"), LONGEST_ENVIRONMENT);
-    drop(eyes);
+    drop(credentials);
     let wanted = format!("{name}={value}");
     let has_it = environment
         .split(|byte| *byte == 0)

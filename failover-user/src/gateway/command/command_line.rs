@@ -12,7 +12,7 @@ use rustix::{
 };
 use thiserror::Error;
 
-use failover_linux::{escape, fs_credentials::Eyes};
+use failover_linux::{escape, fs_credentials::FsCredentials};
 
 use crate::gateway::command::{account::Account, shell, shell::Syntax};
 
@@ -254,7 +254,7 @@ impl CommandLine {
     /// When there is no such program, or it can't be run.
     pub fn resolved(self, account: Option<&Account>) -> Result<Self, CommandLineError> {
         // As the account sees it: its home may be closed even to root with few capabilities.
-        let _eyes = account.map(|account| Eyes::of(account.uid(), account.gid()));
+        let _credentials = account.map(|account| FsCredentials::of(account.uid(), account.gid()));
         let told = shown_program(&self.program);
         if self.program.components().count() > 1 || self.program.is_absolute() {
             let program = std::path::absolute(&self.program).unwrap_or(self.program);

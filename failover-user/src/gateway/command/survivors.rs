@@ -17,7 +17,7 @@ use tokio::{io::AsyncReadExt as _, time::timeout};
 
 use failover_decide::Begun;
 use failover_linux::{
-    fs_credentials::Eyes,
+    fs_credentials::FsCredentials,
     process::{LONGEST_STAT, ProcessKey, Stat},
 };
 
@@ -27,12 +27,7 @@ use crate::gateway::{
         alone, unit,
         unit::{Scope, UnitState},
     },
-    port::{
-        holder::{home_of, processes},
-        home::Home,
-        identity::matches,
-        invocation::Launch,
-    },
+    port::{home::Home, home::home_of, identity::matches, invocation::Launch},
     spec::LocalUnit,
 };
 use failover_linux::procfs;
@@ -179,7 +174,7 @@ impl Search {
     /// Looks at all processes.
     fn processes(&self) -> Processes {
         let mut found = Processes::default();
-        for pid in processes().take(MOST_PROCESSES) {
+        for pid in procfs::processes().take(MOST_PROCESSES) {
             self.look_at(pid, &mut found);
         }
         found
@@ -305,7 +300,7 @@ impl Found {
 
 /// What a process runs. That is shown to its own account, and not even to root without more (ptrace(2)).
 fn executable(process: &Path) -> Option<PathBuf> {
-    let _eyes = fs::metadata(process).map(|of| Eyes::of(of.uid(), of.gid()));
+    let _credentials = fs::metadata(process).map(|of| FsCredentials::of(of.uid(), of.gid()));
     fs::read_link(process.join("exe")).ok()
 }
 

@@ -6,9 +6,9 @@
 //! so only the first name below the slices counts, and everything below `user@UID.service` belongs to
 //! that account, whatever it is called.
 
-use std::{fmt, iter::Peekable};
+use std::{fmt, iter::Peekable, path::Path, sync::OnceLock};
 
-use failover_linux::escape::Escaped;
+use failover_linux::{escape::Escaped, procfs};
 
 /// How service managers and container engines name the scopes of containers.
 const SCOPES: [&str; 6] = [
@@ -127,6 +127,30 @@ impl fmt::Display for Home {
             }
         }
     }
+}
+
+/// Deeper than any hierarchy of control groups that people build.
+const LONGEST_CGROUP: u64 = 16 * 1024;
+
+/// Where a process belongs.
+pub(crate) fn home_of(pid: u32) -> Option<Home> {
+    static OWN: OnceLock<Option<Home>> = OnceLock::new();
+    let of = |process: &str| {
+        home(&procfs::read(
+            Path::new(&format!("/proc/{process}/cgroup")),
+            LONGEST_CGROUP,
+        ))
+    };
+    beside(
+        of(&pid.to_string()),
+        OWN.get_or_init(|| of("self")).as_ref(),
+    )
+}
+
+/// What is in the same container as this process is as outside of any: commands start and stop it there.
+fn beside(home: Option<Home>, own: Option<&Home>) -> Option<Home> {
+    let is_own = |home: &Home| matches!(home, Home::Container { .. }) && Some(home) == own;
+    home.filter(|home| !is_own(home))
 }
 
 #[cfg(test)]
@@ -354,5 +378,25 @@ mod tests {
         fn no_text_breaks_it(text in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = home(&text);
         }
+    }
+
+    #[test]
+    fn what_is_in_the_daemons_own_container_is_as_outside_of_any() {
+        let container = |name: &str| {
+            let name = name.to_owned();
+            Some(Home::Container { owner: None, name })
+        };
+        let unit = || Some(Home::SystemUnit("x.service".to_owned()));
+        let own = container("a");
+        for (home, expected) in [
+            (container("a"), None),
+            (container("b"), container("b")),
+            (unit(), unit()),
+            (None, None),
+        ] {
+            assert_eq!(beside(home, own.as_ref()), expected);
+        }
+        assert_eq!(beside(container("a"), None), container("a"));
+        assert_eq!(beside(unit(), unit().as_ref()), unit());
     }
 }

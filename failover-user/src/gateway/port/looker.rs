@@ -22,7 +22,7 @@ use failover_linux::{
 };
 
 use crate::gateway::port::{
-    holder::{HolderSearch, Holders},
+    holder_search::{HolderSearch, Holders},
     invocation::Launch,
 };
 

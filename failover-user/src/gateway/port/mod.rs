@@ -7,6 +7,7 @@ pub(crate) mod cross_check;
 pub(crate) mod debounce;
 pub(crate) mod foreign;
 pub(crate) mod holder;
+pub(crate) mod holder_search;
 pub(crate) mod home;
 pub(crate) mod identity;
 pub(crate) mod invocation;

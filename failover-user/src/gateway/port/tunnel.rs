@@ -13,9 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use failover_linux::{escape::Escaped, netlink::NetlinkError, sock_diag, sock_diag::Query};
+use failover_linux::{
+    escape::Escaped, netlink::NetlinkError, open_sockets, sock_diag, sock_diag::Query,
+};
 
-use crate::gateway::port::holder::{Holder, open_sockets};
+use crate::gateway::port::holder::Holder;
 
 /// More connections to one host than a forwarder has.
 const MOST_CONNECTIONS: usize = 4096;
@@ -82,7 +84,7 @@ fn connected<'holder>(
         return Ok(Vec::new());
     }
     let found = holders.filter_map(|holder| {
-        let sockets = open_sockets(&PathBuf::from(format!("/proc/{}", holder.pid))).0;
+        let sockets = open_sockets::of(&PathBuf::from(format!("/proc/{}", holder.pid))).0;
         let (_, to) = connections
             .iter()
             .find(|(inode, _)| sockets.contains(inode))?;
@@ -128,7 +130,7 @@ mod tests {
     use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
     use super::*;
-    use crate::gateway::port::holder::holders;
+    use crate::gateway::port::holder_search::holders;
     use failover_linux::sock_diag::listeners::Listeners;
 
     /// Nobody else's.

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use failover_linux::{escape, fs_credentials::Eyes};
+use failover_linux::{escape, fs_credentials::FsCredentials};
 
 use crate::{
     gateway::command::{account::Account, command_line::obstacle_to},
@@ -84,7 +84,7 @@ impl<'account> Runner<'account> {
 
     /// The first executable in PATH with this name.
     pub(super) fn found(&self, name: &str) -> Option<PathBuf> {
-        let _eyes = self.eyes();
+        let _credentials = self.credentials();
         env::split_paths(&self.path)
             .filter(|folder| folder.is_absolute())
             .map(|folder| folder.join(name))
@@ -93,18 +93,18 @@ impl<'account> Runner<'account> {
 
     /// Does the account see this path?
     pub(super) fn sees(&self, path: &Path) -> bool {
-        let _eyes = self.eyes();
+        let _credentials = self.credentials();
         path.exists()
     }
 
     pub(super) fn can_read(&self, path: &Path) -> bool {
-        let _eyes = self.eyes();
+        let _credentials = self.credentials();
         accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS).is_ok()
     }
 
-    fn eyes(&self) -> Option<Eyes> {
+    fn credentials(&self) -> Option<FsCredentials> {
         self.account
-            .map(|account| Eyes::of(account.uid(), account.gid()))
+            .map(|account| FsCredentials::of(account.uid(), account.gid()))
     }
 
     fn by(&self) -> String {
@@ -117,7 +117,7 @@ impl<'account> Runner<'account> {
     fn look_at(&self, program: &Path, depth: usize) -> Option<Defect> {
         let shown = told(program);
         let obstacle = {
-            let _eyes = self.eyes();
+            let _credentials = self.credentials();
             obstacle_to(program)
         };
         if let Some(obstacle) = obstacle {
@@ -147,7 +147,7 @@ impl<'account> Runner<'account> {
 
     fn open(&self, program: &Path) -> io::Result<File> {
         File::open(program).or_else(|_| {
-            let _eyes = self.eyes();
+            let _credentials = self.credentials();
             File::open(program)
         })
     }
@@ -195,7 +195,7 @@ impl<'account> Runner<'account> {
         }
         let loader = elf.loader.as_deref()?;
         let obstacle = {
-            let _eyes = self.eyes();
+            let _credentials = self.credentials();
             obstacle_to(loader)
         }?;
         let reason = obstacle.to_string();

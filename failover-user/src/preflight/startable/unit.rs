@@ -7,7 +7,7 @@ use std::{
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use failover_linux::{escape, fs_credentials::Eyes};
+use failover_linux::{escape, fs_credentials::FsCredentials};
 
 use crate::{
     gateway::command::{
@@ -145,7 +145,7 @@ impl Unit<'_> {
         let mut defects = Vec::new();
         for path in self.needed_environment_files() {
             let is_readable = {
-                let _eyes = self.managers_eyes();
+                let _credentials = self.managers_credentials();
                 accessat(CWD, &path, Access::READ_OK, AtFlags::EACCESS).is_ok()
             };
             if !is_readable {
@@ -168,9 +168,10 @@ impl Unit<'_> {
     }
 
     /// The credentials with which the service manager reads files.
-    fn managers_eyes(&self) -> Option<Eyes> {
+    fn managers_credentials(&self) -> Option<FsCredentials> {
         let account = self.specifiers.account;
-        (self.specifiers.scope == Scope::User).then(|| Eyes::of(account.uid(), account.gid()))
+        (self.specifiers.scope == Scope::User)
+            .then(|| FsCredentials::of(account.uid(), account.gid()))
     }
 
     /// The working directory of its commands.
@@ -198,10 +199,10 @@ impl Unit<'_> {
             (_, None) => return ("/".into(), None),
         };
         let is_there = {
-            let _eyes = self
+            let _credentials = self
                 .account
                 .as_ref()
-                .map(|account| Eyes::of(account.uid(), account.gid()));
+                .map(|account| FsCredentials::of(account.uid(), account.gid()));
             folder.is_dir() && accessat(CWD, &folder, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
         };
         let defect = (is_needed && !is_there).then(|| {

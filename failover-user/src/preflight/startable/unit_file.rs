@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use failover_linux::fs_credentials::Eyes;
+use failover_linux::fs_credentials::FsCredentials;
 
 use crate::{
     gateway::command::{account::Account, unit::Scope},
@@ -51,7 +51,8 @@ struct Setting {
 
 /// Loads the unit with this full name.
 pub(in crate::preflight) fn load(scope: Scope, name: &str, account: &Account) -> Loaded {
-    let _eyes = (scope == Scope::User).then(|| Eyes::of(account.uid(), account.gid()));
+    let _credentials =
+        (scope == Scope::User).then(|| FsCredentials::of(account.uid(), account.gid()));
     load_from(&search_path(scope, account), name)
 }
 
