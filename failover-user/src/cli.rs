@@ -74,7 +74,7 @@ pub enum Verb {
     /// Show kernel events of the port as they happen
     Trace(TraceOptions),
     /// Simulate settings: years of modelled networks in seconds
-    Simulate(simulate::Options),
+    Simulate(Box<simulate::Options>),
     /// Write, check or show a configuration
     #[command(subcommand)]
     Config(ConfigVerb),

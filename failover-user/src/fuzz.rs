@@ -69,10 +69,10 @@ pub fn configuration(bytes: &[u8]) {
         }
     };
     // So that no program is looked up on this machine, and no file read.
-    options.dry_run = Some(true);
-    options.check_ca = None;
-    options.check_tls = None;
-    options.check_token_file = None;
+    options.operation.dry_run = Some(true);
+    options.check.check_ca = None;
+    options.check.check_tls = None;
+    options.check.check_token_file = None;
     match Configuration::check(options) {
         Ok(configuration) => {
             let settings = configuration.decide;

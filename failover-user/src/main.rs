@@ -125,7 +125,7 @@ fn run(options: Options) -> anyhow::Result<()> {
 
 /// Writes the default configuration with comments; never overwrites a file.
 fn init(output: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let text = config::commented()?;
+    let text = config::commented();
     let Some(path) = output else {
         return print(&text);
     };
@@ -159,10 +159,7 @@ fn preflight(options: CheckOptions) -> anyhow::Result<ExitCode> {
 
 fn check(file: PathBuf) -> anyhow::Result<ExitCode> {
     let told = format!("{} is valid\n", file.display());
-    let loaded = Configuration::load(Options {
-        config: Some(file),
-        ..Options::default()
-    });
+    let loaded = Configuration::load(Options::of_file(file));
     let Err(Faults(faults)) = loaded else {
         return print(&told);
     };

@@ -116,7 +116,7 @@ fn a_wrong_command_line_is_refused_with_what_is_wrong_and_what_to_do() {
         (&["run", "--primary", "pc-a:0"], &["pc-a:0", "write"]),
         (
             &["run", "--primary", "127.0.0.1"],
-            &["127.0.0.1:18789", "the local gateway itself", "--primary"],
+            &["127.0.0.1:18789", "the local gateway itself", "set primary"],
         ),
         (
             &["run", "--primary", "localhost:80", "--port", "80"],
@@ -142,11 +142,11 @@ fn a_wrong_command_line_is_refused_with_what_is_wrong_and_what_to_do() {
         (&["run", "--log-format", "xml"], &["xml", "text, json"]),
         (
             &["run", "--primary", "224.0.0.1"],
-            &["224.0.0.1", "address of many"],
+            &["224.0.0.1", "multicast or broadcast"],
         ),
         (
             &["run", "--primary", "fe80::1%eth0"],
-            &["fe80::1%eth0", "one network interface"],
+            &["fe80::1%eth0", "link-local"],
         ),
         (&["pause", "--for", "-5m"], &["`-5m`", "1h 30m or 7d"]),
         (&["release", "--hold", "-5m"], &["`-5m`", "1h 30m or 7d"]),
@@ -226,7 +226,7 @@ fn wrong_values_are_refused_with_the_option_and_the_remedy() {
         ),
         (
             &["--witnesses=", "--witness-quorum=1"],
-            &["without witnesses", "--witnesses"],
+            &["there are no witnesses", "name some"],
         ),
         (
             &["--start", "no-such-program"],
@@ -303,7 +303,7 @@ fn a_wrong_file_is_refused_with_the_line_the_key_and_the_remedy() {
         ),
         (
             "strikes = 3\nstrikes = 4",
-            &[":2:", "`strikes` is there twice"],
+            &[":2:", "`strikes` is set twice"],
         ),
         ("strikes =", &[":1:"]),
         ("strikes = 3\nstart = \"x", &[":2:"]),

@@ -142,7 +142,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__check)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -153,22 +153,6 @@ _failover() {
                     return 0
                     ;;
                 --primary)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --port)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --recovery-interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -220,6 +204,42 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --gateway)
+                    COMPREPLY=($(compgen -W "openclaw command systemd-user systemd" -- "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --local-check)
                     COMPREPLY=($(compgen -W "tcp openclaw http any" -- "${cur}"))
                     return 0
@@ -260,12 +280,32 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --strikes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --confirm-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recovery-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --veto-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arm)
+                    COMPREPLY=($(compgen -W "seen always" -- "${cur}"))
                     return 0
                     ;;
                 --witnesses)
@@ -276,7 +316,15 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --veto-limit)
+                --fence)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fence-required)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --fence-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -297,54 +345,6 @@ _failover() {
                     return 0
                     ;;
                 --flap-interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fence)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fence-required)
-                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
-                    return 0
-                    ;;
-                --fence-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --arm)
-                    COMPREPLY=($(compgen -W "seen always" -- "${cur}"))
-                    return 0
-                    ;;
-                --user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --gateway)
-                    COMPREPLY=($(compgen -W "openclaw command systemd-user systemd" -- "${cur}"))
-                    return 0
-                    ;;
-                --unit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --start)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --stop)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --start-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --stop-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -520,7 +520,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__config__subcmd__show)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --secrets --output --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --secrets --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -531,22 +531,6 @@ _failover() {
                     return 0
                     ;;
                 --primary)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --port)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --recovery-interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -598,6 +582,42 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --gateway)
+                    COMPREPLY=($(compgen -W "openclaw command systemd-user systemd" -- "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --local-check)
                     COMPREPLY=($(compgen -W "tcp openclaw http any" -- "${cur}"))
                     return 0
@@ -638,12 +658,32 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --strikes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --confirm-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recovery-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --veto-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arm)
+                    COMPREPLY=($(compgen -W "seen always" -- "${cur}"))
                     return 0
                     ;;
                 --witnesses)
@@ -654,7 +694,15 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --veto-limit)
+                --fence)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fence-required)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --fence-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -675,54 +723,6 @@ _failover() {
                     return 0
                     ;;
                 --flap-interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fence)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fence-required)
-                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
-                    return 0
-                    ;;
-                --fence-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --arm)
-                    COMPREPLY=($(compgen -W "seen always" -- "${cur}"))
-                    return 0
-                    ;;
-                --user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --gateway)
-                    COMPREPLY=($(compgen -W "openclaw command systemd-user systemd" -- "${cur}"))
-                    return 0
-                    ;;
-                --unit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --start)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --stop)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --start-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --stop-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1114,7 +1114,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__run)
-            opts="-h --config --primary --port --interval --recovery-interval --timeout --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --strikes --confirm-interval --witnesses --witness-quorum --veto-limit --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --fence --fence-required --fence-timeout --arm --user --gateway --unit --owner --start --stop --start-timeout --stop-timeout --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1125,22 +1125,6 @@ _failover() {
                     return 0
                     ;;
                 --primary)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --port)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --recovery-interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1192,6 +1176,42 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --gateway)
+                    COMPREPLY=($(compgen -W "openclaw command systemd-user systemd" -- "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --local-check)
                     COMPREPLY=($(compgen -W "tcp openclaw http any" -- "${cur}"))
                     return 0
@@ -1232,12 +1252,32 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --strikes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --confirm-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recovery-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --veto-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arm)
+                    COMPREPLY=($(compgen -W "seen always" -- "${cur}"))
                     return 0
                     ;;
                 --witnesses)
@@ -1248,7 +1288,15 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --veto-limit)
+                --fence)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fence-required)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --fence-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1269,54 +1317,6 @@ _failover() {
                     return 0
                     ;;
                 --flap-interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fence)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fence-required)
-                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
-                    return 0
-                    ;;
-                --fence-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --arm)
-                    COMPREPLY=($(compgen -W "seen always" -- "${cur}"))
-                    return 0
-                    ;;
-                --user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --gateway)
-                    COMPREPLY=($(compgen -W "openclaw command systemd-user systemd" -- "${cur}"))
-                    return 0
-                    ;;
-                --unit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --start)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --stop)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --start-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --stop-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1372,7 +1372,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__simulate)
-            opts="-h --config --baseline --days --seed --output --svg --interval --recovery-interval --timeout --strikes --confirm-interval --witnesses --help"
+            opts="-h --config --baseline --days --seed --output --svg --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1402,7 +1402,7 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --recovery-interval)
+                --strikes)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1410,15 +1410,59 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --strikes)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --confirm-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --recovery-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --veto-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arm)
+                    COMPREPLY=($(compgen -W "seen always" -- "${cur}"))
+                    return 0
+                    ;;
                 --witnesses)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --witness-quorum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fence)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fence-required)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --fence-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flap-damping)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --flap-window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flap-quiet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flap-successes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flap-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -38,162 +38,162 @@ complete -c failover -n "__fish_failover_needs_command" -f -a "trace" -d 'Show k
 complete -c failover -n "__fish_failover_needs_command" -f -a "simulate" -d 'Simulate settings: years of modelled networks in seconds'
 complete -c failover -n "__fish_failover_needs_command" -f -a "config" -d 'Write, check or show a configuration'
 complete -c failover -n "__fish_failover_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c failover -n "__fish_failover_using_subcommand run" -l config -d 'Configuration file (TOML, the same names); flags win over it; /dev/null is none [default: /etc/failover/failover.toml, if it is there]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand run" -l primary -d 'The gateway to watch, on PC-A [default port: 18789]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l port -d 'The local gateway\'s port [default: 18789]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l interval -d 'From one probe to the next [default: 30s]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l recovery-interval -d 'The same while the local gateway is wanted or runs [default: 1s, or the interval if shorter]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l timeout -d 'How long a probe may take [default: 5s, or the interval if shorter]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l check -d 'What a healthy primary has to do within the timeout. tcp: accept a connection, which a process that hangs still does; openclaw: say that it is live; http: answer as the check-* options ask [default: openclaw, or tcp for other gateways]' -r -f -a "tcp\t'Accept a TCP connection'
-openclaw\t'Say that it is live, in OpenClaw\'s way'
+complete -c failover -n "__fish_failover_using_subcommand run" -l config -d 'Configuration file (TOML); flags override it; /dev/null for none [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l primary -d 'Address of the primary: the gateway on PC-A [default: port 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l check -d 'What a healthy primary must do within the timeout. tcp: accept a connection (a hung process still does); openclaw: report that it is live; http: answer as the check-* options require [default: openclaw; tcp with gateway=command or systemd]' -r -f -a "tcp\t'Accept a TCP connection'
+openclaw\t'Report that it is live, by OpenClaw\'s protocol'
 http\t'Answer an HTTP request'"
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-path -d 'For check=http: what to GET, as /path?query; no redirect is followed' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-status -d 'For check=http: the right status [default: 200]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-pointer -d 'For check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-value -d 'The value that check-pointer must lead to [default: any but null]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-contains -d 'For check=http: a text that must be in the first 64 KiB of the body' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-tls -d 'For check=openclaw and http: over TLS [default: false]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-path -d 'For check=http: path and query to GET; redirects are not followed' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-status -d 'For check=http: required status [default: 200] [range: 200 to 599]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-pointer -d 'For check=http: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-value -d 'Required value at check-pointer [default: any but null]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-contains -d 'For check=http: text that the first 64 KiB of the body must contain' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-tls -d 'For check=openclaw and http: use TLS [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-ca -d 'The certificates that are trusted, a PEM file: of an authority, or the primary\'s own, which may be self-signed [default: whom this machine trusts]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-fingerprint -d 'SHA-256 fingerprint of the primary\'s own certificate, in place of check-ca: it alone is trusted, whatever its name and issuer; several while it is replaced [default: none]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-host -d 'The name to ask for, in the Host header and the certificate [default: the primary\'s host]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l check-token-file -d 'For check=openclaw: a file with the primary\'s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network [default: not asked]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand run" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer has failed [default: never]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l local-check -d 'What a healthy local gateway has to do. tcp: listen; openclaw: say that it is live; http: answer as the local-check-* options ask; any: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed [default: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp]' -r -f -a "tcp\t'Listen'
-openclaw\t'Say that it is live, in OpenClaw\'s way'
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-ca -d 'PEM file with the CA of the primary\'s certificate, or the certificate itself (self-signed or not) [default: the system\'s CA store]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-fingerprint -d 'SHA-256 fingerprint of the primary\'s certificate, instead of check-ca: only this certificate is trusted, whatever its name and issuer. Several while it is being replaced' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-host -d 'Name for the Host header and the certificate [default: the primary\'s host]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l check-token-file -d 'For check=openclaw: file with the primary\'s token, which /readyz and /startupz require before they list what is failing; sent unencrypted unless check-tls is on' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer counts as failed [default: never] [range: 0s to 24h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l gateway -d 'What the local gateway is: sets how it is started, stopped and recognized [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, through its own commands'
+command\t'Anything, through the start and stop commands'
+systemd-user\t'A user unit (systemctl --user) of the account, through D-Bus'
+systemd\t'A system unit, through D-Bus'"
+complete -c failover -n "__fish_failover_using_subcommand run" -l user -d 'Account of the local gateway: start and stop run as this account, with its HOME; fence runs as the daemon\'s user [default: the daemon\'s user]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l unit -d 'systemd unit of the local gateway; required with gateway=systemd [default: openclaw-gateway.service of the account]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l port -d 'Port of the local gateway [default: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l start -d 'Command that starts the local gateway; split like a shell does, but run without one [default: openclaw gateway start]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l stop -d 'Command that stops the local gateway [default: openclaw gateway stop, with --force if supported]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l start-timeout -d 'Time limit of a start: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once [default: 6m] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l stop-timeout -d 'Timeout of the stop command; then it is killed and retried [default: 5m 40s] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l owner -d 'Which process on the port is the local gateway: unit:NAME, account:NAME, executable:PATH or executable:FILE of the gateway\'s account; of another one as "unit:NAME of ACCOUNT" [default: set by gateway]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check -d 'What a healthy local gateway must do. tcp: listen; openclaw: report that it is live; http: answer as the local-check-* options require; any: answer an HTTP request at all. If it fails as many checks in a row as strikes says while it is needed, it is restarted [default: openclaw; for other gateways that of check, but any for http]' -r -f -a "tcp\t'Listen'
+openclaw\t'Report that it is live, by OpenClaw\'s protocol'
 http\t'Answer an HTTP request as configured'
 any\t'Answer an HTTP request with anything'"
-complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-path -d 'For local-check=http: what to GET, as /path?query; no redirect is followed' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-status -d 'For local-check=http: the right status [default: 200]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-pointer -d 'For local-check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-value -d 'The value that local-check-pointer must lead to [default: any but null]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-contains -d 'For local-check=http: a text that must be in the first 64 KiB of the body' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-tls -d 'Ask the local gateway over TLS [default: only where it doesn\'t understand plain text]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-path -d 'For local-check=http: path and query to GET; redirects are not followed' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-status -d 'For local-check=http: required status [default: 200] [range: 200 to 599]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-pointer -d 'For local-check=http: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-value -d 'Required value at local-check-pointer [default: any but null]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-contains -d 'For local-check=http: text that the first 64 KiB of the body must contain' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-tls -d 'Use TLS for the check [default: plain text, then TLS if that fails]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-ca -d 'Verify the local gateway\'s certificate against these, a PEM file [default: any certificate will do]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-host -d 'The name to ask the local gateway for, in the Host header and the certificate [default: the address that it listens on]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-token-file -d 'For local-check=openclaw: a file with the local gateway\'s token, for /readyz and /startupz [default: none, which OpenClaw doesn\'t ask of its own machine]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand run" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B\'s default route, which abstains until it has answered a ping; an empty list is nobody [default: router]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l witness-quorum -d 'So many of them have to answer, or all that don\'t abstain [default: 1]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l flap-damping -d 'Ask more of a primary that keeps failing soon after it is back [default: true]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-ca -d 'PEM file with the CA of the local gateway\'s certificate, or the certificate itself [default: the certificate is not verified]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-host -d 'Name for the Host header and the certificate [default: the address that it listens on]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l local-check-token-file -d 'For local-check=openclaw: file with the local gateway\'s token for /readyz and /startupz [default: none, OpenClaw doesn\'t require it on its own machine]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l interval -d 'Time between probes [default: 30s] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l strikes -d 'Failed probes in a row before a takeover [default: 3] [range: 1 to 100]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l timeout -d 'Probe timeout [default: 5s, or the interval if shorter] [range: 10ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l confirm-interval -d 'Time between probes after a failed probe, and between strikes [default: the interval] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l recovery-interval -d 'Time between probes during a takeover [default: 1s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l veto-limit -d 'Ignore up to this many failed probes in a row while other clients\' connections to the primary work; 0: never [default: 3]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l arm -d 'When takeovers are allowed: only after the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'After a successful probe with this configuration: a wrong address must not start a second gateway'
+always\t'From the start'"
+complete -c failover -n "__fish_failover_using_subcommand run" -l witnesses -d 'Hosts that must be reachable before a takeover: 192.168.1.1 is pinged, 9.9.9.9:53 connected to, router is PC-B\'s default router (not counted until it has answered a ping). Empty: no witnesses [default: router]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l witness-quorum -d 'Minimum number of witnesses that must answer; all of them where fewer count [default: 1]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l fence -d 'Command that fences the primary before the local gateway starts, e.g. switches its power off' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l fence-required -d 'No takeover unless the fence command succeeds [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand run" -l flap-window -d 'A failure this soon after the primary was back makes the next release harder [default: 10m]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l flap-quiet -d 'When the primary has been well for so long, everything is forgotten [default: 1h]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s, or the interval if shorter]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand run" -l fence-timeout -d 'Timeout of the fence command; then it is killed [default: 1m] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-damping -d 'Delay the release of a flapping primary [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand run" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 1m]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l arm -d 'When a takeover may be made at all: once the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'Once the primary has been seen healthy under this configuration: a wrong address must not start a second gateway'
-always\t'From the first moment on'"
-complete -c failover -n "__fish_failover_using_subcommand run" -l user -d 'The account that owns the local gateway: start and stop are run as it, with its HOME [default: the one that runs this; fence always is]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l gateway -d 'What the local gateway is: sets how it is started and stopped, and how it is known [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, by its own commands'
-command\t'Anything, by the commands given'
-systemd-user\t'A unit of the account\'s own service manager, through D-Bus'
-systemd\t'A unit of the system\'s service manager, through D-Bus'"
-complete -c failover -n "__fish_failover_using_subcommand run" -l unit -d 'The unit that is the local gateway [default: openclaw-gateway.service of the account]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name, of the gateway\'s account; another one\'s as "unit:NAME of ACCOUNT" [default: as the kind of gateway needs it]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l start-timeout -d 'How long a start may take, from the start command to a port that listens and to the first answer of a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen to be dead is tried again at once [default: 6m]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 5m 40s]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l notify -d 'Run when something happens that somebody should know: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input [default: nothing]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l webhook -d 'The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand run" -l webhook-ca -d 'Who signs the webhook\'s certificate, a PEM file [default: whom this machine trusts]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand run" -l state-dir -d 'Where the history, what must be remembered and the commands\' output are kept [default: /var/lib/failover]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand run" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand run" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l metrics -d 'Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read [default: nowhere]' -r
-complete -c failover -n "__fish_failover_using_subcommand run" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
-required\t'Refuse to run without them'
-off\t'Look at the port every second'"
-complete -c failover -n "__fish_failover_using_subcommand run" -l log-format -d 'How the log looks [default: text]' -r -f -a "text\t'For people'
-json\t'One JSON object a line'"
-complete -c failover -n "__fish_failover_using_subcommand run" -l dry-run -d 'Decide and log, run nothing' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-window -d 'A failure within this time after the primary\'s recovery counts as a flap [default: 10m] [range: 100ms to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l notify -d 'Command to run on events: takeover, release, failed start or stop, ...; the event is in its environment and, as JSON, on its standard input' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l webhook -d 'URL to POST each event to, as JSON; retried for up to a day' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l webhook-token-file -d 'File with the webhook\'s token, sent as Authorization: Bearer' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l webhook-ca -d 'PEM file with the CA of the webhook\'s certificate, or the certificate itself [default: the system\'s CA store]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l state-dir -d 'Directory for the history, the daemon\'s state and the output of commands [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l control -d 'Control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l operators -d 'Accounts besides root that may pause, take over and release' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l metrics -d 'Address to serve the status page and /metrics (Prometheus) on, readable by everyone who can connect' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l kernel-events -d 'Kernel events (eBPF): used if available, required, or off [default: auto]' -r -f -a "auto\t'Use them if available; otherwise log why, and poll the port every second'
+required\t'Don\'t run without them'
+off\t'Poll the port every second'"
+complete -c failover -n "__fish_failover_using_subcommand run" -l log-format -d 'Log format [default: text]' -r -f -a "text\t'Text for people'
+json\t'One JSON object per line'"
+complete -c failover -n "__fish_failover_using_subcommand run" -l dry-run -d 'Decide and log, but run no commands [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c failover -n "__fish_failover_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand check" -l config -d 'Configuration file (TOML, the same names); flags win over it; /dev/null is none [default: /etc/failover/failover.toml, if it is there]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand check" -l primary -d 'The gateway to watch, on PC-A [default port: 18789]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l port -d 'The local gateway\'s port [default: 18789]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l interval -d 'From one probe to the next [default: 30s]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l recovery-interval -d 'The same while the local gateway is wanted or runs [default: 1s, or the interval if shorter]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l timeout -d 'How long a probe may take [default: 5s, or the interval if shorter]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l check -d 'What a healthy primary has to do within the timeout. tcp: accept a connection, which a process that hangs still does; openclaw: say that it is live; http: answer as the check-* options ask [default: openclaw, or tcp for other gateways]' -r -f -a "tcp\t'Accept a TCP connection'
-openclaw\t'Say that it is live, in OpenClaw\'s way'
+complete -c failover -n "__fish_failover_using_subcommand check" -l config -d 'Configuration file (TOML); flags override it; /dev/null for none [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l primary -d 'Address of the primary: the gateway on PC-A [default: port 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check -d 'What a healthy primary must do within the timeout. tcp: accept a connection (a hung process still does); openclaw: report that it is live; http: answer as the check-* options require [default: openclaw; tcp with gateway=command or systemd]' -r -f -a "tcp\t'Accept a TCP connection'
+openclaw\t'Report that it is live, by OpenClaw\'s protocol'
 http\t'Answer an HTTP request'"
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-path -d 'For check=http: what to GET, as /path?query; no redirect is followed' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-status -d 'For check=http: the right status [default: 200]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-pointer -d 'For check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-value -d 'The value that check-pointer must lead to [default: any but null]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-contains -d 'For check=http: a text that must be in the first 64 KiB of the body' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-tls -d 'For check=openclaw and http: over TLS [default: false]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-path -d 'For check=http: path and query to GET; redirects are not followed' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-status -d 'For check=http: required status [default: 200] [range: 200 to 599]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-pointer -d 'For check=http: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-value -d 'Required value at check-pointer [default: any but null]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-contains -d 'For check=http: text that the first 64 KiB of the body must contain' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-tls -d 'For check=openclaw and http: use TLS [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-ca -d 'The certificates that are trusted, a PEM file: of an authority, or the primary\'s own, which may be self-signed [default: whom this machine trusts]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-fingerprint -d 'SHA-256 fingerprint of the primary\'s own certificate, in place of check-ca: it alone is trusted, whatever its name and issuer; several while it is replaced [default: none]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-host -d 'The name to ask for, in the Host header and the certificate [default: the primary\'s host]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l check-token-file -d 'For check=openclaw: a file with the primary\'s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network [default: not asked]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand check" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer has failed [default: never]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l local-check -d 'What a healthy local gateway has to do. tcp: listen; openclaw: say that it is live; http: answer as the local-check-* options ask; any: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed [default: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp]' -r -f -a "tcp\t'Listen'
-openclaw\t'Say that it is live, in OpenClaw\'s way'
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-ca -d 'PEM file with the CA of the primary\'s certificate, or the certificate itself (self-signed or not) [default: the system\'s CA store]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-fingerprint -d 'SHA-256 fingerprint of the primary\'s certificate, instead of check-ca: only this certificate is trusted, whatever its name and issuer. Several while it is being replaced' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-host -d 'Name for the Host header and the certificate [default: the primary\'s host]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l check-token-file -d 'For check=openclaw: file with the primary\'s token, which /readyz and /startupz require before they list what is failing; sent unencrypted unless check-tls is on' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer counts as failed [default: never] [range: 0s to 24h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l gateway -d 'What the local gateway is: sets how it is started, stopped and recognized [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, through its own commands'
+command\t'Anything, through the start and stop commands'
+systemd-user\t'A user unit (systemctl --user) of the account, through D-Bus'
+systemd\t'A system unit, through D-Bus'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l user -d 'Account of the local gateway: start and stop run as this account, with its HOME; fence runs as the daemon\'s user [default: the daemon\'s user]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l unit -d 'systemd unit of the local gateway; required with gateway=systemd [default: openclaw-gateway.service of the account]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l port -d 'Port of the local gateway [default: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l start -d 'Command that starts the local gateway; split like a shell does, but run without one [default: openclaw gateway start]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l stop -d 'Command that stops the local gateway [default: openclaw gateway stop, with --force if supported]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l start-timeout -d 'Time limit of a start: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once [default: 6m] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l stop-timeout -d 'Timeout of the stop command; then it is killed and retried [default: 5m 40s] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l owner -d 'Which process on the port is the local gateway: unit:NAME, account:NAME, executable:PATH or executable:FILE of the gateway\'s account; of another one as "unit:NAME of ACCOUNT" [default: set by gateway]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check -d 'What a healthy local gateway must do. tcp: listen; openclaw: report that it is live; http: answer as the local-check-* options require; any: answer an HTTP request at all. If it fails as many checks in a row as strikes says while it is needed, it is restarted [default: openclaw; for other gateways that of check, but any for http]' -r -f -a "tcp\t'Listen'
+openclaw\t'Report that it is live, by OpenClaw\'s protocol'
 http\t'Answer an HTTP request as configured'
 any\t'Answer an HTTP request with anything'"
-complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-path -d 'For local-check=http: what to GET, as /path?query; no redirect is followed' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-status -d 'For local-check=http: the right status [default: 200]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-pointer -d 'For local-check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-value -d 'The value that local-check-pointer must lead to [default: any but null]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-contains -d 'For local-check=http: a text that must be in the first 64 KiB of the body' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-tls -d 'Ask the local gateway over TLS [default: only where it doesn\'t understand plain text]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-path -d 'For local-check=http: path and query to GET; redirects are not followed' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-status -d 'For local-check=http: required status [default: 200] [range: 200 to 599]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-pointer -d 'For local-check=http: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-value -d 'Required value at local-check-pointer [default: any but null]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-contains -d 'For local-check=http: text that the first 64 KiB of the body must contain' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-tls -d 'Use TLS for the check [default: plain text, then TLS if that fails]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-ca -d 'Verify the local gateway\'s certificate against these, a PEM file [default: any certificate will do]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-host -d 'The name to ask the local gateway for, in the Host header and the certificate [default: the address that it listens on]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-token-file -d 'For local-check=openclaw: a file with the local gateway\'s token, for /readyz and /startupz [default: none, which OpenClaw doesn\'t ask of its own machine]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand check" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B\'s default route, which abstains until it has answered a ping; an empty list is nobody [default: router]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l witness-quorum -d 'So many of them have to answer, or all that don\'t abstain [default: 1]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l flap-damping -d 'Ask more of a primary that keeps failing soon after it is back [default: true]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-ca -d 'PEM file with the CA of the local gateway\'s certificate, or the certificate itself [default: the certificate is not verified]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-host -d 'Name for the Host header and the certificate [default: the address that it listens on]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l local-check-token-file -d 'For local-check=openclaw: file with the local gateway\'s token for /readyz and /startupz [default: none, OpenClaw doesn\'t require it on its own machine]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l interval -d 'Time between probes [default: 30s] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l strikes -d 'Failed probes in a row before a takeover [default: 3] [range: 1 to 100]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l timeout -d 'Probe timeout [default: 5s, or the interval if shorter] [range: 10ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l confirm-interval -d 'Time between probes after a failed probe, and between strikes [default: the interval] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l recovery-interval -d 'Time between probes during a takeover [default: 1s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l veto-limit -d 'Ignore up to this many failed probes in a row while other clients\' connections to the primary work; 0: never [default: 3]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l arm -d 'When takeovers are allowed: only after the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'After a successful probe with this configuration: a wrong address must not start a second gateway'
+always\t'From the start'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l witnesses -d 'Hosts that must be reachable before a takeover: 192.168.1.1 is pinged, 9.9.9.9:53 connected to, router is PC-B\'s default router (not counted until it has answered a ping). Empty: no witnesses [default: router]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l witness-quorum -d 'Minimum number of witnesses that must answer; all of them where fewer count [default: 1]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l fence -d 'Command that fences the primary before the local gateway starts, e.g. switches its power off' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l fence-required -d 'No takeover unless the fence command succeeds [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand check" -l flap-window -d 'A failure this soon after the primary was back makes the next release harder [default: 10m]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l flap-quiet -d 'When the primary has been well for so long, everything is forgotten [default: 1h]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s, or the interval if shorter]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand check" -l fence-timeout -d 'Timeout of the fence command; then it is killed [default: 1m] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-damping -d 'Delay the release of a flapping primary [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand check" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 1m]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l arm -d 'When a takeover may be made at all: once the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'Once the primary has been seen healthy under this configuration: a wrong address must not start a second gateway'
-always\t'From the first moment on'"
-complete -c failover -n "__fish_failover_using_subcommand check" -l user -d 'The account that owns the local gateway: start and stop are run as it, with its HOME [default: the one that runs this; fence always is]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l gateway -d 'What the local gateway is: sets how it is started and stopped, and how it is known [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, by its own commands'
-command\t'Anything, by the commands given'
-systemd-user\t'A unit of the account\'s own service manager, through D-Bus'
-systemd\t'A unit of the system\'s service manager, through D-Bus'"
-complete -c failover -n "__fish_failover_using_subcommand check" -l unit -d 'The unit that is the local gateway [default: openclaw-gateway.service of the account]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name, of the gateway\'s account; another one\'s as "unit:NAME of ACCOUNT" [default: as the kind of gateway needs it]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l start-timeout -d 'How long a start may take, from the start command to a port that listens and to the first answer of a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen to be dead is tried again at once [default: 6m]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 5m 40s]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l notify -d 'Run when something happens that somebody should know: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input [default: nothing]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l webhook -d 'The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand check" -l webhook-ca -d 'Who signs the webhook\'s certificate, a PEM file [default: whom this machine trusts]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand check" -l state-dir -d 'Where the history, what must be remembered and the commands\' output are kept [default: /var/lib/failover]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand check" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand check" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l metrics -d 'Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read [default: nowhere]' -r
-complete -c failover -n "__fish_failover_using_subcommand check" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
-required\t'Refuse to run without them'
-off\t'Look at the port every second'"
-complete -c failover -n "__fish_failover_using_subcommand check" -l log-format -d 'How the log looks [default: text]' -r -f -a "text\t'For people'
-json\t'One JSON object a line'"
-complete -c failover -n "__fish_failover_using_subcommand check" -l dry-run -d 'Decide and log, run nothing' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-window -d 'A failure within this time after the primary\'s recovery counts as a flap [default: 10m] [range: 100ms to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l notify -d 'Command to run on events: takeover, release, failed start or stop, ...; the event is in its environment and, as JSON, on its standard input' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l webhook -d 'URL to POST each event to, as JSON; retried for up to a day' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l webhook-token-file -d 'File with the webhook\'s token, sent as Authorization: Bearer' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l webhook-ca -d 'PEM file with the CA of the webhook\'s certificate, or the certificate itself [default: the system\'s CA store]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l state-dir -d 'Directory for the history, the daemon\'s state and the output of commands [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l control -d 'Control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l operators -d 'Accounts besides root that may pause, take over and release' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l metrics -d 'Address to serve the status page and /metrics (Prometheus) on, readable by everyone who can connect' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l kernel-events -d 'Kernel events (eBPF): used if available, required, or off [default: auto]' -r -f -a "auto\t'Use them if available; otherwise log why, and poll the port every second'
+required\t'Don\'t run without them'
+off\t'Poll the port every second'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l log-format -d 'Log format [default: text]' -r -f -a "text\t'Text for people'
+json\t'One JSON object per line'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l dry-run -d 'Decide and log, but run no commands [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c failover -n "__fish_failover_using_subcommand check" -l output -d 'Output format' -r -f -a "text\t'Aligned columns'
 json\t'JSON, one object a line'"
@@ -244,12 +244,26 @@ complete -c failover -n "__fish_failover_using_subcommand simulate" -l seed -d '
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l output -d 'How the figures are shown' -r -f -a "text\t'A table'
 json\t'One JSON object'"
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l svg -d 'Draw histograms and a timeline, too' -r -F
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l interval -d 'As for `run`; wins over the files' -r
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l recovery-interval -d 'As for `run`; wins over the files' -r
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l timeout -d 'As for `run`; wins over the files' -r
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l strikes -d 'As for `run`; wins over the files' -r
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l confirm-interval -d 'As for `run`; wins over the files' -r
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l witnesses -d 'As for `run`; nobody is asked, and all answer unless PC-B has no network' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l interval -d 'Time between probes [default: 30s] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l strikes -d 'Failed probes in a row before a takeover [default: 3] [range: 1 to 100]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l timeout -d 'Probe timeout [default: 5s, or the interval if shorter] [range: 10ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l confirm-interval -d 'Time between probes after a failed probe, and between strikes [default: the interval] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l recovery-interval -d 'Time between probes during a takeover [default: 1s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l veto-limit -d 'Ignore up to this many failed probes in a row while other clients\' connections to the primary work; 0: never [default: 3]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l arm -d 'When takeovers are allowed: only after the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'After a successful probe with this configuration: a wrong address must not start a second gateway'
+always\t'From the start'"
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l witnesses -d 'Hosts that must be reachable before a takeover: 192.168.1.1 is pinged, 9.9.9.9:53 connected to, router is PC-B\'s default router (not counted until it has answered a ping). Empty: no witnesses [default: router]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l witness-quorum -d 'Minimum number of witnesses that must answer; all of them where fewer count [default: 1]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l fence -d 'Command that fences the primary before the local gateway starts, e.g. switches its power off' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l fence-required -d 'No takeover unless the fence command succeeds [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l fence-timeout -d 'Timeout of the fence command; then it is killed [default: 1m] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-damping -d 'Delay the release of a flapping primary [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-window -d 'A failure within this time after the primary\'s recovery counts as a flap [default: 10m] [range: 100ms to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l baseline -d 'Compare with the plain shell loop, too'
 complete -c failover -n "__fish_failover_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -s h -l help -d 'Print help'
@@ -260,83 +274,83 @@ complete -c failover -n "__fish_failover_using_subcommand config; and not __fish
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -l output -d 'The file to create, with its folder; it must not exist yet [default: standard output]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (TOML, the same names); flags win over it; /dev/null is none [default: /etc/failover/failover.toml, if it is there]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l primary -d 'The gateway to watch, on PC-A [default port: 18789]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l port -d 'The local gateway\'s port [default: 18789]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l interval -d 'From one probe to the next [default: 30s]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l recovery-interval -d 'The same while the local gateway is wanted or runs [default: 1s, or the interval if shorter]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l timeout -d 'How long a probe may take [default: 5s, or the interval if shorter]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check -d 'What a healthy primary has to do within the timeout. tcp: accept a connection, which a process that hangs still does; openclaw: say that it is live; http: answer as the check-* options ask [default: openclaw, or tcp for other gateways]' -r -f -a "tcp\t'Accept a TCP connection'
-openclaw\t'Say that it is live, in OpenClaw\'s way'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file (TOML); flags override it; /dev/null for none [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l primary -d 'Address of the primary: the gateway on PC-A [default: port 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check -d 'What a healthy primary must do within the timeout. tcp: accept a connection (a hung process still does); openclaw: report that it is live; http: answer as the check-* options require [default: openclaw; tcp with gateway=command or systemd]' -r -f -a "tcp\t'Accept a TCP connection'
+openclaw\t'Report that it is live, by OpenClaw\'s protocol'
 http\t'Answer an HTTP request'"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-path -d 'For check=http: what to GET, as /path?query; no redirect is followed' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-status -d 'For check=http: the right status [default: 200]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-pointer -d 'For check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-value -d 'The value that check-pointer must lead to [default: any but null]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-contains -d 'For check=http: a text that must be in the first 64 KiB of the body' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-tls -d 'For check=openclaw and http: over TLS [default: false]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-path -d 'For check=http: path and query to GET; redirects are not followed' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-status -d 'For check=http: required status [default: 200] [range: 200 to 599]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-pointer -d 'For check=http: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-value -d 'Required value at check-pointer [default: any but null]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-contains -d 'For check=http: text that the first 64 KiB of the body must contain' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-tls -d 'For check=openclaw and http: use TLS [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-ca -d 'The certificates that are trusted, a PEM file: of an authority, or the primary\'s own, which may be self-signed [default: whom this machine trusts]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-fingerprint -d 'SHA-256 fingerprint of the primary\'s own certificate, in place of check-ca: it alone is trusted, whatever its name and issuer; several while it is replaced [default: none]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-host -d 'The name to ask for, in the Host header and the certificate [default: the primary\'s host]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-token-file -d 'For check=openclaw: a file with the primary\'s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network [default: not asked]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer has failed [default: never]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check -d 'What a healthy local gateway has to do. tcp: listen; openclaw: say that it is live; http: answer as the local-check-* options ask; any: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed [default: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp]' -r -f -a "tcp\t'Listen'
-openclaw\t'Say that it is live, in OpenClaw\'s way'
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-ca -d 'PEM file with the CA of the primary\'s certificate, or the certificate itself (self-signed or not) [default: the system\'s CA store]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-fingerprint -d 'SHA-256 fingerprint of the primary\'s certificate, instead of check-ca: only this certificate is trusted, whatever its name and issuer. Several while it is being replaced' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-host -d 'Name for the Host header and the certificate [default: the primary\'s host]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l check-token-file -d 'For check=openclaw: file with the primary\'s token, which /readyz and /startupz require before they list what is failing; sent unencrypted unless check-tls is on' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l drain-limit -d 'For check=openclaw: a gateway that drains for longer counts as failed [default: never] [range: 0s to 24h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l gateway -d 'What the local gateway is: sets how it is started, stopped and recognized [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, through its own commands'
+command\t'Anything, through the start and stop commands'
+systemd-user\t'A user unit (systemctl --user) of the account, through D-Bus'
+systemd\t'A system unit, through D-Bus'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l user -d 'Account of the local gateway: start and stop run as this account, with its HOME; fence runs as the daemon\'s user [default: the daemon\'s user]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l unit -d 'systemd unit of the local gateway; required with gateway=systemd [default: openclaw-gateway.service of the account]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l port -d 'Port of the local gateway [default: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start -d 'Command that starts the local gateway; split like a shell does, but run without one [default: openclaw gateway start]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop -d 'Command that stops the local gateway [default: openclaw gateway stop, with --force if supported]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start-timeout -d 'Time limit of a start: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once [default: 6m] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-timeout -d 'Timeout of the stop command; then it is killed and retried [default: 5m 40s] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l owner -d 'Which process on the port is the local gateway: unit:NAME, account:NAME, executable:PATH or executable:FILE of the gateway\'s account; of another one as "unit:NAME of ACCOUNT" [default: set by gateway]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check -d 'What a healthy local gateway must do. tcp: listen; openclaw: report that it is live; http: answer as the local-check-* options require; any: answer an HTTP request at all. If it fails as many checks in a row as strikes says while it is needed, it is restarted [default: openclaw; for other gateways that of check, but any for http]' -r -f -a "tcp\t'Listen'
+openclaw\t'Report that it is live, by OpenClaw\'s protocol'
 http\t'Answer an HTTP request as configured'
 any\t'Answer an HTTP request with anything'"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-path -d 'For local-check=http: what to GET, as /path?query; no redirect is followed' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-status -d 'For local-check=http: the right status [default: 200]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-pointer -d 'For local-check=http: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-value -d 'The value that local-check-pointer must lead to [default: any but null]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-contains -d 'For local-check=http: a text that must be in the first 64 KiB of the body' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-tls -d 'Ask the local gateway over TLS [default: only where it doesn\'t understand plain text]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-path -d 'For local-check=http: path and query to GET; redirects are not followed' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-status -d 'For local-check=http: required status [default: 200] [range: 200 to 599]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-pointer -d 'For local-check=http: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-value -d 'Required value at local-check-pointer [default: any but null]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-contains -d 'For local-check=http: text that the first 64 KiB of the body must contain' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-tls -d 'Use TLS for the check [default: plain text, then TLS if that fails]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-ca -d 'Verify the local gateway\'s certificate against these, a PEM file [default: any certificate will do]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-host -d 'The name to ask the local gateway for, in the Host header and the certificate [default: the address that it listens on]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-token-file -d 'For local-check=openclaw: a file with the local gateway\'s token, for /readyz and /startupz [default: none, which OpenClaw doesn\'t ask of its own machine]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l strikes -d 'Failed probes in a row until takeover [default: 3]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l confirm-interval -d 'From one probe to the next once one has failed, and from one strike to the next [default: the interval]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witnesses -d 'Who tells before a takeover whether PC-B still has a network: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9:53; router is that of PC-B\'s default route, which abstains until it has answered a ping; an empty list is nobody [default: router]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witness-quorum -d 'So many of them have to answer, or all that don\'t abstain [default: 1]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l veto-limit -d 'So many failed probes in a row don\'t count while others\' connections to the primary live [default: 3]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-damping -d 'Ask more of a primary that keeps failing soon after it is back [default: true]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-ca -d 'PEM file with the CA of the local gateway\'s certificate, or the certificate itself [default: the certificate is not verified]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-host -d 'Name for the Host header and the certificate [default: the address that it listens on]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check-token-file -d 'For local-check=openclaw: file with the local gateway\'s token for /readyz and /startupz [default: none, OpenClaw doesn\'t require it on its own machine]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l interval -d 'Time between probes [default: 30s] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l strikes -d 'Failed probes in a row before a takeover [default: 3] [range: 1 to 100]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l timeout -d 'Probe timeout [default: 5s, or the interval if shorter] [range: 10ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l confirm-interval -d 'Time between probes after a failed probe, and between strikes [default: the interval] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l recovery-interval -d 'Time between probes during a takeover [default: 1s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l veto-limit -d 'Ignore up to this many failed probes in a row while other clients\' connections to the primary work; 0: never [default: 3]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l arm -d 'When takeovers are allowed: only after the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'After a successful probe with this configuration: a wrong address must not start a second gateway'
+always\t'From the start'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witnesses -d 'Hosts that must be reachable before a takeover: 192.168.1.1 is pinged, 9.9.9.9:53 connected to, router is PC-B\'s default router (not counted until it has answered a ping). Empty: no witnesses [default: router]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l witness-quorum -d 'Minimum number of witnesses that must answer; all of them where fewer count [default: 1]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence -d 'Command that fences the primary before the local gateway starts, e.g. switches its power off' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence-required -d 'No takeover unless the fence command succeeds [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-window -d 'A failure this soon after the primary was back makes the next release harder [default: 10m]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-quiet -d 'When the primary has been well for so long, everything is forgotten [default: 1h]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-successes -d 'Successes in a row that a release takes: the first time, the second, ... [default: 1,3,10]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-interval -d 'From one of these to the next, where it takes several [default: 3s, or the interval if shorter]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence -d 'Makes sure that the primary is gone before the local gateway starts: switches it off, say' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence-required -d 'Whether a takeover needs the fence command to succeed [default: true]' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence-timeout -d 'Timeout of the fence command; then it is killed [default: 1m] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-damping -d 'Delay the release of a flapping primary [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l fence-timeout -d 'How long the fence command may take; then it is killed [default: 1m]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l arm -d 'When a takeover may be made at all: once the primary has been seen healthy, or always [default: seen]' -r -f -a "seen\t'Once the primary has been seen healthy under this configuration: a wrong address must not start a second gateway'
-always\t'From the first moment on'"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l user -d 'The account that owns the local gateway: start and stop are run as it, with its HOME [default: the one that runs this; fence always is]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l gateway -d 'What the local gateway is: sets how it is started and stopped, and how it is known [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, by its own commands'
-command\t'Anything, by the commands given'
-systemd-user\t'A unit of the account\'s own service manager, through D-Bus'
-systemd\t'A unit of the system\'s service manager, through D-Bus'"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l unit -d 'The unit that is the local gateway [default: openclaw-gateway.service of the account]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l owner -d 'What counts as the local gateway on the port: unit:NAME, account:NAME, executable:PATH or a program\'s file name, of the gateway\'s account; another one\'s as "unit:NAME of ACCOUNT" [default: as the kind of gateway needs it]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start -d 'Starts the local gateway; split like a shell does, run without one [default: openclaw gateway start]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop -d 'Stops the local gateway [default: openclaw gateway stop, or with --force where that is known]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start-timeout -d 'How long a start may take, from the start command to a port that listens and to the first answer of a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen to be dead is tried again at once [default: 6m]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-timeout -d 'How long the stop command may take; then it is killed and tried again [default: 5m 40s]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l notify -d 'Run when something happens that somebody should know: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input [default: nothing]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook -d 'The same JSON is sent there in a POST, again and again for at most a day [default: nowhere]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook-token-file -d 'A file with the token that the webhook asks for, sent as Authorization: Bearer [default: none]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook-ca -d 'Who signs the webhook\'s certificate, a PEM file [default: whom this machine trusts]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l state-dir -d 'Where the history, what must be remembered and the commands\' output are kept [default: /var/lib/failover]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l control -d 'The control socket [default: /run/failover/control.sock]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l operators -d 'Accounts, besides root, that may order pauses, takeovers and releases [default: nobody]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l metrics -d 'Where to serve /metrics for Prometheus and a page for people: whoever reaches it may read [default: nowhere]' -r
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l kernel-events -d 'Kernel events: use them if they can be had, insist on them, or do without [default: auto]' -r -f -a "auto\t'Use them; where they can\'t be had, say why and look at the port every second'
-required\t'Refuse to run without them'
-off\t'Look at the port every second'"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'How the log looks [default: text]' -r -f -a "text\t'For people'
-json\t'One JSON object a line'"
-complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l dry-run -d 'Decide and log, run nothing' -r -f -a "true\t''
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-window -d 'A failure within this time after the primary\'s recovery counts as a flap [default: 10m] [range: 100ms to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l notify -d 'Command to run on events: takeover, release, failed start or stop, ...; the event is in its environment and, as JSON, on its standard input' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook -d 'URL to POST each event to, as JSON; retried for up to a day' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook-token-file -d 'File with the webhook\'s token, sent as Authorization: Bearer' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook-ca -d 'PEM file with the CA of the webhook\'s certificate, or the certificate itself [default: the system\'s CA store]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l state-dir -d 'Directory for the history, the daemon\'s state and the output of commands [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l control -d 'Control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l operators -d 'Accounts besides root that may pause, take over and release' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l metrics -d 'Address to serve the status page and /metrics (Prometheus) on, readable by everyone who can connect' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l kernel-events -d 'Kernel events (eBPF): used if available, required, or off [default: auto]' -r -f -a "auto\t'Use them if available; otherwise log why, and poll the port every second'
+required\t'Don\'t run without them'
+off\t'Poll the port every second'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'Log format [default: text]' -r -f -a "text\t'Text for people'
+json\t'One JSON object per line'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l dry-run -d 'Decide and log, but run no commands [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l output -d 'Output format' -r -f -a "text\t'Aligned columns'
 json\t'JSON, one object a line'"

@@ -30,158 +30,158 @@ _failover() {
         case $line[1] in
             (run)
 _arguments "${_arguments_options[@]}" : \
-'--config=[Configuration file (TOML, the same names); flags win over it; /dev/null is none \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
-'--primary=[The gateway to watch, on PC-A \[default port\: 18789\]]:HOST[:PORT]:_default' \
-'--port=[The local gateway'\''s port \[default\: 18789\]]:PORT:_default' \
-'--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
-'--recovery-interval=[The same while the local gateway is wanted or runs \[default\: 1s, or the interval if shorter\]]:DURATION:_default' \
-'--timeout=[How long a probe may take \[default\: 5s, or the interval if shorter\]]:DURATION:_default' \
-'--check=[What a healthy primary has to do within the timeout. tcp\: accept a connection, which a process that hangs still does; openclaw\: say that it is live; http\: answer as the check-* options ask \[default\: openclaw, or tcp for other gateways\]]:CHECK:((tcp\:"Accept a TCP connection"
-openclaw\:"Say that it is live, in OpenClaw'\''s way"
+'--config=[Configuration file (TOML); flags override it; /dev/null for none \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--primary=[Address of the primary\: the gateway on PC-A \[default\: port 18789\]]:HOST[:PORT]:_default' \
+'--check=[What a healthy primary must do within the timeout. tcp\: accept a connection (a hung process still does); openclaw\: report that it is live; http\: answer as the check-* options require \[default\: openclaw; tcp with gateway=command or systemd\]]:CHECK:((tcp\:"Accept a TCP connection"
+openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request"))' \
-'--check-path=[For check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
-'--check-status=[For check=http\: the right status \[default\: 200\]]:STATUS:_default' \
-'--check-pointer=[For check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
-'--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
-'--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
-'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]::BOOL:(true false)' \
-'--check-ca=[The certificates that are trusted, a PEM file\: of an authority, or the primary'\''s own, which may be self-signed \[default\: whom this machine trusts\]]:FILE:_files' \
-'*--check-fingerprint=[SHA-256 fingerprint of the primary'\''s own certificate, in place of check-ca\: it alone is trusted, whatever its name and issuer; several while it is replaced \[default\: none\]]:FINGERPRINTS:_default' \
-'--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
-'--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
-'--drain-limit=[For check=openclaw\: a gateway that drains for longer has failed \[default\: never\]]:DURATION:_default' \
-'--local-check=[What a healthy local gateway has to do. tcp\: listen; openclaw\: say that it is live; http\: answer as the local-check-* options ask; any\: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed \[default\: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp\]]:CHECK:((tcp\:"Listen"
-openclaw\:"Say that it is live, in OpenClaw'\''s way"
+'--check-path=[For check=http\: path and query to GET; redirects are not followed]:PATH:_default' \
+'--check-status=[For check=http\: required status \[default\: 200\] \[range\: 200 to 599\]]:STATUS:_default' \
+'--check-pointer=[For check=http\: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok]:POINTER:_default' \
+'--check-value=[Required value at check-pointer \[default\: any but null\]]:VALUE:_default' \
+'--check-contains=[For check=http\: text that the first 64 KiB of the body must contain]:TEXT:_default' \
+'--check-tls=[For check=openclaw and http\: use TLS \[default\: false\]]::BOOL:(true false)' \
+'--check-ca=[PEM file with the CA of the primary'\''s certificate, or the certificate itself (self-signed or not) \[default\: the system'\''s CA store\]]:FILE:_files' \
+'*--check-fingerprint=[SHA-256 fingerprint of the primary'\''s certificate, instead of check-ca\: only this certificate is trusted, whatever its name and issuer. Several while it is being replaced]:FINGERPRINTS:_default' \
+'--check-host=[Name for the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
+'--check-token-file=[For check=openclaw\: file with the primary'\''s token, which /readyz and /startupz require before they list what is failing; sent unencrypted unless check-tls is on]:FILE:_files' \
+'--drain-limit=[For check=openclaw\: a gateway that drains for longer counts as failed \[default\: never\] \[range\: 0s to 24h\]]:DURATION:_default' \
+'--gateway=[What the local gateway is\: sets how it is started, stopped and recognized \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, through its own commands"
+command\:"Anything, through the start and stop commands"
+systemd-user\:"A user unit (systemctl --user) of the account, through D-Bus"
+systemd\:"A system unit, through D-Bus"))' \
+'--user=[Account of the local gateway\: start and stop run as this account, with its HOME; fence runs as the daemon'\''s user \[default\: the daemon'\''s user\]]:NAME:_default' \
+'--unit=[systemd unit of the local gateway; required with gateway=systemd \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
+'--port=[Port of the local gateway \[default\: 18789\]]:PORT:_default' \
+'--start=[Command that starts the local gateway; split like a shell does, but run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
+'--stop=[Command that stops the local gateway \[default\: openclaw gateway stop, with --force if supported\]]:COMMAND:_default' \
+'--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
+'--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails as many checks in a row as strikes says while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
+openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request as configured"
 any\:"Answer an HTTP request with anything"))' \
-'--local-check-path=[For local-check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
-'--local-check-status=[For local-check=http\: the right status \[default\: 200\]]:STATUS:_default' \
-'--local-check-pointer=[For local-check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
-'--local-check-value=[The value that local-check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
-'--local-check-contains=[For local-check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
-'--local-check-tls=[Ask the local gateway over TLS \[default\: only where it doesn'\''t understand plain text\]]::BOOL:(true false)' \
-'--local-check-ca=[Verify the local gateway'\''s certificate against these, a PEM file \[default\: any certificate will do\]]:FILE:_files' \
-'--local-check-host=[The name to ask the local gateway for, in the Host header and the certificate \[default\: the address that it listens on\]]:HOST:_default' \
-'--local-check-token-file=[For local-check=openclaw\: a file with the local gateway'\''s token, for /readyz and /startupz \[default\: none, which OpenClaw doesn'\''t ask of its own machine\]]:FILE:_files' \
-'--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
-'--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
-'--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
-'--witness-quorum=[So many of them have to answer, or all that don'\''t abstain \[default\: 1\]]:COUNT:_default' \
-'--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
-'--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]::BOOL:(true false)' \
-'--flap-window=[A failure this soon after the primary was back makes the next release harder \[default\: 10m\]]:DURATION:_default' \
-'--flap-quiet=[When the primary has been well for so long, everything is forgotten \[default\: 1h\]]:DURATION:_default' \
-'*--flap-successes=[Successes in a row that a release takes\: the first time, the second, ... \[default\: 1,3,10\]]:COUNTS:_default' \
-'--flap-interval=[From one of these to the next, where it takes several \[default\: 3s, or the interval if shorter\]]:DURATION:_default' \
-'--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
-'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]::BOOL:(true false)' \
-'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 1m\]]:DURATION:_default' \
-'--arm=[When a takeover may be made at all\: once the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"Once the primary has been seen healthy under this configuration\: a wrong address must not start a second gateway"
-always\:"From the first moment on"))' \
-'--user=[The account that owns the local gateway\: start and stop are run as it, with its HOME \[default\: the one that runs this; fence always is\]]:NAME:_default' \
-'--gateway=[What the local gateway is\: sets how it is started and stopped, and how it is known \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, by its own commands"
-command\:"Anything, by the commands given"
-systemd-user\:"A unit of the account'\''s own service manager, through D-Bus"
-systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
-'--unit=[The unit that is the local gateway \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
-'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the gateway'\''s account; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
-'--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
-'--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
-'--start-timeout=[How long a start may take, from the start command to a port that listens and to the first answer of a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen to be dead is tried again at once \[default\: 6m\]]:DURATION:_default' \
-'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 5m 40s\]]:DURATION:_default' \
-'--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
-'--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
-'--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
-'--webhook-ca=[Who signs the webhook'\''s certificate, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
-'--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
-'--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
-'*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
-'--metrics=[Where to serve /metrics for Prometheus and a page for people\: whoever reaches it may read \[default\: nowhere\]]:IP:PORT:_default' \
-'--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
-required\:"Refuse to run without them"
-off\:"Look at the port every second"))' \
-'--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
-json\:"One JSON object a line"))' \
-'--dry-run=[Decide and log, run nothing]::BOOL:(true false)' \
+'--local-check-path=[For local-check=http\: path and query to GET; redirects are not followed]:PATH:_default' \
+'--local-check-status=[For local-check=http\: required status \[default\: 200\] \[range\: 200 to 599\]]:STATUS:_default' \
+'--local-check-pointer=[For local-check=http\: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok]:POINTER:_default' \
+'--local-check-value=[Required value at local-check-pointer \[default\: any but null\]]:VALUE:_default' \
+'--local-check-contains=[For local-check=http\: text that the first 64 KiB of the body must contain]:TEXT:_default' \
+'--local-check-tls=[Use TLS for the check \[default\: plain text, then TLS if that fails\]]::BOOL:(true false)' \
+'--local-check-ca=[PEM file with the CA of the local gateway'\''s certificate, or the certificate itself \[default\: the certificate is not verified\]]:FILE:_files' \
+'--local-check-host=[Name for the Host header and the certificate \[default\: the address that it listens on\]]:HOST:_default' \
+'--local-check-token-file=[For local-check=openclaw\: file with the local gateway'\''s token for /readyz and /startupz \[default\: none, OpenClaw doesn'\''t require it on its own machine\]]:FILE:_files' \
+'--interval=[Time between probes \[default\: 30s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--strikes=[Failed probes in a row before a takeover \[default\: 3\] \[range\: 1 to 100\]]:COUNT:_default' \
+'--timeout=[Probe timeout \[default\: 5s, or the interval if shorter\] \[range\: 10ms to 1h\]]:DURATION:_default' \
+'--confirm-interval=[Time between probes after a failed probe, and between strikes \[default\: the interval\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--recovery-interval=[Time between probes during a takeover \[default\: 1s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--veto-limit=[Ignore up to this many failed probes in a row while other clients'\'' connections to the primary work; 0\: never \[default\: 3\]]:COUNT:_default' \
+'--arm=[When takeovers are allowed\: only after the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"After a successful probe with this configuration\: a wrong address must not start a second gateway"
+always\:"From the start"))' \
+'--witnesses=[Hosts that must be reachable before a takeover\: 192.168.1.1 is pinged, 9.9.9.9\:53 connected to, router is PC-B'\''s default router (not counted until it has answered a ping). Empty\: no witnesses \[default\: router\]]:HOST[:PORT]:_default' \
+'--witness-quorum=[Minimum number of witnesses that must answer; all of them where fewer count \[default\: 1\]]:COUNT:_default' \
+'--fence=[Command that fences the primary before the local gateway starts, e.g. switches its power off]:COMMAND:_default' \
+'--fence-required=[No takeover unless the fence command succeeds \[default\: true\]]::BOOL:(true false)' \
+'--fence-timeout=[Timeout of the fence command; then it is killed \[default\: 1m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--flap-damping=[Delay the release of a flapping primary \[default\: true\]]::BOOL:(true false)' \
+'--flap-window=[A failure within this time after the primary'\''s recovery counts as a flap \[default\: 10m\] \[range\: 100ms to 720h\]]:DURATION:_default' \
+'--flap-quiet=[Reset the flap count when the primary has been healthy for this time \[default\: 1h\] \[range\: 100ms to 720h\]]:DURATION:_default' \
+'*--flap-successes=[Successful probes in a row before a release\: normally, after one flap, after two, and so on \[default\: 1,3,10\] \[range\: 1 to 100 each\]]:COUNTS:_default' \
+'--flap-interval=[Time between these probes, where a release needs more than one \[default\: 3s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--notify=[Command to run on events\: takeover, release, failed start or stop, ...; the event is in its environment and, as JSON, on its standard input]:COMMAND:_default' \
+'--webhook=[URL to POST each event to, as JSON; retried for up to a day]:URL:_default' \
+'--webhook-token-file=[File with the webhook'\''s token, sent as Authorization\: Bearer]:FILE:_files' \
+'--webhook-ca=[PEM file with the CA of the webhook'\''s certificate, or the certificate itself \[default\: the system'\''s CA store\]]:FILE:_files' \
+'--state-dir=[Directory for the history, the daemon'\''s state and the output of commands \[default\: /var/lib/failover\]]:DIR:_files' \
+'--control=[Control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'*--operators=[Accounts besides root that may pause, take over and release]:ACCOUNTS:_default' \
+'--metrics=[Address to serve the status page and /metrics (Prometheus) on, readable by everyone who can connect]:IP:PORT:_default' \
+'--kernel-events=[Kernel events (eBPF)\: used if available, required, or off \[default\: auto\]]:MODE:((auto\:"Use them if available; otherwise log why, and poll the port every second"
+required\:"Don'\''t run without them"
+off\:"Poll the port every second"))' \
+'--log-format=[Log format \[default\: text\]]:FORMAT:((text\:"Text for people"
+json\:"One JSON object per line"))' \
+'--dry-run=[Decide and log, but run no commands \[default\: false\]]::BOOL:(true false)' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (check)
 _arguments "${_arguments_options[@]}" : \
-'--config=[Configuration file (TOML, the same names); flags win over it; /dev/null is none \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
-'--primary=[The gateway to watch, on PC-A \[default port\: 18789\]]:HOST[:PORT]:_default' \
-'--port=[The local gateway'\''s port \[default\: 18789\]]:PORT:_default' \
-'--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
-'--recovery-interval=[The same while the local gateway is wanted or runs \[default\: 1s, or the interval if shorter\]]:DURATION:_default' \
-'--timeout=[How long a probe may take \[default\: 5s, or the interval if shorter\]]:DURATION:_default' \
-'--check=[What a healthy primary has to do within the timeout. tcp\: accept a connection, which a process that hangs still does; openclaw\: say that it is live; http\: answer as the check-* options ask \[default\: openclaw, or tcp for other gateways\]]:CHECK:((tcp\:"Accept a TCP connection"
-openclaw\:"Say that it is live, in OpenClaw'\''s way"
+'--config=[Configuration file (TOML); flags override it; /dev/null for none \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--primary=[Address of the primary\: the gateway on PC-A \[default\: port 18789\]]:HOST[:PORT]:_default' \
+'--check=[What a healthy primary must do within the timeout. tcp\: accept a connection (a hung process still does); openclaw\: report that it is live; http\: answer as the check-* options require \[default\: openclaw; tcp with gateway=command or systemd\]]:CHECK:((tcp\:"Accept a TCP connection"
+openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request"))' \
-'--check-path=[For check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
-'--check-status=[For check=http\: the right status \[default\: 200\]]:STATUS:_default' \
-'--check-pointer=[For check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
-'--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
-'--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
-'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]::BOOL:(true false)' \
-'--check-ca=[The certificates that are trusted, a PEM file\: of an authority, or the primary'\''s own, which may be self-signed \[default\: whom this machine trusts\]]:FILE:_files' \
-'*--check-fingerprint=[SHA-256 fingerprint of the primary'\''s own certificate, in place of check-ca\: it alone is trusted, whatever its name and issuer; several while it is replaced \[default\: none\]]:FINGERPRINTS:_default' \
-'--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
-'--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
-'--drain-limit=[For check=openclaw\: a gateway that drains for longer has failed \[default\: never\]]:DURATION:_default' \
-'--local-check=[What a healthy local gateway has to do. tcp\: listen; openclaw\: say that it is live; http\: answer as the local-check-* options ask; any\: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed \[default\: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp\]]:CHECK:((tcp\:"Listen"
-openclaw\:"Say that it is live, in OpenClaw'\''s way"
+'--check-path=[For check=http\: path and query to GET; redirects are not followed]:PATH:_default' \
+'--check-status=[For check=http\: required status \[default\: 200\] \[range\: 200 to 599\]]:STATUS:_default' \
+'--check-pointer=[For check=http\: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok]:POINTER:_default' \
+'--check-value=[Required value at check-pointer \[default\: any but null\]]:VALUE:_default' \
+'--check-contains=[For check=http\: text that the first 64 KiB of the body must contain]:TEXT:_default' \
+'--check-tls=[For check=openclaw and http\: use TLS \[default\: false\]]::BOOL:(true false)' \
+'--check-ca=[PEM file with the CA of the primary'\''s certificate, or the certificate itself (self-signed or not) \[default\: the system'\''s CA store\]]:FILE:_files' \
+'*--check-fingerprint=[SHA-256 fingerprint of the primary'\''s certificate, instead of check-ca\: only this certificate is trusted, whatever its name and issuer. Several while it is being replaced]:FINGERPRINTS:_default' \
+'--check-host=[Name for the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
+'--check-token-file=[For check=openclaw\: file with the primary'\''s token, which /readyz and /startupz require before they list what is failing; sent unencrypted unless check-tls is on]:FILE:_files' \
+'--drain-limit=[For check=openclaw\: a gateway that drains for longer counts as failed \[default\: never\] \[range\: 0s to 24h\]]:DURATION:_default' \
+'--gateway=[What the local gateway is\: sets how it is started, stopped and recognized \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, through its own commands"
+command\:"Anything, through the start and stop commands"
+systemd-user\:"A user unit (systemctl --user) of the account, through D-Bus"
+systemd\:"A system unit, through D-Bus"))' \
+'--user=[Account of the local gateway\: start and stop run as this account, with its HOME; fence runs as the daemon'\''s user \[default\: the daemon'\''s user\]]:NAME:_default' \
+'--unit=[systemd unit of the local gateway; required with gateway=systemd \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
+'--port=[Port of the local gateway \[default\: 18789\]]:PORT:_default' \
+'--start=[Command that starts the local gateway; split like a shell does, but run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
+'--stop=[Command that stops the local gateway \[default\: openclaw gateway stop, with --force if supported\]]:COMMAND:_default' \
+'--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
+'--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails as many checks in a row as strikes says while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
+openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request as configured"
 any\:"Answer an HTTP request with anything"))' \
-'--local-check-path=[For local-check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
-'--local-check-status=[For local-check=http\: the right status \[default\: 200\]]:STATUS:_default' \
-'--local-check-pointer=[For local-check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
-'--local-check-value=[The value that local-check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
-'--local-check-contains=[For local-check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
-'--local-check-tls=[Ask the local gateway over TLS \[default\: only where it doesn'\''t understand plain text\]]::BOOL:(true false)' \
-'--local-check-ca=[Verify the local gateway'\''s certificate against these, a PEM file \[default\: any certificate will do\]]:FILE:_files' \
-'--local-check-host=[The name to ask the local gateway for, in the Host header and the certificate \[default\: the address that it listens on\]]:HOST:_default' \
-'--local-check-token-file=[For local-check=openclaw\: a file with the local gateway'\''s token, for /readyz and /startupz \[default\: none, which OpenClaw doesn'\''t ask of its own machine\]]:FILE:_files' \
-'--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
-'--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
-'--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
-'--witness-quorum=[So many of them have to answer, or all that don'\''t abstain \[default\: 1\]]:COUNT:_default' \
-'--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
-'--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]::BOOL:(true false)' \
-'--flap-window=[A failure this soon after the primary was back makes the next release harder \[default\: 10m\]]:DURATION:_default' \
-'--flap-quiet=[When the primary has been well for so long, everything is forgotten \[default\: 1h\]]:DURATION:_default' \
-'*--flap-successes=[Successes in a row that a release takes\: the first time, the second, ... \[default\: 1,3,10\]]:COUNTS:_default' \
-'--flap-interval=[From one of these to the next, where it takes several \[default\: 3s, or the interval if shorter\]]:DURATION:_default' \
-'--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
-'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]::BOOL:(true false)' \
-'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 1m\]]:DURATION:_default' \
-'--arm=[When a takeover may be made at all\: once the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"Once the primary has been seen healthy under this configuration\: a wrong address must not start a second gateway"
-always\:"From the first moment on"))' \
-'--user=[The account that owns the local gateway\: start and stop are run as it, with its HOME \[default\: the one that runs this; fence always is\]]:NAME:_default' \
-'--gateway=[What the local gateway is\: sets how it is started and stopped, and how it is known \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, by its own commands"
-command\:"Anything, by the commands given"
-systemd-user\:"A unit of the account'\''s own service manager, through D-Bus"
-systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
-'--unit=[The unit that is the local gateway \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
-'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the gateway'\''s account; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
-'--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
-'--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
-'--start-timeout=[How long a start may take, from the start command to a port that listens and to the first answer of a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen to be dead is tried again at once \[default\: 6m\]]:DURATION:_default' \
-'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 5m 40s\]]:DURATION:_default' \
-'--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
-'--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
-'--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
-'--webhook-ca=[Who signs the webhook'\''s certificate, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
-'--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
-'--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
-'*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
-'--metrics=[Where to serve /metrics for Prometheus and a page for people\: whoever reaches it may read \[default\: nowhere\]]:IP:PORT:_default' \
-'--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
-required\:"Refuse to run without them"
-off\:"Look at the port every second"))' \
-'--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
-json\:"One JSON object a line"))' \
-'--dry-run=[Decide and log, run nothing]::BOOL:(true false)' \
+'--local-check-path=[For local-check=http\: path and query to GET; redirects are not followed]:PATH:_default' \
+'--local-check-status=[For local-check=http\: required status \[default\: 200\] \[range\: 200 to 599\]]:STATUS:_default' \
+'--local-check-pointer=[For local-check=http\: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok]:POINTER:_default' \
+'--local-check-value=[Required value at local-check-pointer \[default\: any but null\]]:VALUE:_default' \
+'--local-check-contains=[For local-check=http\: text that the first 64 KiB of the body must contain]:TEXT:_default' \
+'--local-check-tls=[Use TLS for the check \[default\: plain text, then TLS if that fails\]]::BOOL:(true false)' \
+'--local-check-ca=[PEM file with the CA of the local gateway'\''s certificate, or the certificate itself \[default\: the certificate is not verified\]]:FILE:_files' \
+'--local-check-host=[Name for the Host header and the certificate \[default\: the address that it listens on\]]:HOST:_default' \
+'--local-check-token-file=[For local-check=openclaw\: file with the local gateway'\''s token for /readyz and /startupz \[default\: none, OpenClaw doesn'\''t require it on its own machine\]]:FILE:_files' \
+'--interval=[Time between probes \[default\: 30s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--strikes=[Failed probes in a row before a takeover \[default\: 3\] \[range\: 1 to 100\]]:COUNT:_default' \
+'--timeout=[Probe timeout \[default\: 5s, or the interval if shorter\] \[range\: 10ms to 1h\]]:DURATION:_default' \
+'--confirm-interval=[Time between probes after a failed probe, and between strikes \[default\: the interval\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--recovery-interval=[Time between probes during a takeover \[default\: 1s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--veto-limit=[Ignore up to this many failed probes in a row while other clients'\'' connections to the primary work; 0\: never \[default\: 3\]]:COUNT:_default' \
+'--arm=[When takeovers are allowed\: only after the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"After a successful probe with this configuration\: a wrong address must not start a second gateway"
+always\:"From the start"))' \
+'--witnesses=[Hosts that must be reachable before a takeover\: 192.168.1.1 is pinged, 9.9.9.9\:53 connected to, router is PC-B'\''s default router (not counted until it has answered a ping). Empty\: no witnesses \[default\: router\]]:HOST[:PORT]:_default' \
+'--witness-quorum=[Minimum number of witnesses that must answer; all of them where fewer count \[default\: 1\]]:COUNT:_default' \
+'--fence=[Command that fences the primary before the local gateway starts, e.g. switches its power off]:COMMAND:_default' \
+'--fence-required=[No takeover unless the fence command succeeds \[default\: true\]]::BOOL:(true false)' \
+'--fence-timeout=[Timeout of the fence command; then it is killed \[default\: 1m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--flap-damping=[Delay the release of a flapping primary \[default\: true\]]::BOOL:(true false)' \
+'--flap-window=[A failure within this time after the primary'\''s recovery counts as a flap \[default\: 10m\] \[range\: 100ms to 720h\]]:DURATION:_default' \
+'--flap-quiet=[Reset the flap count when the primary has been healthy for this time \[default\: 1h\] \[range\: 100ms to 720h\]]:DURATION:_default' \
+'*--flap-successes=[Successful probes in a row before a release\: normally, after one flap, after two, and so on \[default\: 1,3,10\] \[range\: 1 to 100 each\]]:COUNTS:_default' \
+'--flap-interval=[Time between these probes, where a release needs more than one \[default\: 3s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--notify=[Command to run on events\: takeover, release, failed start or stop, ...; the event is in its environment and, as JSON, on its standard input]:COMMAND:_default' \
+'--webhook=[URL to POST each event to, as JSON; retried for up to a day]:URL:_default' \
+'--webhook-token-file=[File with the webhook'\''s token, sent as Authorization\: Bearer]:FILE:_files' \
+'--webhook-ca=[PEM file with the CA of the webhook'\''s certificate, or the certificate itself \[default\: the system'\''s CA store\]]:FILE:_files' \
+'--state-dir=[Directory for the history, the daemon'\''s state and the output of commands \[default\: /var/lib/failover\]]:DIR:_files' \
+'--control=[Control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'*--operators=[Accounts besides root that may pause, take over and release]:ACCOUNTS:_default' \
+'--metrics=[Address to serve the status page and /metrics (Prometheus) on, readable by everyone who can connect]:IP:PORT:_default' \
+'--kernel-events=[Kernel events (eBPF)\: used if available, required, or off \[default\: auto\]]:MODE:((auto\:"Use them if available; otherwise log why, and poll the port every second"
+required\:"Don'\''t run without them"
+off\:"Poll the port every second"))' \
+'--log-format=[Log format \[default\: text\]]:FORMAT:((text\:"Text for people"
+json\:"One JSON object per line"))' \
+'--dry-run=[Decide and log, but run no commands \[default\: false\]]::BOOL:(true false)' \
 '--output=[Output format]:FORMAT:((text\:"Aligned columns"
 json\:"JSON, one object a line"))' \
 '-h[Print help (see more with '\''--help'\'')]' \
@@ -271,12 +271,24 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[How the figures are shown]:FORMAT:((text\:"A table"
 json\:"One JSON object"))' \
 '--svg=[Draw histograms and a timeline, too]:FILE:_files' \
-'--interval=[As for \`run\`; wins over the files]:DURATION:_default' \
-'--recovery-interval=[As for \`run\`; wins over the files]:DURATION:_default' \
-'--timeout=[As for \`run\`; wins over the files]:DURATION:_default' \
-'--strikes=[As for \`run\`; wins over the files]:COUNT:_default' \
-'--confirm-interval=[As for \`run\`; wins over the files]:DURATION:_default' \
-'--witnesses=[As for \`run\`; nobody is asked, and all answer unless PC-B has no network]:HOST[:PORT]:_default' \
+'--interval=[Time between probes \[default\: 30s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--strikes=[Failed probes in a row before a takeover \[default\: 3\] \[range\: 1 to 100\]]:COUNT:_default' \
+'--timeout=[Probe timeout \[default\: 5s, or the interval if shorter\] \[range\: 10ms to 1h\]]:DURATION:_default' \
+'--confirm-interval=[Time between probes after a failed probe, and between strikes \[default\: the interval\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--recovery-interval=[Time between probes during a takeover \[default\: 1s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--veto-limit=[Ignore up to this many failed probes in a row while other clients'\'' connections to the primary work; 0\: never \[default\: 3\]]:COUNT:_default' \
+'--arm=[When takeovers are allowed\: only after the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"After a successful probe with this configuration\: a wrong address must not start a second gateway"
+always\:"From the start"))' \
+'--witnesses=[Hosts that must be reachable before a takeover\: 192.168.1.1 is pinged, 9.9.9.9\:53 connected to, router is PC-B'\''s default router (not counted until it has answered a ping). Empty\: no witnesses \[default\: router\]]:HOST[:PORT]:_default' \
+'--witness-quorum=[Minimum number of witnesses that must answer; all of them where fewer count \[default\: 1\]]:COUNT:_default' \
+'--fence=[Command that fences the primary before the local gateway starts, e.g. switches its power off]:COMMAND:_default' \
+'--fence-required=[No takeover unless the fence command succeeds \[default\: true\]]::BOOL:(true false)' \
+'--fence-timeout=[Timeout of the fence command; then it is killed \[default\: 1m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--flap-damping=[Delay the release of a flapping primary \[default\: true\]]::BOOL:(true false)' \
+'--flap-window=[A failure within this time after the primary'\''s recovery counts as a flap \[default\: 10m\] \[range\: 100ms to 720h\]]:DURATION:_default' \
+'--flap-quiet=[Reset the flap count when the primary has been healthy for this time \[default\: 1h\] \[range\: 100ms to 720h\]]:DURATION:_default' \
+'*--flap-successes=[Successful probes in a row before a release\: normally, after one flap, after two, and so on \[default\: 1,3,10\] \[range\: 1 to 100 each\]]:COUNTS:_default' \
+'--flap-interval=[Time between these probes, where a release needs more than one \[default\: 3s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '--baseline[Compare with the plain shell loop, too]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -312,79 +324,79 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (show)
 _arguments "${_arguments_options[@]}" : \
-'--config=[Configuration file (TOML, the same names); flags win over it; /dev/null is none \[default\: /etc/failover/failover.toml, if it is there\]]:FILE:_files' \
-'--primary=[The gateway to watch, on PC-A \[default port\: 18789\]]:HOST[:PORT]:_default' \
-'--port=[The local gateway'\''s port \[default\: 18789\]]:PORT:_default' \
-'--interval=[From one probe to the next \[default\: 30s\]]:DURATION:_default' \
-'--recovery-interval=[The same while the local gateway is wanted or runs \[default\: 1s, or the interval if shorter\]]:DURATION:_default' \
-'--timeout=[How long a probe may take \[default\: 5s, or the interval if shorter\]]:DURATION:_default' \
-'--check=[What a healthy primary has to do within the timeout. tcp\: accept a connection, which a process that hangs still does; openclaw\: say that it is live; http\: answer as the check-* options ask \[default\: openclaw, or tcp for other gateways\]]:CHECK:((tcp\:"Accept a TCP connection"
-openclaw\:"Say that it is live, in OpenClaw'\''s way"
+'--config=[Configuration file (TOML); flags override it; /dev/null for none \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--primary=[Address of the primary\: the gateway on PC-A \[default\: port 18789\]]:HOST[:PORT]:_default' \
+'--check=[What a healthy primary must do within the timeout. tcp\: accept a connection (a hung process still does); openclaw\: report that it is live; http\: answer as the check-* options require \[default\: openclaw; tcp with gateway=command or systemd\]]:CHECK:((tcp\:"Accept a TCP connection"
+openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request"))' \
-'--check-path=[For check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
-'--check-status=[For check=http\: the right status \[default\: 200\]]:STATUS:_default' \
-'--check-pointer=[For check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
-'--check-value=[The value that check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
-'--check-contains=[For check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
-'--check-tls=[For check=openclaw and http\: over TLS \[default\: false\]]::BOOL:(true false)' \
-'--check-ca=[The certificates that are trusted, a PEM file\: of an authority, or the primary'\''s own, which may be self-signed \[default\: whom this machine trusts\]]:FILE:_files' \
-'*--check-fingerprint=[SHA-256 fingerprint of the primary'\''s own certificate, in place of check-ca\: it alone is trusted, whatever its name and issuer; several while it is replaced \[default\: none\]]:FINGERPRINTS:_default' \
-'--check-host=[The name to ask for, in the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
-'--check-token-file=[For check=openclaw\: a file with the primary'\''s token, which /readyz and /startupz ask for before they say what is failing; sent as it is, so mind the network \[default\: not asked\]]:FILE:_files' \
-'--drain-limit=[For check=openclaw\: a gateway that drains for longer has failed \[default\: never\]]:DURATION:_default' \
-'--local-check=[What a healthy local gateway has to do. tcp\: listen; openclaw\: say that it is live; http\: answer as the local-check-* options ask; any\: answer an HTTP request with anything. One that fails --strikes checks in a row is restarted while it is needed \[default\: openclaw, or for other gateways openclaw, any or tcp, as --check is openclaw, http or tcp\]]:CHECK:((tcp\:"Listen"
-openclaw\:"Say that it is live, in OpenClaw'\''s way"
+'--check-path=[For check=http\: path and query to GET; redirects are not followed]:PATH:_default' \
+'--check-status=[For check=http\: required status \[default\: 200\] \[range\: 200 to 599\]]:STATUS:_default' \
+'--check-pointer=[For check=http\: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok]:POINTER:_default' \
+'--check-value=[Required value at check-pointer \[default\: any but null\]]:VALUE:_default' \
+'--check-contains=[For check=http\: text that the first 64 KiB of the body must contain]:TEXT:_default' \
+'--check-tls=[For check=openclaw and http\: use TLS \[default\: false\]]::BOOL:(true false)' \
+'--check-ca=[PEM file with the CA of the primary'\''s certificate, or the certificate itself (self-signed or not) \[default\: the system'\''s CA store\]]:FILE:_files' \
+'*--check-fingerprint=[SHA-256 fingerprint of the primary'\''s certificate, instead of check-ca\: only this certificate is trusted, whatever its name and issuer. Several while it is being replaced]:FINGERPRINTS:_default' \
+'--check-host=[Name for the Host header and the certificate \[default\: the primary'\''s host\]]:HOST:_default' \
+'--check-token-file=[For check=openclaw\: file with the primary'\''s token, which /readyz and /startupz require before they list what is failing; sent unencrypted unless check-tls is on]:FILE:_files' \
+'--drain-limit=[For check=openclaw\: a gateway that drains for longer counts as failed \[default\: never\] \[range\: 0s to 24h\]]:DURATION:_default' \
+'--gateway=[What the local gateway is\: sets how it is started, stopped and recognized \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, through its own commands"
+command\:"Anything, through the start and stop commands"
+systemd-user\:"A user unit (systemctl --user) of the account, through D-Bus"
+systemd\:"A system unit, through D-Bus"))' \
+'--user=[Account of the local gateway\: start and stop run as this account, with its HOME; fence runs as the daemon'\''s user \[default\: the daemon'\''s user\]]:NAME:_default' \
+'--unit=[systemd unit of the local gateway; required with gateway=systemd \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
+'--port=[Port of the local gateway \[default\: 18789\]]:PORT:_default' \
+'--start=[Command that starts the local gateway; split like a shell does, but run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
+'--stop=[Command that stops the local gateway \[default\: openclaw gateway stop, with --force if supported\]]:COMMAND:_default' \
+'--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
+'--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails as many checks in a row as strikes says while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
+openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request as configured"
 any\:"Answer an HTTP request with anything"))' \
-'--local-check-path=[For local-check=http\: what to GET, as /path?query; no redirect is followed]:PATH:_default' \
-'--local-check-status=[For local-check=http\: the right status \[default\: 200\]]:STATUS:_default' \
-'--local-check-pointer=[For local-check=http\: a JSON pointer (RFC 6901), as /status/0/ok, to something that must be in the body]:POINTER:_default' \
-'--local-check-value=[The value that local-check-pointer must lead to \[default\: any but null\]]:VALUE:_default' \
-'--local-check-contains=[For local-check=http\: a text that must be in the first 64 KiB of the body]:TEXT:_default' \
-'--local-check-tls=[Ask the local gateway over TLS \[default\: only where it doesn'\''t understand plain text\]]::BOOL:(true false)' \
-'--local-check-ca=[Verify the local gateway'\''s certificate against these, a PEM file \[default\: any certificate will do\]]:FILE:_files' \
-'--local-check-host=[The name to ask the local gateway for, in the Host header and the certificate \[default\: the address that it listens on\]]:HOST:_default' \
-'--local-check-token-file=[For local-check=openclaw\: a file with the local gateway'\''s token, for /readyz and /startupz \[default\: none, which OpenClaw doesn'\''t ask of its own machine\]]:FILE:_files' \
-'--strikes=[Failed probes in a row until takeover \[default\: 3\]]:COUNT:_default' \
-'--confirm-interval=[From one probe to the next once one has failed, and from one strike to the next \[default\: the interval\]]:DURATION:_default' \
-'--witnesses=[Who tells before a takeover whether PC-B still has a network\: hosts that are pinged, as 192.168.1.1, or connected to, as 9.9.9.9\:53; router is that of PC-B'\''s default route, which abstains until it has answered a ping; an empty list is nobody \[default\: router\]]:HOST[:PORT]:_default' \
-'--witness-quorum=[So many of them have to answer, or all that don'\''t abstain \[default\: 1\]]:COUNT:_default' \
-'--veto-limit=[So many failed probes in a row don'\''t count while others'\'' connections to the primary live \[default\: 3\]]:COUNT:_default' \
-'--flap-damping=[Ask more of a primary that keeps failing soon after it is back \[default\: true\]]::BOOL:(true false)' \
-'--flap-window=[A failure this soon after the primary was back makes the next release harder \[default\: 10m\]]:DURATION:_default' \
-'--flap-quiet=[When the primary has been well for so long, everything is forgotten \[default\: 1h\]]:DURATION:_default' \
-'*--flap-successes=[Successes in a row that a release takes\: the first time, the second, ... \[default\: 1,3,10\]]:COUNTS:_default' \
-'--flap-interval=[From one of these to the next, where it takes several \[default\: 3s, or the interval if shorter\]]:DURATION:_default' \
-'--fence=[Makes sure that the primary is gone before the local gateway starts\: switches it off, say]:COMMAND:_default' \
-'--fence-required=[Whether a takeover needs the fence command to succeed \[default\: true\]]::BOOL:(true false)' \
-'--fence-timeout=[How long the fence command may take; then it is killed \[default\: 1m\]]:DURATION:_default' \
-'--arm=[When a takeover may be made at all\: once the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"Once the primary has been seen healthy under this configuration\: a wrong address must not start a second gateway"
-always\:"From the first moment on"))' \
-'--user=[The account that owns the local gateway\: start and stop are run as it, with its HOME \[default\: the one that runs this; fence always is\]]:NAME:_default' \
-'--gateway=[What the local gateway is\: sets how it is started and stopped, and how it is known \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, by its own commands"
-command\:"Anything, by the commands given"
-systemd-user\:"A unit of the account'\''s own service manager, through D-Bus"
-systemd\:"A unit of the system'\''s service manager, through D-Bus"))' \
-'--unit=[The unit that is the local gateway \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
-'*--owner=[What counts as the local gateway on the port\: unit\:NAME, account\:NAME, executable\:PATH or a program'\''s file name, of the gateway'\''s account; another one'\''s as "unit\:NAME of ACCOUNT" \[default\: as the kind of gateway needs it\]]:OWNER:_default' \
-'--start=[Starts the local gateway; split like a shell does, run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
-'--stop=[Stops the local gateway \[default\: openclaw gateway stop, or with --force where that is known\]]:COMMAND:_default' \
-'--start-timeout=[How long a start may take, from the start command to a port that listens and to the first answer of a gateway that is checked; then it is killed and tried again, with twice the time. One that is seen to be dead is tried again at once \[default\: 6m\]]:DURATION:_default' \
-'--stop-timeout=[How long the stop command may take; then it is killed and tried again \[default\: 5m 40s\]]:DURATION:_default' \
-'--notify=[Run when something happens that somebody should know\: a takeover, a release, a start or stop that fails, ...; told in its environment, and as JSON on standard input \[default\: nothing\]]:COMMAND:_default' \
-'--webhook=[The same JSON is sent there in a POST, again and again for at most a day \[default\: nowhere\]]:URL:_default' \
-'--webhook-token-file=[A file with the token that the webhook asks for, sent as Authorization\: Bearer \[default\: none\]]:FILE:_files' \
-'--webhook-ca=[Who signs the webhook'\''s certificate, a PEM file \[default\: whom this machine trusts\]]:FILE:_files' \
-'--state-dir=[Where the history, what must be remembered and the commands'\'' output are kept \[default\: /var/lib/failover\]]:DIR:_files' \
-'--control=[The control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
-'*--operators=[Accounts, besides root, that may order pauses, takeovers and releases \[default\: nobody\]]:ACCOUNTS:_default' \
-'--metrics=[Where to serve /metrics for Prometheus and a page for people\: whoever reaches it may read \[default\: nowhere\]]:IP:PORT:_default' \
-'--kernel-events=[Kernel events\: use them if they can be had, insist on them, or do without \[default\: auto\]]:MODE:((auto\:"Use them; where they can'\''t be had, say why and look at the port every second"
-required\:"Refuse to run without them"
-off\:"Look at the port every second"))' \
-'--log-format=[How the log looks \[default\: text\]]:FORMAT:((text\:"For people"
-json\:"One JSON object a line"))' \
-'--dry-run=[Decide and log, run nothing]::BOOL:(true false)' \
+'--local-check-path=[For local-check=http\: path and query to GET; redirects are not followed]:PATH:_default' \
+'--local-check-status=[For local-check=http\: required status \[default\: 200\] \[range\: 200 to 599\]]:STATUS:_default' \
+'--local-check-pointer=[For local-check=http\: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok]:POINTER:_default' \
+'--local-check-value=[Required value at local-check-pointer \[default\: any but null\]]:VALUE:_default' \
+'--local-check-contains=[For local-check=http\: text that the first 64 KiB of the body must contain]:TEXT:_default' \
+'--local-check-tls=[Use TLS for the check \[default\: plain text, then TLS if that fails\]]::BOOL:(true false)' \
+'--local-check-ca=[PEM file with the CA of the local gateway'\''s certificate, or the certificate itself \[default\: the certificate is not verified\]]:FILE:_files' \
+'--local-check-host=[Name for the Host header and the certificate \[default\: the address that it listens on\]]:HOST:_default' \
+'--local-check-token-file=[For local-check=openclaw\: file with the local gateway'\''s token for /readyz and /startupz \[default\: none, OpenClaw doesn'\''t require it on its own machine\]]:FILE:_files' \
+'--interval=[Time between probes \[default\: 30s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--strikes=[Failed probes in a row before a takeover \[default\: 3\] \[range\: 1 to 100\]]:COUNT:_default' \
+'--timeout=[Probe timeout \[default\: 5s, or the interval if shorter\] \[range\: 10ms to 1h\]]:DURATION:_default' \
+'--confirm-interval=[Time between probes after a failed probe, and between strikes \[default\: the interval\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--recovery-interval=[Time between probes during a takeover \[default\: 1s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--veto-limit=[Ignore up to this many failed probes in a row while other clients'\'' connections to the primary work; 0\: never \[default\: 3\]]:COUNT:_default' \
+'--arm=[When takeovers are allowed\: only after the primary has been seen healthy, or always \[default\: seen\]]:WHEN:((seen\:"After a successful probe with this configuration\: a wrong address must not start a second gateway"
+always\:"From the start"))' \
+'--witnesses=[Hosts that must be reachable before a takeover\: 192.168.1.1 is pinged, 9.9.9.9\:53 connected to, router is PC-B'\''s default router (not counted until it has answered a ping). Empty\: no witnesses \[default\: router\]]:HOST[:PORT]:_default' \
+'--witness-quorum=[Minimum number of witnesses that must answer; all of them where fewer count \[default\: 1\]]:COUNT:_default' \
+'--fence=[Command that fences the primary before the local gateway starts, e.g. switches its power off]:COMMAND:_default' \
+'--fence-required=[No takeover unless the fence command succeeds \[default\: true\]]::BOOL:(true false)' \
+'--fence-timeout=[Timeout of the fence command; then it is killed \[default\: 1m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--flap-damping=[Delay the release of a flapping primary \[default\: true\]]::BOOL:(true false)' \
+'--flap-window=[A failure within this time after the primary'\''s recovery counts as a flap \[default\: 10m\] \[range\: 100ms to 720h\]]:DURATION:_default' \
+'--flap-quiet=[Reset the flap count when the primary has been healthy for this time \[default\: 1h\] \[range\: 100ms to 720h\]]:DURATION:_default' \
+'*--flap-successes=[Successful probes in a row before a release\: normally, after one flap, after two, and so on \[default\: 1,3,10\] \[range\: 1 to 100 each\]]:COUNTS:_default' \
+'--flap-interval=[Time between these probes, where a release needs more than one \[default\: 3s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--notify=[Command to run on events\: takeover, release, failed start or stop, ...; the event is in its environment and, as JSON, on its standard input]:COMMAND:_default' \
+'--webhook=[URL to POST each event to, as JSON; retried for up to a day]:URL:_default' \
+'--webhook-token-file=[File with the webhook'\''s token, sent as Authorization\: Bearer]:FILE:_files' \
+'--webhook-ca=[PEM file with the CA of the webhook'\''s certificate, or the certificate itself \[default\: the system'\''s CA store\]]:FILE:_files' \
+'--state-dir=[Directory for the history, the daemon'\''s state and the output of commands \[default\: /var/lib/failover\]]:DIR:_files' \
+'--control=[Control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'*--operators=[Accounts besides root that may pause, take over and release]:ACCOUNTS:_default' \
+'--metrics=[Address to serve the status page and /metrics (Prometheus) on, readable by everyone who can connect]:IP:PORT:_default' \
+'--kernel-events=[Kernel events (eBPF)\: used if available, required, or off \[default\: auto\]]:MODE:((auto\:"Use them if available; otherwise log why, and poll the port every second"
+required\:"Don'\''t run without them"
+off\:"Poll the port every second"))' \
+'--log-format=[Log format \[default\: text\]]:FORMAT:((text\:"Text for people"
+json\:"One JSON object per line"))' \
+'--dry-run=[Decide and log, but run no commands \[default\: false\]]::BOOL:(true false)' \
 '--output=[Output format]:FORMAT:((text\:"Aligned columns"
 json\:"JSON, one object a line"))' \
 '--secrets[Also show values that may contain secrets\: URLs, paths and command lines]' \

@@ -5,12 +5,11 @@ use std::{
     path::Path,
 };
 
-use clap::builder::PossibleValue;
-use serde_json::Value;
-
+use crate::config::{
+    reference::{Entry, entries},
+    values::plain,
+};
 use failover_linux::files::{folder::Folder, ownership::Sticky};
-
-use crate::config::{Options, diagnostic::samples, values::Toml};
 
 /// Everybody may read it: secrets are in files of their own.
 const MODE: u32 = 0o644;
@@ -18,42 +17,49 @@ const MODE: u32 = 0o644;
 const HEADER: &str = "\
 # Configuration of failover, which takes over from the gateway on PC-A (TOML).
 #
-# Every option is here, as a comment: what has a default with that, what has none with an example.
-# To change one, remove the `#` before its name. Only `primary` has to be there.
+# All options, commented out, with their defaults; those without a default with an example.
+# To set one, remove the `#` before its name. Only `primary` is required.
 #
-#     failover config check FILE     says whether it is right
-#     systemctl reload failover      puts it in force
+#     failover config check FILE     checks this file
+#     systemctl reload failover      applies it
 ";
 
 /// Wide enough for people, narrow enough for terminals.
 const WIDTH: usize = 96;
 
 /// The file.
-///
-/// # Errors
-/// Where an option can't be written as text.
-pub fn commented() -> anyhow::Result<String> {
-    let values = samples();
+#[must_use]
+pub fn commented() -> String {
     let mut text = HEADER.to_owned();
-    for argument in Options::arguments() {
-        let name = argument.get_long().unwrap_or_default();
-        let help = argument.get_help().map(ToString::to_string);
-        let mut help = without_default(&help.unwrap_or_default()).to_owned();
-        let choices = argument.get_possible_values();
-        let choices: Vec<&str> = choices.iter().map(PossibleValue::get_name).collect();
-        // Of a flag, they go without saying.
-        if !choices.is_empty() && values.get(name).is_some_and(Value::is_string) {
-            help.push_str(&format!(" [one of: {}]", choices.join(", ")));
+    let mut group = None;
+    for entry in entries() {
+        let of = entry.option.group;
+        if group.replace(of) != Some(of) {
+            text.push_str(&format!("\n# --- {} ---\n", of.heading()));
         }
-        text.push('\n');
-        for line in wrapped(&help) {
-            text.push_str(&format!("# {line}\n"));
-        }
-        if let Some(value) = values.get(name) {
-            text.push_str(&format!("#{name} = {}\n", Toml(value)));
-        }
+        text.push_str(&section(&entry));
     }
-    Ok(text)
+    text
+}
+
+fn section(entry: &Entry) -> String {
+    let option = entry.option;
+    let mut help = option.help.clone();
+    let default = option.default.as_ref();
+    // The value itself says it better.
+    if let Some(default) = default.filter(|default| **default != plain(&option.sample)) {
+        help.push_str(&format!(" [default: {default}]"));
+    }
+    if let Some(range) = &option.range {
+        help.push_str(&format!(" [range: {range}]"));
+    }
+    let choices: Vec<&str> = entry.choices.iter().map(|(name, _)| &**name).collect();
+    if !choices.is_empty() {
+        help.push_str(&format!(" [one of: {}]", choices.join(", ")));
+    }
+    let lines = wrapped(&help);
+    let lines = lines.iter().map(|line| format!("# {line}\n"));
+    format!("\n{}#{}\n", lines.collect::<String>(), entry.sample())
 }
 
 /// Writes a configuration where there is none yet, and makes its folder.
@@ -66,15 +72,6 @@ pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     folder.sync()
-}
-
-/// The value says it better, but for what can't be told in one.
-fn without_default(help: &str) -> &str {
-    const IN_WORDS: [&str; 3] = ["the ", "port: ", ", or "];
-    match help.rsplit_once(" [default: ") {
-        Some((before, default)) if !IN_WORDS.iter().any(|words| default.contains(words)) => before,
-        _ => help,
-    }
 }
 
 pub(super) fn wrapped(text: &str) -> Vec<String> {
@@ -94,35 +91,30 @@ pub(super) fn wrapped(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{
-        Configuration, ConfigurationError,
-        defaults::{alternatives, examples},
-        file,
-        values::Values,
-    };
+    use crate::config::{Configuration, ConfigurationError, Description, Options};
 
     /// The options' lines without their `#`.
     fn uncommented(text: &str, wanted: impl Fn(&str) -> bool) -> String {
         let line = |line: &str| match line.strip_prefix('#') {
-            Some(option) if !option.starts_with(' ') && wanted(option) => format!("{option}\n"),
+            Some(option) if option.starts_with(char::is_alphabetic) && wanted(option) => {
+                format!("{option}\n")
+            }
             _ => format!("{line}\n"),
         };
         text.lines().map(line).collect()
     }
 
     fn check(text: &str) -> Result<Configuration, ConfigurationError> {
-        let (options, _) = file::parse(text).unwrap();
-        Configuration::check(Options {
-            // The commands needn't be here.
-            dry_run: Some(true),
-            ..options
-        })
+        let mut options: Options = text.parse().unwrap();
+        // The commands needn't be here.
+        options.operation.dry_run = Some(true);
+        Configuration::check(options)
     }
 
     #[test]
     fn as_it_is_it_says_nothing_and_the_primary_alone_is_missing() {
-        let text = commented().unwrap();
-        assert_eq!(file::parse(&text).unwrap().0, Options::default());
+        let text = commented();
+        assert_eq!(text.parse::<Options>().unwrap(), Options::default());
         let error = check(&text).unwrap_err();
         assert!(matches!(error, ConfigurationError::NoPrimary), "{error}");
         check(&uncommented(&text, |option| option.starts_with("primary "))).unwrap();
@@ -130,29 +122,30 @@ mod tests {
 
     #[test]
     fn with_every_option_uncommented_the_defaults_are_in_force() {
-        let text = commented().unwrap();
-        let others = Values::of(&alternatives()).unwrap();
-        let goes_with_the_rest = |option: &str| {
-            let name = option.split(' ').next().unwrap();
-            others.get(name).is_none()
+        let text = commented();
+        let option = |line: &str| {
+            let name = line.split(' ').next().unwrap();
+            Options::described(name).unwrap()
         };
+        let defaults = uncommented(&text, |line| !option(line).is_alternative);
+        let examples = uncommented(&text, |line| {
+            let Description {
+                default,
+                is_alternative,
+                ..
+            } = option(line);
+            default.is_none() && !is_alternative || line.starts_with("primary ")
+        });
+        assert_eq!(check(&defaults).unwrap(), check(&examples).unwrap());
         let everything = uncommented(&text, |_| true);
-        let text = uncommented(&text, goes_with_the_rest);
-        let all = check(&text).unwrap();
-        let examples = Options {
-            dry_run: Some(true),
-            ..examples()
-        };
-        assert_eq!(all, Configuration::check(examples).unwrap());
-        for argument in Options::arguments() {
-            let name = argument.get_long().unwrap();
+        for Description { name, .. } in Options::grouped() {
             assert!(everything.contains(&format!("\n{name} = ")), "{name}");
         }
     }
 
     #[test]
     fn no_line_is_longer_than_a_terminal() {
-        let text = commented().unwrap();
+        let text = commented();
         let longest = text.lines().map(|line| line.chars().count()).max();
         assert!(longest.is_some_and(|longest| longest <= 100), "{text}");
     }

@@ -1,4 +1,4 @@
-//! Why a value of the file is refused, in the words of who writes one: toml and serde speak of types.
+//! Why a value of the file is refused, in the words of the file's author: toml and serde speak of types.
 
 use std::{error::Error as _, ops::Range};
 
@@ -6,18 +6,7 @@ use clap::{Args as _, Command, builder::PossibleValue};
 use serde_json::Value;
 use toml::de::DeValue;
 
-use crate::config::{
-    Options,
-    defaults::{alternatives, defaults, examples},
-    secret::{is_secret, quoted},
-    values::{Toml, Values},
-};
-
-/// What could be written for each option.
-pub(super) fn samples() -> Values {
-    let all = examples().or(alternatives()).or(defaults(&examples()));
-    Values::of(&all).unwrap_or_default()
-}
+use crate::config::{option::Description, options::Options, secret::quoted, values::Toml};
 
 /// The file isn't TOML there.
 pub(super) fn syntax(text: &str, span: &Range<usize>, message: &str) -> String {
@@ -32,23 +21,28 @@ pub(super) fn syntax(text: &str, span: &Range<usize>, message: &str) -> String {
         .unwrap_or_default();
     let name = name.trim().trim_matches('"');
     if message == "duplicate key" {
-        return format!("`{}` is there twice; leave one of them", quoted(name));
+        return format!("`{}` is set twice; remove one of them", quoted(name));
     }
-    match samples().get(name) {
-        Some(sample) => format!("{name}: {message}; write it as {name} = {}", Toml(sample)),
+    match Options::described(name) {
+        Some(option) => format!(
+            "{name}: {message}; write it as {name} = {}",
+            Toml(&option.sample)
+        ),
         None => format!("{message}; texts need quotes, as primary = \"192.168.1.10\""),
     }
 }
 
 /// A value isn't what the option can be. `written`: as it is in the file.
 pub(super) fn refused(name: &str, value: &DeValue<'_>, written: &str, message: &str) -> String {
-    let samples = samples();
-    let Some(sample) = samples.get(name) else {
+    let Some(Description {
+        sample, is_secret, ..
+    }) = Options::described(name)
+    else {
         return format!("{name}: {message}");
     };
-    if is_secret(name) {
+    if *is_secret {
         return format!(
-            "{name} is no text in quotes (its value isn't shown, it may be a secret); write it as {name} = {}",
+            "{name} is not a text in quotes (not shown, it may be a secret); write it as {name} = {}",
             Toml(sample)
         );
     }
@@ -67,7 +61,7 @@ pub(super) fn refused(name: &str, value: &DeValue<'_>, written: &str, message: &
         (Value::Bool(_), _) => {
             format!("{name} is {shown}; write true or false, without quotes")
         }
-        (Value::String(_), DeValue::Integer(number)) if is_span(name) => instead(
+        (Value::String(_), DeValue::Integer(number)) if is_duration(name) => instead(
             "a text in quotes with a unit",
             &format!("\"{}s\"", number.as_str()),
         ),
@@ -84,7 +78,7 @@ pub(super) fn refused(name: &str, value: &DeValue<'_>, written: &str, message: &
     }
 }
 
-fn is_span(name: &str) -> bool {
+fn is_duration(name: &str) -> bool {
     let arguments = Options::arguments();
     let argument = arguments.iter().find(|one| one.get_long() == Some(name));
     let names = argument.and_then(clap::Arg::get_value_names);
@@ -101,7 +95,7 @@ fn by_flag(name: &str, text: &str) -> Option<String> {
         let choices: Vec<&str> = choices.iter().map(PossibleValue::get_name).collect();
         let text = quoted(text);
         return Some(format!(
-            "`{text}` is no choice; write one of: {}",
+            "`{text}` is not a choice; write one of: {}",
             choices.join(", ")
         ));
     }

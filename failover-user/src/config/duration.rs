@@ -1,4 +1,4 @@
-//! A span of time, as people write one: `500ms`, `30s`, `2m`, `1h 30m`, `7d`.
+//! A duration as people write one: `500ms`, `30s`, `2m`, `1h 30m`, `7d`.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -8,18 +8,38 @@ use thiserror::Error;
 
 use crate::config::secret::quoted;
 
-/// A span of time, never negative.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+/// A duration, never negative.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 #[serde(try_from = "String")]
 pub struct HumanDuration(Duration);
 
-/// Not a span of time.
+/// Not a duration.
 #[derive(Debug, Error)]
 #[error("`{}` is not a duration; write one like 500ms, 30s, 2m, 1h 30m or 7d", quoted(.0))]
 pub struct HumanDurationError(String);
 
+pub(super) const fn milliseconds(count: u64) -> HumanDuration {
+    HumanDuration(Duration::from_millis(count))
+}
+
+pub(super) const fn seconds(count: u64) -> HumanDuration {
+    HumanDuration(Duration::from_secs(count))
+}
+
+pub(super) const fn minutes(count: u64) -> HumanDuration {
+    seconds(60 * count)
+}
+
+pub(super) const fn hours(count: u64) -> HumanDuration {
+    minutes(60 * count)
+}
+
+pub(super) const fn days(count: u64) -> HumanDuration {
+    hours(24 * count)
+}
+
 impl HumanDuration {
-    /// The span itself.
+    /// The duration itself.
     #[must_use]
     pub const fn get(self) -> Duration {
         self.0

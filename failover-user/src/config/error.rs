@@ -2,21 +2,17 @@
 
 use std::{
     fmt, io,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use thiserror::Error;
 
-use failover_linux::escape;
-
-use crate::{
-    config::{
-        GatewayError, HumanDuration, NotTrusted, check::CheckError, values::Toml,
-        webhook::WebhookError, witness::WitnessesError,
-    },
-    gateway::command::{account::AccountError, command_line::CommandLineError},
+use crate::config::{
+    check::CheckError, command::CommandError, fence::FenceError, flap_damping::NoSuccesses,
+    gateway::GatewayError, notify::WebhookError, operation::OperationError, option::OptionError,
+    takeover::TakeoverError, trust::NotTrusted, values::Toml, witness::WitnessesError,
 };
+use failover_linux::escape;
 
 /// What is wrong with a configuration. Each names the option and says what to do.
 #[derive(Debug, Error)]
@@ -44,18 +40,10 @@ pub enum ConfigurationError {
     #[error("{0}")]
     Written(String),
     /// The primary is this very gateway.
-    #[error(
-        "the primary {primary} is the local gateway itself; name PC-A's address with --primary"
-    )]
+    #[error("the primary {primary} is the local gateway itself; set primary to PC-A's address")]
     OwnGateway {
         /// As it was given.
         primary: String,
-    },
-    /// Metrics would take the gateway's port, or any.
-    #[error("metrics is {metrics}; give it a port of its own, like 9179, and not the gateway's")]
-    MetricsPort {
-        /// As it was given.
-        metrics: SocketAddr,
     },
     /// The log's filter can't be read.
     #[error("{variable}={filter}: {message}; try `info` or `failover=debug`")]
@@ -67,89 +55,41 @@ pub enum ConfigurationError {
         /// What is wrong.
         message: String,
     },
-    /// Nobody said where the primary is.
+    /// Where is the primary?
     #[error(
-        "no primary; say where PC-A is with --primary HOST[:PORT], or `primary = \"…\"` in the file"
+        "no primary; set PC-A's address with --primary HOST[:PORT], or `primary = \"…\"` in the file"
     )]
     NoPrimary,
-    /// A value is out of range.
-    #[error("{option} is {value}; it must be between {least} and {most}")]
-    Range {
-        /// The option.
-        option: &'static str,
-        /// What was given.
-        value: String,
-        /// Smallest allowed.
-        least: String,
-        /// Largest allowed.
-        most: String,
-    },
-    /// Where nothing can be kept, or nothing found.
-    #[error("{option} is {path}, {what}; write the full path of {wanted}", path = shown(.option, .path))]
-    Path {
-        /// The option.
-        option: &'static str,
-        /// As it was given.
-        path: PathBuf,
-        /// What is wrong.
-        what: &'static str,
-        /// What it has to be.
-        wanted: &'static str,
-    },
-    /// Two values don't go together.
-    #[error(
-        "{longer} ({longer_value}) is longer than {shorter} ({shorter_value}); shorten {longer} or lengthen {shorter}"
-    )]
-    Order {
-        /// The option that is too long.
-        longer: &'static str,
-        /// Its value.
-        longer_value: HumanDuration,
-        /// The option that it must not exceed.
-        shorter: &'static str,
-        /// Its value.
-        shorter_value: HumanDuration,
-    },
-    /// Something is required that there isn't.
-    #[error("fence-required is given without a fence; name the command with --fence")]
-    NothingToRequire,
-    /// No level of flapping is left.
-    #[error("flap-successes is empty; write counts like 1,3,10, or turn it off with flap-damping")]
-    NoSuccesses,
-    /// The primary can't be checked like this.
+    /// An option can't have this value.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// A command can't be run.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The primary or the local gateway can't be checked like this.
     #[error(transparent)]
     Check(#[from] CheckError),
-    /// Nothing can be sent there.
+    /// Probes can't follow each other like this.
     #[error(transparent)]
-    Webhook(#[from] WebhookError),
+    Takeover(#[from] TakeoverError),
     /// The witnesses can't be asked like this.
     #[error(transparent)]
     Witnesses(#[from] WitnessesError),
-    /// Commands can't be run as this account.
-    #[error("user: {0}")]
-    User(#[from] AccountError),
-    /// The gateway can't be like this.
+    /// The primary can't be fenced like this.
+    #[error(transparent)]
+    Fence(#[from] FenceError),
+    /// Flaps can't be counted like this.
+    #[error(transparent)]
+    FlapDamping(#[from] NoSuccesses),
+    /// The local gateway can't be run like this.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
-    /// Somebody who may give orders can't be found.
-    #[error("operators: {0}")]
-    Operators(#[source] AccountError),
-    /// A command can't be run.
-    #[error("{option}: {source}")]
-    Command {
-        /// The option.
-        option: &'static str,
-        /// Why.
-        source: CommandLineError,
-    },
-}
-
-/// Somebody may have written the secret itself where its file belongs.
-fn shown(option: &str, path: &Path) -> String {
-    if option.ends_with("token-file") && !path.is_absolute() {
-        return "not shown, it may be a secret".to_owned();
-    }
-    escape::one_line(&path.to_string_lossy())
+    /// Events can't be sent there.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
+    /// The daemon can't run like this.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
 }
 
 /// What to do about a file that can't be read.
@@ -158,9 +98,11 @@ fn remedy(path: &Path, source: &io::Error) -> String {
         io::ErrorKind::NotFound => {
             let quoted = shell_words::quote(&path.to_string_lossy()).into_owned();
             let quoted = escape::one_line(&quoted);
-            format!("name another file, or have it written: failover config init --output {quoted}")
+            format!("name another file, or create it: failover config init --output {quoted}")
         }
-        io::ErrorKind::PermissionDenied => "run this as root, or as who may read it".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "run this as root, or as an account that may read it".to_owned()
+        }
         _ => "is it a configuration file?".to_owned(),
     }
 }
@@ -228,9 +170,7 @@ impl Fault {
     /// The same of a command that is for a shell. What is offered is quoted for the place where it is
     /// written: a line of the file, or the command line.
     fn needs_shell(&self) -> Option<(String, String)> {
-        let ConfigurationError::Command { option, source } = &self.error else {
-            return None;
-        };
+        let CommandError { option, source } = self.error.command()?;
         let by_shell = source.by_shell()?;
         let offer = match &self.place {
             Some(_) => format!("{option} = {}", Toml(&by_shell.into())),
@@ -253,23 +193,45 @@ impl fmt::Display for Faults {
 }
 
 impl ConfigurationError {
-    /// The option that is to be changed, where it is one.
+    /// The command that can't be run, if it is that.
+    fn command(&self) -> Option<&CommandError> {
+        match self {
+            Self::Command(error)
+            | Self::Gateway(GatewayError::Command(error))
+            | Self::Fence(FenceError::Command(error)) => Some(error),
+            Self::Read { .. }
+            | Self::NotTrusted(_)
+            | Self::TooLong { .. }
+            | Self::Written(_)
+            | Self::OwnGateway { .. }
+            | Self::LogFilter { .. }
+            | Self::NoPrimary
+            | Self::Option(_)
+            | Self::Check(_)
+            | Self::Takeover(_)
+            | Self::Witnesses(_)
+            | Self::Fence(FenceError::NothingToRequire)
+            | Self::FlapDamping(_)
+            | Self::Gateway(_)
+            | Self::Webhook(_)
+            | Self::Operation(_) => None,
+        }
+    }
+
+    /// The option that has to change, where it is one.
     pub(super) fn option(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Range { option, .. }
-            | Self::Path { option, .. }
-            | Self::Command { option, .. } => option,
-            Self::Order { longer, .. } => longer,
             Self::OwnGateway { .. } => "primary",
-            Self::MetricsPort { .. } => "metrics",
-            Self::NothingToRequire => "fence-required",
-            Self::NoSuccesses => "flap-successes",
+            Self::Option(error) => error.option(),
+            Self::Command(error) => error.option,
             Self::Check(error) => error.option(),
-            Self::Webhook(error) => error.option(),
+            Self::Takeover(error) => error.option(),
             Self::Witnesses(error) => error.option(),
-            Self::User(_) => "user",
+            Self::Fence(error) => error.option(),
+            Self::FlapDamping(NoSuccesses) => "flap-successes",
             Self::Gateway(error) => error.option(),
-            Self::Operators(_) => "operators",
+            Self::Webhook(error) => error.option(),
+            Self::Operation(error) => error.option(),
             Self::Read { .. }
             | Self::NotTrusted(_)
             | Self::TooLong { .. }

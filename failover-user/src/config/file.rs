@@ -3,21 +3,19 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
-use serde::Deserialize as _;
-use toml::{
-    Spanned,
-    de::{DeTable, Deserializer},
-};
-
-use failover_linux::{escape, files};
+use toml::de::{DeTable, ValueDeserializer};
 
 use crate::config::{
-    ConfigurationError, Options, diagnostic,
-    error::{Fault, Place},
+    diagnostic,
+    error::{ConfigurationError, Fault, Faults, Place},
+    option::OptionSet as _,
+    options::Options,
     secret, trust,
 };
+use failover_linux::{escape, files};
 
 /// Hundreds of times what all options take.
 const LONGEST_FILE: u64 = 64 * 1024;
@@ -116,24 +114,17 @@ pub(crate) fn parse(text: &str) -> Result<(Options, LineNumbers), Vec<(usize, St
         let span = error.span().unwrap_or(0..0);
         fault(span.start, diagnostic::syntax(text, &span, error.message()));
     }
-    let known = known_keys();
     let (mut options, mut lines) = (Options::default(), LineNumbers::new());
     for (key, value) in table.get_ref() {
         let name = key.get_ref().as_ref();
-        if !known.iter().any(|known| known == name) {
-            fault(key.span().start, unknown(name, &known));
+        if !Options::has(name) {
+            fault(key.span().start, unknown(name));
             continue;
         }
-        let mut one = DeTable::new();
-        one.insert(key.clone(), value.clone());
-        let read = Options::deserialize(Deserializer::from(Spanned::new(value.span(), one)));
-        match read {
-            Ok(read) => options = options.or(read),
-            Err(error) => {
-                let written = text.get(value.span()).unwrap_or_default();
-                let message = diagnostic::refused(name, value.get_ref(), written, error.message());
-                fault(key.span().start, message);
-            }
+        if let Err(error) = options.set(name, ValueDeserializer::from(value.clone())) {
+            let written = text.get(value.span()).unwrap_or_default();
+            let message = diagnostic::refused(name, value.get_ref(), written, error.message());
+            fault(key.span().start, message);
         }
         lines.insert(name.to_owned(), at(key.span().start));
     }
@@ -162,10 +153,10 @@ pub(super) fn text(path: &Path) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn unknown(key: &str, known: &[String]) -> String {
-    let nearest = known
-        .iter()
-        .map(|candidate| (strsim::jaro(key, candidate), candidate))
+fn unknown(key: &str) -> String {
+    let nearest = Options::descriptions()
+        .into_iter()
+        .map(|known| (strsim::jaro(key, &known.name), &known.name))
         .filter(|(alike, _)| *alike > ALIKE)
         .max_by(|one, other| one.0.total_cmp(&other.0));
     let key = secret::quoted(key);
@@ -175,10 +166,17 @@ fn unknown(key: &str, known: &[String]) -> String {
     }
 }
 
-fn known_keys() -> Vec<String> {
-    let arguments = Options::arguments();
-    let names = arguments.iter().filter_map(clap::Arg::get_long);
-    names.map(str::to_owned).collect()
+/// The content of a file as options.
+impl FromStr for Options {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        let fault = |(_, message)| Fault::from(ConfigurationError::Written(message));
+        match parse(text) {
+            Ok((options, _)) => Ok(options),
+            Err(faults) => Err(Faults(faults.into_iter().map(fault).collect())),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -189,7 +187,12 @@ mod tests {
     use crate::{config::Witness, fuzz};
 
     fn read(text: &str) -> Options {
-        parse(text).unwrap().0
+        text.parse().unwrap()
+    }
+
+    fn names() -> Vec<&'static str> {
+        let all = Options::descriptions().into_iter();
+        all.map(|one| one.name.as_str()).collect()
     }
 
     /// The line and message of the one thing that is wrong.
@@ -207,23 +210,34 @@ mod tests {
              witnesses = [\"10.0.0.3\", \"[fd00::3]:53\"]\nwitness-quorum = 2\n\
              kernel-events = \"off\"\nlog-format = \"json\"\ndry-run = true\n",
         );
-        assert_eq!(options.primary.unwrap().to_string(), "pc-a:18789");
-        assert_eq!(options.recovery_interval.unwrap().get().as_millis(), 500);
-        assert_eq!(options.strikes.unwrap().get(), 2);
-        assert_eq!(options.dry_run, Some(true));
-        let witnesses = options.witnesses.unwrap();
+        assert_eq!(options.primary.primary.unwrap().to_string(), "pc-a:18789");
+        assert_eq!(
+            options
+                .takeover
+                .recovery_interval
+                .unwrap()
+                .get()
+                .as_millis(),
+            500
+        );
+        assert_eq!(options.takeover.strikes.unwrap().get(), 2);
+        assert_eq!(options.operation.dry_run, Some(true));
+        let witnesses = options.witness.witnesses.unwrap();
         let witnesses: Vec<String> = witnesses.iter().map(ToString::to_string).collect();
         assert_eq!(witnesses, ["10.0.0.3", "[fd00::3]:53"]);
-        assert_eq!(read("witnesses = []").witnesses, Some(Vec::new()));
+        assert_eq!(read("witnesses = []").witness.witnesses, Some(Vec::new()));
         let mixed = read("witnesses = [\"router\", \"9.9.9.9:53\"]");
-        assert_eq!(mixed.witnesses.unwrap().first(), Some(&Witness::Router));
+        assert_eq!(
+            mixed.witness.witnesses.unwrap().first(),
+            Some(&Witness::Router)
+        );
     }
 
     #[test]
     fn every_flag_is_a_key() {
-        for key in known_keys() {
+        for key in names() {
             let (_, message) = refused(&format!("{key} = [[]]\n"));
-            assert!(message.starts_with(&key), "{key}: {message}");
+            assert!(message.starts_with(key), "{key}: {message}");
         }
     }
 
@@ -302,7 +316,7 @@ mod tests {
             ),
             (
                 "check = \"htp\"",
-                "check: `htp` is no choice; write one of: tcp, openclaw, http",
+                "check: `htp` is not a choice; write one of: tcp, openclaw, http",
             ),
             (
                 "user = 1000",
@@ -321,7 +335,7 @@ mod tests {
         let (line, told) = refused("port = 1\nport = 2\n");
         assert_eq!(
             (line, &*told),
-            (2, "`port` is there twice; leave one of them")
+            (2, "`port` is set twice; remove one of them")
         );
     }
 
@@ -334,7 +348,10 @@ mod tests {
         let told = || {
             let (written, faults) = super::read(&path, Author::Trusted);
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            (written.map(|written| written.options.strikes), faults)
+            (
+                written.map(|written| written.options.takeover.strikes),
+                faults,
+            )
         };
         // A broken one would wait for ever.
         let (sender, answer) = std::sync::mpsc::channel();
@@ -374,7 +391,7 @@ mod tests {
 
     /// What every key may be set to, right and wrong.
     fn line() -> impl Strategy<Value = String> {
-        let key = prop_oneof![select(known_keys()), "[a-z-]{1,9}"];
+        let key = prop_oneof![select(names()).prop_map(str::to_owned), "[a-z-]{1,9}"];
         let value = prop_oneof![
             "[0-9]{1,12}",
             "(true|false|nan|\\[\\]|\\{\\}|[0-9]{4}-01-01)",

@@ -14,10 +14,10 @@ pub struct Fingerprint([u8; SHA256_OUTPUT_LEN]);
 #[derive(Debug, Eq, Error, PartialEq)]
 pub enum NoFingerprint {
     /// Something else.
-    #[error("is no SHA-256 fingerprint")]
+    #[error("is not a SHA-256 fingerprint")]
     Other,
     /// As long as one of SHA-1.
-    #[error("is as short as one of SHA-1")]
+    #[error("has the length of a SHA-1 fingerprint")]
     Sha1,
 }
 

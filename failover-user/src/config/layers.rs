@@ -9,16 +9,17 @@ use std::{
 use serde::Serialize;
 use serde_json::Value;
 
-use failover_linux::escape;
-
 use crate::config::{
-    Configuration, DEFAULT_CONFIG, Faults, Options, Validation,
-    defaults::defaults,
-    file,
-    file::Author,
-    secret::{NOT_SHOWN, is_secret},
-    values::{Toml, Values},
+    Configuration,
+    error::Faults,
+    file::{self, Author},
+    option::{Description, OptionSet as _},
+    options::Options,
+    secret::NOT_SHOWN,
+    validate::Validation,
+    values::Toml,
 };
+use failover_linux::escape;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -66,30 +67,30 @@ pub fn in_force(flags: &Options, secrets: bool) -> anyhow::Result<Vec<Setting>> 
         ..
     } = validation.written.clone();
     validation.finished()?;
-    let defaults = Values::of(&defaults(&flags.clone().or(file.clone())))?;
-    let (flag_values, file_values) = (Values::of(flags)?, Values::of(&file)?);
-    let setting = |option: &str| {
-        let (value, origin) = if let Some(value) = flag_values.get(option) {
-            (Some(value), Origin::Flag)
-        } else if let Some(value) = file_values.get(option) {
+    let in_force = flags.clone().or(file.clone()).resolve()?.values()?;
+    let setting = |Description {
+                       name, is_secret, ..
+                   }: &Description| {
+        let origin = if flags.is_set(name) {
+            Origin::Flag
+        } else if file.is_set(name) {
             let file = flags.config.clone().unwrap_or_default();
-            let line = lines.get(option).copied().unwrap_or_default();
-            (Some(value), Origin::File { file, line })
+            let line = lines.get(name).copied().unwrap_or_default();
+            Origin::File { file, line }
         } else {
-            (defaults.get(option), Origin::Default)
+            Origin::Default
         };
-        // A default is no secret.
-        let hidden = !secrets && origin != Origin::Default && is_secret(option);
+        // A default is not a secret.
+        let hidden = !secrets && origin != Origin::Default && *is_secret;
+        let value = in_force.get(name).filter(|_| !hidden);
         Setting {
-            option: option.to_owned(),
-            value: value.filter(|_| !hidden).cloned().unwrap_or_default(),
+            option: name.clone(),
+            value: value.cloned().unwrap_or_default(),
             hidden,
             origin,
         }
     };
-    let arguments = Options::arguments();
-    let names = arguments.iter().filter_map(clap::Arg::get_long);
-    Ok(names.map(setting).collect())
+    Ok(Options::grouped().into_iter().map(setting).collect())
 }
 
 /// The settings as a configuration file, with where each comes from as a comment.
@@ -134,19 +135,6 @@ fn path(path: &Path) -> String {
     escape::one_line(&path.to_string_lossy())
 }
 
-impl Options {
-    /// With the package's file, where no other is named and that one is there. One that can't be looked
-    /// at is there: reading it says why.
-    #[must_use]
-    pub fn or_default_file(mut self) -> Self {
-        let default = Path::new(DEFAULT_CONFIG);
-        if self.config.is_none() && default.try_exists().unwrap_or(true) {
-            self.config = Some(default.to_owned());
-        }
-        self
-    }
-}
-
 impl Configuration {
     /// Flags win over the file, the file over the defaults. The file names commands, so it must
     /// not be others' to write.
@@ -170,6 +158,10 @@ impl Configuration {
 mod tests {
     use super::*;
 
+    fn options(text: &str) -> Options {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn each_value_tells_where_it_comes_from() {
         let folder = tempfile::tempdir().unwrap();
@@ -178,9 +170,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let flags = Options {
             config: Some(path.clone()),
-            strikes: 5.try_into().ok(),
-            dry_run: Some(true),
-            ..Options::default()
+            ..options("strikes = 5\ndry-run = true")
         };
         let settings = in_force(&flags, false).unwrap();
         let told = |option: &str| {
@@ -201,12 +191,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_a_configuration_again() {
-        let flags = Options {
-            primary: "pc-a".parse().ok(),
-            start: Some("sh -c 'a \"b\"\u{7f}'".to_owned()),
-            dry_run: Some(true),
-            ..Options::default()
-        };
+        let mut flags = options("primary = \"pc-a\"\ndry-run = true");
+        flags.gateway.start = Some("sh -c 'a \"b\"\u{7f}'".to_owned());
         let shown = as_file(&in_force(&flags, true).unwrap());
         let (again, _) = file::parse(&shown).unwrap();
         let load = |options| Configuration::check(options).unwrap();

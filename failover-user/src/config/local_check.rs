@@ -2,17 +2,97 @@
 //! primary need be true of it: not the name, not TLS, not even the check, where PC-A's health is told by
 //! something else than its gateway.
 
+use std::{num::NonZeroU16, path::PathBuf};
+
 use clap::ValueEnum;
 use hyper::http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::config::{
-    Body, Check, CheckError, CheckKind, GatewayKind, HttpCheck, Options, Server, Tls,
-    check::{DEFAULT_STATUS, Given, Names},
+    check::{
+        Body, Check, CheckError, CheckKind, DEFAULT_STATUS, Given, HttpCheck, LEAST_STATUS,
+        MOST_STATUS, Names, Scalar, Server, Tls,
+    },
     credential::roots_in,
-    gateway::{OPENCLAW_START, is_openclaw_unit},
+    duration::HumanDuration,
+    gateway::{GatewayKind, GatewayValues, OPENCLAW_START, is_openclaw_unit},
+    option::{Always, local_gateway, option_set},
+    parse::{count, path},
 };
+
+option_set! {
+    /// How the local gateway is checked.
+    pub(crate) struct LocalCheckOptions => LocalCheckValues (
+        default: LocalCheckKind = LocalCheckKind::OpenClaw
+    ) {
+        /// What a healthy local gateway must do. tcp: listen; openclaw: report that it is live; http: answer as the
+        /// local-check-* options require; any: answer an HTTP request at all. If it fails as many checks in a row as
+        /// strikes says while it is needed, it is restarted
+        #[arg(value_name = "CHECK")]
+        local_check: Always<LocalCheckKind> = local_gateway()
+            .words("openclaw; for other gateways that of check, but any for http")
+            .default(default);
+
+        /// For local-check=http: path and query to GET; redirects are not followed
+        #[arg(value_name = "PATH")]
+        local_check_path: Option<String> = local_gateway()
+            .secret()
+            .alternative("/health".to_owned());
+
+        /// For local-check=http: required status
+        #[arg(value_name = "STATUS", value_parser = count::<NonZeroU16>)]
+        local_check_status: Option<NonZeroU16> = local_gateway()
+            .range(LEAST_STATUS, MOST_STATUS)
+            .default_if(local_check == LocalCheckKind::Http, DEFAULT_STATUS)
+            .alternative(DEFAULT_STATUS);
+
+        /// For local-check=http: JSON pointer (RFC 6901) to a value that the body must have, as /status/0/ok
+        #[arg(value_name = "POINTER")]
+        local_check_pointer: Option<String> = local_gateway()
+            .secret()
+            .alternative("/status".to_owned());
+
+        /// Required value at local-check-pointer
+        #[arg(value_name = "VALUE")]
+        local_check_value: Option<Scalar> = local_gateway()
+            .secret()
+            .words("any but null")
+            .alternative(Scalar::from("live"));
+
+        /// For local-check=http: text that the first 64 KiB of the body must contain
+        #[arg(value_name = "TEXT")]
+        local_check_contains: Option<String> = local_gateway()
+            .secret()
+            .alternative("all is well".to_owned());
+
+        /// Use TLS for the check
+        #[arg(value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+        local_check_tls: Option<bool> = local_gateway()
+            .words("plain text, then TLS if that fails")
+            .alternative(true);
+
+        /// PEM file with the CA of the local gateway's certificate, or the certificate itself
+        #[arg(value_name = "FILE", value_parser = path)]
+        local_check_ca: Option<PathBuf> = local_gateway()
+            .file()
+            .words("the certificate is not verified")
+            .alternative("/etc/failover/local-ca.pem".into());
+
+        /// Name for the Host header and the certificate
+        #[arg(value_name = "HOST")]
+        local_check_host: Option<String> = local_gateway()
+            .words("the address that it listens on")
+            .alternative("pc-b.lan".to_owned());
+
+        /// For local-check=openclaw: file with the local gateway's token for /readyz and /startupz
+        #[arg(value_name = "FILE", value_parser = path)]
+        local_check_token_file: Option<PathBuf> = local_gateway()
+            .secret_file()
+            .words("none, OpenClaw doesn't require it on its own machine")
+            .alternative("/etc/failover/local-token".into());
+    }
+}
 
 /// The name in the TLS handshake where none is configured: any certificate is good enough then.
 const LOCALHOST: &str = "localhost";
@@ -23,7 +103,7 @@ const LOCALHOST: &str = "localhost";
 pub enum LocalCheckKind {
     /// Listen.
     Tcp,
-    /// Say that it is live, in OpenClaw's way.
+    /// Report that it is live, by OpenClaw's protocol.
     #[value(name = "openclaw")]
     #[serde(rename = "openclaw")]
     OpenClaw,
@@ -58,36 +138,23 @@ pub enum Transport {
     Either,
 }
 
-/// The options that belong here.
-#[derive(Debug)]
-pub(super) struct LocalGiven {
-    pub(super) kind: LocalCheckKind,
-    /// What the primary is asked for, if that is a path.
-    pub(super) primary_path: Option<PathAndQuery>,
-    /// But for its kind.
-    pub(super) given: Given,
-}
-
 impl LocalCheckKind {
     /// The check of a local gateway where `local-check` doesn't say it.
     ///
     /// What is OpenClaw is asked in OpenClaw's way. Anything else is taken to speak the primary's protocol,
     /// but the right status and body of PC-A's health need not be the right ones here.
-    pub(super) fn default_for(said: &Options) -> Self {
-        let gateway = said.gateway.unwrap_or_default();
-        let is_openclaw = match gateway {
-            GatewayKind::OpenClaw => said
-                .start
-                .as_deref()
-                .is_none_or(|start| start == OPENCLAW_START),
+    pub(super) fn default_for(gateway: &GatewayValues, check: CheckKind) -> Self {
+        let kind = gateway.gateway;
+        let start = gateway.start.as_deref();
+        let is_openclaw = match kind {
+            GatewayKind::OpenClaw => start.is_none_or(|start| start == OPENCLAW_START),
             GatewayKind::Systemd | GatewayKind::SystemdUser => {
-                let unit = said.unit.as_deref();
-                said.start.is_none()
-                    && unit.map_or(gateway == GatewayKind::SystemdUser, is_openclaw_unit)
+                let unit = gateway.unit.as_deref();
+                start.is_none() && unit.map_or(kind == GatewayKind::SystemdUser, is_openclaw_unit)
             }
             GatewayKind::Command => false,
         };
-        match said.check.unwrap_or(gateway.check()) {
+        match check {
             _ if is_openclaw => Self::OpenClaw,
             CheckKind::OpenClaw => Self::OpenClaw,
             CheckKind::Http => Self::Any,
@@ -116,12 +183,20 @@ impl LocalCheck {
         }
     }
 
-    pub(super) fn from_options(given: LocalGiven) -> Result<Self, CheckError> {
-        let LocalGiven {
-            kind,
-            primary_path,
-            mut given,
-        } = given;
+    /// `primary`: what the primary has to do. There is one drain limit, for the gateways that report that they
+    /// drain.
+    pub(super) fn from_options(
+        values: LocalCheckValues,
+        primary: &Check,
+        drain_limit: Option<HumanDuration>,
+    ) -> Result<Self, CheckError> {
+        let kind = values.local_check;
+        let primary_path = match primary {
+            Check::Http(check) => Some(check.path.clone()),
+            Check::Tcp | Check::OpenClaw(_) => None,
+        };
+        let mut given = Given::from(values);
+        given.drain_limit = drain_limit.filter(|_| kind == LocalCheckKind::OpenClaw);
         let transport = match given.tls {
             None => Transport::Either,
             Some(false) => Transport::Plain,
@@ -152,6 +227,38 @@ impl LocalCheck {
             named,
             transport,
         })
+    }
+}
+
+impl From<LocalCheckValues> for Given {
+    fn from(values: LocalCheckValues) -> Self {
+        let LocalCheckValues {
+            local_check: _,
+            local_check_path,
+            local_check_status,
+            local_check_pointer,
+            local_check_value,
+            local_check_contains,
+            local_check_tls,
+            local_check_ca,
+            local_check_host,
+            local_check_token_file,
+        } = values;
+        Self {
+            names: &Names::LOCAL,
+            kind: None,
+            path: local_check_path,
+            status: local_check_status,
+            pointer: local_check_pointer,
+            value: local_check_value,
+            contains: local_check_contains,
+            tls: local_check_tls,
+            ca: local_check_ca,
+            fingerprint: None,
+            host: local_check_host,
+            token_file: local_check_token_file,
+            drain_limit: None,
+        }
     }
 }
 
@@ -235,170 +342,97 @@ mod tests {
     use super::*;
     use crate::config::{Configuration, ConfigurationError};
 
-    fn local(change: impl FnOnce(&mut Options)) -> Result<LocalCheck, ConfigurationError> {
-        let mut options = Options {
-            primary: "10.0.0.1".parse().ok(),
-            dry_run: Some(true),
-            ..Options::default()
+    /// In the words of the file; a primary is there.
+    fn local(text: &str) -> Result<LocalCheck, ConfigurationError> {
+        let primary = match text.contains("primary") {
+            true => "",
+            false => "primary = '10.0.0.1'\n",
         };
-        change(&mut options);
+        let options = format!("dry-run = true\n{primary}{text}").parse().unwrap();
         Configuration::check(options).map(|configuration| configuration.local_check)
     }
 
-    fn of_commands(options: &mut Options) {
-        options.gateway = Some(GatewayKind::Command);
-        options.start = Some("up".to_owned());
-        options.stop = Some("down".to_owned());
-    }
-
-    fn over_http(options: &mut Options) {
-        options.check = Some(CheckKind::Http);
-        options.check_path = Some("/health".to_owned());
-    }
+    const OF_COMMANDS: &str = "gateway = 'command'\nstart = 'up'\nstop = 'down'\n";
+    const OVER_HTTP: &str = "check = 'http'\ncheck-path = '/health'\n";
 
     #[test]
     fn openclaw_is_asked_in_its_own_way_and_others_as_far_as_is_known() {
-        type Change = fn(&mut Options);
-        let cases: [(Change, &str); 13] = [
-            (|_| {}, "openclaw"),
-            (over_http, "openclaw"),
-            (|options| options.check = Some(CheckKind::Tcp), "openclaw"),
-            (|options| options.start = Some("up".to_owned()), "openclaw"),
+        let and = |text: &str, more: &str| format!("{text}{more}");
+        for (text, expected) in [
+            (String::new(), "openclaw"),
+            (OVER_HTTP.to_owned(), "openclaw"),
+            ("check = 'tcp'".to_owned(), "openclaw"),
+            ("start = 'up'".to_owned(), "openclaw"),
+            (and(OVER_HTTP, "start = 'up'"), "any"),
+            (OF_COMMANDS.to_owned(), "tcp"),
+            (and(OF_COMMANDS, OVER_HTTP), "any"),
+            (and(OF_COMMANDS, "check = 'openclaw'"), "openclaw"),
+            (and(OVER_HTTP, "gateway = 'systemd'\nunit = 'bot'"), "any"),
             (
-                |options| {
-                    over_http(options);
-                    options.start = Some("up".to_owned());
-                },
-                "any",
-            ),
-            (of_commands, "tcp"),
-            (
-                |options| {
-                    of_commands(options);
-                    over_http(options);
-                },
-                "any",
-            ),
-            (
-                |options| {
-                    of_commands(options);
-                    options.check = Some(CheckKind::OpenClaw);
-                },
+                and(
+                    OVER_HTTP,
+                    "gateway = 'systemd'\nunit = 'openclaw-gateway-two'",
+                ),
                 "openclaw",
             ),
+            (and(OVER_HTTP, "gateway = 'systemd-user'"), "openclaw"),
             (
-                |options| {
-                    options.gateway = Some(GatewayKind::Systemd);
-                    options.unit = Some("bot".to_owned());
-                    over_http(options);
-                },
-                "any",
-            ),
-            (
-                |options| {
-                    options.gateway = Some(GatewayKind::Systemd);
-                    options.unit = Some("openclaw-gateway-two".to_owned());
-                    over_http(options);
-                },
-                "openclaw",
-            ),
-            (
-                |options| {
-                    options.gateway = Some(GatewayKind::SystemdUser);
-                    over_http(options);
-                },
-                "openclaw",
-            ),
-            (
-                |options| {
-                    options.gateway = Some(GatewayKind::SystemdUser);
-                    options.unit = Some("bot".to_owned());
-                    options.check = Some(CheckKind::Tcp);
-                },
+                "gateway = 'systemd-user'\nunit = 'bot'\ncheck = 'tcp'".to_owned(),
                 "tcp",
             ),
-            (
-                |options| {
-                    of_commands(options);
-                    options.local_check = Some(LocalCheckKind::Any);
-                },
-                "any",
-            ),
-        ];
-        for (place, (change, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(local(change).unwrap().name(), expected, "case {place}");
+            (and(OF_COMMANDS, "local-check = 'any'"), "any"),
+        ] {
+            assert_eq!(local(&text).unwrap().name(), expected, "{text}");
         }
     }
 
     #[test]
     fn only_one_that_can_be_asked_more_than_whether_it_listens_is_watched() {
-        for (kind, watched) in [
-            (LocalCheckKind::Tcp, false),
-            (LocalCheckKind::OpenClaw, true),
-            (LocalCheckKind::Any, true),
-        ] {
-            let options = Options {
-                primary: "10.0.0.1".parse().ok(),
-                local_check: Some(kind),
-                ..Options::default()
-            };
-            let configuration = Configuration::check(options).unwrap();
-            assert_eq!(configuration.decide.watch_gateway, watched, "{kind:?}");
+        for (kind, watched) in [("tcp", false), ("openclaw", true), ("any", true)] {
+            let options = format!("primary = '10.0.0.1'\nlocal-check = '{kind}'");
+            let configuration = Configuration::check(options.parse().unwrap()).unwrap();
+            assert_eq!(configuration.decide.watch_gateway, watched, "{kind}");
         }
     }
 
     #[test]
     fn another_primary_or_check_of_it_asks_the_local_gateway_as_before() {
-        let before = local(|_| {}).unwrap();
-        let after = local(|options| {
-            options.primary = "pc-a.test:443".parse().ok();
-            options.check_host = Some("other.test".to_owned());
-            options.interval = "5s".parse().ok();
-        });
+        let before = local("").unwrap();
+        let after = local("primary = 'pc-a.test:443'\ncheck-host = 'other.test'\ninterval = '5s'");
         assert_eq!(after.unwrap(), before);
     }
 
     #[test]
     fn what_makes_no_check_is_refused_with_the_option_that_was_given() {
-        type Change = fn(&mut Options);
-        let cases: [(Change, &[&str]); 6] = [
+        let cases: [(&str, &[&str]); 6] = [
             (
-                |options| options.local_check = Some(LocalCheckKind::Http),
-                &["local-check is http", "--local-check-path"],
+                "local-check = 'http'",
+                &["local-check is http", "local-check-path isn't set"],
             ),
             (
-                |options| options.local_check_path = Some("/x".to_owned()),
+                "local-check-path = '/x'",
                 &[
-                    "local-check-path is given",
-                    "the local-check is openclaw",
-                    "--local-check http",
+                    "local-check-path is set",
+                    "local-check is openclaw",
+                    "set local-check to http",
                 ],
             ),
             (
-                |options| {
-                    options.local_check = Some(LocalCheckKind::Any);
-                    options.local_check_contains = Some("x".to_owned());
-                },
-                &["local-check-contains is given", "the local-check is any"],
+                "local-check = 'any'\nlocal-check-contains = 'x'",
+                &["local-check-contains is set", "local-check is any"],
             ),
             (
-                |options| options.local_check_ca = Some("/nowhere".into()),
-                &["local-check-ca is given without local-check-tls"],
+                "local-check-ca = '/nowhere'",
+                &["local-check-ca is set without local-check-tls"],
             ),
             (
-                |options| {
-                    options.local_check_tls = Some(true);
-                    options.local_check_ca = Some("/nowhere".into());
-                },
-                &["local-check-ca is given without local-check-host"],
+                "local-check-tls = true\nlocal-check-ca = '/nowhere'",
+                &["local-check-ca is set without local-check-host"],
             ),
-            (
-                |options| options.local_check_host = Some("a b".to_owned()),
-                &["local-check-host is `a b`"],
-            ),
+            ("local-check-host = 'a b'", &["local-check-host is `a b`"]),
         ];
-        for (change, parts) in cases {
-            let error = local(change).unwrap_err();
+        for (text, parts) in cases {
+            let error = local(text).unwrap_err();
             assert!(
                 error
                     .option()

@@ -6,7 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::{ConfigurationError, DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_STATE_DIR, file};
+use crate::config::{
+    error::ConfigurationError,
+    file,
+    operation::{DEFAULT_CONTROL, DEFAULT_STATE_DIR},
+    options::DEFAULT_CONFIG,
+};
 
 /// Where a daemon of this configuration file is found.
 #[derive(Debug)]

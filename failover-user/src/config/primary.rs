@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU16,
     str::FromStr,
 };
@@ -11,10 +11,24 @@ use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::config::{
-    DEFAULT_PORT,
     host::{Host, has_zone, host_and_port},
+    option::{essential, option_set},
     secret::quoted,
 };
+
+/// OpenClaw's port, on PC-A and PC-B.
+pub const DEFAULT_PORT: NonZeroU16 = NonZeroU16::new(18789).unwrap();
+
+option_set! {
+    /// Where the primary is.
+    pub(crate) struct PrimaryOptions => PrimaryValues {
+        /// Address of the primary: the gateway on PC-A
+        #[arg(value_name = "HOST[:PORT]")]
+        primary: Option<PrimaryAddress> = essential()
+            .words(format!("port {DEFAULT_PORT}"))
+            .example(PrimaryAddress::EXAMPLE);
+    }
+}
 
 /// A host and a port.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -34,17 +48,22 @@ pub enum PrimaryAddressError {
     Malformed(String),
     /// It means something else on each interface.
     #[error(
-        "`{}` is of one network interface alone, which can't be named here; write an address that \
-         leads to PC-A by itself, as 192.168.1.10 or [fd00::1]:18789, or a name",
+        "`{}` is a link-local address, which isn't supported; write another address of PC-A, as 192.168.1.10 or \
+         [fd00::1]:18789, or a name",
         quoted(.0)
     )]
     OfInterface(String),
     /// Many have it.
-    #[error("`{}` is the address of many; write PC-A's own, as 192.168.1.10", quoted(.0))]
+    #[error("`{}` is a multicast or broadcast address; write PC-A's own, as 192.168.1.10", quoted(.0))]
     OfMany(String),
 }
 
 impl PrimaryAddress {
+    const EXAMPLE: Self = Self {
+        host: Host::Address(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 10))),
+        port: DEFAULT_PORT,
+    };
+
     /// Is it, as far as the address tells, what listens on this port here?
     pub(super) fn is_local(&self, port: NonZeroU16) -> bool {
         self.port == port
@@ -135,7 +154,7 @@ mod tests {
     fn what_leads_to_no_single_host_is_refused_with_the_reason() {
         let told = |text: &str| text.parse::<PrimaryAddress>().unwrap_err().to_string();
         for text in ["224.0.0.1", "255.255.255.255:80", "[ff02::1]:80"] {
-            assert!(told(text).contains("address of many"), "{text}");
+            assert!(told(text).contains("multicast or broadcast"), "{text}");
         }
         for text in [
             "fe80::1",
@@ -143,7 +162,7 @@ mod tests {
             "[fe80::1%3]:80",
             "[fe80::1%eth0]",
         ] {
-            assert!(told(text).contains("network interface"), "{text}");
+            assert!(told(text).contains("link-local"), "{text}");
         }
     }
 

@@ -1,42 +1,45 @@
 //! The reference of all options, for people, made from their own definitions: `docs/configuration.md`.
 
 use clap::Arg;
-use serde_json::Value;
 
-use crate::config::{Options, commented::wrapped, diagnostic::samples, values::Toml};
+use crate::config::{
+    commented::wrapped,
+    option::{Description, Group},
+    options::Options,
+    values::Toml,
+};
 
 const HEADER: &str = "\
 # Configuration
 
-<!-- Made from failover-user/src/config/options.rs; type: cargo xtask generate -->
+<!-- Made from failover-user/src/config; type: cargo xtask generate -->
 
-Each option is a key of the file `/etc/failover/failover.toml` (TOML), and under the same name a flag of
-`failover run`, as `interval = \"30s\"` and `--interval 30s`. Flags win over the file; `--config` names another
-one, `/dev/null` none. Only `primary` has to be there. What is said of an option here, `failover run --help`
-says as well.
+Each option is a key of `/etc/failover/failover.toml` (TOML) and, under the same name, a flag of `failover run`:
+`interval = \"30s\"` or `--interval 30s`. Flags override the file. `--config` names another file, `/dev/null` none.
+Only `primary` is required. `failover run --help` has the same texts.
 
-- `failover config init` prints the file with every option as a comment, `failover config check` says
-  whether yours is right, `failover config show` what it comes to and where each value comes from. An
-  option that belongs to another choice, as `check-status` does to `check = \"http\"`, has no value then.
-- `systemctl reload failover` puts a changed file in force, without losing strikes, state or a command in
-  flight. A bad one is refused, and the old one stays. So is one that others than root could have written,
-  for it names commands that root runs.
+- `failover config init` prints the file with all options commented out, `failover config check` validates yours,
+  `failover config show` prints every value and where it comes from. An option that depends on another one, as
+  `check-status` on `check = \"http\"`, has no value unless that is set.
+- `systemctl reload failover` reloads the configuration; strikes, state and running commands are kept. An invalid
+  file is rejected and the old settings stay. A file writable by other users is rejected, too: it names commands
+  that run as root.
 ";
 
 /// How each kind of value is written, in Markdown.
 pub const VALUES: [(&str, &str); 8] = [
     (
         "ACCOUNTS, COUNTS, FINGERPRINTS, OWNER, several HOST[:PORT]",
-        "a list, as `[\"alice\", \"bob\"]`; as a flag with commas",
+        "a list, as `[\"alice\", \"bob\"]`; as a flag, separated by commas",
     ),
     (
         "BOOL",
-        "`true` or `false`, without quotes; as a flag alone it means `true`",
+        "`true` or `false`, without quotes; the flag alone means `true`",
     ),
     (
         "COMMAND",
-        "a string that is split like a shell does and run without one: pipes, variables and the like are \
-         refused, with the `sh -c` line to write instead",
+        "a string, split like a shell does but run without one: pipes, variables and the like are rejected, with \
+         the `sh -c` line to write instead",
     ),
     ("COUNT, PORT, STATUS", "a number, without quotes"),
     (
@@ -45,65 +48,62 @@ pub const VALUES: [(&str, &str); 8] = [
     ),
     (
         "DIR, FILE, PATH of `control`",
-        "a string with the full path; as a flag it may begin where you are",
+        "a string with the full path; as a flag, relative paths are allowed",
     ),
     ("VALUE", "a string, a number, or `true` or `false`"),
     ("all others", "a string"),
 ];
 
-/// An option, for who describes it. Texts end without a full stop.
+/// An option, for documents. Texts end without a full stop.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The key's name.
-    pub name: String,
-    /// What it is.
-    pub what: String,
+    /// What is known of it.
+    pub option: &'static Description,
     /// The kind of its value, see [`VALUES`].
     pub kind: String,
-    /// Its default, in words or as a value.
-    pub default: String,
-    /// A line that one could write.
-    pub sample: String,
-    /// What it can be, where that is one of few, and what each means.
+    /// Its possible values, where they are few, and what each means.
     pub choices: Vec<(String, String)>,
 }
 
-/// Every option, in the order of the help.
+impl Entry {
+    /// A line of the file that sets it.
+    #[must_use]
+    pub fn sample(&self) -> String {
+        let Description { name, sample, .. } = self.option;
+        format!("{name} = {}", Toml(sample))
+    }
+
+    /// Its default, as a value or in words.
+    #[must_use]
+    pub fn default(&self) -> &str {
+        self.option.default.as_deref().unwrap_or("none")
+    }
+}
+
+/// Every option, group by group, in the order of the help.
 #[must_use]
 pub fn entries() -> Vec<Entry> {
-    let values = samples();
     let arguments = Options::arguments();
-    let entry = |argument: &Arg| {
-        let name = argument.get_long().unwrap_or_default().to_owned();
-        let help = argument.get_help().map(ToString::to_string);
-        let help = help.unwrap_or_default();
-        let (what, default) = parts(&help);
-        let value = values.get(&name);
-        let is_flag = value.is_some_and(Value::is_boolean);
-        let default = match default {
-            Some(default) => default,
-            None if is_flag => "false",
-            None => "none",
-        };
-        let kinds = argument.get_value_names().unwrap_or_default();
-        let choices = argument.get_possible_values();
-        let choices = choices.iter().filter(|_| !is_flag).map(|choice| {
+    let entry = |option: &'static Description| {
+        let mut arguments = arguments.iter();
+        let argument = arguments.find(|one| one.get_long() == Some(&option.name));
+        let kinds = argument.and_then(Arg::get_value_names).unwrap_or_default();
+        let choices = argument.map(Arg::get_possible_values).unwrap_or_default();
+        // Those of a boolean go without saying.
+        let choices = choices.iter().filter(|_| !option.sample.is_boolean());
+        let choices = choices.map(|choice| {
             let help = choice.get_help().map(ToString::to_string);
             let help = help.unwrap_or_default();
             let help = help.trim_end_matches('.').to_owned();
             (choice.get_name().to_owned(), help)
         });
-        let sample = value.map(|value| format!("{name} = {}", Toml(value)));
         Entry {
-            what: what.to_owned(),
+            option,
             kind: kinds.join(" "),
-            default: default.to_owned(),
-            sample: sample.unwrap_or_default(),
             choices: choices.collect(),
-            name,
         }
     };
-    arguments.iter().map(entry).collect()
+    Options::grouped().into_iter().map(entry).collect()
 }
 
 /// The document.
@@ -114,43 +114,39 @@ pub fn reference() -> String {
     for (kind, how) in VALUES {
         text.push_str(&format!("| {kind} | {how} |\n"));
     }
+    let mut group: Option<Group> = None;
     for entry in entries() {
+        let of = entry.option.group;
+        if group.replace(of) != Some(of) {
+            text.push_str(&format!("\n## {}\n", of.heading()));
+        }
         text.push_str(&section(&entry));
     }
     text
 }
 
 fn section(entry: &Entry) -> String {
-    let Entry {
-        name,
-        what,
-        kind,
-        default,
-        sample,
-        choices,
-    } = entry;
-    let mut section = format!("\n## {name}\n\n");
-    for line in wrapped(&format!("{}.", escaped(what))) {
+    let Description {
+        name, help, range, ..
+    } = entry.option;
+    let mut section = format!("\n### {name}\n\n");
+    for line in wrapped(&format!("{}.", escaped(help))) {
         section.push_str(&format!("{line}\n"));
     }
-    let default = escaped(default);
-    section.push_str(&format!("\n`{sample}` ({kind}; default: {default})\n"));
-    if !choices.is_empty() {
+    let (sample, kind) = (entry.sample(), &entry.kind);
+    let default = escaped(entry.default());
+    section.push_str(&format!("\n`{sample}` ({kind}; default: {default}"));
+    if let Some(range) = range {
+        section.push_str(&format!("; range: {range}"));
+    }
+    section.push_str(")\n");
+    if !entry.choices.is_empty() {
         section.push('\n');
     }
-    for (choice, what) in choices {
+    for (choice, what) in &entry.choices {
         section.push_str(&format!("- `\"{choice}\"`: {}\n", escaped(what)));
     }
     section
-}
-
-/// What it is, and its default where it says so.
-fn parts(help: &str) -> (&str, Option<&str>) {
-    let parts = help.rsplit_once(" [default: ");
-    match parts.and_then(|(what, rest)| Some((what, rest.strip_suffix(']')?))) {
-        Some((what, default)) => (what, Some(default)),
-        None => (help, None),
-    }
 }
 
 /// No character of it means anything to Markdown.
@@ -172,10 +168,15 @@ mod tests {
     #[test]
     fn every_option_has_its_section_with_a_value_and_a_default() {
         let text = reference();
-        for argument in Options::arguments() {
-            let name = argument.get_long().unwrap();
-            let (_, section) = text.split_once(&format!("\n## {name}\n\n")).expect(name);
-            let section = section.split("\n## ").next().unwrap();
+        for Description { name, group, .. } in Options::grouped() {
+            let (_, of_group) = text
+                .split_once(&format!("\n## {}\n", group.heading()))
+                .expect(name);
+            let of_group = of_group.split("\n## ").next().unwrap();
+            let (_, section) = of_group
+                .split_once(&format!("\n### {name}\n\n"))
+                .expect(name);
+            let section = section.split("\n### ").next().unwrap();
             for part in [&format!("\n`{name} = "), "; default: "] {
                 assert!(section.contains(part), "{name} has no {part}: {section}");
             }
@@ -183,8 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_told_apart_from_what_the_option_is() {
-        assert_eq!(parts("From here [default: 3s]"), ("From here", Some("3s")));
-        assert_eq!(parts("A port [default port: 1]").1, None);
+    fn what_means_something_to_markdown_is_escaped() {
+        assert_eq!(escaped("check-* <a|b>"), "check-\\* \\<a\\|b>");
     }
 }

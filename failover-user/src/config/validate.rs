@@ -1,10 +1,13 @@
-//! As much of a configuration as can be in force, with everything that keeps the rest from it: for who
-//! wants to hear of all faults at once.
+//! As much of a configuration as is valid, with everything that is wrong with the rest, so that all faults are
+//! reported at once.
 
 use crate::config::{
-    Configuration, ConfigurationError, Fault, Faults, GatewayError, Options, Place, file,
-    file::{Author, Written},
-    values::Values,
+    Configuration,
+    error::{ConfigurationError, Fault, Faults, Place},
+    file::{self, Author, Written},
+    gateway::GatewayError,
+    option::OptionSet as _,
+    options::Options,
 };
 
 /// More faults than anybody reads; each is an option, so there is an end to them anyway.
@@ -47,17 +50,14 @@ impl Validation {
 
     fn merged(flags: Options, mut written: Written, mut faults: Vec<Fault>) -> Self {
         // What flags say, the file's line doesn't.
-        let values = Values::of(&flags).unwrap_or_default();
-        written
-            .lines
-            .retain(|option, _| values.get(option).is_none());
+        written.lines.retain(|option, _| !flags.is_set(option));
         let mut configuration = None;
         let mut left = Some(flags.or(written.options.clone()));
         while let Some(options) = left.take().filter(|_| faults.len() < MOST_FAULTS) {
             match Configuration::check(options.clone()) {
                 Ok(checked) => configuration = Some(checked),
                 Err(error) => {
-                    left = without(&options, &faulty(&error));
+                    left = without(options, &error);
                     faults.push(placed(error, &written));
                 }
             }
@@ -82,7 +82,7 @@ impl Validation {
         match configuration.map(Configuration::resolved) {
             Some(Ok(configuration)) if faults.is_empty() => return Ok(configuration),
             Some(Err(more)) => {
-                faults.extend(more.into_iter().map(|error| placed(error, &written)));
+                faults.extend(more.into_iter().map(|error| placed(error.into(), &written)));
             }
             Some(Ok(_)) | None => {}
         }
@@ -100,57 +100,60 @@ fn placed(error: ConfigurationError, written: &Written) -> Fault {
     Fault { place, error }
 }
 
-/// What to leave out so that the rest may be in force: an option, or with a star all whose names begin so.
-fn faulty(fault: &ConfigurationError) -> Vec<&'static str> {
-    let names: &[&'static str] = match fault {
-        ConfigurationError::Range { option, .. } | ConfigurationError::Path { option, .. } => {
-            &[option]
-        }
-        ConfigurationError::Order { longer, .. } => &[longer],
-        ConfigurationError::NothingToRequire => &["fence-required"],
-        ConfigurationError::NoSuccesses => &["flap-successes"],
-        ConfigurationError::Check(fault) if fault.option().starts_with("local-") => {
-            &["local-check*"]
-        }
-        ConfigurationError::Check(_) => &["check*", "drain-limit"],
-        ConfigurationError::Witnesses(_) => &["witness*"],
-        ConfigurationError::User(_) => &["user"],
-        ConfigurationError::Webhook(_) => &["webhook*"],
-        ConfigurationError::Operators(_) => &["operators"],
-        ConfigurationError::MetricsPort { .. } => &["metrics"],
-        ConfigurationError::Gateway(fault) => match fault {
-            GatewayError::Owner(_) | GatewayError::NoOwner | GatewayError::Account(_) => &["owner"],
-            GatewayError::UselessUnit | GatewayError::Unit(_) => &["unit"],
-            GatewayError::UselessUser => &["user"],
-            GatewayError::NoCommand(_) | GatewayError::NoUnit => &[],
-        },
-        ConfigurationError::Command {
-            option: "fence", ..
-        } => &["fence*"],
-        ConfigurationError::Command {
-            option: "notify", ..
-        } => &["notify"],
-        ConfigurationError::Read { .. }
-        | ConfigurationError::NotTrusted(_)
-        | ConfigurationError::TooLong { .. }
-        | ConfigurationError::Written(_)
-        | ConfigurationError::OwnGateway { .. }
-        | ConfigurationError::LogFilter { .. }
-        | ConfigurationError::NoPrimary
-        | ConfigurationError::Command { .. } => &[],
-    };
-    names.to_vec()
+/// What to leave out so that the rest may be in force.
+enum Faulty {
+    /// This option.
+    Option(&'static str),
+    /// All options of its set: without this one, the others mean something else.
+    Set(&'static str),
+    /// There is no rest.
+    All,
 }
 
-/// `None` where none of them was given: then leaving them out is no help.
-fn without(options: &Options, names: &[&str]) -> Option<Options> {
-    let mut values = Values::of(options).ok()?;
-    let removed = names.iter().map(|name| values.remove(name)).sum::<usize>();
-    let rest = (removed > 0).then(|| values.options())?;
-    Some(Options {
-        config: options.config.clone(),
-        ..rest.ok()?
-    })
+impl From<&ConfigurationError> for Faulty {
+    fn from(error: &ConfigurationError) -> Self {
+        match error {
+            ConfigurationError::Option(error) => Self::Option(error.option()),
+            ConfigurationError::Takeover(error) => Self::Option(error.option()),
+            ConfigurationError::Operation(error) => Self::Option(error.option()),
+            ConfigurationError::FlapDamping(_) => Self::Option("flap-successes"),
+            ConfigurationError::Check(error) => Self::Set(error.option()),
+            ConfigurationError::Witnesses(error) => Self::Set(error.option()),
+            ConfigurationError::Fence(error) => Self::Set(error.option()),
+            ConfigurationError::Webhook(error) => Self::Set(error.option()),
+            // The set of a single option.
+            ConfigurationError::Command(error) => Self::Set(error.option),
+            ConfigurationError::Gateway(error) => match error {
+                GatewayError::NoCommand(_) | GatewayError::NoUnit | GatewayError::Command(_) => {
+                    Self::All
+                }
+                GatewayError::UselessUnit
+                | GatewayError::UselessUser
+                | GatewayError::Unit(_)
+                | GatewayError::Owner(_)
+                | GatewayError::NoOwner
+                | GatewayError::Account(_)
+                | GatewayError::User(_) => Self::Option(error.option()),
+            },
+            ConfigurationError::Read { .. }
+            | ConfigurationError::NotTrusted(_)
+            | ConfigurationError::TooLong { .. }
+            | ConfigurationError::Written(_)
+            | ConfigurationError::OwnGateway { .. }
+            | ConfigurationError::LogFilter { .. }
+            | ConfigurationError::NoPrimary => Self::All,
+        }
+    }
+}
+
+/// `None` where nothing of that was written: then leaving it out is no help.
+fn without(mut options: Options, error: &ConfigurationError) -> Option<Options> {
+    let was_set = match Faulty::from(error) {
+        Faulty::Option(name) => options.unset(name),
+        Faulty::Set(name) => options.unset_all_beside(name),
+        Faulty::All => false,
+    };
+    was_set.then_some(options)
 }
 
 #[cfg(test)]
@@ -161,6 +164,10 @@ mod tests {
     };
 
     use super::*;
+
+    fn options(text: &str) -> Options {
+        text.parse().unwrap()
+    }
 
     fn validation(text: &str) -> (Option<Configuration>, Vec<String>) {
         let (options, lines) = file::parse(text).unwrap();
@@ -190,7 +197,7 @@ mod tests {
             "no-such-account",
             "there are only 1",
             "fence-required",
-            "names no owner",
+            "is not an owner",
             "check-path",
         ] {
             let told = faults.iter().filter(|fault| fault.contains(part));
@@ -208,9 +215,7 @@ mod tests {
         fs::write(&path, text).unwrap();
         let flags = Options {
             config: Some(path.clone()),
-            timeout: "2h".parse().ok(),
-            stop: Some("true".to_owned()),
-            ..Options::default()
+            ..options("timeout = \"2h\"\nstop = \"true\"")
         };
         let told = Validation::load(flags).finished().unwrap_err().to_string();
         let path = path.display();
@@ -218,7 +223,7 @@ mod tests {
             format!("{path}:3: interval is 0s;"),
             format!("{path}:4: start: there is no program `no-such-program`"),
             format!("{path}:5: notify: there is no program"),
-            format!("{path}:7: state-dir is here, which says not from where"),
+            format!("{path}:7: state-dir is here, a relative path"),
             "timeout is 2h; ".to_owned(),
         ] {
             let lines = told.lines().filter(|line| line.starts_with(&beginning));
@@ -247,19 +252,15 @@ mod tests {
             let words = shell_words::split(fence.unwrap()).unwrap();
             assert_eq!(words, ["sh", "-c", line]);
         };
-        let options = |text: &str| file::parse(text).unwrap().0;
         let text = format!("primary = \"10.0.0.1\"\nfence = '''{line}'''\n");
         fs::write(&path, text).unwrap();
         let of_file = Options {
             config: Some(path),
             ..Options::default()
         };
-        by_shell(options(&offered(of_file)).fence.as_ref());
-        let of_flag = Options {
-            primary: "10.0.0.1".parse().ok(),
-            fence: Some(line.to_owned()),
-            ..Options::default()
-        };
+        by_shell(options(&offered(of_file)).fence.fence.as_ref());
+        let mut of_flag = options("primary = \"10.0.0.1\"");
+        of_flag.fence.fence = Some(line.to_owned());
         let words = shell_words::split(&offered(of_flag)).unwrap();
         assert_eq!(words[0], "--fence");
         by_shell(words.get(1));
@@ -270,16 +271,13 @@ mod tests {
         for (text, part) in [
             (
                 "state-dir = \"/etc/passwd\"",
-                "state-dir is /etc/passwd, which is no folder",
+                "state-dir is /etc/passwd, which is not a directory",
             ),
-            (
-                "control = \"x.sock\"",
-                "control is x.sock, which says not from where",
-            ),
-            ("control = \"/\"", "control is /, which is a folder"),
+            ("control = \"x.sock\"", "control is x.sock, a relative path"),
+            ("control = \"/\"", "control is /, which is a directory"),
             (
                 "webhook-ca = \"ca.pem\"",
-                "webhook-ca is ca.pem, which says not",
+                "webhook-ca is ca.pem, a relative path",
             ),
         ] {
             let (_, faults) = validation(&format!("primary = \"10.0.0.1\"\n{text}\n"));

@@ -1,5 +1,5 @@
-//! A witness that PC-B still has a network: `HOST` is pinged, `HOST:PORT` is connected to, and `router`
-//! stands for whoever is the default router when it is asked.
+//! The witnesses that PC-B still has a network: `HOST` is pinged, `HOST:PORT` is connected to, and `router`
+//! stands for the default router at that moment.
 
 use std::{
     fmt,
@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::config::{
-    PrimaryAddress,
     host::{Host, has_zone, host_and_port},
+    option::{Always, essential, judgement, option_set},
+    parse::count,
+    primary::PrimaryAddress,
     secret::quoted,
 };
 
@@ -22,6 +24,29 @@ const MOST_WITNESSES: usize = 16;
 
 /// The word for [`Witness::Router`].
 const ROUTER: &str = "router";
+
+option_set! {
+    /// Who confirms that PC-B has a network.
+    pub(crate) struct WitnessOptions => WitnessValues {
+        /// Hosts that must be reachable before a takeover: 192.168.1.1 is pinged, 9.9.9.9:53 connected to, router
+        /// is PC-B's default router (not counted until it has answered a ping). Empty: no witnesses
+        #[arg(value_name = "HOST[:PORT]", value_parser = witnesses)]
+        witnesses: Always<WitnessList> = essential().default(vec![Witness::Router]);
+
+        /// Minimum number of witnesses that must answer; all of them where fewer count
+        #[arg(value_name = "COUNT", value_parser = count::<NonZeroU32>)]
+        witness_quorum: Option<NonZeroU32> = judgement()
+            .default_if(!witnesses.is_empty(), NonZeroU32::MIN);
+    }
+}
+
+/// Reads witnesses with commas between them. No text stands for none.
+fn witnesses(text: &str) -> Result<WitnessList, WitnessError> {
+    match text {
+        "" => Ok(Vec::new()),
+        text => text.split(',').map(str::parse).collect(),
+    }
+}
 
 /// Something that answers as long as PC-B's network works, and that is neither PC-A nor PC-B.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -54,13 +79,13 @@ pub enum WitnessError {
     Malformed(String),
     /// It means something else on each interface.
     #[error(
-        "`{}` is of one network interface alone, which can't be named here; write another address, \
-         or router for the default router",
+        "`{}` is a link-local address with an interface, which isn't supported; write another address, or router \
+         for the default router",
         quoted(.0)
     )]
     OfInterface(String),
     /// An address that answers without any network, or belongs to nobody.
-    #[error("`{}` says nothing about PC-B's network; write a router's or another host's address", quoted(.0))]
+    #[error("`{}` proves nothing about PC-B's network; write the address of a router or another host", quoted(.0))]
     Nobody(String),
 }
 
@@ -68,19 +93,21 @@ pub enum WitnessError {
 #[derive(Debug, Error)]
 pub enum WitnessesError {
     /// More than anybody needs.
-    #[error("there are {0} witnesses; name {MOST_WITNESSES} at most")]
+    #[error("witnesses has {0} entries; name at most {MOST_WITNESSES}")]
     TooMany(usize),
     /// One counts twice.
-    #[error("witness {0} is there twice; name each once")]
+    #[error("witness {0} is listed twice; list it once")]
     Twice(Witness),
     /// One would never answer when it matters.
     #[error("witness {0} is the primary itself; name a router or another host")]
     Primary(Witness),
-    /// Nobody to ask.
-    #[error("witness-quorum is given without witnesses; name some with --witnesses HOST[:PORT]")]
-    Nobody,
+    /// A quorum of none.
+    #[error("witness-quorum is set, but there are no witnesses; name some, or remove it")]
+    None,
     /// More than there are.
-    #[error("witness-quorum is {quorum}, but there are only {witnesses}; lower it or name more")]
+    #[error(
+        "witness-quorum is {quorum}, but there are only {witnesses} witnesses; lower it, or name more"
+    )]
     Quorum {
         /// So many were asked for.
         quorum: u32,
@@ -94,13 +121,27 @@ impl WitnessesError {
     pub(super) fn option(&self) -> &'static str {
         match self {
             Self::TooMany(_) | Self::Twice(_) | Self::Primary(_) => "witnesses",
-            Self::Nobody | Self::Quorum { .. } => "witness-quorum",
+            Self::None | Self::Quorum { .. } => "witness-quorum",
         }
     }
 }
 
-/// How many have to answer: where there are none, nobody.
-pub(super) fn check(
+impl WitnessValues {
+    /// The witnesses, and how many of them have to answer: where there are none, nobody.
+    pub(super) fn checked(
+        self,
+        primary: &PrimaryAddress,
+    ) -> Result<(WitnessList, u32), WitnessesError> {
+        let Self {
+            witnesses,
+            witness_quorum,
+        } = self;
+        let quorum = check(&witnesses, witness_quorum, primary)?;
+        Ok((witnesses, quorum))
+    }
+}
+
+fn check(
     witnesses: &[Witness],
     quorum: Option<NonZeroU32>,
     primary: &PrimaryAddress,
@@ -116,15 +157,12 @@ pub(super) fn check(
             return Err(WitnessesError::Primary(witness.clone()));
         }
     }
-    match quorum {
-        None if witnesses.is_empty() => Ok(0),
-        None => Ok(1),
-        Some(_) if witnesses.is_empty() => Err(WitnessesError::Nobody),
-        Some(quorum) if usize::try_from(quorum.get()).is_ok_and(|most| most <= witnesses.len()) => {
-            Ok(quorum.get())
-        }
-        Some(quorum) => Err(WitnessesError::Quorum {
-            quorum: quorum.get(),
+    match quorum.map_or(0, NonZeroU32::get) {
+        0 => Ok(0),
+        _ if witnesses.is_empty() => Err(WitnessesError::None),
+        quorum if usize::try_from(quorum).is_ok_and(|most| most <= witnesses.len()) => Ok(quorum),
+        quorum => Err(WitnessesError::Quorum {
+            quorum,
             witnesses: witnesses.len(),
         }),
     }
@@ -246,7 +284,7 @@ mod tests {
     #[test]
     fn an_address_with_an_interface_is_refused_with_the_reason() {
         let error = "fe80::1%eth0".parse::<Witness>().unwrap_err().to_string();
-        assert!(error.contains("one network interface"), "{error}");
+        assert!(error.contains("link-local"), "{error}");
     }
 
     #[test]
@@ -263,7 +301,7 @@ mod tests {
         ] {
             let error = text.parse::<Witness>().unwrap_err().to_string();
             assert!(
-                error.contains("says nothing about PC-B's network"),
+                error.contains("proves nothing about PC-B's network"),
                 "{error}"
             );
         }
@@ -271,8 +309,17 @@ mod tests {
 
     fn checked(witnesses: &[&str], quorum: Option<u32>) -> Result<u32, String> {
         let witnesses: Vec<Witness> = witnesses.iter().map(|one| one.parse().unwrap()).collect();
-        let quorum = quorum.and_then(NonZeroU32::new);
-        check(&witnesses, quorum, &"10.0.0.1".parse().unwrap()).map_err(|error| error.to_string())
+        let written = WitnessOptions {
+            witnesses: Some(witnesses),
+            witness_quorum: quorum.and_then(NonZeroU32::new),
+        };
+        let checked = written
+            .resolve()
+            .unwrap()
+            .checked(&"10.0.0.1".parse().unwrap());
+        checked
+            .map(|(_, quorum)| quorum)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -281,15 +328,15 @@ mod tests {
         assert_eq!(checked(&["10.0.0.3", "10.0.0.4"], None), Ok(1));
         assert_eq!(checked(&["10.0.0.3", "10.0.0.4"], Some(2)), Ok(2));
         let error = checked(&["10.0.0.3"], Some(2)).unwrap_err();
-        assert!(error.contains("there are only 1"), "{error}");
+        assert!(error.contains("there are only 1 witnesses"), "{error}");
         let error = checked(&[], Some(1)).unwrap_err();
-        assert!(error.contains("name some with --witnesses"), "{error}");
+        assert!(error.contains("name some"), "{error}");
     }
 
     #[test]
     fn who_would_prove_nothing_is_refused() {
         let error = checked(&["10.0.0.3", "10.0.0.3"], None).unwrap_err();
-        assert!(error.contains("there twice"), "{error}");
+        assert!(error.contains("listed twice"), "{error}");
         let error = checked(&["10.0.0.1:22"], None).unwrap_err();
         assert!(error.contains("the primary itself"), "{error}");
         let many: Vec<String> = (3..20).map(|number| format!("10.0.0.{number}")).collect();

@@ -15,7 +15,7 @@ use failover_linux::{
 };
 
 use crate::{
-    config::{Configuration, ConfigurationError, Fault, KernelEventsMode},
+    config::{Configuration, ConfigurationError, Fault, GatewayError, KernelEventsMode},
     control,
     control::{AskError, Request},
     preflight::{Finding, Level},
@@ -43,7 +43,10 @@ pub(super) fn rights() -> Finding {
 
 /// Is the fault about the account?
 pub(super) fn is_of_account(fault: &Fault) -> bool {
-    matches!(fault.error, ConfigurationError::User(_))
+    matches!(
+        fault.error,
+        ConfigurationError::Gateway(GatewayError::User(_))
+    )
 }
 
 /// The configuration file, and all errors in it and in the flags.

@@ -15,8 +15,9 @@ use failover_decide::Settings;
 use failover_linux::escape::Escaped;
 
 use crate::config::{
-    Configuration, ConfigurationError, Fault, Faults, HumanDuration, Options as RunOptions,
-    PrimaryAddress, Witness, WitnessList, count, witnesses,
+    Configuration, ConfigurationError, Fault, Faults, FenceOptions, FlapDampingOptions,
+    HumanDuration, Options as RunOptions, PrimaryAddress, TakeoverOptions, Witness, WitnessOptions,
+    count,
 };
 
 /// Nobody is asked there (RFC 5737).
@@ -49,29 +50,19 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
 
-    /// As for `run`; wins over the files
-    #[arg(long, value_name = "DURATION")]
-    pub interval: Option<HumanDuration>,
-
-    /// As for `run`; wins over the files
-    #[arg(long, value_name = "DURATION")]
-    pub recovery_interval: Option<HumanDuration>,
-
-    /// As for `run`; wins over the files
-    #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<HumanDuration>,
-
-    /// As for `run`; wins over the files
-    #[arg(long, value_name = "COUNT", value_parser = count::<NonZeroU32>)]
-    pub strikes: Option<NonZeroU32>,
-
-    /// As for `run`; wins over the files
-    #[arg(long, value_name = "DURATION")]
-    pub confirm_interval: Option<HumanDuration>,
-
-    /// As for `run`; nobody is asked, and all answer unless PC-B has no network
-    #[arg(long, value_name = "HOST[:PORT]", value_parser = witnesses)]
-    pub witnesses: Option<WitnessList>,
+    // As for `run`; they override the files.
+    /// When the primary counts as failed.
+    #[command(flatten)]
+    pub(crate) takeover: TakeoverOptions,
+    /// Who confirms that PC-B has a network. Nobody is asked: all answer unless PC-B has no network.
+    #[command(flatten)]
+    pub(crate) witness: WitnessOptions,
+    /// How the primary is fenced. The command isn't run.
+    #[command(flatten)]
+    pub(crate) fence: FenceOptions,
+    /// How a flapping primary is treated.
+    #[command(flatten)]
+    pub(crate) flap_damping: FlapDampingOptions,
 }
 
 /// How figures are shown.
@@ -155,25 +146,21 @@ impl Options {
     }
 
     fn settings(&self, file: Option<&PathBuf>) -> Result<(Settings, Witnesses), Faults> {
-        let flags = RunOptions {
+        let mut flags = RunOptions {
             config: file.cloned(),
-            // The commands don't need to exist here.
-            dry_run: Some(true),
-            interval: self.interval,
-            recovery_interval: self.recovery_interval,
-            timeout: self.timeout,
-            strikes: self.strikes,
-            confirm_interval: self.confirm_interval,
-            witnesses: self.witnesses.clone(),
+            takeover: self.takeover.clone(),
+            witness: self.witness.clone(),
+            fence: self.fence.clone(),
+            flap_damping: self.flap_damping.clone(),
             ..RunOptions::default()
         };
+        // The commands don't need to exist here.
+        flags.operation.dry_run = Some(true);
         let loaded = match Configuration::load_anybodys(flags.clone()) {
             // Nor does the primary.
             Err(Faults(faults)) if lack_a_primary(&faults) => {
-                Configuration::load_anybodys(RunOptions {
-                    primary: NOWHERE.parse::<PrimaryAddress>().ok(),
-                    ..flags
-                })
+                flags.primary.primary = NOWHERE.parse::<PrimaryAddress>().ok();
+                Configuration::load_anybodys(flags)
             }
             loaded => loaded,
         };

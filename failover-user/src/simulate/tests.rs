@@ -14,7 +14,7 @@ use super::{
 };
 use failover_decide::{Fence, Settings, Time};
 
-use crate::config::{Configuration, Options};
+use crate::config::Configuration;
 
 /// The default.
 const ROUTER: Witnesses = Witnesses {
@@ -23,11 +23,7 @@ const ROUTER: Witnesses = Witnesses {
 };
 
 fn settings() -> Settings {
-    let options = Options {
-        primary: "192.0.2.1".parse().ok(),
-        dry_run: Some(true),
-        ..Options::default()
-    };
+    let options = "primary = '192.0.2.1'\ndry-run = true".parse().unwrap();
     Configuration::load(options).unwrap().decide
 }
 

@@ -17,7 +17,7 @@ use super::{
     warnings,
 };
 use crate::{
-    config::{Configuration, GatewayKind, Options},
+    config::Configuration,
     daemon::judgement::WitnessesWord,
     history::{HISTORY, ledger::Ledger},
     log::lines::{self, Recent},
@@ -89,14 +89,9 @@ impl Daemon {
 
     /// One that begins at second 0 under this configuration.
     fn with(configure: impl FnOnce(&mut Configuration)) -> Self {
-        let mut configuration = Configuration::load(Options {
-            primary: "192.0.2.1:18789".parse().ok(),
-            gateway: Some(GatewayKind::Command),
-            start: Some("true".to_owned()),
-            stop: Some("true".to_owned()),
-            ..Options::default()
-        })
-        .unwrap();
+        let options =
+            "primary = '192.0.2.1'\ngateway = 'command'\nstart = 'true'\nstop = 'true'".parse();
+        let mut configuration = Configuration::load(options.unwrap()).unwrap();
         configuration.decide.witness_quorum = 0;
         configure(&mut configuration);
         // A whole second of the wall clock, so that no text depends on when the test runs.

@@ -29,7 +29,7 @@ const REFERENCE: &str = "../../docs/configuration.md";
 
 fn generated() -> Files {
     let mut files = Files::new();
-    let example = config::commented().expect("making the default configuration");
+    let example = config::commented();
     files.insert(EXAMPLE.into(), example.into_bytes());
     let reference = config::reference();
     files.insert(REFERENCE.into(), reference.into_bytes());
@@ -135,6 +135,14 @@ fn a_verb_that_is_hidden_is_in_no_completion_and_every_other_one_is_in_each() {
     assert!(count >= 30, "{count}");
 }
 
+/// As an argument of a request.
+fn roff_word(text: &str) -> String {
+    match text.contains(' ') {
+        true => format!("\"{text}\""),
+        false => text.to_owned(),
+    }
+}
+
 #[test]
 fn every_page_of_the_manual_says_what_a_reader_looks_for() {
     let files = generated();
@@ -152,12 +160,20 @@ fn every_page_of_the_manual_says_what_a_reader_looks_for() {
     }
     assert!(count >= 16, "{count}");
     let page = |name: &str| String::from_utf8_lossy(&files[&Path::new("man").join(name)]);
-    let file = page("failover.toml.5");
-    for Entry { name, .. } in config::entries() {
-        let head = format!("\n\\fB{}\\fR = ", name.replace('-', "\\-"));
-        assert!(file.contains(&head), "{name}");
+    let (run, file) = (page("failover-run.1"), page("failover.toml.5"));
+    for Entry { option, .. } in config::entries() {
+        let name = &option.name;
+        let name = name.replace('-', "\\-");
+        let heading = option.group.heading();
+        assert!(file.contains(&format!("\n\\fB{name}\\fR = ")), "{name}");
+        assert!(
+            file.contains(&format!(".SS {}", roff_word(heading))),
+            "{name}"
+        );
+        assert!(run.contains(&format!("\n\\fB\\-\\-{name}\\fR")), "{name}");
+        let heading = roff_word(&heading.to_uppercase());
+        assert!(run.contains(&format!(".SH {heading}\n")), "{name}");
     }
-    let run = page("failover-run.1");
     for part in ["failover.toml", "FAILOVER_LOG", "\\fIFILE\\fR", "SIGHUP"] {
         assert!(run.contains(part), "{part}");
     }

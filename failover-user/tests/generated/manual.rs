@@ -232,6 +232,26 @@ fn entry(roff: &mut Roff, head: impl Into<Vec<Inline>>, text: &str) {
     roff.text([roman(text)]);
 }
 
+fn configuration_entry(roff: &mut Roff, configured: &Entry) {
+    let option = configured.option;
+    let head = [
+        bold(&option.name),
+        roman(" = "),
+        italic(configured.kind.clone()),
+    ];
+    let mut text = format!("{}. Default: {}.", option.help, configured.default());
+    if let Some(range) = &option.range {
+        text.push_str(&format!(" Range: {range}."));
+    }
+    entry(roff, head, &text);
+    for (choice, what) in &configured.choices {
+        roff.control("br", []);
+        roff.text([bold(format!("\"{choice}\"")), roman(format!(": {what}."))]);
+    }
+    roff.control("br", []);
+    roff.text([roman(format!("Example: {}", configured.sample()))]);
+}
+
 /// `failover.toml(5)`, from the options' own definitions.
 fn of_configuration() -> Page {
     let mut roff = Roff::default();
@@ -257,23 +277,13 @@ fn of_configuration() -> Page {
         roff.text([roman(*paragraph)]);
     }
     roff.control("SH", ["OPTIONS"]);
-    for option in config::entries() {
-        let Entry {
-            name,
-            what,
-            kind,
-            default,
-            sample,
-            choices,
-        } = option;
-        let head = [bold(name), roman(" = "), italic(kind)];
-        entry(&mut roff, head, &format!("{what}. Default: {default}."));
-        for (choice, what) in choices {
-            roff.control("br", []);
-            roff.text([bold(format!("\"{choice}\"")), roman(format!(": {what}."))]);
+    let mut group = None;
+    for entry in config::entries() {
+        let of = entry.option.group;
+        if group.replace(of) != Some(of) {
+            roff.control("SS", [of.heading()]);
         }
-        roff.control("br", []);
-        roff.text([roman(format!("Example: {sample}"))]);
+        configuration_entry(&mut roff, &entry);
     }
     roff.control("SH", ["VALUES"]);
     for (kind, how) in config::VALUES {

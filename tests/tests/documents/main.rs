@@ -356,7 +356,7 @@ fn every_configuration_in_the_documents_can_be_run() {
             if name.contains([' ', '.', '/']) {
                 continue;
             }
-            if let Err(error) = toml::from_str::<Options>(&span) {
+            if let Err(error) = span.parse::<Options>() {
                 panic!("{}: `{span}`: {error}", document.display());
             }
             count += 1;

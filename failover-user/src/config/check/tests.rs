@@ -1,6 +1,9 @@
 //! Options that make a check, and those that make none.
 
+use std::{num::NonZeroU16, path::PathBuf, time::Duration};
+
 use super::*;
+use crate::config::{duration::HumanDuration, gateway::GatewayKind, host::Host};
 
 fn checked(given: Given) -> Result<Check, String> {
     let primary = Host::Name("pc-a.test.".to_owned());
@@ -57,7 +60,7 @@ fn an_option_of_another_check_is_refused_with_that_checks_name() {
         ),
         (
             Given {
-                value: Some(Scalar("1".to_owned())),
+                value: Some(Scalar::from("1")),
                 ..given()
             },
             "check-value",
@@ -112,19 +115,19 @@ fn an_option_of_another_check_is_refused_with_that_checks_name() {
             "drain-limit",
         ),
     ] {
-        assert_refused(given, &format!("{option} is given, but the check is tcp"));
+        assert_refused(given, &format!("{option} is set, but check is tcp"));
     }
     let openclaw = Given {
         kind: Some(CheckKind::OpenClaw),
         path: text(),
         ..given()
     };
-    assert_refused(openclaw, "say --check http");
+    assert_refused(openclaw, "set check to http");
     let with_limit = Given {
         drain_limit: drain_limit(),
         ..http()
     };
-    assert_refused(with_limit, "say --check openclaw");
+    assert_refused(with_limit, "set check to openclaw");
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn what_makes_no_http_check_is_refused_with_what_to_write() {
             path: None,
             ..http()
         },
-        "name it with --check-path",
+        "check-path isn't set",
     );
     for path in ["health", "", "/a b", "/a\r\nX: y", "http://a/b", "/a#b"] {
         assert_refused(
@@ -147,8 +150,13 @@ fn what_makes_no_http_check_is_refused_with_what_to_write() {
         );
     }
     for status in [1, 199, 600] {
-        let status = NonZeroU16::new(status);
-        assert_refused(Given { status, ..http() }, "between 200 and 599");
+        let written = CheckOptions {
+            check_status: NonZeroU16::new(status),
+            ..CheckOptions::default()
+        };
+        let error = written.resolve(GatewayKind::OpenClaw).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("between 200 and 599"), "{error}");
     }
     assert_refused(
         Given {
@@ -162,16 +170,16 @@ fn what_makes_no_http_check_is_refused_with_what_to_write() {
             contains: text(""),
             ..http()
         },
-        "give a part that tells",
+        "that only a healthy gateway sends",
     );
-    let value = Some(Scalar("1".to_owned()));
+    let value = Some(Scalar::from("1"));
     assert_refused(Given { value, ..http() }, "without check-pointer");
     let both = Given {
         pointer: text("/ok"),
         contains: text("ok"),
         ..http()
     };
-    assert_refused(both, "choose one");
+    assert_refused(both, "remove one");
     assert_refused(
         Given {
             host: text("a b"),
@@ -187,13 +195,13 @@ fn what_makes_no_http_check_is_refused_with_what_to_write() {
         fingerprint: fingerprint.clone(),
         ..http()
     };
-    assert_refused(pinned(), "check-fingerprint is given without check-tls");
+    assert_refused(pinned(), "check-fingerprint is set without check-tls");
     let over_tls = || Given {
         tls: Some(true),
         ..pinned()
     };
     let ca = Some(PathBuf::from("/nowhere"));
-    assert_refused(Given { ca, ..over_tls() }, "choose one");
+    assert_refused(Given { ca, ..over_tls() }, "remove one");
     for (given, part) in [
         (vec![], "check-fingerprint is empty"),
         (vec!["AB".repeat(20)], "SHA-1"),
@@ -311,7 +319,7 @@ fn another_question_is_told_in_other_words_and_another_secret_is_not() {
         given(|given| given.pointer = Some("/ok".to_owned())),
         given(|given| {
             given.pointer = Some("/ok".to_owned());
-            given.value = Some(Scalar("true".to_owned()));
+            given.value = Some(Scalar::from("true"));
         }),
         over_tls(ca("one.pem")),
         over_tls(ca("other.pem")),

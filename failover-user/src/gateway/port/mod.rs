@@ -730,19 +730,13 @@ mod tests {
     use std::{future::poll_fn, net::TcpListener, task::Poll};
 
     use super::*;
-    use crate::config::{Configuration, GatewayKind, Options};
+    use crate::config::Configuration;
 
     fn local_port(port: NonZeroU16, bound: &[&str]) -> LocalPort {
         let nowhere = tempfile::tempdir().unwrap();
-        let configuration = Configuration::load(Options {
-            primary: "192.0.2.1".parse().ok(),
-            dry_run: Some(true),
-            // Whoever runs the test is the gateway's owner.
-            gateway: Some(GatewayKind::Command),
-            start: Some("true".to_owned()),
-            stop: Some("true".to_owned()),
-            ..Options::default()
-        });
+        // Whoever runs the test is the gateway's owner.
+        let options = "primary = '192.0.2.1'\ndry-run = true\ngateway = 'command'\nstart = 'true'\nstop = 'true'";
+        let configuration = Configuration::load(options.parse().unwrap());
         let bound = bound.iter().map(|ip| Bound {
             ip: ip.parse().unwrap(),
             only_v6: false,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use failover_decide::Failure;
 
-use crate::config::{Configuration, Options};
+use crate::config::Configuration;
 
 struct Forged {
     watch: Watch,
@@ -23,11 +23,7 @@ impl Forged {
 
     /// With other settings than usual, for a primary that nobody has seen.
     fn unarmed(change: impl FnOnce(&mut Settings)) -> Self {
-        let options = Options {
-            primary: "192.0.2.1".parse().ok(),
-            dry_run: Some(true),
-            ..Options::default()
-        };
+        let options = "primary = '192.0.2.1'\ndry-run = true".parse().unwrap();
         let mut settings = Configuration::load(options).unwrap().decide;
         change(&mut settings);
         let mut decider = Decider::new(settings.clone(), at(0));

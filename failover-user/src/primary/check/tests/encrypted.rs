@@ -91,23 +91,24 @@ async fn serving(configuration: ServerConfig) -> Server {
 }
 
 fn check(ca: PathBuf, primary: &str, host: Option<&str>) -> Check {
-    check_with(Options {
-        primary: Some(primary.parse().unwrap()),
-        check_ca: Some(ca),
-        check_host: host.map(str::to_owned),
-        ..Options::default()
+    check_with(primary, |options| {
+        options.check.check_ca = Some(ca);
+        options.check.check_host = host.map(str::to_owned);
     })
 }
 
-fn check_with(options: Options) -> Check {
-    let options = Options {
-        primary: options.primary.or(NAME.parse().ok()),
-        check: Some(config::CheckKind::OpenClaw),
-        check_tls: Some(true),
-        dry_run: Some(true),
-        ..options
-    };
-    Configuration::load(options).unwrap().check
+fn check_with(primary: &str, change: impl FnOnce(&mut Options)) -> Check {
+    Configuration::load(over_tls(primary, change))
+        .unwrap()
+        .check
+}
+
+fn over_tls(primary: &str, change: impl FnOnce(&mut Options)) -> Options {
+    let text =
+        format!("primary = '{primary}'\ncheck = 'openclaw'\ncheck-tls = true\ndry-run = true");
+    let mut options = text.parse().unwrap();
+    change(&mut options);
+    options
 }
 
 /// A server with a certificate of its own making, as OpenClaw makes one: an authority by its own word, and
@@ -152,9 +153,8 @@ impl SelfSigned {
 
 fn by_fingerprints(fingerprints: &[&SelfSigned]) -> Checker {
     let told = fingerprints.iter().map(|one| one.fingerprint());
-    checker(&check_with(Options {
-        check_fingerprint: Some(told.collect()),
-        ..Options::default()
+    checker(&check_with(NAME, |options| {
+        options.check.check_fingerprint = Some(told.collect());
     }))
 }
 
@@ -358,14 +358,7 @@ async fn a_server_without_tls_is_told_as_that_and_the_other_way_round_it_isnt_ht
 
 /// How the local gateway is asked beside this primary.
 fn local(ca: PathBuf, change: impl FnOnce(&mut Options)) -> Checker {
-    let mut options = Options {
-        primary: Some(NAME.parse().unwrap()),
-        check: Some(config::CheckKind::OpenClaw),
-        check_tls: Some(true),
-        check_ca: Some(ca),
-        dry_run: Some(true),
-        ..Options::default()
-    };
+    let mut options = over_tls(NAME, |options| options.check.check_ca = Some(ca));
     change(&mut options);
     let configuration = Configuration::load(options).unwrap();
     Checker::of_the_local_gateway(&configuration.local_check)
@@ -411,7 +404,7 @@ async fn the_local_gateway_may_speak_tls_or_not_whatever_the_primary_does() {
     assert!(!next.memory.speaks_tls);
     let said = |tls| {
         local(authority.file(), |options| {
-            options.local_check_tls = Some(tls);
+            options.local_check.local_check_tls = Some(tls);
         })
     };
     good(&said(true), &encrypted).await;
@@ -428,9 +421,9 @@ async fn the_local_gateway_may_speak_tls_or_not_whatever_the_primary_does() {
 async fn the_local_gateways_certificate_is_verified_where_a_ca_is_configured_for_it() {
     let authority = Authority::new("Test CA");
     let check = local(authority.file(), |options| {
-        options.local_check_tls = Some(true);
-        options.local_check_ca = Some(authority.file());
-        options.local_check_host = Some("pc-b.test".to_owned());
+        options.local_check.local_check_tls = Some(true);
+        options.local_check.local_check_ca = Some(authority.file());
+        options.local_check.local_check_host = Some("pc-b.test".to_owned());
     });
     good(&check, &authority.server("pc-b.test", |_| {}).await).await;
     let others = Authority::new("Another CA")

@@ -3,14 +3,8 @@
 use super::*;
 
 fn local(change: impl FnOnce(&mut Options)) -> Checker {
-    let mut options = Options {
-        primary: Some("pc-a.test:18080".parse().unwrap()),
-        gateway: Some(config::GatewayKind::Command),
-        start: Some("true".to_owned()),
-        stop: Some("true".to_owned()),
-        dry_run: Some(true),
-        ..Options::default()
-    };
+    let text = "primary = 'pc-a.test:18080'\ngateway = 'command'\nstart = 'true'\nstop = 'true'\ndry-run = true";
+    let mut options: Options = text.parse().unwrap();
     change(&mut options);
     let configuration = Configuration::load(options).unwrap();
     Checker::of_the_local_gateway(&configuration.local_check)
@@ -18,10 +12,10 @@ fn local(change: impl FnOnce(&mut Options)) -> Checker {
 
 /// PC-A's health is asked for like this.
 fn http_primary(options: &mut Options) {
-    options.check = Some(config::CheckKind::Http);
-    options.check_path = Some("/bot/healthz".to_owned());
-    options.check_host = Some("pc-a.test".to_owned());
-    options.check_contains = Some("all is well".to_owned());
+    options.check.check = Some(config::CheckKind::Http);
+    options.check.check_path = Some("/bot/healthz".to_owned());
+    options.check.check_host = Some("pc-a.test".to_owned());
+    options.check.check_contains = Some("all is well".to_owned());
 }
 
 fn last_head(server: &Server) -> String {
@@ -58,7 +52,7 @@ async fn its_silence_is_a_failure_whatever_it_is_asked() {
     };
     for check in [
         local(http_primary),
-        local(|options| options.check = Some(config::CheckKind::OpenClaw)),
+        local(|options| options.check.check = Some(config::CheckKind::OpenClaw)),
     ] {
         let why = silence(SHORT, &check, &hangs().await).await;
         assert_eq!(why, NoAnswer::TimedOut);
@@ -72,10 +66,10 @@ async fn its_silence_is_a_failure_whatever_it_is_asked() {
 async fn it_is_asked_what_is_configured_for_it() {
     let check = local(|options| {
         http_primary(options);
-        options.local_check = Some(config::LocalCheckKind::Http);
-        options.local_check_path = Some("/health".to_owned());
-        options.local_check_status = std::num::NonZeroU16::new(204);
-        options.local_check_host = Some("pc-b.test".to_owned());
+        options.local_check.local_check = Some(config::LocalCheckKind::Http);
+        options.local_check.local_check_path = Some("/health".to_owned());
+        options.local_check.local_check_status = std::num::NonZeroU16::new(204);
+        options.local_check.local_check_host = Some("pc-b.test".to_owned());
     });
     let server = Server::answering(|_| answer("204 No Content", "text/plain", "")).await;
     good(&check, &server).await;
@@ -95,8 +89,8 @@ async fn no_token_of_the_primarys_is_sent_to_who_listens_here() {
         Some(file)
     };
     let check = |options: &mut Options| {
-        options.check = Some(config::CheckKind::OpenClaw);
-        options.check_token_file = token("primarys");
+        options.check.check = Some(config::CheckKind::OpenClaw);
+        options.check.check_token_file = token("primarys");
     };
     let server = Server::answering(openclaw).await;
     good(&local(check), &server).await;
@@ -107,7 +101,7 @@ async fn no_token_of_the_primarys_is_sent_to_who_listens_here() {
     );
     let own = local(|options| {
         check(options);
-        options.local_check_token_file = token("own");
+        options.local_check.local_check_token_file = token("own");
     });
     good(&own, &server).await;
     assert!(last_head(&server).contains("authorization: Bearer own\r\n"));

@@ -254,13 +254,9 @@ async fn a_token_goes_where_details_are_and_nowhere_else() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("token");
     std::fs::write(&file, "s3cret\n").unwrap();
-    let options = Options {
-        primary: Some("pc-a.test".parse().unwrap()),
-        check: Some(config::CheckKind::OpenClaw),
-        check_token_file: Some(file),
-        dry_run: Some(true),
-        ..Options::default()
-    };
+    let text = "primary = 'pc-a.test'\ncheck = 'openclaw'\ndry-run = true";
+    let mut options: Options = text.parse().unwrap();
+    options.check.check_token_file = Some(file);
     let configuration = Configuration::load(options).unwrap();
     assert!(!format!("{configuration:?}").contains("s3cret"));
     let server = Server::answering(openclaw).await;

@@ -1,6 +1,6 @@
-//! Where notices are sent, complete and checked.
+//! Who is notified: a command that is run, and a webhook that is called.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hyper::{
     Uri,
@@ -10,9 +10,47 @@ use thiserror::Error;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::config::{
-    Tls, Token,
-    credential::{CredentialError, roots_in, token, trusted_here},
+    check::Tls,
+    command::{CommandError, command},
+    credential::{CredentialError, Token, roots_in, token, trusted_here},
+    option::{essential, notifications, option_set},
+    parse::path,
 };
+use crate::gateway::command::command_line::CommandLine;
+
+option_set! {
+    /// The command for notifications.
+    pub(crate) struct NotifyOptions => NotifyValues {
+        /// Command to run on events: takeover, release, failed start or stop, ...; the event is in its environment
+        /// and, as JSON, on its standard input
+        #[arg(value_name = "COMMAND")]
+        notify: Option<String> = essential().secret().example("mail-the-admin".to_owned());
+    }
+}
+
+option_set! {
+    /// The webhook for notifications.
+    pub(crate) struct WebhookOptions => WebhookValues {
+        /// URL to POST each event to, as JSON; retried for up to a day
+        #[arg(value_name = "URL")]
+        webhook: Option<String> = notifications()
+            .secret()
+            .example("http://hooks.lan/failover".to_owned());
+
+        /// File with the webhook's token, sent as Authorization: Bearer
+        #[arg(value_name = "FILE", value_parser = path)]
+        webhook_token_file: Option<PathBuf> = notifications()
+            .secret_file()
+            .alternative("/etc/failover/webhook-token".into());
+
+        /// PEM file with the CA of the webhook's certificate, or the certificate itself
+        #[arg(value_name = "FILE", value_parser = path)]
+        webhook_ca: Option<PathBuf> = notifications()
+            .file()
+            .words("the system's CA store")
+            .alternative("/etc/failover/webhook-ca.pem".into());
+    }
+}
 
 /// Where notices are sent. The path may be a secret, so it isn't shown.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,23 +74,22 @@ pub struct Webhook {
 pub enum WebhookError {
     /// Not a URL.
     #[error(
-        "webhook is no URL without a user name (its value isn't shown, it may be a secret); write one, as https://example.org/hook"
+        "webhook is not an http or https URL without a user name (not shown, it may be a secret); write one, as https://example.org/hook"
     )]
     Url,
     /// Nobody can be trusted.
     #[error(
-        "webhook: no certificates are trusted on this machine ({0}); install ca-certificates, or give \
-         --webhook-ca"
+        "webhook: this machine's CA store is empty ({0}); install ca-certificates, or set webhook-ca"
     )]
     NoRoots(String),
     /// A file that isn't what it should be.
     #[error(transparent)]
     File(#[from] CredentialError),
     /// An option that needs another.
-    #[error("{0} is given without webhook; give that too, or leave it out")]
-    ForNobody(&'static str),
+    #[error("{0} is set without webhook; set webhook, or remove it")]
+    WithoutUrl(&'static str),
     /// Nobody shows a certificate.
-    #[error("webhook-ca is given, and the webhook isn't https; write https, or leave it out")]
+    #[error("webhook-ca is set, but the webhook isn't https; write https, or remove it")]
     InTheClear,
 }
 
@@ -62,9 +99,31 @@ impl WebhookError {
         match self {
             Self::Url | Self::NoRoots(_) => "webhook",
             Self::File(error) => error.option(),
-            Self::ForNobody(option) => option,
+            Self::WithoutUrl(option) => option,
             Self::InTheClear => "webhook-ca",
         }
+    }
+}
+
+impl NotifyValues {
+    pub(super) fn checked(self) -> Result<Option<CommandLine>, CommandError> {
+        let Self { notify } = self;
+        notify.map(|line| command("notify", &line)).transpose()
+    }
+}
+
+impl WebhookValues {
+    pub(super) fn checked(self) -> Result<Option<Webhook>, WebhookError> {
+        let Self {
+            webhook,
+            webhook_token_file,
+            webhook_ca,
+        } = self;
+        Webhook::checked(
+            webhook.as_deref(),
+            webhook_token_file.as_deref(),
+            webhook_ca.as_deref(),
+        )
     }
 }
 
@@ -76,8 +135,8 @@ impl Webhook {
     ) -> Result<Option<Self>, WebhookError> {
         let Some(url) = url else {
             return match (token_file, ca) {
-                (Some(_), _) => Err(WebhookError::ForNobody("webhook-token-file")),
-                (None, Some(_)) => Err(WebhookError::ForNobody("webhook-ca")),
+                (Some(_), _) => Err(WebhookError::WithoutUrl("webhook-token-file")),
+                (None, Some(_)) => Err(WebhookError::WithoutUrl("webhook-ca")),
                 (None, None) => Ok(None),
             };
         };
@@ -171,8 +230,8 @@ mod tests {
     fn an_option_that_means_nothing_is_refused() {
         let file = Some(Path::new("/nowhere"));
         for (url, token, ca, part) in [
-            (None, file, None, "webhook-token-file is given without"),
-            (None, None, file, "webhook-ca is given without"),
+            (None, file, None, "webhook-token-file is set without"),
+            (None, None, file, "webhook-ca is set without"),
             (Some("http://hooks.test/"), None, file, "isn't https"),
             (
                 Some("https://hooks.test/"),

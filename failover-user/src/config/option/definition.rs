@@ -1,0 +1,453 @@
+//! A [`Definition`]: what is known of an option besides its name, type and help.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
+use thiserror::Error;
+
+use failover_linux::escape;
+
+use crate::config::values::plain;
+
+/// A heading in the help, the manual and the reference.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Group {
+    /// The ten that everybody needs.
+    Essential,
+    /// How PC-A's gateway is checked.
+    Primary,
+    /// How PC-B's gateway is started, stopped, recognized and checked.
+    LocalGateway,
+    /// When to take over and when to release.
+    Judgement,
+    /// Whom to tell.
+    Notifications,
+    /// How the daemon itself runs.
+    Daemon,
+}
+
+impl Group {
+    /// The heading.
+    #[must_use]
+    pub const fn heading(self) -> &'static str {
+        match self {
+            Self::Essential => "Essential options",
+            Self::Primary => "Primary",
+            Self::LocalGateway => "Local gateway",
+            Self::Judgement => "Judgement",
+            Self::Notifications => "Notifications",
+            Self::Daemon => "Daemon",
+        }
+    }
+}
+
+/// A value that its option can't have.
+#[derive(Debug, Error)]
+pub enum OptionError {
+    /// Out of range.
+    #[error("{option} is {value}; it must be between {least} and {most}")]
+    Range {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        value: String,
+        /// Smallest allowed.
+        least: String,
+        /// Largest allowed.
+        most: String,
+    },
+    /// A path that can't be what the option needs.
+    #[error("{option} is {path}, {what}; write the full path of {wanted}")]
+    Path {
+        /// The option.
+        option: &'static str,
+        /// As it was given, or why it isn't shown.
+        path: String,
+        /// What is wrong.
+        what: &'static str,
+        /// What it has to be.
+        wanted: &'static str,
+    },
+}
+
+impl OptionError {
+    /// The option that has to change.
+    pub(in crate::config) const fn option(&self) -> &'static str {
+        match self {
+            Self::Range { option, .. } | Self::Path { option, .. } => option,
+        }
+    }
+}
+
+/// What is known of an option besides its name, type and help. Built from its group: `judgement().default(3)`.
+pub(in crate::config) struct Definition<T> {
+    group: Group,
+    default: Option<T>,
+    /// The default in words, where the value alone would mislead.
+    words: Option<String>,
+    example: Option<T>,
+    is_alternative: bool,
+    is_secret: bool,
+    is_unused: bool,
+    rule: Option<Rule<T>>,
+}
+
+/// A [`Definition`] with a default that always applies.
+pub(in crate::config) struct WithDefault<T> {
+    definition: Definition<T>,
+    default: T,
+}
+
+/// Is this value of this option allowed?
+type CheckOf<T> = dyn Fn(&'static str, &T) -> Result<(), OptionError>;
+
+/// Which values are allowed.
+struct Rule<T> {
+    check: Box<CheckOf<T>>,
+    range: Option<String>,
+}
+
+/// See [`Group::Essential`].
+pub(in crate::config) const fn essential<T>() -> Definition<T> {
+    Definition::of(Group::Essential)
+}
+
+/// See [`Group::Primary`].
+pub(in crate::config) const fn primary<T>() -> Definition<T> {
+    Definition::of(Group::Primary)
+}
+
+/// See [`Group::LocalGateway`].
+pub(in crate::config) const fn local_gateway<T>() -> Definition<T> {
+    Definition::of(Group::LocalGateway)
+}
+
+/// See [`Group::Judgement`].
+pub(in crate::config) const fn judgement<T>() -> Definition<T> {
+    Definition::of(Group::Judgement)
+}
+
+/// See [`Group::Notifications`].
+pub(in crate::config) const fn notifications<T>() -> Definition<T> {
+    Definition::of(Group::Notifications)
+}
+
+/// See [`Group::Daemon`].
+pub(in crate::config) const fn daemon<T>() -> Definition<T> {
+    Definition::of(Group::Daemon)
+}
+
+impl<T> Definition<T> {
+    const fn of(group: Group) -> Self {
+        Self {
+            group,
+            default: None,
+            words: None,
+            example: None,
+            is_alternative: false,
+            is_secret: false,
+            is_unused: false,
+            rule: None,
+        }
+    }
+
+    /// The value if nobody sets one.
+    pub(in crate::config) fn default(self, default: T) -> WithDefault<T> {
+        WithDefault {
+            definition: self,
+            default,
+        }
+    }
+
+    /// A default that applies only under a condition.
+    pub(in crate::config) fn default_if(self, applies: bool, default: T) -> Self
+    where
+        T: Clone + Serialize,
+    {
+        let words = self.words.or_else(|| Some(plain(&value_of(&default))));
+        Self {
+            default: applies.then(|| default.clone()),
+            words,
+            example: self.example.or(Some(default)),
+            ..self
+        }
+    }
+
+    /// How the help puts the default, where that isn't one value.
+    pub(in crate::config) fn words(self, words: impl Into<String>) -> Self {
+        Self {
+            words: Some(words.into()),
+            ..self
+        }
+    }
+
+    /// What one could write, for an option without a default.
+    pub(in crate::config) fn example(self, example: T) -> Self {
+        Self {
+            example: Some(example),
+            ..self
+        }
+    }
+
+    /// The same for an option that excludes others or needs them: the commented default configuration isn't
+    /// valid with all of these at once.
+    pub(in crate::config) fn alternative(self, example: T) -> Self {
+        Self {
+            is_alternative: true,
+            ..self.example(example)
+        }
+    }
+
+    /// The value may be a password, or have one in it: no message shows it.
+    pub(in crate::config) fn secret(self) -> Self {
+        Self {
+            is_secret: true,
+            ..self
+        }
+    }
+
+    /// The value isn't checked where nothing uses it.
+    pub(in crate::config) fn used_if(self, is_used: bool) -> Self {
+        Self {
+            is_unused: !is_used,
+            ..self
+        }
+    }
+
+    fn rule(
+        self,
+        range: Option<String>,
+        check: impl Fn(&'static str, &T) -> Result<(), OptionError> + 'static,
+    ) -> Self {
+        let check = Box::new(check);
+        Self {
+            rule: Some(Rule { check, range }),
+            ..self
+        }
+    }
+
+    fn check(&self, option: &'static str, value: &T) -> Result<(), OptionError> {
+        match &self.rule {
+            Some(rule) if !self.is_unused => (rule.check)(option, value),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<T: PartialOrd + ToString + 'static> Definition<T> {
+    /// The smallest and the largest value that are allowed.
+    pub(in crate::config) fn range(self, least: T, most: T) -> Self {
+        let range = format!("{} to {}", least.to_string(), most.to_string());
+        self.rule(Some(range), move |option, value| {
+            between(option, value, &least, &most)
+        })
+    }
+}
+
+impl<T: PartialOrd + ToString + 'static> Definition<Vec<T>> {
+    /// The same for each value of a list.
+    pub(in crate::config) fn each_in(self, least: T, most: T) -> Self {
+        let range = format!("{} to {} each", least.to_string(), most.to_string());
+        self.rule(Some(range), move |option, values: &Vec<T>| {
+            let mut each = values.iter();
+            each.try_for_each(|value| between(option, value, &least, &most))
+        })
+    }
+}
+
+fn between<T: PartialOrd + ToString>(
+    option: &'static str,
+    value: &T,
+    least: &T,
+    most: &T,
+) -> Result<(), OptionError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(OptionError::Range {
+        option,
+        value: value.to_string(),
+        least: least.to_string(),
+        most: most.to_string(),
+    })
+}
+
+impl Definition<PathBuf> {
+    /// The path of a file.
+    pub(in crate::config) fn file(self) -> Self {
+        self.rule(None, |option, path| leads_to(option, path, "a file"))
+    }
+
+    /// The same for a file with a secret. Somebody may have written the secret itself here, so what isn't a
+    /// full path isn't shown.
+    pub(in crate::config) fn secret_file(self) -> Self {
+        self.rule(None, |option, path| {
+            leads_to(option, path, "a file").map_err(|error| match error {
+                OptionError::Path { what, wanted, .. } if !path.is_absolute() => {
+                    let path = "not shown, it may be a secret".to_owned();
+                    OptionError::Path {
+                        option,
+                        path,
+                        what,
+                        wanted,
+                    }
+                }
+                error => error,
+            })
+        })
+    }
+
+    /// The path of a socket to create.
+    pub(in crate::config) fn socket(self) -> Self {
+        self.rule(None, |option, path| leads_to(option, path, "a socket"))
+    }
+
+    /// The path of a directory, which may be missing.
+    pub(in crate::config) fn directory(self) -> Self {
+        self.rule(None, |option, path| leads_to(option, path, DIRECTORY))
+    }
+}
+
+const DIRECTORY: &str = "a directory";
+
+/// The daemon's working directory isn't that of whoever writes the file, so only a full path will do.
+fn leads_to(option: &'static str, path: &Path, wanted: &'static str) -> Result<(), OptionError> {
+    let what = if !path.is_absolute() {
+        "a relative path"
+    } else if wanted == DIRECTORY && path.exists() && !path.is_dir() {
+        "which is not a directory"
+    } else if wanted != DIRECTORY && path.is_dir() {
+        "which is a directory"
+    } else {
+        return Ok(());
+    };
+    Err(OptionError::Path {
+        option,
+        path: escape::one_line(&path.to_string_lossy()),
+        what,
+        wanted,
+    })
+}
+
+/// From what was written to what is in force. An option with a default always has a value; one without may
+/// have none.
+pub(in crate::config) trait Resolve<T> {
+    /// `T`, or `Option<T>`.
+    type InForce;
+
+    /// What was written, if it is allowed, or else the default.
+    fn resolve(
+        self,
+        option: &'static str,
+        written: Option<T>,
+    ) -> Result<Self::InForce, OptionError>;
+
+    /// The default alone.
+    fn unset(self) -> Self::InForce;
+
+    /// For people. `field` is the option's name with underscores.
+    fn describe(&self, field: &'static str, help: &str) -> Description;
+}
+
+impl<T: Serialize> Resolve<T> for Definition<T> {
+    type InForce = Option<T>;
+
+    fn resolve(self, option: &'static str, written: Option<T>) -> Result<Option<T>, OptionError> {
+        if let Some(value) = &written {
+            self.check(option, value)?;
+        }
+        Ok(written.or(self.default))
+    }
+
+    fn unset(self) -> Option<T> {
+        self.default
+    }
+
+    fn describe(&self, field: &'static str, help: &str) -> Description {
+        let default = self.words.clone();
+        Description::new(self, field, help, default, self.example.as_ref())
+    }
+}
+
+impl<T: Serialize> Resolve<T> for WithDefault<T> {
+    type InForce = T;
+
+    fn resolve(self, option: &'static str, written: Option<T>) -> Result<T, OptionError> {
+        if let Some(value) = &written {
+            self.definition.check(option, value)?;
+        }
+        Ok(written.unwrap_or(self.default))
+    }
+
+    fn unset(self) -> T {
+        self.default
+    }
+
+    fn describe(&self, field: &'static str, help: &str) -> Description {
+        let words = self.definition.words.clone();
+        let default = words.unwrap_or_else(|| plain(&value_of(&self.default)));
+        let example = self.definition.example.as_ref().unwrap_or(&self.default);
+        Description::new(&self.definition, field, help, Some(default), Some(example))
+    }
+}
+
+fn value_of<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// An option, for people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// Its name with underscores, as code has it.
+    pub(in crate::config) field: &'static str,
+    /// Its name: the flag's and the file's.
+    pub name: String,
+    /// What it is, without a full stop.
+    pub help: String,
+    /// Where it belongs.
+    pub group: Group,
+    /// Its default, as a value or in words.
+    pub default: Option<String>,
+    /// Which values are allowed, where that is a range.
+    pub range: Option<String>,
+    /// What one could write: an example, or the default.
+    pub sample: Value,
+    /// Must it stay out of the commented default configuration unless others change as well?
+    pub(in crate::config) is_alternative: bool,
+    /// May the value be a secret?
+    pub(in crate::config) is_secret: bool,
+}
+
+impl Description {
+    fn new<T: Serialize>(
+        definition: &Definition<T>,
+        field: &'static str,
+        help: &str,
+        default: Option<String>,
+        sample: Option<&T>,
+    ) -> Self {
+        Self {
+            field,
+            name: field.replace('_', "-"),
+            help: help.trim().to_owned(),
+            group: definition.group,
+            default,
+            range: definition.rule.as_ref().and_then(|rule| rule.range.clone()),
+            sample: sample.map(value_of).unwrap_or_default(),
+            is_alternative: definition.is_alternative,
+            is_secret: definition.is_secret,
+        }
+    }
+
+    /// What `--help` and the manual show.
+    pub(in crate::config) fn flag_help(&self) -> String {
+        let mut help = self.help.clone();
+        for (name, value) in [("default", &self.default), ("range", &self.range)] {
+            if let Some(value) = value {
+                help.push_str(&format!(" [{name}: {value}]"));
+            }
+        }
+        help
+    }
+}
