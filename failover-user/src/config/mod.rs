@@ -74,7 +74,7 @@ pub(crate) use witness::WitnessOptions;
 pub use witness::{Witness, WitnessError, WitnessList, WitnessesError};
 
 use crate::gateway::{
-    command::{account::Account, command_line::CommandLine},
+    command::command_line::CommandLine,
     spec::{Commands, LocalGateway},
 };
 use options::OptionValues;

@@ -165,24 +165,16 @@ impl StateDir {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, num::NonZeroU16};
+    use std::fs;
 
     use super::*;
-    use crate::config::{Configuration, GatewayKind, Options};
+    use crate::config::Configuration;
 
     const LONG: Duration = Duration::from_secs(10);
 
     fn gateway() -> LocalGateway {
-        let port = NonZeroU16::new(18789);
-        let configuration = Configuration::load(Options {
-            primary: "192.0.2.1".parse().ok(),
-            dry_run: Some(true),
-            gateway: Some(GatewayKind::Command),
-            start: Some("true".to_owned()),
-            stop: Some("true".to_owned()),
-            port,
-            ..Options::default()
-        });
+        let options = "primary = '192.0.2.1'\ndry-run = true\ngateway = 'command'\nstart = 'true'\nstop = 'true'";
+        let configuration = Configuration::load(options.parse().unwrap());
         configuration.unwrap().gateway
     }
 
