@@ -23,3 +23,4 @@ pub mod status;
 pub mod trace;
 pub mod web;
 pub(crate) mod witness;
+pub(crate) mod wording;

@@ -541,7 +541,7 @@ impl Daemon {
         self.alarms.host().clone_into(&mut status.host);
         status.witnesses = self.witnesses_word();
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
-        let ways = self.alarms.ways();
+        let ways = self.alarms.channels();
         status.warnings = warnings::warnings(
             &ways,
             self.past.refused.as_ref(),

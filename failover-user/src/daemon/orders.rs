@@ -38,8 +38,8 @@ struct Keeping {
     /// What must be remembered: without it a restart forgets the order.
     state: Receipt,
     history: Receipt,
-    /// The notices that the webhook hasn't got yet; `None`: there is no webhook.
-    notices: Option<Receipt>,
+    /// The notices that a channel hasn't sent yet, for each that stores them.
+    notices: Vec<Receipt>,
 }
 
 impl Keeping {
@@ -50,11 +50,10 @@ impl Keeping {
         if !kept(self.state).await {
             return Some(FORGOTTEN);
         }
-        let is_recorded = kept(self.history).await
-            && match self.notices {
-                Some(notices) => kept(notices).await,
-                None => true,
-            };
+        let mut is_recorded = kept(self.history).await;
+        for notices in self.notices {
+            is_recorded = is_recorded && kept(notices).await;
+        }
         (!is_recorded).then_some(NOT_RECORDED)
     }
 }
@@ -264,7 +263,7 @@ impl Daemon {
         let kept = Keeping {
             state: self.state_dir.write(),
             history,
-            notices: self.alarms.kept(),
+            notices: self.alarms.stored(),
         };
         Ok(Followed {
             kept: Some(kept),

@@ -7,17 +7,17 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 /// The backoff of one notice, or of several in a row that failed.
 #[derive(Debug)]
-pub(crate) struct Pauses {
+pub(crate) struct Backoff {
     next: Duration,
 }
 
-impl Default for Pauses {
+impl Default for Backoff {
     fn default() -> Self {
         Self { next: FIRST }
     }
 }
 
-impl Pauses {
+impl Backoff {
     /// No attempt has failed yet.
     pub(crate) fn is_first(&self) -> bool {
         self.next == FIRST
@@ -37,11 +37,11 @@ mod tests {
 
     #[test]
     fn they_grow_to_ten_minutes_and_begin_anew() {
-        let mut pauses = Pauses::default();
-        let is_first = pauses.is_first();
-        let seconds: Vec<u64> = (0..12).map(|_| pauses.next().as_secs()).collect();
+        let mut backoff = Backoff::default();
+        let is_first = backoff.is_first();
+        let seconds: Vec<u64> = (0..12).map(|_| backoff.next().as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
-        assert!(is_first && !pauses.is_first());
-        assert!(Pauses::default().is_first());
+        assert!(is_first && !backoff.is_first());
+        assert!(Backoff::default().is_first());
     }
 }

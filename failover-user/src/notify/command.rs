@@ -2,6 +2,7 @@
 
 use std::{io, process::Stdio, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, ChildStderr, ChildStdin},
@@ -14,7 +15,12 @@ use failover_linux::escape::Escaped;
 
 use crate::{
     gateway::command::{alone, command_line::CommandLine, kill_group},
-    notify::{Notice, connect::Obstacle, delivery::Delivery, queue::Queue},
+    notify::{
+        DeliveryError, Notice,
+        channel::{Channel, Kind},
+        delivery::Delivery,
+        queue::Queue,
+    },
     runtime::{parts, parts::Part},
 };
 
@@ -29,6 +35,17 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Limit for the output in an error message.
 const MOST_SAID: usize = 1024;
 
+/// The notify command.
+pub(crate) const KIND: Kind = Kind {
+    name: "command",
+    part: "the notify command",
+    is_same: |before, now| before.notify == now.notify,
+    open: |configuration, delivery, part| {
+        let line = configuration.notify.clone()?;
+        Some(Box::new(CommandNotifier::new(line, delivery, part)))
+    },
+};
+
 /// Runs a command for each notice, as a background task. Dropping it kills the running command.
 #[derive(Debug)]
 pub(crate) struct CommandNotifier {
@@ -39,49 +56,49 @@ pub(crate) struct CommandNotifier {
 impl CommandNotifier {
     /// Needs a tokio runtime.
     pub(crate) fn new(line: CommandLine, delivery: Delivery, part: Part) -> Self {
-        let queue = Arc::new(Queue::new("the notify command", MOST_WAITING, delivery));
+        let queue = Arc::new(Queue::new(KIND.part, MOST_WAITING, delivery));
         let kept = Arc::clone(&queue);
         let task = parts::keep(part, move |part| {
             part.works();
-            tell_all(Arc::clone(&kept), line.clone(), LIMIT)
+            send_all(Arc::clone(&kept), line.clone(), LIMIT)
         });
         let task = tokio::spawn(task);
         Self { queue, task }
     }
+}
 
-    /// Queues a notice. Never waits.
-    pub(crate) fn tell(&self, notice: Notice) {
+impl Channel for CommandNotifier {
+    fn send(&self, notice: Notice) {
         self.queue.push(notice);
     }
 
-    /// Waits until all notices are sent, but no longer than this.
-    pub(crate) async fn finish(&self, patience: Duration) {
-        self.queue.emptied(patience).await;
+    fn finish(&self, patience: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(self.queue.emptied(patience))
     }
 }
 
 impl Drop for CommandNotifier {
     fn drop(&mut self) {
         self.task.abort();
-        let untold = self.queue.all().len();
-        if untold > 0 {
-            self.queue.delivery().dropped(untold);
-            warn!(untold, "notifications not sent by the notify command");
+        let dropped = self.queue.all().len();
+        if dropped > 0 {
+            self.queue.delivery().dropped(dropped);
+            warn!(dropped, "notifications not sent by the notify command");
         }
     }
 }
 
-async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) -> io::Error {
+async fn send_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) -> io::Error {
     loop {
         let notice = queue.first().await.notice;
         let event = &notice.event;
-        match tell(&line, &notice, limit).await {
+        match send(&line, &notice, limit).await {
             Ok(()) => {
                 info!(event, line = line.shown(), "notify command succeeded");
-                queue.delivery().told();
+                queue.delivery().sent();
             }
-            Err(obstacle) => {
-                let Obstacle { what, remedy } = &obstacle;
+            Err(error) => {
+                let DeliveryError { what, remedy } = &error;
                 warn!(
                     event,
                     line = line.shown(),
@@ -89,7 +106,7 @@ async fn tell_all(queue: Arc<Queue>, line: CommandLine, limit: Duration) -> io::
                     remedy,
                     "notify command failed"
                 );
-                queue.delivery().failed(obstacle);
+                queue.delivery().failed(error);
             }
         }
         queue.remove(&notice.id);
@@ -106,12 +123,12 @@ impl Drop for Running {
     }
 }
 
-async fn tell(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<(), Obstacle> {
-    let could_not = |error: io::Error| Obstacle {
+async fn send(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<(), DeliveryError> {
+    let could_not = |error: io::Error| DeliveryError {
         what: format!("could not be run: {error}"),
         remedy: "does it exist, and may the daemon run it? see `failover check`",
     };
-    let too_long = |what: String| Obstacle {
+    let too_long = |what: String| DeliveryError {
         what: format!("timed out after {limit:?}, {what}"),
         remedy: "run slow work in the background",
     };
@@ -150,7 +167,7 @@ async fn tell(line: &CommandLine, notice: &Notice, limit: Duration) -> Result<()
                 "" => "no output".to_owned(),
                 said => format!("output: {}", Escaped(said)),
             };
-            Err(Obstacle {
+            Err(DeliveryError {
                 what: format!("{status}; {said}"),
                 remedy: "run it by hand as the daemon's user, with {} on standard input",
             })
@@ -213,7 +230,7 @@ mod tests {
             file.display()
         ));
         let notice = notice("a");
-        tell(&line, &notice, LONG).await.unwrap();
+        send(&line, &notice, LONG).await.unwrap();
         let told = fs::read_to_string(file).unwrap();
         let (first, document) = told.split_once('\n').unwrap();
         assert_eq!(first, "takeover active pc-a:18789");
@@ -223,21 +240,21 @@ mod tests {
     #[tokio::test]
     async fn one_that_fails_is_told_with_what_it_said() {
         let line = sh("echo 'no \x1b[2Jmail' >&2; yes >&2 & exec 2>&-; exit 3");
-        let error = tell(&line, &notice("a"), LONG).await.unwrap_err();
+        let error = send(&line, &notice("a"), LONG).await.unwrap_err();
         assert!(
             error
                 .what
                 .contains("exit status: 3; output: no \\u{1b}[2Jmail"),
             "{error}"
         );
-        let error = tell(&sh("exit 1"), &notice("a"), LONG).await.unwrap_err();
+        let error = send(&sh("exit 1"), &notice("a"), LONG).await.unwrap_err();
         assert_eq!(error.what, "exit status: 1; no output");
         assert!(error.remedy.contains("by hand"), "{error:?}");
         let line = CommandLine {
             program: "/nowhere/at/all".into(),
             arguments: Vec::new(),
         };
-        let error = tell(&line, &notice("a"), LONG).await.unwrap_err();
+        let error = send(&line, &notice("a"), LONG).await.unwrap_err();
         assert!(error.what.contains("could not be run"), "{error}");
     }
 
@@ -251,15 +268,15 @@ mod tests {
         );
         let queue = Arc::new(Queue::new("a test", 2, Delivery::default()));
         let limit = Duration::from_millis(500);
-        let task = tokio::spawn(tell_all(Arc::clone(&queue), sh(&script), limit));
+        let task = tokio::spawn(send_all(Arc::clone(&queue), sh(&script), limit));
         queue.push(notice("a"));
         queue.push(notice("b"));
         let begun = Instant::now();
         queue.emptied(LONG).await;
         assert!(begun.elapsed() >= limit && begun.elapsed() < LONG);
         let delivered = queue.delivery().so_far();
-        assert_eq!((delivered.told, delivered.failed), (1, 1));
-        assert_eq!(delivered.trouble, None);
+        assert_eq!((delivered.sent, delivered.failed), (1, 1));
+        assert_eq!(delivered.failing, None);
         let told = fs::read_to_string(file).unwrap();
         let (child, next) = told.split_once('\n').unwrap();
         assert_eq!(next, "b\n");
@@ -274,11 +291,11 @@ mod tests {
         notice.reason = "x".repeat(1 << 20);
         notice.text.clear();
         // Too long for an environment, so it is told as what it is.
-        let error = tell(&sh("exit 0"), &notice, LONG).await.unwrap_err();
+        let error = send(&sh("exit 0"), &notice, LONG).await.unwrap_err();
         assert!(error.what.contains("could not be run"), "{error}");
         notice.reason = "x".repeat(100_000);
-        tell(&sh("exit 0"), &notice, LONG).await.unwrap();
-        tell(&sh("head -c 10000000 /dev/zero >&2"), &notice, LONG)
+        send(&sh("exit 0"), &notice, LONG).await.unwrap();
+        send(&sh("head -c 10000000 /dev/zero >&2"), &notice, LONG)
             .await
             .unwrap();
     }

@@ -1,11 +1,12 @@
 //! The connection to a webhook's server: name resolution, TCP, TLS. Each error has a remedy.
 
-use std::{fmt, io, net::SocketAddr};
+use std::{io, net::SocketAddr};
 
 use tokio::net::TcpStream;
 
 use crate::{
     config::Webhook,
+    notify::DeliveryError,
     primary::check::{
         tls::{Tls as TlsClient, presented_in as tls_presented_in, wrong_in as tls_wrong_in},
         transport::Duplex,
@@ -17,36 +18,21 @@ use crate::{
 /// Limit for addresses, against a hostile name server.
 const MOST_ADDRESSES: usize = 4;
 
-/// Why a delivery failed.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Obstacle {
-    /// The problem.
-    pub(crate) what: String,
-    /// The remedy.
-    pub(crate) remedy: &'static str,
-}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.what)
-    }
-}
-
 /// Connects, with TLS if the URL requires it. Sends nothing else. Without a
 /// timeout.
 ///
 /// # Errors
-/// The obstacle, with a remedy.
-pub(crate) async fn reach(
+/// What is wrong, with a remedy.
+pub(crate) async fn connect(
     webhook: &Webhook,
     tls: Option<&TlsClient>,
-) -> Result<Box<dyn Duplex>, Obstacle> {
+) -> Result<Box<dyn Duplex>, DeliveryError> {
     let Webhook { host, port, .. } = webhook;
     let found = background::look_up(host, *port).await;
     let addresses: Vec<SocketAddr> = match found {
         Ok(found) => found.into_iter().take(MOST_ADDRESSES).collect(),
         Err(error) => {
-            return Err(Obstacle {
+            return Err(DeliveryError {
                 what: format!("cannot resolve {host}: {error}"),
                 remedy: "is the name in the webhook's URL right, and does name resolution work on PC-B?",
             });
@@ -63,7 +49,7 @@ pub(crate) async fn reach(
     }
 }
 
-fn unconnected(host: &str, port: u16, error: &io::Error) -> Obstacle {
+fn unconnected(host: &str, port: u16, error: &io::Error) -> DeliveryError {
     let what = format!("cannot connect to {host} on port {port}: {error}");
     let remedy = match error.kind() {
         io::ErrorKind::ConnectionRefused => {
@@ -71,12 +57,12 @@ fn unconnected(host: &str, port: u16, error: &io::Error) -> Obstacle {
         }
         _ => "is there a route from PC-B, and does the firewall allow it?",
     };
-    Obstacle { what, remedy }
+    DeliveryError { what, remedy }
 }
 
-fn untrusted(host: &str, error: &io::Error) -> Obstacle {
+fn untrusted(host: &str, error: &io::Error) -> DeliveryError {
     let Some(wrong) = tls_wrong_in(error) else {
-        return Obstacle {
+        return DeliveryError {
             what: format!("TLS with {host}: {error}"),
             remedy: "does the server speak TLS on this port?",
         };
@@ -95,7 +81,7 @@ fn untrusted(host: &str, error: &io::Error) -> Obstacle {
         _ => "does the server speak TLS on this port, version 1.2 or later?",
     };
     let certificate = tls_presented_in(error).map(|presented| format!(" ({presented})"));
-    Obstacle {
+    DeliveryError {
         what: format!(
             "TLS with {host}: {wrong}{}",
             certificate.unwrap_or_default()

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use failover_decide::Time;
 use failover_linux::clock;
 
-use crate::notify::connect::Obstacle;
+use crate::notify::DeliveryError;
 
-/// Written by a notifier, read by others.
+/// Written by a channel, read by others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delivery(Arc<Mutex<Delivered>>);
 
@@ -16,20 +16,20 @@ pub(crate) struct Delivery(Arc<Mutex<Delivered>>);
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Delivered {
     /// Successful attempts.
-    pub(crate) told: u64,
+    pub(crate) sent: u64,
     /// Failed attempts.
     pub(crate) failed: u64,
     /// Notices dropped without success: the queue was full, or they were too old.
     pub(crate) dropped: u64,
     /// Why the last attempt failed, and since when attempts fail; `None`: the last one succeeded.
-    pub(crate) trouble: Option<(Time, Obstacle)>,
+    pub(crate) failing: Option<(Time, DeliveryError)>,
 }
 
 impl Delivery {
-    /// The same counts for a new notifier, without an error.
+    /// The same counts for a new channel, without an error.
     pub(crate) fn anew(&self) -> Self {
         let delivered = Delivered {
-            trouble: None,
+            failing: None,
             ..self.so_far()
         };
         Self(Arc::new(Mutex::new(delivered)))
@@ -39,17 +39,17 @@ impl Delivery {
         self.lock().clone()
     }
 
-    pub(super) fn told(&self) {
+    pub(super) fn sent(&self) {
         let mut delivered = self.lock();
-        delivered.told = delivered.told.saturating_add(1);
-        delivered.trouble = None;
+        delivered.sent = delivered.sent.saturating_add(1);
+        delivered.failing = None;
     }
 
-    pub(super) fn failed(&self, obstacle: Obstacle) {
+    pub(super) fn failed(&self, error: DeliveryError) {
         let mut delivered = self.lock();
         delivered.failed = delivered.failed.saturating_add(1);
-        let since = delivered.trouble.as_ref().map(|(since, _)| *since);
-        delivered.trouble = Some((since.unwrap_or_else(clock::now), obstacle));
+        let since = delivered.failing.as_ref().map(|(since, _)| *since);
+        delivered.failing = Some((since.unwrap_or_else(clock::now), error));
     }
 
     pub(super) fn dropped(&self, count: usize) {
@@ -66,42 +66,42 @@ impl Delivery {
 mod tests {
     use super::*;
 
-    fn obstacle(what: &str) -> Obstacle {
-        Obstacle {
+    fn error(what: &str) -> DeliveryError {
+        DeliveryError {
             what: what.to_owned(),
             remedy: "look",
         }
     }
 
     #[test]
-    fn trouble_lasts_from_the_first_failure_until_an_attempt_goes_well() {
+    fn it_fails_from_the_first_failure_until_an_attempt_succeeds() {
         let delivery = Delivery::default();
-        delivery.failed(obstacle("first"));
-        let since = delivery.so_far().trouble.unwrap().0;
-        delivery.failed(obstacle("second"));
+        delivery.failed(error("first"));
+        let since = delivery.so_far().failing.unwrap().0;
+        delivery.failed(error("second"));
         delivery.dropped(3);
         assert_eq!(
             delivery.so_far(),
             Delivered {
-                told: 0,
+                sent: 0,
                 failed: 2,
                 dropped: 3,
-                trouble: Some((since, obstacle("second"))),
+                failing: Some((since, error("second"))),
             }
         );
-        delivery.told();
-        assert_eq!(delivery.so_far().trouble, None);
+        delivery.sent();
+        assert_eq!(delivery.so_far().failing, None);
     }
 
     #[test]
-    fn who_comes_after_has_the_counts_and_no_trouble_and_the_one_before_changes_neither() {
+    fn the_next_channel_has_the_counts_and_no_failure_and_the_one_before_changes_neither() {
         let before = Delivery::default();
-        before.told();
-        before.failed(obstacle("down"));
+        before.sent();
+        before.failed(error("down"));
         let after = before.anew();
-        before.failed(obstacle("still down"));
+        before.failed(error("still down"));
         let delivered = after.so_far();
-        assert_eq!((delivered.told, delivered.failed), (1, 1));
-        assert_eq!(delivered.trouble, None);
+        assert_eq!((delivered.sent, delivered.failed), (1, 1));
+        assert_eq!(delivered.failing, None);
     }
 }

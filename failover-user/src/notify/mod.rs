@@ -1,13 +1,17 @@
-//! Notifications: one document for each event, to a command and to a webhook. Each has a queue
-//! of its own, so that neither delays the other or the daemon. It must not know which events are notified.
+//! Notifications: one document for each event, through every configured channel. Each has a queue of its
+//! own, so that none delays another or the daemon.
 
 pub(crate) mod alarms;
 pub(crate) mod backoff;
+pub(crate) mod channel;
 pub(crate) mod command;
 pub(crate) mod connect;
 pub(crate) mod delivery;
+pub(crate) mod event;
 pub(crate) mod queue;
 pub(crate) mod webhook;
+
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,8 +26,7 @@ pub struct Notice {
     pub version: u32,
     /// Identifies the notice across retries.
     pub id: String,
-    /// The event: `takeover`, `release`, `failed-start`, `failed-stop`, `failed-fence`, `isolated`,
-    /// `paused`, `resumed`, `flapping`, `unarmed`, `blocked` or `gateway-hung`.
+    /// The event: the name of an [`event::Event`]. A stored notice may be of another version.
     pub event: String,
     /// The time of the event.
     pub time: Timestamp,
@@ -40,6 +43,21 @@ pub struct Notice {
     pub by: Option<String>,
     /// A sentence for people, shown by chat programs.
     pub text: String,
+}
+
+/// Why a notice isn't delivered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct DeliveryError {
+    /// What happened.
+    pub(crate) what: String,
+    /// What to do.
+    pub(crate) remedy: &'static str,
+}
+
+impl fmt::Display for DeliveryError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.what)
+    }
 }
 
 impl Notice {

@@ -44,7 +44,7 @@ impl Waiting {
 #[derive(Debug)]
 pub(super) struct Queue {
     /// The channel's name, for the log.
-    whom: &'static str,
+    channel: &'static str,
     most: usize,
     delivery: Delivery,
     waiting: Mutex<VecDeque<Waiting>>,
@@ -52,9 +52,9 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(whom: &'static str, most: usize, delivery: Delivery) -> Self {
+    pub(super) fn new(channel: &'static str, most: usize, delivery: Delivery) -> Self {
         Self {
-            whom,
+            channel,
             most,
             delivery,
             waiting: Mutex::default(),
@@ -97,7 +97,7 @@ impl Queue {
             waiting.drain(..dropped);
             self.delivery.dropped(dropped);
             warn!(
-                whom = self.whom,
+                channel = self.channel,
                 dropped, "the queue is full; the oldest notification is dropped"
             );
         }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_age_is_told_by_a_clock_that_nobody_sets_but_for_what_was_kept() {
+    async fn the_age_is_measured_by_a_clock_that_nobody_sets_but_for_what_was_kept() {
         const HOUR: Duration = Duration::from_secs(3600);
         let year = SignedDuration::from_hours(365 * 24);
         let queue = Queue::new("nobody", 2, Delivery::default());

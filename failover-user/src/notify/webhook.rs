@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::{
     Request, StatusCode,
@@ -32,9 +33,10 @@ use failover_linux::{
 use crate::{
     config::Webhook,
     notify::{
-        Notice, VERSION,
-        backoff::Pauses,
-        connect::{Obstacle, reach},
+        DeliveryError, Notice, VERSION,
+        backoff::Backoff,
+        channel::{Channel, Kind},
+        connect::connect,
         delivery::Delivery,
         queue::Queue,
     },
@@ -56,6 +58,20 @@ const KEEP_AGAIN: Duration = Duration::from_secs(30);
 const LONGEST_HEAD: usize = 16 * 1024;
 const OURSELVES: &str = concat!("failover/", env!("CARGO_PKG_VERSION"));
 
+/// The webhook.
+pub(crate) const KIND: Kind = Kind {
+    name: "webhook",
+    part: "the webhook",
+    is_same: |before, now| before.webhook == now.webhook,
+    open: |configuration, delivery, part| {
+        let webhook = configuration.webhook.clone()?;
+        let state_dir = &configuration.state_dir;
+        Some(Box::new(WebhookNotifier::new(
+            webhook, state_dir, delivery, part,
+        )))
+    },
+};
+
 /// Sends notices to a web server, as a background task.
 #[derive(Debug)]
 pub(crate) struct WebhookNotifier {
@@ -72,10 +88,10 @@ type Answers = Arc<Mutex<Vec<oneshot::Sender<bool>>>>;
 /// The result of one attempt.
 #[derive(Debug, Eq, PartialEq)]
 enum Attempt {
-    Told,
+    Sent,
     /// A retry would not help.
-    Refused(Obstacle),
-    Failed(Obstacle),
+    Refused(DeliveryError),
+    Failed(DeliveryError),
 }
 
 impl WebhookNotifier {
@@ -91,7 +107,7 @@ impl WebhookNotifier {
         part: Part,
         keep_again: Duration,
     ) -> Self {
-        let queue = Arc::new(Queue::new("the webhook", MOST_WAITING, delivery));
+        let queue = Arc::new(Queue::new(KIND.part, MOST_WAITING, delivery));
         let changed = Arc::new(Notify::new());
         let waiting = Answers::default();
         let sender = Arc::new(Sender {
@@ -112,26 +128,26 @@ impl WebhookNotifier {
             task,
         }
     }
+}
 
-    /// Queues a notice. Never waits.
-    pub(crate) fn tell(&self, notice: Notice) {
+impl Channel for WebhookNotifier {
+    fn send(&self, notice: Notice) {
         self.queue.push(notice);
         self.changed.notify_one();
     }
 
-    /// Receives true once all notices of now are on disk or sent, false if the file cannot be written.
-    pub(crate) fn kept(&self) -> oneshot::Receiver<bool> {
-        let (answer, kept) = oneshot::channel();
+    /// The notices that are not sent by then are persisted.
+    fn finish(&self, patience: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(self.queue.emptied(patience))
+    }
+
+    fn stored(&self) -> Option<oneshot::Receiver<bool>> {
+        let (answer, stored) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push(answer);
         drop(waiting);
         self.changed.notify_one();
-        kept
-    }
-
-    /// Waits until all notices are sent, but no longer than this; the others are persisted by then.
-    pub(crate) async fn finish(&self, patience: Duration) {
-        self.queue.emptied(patience).await;
+        Some(stored)
     }
 }
 
@@ -219,7 +235,7 @@ impl Sender {
     }
 
     async fn send_all(&self) -> io::Error {
-        let mut pauses = Pauses::default();
+        let mut backoff = Backoff::default();
         loop {
             let waiting = self.queue.first().await;
             let notice = &waiting.notice;
@@ -232,13 +248,13 @@ impl Sender {
                 self.queue.delivery().dropped(1);
             } else {
                 match self.attempt(notice).await {
-                    Attempt::Told => {
+                    Attempt::Sent => {
                         info!(event, host, "webhook notification delivered");
-                        self.queue.delivery().told();
-                        pauses = Pauses::default();
+                        self.queue.delivery().sent();
+                        backoff = Backoff::default();
                     }
-                    Attempt::Refused(obstacle) => {
-                        let Obstacle { what, remedy } = &obstacle;
+                    Attempt::Refused(error) => {
+                        let DeliveryError { what, remedy } = &error;
                         warn!(
                             event,
                             host,
@@ -246,21 +262,18 @@ impl Sender {
                             remedy,
                             "the webhook rejects the notification; dropped"
                         );
-                        self.queue.delivery().failed(obstacle);
+                        self.queue.delivery().failed(error);
                     }
-                    Attempt::Failed(obstacle) => {
-                        let Obstacle {
-                            what: error,
-                            remedy,
-                        } = &obstacle;
-                        let is_first = pauses.is_first();
-                        let pause = pauses.next();
+                    Attempt::Failed(error) => {
+                        let DeliveryError { what, remedy } = &error;
+                        let is_first = backoff.is_first();
+                        let pause = backoff.next();
                         if is_first {
-                            warn!(event, host, error, remedy, again_in = ?pause, "webhook notification failed");
+                            warn!(event, host, error = what, remedy, again_in = ?pause, "webhook notification failed");
                         } else {
-                            debug!(event, host, error, again_in = ?pause, "webhook notification failed");
+                            debug!(event, host, error = what, again_in = ?pause, "webhook notification failed");
                         }
-                        self.queue.delivery().failed(obstacle);
+                        self.queue.delivery().failed(error);
                         sleep(pause).await;
                         continue;
                     }
@@ -275,35 +288,35 @@ impl Sender {
         match timeout(LIMIT, self.post(notice)).await {
             Ok(Ok(status)) => judge(status),
             Ok(Err(error)) => Attempt::Failed(error),
-            Err(_) => Attempt::Failed(Obstacle {
+            Err(_) => Attempt::Failed(DeliveryError {
                 what: format!("no answer within {LIMIT:?}"),
                 remedy: "is there a route from PC-B, and does the server work?",
             }),
         }
     }
 
-    async fn post(&self, notice: &Notice) -> Result<StatusCode, Obstacle> {
+    async fn post(&self, notice: &Notice) -> Result<StatusCode, DeliveryError> {
         let Webhook {
             authority,
             path,
             token,
             ..
         } = &self.webhook;
-        let told = |error: &dyn std::error::Error| {
+        let failed = |error: &dyn std::error::Error| {
             let cause = error.source().map(|cause| format!(": {cause}"));
-            Obstacle {
+            DeliveryError {
                 what: format!("{error}{}", cause.unwrap_or_default()),
                 remedy: "is it a web server?",
             }
         };
-        let stream = reach(&self.webhook, self.tls.as_ref()).await?;
+        let stream = connect(&self.webhook, self.tls.as_ref()).await?;
         let mut builder = Builder::new();
         builder
             .max_buf_size(LONGEST_HEAD)
             .max_header_size(LONGEST_HEAD);
         let handshake = builder.handshake(TokioIo::new(stream)).await;
-        let (mut sender, transport) = handshake.map_err(|error| told(&error))?;
-        let document = serde_json::to_vec(notice).map_err(|error| told(&error))?;
+        let (mut sender, transport) = handshake.map_err(|error| failed(&error))?;
+        let document = serde_json::to_vec(notice).map_err(|error| failed(&error))?;
         let mut request = Request::post(path.as_str())
             .header(HOST, authority)
             .header(USER_AGENT, OURSELVES)
@@ -313,7 +326,7 @@ impl Sender {
         }
         let request = request
             .body(Full::new(Bytes::from(document)))
-            .map_err(|error| told(&error))?;
+            .map_err(|error| failed(&error))?;
         let answer = sender.send_request(request);
         tokio::pin!(answer);
         let answer = tokio::select! {
@@ -321,7 +334,7 @@ impl Sender {
             // Wakes those who wait for the result.
             _ = transport => answer.await,
         };
-        Ok(answer.map_err(|error| told(&error))?.status())
+        Ok(answer.map_err(|error| failed(&error))?.status())
     }
 }
 
@@ -332,14 +345,14 @@ fn judge(status: StatusCode) -> Attempt {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
     );
     if status.is_success() {
-        Attempt::Told
+        Attempt::Sent
     } else if status.is_client_error() && !is_for_now {
-        Attempt::Refused(Obstacle {
+        Attempt::Refused(DeliveryError {
             what: format!("rejected: HTTP status {status}"),
             remedy: "are the URL's path and webhook-token-file right?",
         })
     } else {
-        Attempt::Failed(Obstacle {
+        Attempt::Failed(DeliveryError {
             what: format!("HTTP status {status}"),
             remedy: "see the server's log",
         })
@@ -467,12 +480,12 @@ mod tests {
         let delivery = delivery();
         let webhook = webhook(port, Some(&token));
         let notifier = WebhookNotifier::new(webhook, directory.path(), delivery.clone(), part());
-        notifier.tell(notice("a"));
-        notifier.tell(notice("b"));
+        notifier.send(notice("a"));
+        notifier.send(notice("b"));
         notifier.finish(LONG).await;
         let delivered = delivery.so_far();
-        assert_eq!((delivered.told, delivered.failed), (2, 2));
-        assert_eq!(delivered.trouble, None);
+        assert_eq!((delivered.sent, delivered.failed), (2, 2));
+        assert_eq!(delivered.failing, None);
         assert_eq!(asked(&log), ["a", "a", "a", "b"]);
         let (path, authorization, _) = log.lock().unwrap()[0].clone();
         assert_eq!(path, "/hook?a=b");
@@ -490,11 +503,11 @@ mod tests {
             delivery.clone(),
             part(),
         );
-        notifier.tell(notice("a"));
+        notifier.send(notice("a"));
         notifier.finish(LONG).await;
-        let (_, obstacle) = delivery.so_far().trouble.unwrap();
-        assert!(obstacle.what.contains("404"), "{obstacle}");
-        notifier.tell(notice("b"));
+        let (_, error) = delivery.so_far().failing.unwrap();
+        assert!(error.what.contains("404"), "{error}");
+        notifier.send(notice("b"));
         notifier.finish(LONG).await;
         assert_eq!(asked(&log), ["a", "b", "b"]);
     }
@@ -507,8 +520,8 @@ mod tests {
         let notifier = WebhookNotifier::new(webhook(1, None), directory.path(), delivery(), part());
         let mut old = notice("old");
         old.time = Timestamp::now() - SignedDuration::from_hours(25);
-        notifier.tell(notice("a"));
-        notifier.tell(old);
+        notifier.send(notice("a"));
+        notifier.send(old);
         let kept = || async {
             while load(&file).len() < 2 {
                 sleep(Duration::from_millis(5)).await;
@@ -534,13 +547,23 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         // Nobody listens there.
         let notifier = WebhookNotifier::new(webhook(1, None), directory.path(), delivery(), part());
-        notifier.tell(notice("a"));
-        assert!(timeout(LONG, notifier.kept()).await.unwrap().unwrap());
+        notifier.send(notice("a"));
+        assert!(
+            timeout(LONG, notifier.stored().unwrap())
+                .await
+                .unwrap()
+                .unwrap()
+        );
         assert_eq!(load(&directory.path().join("webhook.json"))[0].id, "a");
         let missing = directory.path().join("missing");
         let notifier = WebhookNotifier::new(webhook(1, None), &missing, delivery(), part());
-        notifier.tell(notice("a"));
-        assert!(!timeout(LONG, notifier.kept()).await.unwrap().unwrap());
+        notifier.send(notice("a"));
+        assert!(
+            !timeout(LONG, notifier.stored().unwrap())
+                .await
+                .unwrap()
+                .unwrap()
+        );
     }
 
     #[tokio::test]
@@ -557,7 +580,7 @@ mod tests {
             part(),
             soon,
         );
-        notifier.tell(notice("a"));
+        notifier.send(notice("a"));
         // Long enough for an attempt that fails.
         sleep(10 * soon).await;
         fs::create_dir(&state_dir).unwrap();
@@ -583,7 +606,7 @@ mod tests {
     #[test]
     fn success_is_any_2xx_and_4xx_is_final_but_for_two() {
         let judge = |status| judge(StatusCode::from_u16(status).unwrap());
-        assert_eq!(judge(204), Attempt::Told);
+        assert_eq!(judge(204), Attempt::Sent);
         assert!(matches!(judge(400), Attempt::Refused(_)));
         for status in [301, 408, 429, 500, 503] {
             assert!(matches!(judge(status), Attempt::Failed(_)), "{status}");

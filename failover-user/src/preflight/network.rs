@@ -10,7 +10,7 @@ use failover_linux::carrier::is_own;
 use crate::{
     config::{Check, Configuration, Host, Webhook},
     notify,
-    notify::connect::Obstacle,
+    notify::DeliveryError,
     preflight::Finding,
     primary::{
         Found, Prober,
@@ -326,7 +326,7 @@ pub(super) async fn webhook(webhook: &Webhook) -> Finding {
     const NAME: &str = "webhook";
     let tls = webhook.tls.as_ref().map(TlsClient::new);
     let host = &webhook.authority;
-    match timeout(PATIENCE, notify::connect::reach(webhook, tls.as_ref())).await {
+    match timeout(PATIENCE, notify::connect::connect(webhook, tls.as_ref())).await {
         Ok(Ok(_)) => {
             let how = match tls {
                 Some(_) => "with a trusted certificate",
@@ -334,7 +334,7 @@ pub(super) async fn webhook(webhook: &Webhook) -> Finding {
             };
             Finding::ok(NAME, format!("{host} accepts connections, {how}"))
         }
-        Ok(Err(Obstacle { what, remedy })) => {
+        Ok(Err(DeliveryError { what, remedy })) => {
             Finding::warning(NAME, format!("{what}: notifications would fail"), remedy)
         }
         Err(_) => Finding::warning(

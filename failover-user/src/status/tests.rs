@@ -21,7 +21,7 @@ use crate::{
     daemon::judgement::WitnessesWord,
     history::{HISTORY, ledger::Ledger},
     log::lines::{self, Recent},
-    notify::{alarms::Way, connect::Obstacle, delivery::Delivered},
+    notify::{DeliveryError, alarms::ChannelStatus, channel::KINDS, delivery::Delivered},
     primary::check::{
         readiness::{Readiness, Startup},
         wrong_answer::{Certificate, WrongAnswer},
@@ -56,17 +56,19 @@ struct Daemon {
     persisted: Persisted,
     witnesses: Option<status::Witnesses>,
     ledger: Ledger,
-    ways: [Way; 2],
+    channels: Vec<ChannelStatus>,
     parts: Parts,
     timeline: Timeline,
 }
 
-fn way(kind: &'static str, configured: bool) -> Way {
-    Way {
+/// All of them, each with what became of its notices.
+fn channels(is_configured: bool) -> Vec<ChannelStatus> {
+    let channel = |kind| ChannelStatus {
         kind,
-        configured,
+        is_configured,
         delivered: Delivered::default(),
-    }
+    };
+    KINDS.into_iter().map(channel).collect()
 }
 
 fn failed(failure: Failure) -> Outcome {
@@ -117,7 +119,7 @@ impl Daemon {
             persisted: Persisted::default(),
             witnesses: None,
             ledger: Ledger::new(base),
-            ways: [way("command", false), way("webhook", false)],
+            channels: channels(false),
             parts: Parts::default(),
             timeline: Timeline::default(),
         }
@@ -251,14 +253,14 @@ impl Daemon {
         status.witnesses = self.witnesses.clone();
         status.totals = snapshot::totals(&self.ledger.totals(self.at(200)));
         status.warnings = warnings::warnings(
-            &self.ways,
+            &self.channels,
             self.past.refused.as_ref(),
             &self.parts,
             self.port.looks_since,
         );
         status.warnings.extend(warnings::beside(&self.port.beside));
         status.configuration = Some(warnings::in_force(self.base, self.past.refused.as_ref()));
-        status.notifiers = self.ways.iter().map(warnings::notifier).collect();
+        status.notifiers = self.channels.iter().map(warnings::notifier).collect();
         status.recent = self.timeline.recent(40, clock::told);
         status.kernel_events.seen = 17;
         status
@@ -598,27 +600,27 @@ fn everything_that_is_not_as_it_should_be_beside() {
         daemon.past.kept.push(writer.health());
     }
     let (since, looks) = (daemon.at(40), daemon.at(50));
-    let trouble = |what: &str, remedy| {
+    let failing = |what: &str, remedy| {
         Some((
             since,
-            Obstacle {
+            DeliveryError {
                 what: what.to_owned(),
                 remedy,
             },
         ))
     };
-    daemon.ways = [way("command", true), way("webhook", true)];
-    daemon.ways[0].delivered = Delivered {
-        told: 1,
+    daemon.channels = channels(true);
+    daemon.channels[0].delivered = Delivered {
+        sent: 1,
         failed: 2,
         dropped: 3,
-        trouble: trouble("exit status: 1; it said nothing", "run it by hand"),
+        failing: failing("exit status: 1; it said nothing", "run it by hand"),
     };
-    daemon.ways[1].delivered = Delivered {
-        told: 4,
+    daemon.channels[1].delivered = Delivered {
+        sent: 4,
         failed: 5,
         dropped: 6,
-        trouble: trouble("HTTP status 500", "see the server's own log"),
+        failing: failing("HTTP status 500", "see the server's own log"),
     };
     daemon.past.refused = Some((daemon.at(60), "line 3: nonsense".to_owned()));
     daemon.past.polling = Some("the kernel program was refused".to_owned());

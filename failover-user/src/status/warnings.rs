@@ -6,14 +6,14 @@ use std::time::Duration;
 use failover_decide::Time;
 use failover_linux::clock;
 
-use crate::{notify::alarms::Way, runtime::parts::Parts, status};
+use crate::{notify::alarms::ChannelStatus, runtime::parts::Parts, status};
 
 /// Looking at who listens takes milliseconds.
 const LONG_LOOK: Duration = Duration::from_secs(2);
 
 /// A sentence each.
 pub(crate) fn warnings(
-    ways: &[Way],
+    channels: &[ChannelStatus],
     refused: Option<&(Time, String)>,
     parts: &Parts,
     looks_since: Option<Time>,
@@ -38,15 +38,15 @@ pub(crate) fn warnings(
             clock::wall(since)
         ));
     }
-    for way in ways {
-        if let Some((since, obstacle)) = &way.delivered.trouble {
-            let fails = match way.kind {
+    for channel in channels {
+        if let Some((since, error)) = &channel.delivered.failing {
+            let fails = match channel.kind.name {
                 "command" => "the notify command fails",
                 _ => "the webhook can't be told",
             };
-            let (since, remedy) = (clock::wall(*since), obstacle.remedy);
+            let (since, remedy) = (clock::wall(*since), error.remedy);
             warnings.push(format!(
-                "people aren't told of what happens: {fails}, since {since:.0}: {obstacle} -> {remedy}"
+                "people aren't told of what happens: {fails}, since {since:.0}: {error} -> {remedy}"
             ));
         }
     }
@@ -74,21 +74,21 @@ pub(crate) fn in_force(since: Time, refused: Option<&(Time, String)>) -> status:
 }
 
 /// As the document has it.
-pub(crate) fn notifier(way: &Way) -> status::Notifier {
-    let delivered = &way.delivered;
+pub(crate) fn notifier(channel: &ChannelStatus) -> status::Notifier {
+    let delivered = &channel.delivered;
     status::Notifier {
-        kind: way.kind.to_owned(),
-        configured: way.configured,
-        told: delivered.told,
+        kind: channel.kind.name.to_owned(),
+        configured: channel.is_configured,
+        told: delivered.sent,
         failed: delivered.failed,
         dropped: delivered.dropped,
         failing: delivered
-            .trouble
+            .failing
             .as_ref()
-            .map(|(since, obstacle)| status::Failing {
+            .map(|(since, error)| status::Failing {
                 since: clock::told(*since),
-                why: obstacle.what.clone(),
-                remedy: obstacle.remedy.to_owned(),
+                why: error.what.clone(),
+                remedy: error.remedy.to_owned(),
             }),
     }
 }

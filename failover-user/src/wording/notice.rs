@@ -1,0 +1,89 @@
+//! What notices say.
+
+use failover_linux::escape::Escaped;
+
+use crate::{notify::event::Event, state_dir::persisted::Paused};
+
+/// What happened, as the beginning of a sentence.
+pub(crate) const fn event(event: &Event) -> &'static str {
+    match event {
+        Event::Takeover { .. } => "the primary is down and the local gateway serves",
+        Event::Release { .. } => "the local gateway is stopped again",
+        Event::FailedStart => "the local gateway doesn't start",
+        Event::FailedStop => "the local gateway doesn't stop",
+        Event::FailedFence => "the primary is down and can't be made sure of",
+        Event::GatewayHung => "the local gateway doesn't answer and is started again",
+        Event::Isolated => "no witness answers, so nothing is taken over",
+        Event::Unarmed => "the primary was never seen healthy, so nothing is taken over",
+        Event::Blocked => "the local port is taken, so nothing is taken over",
+        Event::Paused(_) => "paused, so nothing is taken over",
+        Event::Resumed => "the pause is over",
+        Event::Flapping { .. } => "the primary keeps failing soon after it is back",
+    }
+}
+
+/// Who ordered it, as the next part of that sentence.
+pub(crate) fn ordered_by(by: &str) -> String {
+    format!(", as {by} ordered")
+}
+
+/// Why, for an event that is no change of state: those have the state's reason.
+pub(crate) fn own_reason(event: &Event) -> Option<String> {
+    match event {
+        Event::Paused(pause) => Some(paused(pause.as_ref())),
+        Event::Resumed => Some("an operator ordered it, or its time is over".to_owned()),
+        Event::Flapping { release_needs } => Some(format!(
+            "a release takes {release_needs} successes in a row from now on"
+        )),
+        Event::Takeover { .. }
+        | Event::Release { .. }
+        | Event::FailedStart
+        | Event::FailedStop
+        | Event::FailedFence
+        | Event::GatewayHung
+        | Event::Isolated
+        | Event::Unarmed
+        | Event::Blocked => None,
+    }
+}
+
+/// Who ordered a pause, for how long, and why, made harmless.
+fn paused(pause: Option<&Paused>) -> String {
+    let Some(Paused {
+        by, until, reason, ..
+    }) = pause
+    else {
+        return "an operator ordered it".to_owned();
+    };
+    let until = until.map(|until| format!(" until {until:.0}"));
+    let reason = reason
+        .as_ref()
+        .map(|reason| format!(": {}", Escaped(reason)));
+    let [until, reason] = [until, reason].map(Option::unwrap_or_default);
+    format!("{} ordered it{until}{reason}", Escaped(by))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_says_who_ordered_it_until_when_and_why() {
+        let pause = Paused {
+            since: "2026-11-24T03:00:00Z".parse().unwrap(),
+            by: "user 1000".to_owned(),
+            until: "2026-11-24T05:00:00Z".parse().ok(),
+            reason: Some("moving \u{1b}[2Jhouse".to_owned()),
+        };
+        assert_eq!(
+            paused(Some(&pause)),
+            "user 1000 ordered it until 2026-11-24T05:00:00Z: moving \\u{1b}[2Jhouse"
+        );
+        let endless = Paused {
+            until: None,
+            reason: None,
+            ..pause
+        };
+        assert_eq!(paused(Some(&endless)), "user 1000 ordered it");
+    }
+}
