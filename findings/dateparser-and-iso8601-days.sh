@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# dateparser 0.3.1 (crates.io), "parse dates commonly used in logs": a date without a time is that day at the present time
-# of day (its README says so), so "incidents since 2026-11-28" has other results in the evening than in the morning. EST is five hours behind
-# UTC, but CET (and any other name that it doesn't know) is UTC, without an error. iso8601 0.6.6 (crates.io) has a 31st of
-# November, and a time of 12:00:00[Europe/Berlin], or of no zone, is +00:00 like one that says so. jiff 0.2.46 refuses
-# all of them.
+# dateparser 0.3.1 (crates.io), "parse dates commonly used in logs": a date without a time is that day at the present
+# time of day (its README says so), so "incidents since 2026-11-28" has other results in the evening than in the
+# morning. EST is five hours behind UTC, but CET, and any other name that it doesn't know, is UTC, without an error.
+# iso8601 0.6.6 (crates.io) has a 31st of November, and a time of 12:00:00[Europe/Berlin], or of no zone, is +00:00
+# like one that says so. jiff 0.2.46 refuses all of them.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
