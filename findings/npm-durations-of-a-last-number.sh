@@ -2,8 +2,9 @@
 # parse-duration 2.1.9 and timestring 7.0.0 (npm): three readings of `1h30`. parse-duration gives a number without a unit
 # the next smaller one (an hour and a half; so `5s5` is 5.005 s), timestring drops it (an hour), systemd.time(7) and
 # Rust's duration-str and fundu-systemd add it as seconds (an hour and thirty seconds). Both take a comma for nothing,
-# so `1,5s`, 1.5 s for jiff, is 15 s; timestring drops a minus sign; for parse-duration `1h-5m` is 65 minutes, `1:30` is
-# 1 ms and a bit, and a word that it doesn't know is no error. ms 2.1.3, which most programs have, refuses all but the minus sign.
+# so `1,5s`, 1.5 s for jiff, is 15 s; timestring drops a minus sign; for parse-duration `1h-5m` is 65 minutes, `1:30`
+# is 1 ms and a bit, and a word that it doesn't know is no error. ms 2.1.3, which most programs have, refuses all but
+# the minus sign.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # systemd 252 (Debian), the timestamps of `journalctl --since` and `systemd-analyze timestamp`: a day that the month
-# doesn't have is another day (31 November is 1 December), without a word, so a search for an incident begins a day late; as a
-# calendar event the same day never comes. A second of 60 rolls over as well, a minute of 60 is refused. RFC 3339's
-# `2026-11-29T12:00:00Z`, which most logs write, is refused, and so is a time zone such as Europe/Berlin where it isn't
-# the machine's own, while a calendar event takes one.
+# doesn't have is another day (31 November is 1 December), without a word, so a search for an incident begins a day
+# late; as a calendar event the same day never comes. A second of 60 rolls over as well, a minute of 60 is refused.
+# RFC 3339's `2026-11-29T12:00:00Z`, which most logs write, is refused, and so is a time zone such as Europe/Berlin
+# where it isn't the machine's own, while a calendar event takes one.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
