@@ -3,6 +3,7 @@
 
 mod client;
 mod server;
+pub(crate) mod waiting;
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use failover_decide::{Action, Change, Command, CommandResult, Event, Inhibitor, 
 use failover_linux::clock;
 
 use crate::{
-    daemon::{Daemon, progress::Source},
+    daemon::Daemon,
     gateway::command::executor::{Environment, Launched},
     log::lines as tell,
 };
@@ -47,37 +47,29 @@ impl Daemon {
             };
             actions = self.decide(event);
         }
-        self.ask_for_binds(self.is_starting());
+        let is_starting = self.is_starting();
+        self.inputs.kernel.tell_binds(is_starting);
         self.executor.start().follow(self.decider.awaits_start());
         self.remember();
         self.alarms
             .stands(&self.decider, self.state_dir.persisted().pause.as_ref());
     }
 
-    /// Asks the kernel to tell binds, which isn't free everywhere.
-    fn ask_for_binds(&mut self, wanted: bool) {
-        let asked = self.kernel.as_mut().map(|kernel| kernel.tell_binds(wanted));
-        if let Some(Err(error)) = asked {
-            warn!(%error, "who takes the port isn't told");
-        }
-    }
-
     pub(crate) fn carry_out(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Probe { probe, cause } => {
-                self.probe_cause = Some(cause);
-                self.probe_begins();
-                let due = clock::now() + self.configuration.decide.timeout;
-                self.progress.waits(Source::Probe, Some(due));
-                self.prober.start(probe);
+                let is_starting = self.is_starting();
+                self.inputs.probe(probe, cause, is_starting);
                 None
             }
-            Action::AskWitnesses { round } => self.ask_witnesses(round),
+            Action::AskWitnesses { round } => {
+                let primary = self.inputs.prober.addresses();
+                self.inputs.quorum.ask(round, primary);
+                // What the decider has to know first, if something.
+                self.inputs.quorum.expected_votes().map(Event::Counting)
+            }
             Action::ProbeGateway { probe } => {
-                let due = clock::now() + self.configuration.decide.timeout;
-                self.progress.waits(Source::GatewayProbe, Some(due));
-                self.local_prober
-                    .start(probe, &self.port.gateways_addresses());
+                self.inputs.probe_gateway(probe);
                 None
             }
             Action::Withhold(command) => {
@@ -86,7 +78,7 @@ impl Daemon {
             }
             Action::Run(command) => {
                 // Before it can bind.
-                self.ask_for_binds(true);
+                self.inputs.kernel.tell_binds(true);
                 self.run(command)
             }
             Action::Kill(command) => {
@@ -97,7 +89,7 @@ impl Daemon {
                 let detail = self.detail(&change);
                 self.reason = tell::change(&change, &detail, &self.recent);
                 self.alarms.changed(&change, &self.reason);
-                self.watchers
+                self.dashboard
                     .change(&change, &(tell::why(&change) + &detail));
                 if change.to == State::Active {
                     self.executor.ask_for_force_anew();
@@ -109,7 +101,7 @@ impl Daemon {
 
     pub(crate) fn run(&mut self, command: Command) -> Option<Event> {
         if command == Command::Start && !self.executor.is_dry() {
-            self.port.start_begins(self.decider.start_limit());
+            self.inputs.port.start_begins(self.decider.start_limit());
         }
         let launched = self.executor.run(command, self.environment());
         let result = self.launched(command, launched)?;
@@ -124,7 +116,7 @@ impl Daemon {
     ) -> Option<CommandResult> {
         match launched {
             Launched::Runs => {
-                self.watchers
+                self.dashboard
                     .command(&format!("the {command} command was started"));
                 None
             }
@@ -154,7 +146,9 @@ impl Daemon {
             State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
                 failures.told(Command::Stop)
             }
-            State::Inhibited(Inhibitor::ForeignListener) => format!(": {}", self.port.held_by()),
+            State::Inhibited(Inhibitor::ForeignListener) => {
+                format!(": {}", self.inputs.port.held_by())
+            }
             _ => String::new(),
         }
     }

@@ -104,7 +104,7 @@ impl Daemon {
                 );
                 let patience = self.configuration.decide.timeout + PROBE_BEGINS_WITHIN;
                 let until = clock::now() + patience.min(LONGEST_WAIT);
-                self.waiting.push(question, order, until);
+                self.inputs.waiting.push(question, order, until);
                 self.handle(Event::ProbeWanted);
             }
             Ok(order) => self.answer_now(question, order),
@@ -114,14 +114,14 @@ impl Daemon {
 
     /// The primary was probed: the orders that waited for it are decided, whatever came of it.
     pub(super) fn answer_waiting(&mut self) {
-        for (question, order) in self.waiting.all() {
+        for (question, order) in self.inputs.waiting.all() {
             self.answer_now(question, order);
         }
     }
 
     /// No probe has ended in time.
     pub(super) fn answer_overdue(&mut self) {
-        for (question, order) in self.waiting.overdue(clock::now()) {
+        for (question, order) in self.inputs.waiting.overdue(clock::now()) {
             self.answer_now(question, order);
         }
     }
@@ -132,7 +132,7 @@ impl Daemon {
     }
 
     fn reply(&self, question: Question, followed: Result<Followed, Refused>) {
-        self.watchers.news();
+        self.dashboard.news();
         let (refused, followed) = match followed {
             Ok(followed) => (None, followed),
             Err(refused) => (Some(refused), Followed::default()),
@@ -283,7 +283,7 @@ impl Daemon {
     /// A refusal with what is known beside it, and what to do.
     fn told(&self, refusal: Refusal) -> String {
         match refusal {
-            Refusal::ForeignListener => format!("{refusal}: {}", self.port.held_by()),
+            Refusal::ForeignListener => format!("{refusal}: {}", self.inputs.port.held_by()),
             Refusal::CannotTell | Refusal::NotAsked => {
                 let why = match &self.past.probe {
                     Some((at, Outcome::Unknown { reason, .. })) => {
@@ -320,10 +320,10 @@ impl Daemon {
             armed_for: is_armed.then(|| armed_for(&self.configuration)),
             standing: self.decider.standing(),
             flaps: self.decider.flap_history(),
-            answered: self.prober.good_addresses(),
+            answered: self.inputs.prober.good_addresses(),
             gateway: &self.configuration.gateway,
-            bound: self.port.gateway_bound(),
-            routers: self.router.proven(),
+            bound: self.inputs.port.gateway_bound(),
+            routers: self.inputs.quorum.proven_routers(),
         };
         for change in self.state_dir.keep(&durable) {
             match change {

@@ -1,41 +1,207 @@
 //! What is seen: noted for people, and told to the decider, in the order in which it has to be known.
 
+use std::{net::SocketAddr, time::Duration};
+
 use tracing::{debug, info, warn};
 
 use failover_decide::{
-    Begun, Command, CommandResult, Event, GatewayProbeId, Inhibitor, Outcome, PortObservation,
-    ProbeId, State, Time,
+    Begun, Command, CommandResult, Event, Evidence, GatewayProbeId, Inhibitor, Outcome,
+    PortObservation, ProbeId, State, Time,
 };
 use failover_linux::{
     bpf::{
         event::{Bind, KernelEvent},
-        load::{Batch, KernelEvents},
+        load::Batch,
     },
     clock,
     escape::Escaped,
     process::is_this_program,
+    sock_diag::acknowledged,
 };
 
 use crate::{
-    daemon::{Daemon, preflight},
-    gateway::{command::survivors::Found, port::started},
+    daemon::{Daemon, inputs::Input},
+    gateway::command::survivors::Found,
     log::lines as tell,
+    preflight,
     primary::{
+        Report,
+        attribution::Here,
         check::readiness::{Readiness, Startup},
         evidence,
         local::LocalReport,
     },
+    state_dir::lock::Refusal,
+    witness::{
+        Answers,
+        quorum::{Purpose, QuorumResult},
+    },
 };
 
+/// So many batches of kernel events are taken before an answer is judged.
+const MOST_BATCHES: usize = 16;
+
 impl Daemon {
+    /// Deals with something that woke the loop.
+    ///
+    /// # Errors
+    /// When another daemon has the state directory.
+    pub(super) fn receive(&mut self, input: Input) -> Result<(), Refusal> {
+        if let Some(slept) = self.inputs.slept() {
+            // Before anything else is told.
+            warn!(
+                slept = format_args!("{slept:.1?}"),
+                "the machine was suspended; strikes start again"
+            );
+            self.handle(Event::Suspended);
+        }
+        match input {
+            Input::KernelEvents(Ok(batch)) => self.kernel_events(&batch),
+            Input::KernelEvents(Err(error)) => {
+                self.inputs.kernel.end(&error);
+                self.inputs.port.without_events();
+            }
+            Input::Probe(Report::Ended {
+                probe,
+                outcome,
+                peer,
+                readiness,
+                certificate,
+            }) => {
+                let outcome = self.attributed(outcome, peer, readiness.as_ref());
+                // What another one says of itself is none of the primary's.
+                let readiness = readiness.filter(|_| !matches!(outcome, Outcome::Unknown { .. }));
+                if let (Outcome::Connected { .. }, Some(peer)) = (&outcome, peer) {
+                    self.inputs.prober.answered(peer);
+                }
+                self.note_certificate(certificate);
+                self.note_readiness(&outcome, readiness);
+                self.probe_ended(probe, outcome);
+                self.answer_waiting();
+            }
+            Input::Probe(Report::Tripped(evidence)) => {
+                info!(%evidence, "the connection to the primary has died");
+                self.note(&format!("tripwire: {evidence}"));
+                self.handle(Event::Evidence(evidence, clock::now()));
+            }
+            Input::GatewayProbe(report) => self.gateway_probed(report),
+            Input::PortForward(Some(report)) => {
+                let readiness = self.past.readiness.as_ref();
+                let inputs = &mut self.inputs;
+                inputs
+                    .port_forward
+                    .answered(&report, readiness, &inputs.port);
+            }
+            Input::Witnesses(answers) => self.witnesses_answered(&answers),
+            Input::CommandEnded(command, result) => self.command_ended(command, result),
+            Input::StartSeen(found) => self.start_seen(&found),
+            Input::Output => self.executor.log_output(false),
+            Input::Request(question) => self.answer(question),
+            Input::OrderOverdue => self.answer_overdue(),
+            Input::View(question) => {
+                let status = self.status();
+                self.dashboard.answer(question, status);
+            }
+            Input::Configuration(read) => self.reloaded(*read),
+            Input::Lock(acquired) => acquired?,
+            Input::Look => self.look(),
+            Input::KernelEventsDue => {
+                if self.inputs.kernel.try_again(&self.configuration) {
+                    self.inputs.port.with_events();
+                    self.look();
+                }
+            }
+            Input::PortForward(None) | Input::Watchdog => {}
+            Input::Time => self.handle(Event::Woke),
+        }
+        Ok(())
+    }
+
+    /// The outcome of a probe, if it can be the primary's: what the kernel has noted until now is known before
+    /// it is judged.
+    fn attributed(
+        &mut self,
+        outcome: Outcome,
+        peer: Option<SocketAddr>,
+        readiness: Option<&Readiness>,
+    ) -> Outcome {
+        for _ in 0..MOST_BATCHES {
+            match self.inputs.kernel.drain() {
+                Some(batch) if !batch.events.is_empty() || batch.lost > 0 => {
+                    self.kernel_events(&batch);
+                }
+                Some(_) | None => break,
+            }
+        }
+        let is_starting = self.is_starting();
+        let inputs = &mut self.inputs;
+        let here = Here {
+            port: &inputs.port,
+            has_events: inputs.kernel.is_on(),
+            lost: inputs.kernel.lost(),
+            is_starting,
+        };
+        inputs
+            .attribution
+            .attribute(outcome, peer, readiness, &here)
+    }
+
+    /// A probe that took so long has failed: did the primary answer anybody else meanwhile?
+    fn ask_others(&mut self, took: Duration) {
+        let undecided = matches!(
+            self.decider.state(),
+            State::Standby | State::Suspect { .. } | State::Isolated
+        );
+        if !undecided {
+            return;
+        }
+        let prober = &self.inputs.prober;
+        match acknowledged::acknowledged(prober.addresses(), &prober.own_sockets(), took) {
+            Ok(Some(age)) if age < took => {
+                let evidence = Evidence::Acknowledged;
+                info!(%evidence, ?age, "the primary answers others");
+                self.note(&evidence.to_string());
+                let seen = Time::from_boot(clock::now().as_duration().saturating_sub(age));
+                self.handle(Event::Evidence(evidence, seen));
+            }
+            Ok(_) => {}
+            Err(error) => warn!(%error, "whether the primary answers others isn't known"),
+        }
+    }
+
+    /// The witnesses have answered.
+    fn witnesses_answered(&mut self, answers: &Answers<Purpose>) {
+        let result = self.inputs.quorum.answered(answers).clone();
+        self.count_witnesses();
+        self.dashboard.news();
+        if let Purpose::Decision(round) = answers.round {
+            let QuorumResult {
+                answered,
+                needed,
+                summary,
+                ..
+            } = result;
+            self.recorder
+                .witnesses(clock::now(), answered, needed, &summary);
+            self.handle(Event::Witnesses { round, answered });
+        }
+    }
+
+    /// The decider knows how many witnesses count.
+    pub(super) fn count_witnesses(&mut self) {
+        if let Some(counting) = self.inputs.quorum.expected_votes() {
+            self.handle(Event::Counting(counting));
+        }
+    }
+
     pub(crate) fn kernel_events(&mut self, batch: &Batch) {
         let mut port_changed = batch.lost > 0;
         if batch.lost > 0 {
-            self.port.events_lost();
+            self.inputs.port.events_lost();
         }
-        self.past.lost = self.past.lost.saturating_add(batch.lost);
+        self.inputs.kernel.add_lost(batch.lost);
         self.losses.note(batch.lost);
-        self.watchers.kernel_events(batch.events.len());
+        self.dashboard.kernel_events(batch.events.len());
         for event in &batch.events {
             let change = match event {
                 KernelEvent::TcpState(change) => change,
@@ -44,16 +210,16 @@ impl Daemon {
                     continue;
                 }
             };
-            if change.local.port() == self.port.number().get() {
-                self.origin.changed(change);
+            if change.local.port() == self.inputs.port.number().get() {
+                self.inputs.attribution.changed(change);
             }
-            if self.port.concerns(change) {
+            if self.inputs.port.concerns(change) {
                 port_changed = true;
-                self.watchers.listener(change);
+                self.dashboard.listener(change);
             }
             let evidence = evidence::of(
                 change,
-                self.prober.addresses(),
+                self.inputs.prober.addresses(),
                 self.configuration.primary.port,
             );
             if let Some(evidence) = evidence {
@@ -79,7 +245,7 @@ impl Daemon {
     pub(crate) fn note(&mut self, what: &str) {
         self.recent.note(what);
         self.recorder.note(clock::now(), what);
-        self.watchers.evidence(what);
+        self.dashboard.evidence(what);
     }
 
     /// A command is in flight, or the gateway it started doesn't listen yet.
@@ -93,13 +259,16 @@ impl Daemon {
             return;
         }
         if bind.result.is_ok() {
-            self.port.bound(&bind.origin);
+            self.inputs.port.bound(&bind.origin);
         }
-        if !self.is_starting() || bind.result != Err(libc::EADDRINUSE) || !self.taken.is_due() {
+        if !self.is_starting()
+            || bind.result != Err(libc::EADDRINUSE)
+            || !self.inputs.refused_binds.is_due()
+        {
             return;
         }
         self.look();
-        let held_by = self.port.held_by();
+        let held_by = self.inputs.port.held_by();
         let origin = &bind.origin;
         warn!(
             address = %bind.local,
@@ -109,19 +278,19 @@ impl Daemon {
             held_by,
             "the port is taken (EADDRINUSE)"
         );
-        self.watchers.refused(bind);
+        self.dashboard.refused(bind);
     }
 
     /// A command has ended.
     pub(crate) fn command_ended(&mut self, command: Command, result: CommandResult) {
         // What the kernel saw of it comes first: a refused bind is the command's, not the next one's.
-        if let Some(batch) = self.kernel.as_mut().map(KernelEvents::drain) {
+        if let Some(batch) = self.inputs.kernel.drain() {
             self.kernel_events(&batch);
         }
         let ended = self.executor.finish(command, result);
         self.recorder.said(&ended.output);
         self.last_line = ended.last_line;
-        self.watchers
+        self.dashboard
             .command(&format!("the {command} command {}", ended.result));
         let result = match ended.instead {
             Some(launched) => self.launched(command, launched),
@@ -149,45 +318,40 @@ impl Daemon {
     pub(crate) fn note_gateway(&mut self, gateway: PortObservation) {
         match gateway {
             PortObservation::Listening => {
-                let holders = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
+                let holders = self
+                    .inputs
+                    .port
+                    .holders()
+                    .filter(|(_, is_gateway)| *is_gateway);
                 let programs = holders.filter_map(|(holder, _)| holder.executable.clone());
                 self.executor.start().listen(programs);
-                self.tell_when_gateway_began();
+                let began = self.inputs.gateway_began();
+                // Its first answer is due so long after that.
+                if let Some(began) = began.filter(|_| self.decider.gateway_comes_up()) {
+                    self.handle(Event::GatewayBegan(began));
+                }
             }
             PortObservation::Absent | PortObservation::Terminating | PortObservation::Foreign => {
                 self.executor.start().lose();
-                self.gateway_began = None;
-            }
-        }
-    }
-
-    /// Its first answer is due so long after that.
-    fn tell_when_gateway_began(&mut self) {
-        let gateways = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
-        let began = gateways.map(|(holder, _)| holder.started).min();
-        let began = began.filter(|ticks| *ticks > 0).map(started::time);
-        if began.is_some() && began != self.gateway_began {
-            self.gateway_began = began;
-            let comes_up = began.filter(|_| self.decider.gateway_comes_up());
-            if let Some(began) = comes_up {
-                self.handle(Event::GatewayBegan(began));
+                self.inputs.gateway_ended();
             }
         }
     }
 
     pub(crate) fn look(&mut self) {
-        match self.port.look() {
+        match self.inputs.port.look() {
             Ok(gateway) => {
                 if gateway == PortObservation::Foreign {
                     self.recorder
-                        .note_stranger(clock::now(), &self.port.held_by());
+                        .note_stranger(clock::now(), &self.inputs.port.held_by());
                 }
                 self.handle(Event::Port(gateway));
                 self.note_gateway(gateway);
                 self.tell_of_strangers();
-                self.tunnel.look(&self.port, self.prober.addresses());
-                self.past.tunnel = self.tunnel.problem();
-                self.watchers.looked(self.port.is_listening());
+                self.inputs
+                    .port_forward
+                    .look(&self.inputs.port, self.inputs.prober.addresses());
+                self.dashboard.looked(self.inputs.port.is_listening());
             }
             Err(error) => warn!(%error, "who listens isn't known; asked again"),
         }
@@ -196,35 +360,39 @@ impl Daemon {
     /// After the decider knows of them.
     pub(crate) fn tell_of_strangers(&mut self) {
         let blocks = self.decider.state() == State::Inhibited(Inhibitor::ForeignListener);
-        self.port.tell_of_strangers(blocks);
+        self.inputs.port.tell_of_strangers(blocks);
     }
 
     pub(crate) fn probe_ended(&mut self, probe: ProbeId, outcome: Outcome) {
-        let cause = self.probe_cause.take();
+        let cause = self.inputs.take_cause();
         self.probes.tell(&outcome, cause, self.decider.state());
-        self.watchers.probe(&outcome);
+        self.dashboard.probe(&outcome);
         if matches!(outcome, Outcome::Connected { .. }) {
             self.recent.clear();
         }
         // What is seen comes first: the answer is judged by who listens now.
         let quiet = matches!(self.decider.state(), State::Standby)
             && matches!(outcome, Outcome::Connected { .. });
-        if !quiet || self.port.is_stale() {
+        if !quiet || self.inputs.port.is_stale() {
             self.look();
         }
         if self.past.probe.is_none()
-            && let Some(finding) = crate::preflight::first_probe(
+            && let Some(finding) = preflight::first_probe(
                 &self.configuration,
                 &outcome,
                 self.past.certificate.as_deref(),
             )
         {
-            preflight::tell(&finding);
+            preflight::startup::log(&finding);
         }
         self.past.probe = Some((clock::now(), outcome.clone()));
         match outcome {
-            Outcome::Connected { .. } => self.check_witnesses(),
-            Outcome::Failed { .. } | Outcome::Unknown { .. } => self.router.primary_fails(),
+            Outcome::Connected { .. } => {
+                let primary = self.inputs.prober.addresses();
+                self.inputs.quorum.primary_answers(primary);
+                self.count_witnesses();
+            }
+            Outcome::Failed { .. } | Outcome::Unknown { .. } => self.inputs.quorum.primary_fails(),
         }
         match outcome {
             // Above TCP nobody else's connection gainsays it.
@@ -260,7 +428,9 @@ impl Daemon {
         match (outcome, readiness) {
             (_, Some(readiness)) => {
                 tell::readiness(self.past.readiness.as_ref(), &readiness);
-                self.tunnel.compare(&self.port, &readiness);
+                self.inputs
+                    .port_forward
+                    .compare(&self.inputs.port, &readiness);
                 self.past.readiness = Some(readiness);
             }
             // What it said before it failed is not true now.
@@ -280,8 +450,15 @@ impl Daemon {
         } = report;
         // Who listens now comes first: one that was stopped meanwhile didn't have to answer.
         self.look();
-        let holders = self.port.holders().map(|(one, _)| one.key()).collect();
-        self.origin.local_says(readiness.as_ref(), holders);
+        let holders = self
+            .inputs
+            .port
+            .holders()
+            .map(|(one, _)| one.key())
+            .collect();
+        self.inputs
+            .attribution
+            .local_says(readiness.as_ref(), holders);
         let draining = readiness.and_then(|readiness| readiness.draining_since);
         let counts = self.decider.counts_gateway_probe(probe) && draining.is_none();
         match &outcome {

@@ -1,6 +1,7 @@
-//! Another configuration while it runs: read when SIGHUP comes, put in force as a whole or not at all.
+//! Another configuration while it runs: put in force as a whole or not at all. Whoever was built from the old
+//! one is told of both.
 
-use std::{future::Future, io, mem, pin::Pin, sync::Arc};
+use std::mem;
 
 use tracing::{error, info};
 
@@ -8,44 +9,20 @@ use failover_decide::Probing;
 use failover_linux::{clock, escape::Escaped};
 
 use crate::{
-    config::{Configuration, Faults, PrimaryAddress},
-    daemon::{Daemon, orders::armed_for, progress::Source},
-    primary::{Prober, local::LocalProber, port_forward::Tunnel},
-    runtime::background,
-    witness::Witnesses,
+    config::{Configuration, PrimaryAddress},
+    daemon::{Daemon, inputs::reader::Reading, orders::armed_for},
 };
 
-/// Reads the configuration as it was read at the start.
-pub type Reader = dyn Fn() -> Result<Configuration, Faults> + Send + Sync;
-type Read = Result<Configuration, Faults>;
-/// What is being read, if anything is.
-pub(super) type Rereading = Option<Pin<Box<dyn Future<Output = Reread>>>>;
-/// What came of it.
-pub(super) type Reread = io::Result<Read>;
-
-/// Where the kernel gives no thread to read in, it is tried for so many seconds before the reload is
-/// refused; systemd waits for longer (TimeoutStartSec in systemd.service(5)).
-const ATTEMPTS: u32 = 10;
-
 impl Daemon {
-    /// Begins to read: files and programs may lie on a disk that hangs. One that is being read is
-    /// given up.
-    pub(super) fn reread(&mut self) {
+    /// Begins to read the configuration.
+    pub(super) fn reload(&mut self) {
         info!("SIGHUP: the configuration is read again");
         self.supervisor.reloading();
-        let reader = Arc::clone(&self.reader);
-        self.rereading = Some(Box::pin(background::run_patiently(
-            "reload",
-            ATTEMPTS,
-            move || {
-                let reader = Arc::clone(&reader);
-                move || reader()
-            },
-        )));
+        self.inputs.reload.begin();
     }
 
-    pub(super) fn reread_ended(&mut self, read: Reread) {
-        self.rereading = None;
+    /// It was read.
+    pub(super) fn reloaded(&mut self, read: Reading) {
         let refusal = match read {
             Ok(Ok(new)) => match fixed(&self.configuration, &new) {
                 changed if changed.is_empty() => {
@@ -87,67 +64,22 @@ impl Daemon {
     fn adopt(&mut self, new: Configuration) {
         let old = mem::replace(&mut self.configuration, new);
         let new = &self.configuration;
-        let probing = if old.primary != new.primary {
-            Probing::OfAnother
-        } else if armed_for(&old) != armed_for(new) {
-            Probing::SomethingElse
-        } else if old.check != new.check || old.decide.timeout != new.decide.timeout {
-            Probing::Anew
-        } else {
-            Probing::AsBefore
-        };
-        if probing != Probing::AsBefore {
-            let good = self
-                .state_dir
-                .persisted()
-                .good_addresses(&new.primary.to_string());
-            self.prober = Prober::new(new.primary.clone(), &new.check, new.decide.timeout)
-                .beside(new.port)
-                .after(good);
-            self.progress.made(Source::Probe);
-            self.probe_cause = None;
-        }
-        let asks_locally = |of: &Configuration| (of.local_check.clone(), of.decide.timeout);
-        let asks_otherwise = asks_locally(&old) != asks_locally(new);
-        if asks_otherwise {
-            self.local_prober = LocalProber::new(&new.local_check, new.decide.timeout);
-            self.progress.made(Source::GatewayProbe);
+        let probing = probing(&old, new);
+        let persisted = self.state_dir.persisted();
+        if self.inputs.reconfigure(&old, new, probing, persisted) {
             // What failed in the old way says nothing of the new one.
             self.decider.forget_gateway_checks();
-        }
-        if asks_otherwise || probing != Probing::AsBefore {
-            self.tunnel = Tunnel::new(new);
-            self.past.tunnel = None;
         }
         if probing == Probing::OfAnother {
             self.past.probe = None;
             self.recent.clear();
         }
-        let asks = |of: &Configuration| {
-            let decide = &of.decide;
-            (of.witnesses.clone(), decide.witness_quorum, decide.timeout)
-        };
-        if probing == Probing::OfAnother {
-            // What was silent while another answered.
-            self.router.primary_fails();
-        }
-        if asks(&old) != asks(&self.configuration) {
-            let (witnesses, _, timeout) = asks(&self.configuration);
-            self.ask_other_witnesses(Witnesses::new(witnesses, timeout));
-        }
-        let new = &self.configuration;
-        if old.gateway != new.gateway {
-            self.port.identify(&new.gateway);
-        }
         self.executor.reconfigure(new.commands());
-        if old.metrics != new.metrics {
-            self.watchers.serve_at(new.metrics);
-        }
-        let settings = new.decide.clone();
         self.alarms.reconfigure(new);
         self.recorder
             .reconfigured(new.primary.to_string(), new.dry_run);
-        let now = clock::now();
+        self.count_witnesses();
+        let (now, settings) = (clock::now(), self.configuration.decide.clone());
         let actions = self.decider.reconfigure(now, settings, probing);
         self.recorder.decided(now, &self.decider, &actions);
         self.carry_out_all(actions);
@@ -161,6 +93,18 @@ impl Daemon {
     }
 }
 
+/// What the probes of the new configuration have to do with those of the old one.
+fn probing(old: &Configuration, new: &Configuration) -> Probing {
+    if old.primary != new.primary {
+        Probing::OfAnother
+    } else if armed_for(old) != armed_for(new) {
+        Probing::SomethingElse
+    } else if old.check != new.check || old.decide.timeout != new.decide.timeout {
+        Probing::Anew
+    } else {
+        Probing::AsBefore
+    }
+}
 /// As much as stands on a line; the log has all of it.
 fn first_line(error: &str) -> String {
     Escaped(error.lines().next().unwrap_or_default()).to_string()
@@ -204,12 +148,4 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
     ];
     let changed = changed.into_iter().filter(|(_, changed)| *changed);
     changed.map(|(option, _)| option).collect()
-}
-
-/// Waits for what is being read, if anything is. Cancel-safe.
-pub(super) async fn reread(rereading: &mut Rereading) -> Reread {
-    match rereading {
-        Some(reading) => reading.await,
-        None => std::future::pending().await,
-    }
 }

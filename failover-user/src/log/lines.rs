@@ -78,9 +78,9 @@ impl Recent {
 
 /// For what comes as fast as others please: told at most once a second.
 #[derive(Debug, Default)]
-pub(crate) struct AtMostEachSecond(Option<Time>);
+pub(crate) struct RateLimit(Option<Time>);
 
-impl AtMostEachSecond {
+impl RateLimit {
     /// May it be told now? Then it counts as told.
     pub(crate) fn is_due(&mut self) -> bool {
         let now = clock::now();
@@ -98,7 +98,7 @@ impl AtMostEachSecond {
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
     untold: u64,
-    pace: AtMostEachSecond,
+    pace: RateLimit,
 }
 
 impl Losses {

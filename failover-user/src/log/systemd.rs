@@ -7,6 +7,7 @@
 use std::{
     env,
     ffi::OsStr,
+    io,
     os::{
         linux::net::SocketAddrExt as _,
         unix::{
@@ -14,6 +15,7 @@ use std::{
             net::{SocketAddr, UnixDatagram},
         },
     },
+    sync::Arc,
     time::Duration,
 };
 
@@ -28,67 +30,108 @@ const SOCKET_VARIABLE: &str = "NOTIFY_SOCKET";
 const WATCHDOG_VARIABLE: &str = "WATCHDOG_USEC";
 const WATCHDOG_PID_VARIABLE: &str = "WATCHDOG_PID";
 
+/// Where systemd listens.
+#[derive(Clone, Debug)]
+struct Socket(Arc<(UnixDatagram, SocketAddr)>);
+
+impl Socket {
+    fn to(address: SocketAddr) -> io::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        Ok(Self(Arc::new((socket, address))))
+    }
+
+    fn say(&self, what: &str) {
+        let (socket, address) = &*self.0;
+        if let Err(error) = socket.send_to_addr(what.as_bytes(), address) {
+            debug!(%error, what, "systemd wasn't told");
+        }
+    }
+}
+
+/// Tells systemd how it is.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
-    to: Option<(UnixDatagram, SocketAddr)>,
-    watchdog: Option<Watchdog>,
+    socket: Option<Socket>,
     /// What the status line was made of.
-    told: Option<(State, usize, bool)>,
+    status: Option<(State, usize, bool)>,
     /// What people have to know besides the state.
     note: Option<String>,
 }
 
-/// Whoever doesn't say anything for so long is killed and started again.
+/// Tells systemd that the loop turns: whoever doesn't say so for too long is killed and started again.
 #[derive(Debug)]
-struct Watchdog {
+pub(crate) struct Watchdog {
+    socket: Socket,
     patience: Duration,
     fed: Time,
     /// When it was found last that it is time to be fed.
     asked: Time,
 }
 
-impl Supervisor {
-    /// Whoever the environment names.
-    pub(crate) fn from_environment() -> Self {
-        let to = env::var_os(SOCKET_VARIABLE).and_then(|name| {
-            let socket = UnixDatagram::unbound().ok()?;
-            socket.set_nonblocking(true).ok()?;
-            Some((socket, address(&name)?))
-        });
-        let number = |name| env::var(name).ok()?.parse::<u64>().ok();
-        let is_ours = number(WATCHDOG_PID_VARIABLE)
-            .is_none_or(|process| process == u64::from(std::process::id()));
-        let patience = number(WATCHDOG_VARIABLE).filter(|patience| is_ours && *patience > 0);
-        let watchdog = patience.map(|patience| Watchdog {
-            patience: Duration::from_micros(patience),
-            fed: clock::now(),
-            asked: clock::now(),
-        });
+/// Whoever the environment names.
+pub(crate) fn from_environment() -> (Supervisor, Option<Watchdog>) {
+    let socket = env::var_os(SOCKET_VARIABLE).and_then(|name| Socket::to(address(&name)?).ok());
+    let number = |name| env::var(name).ok()?.parse::<u64>().ok();
+    let is_ours = number(WATCHDOG_PID_VARIABLE)
+        .is_none_or(|process| process == u64::from(std::process::id()));
+    let patience = number(WATCHDOG_VARIABLE).filter(|patience| is_ours && *patience > 0);
+    let watchdog = socket
+        .as_ref()
+        .zip(patience)
+        .map(|(socket, patience)| Watchdog::new(socket.clone(), Duration::from_micros(patience)));
+    let supervisor = Supervisor {
+        socket,
+        status: None,
+        note: None,
+    };
+    (supervisor, watchdog)
+}
+
+impl Watchdog {
+    fn new(socket: Socket, patience: Duration) -> Self {
+        let now = clock::now();
         Self {
-            watchdog: watchdog.filter(|_| to.is_some()),
-            to,
-            told: None,
-            note: None,
+            socket,
+            patience,
+            fed: now,
+            asked: now,
         }
     }
 
-    /// One that listens at this path, and wants to be fed.
+    /// One that listens at this path.
     #[cfg(test)]
     pub(crate) fn at(path: &std::path::Path, patience: Duration) -> Self {
-        let socket = UnixDatagram::unbound().unwrap();
-        socket.set_nonblocking(true).unwrap();
-        Self {
-            to: address(path.as_os_str()).map(|address| (socket, address)),
-            watchdog: Some(Watchdog {
-                patience,
-                fed: clock::now(),
-                asked: clock::now(),
-            }),
-            told: None,
-            note: None,
-        }
+        let socket = Socket::to(address(path.as_os_str()).unwrap()).unwrap();
+        Self::new(socket, patience)
     }
 
+    /// Is it time to feed it?
+    pub(crate) fn is_due(&mut self) -> bool {
+        let now = clock::now();
+        let is_due = now.since(self.fed) >= self.patience / 4;
+        if is_due {
+            self.asked = now;
+        }
+        is_due
+    }
+
+    /// The loop has turned, and gets on with everything.
+    pub(crate) fn feed(&mut self) {
+        self.fed = clock::now();
+        self.socket.say("WATCHDOG=1");
+    }
+
+    /// How long until the loop has to turn, if it does nothing before.
+    pub(crate) fn next_turn(&self) -> Duration {
+        let next = self.fed + self.patience / 2;
+        // One that must not be fed is looked after now and then.
+        let next = next.max(self.asked + self.patience / 8);
+        next.since(clock::now())
+    }
+}
+
+impl Supervisor {
     /// It watches, with what it was given last.
     pub(crate) fn ready(&self) {
         self.say("READY=1");
@@ -110,28 +153,12 @@ impl Supervisor {
     /// What people should know besides the state, until it is something else.
     pub(crate) fn note(&mut self, note: Option<String>) {
         self.note = note;
-        self.told = None;
-    }
-
-    /// Is it time to feed the watchdog?
-    pub(crate) fn wants_to_be_fed(&mut self) -> bool {
-        let now = clock::now();
-        let is_due = |watchdog: &&mut Watchdog| now.since(watchdog.fed) >= watchdog.patience / 4;
-        let due = self.watchdog.as_mut().filter(is_due);
-        due.map(|watchdog| watchdog.asked = now).is_some()
-    }
-
-    /// The loop has turned, and gets on with everything.
-    pub(crate) fn feed(&mut self) {
-        if let Some(watchdog) = &mut self.watchdog {
-            watchdog.fed = clock::now();
-            self.say("WATCHDOG=1");
-        }
+        self.status = None;
     }
 
     /// The loop has turned: something was decided, or there was nothing to decide.
     pub(crate) fn turned(&mut self, decider: &Decider) {
-        if self.to.is_none() {
+        if self.socket.is_none() {
             return;
         }
         let now = (
@@ -139,19 +166,10 @@ impl Supervisor {
             decider.strikes().len(),
             decider.pause().is_some(),
         );
-        if self.told != Some(now) {
-            self.told = Some(now);
+        if self.status != Some(now) {
+            self.status = Some(now);
             self.say(&format!("STATUS={}", self.status(decider)));
         }
-    }
-
-    /// When the loop has to turn at the latest, if it does nothing before.
-    pub(crate) fn next_turn(&self) -> Option<Duration> {
-        let watchdog = self.watchdog.as_ref()?;
-        let next = watchdog.fed + watchdog.patience / 2;
-        // One that must not be fed is looked after now and then.
-        let next = next.max(watchdog.asked + watchdog.patience / 8);
-        Some(next.since(clock::now()))
     }
 
     fn status(&self, decider: &Decider) -> String {
@@ -173,10 +191,8 @@ impl Supervisor {
     }
 
     fn say(&self, what: &str) {
-        if let Some((socket, address)) = &self.to
-            && let Err(error) = socket.send_to_addr(what.as_bytes(), address)
-        {
-            debug!(%error, what, "systemd wasn't told");
+        if let Some(socket) = &self.socket {
+            socket.say(what);
         }
     }
 }

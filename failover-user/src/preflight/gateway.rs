@@ -18,7 +18,6 @@ use failover_linux::{
 
 use crate::{
     config::{Configuration, not_trusted},
-    daemon,
     gateway::{
         boot::{Enabled, EnabledBy, enabled_units, has_systemd, installed_units, is_lingering},
         command::{account::Account, command_line::CommandLine, unit::Scope},
@@ -33,6 +32,7 @@ use crate::{
         startable::{Defect, Loaded, Runner},
     },
     primary::{check::readiness::Readiness, local::LocalProber},
+    state_dir::persisted::Persisted,
 };
 
 /// The unit that OpenClaw installs without a profile.
@@ -360,7 +360,7 @@ pub(super) async fn port(
                 .is_some_and(|launch| launch.began(holder.key()))
     };
     let identity = &configuration.gateway.identity;
-    let bound = daemon::bound_before(configuration);
+    let bound = Persisted::load(&configuration.state_dir).bound(&configuration.gateway);
     let (mut gateways, mut blocking, mut beside) = Default::default();
     let mut gateway_sockets = BTreeSet::new();
     for listener in &listeners {

@@ -11,6 +11,7 @@ mod machine;
 mod network;
 mod startable;
 mod starters;
+pub(crate) mod startup;
 
 pub use finding::{Finding, Level, Report};
 pub use network::first_probe;

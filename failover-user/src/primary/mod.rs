@@ -4,6 +4,7 @@
 //! A source of events: it never decides. What it reports says whether the primary failed, or
 //! something of PC-B's own did.
 
+pub(crate) mod attribution;
 pub(crate) mod check;
 pub(crate) mod connect;
 pub(crate) mod evidence;

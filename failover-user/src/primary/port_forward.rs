@@ -14,7 +14,7 @@ use failover_linux::{clock, netlink::NetlinkError, process::ProcessKey};
 
 use crate::gateway::port::tunnel;
 use crate::{
-    config::Configuration,
+    config::LocalCheck,
     gateway::port::{LocalPort, holder::Holder, tunnel::tunnels},
     primary::{
         check::readiness::Readiness,
@@ -32,7 +32,7 @@ const MOST_ASKED: usize = 8;
 const REMEDY: &str = "stop it, or have it listen on another port: when the primary dies it is useless, and in the way of the local gateway";
 
 /// Watches whether the local port leads to the primary.
-pub(crate) struct Tunnel {
+pub(crate) struct PortForward {
     /// Asks whoever listens here.
     prober: LocalProber<()>,
     /// When connections were looked at last.
@@ -67,10 +67,10 @@ struct Connected {
     is_gateway: bool,
 }
 
-impl Tunnel {
-    pub(crate) fn new(configuration: &Configuration) -> Self {
+impl PortForward {
+    pub(crate) fn new(check: &LocalCheck, timeout: Duration) -> Self {
         Self {
-            prober: LocalProber::new(&configuration.local_check, configuration.decide.timeout),
+            prober: LocalProber::new(check, timeout),
             looked: None,
             holders: Vec::new(),
             is_news: false,
@@ -78,7 +78,7 @@ impl Tunnel {
             asked: None,
             connected: None,
             same: false,
-            timeout: configuration.decide.timeout,
+            timeout,
             until: None,
         }
     }
@@ -172,7 +172,7 @@ impl Tunnel {
     }
 
     /// Waits until who listens has answered, or a look has ended (`None`). Cancel-safe.
-    pub(crate) async fn answer(&mut self) -> Option<LocalReport<()>> {
+    pub(crate) async fn next(&mut self) -> Option<LocalReport<()>> {
         let Self {
             prober, looking, ..
         } = self;

@@ -10,7 +10,6 @@ use failover_linux::{clock, escape::Escaped};
 use crate::primary::check::readiness::Startup;
 use crate::{
     config::Configuration,
-    daemon::judgement::WitnessesWord,
     gateway::{command::failures::Failures, port::LocalPort},
     history::ledger,
     log::lines as tell,
@@ -21,6 +20,7 @@ use crate::{
     },
     status,
     status::{EndingProcess, Gateway, KernelEvents, Probe, Protection, Status},
+    witness::quorum::QuorumResult,
 };
 
 /// Two gateways that serve for so long are a problem, also while one of them is being stopped.
@@ -38,7 +38,7 @@ pub(crate) struct Past {
     /// Since when the local gateway says that it drains, unless it listens no longer.
     pub(crate) gateway_draining: Option<Time>,
     /// The last round of the witnesses.
-    pub(crate) witnesses: Option<WitnessesWord>,
+    pub(crate) witnesses: Option<QuorumResult>,
     /// Kernel events lost so far.
     pub(crate) lost: u64,
     /// Whether what is to be kept is being kept.
@@ -359,7 +359,7 @@ fn problems(
     if let Some((_, Outcome::Unknown { reason, gone })) = &past.probe {
         problems.extend(unprobed(reason, *gone, decider));
     }
-    if let Some(WitnessesWord {
+    if let Some(QuorumResult {
         answered, needed, ..
     }) = &past.witnesses
         && answered < needed

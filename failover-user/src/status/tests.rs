@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     config::Configuration,
-    daemon::judgement::WitnessesWord,
     history::{HISTORY, ledger::Ledger},
     log::lines::{self, Recent},
     notify::{DeliveryError, alarms::ChannelStatus, channel::KINDS, delivery::Delivered},
@@ -33,6 +32,7 @@ use crate::{
     },
     status::{self, Status},
     web::timeline::Timeline,
+    witness::quorum::QuorumResult,
 };
 
 /// When everything begins, as the documents tell it.
@@ -429,11 +429,12 @@ fn a_machine_that_is_cut_off() {
     daemon.fails(Failure::TimedOut);
     let round = daemon.round.unwrap();
     daemon.handle(92, Event::Witnesses { round, answered: 0 });
-    daemon.past.witnesses = Some(WitnessesWord {
+    daemon.past.witnesses = Some(QuorumResult {
         at: daemon.at(92),
         answered: 0,
         needed: 1,
-        each: Vec::new(),
+        votes: Vec::new(),
+        summary: String::new(),
         router_is_silent: true,
     });
     daemon.is_served_as("isolated");
@@ -442,11 +443,12 @@ fn a_machine_that_is_cut_off() {
 #[test]
 fn too_few_witnesses_in_quiet_times() {
     let mut daemon = Daemon::with(with_witnesses).well();
-    daemon.past.witnesses = Some(WitnessesWord {
+    daemon.past.witnesses = Some(QuorumResult {
         at: daemon.at(2),
         answered: 0,
         needed: 1,
-        each: Vec::new(),
+        votes: Vec::new(),
+        summary: String::new(),
         router_is_silent: false,
     });
     daemon.is_served_as("too-few-witnesses");

@@ -1,72 +1,49 @@
 //! Those who look from outside: what is kept for them, and what they are shown. None of it decides
 //! anything.
 
-use std::net::SocketAddr;
+use tokio::sync::watch;
 
-use failover_decide::{Change, Outcome, State, Time};
+use failover_decide::{Change, Outcome, State};
 use failover_linux::{
     bpf::event::{Bind, TcpStateChange},
     clock,
 };
 
 use crate::{
-    runtime::parts::Parts,
     status::Status,
-    web::{Question, View, Web, metrics::Probes, timeline::Timeline},
+    web::{Question, View, metrics::Probes, timeline::Timeline},
 };
 
 /// What `status --watch` and the page show of it.
 const MOST_NOTES: usize = 40;
 
 /// See the module.
-pub(crate) struct Watchers {
+pub(crate) struct Dashboard {
     timeline: Timeline,
     probes: Probes,
     /// Kernel events so far.
     seen: u64,
     listening: bool,
-    web: Option<Web>,
-    parts: Parts,
+    /// Gets something whenever there is something new to see.
+    changes: watch::Sender<()>,
 }
 
-impl Watchers {
-    /// Inside a tokio runtime.
-    pub(crate) fn new(metrics: Option<SocketAddr>, state: State, parts: Parts) -> Self {
+impl Dashboard {
+    pub(crate) fn new(state: State) -> Self {
         let mut timeline = Timeline::default();
         timeline.state(clock::now(), state.name());
-        let mut watchers = Self {
+        Self {
             timeline,
             probes: Probes::default(),
             seen: 0,
             listening: false,
-            web: None,
-            parts,
-        };
-        watchers.serve_at(metrics);
-        watchers
-    }
-
-    /// They find it there from now on.
-    pub(crate) fn serve_at(&mut self, metrics: Option<SocketAddr>) {
-        // The old one goes first: its port may be the new one's.
-        self.web = None;
-        // Nobody misses one that isn't wanted any longer.
-        let part = self.parts.part("the page and the metrics");
-        part.works();
-        self.web = metrics.map(|metrics| Web::at(metrics, part));
-    }
-
-    /// Since when one waits for an answer.
-    pub(crate) fn waits_since(&self) -> Option<Time> {
-        self.web.as_ref().and_then(Web::waits_since)
-    }
-
-    /// Waits until one asks. Cancel-safe.
-    pub(crate) async fn next(&mut self) -> Question {
-        match &mut self.web {
-            Some(web) => web.next().await,
-            None => std::future::pending().await,
+            changes: watch::Sender::new(()),
         }
+    }
+
+    /// Gets something whenever there is something new to see.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     pub(crate) fn answer(&self, question: Question, status: Status) {
@@ -88,9 +65,7 @@ impl Watchers {
 
     /// There is something new to see.
     pub(crate) fn news(&self) {
-        if let Some(web) = &self.web {
-            web.changed();
-        }
+        self.changes.send_replace(());
     }
 
     pub(crate) fn probe(&mut self, outcome: &Outcome) {

@@ -60,18 +60,17 @@ impl Question {
 #[derive(Debug)]
 pub struct Web {
     questions: mpsc::Receiver<Question>,
-    changes: watch::Sender<()>,
     waiting: Waiting,
     serving: JoinHandle<()>,
 }
 
 impl Web {
-    /// Listens there, as soon as that can be; and again, should that end. Inside a tokio runtime.
+    /// Listens there, as soon as that can be; and again, should that end. What is shown is made anew when
+    /// something has changed. Inside a tokio runtime.
     #[must_use]
-    pub fn at(address: SocketAddr, part: Part) -> Self {
+    pub fn at(address: SocketAddr, part: Part, changed: watch::Receiver<()>) -> Self {
         // One is answered for all who wait.
         let (sender, questions) = mpsc::channel(1);
-        let (changes, changed) = watch::channel(());
         let waiting = Waiting::default();
         let source = Arc::new(cache::Source::new(sender, changed, waiting.clone()));
         let serving = parts::keep(part, move |part| {
@@ -79,7 +78,6 @@ impl Web {
         });
         Self {
             questions,
-            changes,
             waiting,
             serving: tokio::spawn(serving),
         }
@@ -100,11 +98,6 @@ impl Web {
             },
             None => std::future::pending().await,
         }
-    }
-
-    /// There is something new to see.
-    pub fn changed(&self) {
-        self.changes.send_replace(());
     }
 }
 

@@ -4,6 +4,7 @@
 //! something, the others aren't waited for.
 
 pub(crate) mod default_route;
+pub(crate) mod quorum;
 pub(crate) mod router;
 
 use std::{fmt, io, net::SocketAddr, num::NonZeroU16, time::Duration};

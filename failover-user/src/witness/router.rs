@@ -7,7 +7,7 @@ use tracing::{debug, info};
 
 use failover_decide::{RouterWatch, Time};
 
-use crate::{status, witness::default_route::Routers};
+use crate::witness::default_route::Routers;
 
 #[derive(Default)]
 pub(crate) struct Router {
@@ -20,6 +20,16 @@ pub(crate) struct Router {
     primary: Option<IpAddr>,
     /// Who was asked last in quiet times, and why none answered, if none did.
     said: Option<(Routers, Result<(), String>)>,
+}
+
+/// How the default router stands.
+#[derive(Clone, Debug)]
+pub(crate) struct RouterStanding {
+    pub(crate) addresses: Vec<String>,
+    /// Does its word count before a takeover?
+    pub(crate) counts: bool,
+    /// Why, or why not: a sentence for people.
+    pub(crate) why: String,
 }
 
 impl Router {
@@ -102,7 +112,7 @@ impl Router {
         self.look(primary);
         let due = self.watch.primary_answers(now, &self.names);
         if before && !self.counts() {
-            self.tell();
+            self.log();
         }
         due
     }
@@ -129,19 +139,19 @@ impl Router {
         let news = self.said != said;
         self.said = said;
         if before != self.counts() || (news && !self.counts()) {
-            self.tell();
+            self.log();
         }
     }
 
     /// As it was found last, with how it stands.
-    pub(crate) fn tell(&self) {
+    pub(crate) fn log(&self) {
         info!(router = %self.found, "{}", self.why());
     }
 
     /// For people.
-    pub(crate) fn told(&self) -> status::Router {
+    pub(crate) fn standing(&self) -> RouterStanding {
         let one = |router: &SocketAddr| Routers(vec![*router]).to_string();
-        status::Router {
+        RouterStanding {
             addresses: self.found.0.iter().map(one).collect(),
             counts: self.counts(),
             why: self.why(),
@@ -206,7 +216,7 @@ mod tests {
         assert!(router.why().contains("pings (no answer in time)"));
         router.said(Ok(&routers("192.168.1.1")));
         assert!(router.why().contains("so it has to before a takeover"));
-        assert_eq!(router.told().addresses, ["192.168.1.1"]);
+        assert_eq!(router.standing().addresses, ["192.168.1.1"]);
         assert_eq!(router.judges(), Some(Ok(routers("192.168.1.1"))));
         router.find(Routers::default());
         assert!(router.why().contains("no default route any more"));

@@ -1,12 +1,11 @@
 //! What `failover check` would say, as far as the daemon doesn't see it by itself: looked at once, beside
-//! everything else, and only told.
+//! everything else, and only logged.
 
 use tracing::{debug, error, warn};
 
 use crate::{
     config::Configuration,
-    preflight,
-    preflight::{Finding, Level},
+    preflight::{Finding, Level, at_start},
     runtime::background,
 };
 
@@ -14,21 +13,21 @@ use crate::{
 const ATTEMPTS: u32 = 600;
 
 /// Begins to look. Nobody waits for it: accounts and files may be on a network that isn't there.
-pub(super) fn begin(configuration: &Configuration) {
+pub(crate) fn begin(configuration: &Configuration) {
     let configuration = configuration.clone();
     tokio::spawn(async move {
         let looking = background::run_patiently("preflight", ATTEMPTS, || {
             let configuration = configuration.clone();
-            move || preflight::at_start(&configuration)
+            move || at_start(&configuration)
         });
         match looking.await {
-            Ok(findings) => findings.iter().for_each(tell),
+            Ok(findings) => findings.iter().for_each(log),
             Err(error) => debug!(%error, "the preflight was given up"),
         }
     });
 }
 
-pub(super) fn tell(finding: &Finding) {
+pub(crate) fn log(finding: &Finding) {
     let Finding {
         name: check,
         level,

@@ -4,6 +4,8 @@
 //!
 //! What can't be told apart is unknown. On a busy port that may be so for many probes; each of them is
 //! short, so that one that nothing coincides with comes soon, unless the answer is PC-B's own.
+//!
+//! It must not know what an answer means, nor who probes.
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
@@ -17,7 +19,7 @@ use failover_linux::{
 };
 
 use crate::{
-    daemon::Daemon,
+    gateway::port::LocalPort,
     primary::{
         check::readiness::Readiness,
         origin::{Accepted, Inbound, is_own_check, passive_opens},
@@ -29,14 +31,12 @@ const MOST_ACCEPTED: usize = 256;
 /// The ages of connections are counted in ticks of the kernel's clock, 10 ms at most (HZ=100): one may
 /// be as much older than it is.
 const TICK: Duration = Duration::from_millis(20);
-/// So many batches of kernel events are taken before an answer is judged.
-const MOST_BATCHES: usize = 16;
 
 const REMEDY: &str = "the answer of the primary can't be told from that of PC-B's own gateway: name an address with --primary that leads to PC-A alone, or give both gateways a token (check-token); `failover release` stops the local gateway";
 
 /// What happened on the local port while the primary is probed.
 #[derive(Debug, Default)]
-pub(super) struct Origin {
+pub(crate) struct Attribution {
     accepted: VecDeque<Accepted>,
     probe: Option<Begun>,
     /// What the local gateway said of itself last, and which processes it were.
@@ -63,9 +63,9 @@ struct Seen {
     more: bool,
 }
 
-impl Origin {
+impl Attribution {
     /// A connection on the local port was accepted, or changed otherwise.
-    pub(super) fn changed(&mut self, change: &TcpStateChange) {
+    pub(crate) fn changed(&mut self, change: &TcpStateChange) {
         let is_child = change.old != TcpState::Listen
             && change.new != TcpState::Listen
             && change.new != TcpState::SynSent;
@@ -81,7 +81,7 @@ impl Origin {
     }
 
     /// The local gateway, these processes, has said this of itself.
-    pub(super) fn local_says(&mut self, readiness: Option<&Readiness>, holders: Vec<ProcessKey>) {
+    pub(crate) fn local_says(&mut self, readiness: Option<&Readiness>, holders: Vec<ProcessKey>) {
         if let Some(readiness) = readiness.filter(|readiness| readiness.started.is_some()) {
             self.local = Some((readiness.clone(), holders));
         }
@@ -98,38 +98,55 @@ impl Origin {
     }
 }
 
-impl Daemon {
+/// This machine, as it is now.
+pub(crate) struct Here<'now> {
+    pub(crate) port: &'now LocalPort,
+    /// Kernel events tell who comes to the local port.
+    pub(crate) has_events: bool,
+    /// So many of them were lost.
+    pub(crate) lost: u64,
+    /// The local gateway is being started.
+    pub(crate) is_starting: bool,
+}
+
+impl Here<'_> {
+    /// Without kernel events a listener that is coming up is seen a while later.
+    fn may_listen(&self) -> bool {
+        self.port.is_listening() || (!self.has_events && self.is_starting)
+    }
+}
+
+impl Attribution {
     /// A probe begins now.
-    pub(super) fn probe_begins(&mut self) {
-        let listened = self.may_listen();
-        self.origin.accepted.clear();
-        self.origin.probe = Some(Begun {
+    pub(crate) fn probe_begins(&mut self, here: &Here) {
+        let listened = here.may_listen();
+        self.accepted.clear();
+        self.probe = Some(Begun {
             at: clock::now(),
             listened,
-            opens: (listened && self.kernel.is_none())
-                .then(passive_opens)
-                .flatten(),
-            lost: self.past.lost,
+            opens: (listened && !here.has_events).then(passive_opens).flatten(),
+            lost: here.lost,
         });
     }
 
-    /// The outcome of the probe, which was of this address, if it can be the primary's.
-    pub(super) fn attributed(
+    /// The outcome of the probe, which was of this address, if it can be the primary's. To be asked once all is
+    /// known that the kernel has noted until now.
+    pub(crate) fn attribute(
         &mut self,
         outcome: Outcome,
         peer: Option<SocketAddr>,
         readiness: Option<&Readiness>,
+        here: &Here,
     ) -> Outcome {
-        self.take_kernel_events();
-        let Some(begun) = self.origin.probe.take() else {
+        let Some(begun) = self.probe.take() else {
             return outcome;
         };
-        if !begun.listened && !self.may_listen() && self.origin.accepted.is_empty() {
+        if !begun.listened && !here.may_listen() && self.accepted.is_empty() {
             return outcome;
         }
-        let holders: Vec<ProcessKey> = self.port.holders().map(|(one, _)| one.key()).collect();
-        let same = self.origin.is_same(readiness, &holders);
-        let seen = || self.seen_since(begun);
+        let holders: Vec<ProcessKey> = here.port.holders().map(|(one, _)| one.key()).collect();
+        let same = self.is_same(readiness, &holders);
+        let seen = || self.seen_since(begun, here);
         let unknown = match &outcome {
             Outcome::Connected { .. } => own_answer(same, seen),
             Outcome::Failed { failure, .. } if failure.is_above_tcp() => own_failure(peer, &seen()),
@@ -138,41 +155,19 @@ impl Daemon {
         unknown.map_or(outcome, Outcome::unknown)
     }
 
-    /// Without kernel events a listener that is coming up is seen a while later.
-    fn may_listen(&self) -> bool {
-        self.port.is_listening() || (self.kernel.is_none() && self.is_starting())
-    }
-
-    /// What the kernel has noted until now is known before the answer is judged.
-    fn take_kernel_events(&mut self) {
-        for _ in 0..MOST_BATCHES {
-            let Some(batch) = self
-                .kernel
-                .as_mut()
-                .map(failover_linux::bpf::load::KernelEvents::drain)
-            else {
-                return;
-            };
-            if batch.events.is_empty() && batch.lost == 0 {
-                return;
-            }
-            self.kernel_events(&batch);
-        }
-    }
-
-    fn seen_since(&self, begun: Begun) -> Seen {
-        let accepted = self.origin.accepted.iter();
+    fn seen_since(&self, begun: Begun, here: &Here) -> Seen {
+        let accepted = self.accepted.iter();
         let mut from: Vec<SocketAddr> = accepted
             .filter(|accepted| accepted.at >= begun.at)
             .map(|accepted| accepted.from)
             .collect();
-        let mut more = match self.kernel {
-            Some(_) => self.past.lost != begun.lost,
+        let mut more = match here.has_events {
+            true => here.lost != begun.lost,
             // Whichever port those were on.
-            None => begun.opens.is_none() || passive_opens() != begun.opens,
+            false => begun.opens.is_none() || passive_opens() != begun.opens,
         };
         // Proxies keep connections and use them again.
-        match Inbound::on(self.port.number()) {
+        match Inbound::on(here.port.number()) {
             Ok(inbound) => {
                 let during = clock::now().since(begun.at) + TICK;
                 let fresh = inbound.iter().filter(|one| one.idle <= during);
@@ -266,15 +261,21 @@ mod tests {
     #[test]
     fn processes_are_compared_only_as_long_as_the_local_one_is_the_one_that_spoke() {
         let one = ProcessKey { pid: 7, started: 1 };
-        let mut origin = Origin::default();
-        assert_eq!(origin.is_same(Some(&readiness(100)), &[one]), None);
-        origin.local_says(Some(&Readiness::default()), vec![one]);
-        assert_eq!(origin.is_same(Some(&readiness(100)), &[one]), None);
-        origin.local_says(Some(&readiness(100)), vec![one]);
-        assert_eq!(origin.is_same(Some(&readiness(100)), &[one]), Some(true));
-        assert_eq!(origin.is_same(Some(&readiness(500)), &[one]), Some(false));
-        assert_eq!(origin.is_same(None, &[one]), None);
-        assert_eq!(origin.is_same(Some(&readiness(500)), &[]), None);
+        let mut attribution = Attribution::default();
+        assert_eq!(attribution.is_same(Some(&readiness(100)), &[one]), None);
+        attribution.local_says(Some(&Readiness::default()), vec![one]);
+        assert_eq!(attribution.is_same(Some(&readiness(100)), &[one]), None);
+        attribution.local_says(Some(&readiness(100)), vec![one]);
+        assert_eq!(
+            attribution.is_same(Some(&readiness(100)), &[one]),
+            Some(true)
+        );
+        assert_eq!(
+            attribution.is_same(Some(&readiness(500)), &[one]),
+            Some(false)
+        );
+        assert_eq!(attribution.is_same(None, &[one]), None);
+        assert_eq!(attribution.is_same(Some(&readiness(500)), &[]), None);
     }
 
     fn change(old: TcpState, new: TcpState) -> TcpStateChange {
@@ -304,14 +305,14 @@ mod tests {
             (Close, Listen, 0),
             (Listen, Close, 0),
         ] {
-            let mut origin = Origin::default();
-            origin.changed(&change(old, new));
-            assert_eq!(origin.accepted.len(), count, "{old} -> {new}");
+            let mut attribution = Attribution::default();
+            attribution.changed(&change(old, new));
+            assert_eq!(attribution.accepted.len(), count, "{old} -> {new}");
         }
-        let mut origin = Origin::default();
+        let mut attribution = Attribution::default();
         for _ in 0..2 * MOST_ACCEPTED {
-            origin.changed(&change(SynRecv, Established));
+            attribution.changed(&change(SynRecv, Established));
         }
-        assert_eq!(origin.accepted.len(), MOST_ACCEPTED);
+        assert_eq!(attribution.accepted.len(), MOST_ACCEPTED);
     }
 }

@@ -9,15 +9,15 @@ use failover_linux::clock;
 use crate::control::Question;
 
 #[derive(Debug, Default)]
-pub(super) struct Waiting(Vec<(Question, Order, Time)>);
+pub(crate) struct WaitingOrders(Vec<(Question, Order, Time)>);
 
-impl Waiting {
-    pub(super) fn push(&mut self, question: Question, order: Order, until: Time) {
+impl WaitingOrders {
+    pub(crate) fn push(&mut self, question: Question, order: Order, until: Time) {
         self.0.push((question, order, until));
     }
 
     /// All of them, and they wait no longer.
-    pub(super) fn all(&mut self) -> Vec<(Question, Order)> {
+    pub(crate) fn all(&mut self) -> Vec<(Question, Order)> {
         let waiting = mem::take(&mut self.0).into_iter();
         waiting
             .map(|(question, order, _)| (question, order))
@@ -25,7 +25,7 @@ impl Waiting {
     }
 
     /// Those whose time is over, and they wait no longer.
-    pub(super) fn overdue(&mut self, now: Time) -> Vec<(Question, Order)> {
+    pub(crate) fn overdue(&mut self, now: Time) -> Vec<(Question, Order)> {
         let overdue = self.0.extract_if(.., |(.., until)| *until <= now);
         overdue
             .map(|(question, order, _)| (question, order))
@@ -33,7 +33,7 @@ impl Waiting {
     }
 
     /// When the first of them has waited for long enough.
-    pub(super) fn next(&self) -> Option<Duration> {
+    pub(crate) fn next(&self) -> Option<Duration> {
         let first = self.0.iter().map(|(.., until)| *until).min()?;
         Some(first.since(clock::now()))
     }

@@ -13,9 +13,8 @@ use std::{future::Future, time::Duration};
 use tracing::error;
 
 use failover_decide::Time;
-use failover_linux::{bpf::load::KernelEvents, clock};
 
-use crate::{daemon::Daemon, gateway::port::looker::HANGS};
+use crate::gateway::port::looker::HANGS;
 
 /// A loop that is well gets to everything within milliseconds, on a slow and busy machine within a second.
 const GRACE: Duration = Duration::from_secs(10);
@@ -30,7 +29,7 @@ pub(super) enum Source {
     /// A probe of the local gateway.
     GatewayProbe,
     /// Whoever listens on the local port is asked whether it is the primary.
-    Tunnel,
+    PortForward,
     /// The witnesses are asked.
     Witnesses,
     /// A command has ended.
@@ -52,7 +51,7 @@ impl Source {
         Self::KernelEvents,
         Self::Probe,
         Self::GatewayProbe,
-        Self::Tunnel,
+        Self::PortForward,
         Self::Witnesses,
         Self::Command,
         Self::Output,
@@ -68,7 +67,7 @@ impl Source {
             Self::KernelEvents => "the kernel's events",
             Self::Probe => "the probe of the primary",
             Self::GatewayProbe => "the probe of the local gateway",
-            Self::Tunnel => "the probe of whoever listens on the local port",
+            Self::PortForward => "the probe of whoever listens on the local port",
             Self::Witnesses => "the witnesses",
             Self::Command => "the end of a command",
             Self::Output => "the output of a command",
@@ -94,6 +93,26 @@ impl Default for Progress {
     }
 }
 
+/// What there is to do for those sources that don't say so themselves.
+pub(super) struct Work {
+    /// The kernel's events wait.
+    pub(super) kernel_events: bool,
+    pub(super) is_asking_witnesses: bool,
+    pub(super) command_has_ended: bool,
+    pub(super) output_is_due: bool,
+    /// Since when a client waits for an answer.
+    pub(super) control_waits_since: Option<Time>,
+    /// A client waits to come in.
+    pub(super) control_is_unaccepted: bool,
+    pub(super) page_waits_since: Option<Time>,
+    /// By when whoever listens on the local port should have answered.
+    pub(super) port_forward_until: Option<Time>,
+    /// Since when the port is being looked at.
+    pub(super) looks_since: Option<Time>,
+    /// When the decider is to be woken, where that is over.
+    pub(super) wake: Option<Time>,
+}
+
 impl Progress {
     pub(super) fn with(grace: Duration) -> Self {
         Self {
@@ -114,6 +133,39 @@ impl Progress {
         *known = has_work.then(|| known.unwrap_or(due));
     }
 
+    /// This is to be done by now. `timeout`: of a probe.
+    pub(super) fn note(&mut self, work: &Work, now: Time, timeout: Duration) {
+        self.seen(Source::KernelEvents, work.kernel_events, now);
+        self.seen(Source::Witnesses, work.is_asking_witnesses, now + timeout);
+        self.seen(Source::Command, work.command_has_ended, now);
+        self.seen(Source::Output, work.output_is_due, now);
+        match work.control_waits_since {
+            Some(since) => self.waits(Source::ControlSocket, Some(since)),
+            None => self.seen(Source::ControlSocket, work.control_is_unaccepted, now),
+        }
+        self.waits(Source::Page, work.page_waits_since);
+        self.waits(Source::PortForward, work.port_forward_until);
+        self.waits(Source::Look, work.looks_since.map(|since| since + HANGS));
+        self.waits(Source::Time, work.wake);
+    }
+
+    /// Does the loop get to everything? That it doesn't is logged once.
+    pub(super) fn gets_on(&mut self, now: Time) -> bool {
+        let stalled = self.stalled(now);
+        let source = stalled.map(|(source, _)| source);
+        if source != self.logged {
+            self.logged = source;
+            if let Some((source, late)) = stalled {
+                error!(
+                    source = source.name(),
+                    ?late,
+                    "the daemon doesn't get on; the watchdog isn't fed until it does"
+                );
+            }
+        }
+        stalled.is_none()
+    }
+
     /// The loop got to it.
     pub(super) fn made(&mut self, source: Source) {
         *self.of(source) = None;
@@ -127,7 +179,7 @@ impl Progress {
     }
 
     /// A source that the loop doesn't get to, and for how long.
-    pub(super) fn stalled(&self, now: Time) -> Option<(Source, Duration)> {
+    fn stalled(&self, now: Time) -> Option<(Source, Duration)> {
         Source::ALL
             .into_iter()
             .zip(self.due)
@@ -143,7 +195,7 @@ impl Progress {
             kernel_events,
             probe,
             gateway_probe,
-            tunnel,
+            port_forward,
             witnesses,
             command,
             output,
@@ -156,7 +208,7 @@ impl Progress {
             Source::KernelEvents => kernel_events,
             Source::Probe => probe,
             Source::GatewayProbe => gateway_probe,
-            Source::Tunnel => tunnel,
+            Source::PortForward => port_forward,
             Source::Witnesses => witnesses,
             Source::Command => command,
             Source::Output => output,
@@ -165,54 +217,6 @@ impl Progress {
             Source::Look => look,
             Source::Time => time,
         }
-    }
-}
-
-impl Daemon {
-    /// May the watchdog be fed?
-    pub(super) fn gets_on(&mut self) -> bool {
-        let now = clock::now();
-        self.note_work(now);
-        let stalled = self.progress.stalled(now);
-        let source = stalled.map(|(source, _)| source);
-        if source != self.progress.logged {
-            self.progress.logged = source;
-            if let Some((source, late)) = stalled {
-                error!(
-                    source = source.name(),
-                    ?late,
-                    "the daemon doesn't get on; the watchdog isn't fed until it does"
-                );
-            }
-        }
-        stalled.is_none()
-    }
-
-    /// What there is to do for those that don't say so themselves.
-    fn note_work(&mut self, now: Time) {
-        let timeout = self.configuration.decide.timeout;
-        let stall = self.stall;
-        let has_events = self.kernel.as_ref().is_some_and(KernelEvents::has_waiting);
-        let is_asked = self.witnesses.round().is_some();
-        let has_ended = self.executor.has_ended();
-        let is_due = self.executor.output_is_due();
-        let (control, page) = (self.control.waits_since(), self.watchers.waits_since());
-        let is_unaccepted = self.control.has_unaccepted();
-        let look = self.port.looks_since();
-        let wake = self.decider.next_wake().filter(|wake| *wake <= now);
-        let progress = &mut self.progress;
-        progress.seen(Source::KernelEvents, has_events || stall.pretends(), now);
-        progress.seen(Source::Witnesses, is_asked, now + timeout);
-        progress.seen(Source::Command, has_ended, now);
-        progress.seen(Source::Output, is_due, now);
-        match control {
-            Some(since) => progress.waits(Source::ControlSocket, Some(since)),
-            None => progress.seen(Source::ControlSocket, is_unaccepted, now),
-        }
-        progress.waits(Source::Page, page);
-        progress.waits(Source::Tunnel, self.tunnel.asks_until());
-        progress.waits(Source::Look, look.map(|since| since + HANGS));
-        progress.waits(Source::Time, wake);
     }
 }
 
@@ -244,7 +248,7 @@ impl Stall {
     }
 
     /// A unit test can't count on a kernel program.
-    fn pretends(self) -> bool {
+    pub(super) fn pretends(self) -> bool {
         self.is_of(Source::KernelEvents)
     }
 }

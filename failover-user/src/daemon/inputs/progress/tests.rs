@@ -12,11 +12,13 @@ use tokio::time::timeout;
 
 use super::*;
 use failover_decide::{Action, Command, GatewayProbeId};
+use failover_linux::clock;
 
 use crate::{
     config::{Configuration, Options},
     control::Server,
-    log::systemd::Supervisor,
+    daemon::Daemon,
+    log::systemd::Watchdog,
     runtime::parts::Parts,
     state_dir::StateDir,
 };
@@ -84,16 +86,16 @@ impl Lab {
         // Where nobody listens, nobody is asked.
         let port = configuration.port.get();
         let tunnel =
-            (stall == Some(Source::Tunnel)).then(|| TcpListener::bind(("127.0.0.1", port)));
+            (stall == Some(Source::PortForward)).then(|| TcpListener::bind(("127.0.0.1", port)));
         let tunnel = tunnel.map(Result::unwrap);
         let mut daemon = Daemon::new(configuration, state_dir, control, reader, parts).unwrap();
         let notify = folder.path().join("notify");
         let supervisor = UnixDatagram::bind(&notify).unwrap();
         supervisor.set_nonblocking(true).unwrap();
-        daemon.supervisor = Supervisor::at(&notify, PATIENCE);
-        daemon.progress = Progress::with(grace);
+        daemon.inputs.watchdog = Some(Watchdog::at(&notify, PATIENCE));
+        daemon.inputs.progress = Progress::with(grace);
         daemon.begin().await.unwrap();
-        daemon.stall = Stall { of: stall };
+        daemon.inputs.stall = Stall { of: stall };
         let mut client = UnixStream::connect(socket).unwrap();
         client.write_all(b"{\"request\":\"status\"}\n").unwrap();
         let page = async {
@@ -112,12 +114,12 @@ impl Lab {
         let probe = GatewayProbeId::default();
         let action = Action::ProbeGateway { probe };
         assert!(daemon.carry_out(action).is_none());
-        daemon.tunnel.ask(&[]);
-        daemon.witnesses.ask(None, 1, None);
+        daemon.inputs.port_forward.ask(&[]);
+        daemon.inputs.quorum.check();
         assert!(daemon.run(Command::Start).is_none());
         // An answer would be taken by whatever looks next.
         if stall == Some(Source::Look) {
-            daemon.port.hang();
+            daemon.inputs.hang();
         }
         Self {
             daemon,
@@ -146,7 +148,7 @@ impl Lab {
                 fed = Instant::now();
             }
         }
-        let stalled = self.daemon.progress.stalled(clock::now());
+        let stalled = self.daemon.inputs.progress.stalled(clock::now());
         stalled.map(|(source, _)| source)
     }
 }

@@ -1,0 +1,170 @@
+//! The kernel's events: had if they can be had, and tried again where that may pass. It must not know what
+//! they mean.
+
+use std::{io, time::Duration};
+
+use tracing::{error, info, warn};
+
+use failover_decide::Time;
+use failover_linux::{
+    bpf::{
+        error::LoadError,
+        load::{Batch, KernelEvents, Watch},
+    },
+    clock,
+};
+
+use crate::config::{Configuration, KernelEventsMode};
+
+/// Before loading is tried again for the first time; each further pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// Loading takes a tenth of a second of the loop's time, and 20 MB for a moment.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Where the kernel's events come from.
+pub(crate) struct KernelSource {
+    events: Option<KernelEvents>,
+    again: Again,
+    /// So many were lost until now.
+    lost: u64,
+    /// Why there are none.
+    polling: Option<String>,
+}
+
+/// When they are tried again.
+#[derive(Debug, Default)]
+struct Again {
+    due: Option<Time>,
+    pause: Option<Duration>,
+}
+
+impl Again {
+    /// They can't be had now, and may be later.
+    fn later(&mut self) {
+        let pause = self.pause.unwrap_or(FIRST_PAUSE);
+        self.due = Some(clock::now() + pause);
+        self.pause = Some((2 * pause).min(LONGEST_PAUSE));
+    }
+}
+
+impl KernelSource {
+    /// Loads what tells them, unless they are off; where they aren't required, the lack of them is only told.
+    ///
+    /// # Errors
+    /// Where they are required and can't be had.
+    pub(crate) fn load(configuration: &Configuration) -> Result<Self, LoadError> {
+        let mut source = Self {
+            events: None,
+            again: Again::default(),
+            lost: 0,
+            polling: None,
+        };
+        if configuration.kernel_events == KernelEventsMode::Off {
+            source.polling = Some("as configured".to_owned());
+            return Ok(source);
+        }
+        match KernelEvents::load(watch(configuration)) {
+            Ok(events) => source.events = Some(events),
+            Err(error) if configuration.kernel_events == KernelEventsMode::Required => {
+                return Err(error);
+            }
+            Err(error) => {
+                warn!(%error, "no kernel events; looking at the port every second instead");
+                if error.may_pass() {
+                    source.again.later();
+                }
+                source.polling = Some(error.to_string());
+            }
+        }
+        Ok(source)
+    }
+
+    /// Are there any?
+    pub(crate) const fn is_on(&self) -> bool {
+        self.events.is_some()
+    }
+
+    /// Why there are none.
+    pub(crate) fn polling(&self) -> Option<&str> {
+        self.polling.as_deref()
+    }
+
+    /// So many were lost until now.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// These were lost.
+    pub(crate) fn add_lost(&mut self, lost: u64) {
+        self.lost = self.lost.saturating_add(lost);
+    }
+
+    /// Asks the kernel to tell binds, which isn't free everywhere.
+    pub(crate) fn tell_binds(&mut self, wanted: bool) {
+        let asked = self.events.as_mut().map(|events| events.tell_binds(wanted));
+        if let Some(Err(error)) = asked {
+            warn!(%error, "who takes the port isn't told");
+        }
+    }
+
+    /// Waits for some, where there are any to come. Cancel-safe.
+    pub(super) async fn next(&mut self) -> io::Result<Batch> {
+        match &mut self.events {
+            Some(events) => events.next().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Those that are there now; `None` where there are no kernel events.
+    pub(crate) fn drain(&mut self) -> Option<Batch> {
+        self.events.as_mut().map(KernelEvents::drain)
+    }
+
+    /// Is there anything that nobody took yet?
+    pub(super) fn has_waiting(&self) -> bool {
+        self.events.as_ref().is_some_and(KernelEvents::has_waiting)
+    }
+
+    /// They have ended, until they can be had again.
+    pub(crate) fn end(&mut self, error: &io::Error) {
+        error!(%error, "kernel events are lost from now on; looking at the port instead");
+        self.polling = Some(error.to_string());
+        self.events = None;
+        self.again.later();
+    }
+
+    /// How long until they are tried again.
+    pub(super) fn next_attempt(&self) -> Option<Duration> {
+        let due = self.again.due.filter(|_| self.events.is_none())?;
+        Some(due.since(clock::now()))
+    }
+
+    /// Tries to have them. Are there any again?
+    pub(crate) fn try_again(&mut self, configuration: &Configuration) -> bool {
+        match KernelEvents::load(watch(configuration)) {
+            Ok(events) => {
+                info!("there are kernel events again");
+                self.events = Some(events);
+                self.polling = None;
+                self.again = Again::default();
+                true
+            }
+            Err(error) => {
+                self.polling = Some(error.to_string());
+                self.again.later();
+                false
+            }
+        }
+    }
+}
+
+fn watch(configuration: &Configuration) -> Watch {
+    Watch {
+        local_port: configuration.port,
+        primary_port: configuration.primary.port,
+        all_namespaces: false,
+        // Probes and tripwire speak for themselves; every event less is a wake-up less.
+        ignored_process: Some(std::process::id()),
+        debug: tracing::enabled!(target: "failover_ebpf", tracing::Level::DEBUG),
+    }
+}

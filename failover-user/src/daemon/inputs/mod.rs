@@ -1,0 +1,420 @@
+//! Everything that can wake the loop: [`Inputs::next`] is the one place that waits. Whatever is asked, looked at
+//! or timed beside the loop is begun here, and comes back as an [`Input`]. It must not know what follows from one.
+
+pub(crate) mod kernel;
+pub(crate) mod progress;
+pub(crate) mod reader;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+
+use failover_decide::{
+    Cause, Command, CommandResult, Decider, GatewayProbeId, ProbeId, Probing, State, Time,
+};
+use failover_linux::{bpf::load::Batch, clock};
+
+use crate::{
+    config::Configuration,
+    control::{Question, Server, waiting::WaitingOrders},
+    daemon::inputs::{
+        kernel::KernelSource,
+        progress::{Progress, Source, Stall, Work},
+        reader::{Reader, Reading, Reload},
+    },
+    gateway::{
+        command::{executor::Executor, survivors::Found},
+        port::{LocalPort, invocation::Launch, started},
+    },
+    log::{lines::RateLimit, systemd::Watchdog},
+    primary::{
+        Prober, Report,
+        attribution::{Attribution, Here},
+        local::{LocalProber, LocalReport},
+        port_forward::PortForward,
+    },
+    runtime::parts::Parts,
+    state_dir::{StateDir, lock::Refusal, persisted::Persisted},
+    web,
+    web::Web,
+    witness::{
+        Answers,
+        quorum::{Purpose, Quorum},
+    },
+};
+
+/// Clocks that are read one after the other never differ by so much.
+const SUSPENDED: Duration = Duration::from_millis(500);
+
+/// Something that woke the loop.
+pub(crate) enum Input {
+    KernelEvents(io::Result<Batch>),
+    Probe(Report),
+    GatewayProbe(LocalReport<GatewayProbeId>),
+    /// Whoever listens on the local port was asked who it is, or its connections were looked at.
+    PortForward(Option<LocalReport<()>>),
+    Witnesses(Answers<Purpose>),
+    CommandEnded(Command, CommandResult),
+    /// Somebody looked what a start began.
+    StartSeen(Found),
+    /// It is time to read what a command writes.
+    Output,
+    Request(Question),
+    /// An order has waited for long enough.
+    OrderOverdue,
+    View(web::Question),
+    Configuration(Box<Reading>),
+    Lock(Result<(), Refusal>),
+    /// The local port may have changed, or it is time to look.
+    Look,
+    /// Kernel events may be had again.
+    KernelEventsDue,
+    /// The watchdog has to be fed.
+    Watchdog,
+    /// The decider asked to be woken.
+    Time,
+}
+
+/// See the module.
+pub(crate) struct Inputs {
+    pub(crate) kernel: KernelSource,
+    pub(crate) prober: Prober,
+    /// Why the probe in flight was made.
+    cause: Option<Cause>,
+    pub(crate) attribution: Attribution,
+    local_prober: LocalProber<GatewayProbeId>,
+    pub(crate) quorum: Quorum,
+    pub(crate) port: LocalPort,
+    pub(crate) port_forward: PortForward,
+    /// When the process began that listens.
+    gateway_began: Option<Time>,
+    /// Refused binds are followed up only so often.
+    pub(crate) refused_binds: RateLimit,
+    control: Server,
+    /// Orders that wait for a probe.
+    pub(crate) waiting: WaitingOrders,
+    web: Option<Web>,
+    changes: tokio::sync::watch::Receiver<()>,
+    parts: Parts,
+    pub(crate) reload: Reload,
+    watchdog: Option<Watchdog>,
+    /// How long the machine had been suspended when that was last asked.
+    suspended: Duration,
+    /// Whether the loop gets to everything.
+    progress: Progress,
+    stall: Stall,
+    /// Of a probe.
+    timeout: Duration,
+}
+
+/// What inputs are made of, besides the configuration.
+pub(crate) struct Sources {
+    pub(crate) control: Server,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) parts: Parts,
+    pub(crate) watchdog: Option<Watchdog>,
+    pub(crate) mark: Launch,
+    /// Gets something whenever there is something new to see on the page.
+    pub(crate) changes: tokio::sync::watch::Receiver<()>,
+}
+
+impl Inputs {
+    /// Inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Where kernel events are required and can't be had.
+    pub(crate) fn new(
+        configuration: &Configuration,
+        persisted: &Persisted,
+        sources: Sources,
+    ) -> anyhow::Result<Self> {
+        let kernel = KernelSource::load(configuration)?;
+        let settings = &configuration.decide;
+        let mut inputs = Self {
+            prober: prober(configuration, persisted),
+            cause: None,
+            attribution: Attribution::default(),
+            local_prober: LocalProber::new(&configuration.local_check, settings.timeout),
+            quorum: Quorum::new(
+                configuration.witnesses.clone(),
+                settings.witness_quorum,
+                settings.timeout,
+                &persisted.routers,
+            ),
+            port: LocalPort::new(
+                configuration.port,
+                kernel.is_on(),
+                &configuration.gateway,
+                sources.mark,
+                persisted.bound(&configuration.gateway),
+            ),
+            kernel,
+            port_forward: PortForward::new(&configuration.local_check, settings.timeout),
+            gateway_began: None,
+            refused_binds: RateLimit::default(),
+            control: sources.control,
+            waiting: WaitingOrders::default(),
+            web: None,
+            changes: sources.changes,
+            parts: sources.parts,
+            reload: Reload::by(sources.reader),
+            watchdog: sources.watchdog,
+            suspended: clock::suspended(),
+            progress: Progress::default(),
+            stall: Stall::default(),
+            timeout: settings.timeout,
+        };
+        inputs.serve_at(configuration.metrics);
+        Ok(inputs)
+    }
+
+    // --- waiting -----------------------------------------------------------------------------
+
+    /// Feeds the watchdog, if the loop gets to everything, and waits for the next thing to happen. Cancel-safe.
+    pub(crate) async fn next(
+        &mut self,
+        configuration: &Configuration,
+        decider: &Decider,
+        executor: &mut Executor,
+        state_dir: &mut StateDir,
+    ) -> Input {
+        self.feed_watchdog(decider, executor);
+        let wake = decider.next_wake().map(|wake| wake.since(clock::now()));
+        let matters = !matches!(decider.state(), State::Standby | State::Suspect { .. });
+        let look = self
+            .port
+            .next_look(matters, configuration.decide.recovery_interval);
+        let turn = self.watchdog.as_ref().map(Watchdog::next_turn);
+        // Loading them takes a moment: not while a command runs.
+        let attempt = self.kernel.next_attempt().filter(|_| !executor.is_busy());
+        let stall = self.stall;
+        let (ended, output, started) = executor.awaited();
+        let input = tokio::select! {
+            batch = stall.pass(Source::KernelEvents, self.kernel.next()) => Input::KernelEvents(batch),
+            report = stall.pass(Source::Probe, self.prober.next()) => Input::Probe(report),
+            report = stall.pass(Source::GatewayProbe, self.local_prober.next()) => Input::GatewayProbe(report),
+            report = stall.pass(Source::PortForward, self.port_forward.next()) => Input::PortForward(report),
+            answers = stall.pass(Source::Witnesses, self.quorum.next()) => Input::Witnesses(answers),
+            (command, result) = stall.pass(Source::Command, ended) => Input::CommandEnded(command, result),
+            found = started => Input::StartSeen(found),
+            () = stall.pass(Source::Output, output) => Input::Output,
+            question = stall.pass(Source::ControlSocket, self.control.next()) => Input::Request(question),
+            () = pause(self.waiting.next()) => Input::OrderOverdue,
+            question = stall.pass(Source::Page, view(&mut self.web)) => Input::View(question),
+            read = self.reload.next() => Input::Configuration(Box::new(read)),
+            acquired = state_dir.acquired() => Input::Lock(acquired),
+            () = stall.pass(Source::Look, pause(look)) => Input::Look,
+            () = stall.pass(Source::Look, self.port.told_of_end(matters)) => Input::Look,
+            () = stall.pass(Source::Time, pause(wake)) => Input::Time,
+            () = pause(turn) => Input::Watchdog,
+            () = pause(attempt) => Input::KernelEventsDue,
+        };
+        self.note_progress(&input);
+        input
+    }
+
+    fn note_progress(&mut self, input: &Input) {
+        match input {
+            Input::KernelEvents(Ok(_)) => self.progress.made(Source::KernelEvents),
+            Input::Probe(Report::Ended { .. }) => self.progress.made(Source::Probe),
+            Input::GatewayProbe(_) => self.progress.made(Source::GatewayProbe),
+            Input::Witnesses(_) => self.progress.made(Source::Witnesses),
+            Input::CommandEnded(..) => self.progress.made(Source::Command),
+            Input::Output => self.progress.made(Source::Output),
+            // Known anew before each wait.
+            Input::KernelEvents(Err(_))
+            | Input::Probe(Report::Tripped(_))
+            | Input::PortForward(_)
+            | Input::StartSeen(_)
+            | Input::Request(_)
+            | Input::OrderOverdue
+            | Input::View(_)
+            | Input::Configuration(_)
+            | Input::Lock(_)
+            | Input::Look
+            | Input::KernelEventsDue
+            | Input::Watchdog
+            | Input::Time => {}
+        }
+    }
+
+    fn feed_watchdog(&mut self, decider: &Decider, executor: &Executor) {
+        let is_due = self.watchdog.as_mut().is_some_and(Watchdog::is_due);
+        if is_due
+            && self.gets_on(decider, executor)
+            && let Some(watchdog) = &mut self.watchdog
+        {
+            watchdog.feed();
+        }
+    }
+
+    /// May the watchdog be fed?
+    fn gets_on(&mut self, decider: &Decider, executor: &Executor) -> bool {
+        let now = clock::now();
+        let work = Work {
+            // A unit test can't count on a kernel program.
+            kernel_events: self.kernel.has_waiting() || self.stall.pretends(),
+            is_asking_witnesses: self.quorum.is_asking(),
+            command_has_ended: executor.has_ended(),
+            output_is_due: executor.output_is_due(),
+            control_waits_since: self.control.waits_since(),
+            control_is_unaccepted: self.control.has_unaccepted(),
+            page_waits_since: self.web.as_ref().and_then(Web::waits_since),
+            port_forward_until: self.port_forward.asks_until(),
+            looks_since: self.port.looks_since(),
+            wake: decider.next_wake().filter(|wake| *wake <= now),
+        };
+        self.progress.note(&work, now, self.timeout);
+        self.progress.gets_on(now)
+    }
+
+    /// For how long the machine was suspended since this was asked last: timers and connections mean nothing
+    /// across that.
+    pub(crate) fn slept(&mut self) -> Option<Duration> {
+        let suspended = clock::suspended();
+        let slept = suspended.saturating_sub(self.suspended);
+        self.suspended = suspended;
+        self.progress.suspended(slept);
+        (slept >= SUSPENDED).then_some(slept)
+    }
+
+    // --- what is begun beside the loop -------------------------------------------------------
+
+    /// Probes the primary, while the local gateway is being started or not.
+    pub(crate) fn probe(&mut self, probe: ProbeId, cause: Cause, is_starting: bool) {
+        self.cause = Some(cause);
+        self.attribution.probe_begins(&Here {
+            port: &self.port,
+            has_events: self.kernel.is_on(),
+            lost: self.kernel.lost(),
+            is_starting,
+        });
+        self.progress
+            .waits(Source::Probe, Some(clock::now() + self.timeout));
+        self.prober.start(probe);
+    }
+
+    /// Why the probe was made that has ended.
+    pub(crate) fn take_cause(&mut self) -> Option<Cause> {
+        self.cause.take()
+    }
+
+    /// Asks the local gateway whether it answers.
+    pub(crate) fn probe_gateway(&mut self, probe: GatewayProbeId) {
+        self.progress
+            .waits(Source::GatewayProbe, Some(clock::now() + self.timeout));
+        self.local_prober
+            .start(probe, &self.port.gateways_addresses());
+    }
+
+    /// When the local gateway's process began, if it listens and that is another than was seen last.
+    pub(crate) fn gateway_began(&mut self) -> Option<Time> {
+        let gateways = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
+        let began = gateways.map(|(holder, _)| holder.started).min();
+        let began = began.filter(|ticks| *ticks > 0).map(started::time);
+        let is_news = began.is_some() && began != self.gateway_began;
+        if is_news {
+            self.gateway_began = began;
+        }
+        began.filter(|_| is_news)
+    }
+
+    /// No gateway listens.
+    pub(crate) fn gateway_ended(&mut self) {
+        self.gateway_began = None;
+    }
+
+    fn serve_at(&mut self, metrics: Option<SocketAddr>) {
+        // The old one goes first: its port may be the new one's.
+        self.web = None;
+        // Nobody misses one that isn't wanted any longer.
+        let part = self.parts.part("the page and the metrics");
+        part.works();
+        self.web = metrics.map(|metrics| Web::at(metrics, part, self.changes.clone()));
+    }
+
+    // --- another configuration ---------------------------------------------------------------
+
+    /// Whatever was built from the configuration is built anew where its part changed. Is the local gateway
+    /// asked in another way from now on?
+    pub(crate) fn reconfigure(
+        &mut self,
+        old: &Configuration,
+        new: &Configuration,
+        probing: Probing,
+        persisted: &Persisted,
+    ) -> bool {
+        let timeout = new.decide.timeout;
+        self.timeout = timeout;
+        if probing != Probing::AsBefore {
+            self.prober = prober(new, persisted);
+            self.progress.made(Source::Probe);
+            self.cause = None;
+        }
+        let asks_locally = |of: &Configuration| (of.local_check.clone(), of.decide.timeout);
+        let asks_otherwise = asks_locally(old) != asks_locally(new);
+        if asks_otherwise {
+            self.local_prober = LocalProber::new(&new.local_check, timeout);
+            self.progress.made(Source::GatewayProbe);
+        }
+        if asks_otherwise || probing != Probing::AsBefore {
+            self.port_forward = PortForward::new(&new.local_check, timeout);
+        }
+        if probing == Probing::OfAnother {
+            // What was silent while another answered.
+            self.quorum.primary_fails();
+        }
+        let asks = |of: &Configuration| {
+            let decide = &of.decide;
+            (of.witnesses.clone(), decide.witness_quorum, decide.timeout)
+        };
+        if asks(old) != asks(new) {
+            let (witnesses, quorum, timeout) = asks(new);
+            self.quorum
+                .replace(witnesses, quorum, timeout, self.prober.addresses());
+        }
+        if old.gateway != new.gateway {
+            self.port.identify(&new.gateway);
+        }
+        if old.metrics != new.metrics {
+            self.serve_at(new.metrics);
+        }
+        asks_otherwise
+    }
+
+    // --- tests -------------------------------------------------------------------------------
+
+    /// As if looks at the port hung.
+    #[cfg(test)]
+    pub(crate) fn hang(&mut self) {
+        self.port.hang();
+    }
+}
+
+fn prober(configuration: &Configuration, persisted: &Persisted) -> Prober {
+    let good = persisted.good_addresses(&configuration.primary.to_string());
+    Prober::new(
+        configuration.primary.clone(),
+        &configuration.check,
+        configuration.decide.timeout,
+    )
+    .beside(configuration.port)
+    .after(good)
+}
+
+/// Waits until somebody looks at the page or the metrics. Cancel-safe.
+async fn view(web: &mut Option<Web>) -> web::Question {
+    match web {
+        Some(web) => web.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn pause(duration: Option<Duration>) {
+    match duration {
+        // A timer's first turn comes later: too late for who is given another one after each event.
+        Some(Duration::ZERO) => {}
+        Some(duration) => sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}
