@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{
-        ConfigurationError, DEFAULT_CONFIG, DEFAULT_PORT, DEFAULT_STATE_DIR, HumanDuration,
-        Locations, Options, count, path, port,
+        ConfigurationError, DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, DEFAULT_STATE_DIR,
+        HumanDuration, Locations, Options, count, path, port,
     },
     control::Request,
     gateway::command::unit::UnitVerb,
@@ -92,13 +92,26 @@ pub enum Verb {
 /// The daemon to connect to.
 #[derive(Args, Debug)]
 pub struct AskOptions {
-    /// The daemon's control socket
-    /// [default: from the configuration file, or /run/failover/control.sock]
-    #[arg(long, value_name = "PATH", value_parser = path)]
+    /// The daemon's control socket.
+    #[arg(
+        long,
+        value_name = "PATH",
+        value_parser = path,
+        help = with_default("The daemon's control socket", DEFAULT_CONTROL)
+    )]
     pub control: Option<PathBuf>,
-    /// The daemon's configuration file [default: /etc/failover/failover.toml, if it exists]
-    #[arg(long, value_name = "FILE")]
+    /// The daemon's configuration file.
+    #[arg(long, value_name = "FILE", help = config_help())]
     pub config: Option<PathBuf>,
+}
+
+/// For what the daemon's configuration file says, unless a flag does.
+fn with_default(what: &str, default: &str) -> String {
+    format!("{what} [default: from the configuration file, or {default}]")
+}
+
+fn config_help() -> String {
+    format!("The daemon's configuration file [default: {DEFAULT_CONFIG}, if it exists]")
 }
 
 impl AskOptions {
@@ -277,12 +290,15 @@ pub struct StatusOptions {
 /// Options of `failover history`.
 #[derive(Args, Debug)]
 pub struct HistoryOptions {
-    /// The daemon's state directory
-    /// [default: from the configuration file, or /var/lib/failover]
-    #[arg(long, value_name = "DIR")]
+    /// The daemon's state directory.
+    #[arg(
+        long,
+        value_name = "DIR",
+        help = with_default("The daemon's state directory", DEFAULT_STATE_DIR)
+    )]
     pub state_dir: Option<PathBuf>,
-    /// The daemon's configuration file [default: /etc/failover/failover.toml, if it exists]
-    #[arg(long, value_name = "FILE")]
+    /// The daemon's configuration file.
+    #[arg(long, value_name = "FILE", help = config_help())]
     pub config: Option<PathBuf>,
     /// Only incidents since then: a duration before now, like 2d or 12h, or a date in UTC, like 2026-11-24
     #[arg(long, value_name = "WHEN")]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::config::{
-    reference::{Entry, entries},
+    reference::{Entry, entries, wrapped},
     values::plain,
 };
 use failover_linux::files::{folder::Folder, ownership::Sticky};
@@ -23,9 +23,6 @@ const HEADER: &str = "\
 #     failover config check FILE     checks this file
 #     systemctl reload failover      applies it
 ";
-
-/// Wide enough for people, narrow enough for terminals.
-const WIDTH: usize = 96;
 
 /// The file.
 #[must_use]
@@ -72,20 +69,6 @@ pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     folder.sync()
-}
-
-pub(super) fn wrapped(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

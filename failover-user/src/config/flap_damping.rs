@@ -90,3 +90,36 @@ impl FlapDampingValues {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::option::OptionSet as _;
+
+    fn checked(text: &str) -> Result<Option<Flapping>, String> {
+        let mut options = FlapDampingOptions::default();
+        for line in text.lines() {
+            let (name, value) = line.split_once(" = ").unwrap();
+            let value: serde_json::Value = serde_json::from_str(value).unwrap();
+            options.set(name, value).unwrap();
+        }
+        let values = options.resolve(seconds(30));
+        let values = values.map_err(|error| error.to_string())?;
+        values.checked().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_refused_unless_flaps_do_not_count() {
+        for (line, part) in [
+            ("flap-window = \"50ms\"", "flap-window is 50ms"),
+            ("flap-quiet = \"31d\"", "it must be between 100ms and 720h"),
+            ("flap-successes = [1, 101]", "flap-successes is 101"),
+            ("flap-successes = []", "flap-successes is empty"),
+        ] {
+            let error = checked(line).unwrap_err();
+            assert!(error.contains(part), "{error}");
+            let off = format!("{line}\nflap-damping = false");
+            assert_eq!(checked(&off), Ok(None), "{line}");
+        }
+    }
+}

@@ -3,7 +3,6 @@
 use clap::Arg;
 
 use crate::config::{
-    commented::wrapped,
     option::{Description, Group},
     options::Options,
     values::Toml,
@@ -53,6 +52,9 @@ pub const VALUES: [(&str, &str); 8] = [
     ("VALUE", "a string, a number, or `true` or `false`"),
     ("all others", "a string"),
 ];
+
+/// Wide enough for people, narrow enough for terminals.
+const WIDTH: usize = 96;
 
 /// An option, for documents. Texts end without a full stop.
 #[derive(Clone, Debug)]
@@ -147,6 +149,21 @@ fn section(entry: &Entry) -> String {
         section.push_str(&format!("- `\"{choice}\"`: {}\n", escaped(what)));
     }
     section
+}
+
+/// In lines.
+pub(super) fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// No character of it means anything to Markdown.

@@ -4,81 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
-use thiserror::Error;
 
 use failover_linux::escape;
 
+use super::{description::Description, error::OptionError, group::Group};
 use crate::config::values::plain;
-
-/// A heading in the help, the manual and the reference.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Group {
-    /// The ten that everybody needs.
-    Essential,
-    /// How PC-A's gateway is checked.
-    Primary,
-    /// How PC-B's gateway is started, stopped, recognized and checked.
-    LocalGateway,
-    /// When to take over and when to release.
-    Judgement,
-    /// Whom to tell.
-    Notifications,
-    /// How the daemon itself runs.
-    Daemon,
-}
-
-impl Group {
-    /// The heading.
-    #[must_use]
-    pub const fn heading(self) -> &'static str {
-        match self {
-            Self::Essential => "Essential options",
-            Self::Primary => "Primary",
-            Self::LocalGateway => "Local gateway",
-            Self::Judgement => "Judgement",
-            Self::Notifications => "Notifications",
-            Self::Daemon => "Daemon",
-        }
-    }
-}
-
-/// A value that its option can't have.
-#[derive(Debug, Error)]
-pub enum OptionError {
-    /// Out of range.
-    #[error("{option} is {value}; it must be between {least} and {most}")]
-    Range {
-        /// The option.
-        option: &'static str,
-        /// What was given.
-        value: String,
-        /// Smallest allowed.
-        least: String,
-        /// Largest allowed.
-        most: String,
-    },
-    /// A path that can't be what the option needs.
-    #[error("{option} is {path}, {what}; write the full path of {wanted}")]
-    Path {
-        /// The option.
-        option: &'static str,
-        /// As it was given, or why it isn't shown.
-        path: String,
-        /// What is wrong.
-        what: &'static str,
-        /// What it has to be.
-        wanted: &'static str,
-    },
-}
-
-impl OptionError {
-    /// The option that has to change.
-    pub(in crate::config) const fn option(&self) -> &'static str {
-        match self {
-            Self::Range { option, .. } | Self::Path { option, .. } => option,
-        }
-    }
-}
 
 /// What is known of an option besides its name, type and help. Built from its group: `judgement().default(3)`.
 pub(in crate::config) struct Definition<T> {
@@ -227,6 +157,29 @@ impl<T> Definition<T> {
         }
     }
 
+    fn described(
+        &self,
+        field: &'static str,
+        help: &str,
+        default: Option<String>,
+        sample: Option<&T>,
+    ) -> Description
+    where
+        T: Serialize,
+    {
+        Description {
+            field,
+            name: field.replace('_', "-"),
+            help: help.trim().to_owned(),
+            group: self.group,
+            default,
+            range: self.rule.as_ref().and_then(|rule| rule.range.clone()),
+            sample: sample.map(value_of).unwrap_or_default(),
+            is_alternative: self.is_alternative,
+            is_secret: self.is_secret,
+        }
+    }
+
     fn check(&self, option: &'static str, value: &T) -> Result<(), OptionError> {
         match &self.rule {
             Some(rule) if !self.is_unused => (rule.check)(option, value),
@@ -366,7 +319,7 @@ impl<T: Serialize> Resolve<T> for Definition<T> {
 
     fn describe(&self, field: &'static str, help: &str) -> Description {
         let default = self.words.clone();
-        Description::new(self, field, help, default, self.example.as_ref())
+        self.described(field, help, default, self.example.as_ref())
     }
 }
 
@@ -388,66 +341,11 @@ impl<T: Serialize> Resolve<T> for WithDefault<T> {
         let words = self.definition.words.clone();
         let default = words.unwrap_or_else(|| plain(&value_of(&self.default)));
         let example = self.definition.example.as_ref().unwrap_or(&self.default);
-        Description::new(&self.definition, field, help, Some(default), Some(example))
+        let Self { definition, .. } = self;
+        definition.described(field, help, Some(default), Some(example))
     }
 }
 
 fn value_of<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_default()
-}
-
-/// An option, for people.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Description {
-    /// Its name with underscores, as code has it.
-    pub(in crate::config) field: &'static str,
-    /// Its name: the flag's and the file's.
-    pub name: String,
-    /// What it is, without a full stop.
-    pub help: String,
-    /// Where it belongs.
-    pub group: Group,
-    /// Its default, as a value or in words.
-    pub default: Option<String>,
-    /// Which values are allowed, where that is a range.
-    pub range: Option<String>,
-    /// What one could write: an example, or the default.
-    pub sample: Value,
-    /// Must it stay out of the commented default configuration unless others change as well?
-    pub(in crate::config) is_alternative: bool,
-    /// May the value be a secret?
-    pub(in crate::config) is_secret: bool,
-}
-
-impl Description {
-    fn new<T: Serialize>(
-        definition: &Definition<T>,
-        field: &'static str,
-        help: &str,
-        default: Option<String>,
-        sample: Option<&T>,
-    ) -> Self {
-        Self {
-            field,
-            name: field.replace('_', "-"),
-            help: help.trim().to_owned(),
-            group: definition.group,
-            default,
-            range: definition.rule.as_ref().and_then(|rule| rule.range.clone()),
-            sample: sample.map(value_of).unwrap_or_default(),
-            is_alternative: definition.is_alternative,
-            is_secret: definition.is_secret,
-        }
-    }
-
-    /// What `--help` and the manual show.
-    pub(in crate::config) fn flag_help(&self) -> String {
-        let mut help = self.help.clone();
-        for (name, value) in [("default", &self.default), ("range", &self.range)] {
-            if let Some(value) = value {
-                help.push_str(&format!(" [{name}: {value}]"));
-            }
-        }
-        help
-    }
 }

@@ -5,12 +5,17 @@
 //! Nothing here knows a particular option.
 
 mod definition;
+mod description;
+mod error;
+mod group;
 mod set;
 
-pub use definition::{Description, Group, OptionError};
 pub(super) use definition::{
     Resolve, daemon, essential, judgement, local_gateway, notifications, primary,
 };
+pub use description::Description;
+pub use error::OptionError;
+pub use group::Group;
 pub(super) use set::{Always, OptionSet, is_named, option_set, values_of};
 
 #[cfg(test)]

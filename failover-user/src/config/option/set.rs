@@ -3,7 +3,7 @@
 use serde::Deserializer;
 use serde_json::{Map, Value};
 
-use super::Description;
+use super::description::Description;
 
 /// The type of an option that has a default. One that has none is an `Option`.
 pub(in crate::config) type Always<T> = T;

@@ -1,0 +1,168 @@
+//! What is in force: all options, complete and checked together.
+
+use std::{net::SocketAddr, num::NonZeroU16, path::PathBuf};
+
+use crate::{
+    config::{
+        check::Check,
+        command::CommandError,
+        error::ConfigurationError,
+        local_check::LocalCheck,
+        notify::Webhook,
+        operation::{KernelEventsMode, LogFormat},
+        options::{OptionValues, Options},
+        primary::PrimaryAddress,
+        witness::Witness,
+    },
+    gateway::{
+        command::command_line::CommandLine,
+        spec::{Commands, LocalGateway},
+    },
+};
+
+/// What is in force. Every value is concrete.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Configuration {
+    /// Where the primary is.
+    pub primary: PrimaryAddress,
+    /// What it has to do to be healthy.
+    pub check: Check,
+    /// What the local gateway has to do to be healthy.
+    pub local_check: LocalCheck,
+    /// Who tells whether PC-B has a network.
+    pub witnesses: Vec<Witness>,
+    /// The local gateway's port.
+    pub port: NonZeroU16,
+    /// The numbers of the state machine.
+    pub decide: failover_decide::Settings,
+    /// The local gateway: how it is started and stopped, and what counts as it.
+    pub gateway: LocalGateway,
+    /// Makes sure that the primary is gone, if there is one.
+    pub fence: Option<CommandLine>,
+    /// Run when something happens that somebody should know.
+    pub notify: Option<CommandLine>,
+    /// The same is sent there.
+    pub webhook: Option<Webhook>,
+    /// The history, what must be remembered, and the commands' output.
+    pub state_dir: PathBuf,
+    /// The control socket.
+    pub control: PathBuf,
+    /// Who may give orders there, besides root.
+    pub operators: Vec<u32>,
+    /// Where metrics and the page are served, if anywhere.
+    pub metrics: Option<SocketAddr>,
+    /// How the log looks.
+    pub log_format: LogFormat,
+    /// Whether kernel events are wanted.
+    pub kernel_events: KernelEventsMode,
+    /// Decide and log, run nothing.
+    pub dry_run: bool,
+}
+
+impl Configuration {
+    /// What is run, and whether it is.
+    #[must_use]
+    pub fn commands(&self) -> Commands {
+        Commands {
+            gateway: self.gateway.clone(),
+            fence: self.fence.clone(),
+            dry_run: self.dry_run,
+        }
+    }
+
+    /// With the programs of its commands looked up, as the accounts that run them find them; or all that
+    /// there are not. A dry run needs no gateway on the machine.
+    pub(super) fn resolved(mut self) -> Result<Self, Vec<CommandError>> {
+        if self.dry_run {
+            return Ok(self);
+        }
+        let user = self.gateway.user.as_ref();
+        let commands = [
+            ("start", Some(&mut self.gateway.start), user),
+            ("stop", Some(&mut self.gateway.stop), user),
+            ("fence", self.fence.as_mut(), None),
+            ("notify", self.notify.as_mut(), None),
+        ];
+        let mut faults = Vec::new();
+        for (option, line, account) in commands {
+            let Some(line) = line.filter(|line| !line.is_this_program()) else {
+                continue;
+            };
+            match line.clone().resolved(account) {
+                Ok(resolved) => *line = resolved,
+                Err(source) => faults.push(CommandError { option, source }),
+            }
+        }
+        match faults.is_empty() {
+            true => Ok(self),
+            false => Err(faults),
+        }
+    }
+
+    /// The programs of its commands aren't looked up.
+    pub(crate) fn check(options: Options) -> Result<Self, ConfigurationError> {
+        let OptionValues {
+            primary,
+            check,
+            gateway,
+            local_check,
+            takeover,
+            witness,
+            fence,
+            flap_damping,
+            notify,
+            webhook,
+            operation,
+        } = options.resolve()?;
+        let primary = primary.primary.ok_or(ConfigurationError::NoPrimary)?;
+        if primary.is_local(gateway.port) {
+            return Err(ConfigurationError::OwnGateway {
+                primary: primary.to_string(),
+            });
+        }
+        let operation = operation.checked(gateway.port)?;
+        let (witnesses, witness_quorum) = witness.checked(&primary)?;
+        let drain_limit = check.drain_limit;
+        let check = check.checked(&primary.host)?;
+        let local_check = LocalCheck::from_options(local_check, &check, drain_limit)?;
+        let takeover = takeover.checked()?;
+        let gateway = gateway.checked()?;
+        let fence = fence.checked()?;
+        let decide = failover_decide::Settings {
+            interval: takeover.interval,
+            recovery_interval: takeover.recovery_interval,
+            timeout: takeover.timeout,
+            strikes: takeover.strikes,
+            start_timeout: gateway.start_timeout,
+            stop_timeout: gateway.stop_timeout,
+            confirm_interval: takeover.confirm_interval,
+            witness_quorum,
+            fence: fence.mode,
+            fence_timeout: fence.timeout,
+            veto_limit: takeover.veto_limit,
+            // That it accepts connections is seen by its listening.
+            watch_gateway: local_check.check != Check::Tcp,
+            needs_arming: takeover.needs_arming,
+            flapping: flap_damping.checked()?,
+        };
+        Ok(Self {
+            primary,
+            check,
+            local_check,
+            witnesses,
+            port: gateway.port,
+            decide,
+            gateway: gateway.gateway,
+            fence: fence.command,
+            notify: notify.checked()?,
+            webhook: webhook.checked()?,
+            state_dir: operation.state_dir,
+            control: operation.control,
+            operators: operation.operators,
+            metrics: operation.metrics,
+            log_format: operation.log_format,
+            kernel_events: operation.kernel_events,
+            dry_run: operation.dry_run,
+        })
+    }
+}

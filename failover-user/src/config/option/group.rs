@@ -1,0 +1,33 @@
+//! The groups that options are shown in.
+
+/// A heading in the help, the manual and the reference.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Group {
+    /// The ten that everybody needs.
+    Essential,
+    /// How PC-A's gateway is checked.
+    Primary,
+    /// How PC-B's gateway is started, stopped, recognized and checked.
+    LocalGateway,
+    /// When to take over and when to release.
+    Judgement,
+    /// Whom to tell.
+    Notifications,
+    /// How the daemon itself runs.
+    Daemon,
+}
+
+impl Group {
+    /// The heading.
+    #[must_use]
+    pub const fn heading(self) -> &'static str {
+        match self {
+            Self::Essential => "Essential options",
+            Self::Primary => "Primary",
+            Self::LocalGateway => "Local gateway",
+            Self::Judgement => "Judgement",
+            Self::Notifications => "Notifications",
+            Self::Daemon => "Daemon",
+        }
+    }
+}
