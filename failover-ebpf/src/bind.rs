@@ -1,5 +1,5 @@
-//! A `bind(2)` on a watched port, told with its result where the protocol's own function returns:
-//! so whoever asked for it, through the system call or through io_uring.
+//! A `bind(2)` on a watched port, reported with its result when the protocol's own function returns:
+//! so independent of the caller, the system call or io_uring.
 //!
 //! Nothing else on the machine is slower for it. With the system call's tracepoints, every system
 //! call of every process is: 64 ns on the machine where it was measured, 40 % of a short one.

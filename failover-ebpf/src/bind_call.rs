@@ -1,5 +1,5 @@
-//! `bind(2)` by the system call's tracepoints: taken down when it enters, told when it returns. For
-//! kernels where functions can't be watched: 64-bit ARM before Linux 6.4.
+//! `bind(2)` by the system call's tracepoints: noted at entry, reported at return. For
+//! kernels that cannot trace functions: 64-bit ARM before Linux 6.4.
 //!
 //! Binds through io_uring don't pass here (since 6.11); the LISTEN that follows does, in `state`.
 

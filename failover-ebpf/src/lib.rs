@@ -174,7 +174,7 @@ impl Layout {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Filter {
-    /// The process-number namespace that `pid` and `tid` are told in: device and inode of
+    /// The PID namespace of `pid` and `tid`: device and inode of
     /// `/proc/self/ns/pid`. Zero: the machine's first one.
     pub pid_namespace_device: u64,
     /// See `pid_namespace_device`.
@@ -208,7 +208,7 @@ impl Filter {
 
 /// Name of the ring buffer map.
 pub const MAP_EVENTS: &str = "EVENTS";
-/// Name of the per-CPU counter map. Its one slot counts events that matched and could not be told:
+/// Name of the per-CPU counter map. Its one slot counts matching events that were lost:
 /// the ring buffer was full, or a structure could not be read.
 pub const MAP_LOST: &str = "LOST";
 /// Name of the global that holds the [`Layout`].

@@ -1,6 +1,6 @@
-//! Whose socket is it? State changes often run in softirq, where the current task is whoever was
-//! interrupted. So the task is taken down when it provably acts for itself (listen, connect,
-//! close), under the socket's identity, and told with every later event of that socket.
+//! The owner of a socket. State changes often run in softirq, where the current task is the one that was
+//! interrupted. So the task is noted when it provably acts for itself (listen, connect,
+//! close), under the socket's identity, and reported with every later event of that socket.
 
 use aya_ebpf::{
     bindings::bpf_pidns_info,

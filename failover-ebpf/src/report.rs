@@ -1,4 +1,4 @@
-//! Getting an event to user space: the ring buffer, and the count of what could not be told.
+//! Sends events to user space: the ring buffer, and the count of lost events.
 
 use aya_ebpf::{
     macros::map,
@@ -24,7 +24,7 @@ pub fn send(event: &Event) {
     }
 }
 
-/// Counts an event that matched and can't be told.
+/// Counts a matching event that is lost.
 #[inline(always)]
 pub fn lose() {
     if let Some(count) = LOST.get_ptr_mut(0) {

@@ -52,7 +52,7 @@ pub fn command_line(bytes: &[u8]) {
     }
 }
 
-/// A configuration file: a mistake is told in one line with its place, what is taken is in range.
+/// A configuration file: an error has one line with its place, and accepted values are in range.
 pub fn configuration(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;

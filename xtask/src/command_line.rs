@@ -1,6 +1,6 @@
-//! The command line of `cargo xtask`: what can be typed, and what it means.
+//! The command line of `cargo xtask`.
 //!
-//! xtask is compiled before it can say anything, so it keeps its dependencies few and small.
+//! xtask is compiled before its first output, so it has few and small dependencies.
 
 use std::ffi::OsString;
 
@@ -11,7 +11,7 @@ use crate::cross::Target;
 use crate::test::Scope;
 use crate::vmtest::{DEFAULT_KERNELS, Wanted};
 
-/// What `--help` prints; after a verb, only the part of that verb.
+/// The text of `--help`; after a verb, only the part of that verb.
 const HELP: &str = "\
 Sets up, builds, demonstrates, tests and measures failover
 
@@ -21,31 +21,31 @@ Verbs:
   demo      Show a takeover and a release in the two-host lab (needs root or sudo)
   test      Run the tests of the workspace, the end-to-end ones under root
               --unit      Only run the tests that need no root
-              --openclaw  Only run the tests with the real OpenClaw, which npm installs below
-                          target/openclaw; `test` alone leaves these out
+              --openclaw  Only run the tests with the real OpenClaw, installed with npm below
+                          target/openclaw; `test` alone skips these
               NAME...     Only run the tests whose name contains one of these
-  build     Build the kernel program and target/small/failover, the file for PC-B
-              --target TARGET  Build for another processor: aarch64-unknown-linux-gnu
+  build     Build the eBPF program and target/small/failover, the binary for PC-B
+              --target TARGET  Build for another architecture: aarch64-unknown-linux-gnu
   dist      Build the Debian package target/dist/failover_<version>_<architecture>.deb
               --target TARGET  As for build
   bench     Measure failover against keepalived in the two-host lab (needs root or sudo)
-              kernel           Measure its kernel program against bpftrace and tcpstates instead
+              kernel           Measure the eBPF program against bpftrace and tcpstates instead
               -- OPTIONS       Passed on to `failover-lab bench`; `-- --help` lists them
   vmtest    Test the program on other kernels, Debian's own, each in an emulated machine
               --kernel VERSION  A version like 5.10, or `newest`; can be given several times
                                 [default: 5.10, 6.1 and newest]
-              --target TARGET   Build for another processor, and emulate one
-  setup     Find or install the toolchain and the linker for the kernel program, and iproute2; the
+              --target TARGET   Build for another architecture, and emulate it
+  setup     Find or install the toolchain and the linker for the eBPF program, and iproute2; the
             other verbs do this by themselves
-              --all       Also what only tests need: a browser and promtool
-  generate  Write anew what is made from failover's command line: man pages, completions, the
-            commented default configuration, and its reference
+              --all       Also install what only the tests need: a browser and promtool
+  generate  Update the files generated from failover's command line: man pages, completions, the
+            default configuration, and its reference
 
-Exit codes: 2 for a wrong command line, 1 for everything else that failed, and for demo and bench
-whatever these say.
+Exit codes: 2: usage error, 1: other failure; demo and bench return the exit
+code of the lab.
 ";
 
-/// What to do.
+/// The verb.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Verb {
     /// Print this.
@@ -78,7 +78,7 @@ pub(crate) enum Verb {
 /// Reads the arguments, without the program's name.
 ///
 /// # Errors
-/// When they mean nothing.
+/// A usage error.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Verb> {
     let mut parser = Parser::from_args(arguments);
     let verb = match parser.next()? {

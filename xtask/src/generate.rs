@@ -1,12 +1,12 @@
 //! `cargo xtask generate`: writes the files below `failover-user/dist` and `docs` that are made from the
-//! command line's definition. The test that says when they are not current makes them, too, when it is told to.
+//! command line's definition. The test that compares them writes them, if this variable is set.
 
 use anyhow::Result;
 
 use crate::workspace::Workspace;
 use crate::{cargo, process};
 
-/// Tells the test to write what it would compare with.
+/// Makes the test write the files instead of comparing them.
 const VARIABLE: &str = "FAILOVER_GENERATE";
 
 /// Writes them.

@@ -18,7 +18,7 @@ const OPENCLAW: &str = "2026.9.6";
 /// It asks for 24.16 or later of Node 24.
 const NODE: &str = "24.21.0";
 
-/// Starts OpenClaw from wherever the folder is: whoever calls it needs no Node in `PATH`.
+/// Starts OpenClaw from any folder, without Node in the caller's `PATH`.
 const LAUNCHER: &str = r#"#!/bin/sh
 folder=$(dirname "$(dirname "$(readlink -f "$0")")")
 exec "$folder/bin/node" "$folder/node_modules/openclaw/openclaw.mjs" "$@"

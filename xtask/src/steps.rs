@@ -1,4 +1,4 @@
-//! What a verb has to do that takes long, told as it goes: which step of how many, and about how long
+//! Progress of slow verbs: the step, the number of steps, and an estimate of how long
 //! the rest will take.
 
 use std::fmt;
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use crate::process::say;
 
-/// A step that lasts is told again after so long.
+/// Interval of reminders during a long step.
 const REMINDER: Duration = Duration::from_secs(30);
-/// Work that was not expected is told of once it has taken so long.
+/// Unexpected work is reported after this time.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Before so much is done, its pace says little about what is left.
+/// Before this time the pace is no basis for an estimate.
 const TELLING: Duration = Duration::from_secs(15);
 /// A step that isn't over is at most so far.
 const MOST_OF_IT: f64 = 0.9;
@@ -118,7 +118,7 @@ impl Steps {
     }
 }
 
-/// What is to be done, and how it goes.
+/// The steps, and their progress.
 #[derive(Default)]
 struct Plan {
     steps: Vec<Work>,

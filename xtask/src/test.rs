@@ -194,7 +194,7 @@ fn runs_in(scope: Scope, suite: &Artifact, workspace: &Workspace) -> bool {
     }
 }
 
-/// libtest sees a pipe and would leave colour out, so it is told what the terminal can do.
+/// libtest sees a pipe and would omit colour, so it gets an option for the terminal.
 fn colour() -> &'static [&'static str] {
     let wanted = match env::var("CARGO_TERM_COLOR").as_deref() {
         Ok("always") => true,

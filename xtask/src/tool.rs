@@ -25,7 +25,7 @@ pub(crate) struct Tool {
     /// The crate, and the program in it.
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
-    /// What cargo is told of its features.
+    /// The features, for cargo.
     pub(crate) features: &'static [&'static str],
     /// Building it.
     pub(crate) work: Work,

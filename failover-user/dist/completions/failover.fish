@@ -238,12 +238,12 @@ complete -c failover -n "__fish_failover_using_subcommand trace" -l count -d 'St
 complete -c failover -n "__fish_failover_using_subcommand trace" -l all-namespaces -d 'Trace sockets of all network namespaces, not only of this one'
 complete -c failover -n "__fish_failover_using_subcommand trace" -l debug -d 'Show debug messages of the eBPF program, on standard error'
 complete -c failover -n "__fish_failover_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l config -d 'Configuration file; give it several times to compare settings' -r -F
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l days -d 'How many days are simulated' -r
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l seed -d 'Everything random depends on it' -r
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l output -d 'How the figures are shown' -r -f -a "text\t'A table'
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l config -d 'Configuration file; repeat it to compare settings' -r -F
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l days -d 'Number of days to simulate' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l seed -d 'Seed of all random numbers' -r
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l output -d 'Output format' -r -f -a "text\t'A table'
 json\t'One JSON object'"
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l svg -d 'Draw histograms and a timeline, too' -r -F
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l svg -d 'Also draw histograms and a timeline' -r -F
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l interval -d 'Time between probes [default: 30s] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l strikes -d 'Failed probes in a row before a takeover [default: 3] [range: 1 to 100]' -r
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l timeout -d 'Probe timeout [default: 5s, or the interval if shorter] [range: 10ms to 1h]' -r
@@ -264,7 +264,7 @@ complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-wind
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
-complete -c failover -n "__fish_failover_using_subcommand simulate" -l baseline -d 'Compare with the plain shell loop, too'
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l baseline -d 'Also simulate the plain shell loop'
 complete -c failover -n "__fish_failover_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -s h -l help -d 'Print help'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "init" -d 'Write the default configuration, with comments'

@@ -265,12 +265,12 @@ never\:"Never"))' \
 ;;
 (simulate)
 _arguments "${_arguments_options[@]}" : \
-'*--config=[Configuration file; give it several times to compare settings]:FILE:_files' \
-'--days=[How many days are simulated]:COUNT:_default' \
-'--seed=[Everything random depends on it]:NUMBER:_default' \
-'--output=[How the figures are shown]:FORMAT:((text\:"A table"
+'*--config=[Configuration file; repeat it to compare settings]:FILE:_files' \
+'--days=[Number of days to simulate]:COUNT:_default' \
+'--seed=[Seed of all random numbers]:NUMBER:_default' \
+'--output=[Output format]:FORMAT:((text\:"A table"
 json\:"One JSON object"))' \
-'--svg=[Draw histograms and a timeline, too]:FILE:_files' \
+'--svg=[Also draw histograms and a timeline]:FILE:_files' \
 '--interval=[Time between probes \[default\: 30s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '--strikes=[Failed probes in a row before a takeover \[default\: 3\] \[range\: 1 to 100\]]:COUNT:_default' \
 '--timeout=[Probe timeout \[default\: 5s, or the interval if shorter\] \[range\: 10ms to 1h\]]:DURATION:_default' \
@@ -289,7 +289,7 @@ always\:"From the start"))' \
 '--flap-quiet=[Reset the flap count when the primary has been healthy for this time \[default\: 1h\] \[range\: 100ms to 720h\]]:DURATION:_default' \
 '*--flap-successes=[Successful probes in a row before a release\: normally, after one flap, after two, and so on \[default\: 1,3,10\] \[range\: 1 to 100 each\]]:COUNTS:_default' \
 '--flap-interval=[Time between these probes, where a release needs more than one \[default\: 3s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
-'--baseline[Compare with the plain shell loop, too]' \
+'--baseline[Also simulate the plain shell loop]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0

@@ -25,11 +25,11 @@ use crate::{
 const LARGEST_FILE: u64 = 1 << 20;
 /// Who may read the state directory may read the history.
 const MODE: u32 = 0o640;
-/// So many full ones are kept beside the one that is written.
+/// Number of full files that are kept, besides the current one.
 const MOST_OLD: usize = 4;
 /// No line of ours is longer: an incident's lists are bounded.
 const LONGEST_LINE: u64 = 256 * 1024;
-/// So much of a file is read, whoever wrote it.
+/// Limit for reading a file.
 const MOST_READ: u64 = 4 * LARGEST_FILE;
 
 /// What the files say.
@@ -321,7 +321,7 @@ mod tests {
             b"\xff\xfe\x00",
             b"{}",
             b"null",
-            b"{\"version\":1,\"kind\":\"weather\"}",
+            b"{\"version\":1,\"kind\":\"unknown\"}",
             b"{\"version\":2,\"kind\":\"daemon\",\"at\":\"1970-01-01T00:00:00Z\",\"pid\":1,\"program\":\"\",\"began\":true}",
             b"{\"version\":1,\"kind\":\"incident\",\"id\":7}",
             long.as_bytes(),
@@ -337,7 +337,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let line = Line::Incident(Box::new(incident("a", "1")));
         let mut line = serde_json::to_value(&line).unwrap();
-        line["weather"] = "fine".into();
+        line["unknown-key"] = "value".into();
         append(directory.path(), line.to_string().as_bytes()).unwrap();
         assert_eq!(told(directory.path()), (pairs(&[("a", "1")]), 0));
     }

@@ -14,7 +14,7 @@ use crate::{
     log::lines as tell,
 };
 
-/// Of each list of an incident so many entries are kept: the first half and the last.
+/// Limit for each list of an incident: its first and its last entries are kept.
 const MOST_KEPT: usize = 32;
 /// Longer texts are cut.
 const LONGEST_TEXT: usize = 400;
@@ -196,7 +196,7 @@ impl Growing {
         self.0.clone()
     }
 
-    /// As it was told last, with what came after.
+    /// The incident as last written, with later changes.
     pub(crate) fn into_told(self) -> Incident {
         self.0
     }
@@ -245,7 +245,7 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// To the millisecond, which is all that anybody reads, as [`clock::told`] has it.
+/// Rounded to milliseconds, like [`clock::told`].
 pub(crate) fn wall(time: Time) -> Timestamp {
     let wall = clock::wall(time);
     let whole = TimestampRound::new()

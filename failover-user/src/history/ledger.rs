@@ -1,7 +1,7 @@
-//! Who serves over time: how long nobody did although the primary had failed, how long two did, and what
-//! was done about it. Running totals since the daemon began, for whoever shows them.
+//! Totals since the daemon started: how long no gateway served although the primary had failed, how long two served, and
+//! the takeovers, releases and commands. For the metrics and the page.
 //!
-//! No clock, no I/O. It is told what is seen; it must not know who tells it or who asks.
+//! No clock, no I/O. It must not know who reports to it or who reads it.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub(crate) const fn kind(result: &CommandResult) -> &'static str {
     }
 }
 
-/// Keeps the totals. Whoever tells it something tells it in the order of time.
+/// The totals. Reports must come in chronological order.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     totals: Totals,
@@ -62,7 +62,7 @@ pub(crate) struct Ledger {
     listening: bool,
     /// Since when both are so; what came before is in the totals.
     since: Time,
-    /// When anything was told last.
+    /// The time of the last report.
     told: Time,
     /// Something bad was seen on a connection to the primary, and no probe has said yet what it means:
     /// what to count if it has failed, and if it hasn't.
@@ -157,7 +157,7 @@ impl Ledger {
         self.told = now;
     }
 
-    /// Whoever tells this was away until now: nobody knows what was so since it told something last.
+    /// The daemon was suspended: the time since the last report counts as unknown.
     pub(crate) fn absent(&mut self, now: Time) {
         self.settle(self.told);
         self.doubt = None;

@@ -1,5 +1,5 @@
-//! What happened: every incident with its reason, evidence and durations, one JSON object a line in the
-//! state directory. Here it is data, the files that it is in, and text for people. It must not know of
+//! The history: all incidents with reason, evidence and durations, one JSON object a line in the
+//! state directory. The data, its files, and its text for people. It must not know
 //! the daemon: `failover history` reads the files without one.
 
 pub(crate) mod incident;
@@ -28,28 +28,28 @@ pub const VERSION: u32 = 1;
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Line {
-    /// All that is known of an incident so far. The last line of an incident is the one that counts.
+    /// An incident so far. The last line of an incident replaces the earlier ones.
     Incident(Box<Incident>),
-    /// An operator's order that was followed.
+    /// An operator command that was accepted.
     Order(Order),
     /// A daemon began or ended.
     Daemon(Daemon),
 }
 
-/// An operator's order that was followed, in an incident or in peace.
+/// An operator command that was accepted, during an incident or not.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Order {
     /// [`VERSION`].
     pub version: u32,
     /// When.
     pub at: Timestamp,
-    /// What was typed: `pause`, `resume`, `takeover`, `takeover --force` or `release`.
+    /// The command: `pause`, `resume`, `takeover`, `takeover --force` or `release`.
     pub order: String,
-    /// Who: `root`, or `user` and a number.
+    /// The operator: `root`, or `user` and a number.
     pub by: String,
-    /// Until when a pause lasts, or a release holds, where that was said.
+    /// The end of the pause or the hold, if there is one.
     pub until: Option<Timestamp>,
-    /// Why, as the operator said.
+    /// The operator's reason.
     pub reason: Option<String>,
 }
 
@@ -64,11 +64,11 @@ pub struct Daemon {
     pub pid: u32,
     /// Version of the program.
     pub program: String,
-    /// It began, or else it ended in good order.
+    /// True: started; false: stopped.
     pub began: bool,
 }
 
-/// From the moment the daemon left standby until it was there again.
+/// An incident: from leaving standby until the return to it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Incident {
     /// [`VERSION`].
@@ -79,13 +79,13 @@ pub struct Incident {
     pub told: Timestamp,
     /// The primary, as it is configured.
     pub primary: String,
-    /// Nothing was run.
+    /// Dry run: no command was run.
     #[serde(default)]
     pub dry_run: bool,
     /// When it began.
     pub began: Timestamp,
-    /// How long it lasted, or has lasted so far: by the boot clock, as all durations here, which nobody
-    /// sets. Missing in lines of older versions.
+    /// Its duration, so far: by the boot clock, like all durations here, so that setting the clock
+    /// does not change it. Missing in lines of older versions.
     #[serde(default)]
     pub lasted_ms: Option<u64>,
     /// When this was written, by the boot clock.
@@ -93,42 +93,42 @@ pub struct Incident {
     pub told_at: Option<Uptime>,
     /// Why.
     pub reason: String,
-    /// How it ended; `None`: it goes on.
+    /// How it ended; `None`: it is ongoing.
     pub ended: Option<Ending>,
-    /// So long nobody served: the primary had failed, and nobody listened here.
+    /// Time without a gateway: the primary had failed, and the local gateway did not listen.
     pub no_gateway_ms: u64,
-    /// So long two served: the primary answered, and the local gateway listened.
+    /// Time with two gateways: the primary answered, and the local gateway listened.
     pub dual_active_ms: u64,
-    /// Which of the two went on when this was told, and may until the next line.
+    /// Which of the two was still counting when this was written.
     #[serde(default)]
     pub counting: Option<Counting>,
-    /// The states that were gone through.
+    /// The states, in order.
     pub phases: Vec<Phase>,
-    /// Probes that weren't answered well, until the takeover began: then that is no news.
+    /// Probes that were not successful, until the takeover started.
     pub probes: Vec<Probe>,
-    /// How many failed until now, those after that included.
+    /// Number of failed probes until now, including later ones.
     pub failed_probes: u64,
-    /// What the kernel and the tripwire saw, and what operators ordered.
+    /// What the kernel and the tripwire saw, and operator commands.
     pub events: Vec<Note>,
-    /// What the witnesses said.
+    /// The answers of the witnesses.
     pub witnesses: Vec<Round>,
-    /// What was run.
+    /// The commands that were run.
     pub commands: Vec<Command>,
-    /// So much more happened than is kept here.
+    /// Number of entries that were omitted.
     pub left_out: u64,
 }
 
-/// A moment on the boot clock, which counts from the machine's start and which nobody sets.
+/// A time of the boot clock, which counts from the machine's start and is never set.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Uptime {
-    /// Which start of the machine: its boot id.
+    /// The machine's boot ID.
     pub boot: String,
-    /// So long after that.
+    /// Time since that boot.
     pub after_ms: u64,
 }
 
 impl Uptime {
-    /// This time of this boot; `None` where the kernel doesn't say which one it is.
+    /// The current time of this boot; `None` without a boot ID.
     pub(crate) fn of(time: Duration) -> Option<Self> {
         Some(Self {
             boot: clock::boot()?.to_owned(),
@@ -137,7 +137,7 @@ impl Uptime {
     }
 }
 
-/// When something is read.
+/// The current time.
 #[derive(Clone, Debug)]
 pub struct Now {
     wall: Timestamp,
@@ -154,8 +154,8 @@ impl Now {
         }
     }
 
-    /// Milliseconds since this was told: by the boot clock, or by the wall clock for what was told in an
-    /// earlier boot, or by a version that didn't say.
+    /// Milliseconds since this was written: by the boot clock, or by the wall clock for lines of an
+    /// earlier boot, or of a version without boot times.
     fn since(&self, told: &Incident) -> u64 {
         match (&self.uptime, &told.told_at) {
             (Some(now), Some(then)) if now.boot == then.boot => {
@@ -166,62 +166,62 @@ impl Now {
     }
 }
 
-/// From one time of the wall clock to a later one; none where that was set back.
+/// Time between two readings of the wall clock; zero if it was set back.
 fn milliseconds(until: Timestamp, since: Timestamp) -> u64 {
     u64::try_from(until.duration_since(since).as_millis()).unwrap_or(0)
 }
 
-/// What is being counted while an incident goes on.
+/// What is being counted during an ongoing incident.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Counting {
-    /// That nobody serves.
+    /// No gateway serves.
     NoGateway,
-    /// That two serve.
+    /// Two gateways serve.
     DualActive,
 }
 
 /// How an incident ended.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Ending {
-    /// When; for one that was cut off, when it was last told of.
+    /// The time; for an interrupted incident, when it was last written.
     pub at: Timestamp,
-    /// In which way.
+    /// The kind of end.
     pub how: How,
     /// Why.
     pub reason: String,
 }
 
-/// In which way an incident ended.
+/// How an incident ended.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
     /// The local gateway served, and was stopped.
     Released,
-    /// Nothing was taken over, and nothing has to be.
+    /// There was no takeover, and none is needed.
     Recovered,
-    /// The daemon ended in good order. What runs goes on, and so may the incident.
+    /// The daemon was stopped. The gateway keeps running, and the incident may continue.
     DaemonEnded,
-    /// The daemon didn't end in good order: it was killed, or the machine went down.
+    /// The daemon was killed, or the machine went down.
     DaemonKilled,
 }
 
-/// A state that was gone through.
+/// A state during the incident.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Phase {
     /// Its name, as `status` shows it.
     pub state: String,
-    /// Which attempt, where there are several.
+    /// The attempt's number, for states with attempts.
     pub attempt: Option<u32>,
     /// When it began.
     pub began: Timestamp,
-    /// How long it took, or has taken so far.
+    /// Its duration, so far.
     pub took_ms: u64,
-    /// Why it began.
+    /// The reason for the change to it.
     pub reason: String,
 }
 
-/// A probe that wasn't answered well.
+/// A probe that was not successful.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Probe {
     /// When it began.
@@ -270,7 +270,7 @@ pub struct Command {
     pub took_ms: Option<u64>,
     /// How it ended.
     pub result: Option<String>,
-    /// What it said last, where it failed.
+    /// The end of its output, if it failed.
     pub said: String,
 }
 
@@ -307,7 +307,7 @@ impl Incident {
         self.phases.iter().any(|phase| phase.state == "active")
     }
 
-    /// As it is by now: what goes on has lasted longer since it was told.
+    /// The incident as of now: ongoing durations extended since it was written.
     #[must_use]
     pub fn so_far(&self, now: &Now) -> Self {
         let mut incident = self.clone();
@@ -329,14 +329,14 @@ impl Incident {
         incident
     }
 
-    /// How long it lasted, or has lasted when this was told.
+    /// Its duration, until its end or until it was written.
     #[must_use]
     pub fn lasted(&self) -> u64 {
         self.lasted_ms
             .unwrap_or_else(|| milliseconds(self.last(), self.began))
     }
 
-    /// When it ended, or was told of last.
+    /// When it ended, or was last written.
     #[must_use]
     pub fn last(&self) -> Timestamp {
         self.ended.as_ref().map_or(self.told, |ending| ending.at)

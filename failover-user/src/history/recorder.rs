@@ -1,5 +1,5 @@
-//! What happened, for those who ask later: sees whatever goes into the decider and comes out of it, and
-//! changes none of it. An incident is told of whenever the state changes, so that little is lost when
+//! Records incidents: observes all input and output of the decider, and
+//! changes nothing. An incident is written whenever the state changes, so that little is lost when
 //! the daemon is killed.
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ pub(crate) struct Recorder {
     ledger: Ledger,
     writer: Writer,
     state: State,
-    /// The incident that goes on; before it begins, what it may begin with.
+    /// The ongoing incident; before it starts, what may become its first entries.
     incident: Growing,
     open: Option<Open>,
     /// One that has ended, and whose last command hasn't.
@@ -49,7 +49,7 @@ pub(crate) struct Recorder {
     said: String,
 }
 
-/// What is known of the incident that goes on, beside what is told.
+/// What is known about the ongoing incident, besides its entries.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     totals: Totals,
@@ -59,7 +59,7 @@ struct Open {
     phase: Time,
     served: bool,
     released: bool,
-    /// The local gateway was to be started, or the primary was being made sure of.
+    /// The local gateway was being started, or the primary was being fenced.
     acted: bool,
 }
 
@@ -117,7 +117,7 @@ impl Recorder {
 
     // --- what is seen ------------------------------------------------------------------------
 
-    /// The decider is about to be told this.
+    /// The decider is about to handle this event.
     pub(crate) fn sees(&mut self, now: Time, event: &Event) {
         match event {
             Event::Suspended => {

@@ -26,7 +26,7 @@ impl Incident {
         self.so_far(now).block(told)
     }
 
-    /// `told`: when the incident was last written.
+    /// With the time at which the incident was last written.
     fn block(&self, told: Timestamp) -> String {
         let mut text = String::new();
         let lasted = self.lasted();

@@ -1,5 +1,4 @@
-//! Whom to notify when something is worth it: sees each change, and hands what people should know to every
-//! channel.
+//! Turns changes into notifications: observes each change, and sends events to every channel.
 
 use std::time::Duration;
 
@@ -141,7 +140,7 @@ impl Alarms {
         }
     }
 
-    /// What is so by now is no event.
+    /// The conditions at the daemon's start are not notified.
     pub(crate) fn begin(&mut self, decider: &Decider) {
         self.standing = Some(Standing::of(decider));
     }
@@ -201,7 +200,7 @@ impl Alarms {
         }
         let name = event.name();
         if self.configuration.dry_run {
-            info!(event = name, "dry run: nobody is told");
+            info!(event = name, "dry run: no notification");
             return;
         }
         let notice = self.notice(event, state, reason);
@@ -233,7 +232,7 @@ impl Alarms {
 }
 
 impl Outlet {
-    /// The configured channel. The one before ends first: it lets go of its file.
+    /// The configured channel. The previous one stops first, and closes its file.
     fn open(&mut self, configuration: &Configuration, parts: &Parts) {
         self.channel = None;
         let part = new_part(parts, self.kind.part);
@@ -245,7 +244,7 @@ impl Outlet {
     }
 }
 
-/// One that is made anew. The one before isn't missed.
+/// A new part that replaces the previous one of this name.
 fn new_part(parts: &Parts, name: &'static str) -> Part {
     let part = parts.part(name);
     part.works();

@@ -224,7 +224,7 @@ mod tests {
     #[tokio::test]
     async fn the_document_is_on_standard_input_and_its_parts_in_the_environment() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("told");
+        let file = folder.path().join("received");
         let line = sh(&format!(
             "echo \"$FAILOVER_EVENT $FAILOVER_STATE $FAILOVER_PRIMARY\" > {0}; cat >> {0}",
             file.display()
@@ -261,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn one_that_never_ends_is_killed_with_its_children_and_the_next_is_run() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("told");
+        let file = folder.path().join("received");
         let script = format!(
             "read line; case $line in *'\"a\"'*) sleep 1000 & echo $! > {0}; wait;; *) echo b >> {0};; esac",
             file.display()

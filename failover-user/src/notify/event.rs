@@ -38,7 +38,7 @@ pub(crate) enum Event {
     Resumed,
     /// The primary has begun to flap.
     Flapping {
-        /// So many successes in a row make a release from now on.
+        /// Number of successes in a row that a release needs from now on.
         release_needs: u32,
     },
 }
@@ -79,7 +79,7 @@ impl Event {
         }
     }
 
-    /// What a change of state is worth. What fails again and again is an event the first time, the second,
+    /// The event for a change of state. Repeated failures are an event the first time, the second,
     /// the fourth, the eighth, ...
     pub(crate) fn of(change: &Change, served: bool, order: Option<&Ordered>) -> Option<Self> {
         let is_new = change.from.name() != change.to.name();
@@ -122,7 +122,7 @@ const fn is_worth_it(attempt: u32) -> bool {
     attempt > 1 && (attempt - 1).is_power_of_two()
 }
 
-/// The takeover or release that was ordered last, and by whom.
+/// The last ordered takeover or release, and its operator.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Ordered {
     Takeover(String),

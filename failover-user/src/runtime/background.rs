@@ -24,7 +24,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
-/// Work that has begun. Dropped, it goes on, and nobody gets its result.
+/// Running work. If dropped, the work continues, and its result is lost.
 #[derive(Debug)]
 pub(crate) struct Job<T>(oneshot::Receiver<T>);
 

@@ -1,5 +1,5 @@
-//! Since when does somebody wait for the daemon's loop? Whoever asks it something has a ticket until there is
-//! an answer, or until the question is dropped.
+//! Since when a request waits for the daemon's main loop. Each request has a ticket until there is
+//! an answer, or until the request is dropped.
 
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! The plain shell loop that failover replaces, as `tests/src/bench/loop.sh` has it.
 //!
-//! It probes, acts, sleeps, and knows nothing of its own cable. Its `sleep` stands still while PC-B is
-//! suspended; its commands run to their end before it goes on.
+//! It probes, acts and sleeps, and does not detect its own cable. Its `sleep` stands still while PC-B is
+//! suspended; it waits for the end of its commands.
 
 use std::time::Duration;
 

@@ -103,7 +103,7 @@ mod tests {
         loss_bad: 0.5,
     };
 
-    /// Which of so many packets at this distance are lost.
+    /// Which of this number of packets at this distance are lost.
     fn lost(gap: Duration, count: u32) -> Vec<bool> {
         let mut rng = generator(7, 0, 0);
         let mut channel = Channel::new(&MODEL, &mut rng);

@@ -43,13 +43,13 @@ pub fn chart(simulation: &Simulation) -> String {
     );
     let all: Vec<_> = simulation.all().collect();
     drawing.histograms(
-        "From the primary's loss to the local gateway listening",
+        "Time to takeover: from the primary's failure until the local gateway listens",
         TAKEOVER,
         all.iter()
             .map(|(name, of)| (*name, of.takeover_times.as_slice())),
     );
     drawing.histograms(
-        "From the primary's being back to the local gateway's end",
+        "Time to release: from the primary's recovery until the local gateway has stopped",
         RELEASE,
         all.iter()
             .map(|(name, of)| (*name, of.release_times.as_slice())),

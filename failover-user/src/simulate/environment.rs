@@ -253,7 +253,7 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// When a SYN is sent again, after so many were (from 1), counted from the first.
+/// When a SYN is retransmitted, by the number of SYNs sent (from 1), counted from the first.
 pub(super) fn retransmission(sent: u32) -> Duration {
     FIRST_RETRANSMISSION.saturating_mul((1 << sent.min(16)) - 1)
 }

@@ -149,7 +149,7 @@ impl Net {
         }
     }
 
-    /// Does the primary serve whoever has a network?
+    /// Does the primary serve clients that have a network?
     pub(super) fn serves(&self) -> bool {
         self.process == 0 && self.host == 0 && self.link_a == 0
     }

@@ -1,6 +1,6 @@
-//! `failover simulate`: the very state machine in virtual time, against modelled networks.
+//! `failover simulate`: the daemon's state machine in virtual time, against modelled networks.
 //!
-//! What happens in years is seen in seconds, with the settings that somebody thinks of using, beside
+//! Simulates years in seconds, with any settings, compared with
 //! the plain shell loop that failover replaces:
 //!
 //! ```text
@@ -10,43 +10,43 @@
 //! # What is simulated
 //!
 //! The days are cut into runs of up to 25 days, and the runs are shared out evenly among the
-//! [`MODELS`], which tell what goes wrong how often, and from which study that is. Each run has
+//! [`MODELS`], which define the rate of each fault, and cite the study. Each run has
 //! one set of faults (crashes, reboots, crash loops, cut cables, suspends) that every contender meets; what
 //! is drawn on the way (single packets, how long a command takes) comes from equal generators. All of
-//! it depends on the seed alone, however many threads there are and whoever else is compared.
+//! it depends only on the seed, not on the number of threads or on the other contenders.
 //!
 //! - A probe is a TCP connect: SYNs after 0 s, 1 s, 3 s, 7 s, ... within the timeout, each lost or not
 //!   by a Gilbert-Elliott channel. So random loss rarely fails a probe; bursts and outages do.
 //! - A failed probe of the daemon is unknown where PC-B has no carrier, unless witnesses answer. The loop
 //!   doesn't know carriers.
-//! - The tripwire tells the daemon of a dead process at once, and of silence after 3 to 4 s.
+//! - The tripwire reports a dead process at once, and silence after 3 to 4 s.
 //! - Witnesses are third hosts that answer unless PC-B has no network; their packets are lost like
 //!   others. The default router is one of them once it has answered while the primary did.
 //! - A fence takes 2 s, works while PC-B has a network, and switches PC-A off for 90 s, whether PC-A
 //!   was healthy or not.
 //! - The local gateway takes about 5 s to start and 1 s to stop, and one start in a hundred fails:
 //!   assumptions, the same for all.
-//! - While PC-B sleeps nobody acts and timers stand still; after a reboot all begins anew, but
-//!   for what the daemon keeps on its disk: that the router has answered, and how the primary flaps.
+//! - While PC-B sleeps nothing happens and timers stand still; after a reboot everything starts again, except
+//!   the daemon's persisted state: that the router has answered, and how the primary flaps.
 //!
 //! # What is counted
 //!
 //! - *needed*: outages of the primary, with PC-B there and connected, of 120 s at least. *Missed* are
 //!   those in which the local gateway never listened.
-//! - *false*: start or fence commands that were run while the primary served whoever had a network.
+//! - *false*: start or fence commands that were run while the primary served clients with a network.
 //! - *time to takeover*: from the primary's loss, or from PC-B's being there if that is later, to the
 //!   local gateway listening. *Time to release*: from the primary's being back within PC-B's reach to
 //!   the local gateway's end.
 //! - *two gateways*: the primary serves and the local gateway listens. *No gateway*: the primary
 //!   doesn't serve, and the local gateway doesn't listen or PC-B has no network.
 //!
-//! # What must never happen
+//! # Invariants
 //!
 //! Checked after every event: a start (or a fence) without fresh failures in a row, without a network,
-//! or for a primary that was never seen healthy; a start without the fence that is asked for; a command
+//! or for a primary that was never seen healthy; a start without the required fence; a command
 //! during a pause, a start while a release holds; two commands or two probes in flight; a local gateway
-//! that is kept while the primary answers; no decision due within an interval; a state that isn't left,
-//! however long the primary answers or doesn't. One of these makes `failover simulate` fail.
+//! that is kept while the primary answers; no decision due within an interval; a state that never ends,
+//! however long the primary answers or does not. A violation makes `failover simulate` fail.
 //!
 //! Each run is followed by a stress run, in which far more goes wrong, an operator gives orders, and nobody
 //! has seen the primary yet. It is checked alike, and counts in no statistic.
@@ -121,16 +121,16 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// that all threads have work until the end.
 const LONGEST_RUN: u32 = 25;
 
-/// Whom the simulation is about.
+/// A contender of the simulation.
 #[derive(Clone, Debug)]
 pub struct Contender {
-    /// As people call it.
+    /// Its name in the report.
     pub name: String,
-    /// What it does.
+    /// Its algorithm.
     pub how: How,
 }
 
-/// What a contender does.
+/// The algorithm of a contender.
 #[derive(Clone, Debug)]
 pub enum How {
     /// The state machine, with these settings and witnesses.
@@ -139,16 +139,16 @@ pub enum How {
     Loop(Loop),
 }
 
-/// Who is asked before a takeover.
+/// The witnesses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Witnesses {
-    /// The default router, once it has proved that it answers.
+    /// The default router, once it has answered.
     pub router: bool,
-    /// How many others.
+    /// Number of other witnesses.
     pub others: u32,
 }
 
-/// What one run of one contender yields.
+/// The result of one run of one contender.
 struct Played {
     statistics: Statistics,
     story: Vec<(Time, View)>,
@@ -161,12 +161,12 @@ pub struct Simulation {
     names: Vec<String>,
     /// For each contender, for each model.
     statistics: Vec<Vec<Statistics>>,
-    /// What happened in the first run that has an outage worth drawing, for each contender.
+    /// The timeline of the first run with an outage to draw, for each contender.
     stories: Vec<Vec<(Time, View)>>,
 }
 
 impl Simulation {
-    /// Simulates so many days for each contender, on as many threads; `None` for as many as there are
+    /// Simulates this number of days for each contender, on this number of threads; `None`: the number of
     /// processors.
     #[must_use]
     pub fn of(contenders: &[Contender], days: u32, seed: u64, threads: Option<usize>) -> Self {
@@ -237,7 +237,7 @@ impl Simulation {
             })
     }
 
-    /// What is told of it.
+    /// Its report.
     #[must_use]
     pub fn report(&self) -> Report {
         let of_model = |(index, model): (usize, &Model)| OfModel {

@@ -1,6 +1,6 @@
-//! The modelled networks: which faults come how often and last how long, and where that is from.
+//! The modelled networks: rate and duration of each fault, and their sources.
 //!
-//! Each model is named after the study its leading numbers come from. What a study does not tell is
+//! Each model is named after the study its main numbers come from. What a study does not contain is
 //! marked as an assumption; the same faults meet every contender, so a comparison needs the
 //! assumptions less than a single figure does.
 
@@ -11,22 +11,22 @@ use crate::simulate::{chance::Spread, channel::GilbertElliott};
 pub struct Model {
     /// The source's short name.
     pub name: &'static str,
-    /// Where the leading numbers are from.
+    /// The source of the main numbers.
     pub source: &'static str,
     /// Packet loss within seconds.
     pub bursts: GilbertElliott,
     /// Shortest round trip, seconds.
     pub round_trip: f64,
-    /// Mean of what queues add to it, seconds.
+    /// Mean queueing delay, seconds.
     pub jitter: f64,
     /// What goes wrong.
     pub faults: &'static [Fault],
-    /// One cable goes from PC-A to PC-B, and the witnesses are behind another one: while PC-A is off,
+    /// A direct cable from PC-A to PC-B, with the witnesses behind another one: while PC-A is off,
     /// PC-B has no carrier towards it.
     pub direct: bool,
 }
 
-/// Something that goes wrong again and again, at random (a Poisson process).
+/// A recurring fault, at random (a Poisson process).
 #[derive(Debug)]
 pub struct Fault {
     /// What.
@@ -52,7 +52,7 @@ pub enum Kind {
     CableB,
     /// The network beyond PC-B's cable is gone.
     UpstreamB,
-    /// The switch that both hang on is off.
+    /// The switch of both is off.
     Both,
     /// Packets from and to PC-B are lost with this probability; the primary serves everybody else.
     Fade(f64),

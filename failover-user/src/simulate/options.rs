@@ -1,4 +1,4 @@
-//! The options of `failover simulate`, and what becomes of them.
+//! The options of `failover simulate`.
 
 use std::{
     fs,
@@ -20,33 +20,33 @@ use crate::config::{
     count,
 };
 
-/// Nobody is asked there (RFC 5737).
+/// A placeholder address that is never probed (RFC 5737).
 const NOWHERE: &str = "192.0.2.1";
 
-/// What somebody asked for.
+/// The options.
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Configuration file; give it several times to compare settings
+    /// Configuration file; repeat it to compare settings
     #[arg(long, value_name = "FILE")]
     pub config: Vec<PathBuf>,
 
-    /// Compare with the plain shell loop, too
+    /// Also simulate the plain shell loop
     #[arg(long)]
     pub baseline: bool,
 
-    /// How many days are simulated
+    /// Number of days to simulate
     #[arg(long, value_name = "COUNT", default_value = "10000", value_parser = count::<NonZeroU32>)]
     pub days: NonZeroU32,
 
-    /// Everything random depends on it
+    /// Seed of all random numbers
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
 
-    /// How the figures are shown
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Output,
 
-    /// Draw histograms and a timeline, too
+    /// Also draw histograms and a timeline
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
 
@@ -54,10 +54,10 @@ pub struct Options {
     /// When the primary counts as failed.
     #[command(flatten)]
     pub(crate) takeover: TakeoverOptions,
-    /// Who confirms that PC-B has a network. Nobody is asked: all answer unless PC-B has no network.
+    /// The witnesses. Simulated: all answer unless PC-B has no network.
     #[command(flatten)]
     pub(crate) witness: WitnessOptions,
-    /// How the primary is fenced. The command isn't run.
+    /// How the primary is fenced. Simulated: the command is not run.
     #[command(flatten)]
     pub(crate) fence: FenceOptions,
     /// How a flapping primary is treated.
@@ -65,7 +65,7 @@ pub struct Options {
     pub(crate) flap_damping: FlapDampingOptions,
 }
 
-/// How figures are shown.
+/// The output format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Output {
     /// A table.
@@ -77,8 +77,8 @@ pub enum Output {
 /// Simulates and prints.
 ///
 /// # Errors
-/// Where a configuration is wrong or the output can't be written, and when something happened that
-/// must never happen.
+/// When a configuration is invalid, the output cannot be written, or an invariant
+/// was violated.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let contenders = options.contenders()?;
     let simulation = Simulation::of(&contenders, options.days.get(), options.seed, None);
@@ -89,7 +89,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     };
     std::io::stdout()
         .write_all(text.as_bytes())
-        .context("writing the figures")?;
+        .context("writing the results")?;
     if let Some(path) = &options.svg {
         fs::write(path, chart(&simulation))
             .with_context(|| format!("writing {}", path.display()))?;
@@ -97,13 +97,13 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let violated: u64 = report.all.iter().map(|of| of.violated).sum();
     anyhow::ensure!(
         violated == 0,
-        "what must never happen happened {violated} times; that is a bug of failover's"
+        "{violated} invariant violations; this is a bug in failover"
     );
     Ok(())
 }
 
 impl Options {
-    /// Whom to simulate: each configuration, and the loop with each set of numbers.
+    /// The contenders: each configuration, and the loop with each set of numbers.
     fn contenders(&self) -> Result<Vec<Contender>, Faults> {
         let mut contenders = Vec::new();
         let files: Vec<Option<&PathBuf>> = if self.config.is_empty() {
@@ -135,7 +135,7 @@ impl Options {
         Ok(contenders)
     }
 
-    /// The file's name, as far as it tells it from the others.
+    /// The shortest form of the file's name that differs from the others.
     fn name(&self, file: &Path) -> String {
         let alike = |other: &&PathBuf| other.file_stem() == file.file_stem();
         let name = match file.file_stem() {
@@ -154,10 +154,10 @@ impl Options {
             flap_damping: self.flap_damping.clone(),
             ..RunOptions::default()
         };
-        // The commands don't need to exist here.
+        // The commands need not exist on this machine.
         flags.operation.dry_run = Some(true);
         let loaded = match Configuration::load_anybodys(flags.clone()) {
-            // Nor does the primary.
+            // Nor the primary.
             Err(Faults(faults)) if lack_a_primary(&faults) => {
                 flags.primary.primary = NOWHERE.parse::<PrimaryAddress>().ok();
                 Configuration::load_anybodys(flags)
@@ -172,7 +172,7 @@ impl Options {
             router: routers > 0,
             others: u32::try_from(others).unwrap_or(u32::MAX),
         };
-        // A local gateway that hangs isn't modelled.
+        // A hanging local gateway is not modelled.
         let settings = Settings {
             watch_gateway: false,
             ..loaded.decide

@@ -1,4 +1,4 @@
-//! What a simulation found, for people and programs.
+//! The results of a simulation, for people and programs.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::statistics::Statistics;
 const YEAR: f64 = 365.25 * 86_400.0;
 const DAY: f64 = 86_400.0;
 
-/// Everything: in all, and for each model.
+/// All results: in total, and for each model.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// The seed that all of it depends on.
+    /// The seed of all random numbers.
     pub seed: u64,
     /// Days simulated for each contender.
     pub days: u32,
@@ -27,13 +27,13 @@ pub struct Report {
 pub struct OfModel {
     /// The model's name.
     pub model: &'static str,
-    /// Where its numbers are from.
+    /// The source of its numbers.
     pub source: &'static str,
     /// One for each contender.
     pub contenders: Vec<Summary>,
 }
 
-/// One contender's figures. Times are in seconds, a year has 365.25 days.
+/// One contender's results. Times are in seconds, a year has 365.25 days.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// The contender.
@@ -74,20 +74,20 @@ pub struct Summary {
     pub none_avoidable_per_year: f64,
     /// A day.
     pub probes_per_day: f64,
-    /// How often something happened that must never happen.
+    /// Number of invariant violations.
     pub violated: u64,
-    /// The first of these.
+    /// The first violations.
     pub violations: Vec<String>,
 }
 
-/// How times are spread, in seconds; all 0 where there are none.
+/// A distribution of times, in seconds; all 0 if there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Times {
     /// How many.
     pub count: usize,
     /// The median.
     pub p50: f64,
-    /// 99 of 100 are no longer.
+    /// The 99th percentile.
     pub p99: f64,
     /// The longest.
     pub max: f64,
@@ -142,7 +142,7 @@ impl Summary {
     }
 }
 
-/// A count as a number to reckon with.
+/// A count as a floating-point number.
 pub(super) fn number(count: u64) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }

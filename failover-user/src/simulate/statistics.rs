@@ -1,10 +1,10 @@
-//! What is counted: takeovers and their times, and who served when.
+//! Statistics of a run: takeovers and their times, and who served when.
 
 use std::time::Duration;
 
 use failover_decide::Time;
 
-/// An outage that lasts so long needs a takeover, whatever the settings: 30 s / 5 s / 3 take 105 s at
+/// An outage of this duration needs a takeover, whatever the settings: 30 s / 5 s / 3 take 105 s at
 /// most, and a start a few more.
 pub const NEEDED_AFTER: Duration = Duration::from_secs(120);
 /// Enough for the chart's timeline.
@@ -54,9 +54,9 @@ pub struct Statistics {
     pub none: Duration,
     /// Of this, PC-B could not have served: it sleeps, is off or has no network.
     pub none_helpless: Duration,
-    /// What must never happen, and did.
+    /// Invariant violations.
     pub violations: Vec<String>,
-    /// How many of these there were; only the first are kept.
+    /// Their number; only the first are kept.
     pub violated: u64,
 }
 

@@ -1,16 +1,16 @@
-//! The figures for people: one column for each contender.
+//! The report as text: one column for each contender.
 
 use std::fmt::Write as _;
 
 use crate::simulate::report::{Report, Summary};
 
-/// One line of the table: what it tells, and how.
+/// One line of the table: its label and its value.
 type Line = (&'static str, fn(&Summary) -> String);
 
 const LINES: [Line; 20] = [
-    ("takeovers a year", |of| rate(of.takeovers_per_year)),
+    ("takeovers per year", |of| rate(of.takeovers_per_year)),
     ("  false", |of| rate(of.false_per_year)),
-    ("outages that need one", |of| rate(of.needed_per_year)),
+    ("outages, takeover due", |of| rate(of.needed_per_year)),
     ("  missed", |of| rate(of.missed_per_year)),
     ("time to takeover, p50", |of| time(of.takeover.p50)),
     ("  p99", |of| time(of.takeover.p99)),
@@ -18,26 +18,24 @@ const LINES: [Line; 20] = [
     ("time to release, p50", |of| time(of.release.p50)),
     ("  p99", |of| time(of.release.p99)),
     ("  longest", |of| time(of.release.max)),
-    ("two gateways, a year", |of| time(of.two_per_year)),
+    ("two gateways, per year", |of| time(of.two_per_year)),
     ("  PC-B has a network", |of| time(of.two_connected_per_year)),
-    ("  one is being stopped", |of| {
-        time(of.two_stopping_per_year)
-    }),
-    ("no gateway, a year", |of| time(of.none_per_year)),
-    ("  PC-B couldn't help", |of| time(of.none_helpless_per_year)),
-    ("  PC-B could", |of| time(of.none_avoidable_per_year)),
-    ("probes a day", |of| format!("{:.0}", of.probes_per_day)),
-    ("takeovers counted", |of| of.takeovers.to_string()),
+    ("  one is stopping", |of| time(of.two_stopping_per_year)),
+    ("no gateway, per year", |of| time(of.none_per_year)),
+    ("  PC-B unavailable", |of| time(of.none_helpless_per_year)),
+    ("  PC-B available", |of| time(of.none_avoidable_per_year)),
+    ("probes per day", |of| format!("{:.0}", of.probes_per_day)),
+    ("takeovers, total", |of| of.takeovers.to_string()),
     ("  false", |of| of.false_takeovers.to_string()),
-    ("what must never happen", |of| of.violated.to_string()),
+    ("invariant violations", |of| of.violated.to_string()),
 ];
 
-/// What is told of each model.
+/// The lines for each model.
 const IN_SHORT: [Line; 4] = [
-    ("false takeovers a year", |of| rate(of.false_per_year)),
-    ("two gateways, a year", |of| time(of.two_per_year)),
-    ("no gateway, a year", |of| time(of.none_per_year)),
-    ("  PC-B could help", |of| time(of.none_avoidable_per_year)),
+    ("false takeovers per year", |of| rate(of.false_per_year)),
+    ("two gateways, per year", |of| time(of.two_per_year)),
+    ("no gateway, per year", |of| time(of.none_per_year)),
+    ("  PC-B available", |of| time(of.none_avoidable_per_year)),
 ];
 
 /// The whole report as text.
@@ -80,7 +78,7 @@ fn rate(per_year: f64) -> String {
     format!("{per_year:.2}")
 }
 
-/// Seconds in the unit that suits them.
+/// Seconds in a suitable unit.
 pub(super) fn time(seconds: f64) -> String {
     if seconds < 300.0 {
         format!("{seconds:.1} s")

@@ -30,7 +30,7 @@ const STOPPED: Duration = Duration::from_secs(15);
 const MOST_AT_ONCE: u32 = 100;
 /// Enough to find out what is wrong.
 const MOST_KEPT: usize = 5;
-/// Changes of state that are looked at more closely, each run.
+/// Changes of state that are checked in detail, per run.
 const MOST_ESCAPES: u32 = 50;
 
 /// The books.
@@ -41,7 +41,7 @@ pub(super) struct Watch {
     /// From one success to the next, at most.
     recovery: Duration,
     quorum: u32,
-    /// So many witnesses count.
+    /// Number of witnesses that count.
     counting: u32,
     /// Too few witnesses answered when they were asked last.
     isolated: bool,
@@ -150,7 +150,7 @@ impl Watch {
         self.unneeded = None;
     }
 
-    /// PC-B slept; no command went on meanwhile.
+    /// PC-B slept; no command ran meanwhile.
     pub(super) fn slept(&mut self, slept: Duration) {
         if let Some(since) = &mut self.unneeded {
             *since = *since + slept;
@@ -161,7 +161,7 @@ impl Watch {
     pub(super) fn sees(&mut self, now: Time, event: &Event) {
         self.at_once = if now == self.now { self.at_once + 1 } else { 0 };
         if self.at_once == MOST_AT_ONCE {
-            self.violation(now, "it never comes to rest");
+            self.violation(now, "the decider does not settle");
         }
         if now < self.now {
             self.violation(now, "time went backwards");
@@ -179,7 +179,7 @@ impl Watch {
             }
             Event::CommandEnded { command, result } => {
                 if self.command.take() != Some(*command) {
-                    self.violation(now, "a command ended that wasn't running");
+                    self.violation(now, "a command ended that was not running");
                 }
                 if *command == Command::Fence {
                     self.fenced = *result == CommandResult::Succeeded && !self.outdated;
@@ -262,7 +262,7 @@ impl Watch {
                 }
                 Action::Kill(command) => {
                     if self.command != Some(*command) {
-                        self.violation(now, "a command is killed that isn't running");
+                        self.violation(now, "a command is killed that is not running");
                     }
                 }
                 Action::Record(_) => changed = true,
@@ -350,7 +350,7 @@ impl Watch {
 
     fn probe_ended(&mut self, outcome: &Outcome) {
         let Some((began, cause, probe)) = self.probe.take() else {
-            self.violation(self.now, "a probe ended that wasn't in flight");
+            self.violation(self.now, "a probe ended that was not in flight");
             return;
         };
         let witnesses = self.quorum.min(self.counting);

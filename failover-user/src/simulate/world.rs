@@ -39,7 +39,7 @@ pub(super) struct World<'s, 'a> {
     coming: Option<Time>,
     judges: Witnesses,
     router: Router,
-    /// So many count, as the decider knows.
+    /// Number of witnesses that count, as the decider knows.
     counting: u32,
     witnesses: Option<Round>,
     tripwire: Tripwire,

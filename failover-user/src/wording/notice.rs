@@ -11,7 +11,7 @@ pub(crate) const fn event(event: &Event) -> &'static str {
         Event::Release { .. } => "the local gateway is stopped again",
         Event::FailedStart => "the local gateway doesn't start",
         Event::FailedStop => "the local gateway doesn't stop",
-        Event::FailedFence => "the primary is down and can't be made sure of",
+        Event::FailedFence => "the primary is down and cannot be fenced",
         Event::GatewayHung => "the local gateway doesn't answer and is started again",
         Event::Isolated => "no witness answers, so nothing is taken over",
         Event::Unarmed => "the primary was never seen healthy, so nothing is taken over",

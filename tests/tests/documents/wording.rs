@@ -90,34 +90,26 @@ const EXCEPTIONS: [(&str, &str); 2] = [
     ("tests/tests/preflight.rs", "lingering"),
 ];
 
-/// What is still to be reworded: places, and how often at most. No number here may grow, and a new place
-/// may not be added.
-const ALLOWED: [(&str, usize); 25] = [
+/// What is still to be reworded: the longest prefix of a place counts. No number here may grow; a part that
+/// has none left gets a line with 0.
+const ALLOWED: [(&str, usize); 17] = [
     ("--help of ", 28),
     ("ARCHITECTURE.md", 18),
     ("docs/configuration.md", 12),
     ("docs/operating.md", 2),
-    ("failover-ebpf/", 9),
-    ("failover-user/crates/decide/", 75),
-    ("failover-user/crates/linux/", 34),
+    ("failover-user/", 388),
     ("failover-user/dist/", 101),
-    ("failover-user/src/config/", 39),
-    ("failover-user/src/daemon/", 36),
-    ("failover-user/src/fuzz.rs", 1),
-    ("failover-user/src/gateway/", 96),
-    ("failover-user/src/history/", 34),
-    ("failover-user/src/log/", 10),
-    ("failover-user/src/notify/", 18),
-    ("failover-user/src/primary/", 34),
-    ("failover-user/src/runtime/", 2),
-    ("failover-user/src/simulate/", 18),
-    ("failover-user/src/state_dir/", 8),
-    ("failover-user/src/status/", 21),
-    ("failover-user/src/web/", 26),
-    ("failover-user/src/witness/", 7),
+    ("failover-user/src/cli.rs", 0),
+    ("failover-user/src/control/", 0),
+    ("failover-user/src/history/", 0),
+    ("failover-user/src/main.rs", 0),
+    ("failover-user/src/notify/", 0),
+    ("failover-user/src/preflight/", 0),
+    ("failover-user/src/runtime/", 0),
+    ("failover-user/src/simulate/", 0),
+    ("failover-user/src/trace/", 0),
     ("tests/src/", 51),
     ("tests/tests/", 56),
-    ("xtask/", 12),
 ];
 
 struct Found {
@@ -139,7 +131,8 @@ fn nothing_that_people_read_has_a_word_of_the_list() {
     for path in sources() {
         let source = fs::read_to_string(root().join(&path)).expect("reading a source");
         for text in rust_source::texts(&source) {
-            search(&path, text.line, &text.text, &WORDS, &mut found);
+            let text_without_code = without_code(&text.text);
+            search(&path, text.line, &text_without_code, &WORDS, &mut found);
         }
     }
     let mut places: BTreeMap<&str, Vec<&Found>> = BTreeMap::new();
@@ -222,14 +215,16 @@ fn paragraphs(text: &str) -> Vec<(usize, String)> {
         }
         is_new = line.is_empty();
     }
-    let without_code = |text: String| {
-        let prose: Vec<&str> = text.split('`').step_by(2).collect();
-        prose.join("`")
-    };
     paragraphs
         .into_iter()
-        .map(|(line, text)| (line, without_code(text)))
+        .map(|(line, text)| (line, without_code(&text)))
         .collect()
+}
+
+/// Without what is between backticks.
+fn without_code(text: &str) -> String {
+    let prose: Vec<&str> = text.split('`').step_by(2).collect();
+    prose.join("`")
 }
 
 /// Documents, what the package contains, and the help of every command.

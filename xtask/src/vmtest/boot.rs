@@ -18,15 +18,15 @@ const TIME_LIMIT: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(50);
 /// Begins the line with the verdict, see tests/src/guest.
 const MARK: &str = "failover-vmtest: ";
-/// So much of the console is shown when it says nothing better.
+/// Number of console lines that are shown without a verdict.
 const LAST_LINES: usize = 15;
 
 /// What became of a run.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Verdict {
-    /// The guest says that so many checks passed.
+    /// The guest reports this number of passed checks.
     Passed(u64),
-    /// The guest says that not all passed, or nothing that can be believed.
+    /// The guest reports failures, or nothing trustworthy.
     Failed(String),
 }
 

@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Time goes by, and the primary goes on failing.
+    /// Time passes, and the primary keeps failing.
     fn until(&mut self, done: impl Fn(&Self) -> bool) {
         for _ in 0..10_000 {
             if done(self) {

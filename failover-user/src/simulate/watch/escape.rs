@@ -11,7 +11,7 @@ use failover_decide::{
 /// How long a probe that is answered and a command take here: less than any timeout can be.
 const ANSWER: Duration = Duration::from_millis(1);
 const COMMAND: Duration = Duration::from_millis(10);
-/// Pauses after failures are no longer than an interval; so many intervals are plenty.
+/// Backoff is at most an interval, so this number of intervals is plenty.
 const PATIENCE: u32 = 20;
 /// More events than a calm world needs.
 const MOST_EVENTS: u32 = 10_000;
