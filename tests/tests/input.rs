@@ -404,11 +404,11 @@ fn without_rights_what_is_missing_is_told() {
     let nobody = ["--reuid", "65534", "--clear-groups"];
     for verb in [&["trace"][..], &required] {
         for rights in [&no_rights[..], &no_bpf, &no_perfmon] {
-            let parts = ["isn't permitted", "root", "CAP_BPF", "CAP_PERFMON"];
+            let parts = ["not permitted", "root", "CAP_BPF", "CAP_PERFMON"];
             assert_refused(&mut with_rights(rights, verb), FAILURE, &parts);
         }
     }
-    let parts = ["isn't permitted", "root", "CAP_BPF"];
+    let parts = ["not permitted", "root", "CAP_BPF"];
     assert_refused(&mut with_rights(&nobody, &["trace"]), FAILURE, &parts);
 }
 

@@ -681,7 +681,7 @@ fn without_rights_the_kernel_program_is_missed_as_much_as_was_asked_for() {
     pc_b.check().assert(
         "kernel-events",
         "error",
-        &["isn't permitted", "does not start"],
+        &["not permitted", "does not start"],
     );
     let pc_b = pc_b.and(&["--kernel-events=auto"]);
     pc_b.check()

@@ -1,8 +1,8 @@
 //! The log in systemd's journal: each line with its fields, so that `journalctl FAILOVER_STATE=active`
 //! finds the takeovers.
 //!
-//! Behind the log's own thread, as any other place for it: it may be waited for there. The crate for
-//! this sends from whoever logs, and waits while the journal doesn't read.
+//! Used by the log's own thread, like any other output, because it may block there. The crate for
+//! this sends from the calling thread, and blocks while the journal does not read.
 
 use std::{
     env,

@@ -76,12 +76,12 @@ impl Recent {
     }
 }
 
-/// For what comes as fast as others please: told at most once a second.
+/// A rate limit for messages that others can cause: at most one a second.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimit(Option<Time>);
 
 impl RateLimit {
-    /// May it be told now? Then it counts as told.
+    /// May it be logged now? Then it counts as logged.
     pub(crate) fn is_due(&mut self) -> bool {
         let now = clock::now();
         let due = self
@@ -107,7 +107,7 @@ impl Losses {
         if self.untold > 0 && self.pace.is_due() {
             warn!(
                 lost = std::mem::take(&mut self.untold),
-                "kernel events were lost; the port was looked at instead"
+                "kernel events were lost; the port was polled instead"
             );
         }
     }

@@ -44,7 +44,7 @@ impl Socket {
     fn say(&self, what: &str) {
         let (socket, address) = &*self.0;
         if let Err(error) = socket.send_to_addr(what.as_bytes(), address) {
-            debug!(%error, what, "systemd wasn't told");
+            debug!(%error, what, "cannot notify systemd");
         }
     }
 }
@@ -59,7 +59,7 @@ pub(crate) struct Supervisor {
     note: Option<String>,
 }
 
-/// Tells systemd that the loop turns: whoever doesn't say so for too long is killed and started again.
+/// Feeds systemd's watchdog: without this for too long, the service is killed and restarted.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     socket: Socket,
@@ -69,7 +69,7 @@ pub(crate) struct Watchdog {
     asked: Time,
 }
 
-/// Whoever the environment names.
+/// The socket from the environment.
 pub(crate) fn from_environment() -> (Supervisor, Option<Watchdog>) {
     let socket = env::var_os(SOCKET_VARIABLE).and_then(|name| Socket::to(address(&name)?).ok());
     let number = |name| env::var(name).ok()?.parse::<u64>().ok();
@@ -147,7 +147,7 @@ impl Supervisor {
 
     /// It ends.
     pub(crate) fn stopping(&self) {
-        self.say("STOPPING=1\nSTATUS=ending; a gateway that runs goes on");
+        self.say("STOPPING=1\nSTATUS=stopping; the gateway keeps running");
     }
 
     /// What people should know besides the state, until it is something else.

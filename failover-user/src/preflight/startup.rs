@@ -9,7 +9,7 @@ use crate::{
     runtime::background,
 };
 
-/// Where the kernel gives no thread, it is tried for so many seconds.
+/// Without a thread, it is retried for this number of seconds.
 const ATTEMPTS: u32 = 600;
 
 /// Begins to look. Nobody waits for it: accounts and files may be on a network that isn't there.

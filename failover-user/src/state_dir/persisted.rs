@@ -48,8 +48,8 @@ pub(crate) struct Persisted {
     pub(crate) forced: bool,
     /// How the primary flaps; `None`: it doesn't.
     pub(crate) flapping: Option<Flapping>,
-    /// The default routers whose word counts as witnesses', by name. They are whoever they are,
-    /// whichever primary was well when they answered.
+    /// The default routers that count as witnesses, by name. They do not depend on
+    /// which primary was up when they answered.
     pub(crate) routers: Vec<String>,
     /// Where the primary answered, if it has a name: that may go together with it.
     addresses: Option<Addresses>,
@@ -103,7 +103,7 @@ impl Default for Persisted {
 pub(crate) struct Paused {
     /// When it was ordered.
     pub(crate) since: Timestamp,
-    /// By whom: as [`operator`] tells it.
+    /// The operator, as named by [`operator`].
     #[serde(default)]
     pub(crate) by: String,
     /// Until when; `None`: until it is resumed.
@@ -169,7 +169,7 @@ fn file(state_dir: &Path) -> PathBuf {
 }
 
 impl Persisted {
-    /// What was remembered. Whatever of it can't be read is as if it weren't there, which is told.
+    /// The persisted state. Unreadable parts count as missing, and are logged.
     pub(crate) fn load(state_dir: &Path) -> Self {
         let file = file(state_dir);
         let read = files::read_own(&file, LONGEST_FILE);

@@ -1,6 +1,6 @@
-//! Writes what the state directory keeps, beside the daemon, so that a disk that hangs or is full delays
-//! no decision. What can't be written is tried again, is said, and where newer things take its place it
-//! is dropped and counted. It must not know what it writes: whoever keeps something says how.
+//! Writes the files of the state directory in the background, so that a disk that hangs or is full delays
+//! no decision. Failed writes are retried and reported; if newer content replaces them, they
+//! are dropped and counted. It must not know the content: the caller defines how it is written.
 
 use std::{
     collections::VecDeque,
@@ -32,7 +32,7 @@ pub(crate) struct Target {
     pub(crate) name: &'static str,
     /// What it means that it isn't written.
     pub(crate) effect: &'static str,
-    /// The same, as the beginning of a sentence that goes on with where.
+    /// The same, as the beginning of a sentence that continues with the path.
     pub(crate) loss: &'static str,
     pub(crate) backlog: Backlog,
     /// Writes a document, or a line, to the state directory.
@@ -44,7 +44,7 @@ pub(crate) struct Target {
 pub(crate) enum Backlog {
     /// Lines, each of which counts: the last ones.
     Lines {
-        /// So many.
+        /// A limited number.
         most: usize,
     },
     /// A document, of which the newest counts.
@@ -57,7 +57,7 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
 }
 
-/// Tells whether what is to be kept is being kept.
+/// Reports whether writing works.
 #[derive(Clone, Debug)]
 pub(crate) struct Health(Arc<Shared>);
 
@@ -125,7 +125,7 @@ impl Writer {
         Health(Arc::clone(&self.shared))
     }
 
-    /// Writes this, soon. Never waits. Who wants to know is told whether the first attempt went well.
+    /// Queues a write. Never waits. The receiver gets the result of the first attempt.
     pub(crate) fn write(&self, bytes: Vec<u8>) -> oneshot::Receiver<bool> {
         let (told, written) = oneshot::channel();
         let mut queue = self.shared.lock();
@@ -192,8 +192,8 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For one more. A document that replaces another contains what the other had, so whoever waits for
-    /// the other waits for this one: they are returned.
+    /// Makes room for one more. A document that replaces another contains its content, so those who wait for
+    /// the other also wait for this one: they are returned.
     fn make_room(&self, queue: &mut Queue) -> Vec<oneshot::Sender<bool>> {
         if queue.waiting.len() < self.target.backlog.most() {
             return Vec::new();

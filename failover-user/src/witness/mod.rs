@@ -23,7 +23,7 @@ use crate::{
     witness::default_route::Routers,
 };
 
-/// Of whoever let the time go by.
+/// The result of a witness that timed out.
 const NO_ANSWER: &str = "no answer in time";
 
 /// Asks the witnesses. `R` tells one round of asking from another.
@@ -46,7 +46,7 @@ struct Named {
 struct Round<R> {
     id: R,
     asked: JoinSet<Testimony>,
-    /// So many answers are waited for.
+    /// Number of answers to wait for.
     enough: u32,
 }
 
@@ -117,8 +117,8 @@ impl<R: Copy> Witnesses<R> {
         self.witnesses.len().try_into().unwrap_or(u32::MAX)
     }
 
-    /// Begins a round, which ends once so many have answered; at `u32::MAX` all are waited for, and each
-    /// of several routers. One that is in flight is given up. The default routers are asked where they
+    /// Starts a round, which ends once this number has answered; with `u32::MAX` it waits for all, and for each
+    /// of several routers. A round in flight is cancelled. The default routers are pinged where they
     /// are given; where only the reason is why there are none, that is silence.
     pub fn ask(&mut self, round: R, enough: u32, routers: Option<Result<Routers, String>>) {
         let timeout = self.timeout;

@@ -1,4 +1,4 @@
-//! Is it the primary, or is it PC-B's own network? Whom to ask, when, and what their answers come to. It must
+//! Is it the primary, or PC-B's own network? Which witnesses to ask, when, and the result of the vote. It must
 //! not know what is decided by that, nor how it is shown.
 
 use std::{net::SocketAddr, time::Duration};
@@ -72,9 +72,9 @@ pub(crate) struct Quorum {
     witnesses: Witnesses<Purpose>,
     /// The one that is there by default.
     router: Router,
-    /// So many have to answer, as configured.
+    /// The configured quorum.
     quorum: u32,
-    /// So many count, as was said last.
+    /// Number of witnesses that count, as last reported.
     expected: ExpectedVotes,
     /// When they were last asked to see whether they answer.
     checked: Option<Time>,
@@ -104,7 +104,7 @@ impl Quorum {
         }
     }
 
-    /// Others are asked from now on. Whoever waits for the old ones' word gets the new ones'.
+    /// Replaces the witnesses. Those who wait for the old ones get the result of the new ones.
     pub(crate) fn replace(
         &mut self,
         witnesses: Vec<Witness>,
@@ -261,7 +261,7 @@ impl Quorum {
         self.router.proven()
     }
 
-    /// So many have to answer, of those that count; `None` where nobody has to.
+    /// The number of answers needed, of those that count; `None`: no answer is needed.
     pub(crate) fn needed(&self) -> Option<u32> {
         (self.quorum > 0).then(|| self.quorum.min(self.counting()))
     }

@@ -1,5 +1,5 @@
-//! The default router as a witness: who it is, what it has shown, and how that is told. Whether its word
-//! counts is [`RouterWatch`]'s to say.
+//! The default router as a witness: its address, its answers, and how they are reported. Whether it
+//! counts is decided by [`RouterWatch`].
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -33,7 +33,7 @@ pub(crate) struct RouterStanding {
 }
 
 impl Router {
-    /// Goes on from those that answered an earlier daemon.
+    /// Starts with the routers that answered an earlier daemon.
     pub(crate) fn after(proven: Vec<String>) -> Self {
         Self {
             watch: RouterWatch::after(proven),
@@ -77,7 +77,7 @@ impl Router {
         Routers(found.map(|(router, _)| *router).collect())
     }
 
-    /// Whom to ask for a decision, if its word counts, or why there is nobody.
+    /// The routers to ping before a takeover, if they count, or why there is none.
     pub(crate) fn judges(&self) -> Option<Result<Routers, String>> {
         let believed = self.believed();
         self.counts().then(|| match believed.0.is_empty() {
@@ -86,7 +86,7 @@ impl Router {
         })
     }
 
-    /// Whom to ask in quiet times: also one that proves nothing yet.
+    /// The routers to ping while the primary is up, including those that have not answered yet.
     pub(crate) fn candidates(&self) -> Option<Result<Routers, String>> {
         match (self.primary, self.found.0.is_empty()) {
             (Some(_), _) => None,

@@ -16,7 +16,7 @@ use failover_decide::Time;
 const MOST_APART: Duration = Duration::from_micros(200);
 /// So often it is tried.
 const ATTEMPTS: u32 = 4;
-/// A wall clock that has moved by so much was set.
+/// A wall clock that has moved by this much was set.
 const STEP: Duration = Duration::from_millis(1);
 
 /// `CLOCK_BOOTTIME`, the clock of the kernel's events.

@@ -27,7 +27,7 @@ const LONGEST_ANSWER: usize = 128;
 const MESSAGE: usize = 8 + NONCE;
 const NONCE: usize = 8;
 
-/// A router may drop single ones: many answer only so many a second, and whatever else they do comes
+/// A router may drop single requests: many limit their rate of answers, and everything else comes
 /// first.
 const ASKED_AGAIN: Duration = Duration::from_secs(1);
 

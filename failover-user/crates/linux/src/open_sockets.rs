@@ -13,9 +13,9 @@ use crate::fs_credentials::FsCredentials;
 
 /// `fs.nr_open` on most systems (man 5 proc): more open files than any process here has.
 pub const MOST_DESCRIPTORS: usize = 1 << 20;
-/// For who has nobody waiting.
+/// The limit for callers that nothing waits for.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The time is looked at after so many descriptors, each of which takes about a microsecond.
+/// The clock is read after this number of descriptors, each of which takes about a microsecond.
 const LOOKS_A_BREAK: usize = 256;
 
 /// Sockets among a process's first descriptors.
@@ -67,7 +67,7 @@ fn is_denied(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied
 }
 
-/// A lack of descriptors or memory says nothing about who was looked at.
+/// A lack of file descriptors or memory is not the fault of the process that was scanned.
 fn is_our_own(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),

@@ -113,8 +113,8 @@ impl Lifetime {
 }
 
 /// Does this process run the very file that this one does? A daemon that has given up rights may not
-/// look at the file of one that has more (ptrace(2)): then the name must do that it was called by, which
-/// anybody can choose, so nothing may hang on the answer but what people are told.
+/// look at the file of one that has more (ptrace(2)): then it uses the name of the call, which
+/// anybody can choose, so the answer may only be used for messages.
 #[must_use]
 pub fn is_this_program(pid: u32) -> bool {
     let file = |process: &str| {

@@ -36,8 +36,8 @@ pub struct AccountChange {
 }
 
 impl AccountChange {
-    /// Becomes that account, in its home. Bare system calls for the calling thread, which after a
-    /// fork is the only one. In this order, since whoever has given up root can't change groups any
+    /// Switches to the account, in its home. Bare system calls for the calling thread, which after a
+    /// fork is the only one. In this order, because without root the groups cannot be changed any
     /// longer (setpriv(1), login(1) do the same).
     fn apply(&self) -> io::Result<()> {
         let Self {

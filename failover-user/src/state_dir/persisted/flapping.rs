@@ -1,5 +1,5 @@
-//! How the primary flaps, as it is kept. A time is kept by the boot clock, which nobody sets, for as
-//! long as that goes on, and by the wall clock, for when the machine was restarted since.
+//! The persisted flap history. Times are stored by the boot clock, which is never set, for as
+//! long as the machine runs, and by the wall clock, for after a restart of the machine.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! How binds are told: where the functions that carry them out return, which costs nobody else
-//! anything. Where functions can't be watched, by the system call's tracepoints: with them every
+//! How binds are traced: where the functions that carry them out return, which costs nobody else
+//! anything. Where functions cannot be traced, by the system call's tracepoints: with them every
 //! system call of every process takes longer, so they are attached only while somebody asks for binds.
 
 use aya::{
@@ -21,7 +21,7 @@ pub enum Binds {
     ByFunctions,
     /// While these are attached.
     ByCalls(Vec<TracePointLink>),
-    /// Never: that was tried. Why it failed, until that is told.
+    /// Never: attaching failed. The error, until it is reported.
     NotAtAll(Option<LoadError>),
 }
 
@@ -37,7 +37,7 @@ impl Binds {
         let Err(error) = attach_to_functions(programs, functions, btf) else {
             return Self::ByFunctions;
         };
-        debug!(%error, "binds are told by the system call");
+        debug!(%error, "binds are traced by the system call");
         let mut load = |name| {
             let bind: &mut TracePoint = program(programs, name)?;
             Ok(bind.load()?)
@@ -55,7 +55,7 @@ impl Binds {
     /// Tells them from now on, or need not any longer.
     ///
     /// # Errors
-    /// Once, when they can't be told.
+    /// Once, when binds cannot be traced.
     pub fn ask(&mut self, programs: &mut Ebpf, wanted: bool) -> Result<(), LoadError> {
         let attached = match self {
             Self::ByFunctions => return Ok(()),

@@ -28,12 +28,12 @@ pub enum LoadError {
         "{0}; kernel events need Linux 5.9 or later with CONFIG_DEBUG_INFO_BTF, and root's rights to read them"
     )]
     Layout(#[from] LayoutError),
-    /// Nor functions nor the system call can be watched.
-    #[error("who binds the port can't be watched, all else can: {0}")]
+    /// Neither functions nor the system call can be traced.
+    #[error("binds of the port cannot be traced, everything else can: {0}")]
     Binds(#[source] LayoutError),
     /// The kernel keeps even root from reading its memory.
     #[error(
-        "this kernel is locked down ({mode}, see {LOCKDOWN}), which keeps kernel events from working in whole or in part; if that isn't meant, boot it without lockdown={mode}, otherwise give --kernel-events off. Without lockdown this would mean: {source}"
+        "this kernel is locked down ({mode}, see {LOCKDOWN}), so kernel events are unavailable or incomplete; boot it without lockdown={mode}, or set --kernel-events off. Without lockdown the error would mean: {source}"
     )]
     LockedDown {
         /// How.
@@ -41,7 +41,7 @@ pub enum LoadError {
         /// What has failed.
         source: Box<LoadError>,
     },
-    /// Own namespaces can't be told.
+    /// The namespaces of this process are unknown.
     #[error("reading {path}: {source}; is /proc mounted?")]
     Namespace {
         /// The file.
@@ -51,22 +51,22 @@ pub enum LoadError {
     },
     /// Not allowed.
     #[error(
-        "loading the kernel program isn't permitted ({0}); run as root, or give CAP_BPF and CAP_PERFMON"
+        "loading the eBPF program is not permitted ({0}); run as root, or with CAP_BPF and CAP_PERFMON"
     )]
     NotPermitted(String),
     /// The kernel refused the program or a map.
-    #[error("the kernel refused the program: {0}; it needs Linux 5.9 or later")]
+    #[error("the kernel rejected the eBPF program: {0}; it needs Linux 5.9 or later")]
     Refused(String),
     /// The object lacks a map or program: built from another version.
-    #[error("the kernel program has no `{0}`; build it anew with `cargo xtask build`")]
+    #[error("the eBPF program has no `{0}`; rebuild it with `cargo xtask build`")]
     Incomplete(&'static str),
-    /// The events can't be waited for.
+    /// Waiting for events failed.
     #[error("waiting for kernel events: {0}")]
     Wait(#[source] io::Error),
 }
 
 impl LoadError {
-    /// May it go well another time? A moment without memory or descriptors passes.
+    /// Is the error temporary, such as a lack of memory or file descriptors?
     #[must_use]
     pub fn may_pass(&self) -> bool {
         const PASSING: [i32; 5] = [
@@ -95,13 +95,13 @@ impl LoadError {
         }
     }
 
-    /// The same, with the reason where that is a lockdown.
+    /// The error, explained by a kernel lockdown if there is one.
     pub fn explained(self) -> Self {
         let told = std::fs::read_to_string(LOCKDOWN).unwrap_or_default();
         self.explained_by(&told)
     }
 
-    /// `lockdown`: what the kernel tells of it, the mode in brackets.
+    /// `lockdown`: the kernel's file, with the mode in brackets.
     fn explained_by(self, lockdown: &str) -> Self {
         let may_be = match &self {
             Self::Layout(_) | Self::Binds(_) | Self::NotPermitted(_) | Self::Refused(_) => true,

@@ -45,7 +45,7 @@ pub struct TcpStateChange {
     pub old: TcpState,
     /// After.
     pub new: TcpState,
-    /// This end. An IPv4-mapped address is told as IPv4.
+    /// The local end. An IPv4-mapped address is shown as IPv4.
     pub local: SocketAddr,
     /// The other end; unspecified for listeners.
     pub remote: SocketAddr,

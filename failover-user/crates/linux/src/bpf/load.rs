@@ -147,11 +147,11 @@ impl KernelEvents {
         })
     }
 
-    /// Tells binds from now on, or need not any longer. Where that costs others nothing, they are always
-    /// told; where it makes system calls slower, not before this asks for them.
+    /// Enables or disables tracing of binds. If it costs other programs nothing, they are always
+    /// traced; if it makes system calls slower, only on request.
     ///
     /// # Errors
-    /// A [`LoadError`]; all else goes on to be told.
+    /// A [`LoadError`]; all other events are still reported.
     pub fn tell_binds(&mut self, wanted: bool) -> Result<(), LoadError> {
         self.binds.ask(&mut self.programs, wanted)
     }
@@ -182,7 +182,7 @@ impl KernelEvents {
         self.events.get_ref().ready()
     }
 
-    /// What has come until now, without waiting; so much at a time that a flood starves nobody.
+    /// The pending events, without waiting; limited, so that a flood does not starve the caller.
     pub fn drain(&mut self) -> Batch {
         let mut batch = Batch::default();
         let ring = self.events.get_mut();
@@ -217,8 +217,8 @@ impl KernelEvents {
         false
     }
 
-    /// Events that could not be told since this was asked last: the ring buffer was full, or what it
-    /// held was damaged.
+    /// Events that were lost since the last call: the ring buffer was full, or a record
+    /// was damaged.
     fn newly_lost(&mut self) -> u64 {
         let in_kernel = self
             .lost

@@ -1,8 +1,8 @@
 //! Taking records out of the kernel program's ring buffer (kernel/bpf/ringbuf.c, 6.18).
 //!
 //! The kernel wakes a reader for a new record when it knows that the reader has taken all before.
-//! Waking costs it more than everything else that the program does, so here it is told only when
-//! the reader is about to sleep, or when room gets short. aya's own reader tells it each time.
+//! Waking costs it more than everything else that the program does, so this reader reports its position only when
+//! it is about to sleep, or when space gets short. aya's own reader reports it each time.
 
 use std::{
     io,
@@ -26,7 +26,7 @@ const HEADER: usize = 8;
 const BUSY: u32 = 1 << 31;
 const DISCARD: u32 = 1 << 30;
 const SIZE: usize = RING_BYTES as usize;
-/// So much may be taken without the kernel's knowing; the rest is left for a flood.
+/// Number of bytes that may be read before the position is reported; the rest is left for a flood.
 const UNTOLD: usize = SIZE / 16;
 
 /// The reader's end of the ring buffer.

@@ -282,7 +282,7 @@ impl Folder {
     }
 }
 
-/// Reads the whole text of a file of ours, up to so many bytes.
+/// Reads the whole text of one of our files, up to this number of bytes.
 ///
 /// # Errors
 /// When it can't be read, is no text, or others could have written it.

@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub use folder::{Folder, read_own, replace};
 pub use ownership::{Sticky, WritableByOthers, check as check_owner_and_mode, check_mode};
 
-/// Whoever writes into a pipe has so long for all of it.
+/// Timeout for the writer of a pipe.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All of it, or one byte more than `longest` where it is longer; and the file itself, to be looked at. It
@@ -54,14 +54,14 @@ fn await_more(file: &File, deadline: Instant) -> io::Result<()> {
     match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&timeout)) {
         Ok(0) => Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("whoever writes into it isn't done within {PATIENCE:?}"),
+            format!("its writer has not finished within {PATIENCE:?}"),
         )),
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Writes so many bytes into the directory, as far as a disk, and leaves nothing there.
+/// Writes this number of bytes into the directory, to the disk, and removes them again.
 ///
 /// # Errors
 /// When they can't be kept there, or others could change what is kept.

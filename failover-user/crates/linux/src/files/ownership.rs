@@ -75,7 +75,7 @@ pub fn check(
     check_mode(opened, path, sticky)
 }
 
-/// The same, whoever owns it.
+/// The same, for any owner.
 ///
 /// # Errors
 /// As [`check`].
@@ -145,7 +145,7 @@ fn acl(descriptor: i32) -> Result<Option<Vec<u8>>, Errno> {
 /// Who can write by an access control list.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Writers {
-    /// Whom the mode of a file without a list would let, too.
+    /// The access that the mode of a file without a list would give, too.
     Mode,
     /// An account or group that the list names; or nobody can tell, for it can't be read.
     Named,

@@ -15,8 +15,8 @@ use crate::{
     sock_diag::{Found, Query},
 };
 
-/// There may be a hundred thousand connections, of which the first that lives says enough. Whoever has
-/// so many dead ones isn't waited for.
+/// There may be a hundred thousand connections, of which the first live one is enough. With
+/// more dead ones than this the scan ends.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Where `tcpi_last_data_recv` and `tcpi_last_ack_recv`, 32 bits each and in milliseconds, begin in
 /// `struct tcp_info` (include/uapi/linux/tcp.h, 6.18). Older kernels' is shorter, but not that short.
@@ -26,8 +26,8 @@ const LAST_ACKNOWLEDGEMENT: usize = 56;
 const TICK: Duration = Duration::from_millis(10);
 
 /// How long ago at most one of these addresses last acknowledged or sent something, on any established
-/// connection to it but our own, which are told by inode. The first that is younger than `enough` is as
-/// good as the youngest. `None`: there is no other connection. Never less than 10 ms, as the kernel doesn't
+/// connection to it but our own, which are identified by inode. The first that is younger than `enough` is
+/// sufficient. `None`: there is no other connection. Never less than 10 ms, as the kernel doesn't
 /// know better.
 ///
 /// # Errors

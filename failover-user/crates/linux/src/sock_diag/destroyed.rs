@@ -1,4 +1,4 @@
-//! Being told that a listener is gone, where the kernel program isn't loaded: sock_diag's own
+//! Notification that a listener is gone, if the eBPF program is not loaded: sock_diag's own
 //! notifications, which need no rights (sock_diag_net_init, net/core/sock_diag.c, 6.18). There are
 //! none for sockets that begin to listen.
 
@@ -75,7 +75,7 @@ impl Destroyed {
     }
 }
 
-/// The kernel's message begins with a header of so many bytes (`struct nlmsghdr`).
+/// The size of the header of a kernel message (`struct nlmsghdr`).
 const HEADER: usize = 16;
 
 fn concerns(message: &[u8], port: u16) -> bool {

@@ -20,14 +20,14 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 /// More sockets than a gateway listens with, of each account that one may belong to.
 const MOST_OF_AN_ACCOUNT: usize = 256;
-/// So many of all others are looked at; the rest is counted. Any account can listen on the port at
+/// Limit for all other listeners; the rest is counted. Any account can listen on the port at
 /// millions of loopback addresses.
 const MOST_OF_OTHERS: usize = 1024;
 
 /// A listening socket.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Listener {
-    /// Where it listens. An IPv4-mapped address is told as IPv4.
+    /// Where it listens. An IPv4-mapped address is shown as IPv4.
     pub address: SocketAddr,
     /// Who opened it.
     pub uid: u32,
@@ -53,7 +53,7 @@ impl Listener {
 pub struct Listening {
     /// In the order of their addresses.
     pub sockets: Vec<Listener>,
-    /// So many more listen that aren't looked at.
+    /// Number of further listeners that were not examined.
     pub left_out: usize,
 }
 

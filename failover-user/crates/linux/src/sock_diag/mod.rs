@@ -213,7 +213,7 @@ impl<'message> Found<'message> {
         self.attribute(INFO)
     }
 
-    /// Does it take no IPv4 connections? Told of each listener of IPv6 (inet_diag_msg_attrs_fill,
+    /// Does it reject IPv4 connections? Reported for each listener of IPv6 (inet_diag_msg_attrs_fill,
     /// net/ipv4/inet_diag.c, 6.18).
     pub fn is_only_v6(&self) -> bool {
         let value = self.attribute(ONLY_V6).and_then(<[u8]>::first);
