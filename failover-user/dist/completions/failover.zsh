@@ -58,7 +58,7 @@ systemd\:"A system unit, through D-Bus"))' \
 '--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
-'--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails as many checks in a row as strikes says while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
+'--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails --strikes checks in a row while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
 openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request as configured"
 any\:"Answer an HTTP request with anything"))' \
@@ -137,7 +137,7 @@ systemd\:"A system unit, through D-Bus"))' \
 '--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
-'--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails as many checks in a row as strikes says while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
+'--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails --strikes checks in a row while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
 openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request as configured"
 any\:"Answer an HTTP request with anything"))' \
@@ -352,7 +352,7 @@ systemd\:"A system unit, through D-Bus"))' \
 '--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
-'--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails as many checks in a row as strikes says while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
+'--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails --strikes checks in a row while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
 openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request as configured"
 any\:"Answer an HTTP request with anything"))' \

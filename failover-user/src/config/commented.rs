@@ -43,7 +43,7 @@ fn section(entry: &Entry) -> String {
     let option = entry.option;
     let mut help = option.help.clone();
     let default = option.default.as_ref();
-    // The value itself says it better.
+    // Otherwise the line itself shows it.
     if let Some(default) = default.filter(|default| **default != plain(&option.sample)) {
         help.push_str(&format!(" [default: {default}]"));
     }

@@ -23,13 +23,13 @@ use crate::{
 /// What is in force. Every value is concrete.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Configuration {
-    /// Where the primary is.
+    /// The primary's address.
     pub primary: PrimaryAddress,
     /// What it has to do to be healthy.
     pub check: Check,
     /// What the local gateway has to do to be healthy.
     pub local_check: LocalCheck,
-    /// Who tells whether PC-B has a network.
+    /// Who confirms that PC-B has a network.
     pub witnesses: Vec<Witness>,
     /// The local gateway's port.
     pub port: NonZeroU16,
@@ -43,19 +43,19 @@ pub struct Configuration {
     pub notify: Option<CommandLine>,
     /// The same is sent there.
     pub webhook: Option<Webhook>,
-    /// The history, what must be remembered, and the commands' output.
+    /// Directory for the history, the daemon's state and the output of commands.
     pub state_dir: PathBuf,
     /// The control socket.
     pub control: PathBuf,
-    /// Who may give orders there, besides root.
+    /// Accounts besides root that may pause, take over and release.
     pub operators: Vec<u32>,
-    /// Where metrics and the page are served, if anywhere.
+    /// Address of the status page and the metrics, if they are served.
     pub metrics: Option<SocketAddr>,
-    /// How the log looks.
+    /// Log format.
     pub log_format: LogFormat,
-    /// Whether kernel events are wanted.
+    /// Whether kernel events are used.
     pub kernel_events: KernelEventsMode,
-    /// Decide and log, run nothing.
+    /// Decide and log, but run no commands.
     pub dry_run: bool,
 }
 

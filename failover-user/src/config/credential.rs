@@ -1,5 +1,5 @@
-//! Secrets and certificates that are in files of their own: read here, once, so that a wrong file is told
-//! at the start. Whom they are for is not known here.
+//! Secrets and certificates in files of their own: read here, once, so that a wrong file is reported at the start.
+//! What they are for is not known here.
 
 use std::{
     fmt,
@@ -22,7 +22,7 @@ use failover_linux::{
 
 use crate::config::Fingerprint;
 
-/// Far more than the certificates of everybody whom a machine trusts take.
+/// Far more than a machine's whole CA store takes.
 const LONGEST_CA: u64 = 4 * 1024 * 1024;
 /// Far more than a token takes.
 const LONGEST_TOKEN: u64 = 4 * 1024;
@@ -45,7 +45,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A file that has not what an option says.
+/// A file without what its option needs.
 #[derive(Debug, Error)]
 pub enum CredentialError {
     /// A file can't be read.
@@ -123,7 +123,7 @@ fn read(option: &'static str, path: &Path, longest: u64) -> Result<Vec<u8>, Cred
     })
 }
 
-/// Whoever can write a token's or a certificate's file has it read what they like. Its owner may be the gateway's
+/// Anyone who can write a token's or a certificate's file can replace it. Its owner may be the gateway's
 /// account.
 fn check(option: &'static str, path: &Path, file: &File) -> Result<(), CredentialError> {
     let is_file = file.metadata().is_ok_and(|found| found.is_file());
@@ -161,7 +161,7 @@ pub(super) fn token(option: &'static str, path: &Path) -> Result<Token, Credenti
     Ok(Token(header))
 }
 
-/// Whom a file vouches for, and the certificates that it does it with.
+/// The certificates in a file, as trust anchors and as fingerprints.
 pub(super) fn roots_in(
     option: &'static str,
     path: &Path,
@@ -186,7 +186,7 @@ pub(super) fn roots_in(
     Ok((roots.roots, pins))
 }
 
-/// Whom this machine trusts, or why nobody.
+/// This machine's CA store, or why it is empty.
 pub(super) fn trusted_here() -> Result<Vec<TrustAnchor<'static>>, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();

@@ -85,7 +85,7 @@ fn is_duration(name: &str) -> bool {
     names.is_some_and(|names| names.iter().any(|name| name == "DURATION"))
 }
 
-/// What the flag of the same name says to this text.
+/// The message of the flag of the same name for this text.
 fn by_flag(name: &str, text: &str) -> Option<String> {
     let command = Options::augment_args(Command::new("run"));
     let arguments = Options::arguments();

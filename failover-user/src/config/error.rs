@@ -14,7 +14,7 @@ use crate::config::{
 };
 use failover_linux::escape;
 
-/// What is wrong with a configuration. Each names the option and says what to do.
+/// What is wrong with a configuration. Each message names the option and what to do.
 #[derive(Debug, Error)]
 pub enum ConfigurationError {
     /// The file can't be read.
@@ -116,7 +116,7 @@ pub struct Place {
     pub line: usize,
 }
 
-/// Something that is wrong, and where the file says it, if it does.
+/// Something that is wrong, and its line, if it is in the file.
 #[derive(Debug, Error)]
 pub struct Fault {
     /// Where.
@@ -150,17 +150,17 @@ impl Fault {
         place.unwrap_or_default()
     }
 
-    /// What is wrong, with its place, and what to do, where that is known: for who has written it. A command
+    /// What is wrong, with its place, and what to do, where that is known: for the author of the configuration. A command
     /// that is for a shell is repeated, with whatever secret is in it.
     #[must_use]
     pub fn parts(&self) -> (String, Option<String>) {
         let (what, remedy) = match self.needs_shell() {
             Some((what, remedy)) => (what, Some(remedy)),
             None => {
-                let told = self.error.to_string();
-                match told.rsplit_once("; ") {
+                let shown = self.error.to_string();
+                match shown.rsplit_once("; ") {
                     Some((what, remedy)) => (what.to_owned(), Some(remedy.to_owned())),
-                    None => (told, None),
+                    None => (shown, None),
                 }
             }
         };
@@ -187,8 +187,8 @@ impl Fault {
 /// A line each.
 impl fmt::Display for Faults {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        formatter.write_str(&told.join("\n"))
+        let shown: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        formatter.write_str(&shown.join("\n"))
     }
 }
 

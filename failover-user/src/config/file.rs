@@ -25,7 +25,7 @@ const ALIKE: f64 = 0.7;
 /// By option: the line, from 1.
 pub(super) type LineNumbers = BTreeMap<String, usize>;
 
-/// What a file says.
+/// The content of a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Written {
     pub(super) path: PathBuf,
@@ -42,7 +42,7 @@ pub(super) enum Author {
     Anybody,
 }
 
-/// What it says, if that can be read, and all that is wrong with it.
+/// The content, if it can be read, and all that is wrong with it.
 pub(super) fn read(path: &Path, author: Author) -> (Option<Written>, Vec<Fault>) {
     let read_error = |source| ConfigurationError::Read {
         path: path.to_owned(),
@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path, author: Author) -> (Option<Written>, Vec<Fault>)
     });
     let written = text
         .map_err(|error| vec![Fault::from(error)])
-        .and_then(|text| told(path, &text));
+        .and_then(|text| shown(path, &text));
     match written {
         Ok(written) => (Some(written), faults),
         Err(more) => {
@@ -76,7 +76,7 @@ pub(super) fn read(path: &Path, author: Author) -> (Option<Written>, Vec<Fault>)
     }
 }
 
-fn told(path: &Path, text: &str) -> Result<Written, Vec<Fault>> {
+fn shown(path: &Path, text: &str) -> Result<Written, Vec<Fault>> {
     let path = path.to_owned();
     match parse(text) {
         Ok((options, lines)) => Ok(Written {
@@ -104,7 +104,7 @@ pub(crate) fn parse(text: &str) -> Result<(Options, LineNumbers), Vec<(usize, St
         1 + before.filter(|byte| *byte == b'\n').count()
     };
     let mut faults: BTreeMap<usize, String> = BTreeMap::new();
-    // What comes of one mistake is told once.
+    // One mistake is reported once.
     let mut fault = |position, message: String| {
         let message = escape::one_line(&message);
         faults.entry(at(position)).or_insert(message);
@@ -134,7 +134,7 @@ pub(crate) fn parse(text: &str) -> Result<(Options, LineNumbers), Vec<(usize, St
     }
 }
 
-/// What it says of these keys, if that is a text, however wrong the rest may be.
+/// The values of these keys, where they are texts, even if the rest is invalid.
 pub(super) fn texts<const COUNT: usize>(
     text: &str,
     keys: [&str; COUNT],

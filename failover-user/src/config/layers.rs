@@ -25,16 +25,16 @@ use failover_linux::escape;
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(tag = "from", rename_all = "kebab-case")]
 pub enum Origin {
-    /// Nobody said anything.
+    /// It isn't set.
     Default,
-    /// The configuration file says so.
+    /// It is set in the configuration file.
     File {
         /// The file.
         file: PathBuf,
         /// The line, from 1.
         line: usize,
     },
-    /// The command line says so.
+    /// It is set on the command line.
     Flag,
 }
 
@@ -57,7 +57,7 @@ pub struct Setting {
 /// wanted.
 ///
 /// # Errors
-/// Whatever is wrong with the configuration: what isn't in force can't be shown.
+/// All that is wrong with the configuration: what isn't in force can't be shown.
 pub fn in_force(flags: &Options, secrets: bool) -> anyhow::Result<Vec<Setting>> {
     // Read once: it may be a pipe.
     let validation = Validation::of(flags.clone(), Author::Anybody);
@@ -96,7 +96,7 @@ pub fn in_force(flags: &Options, secrets: bool) -> anyhow::Result<Vec<Setting>> 
 /// The settings as a configuration file, with where each comes from as a comment.
 #[must_use]
 pub fn as_file(settings: &[Setting]) -> String {
-    let told = settings.iter().map(|setting| {
+    let shown = settings.iter().map(|setting| {
         let Setting {
             option,
             value,
@@ -109,11 +109,12 @@ pub fn as_file(settings: &[Setting]) -> String {
             value => (format!("{option} = {}", Toml(value)), origin),
         }
     });
-    let told: Vec<(String, &Origin)> = told.collect();
+    let shown: Vec<(String, &Origin)> = shown.collect();
     // Long values don't push all comments to the right.
-    let width = told.iter().map(|(text, _)| text.chars().count());
+    let width = shown.iter().map(|(text, _)| text.chars().count());
     let width = width.filter(|width| *width <= WIDEST).max().unwrap_or(0);
-    told.iter()
+    shown
+        .iter()
         .map(|(text, origin)| format!("{text:width$}  # {origin}\n"))
         .collect()
 }
@@ -145,7 +146,7 @@ impl Configuration {
         Validation::load(flags).finished()
     }
 
-    /// The same, whoever wrote the file: for what runs no commands.
+    /// The same from a file that anyone may have written: for what runs no commands.
     ///
     /// # Errors
     /// All that is wrong, each with its option.
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn each_value_tells_where_it_comes_from() {
+    fn each_value_is_shown_with_where_it_comes_from() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("failover.toml");
         let text = "# mine\nprimary = \"pc-a\"\ninterval = \"2s\"\nstrikes = 4\n";
@@ -173,20 +174,20 @@ mod tests {
             ..options("strikes = 5\ndry-run = true")
         };
         let settings = in_force(&flags, false).unwrap();
-        let told = |option: &str| {
+        let shown = |option: &str| {
             let found = settings.iter().find(|setting| setting.option == option);
             let Setting { value, origin, .. } = found.unwrap();
             format!("{value} {origin}")
         };
         let file = path.display();
-        assert_eq!(told("primary"), format!("\"pc-a:18789\" {file}:2"));
-        assert_eq!(told("interval"), format!("\"2s\" {file}:3"));
-        assert_eq!(told("strikes"), "5 flag");
-        // What follows the interval is told as it is.
-        assert_eq!(told("timeout"), "\"2s\" default");
-        assert_eq!(told("confirm-interval"), "\"2s\" default");
-        assert_eq!(told("fence"), "null default");
-        assert_eq!(told("dry-run"), "true flag");
+        assert_eq!(shown("primary"), format!("\"pc-a:18789\" {file}:2"));
+        assert_eq!(shown("interval"), format!("\"2s\" {file}:3"));
+        assert_eq!(shown("strikes"), "5 flag");
+        // What follows the interval is shown as it is.
+        assert_eq!(shown("timeout"), "\"2s\" default");
+        assert_eq!(shown("confirm-interval"), "\"2s\" default");
+        assert_eq!(shown("fence"), "null default");
+        assert_eq!(shown("dry-run"), "true flag");
     }
 
     #[test]

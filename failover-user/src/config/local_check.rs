@@ -1,6 +1,6 @@
-//! What a healthy local gateway has to do. It is asked over loopback, so nothing that is true of the
-//! primary need be true of it: not the name, not TLS, not even the check, where PC-A's health is told by
-//! something else than its gateway.
+//! What a healthy local gateway has to do. It is checked over loopback, so nothing that is true of the primary need
+//! be true of it: not the name, not TLS, not even the check, where another service than the gateway reports PC-A's
+//! health.
 
 use std::{num::NonZeroU16, path::PathBuf};
 
@@ -27,8 +27,8 @@ option_set! {
         default: LocalCheckKind = LocalCheckKind::OpenClaw
     ) {
         /// What a healthy local gateway must do. tcp: listen; openclaw: report that it is live; http: answer as the
-        /// local-check-* options require; any: answer an HTTP request at all. If it fails as many checks in a row as
-        /// strikes says while it is needed, it is restarted
+        /// local-check-* options require; any: answer an HTTP request at all. If it fails
+        /// --strikes checks in a row while it is needed, it is restarted
         #[arg(value_name = "CHECK")]
         local_check: Always<LocalCheckKind> = local_gateway()
             .words("openclaw; for other gateways that of check, but any for http")

@@ -1,5 +1,5 @@
-//! Where a daemon is found, for who asks it: what its file says of that, however wrong the rest of the
-//! file may be. A reload that was refused must keep nobody from asking.
+//! Where clients find a daemon: `control` and `state-dir` of its file, even if the rest of the file is invalid. A
+//! rejected reload must not lock clients out.
 
 use std::{
     io,
@@ -25,7 +25,7 @@ pub struct Locations {
 }
 
 impl Locations {
-    /// As this file says or, where none is named, the package's, if that is there.
+    /// From this file or, if none is named, from the default one, if it exists.
     ///
     /// # Errors
     /// When the file that is named can't be read.
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_says_where_the_daemon_is_and_one_that_cannot_be_read_is_told() {
+    fn a_file_says_where_the_daemon_is_and_one_that_cannot_be_read_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("failover.toml");
         assert!(Locations::of(Some(&path)).is_err());

@@ -94,7 +94,7 @@ pub enum WebhookError {
 }
 
 impl WebhookError {
-    /// The option that is to be changed.
+    /// The option that has to change.
     pub(super) fn option(&self) -> &'static str {
         match self {
             Self::Url | Self::NoRoots(_) => "webhook",

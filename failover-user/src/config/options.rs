@@ -194,7 +194,7 @@ impl Options {
         })
     }
 
-    /// Nothing but what this file says.
+    /// The options of this file, without any flags.
     #[must_use]
     pub fn of_file(path: PathBuf) -> Self {
         Self {
@@ -204,7 +204,7 @@ impl Options {
     }
 
     /// With the default configuration file, unless another one is named or there is none. If it can't be looked at,
-    /// it counts as there: reading it then says why.
+    /// it counts as there: reading it then reports why.
     #[must_use]
     pub fn or_default_file(mut self) -> Self {
         let default = Path::new(DEFAULT_CONFIG);

@@ -64,7 +64,7 @@ impl PrimaryAddress {
         port: DEFAULT_PORT,
     };
 
-    /// Is it, as far as the address tells, what listens on this port here?
+    /// Is it the address of this very machine's port, as far as one can see?
     pub(super) fn is_local(&self, port: NonZeroU16) -> bool {
         self.port == port
             && match &self.host {
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn addresses_and_names_are_read_with_and_without_a_port() {
-        for (text, told) in [
+        for (text, shown) in [
             ("10.0.0.1", "10.0.0.1:18789"),
             ("10.0.0.1:80", "10.0.0.1:80"),
             ("fd00::1", "[fd00::1]:18789"),
@@ -146,15 +146,15 @@ mod tests {
             ("pc-a.lan", "pc-a.lan:18789"),
             ("pc-a.lan:80", "pc-a.lan:80"),
         ] {
-            assert_eq!(text.parse::<PrimaryAddress>().unwrap().to_string(), told);
+            assert_eq!(text.parse::<PrimaryAddress>().unwrap().to_string(), shown);
         }
     }
 
     #[test]
     fn what_leads_to_no_single_host_is_refused_with_the_reason() {
-        let told = |text: &str| text.parse::<PrimaryAddress>().unwrap_err().to_string();
+        let shown = |text: &str| text.parse::<PrimaryAddress>().unwrap_err().to_string();
         for text in ["224.0.0.1", "255.255.255.255:80", "[ff02::1]:80"] {
-            assert!(told(text).contains("multicast or broadcast"), "{text}");
+            assert!(shown(text).contains("multicast or broadcast"), "{text}");
         }
         for text in [
             "fe80::1",
@@ -162,7 +162,7 @@ mod tests {
             "[fe80::1%3]:80",
             "[fe80::1%eth0]",
         ] {
-            assert!(told(text).contains("link-local"), "{text}");
+            assert!(shown(text).contains("link-local"), "{text}");
         }
     }
 

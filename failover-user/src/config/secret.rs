@@ -1,6 +1,6 @@
-//! What messages show of a value. An option whose definition says `secret()` isn't shown at all: a webhook's URL
-//! gives whoever has it the right to write there, a path or query may be a password, and so may a command's
-//! argument. Messages (log, status, page, a service manager) are read by more people than the file is.
+//! What messages show of a value. The value of an option that is defined as `secret()` isn't shown at all: anyone
+//! who has a webhook's URL can write there; a path, a query or a command's argument may be a password. Messages
+//! (log, status, page, a service manager) have more readers than the file.
 
 use failover_linux::escape;
 

@@ -107,7 +107,7 @@ fn every_option_is_in_the_help_the_reference_and_the_default_configuration_below
 }
 
 #[test]
-fn the_help_tells_the_default_that_is_in_force() {
+fn the_help_shows_the_default_that_is_in_force() {
     let written = options("primary = \"192.168.1.10\"\nfence = \"off\"\nnotify = \"mail\"");
     let defaults = written.resolve().unwrap().values().unwrap();
     let mut in_words = Vec::new();
@@ -117,10 +117,10 @@ fn the_help_tells_the_default_that_is_in_force() {
         let value = defaults.get(name).filter(|value| !value.is_null());
         let Some(value) = value else { continue };
         // Up to words that aren't part of the value.
-        let told = default.split([';', ',']).next().unwrap();
-        let told = if value.is_array() { default } else { told };
+        let shown = default.split([';', ',']).next().unwrap();
+        let shown = if value.is_array() { default } else { shown };
         let command = Options::augment_args(clap::Command::new("run"));
-        let parsed = command.try_get_matches_from(["run", &format!("--{name}={told}")]);
+        let parsed = command.try_get_matches_from(["run", &format!("--{name}={shown}")]);
         match parsed.and_then(|matches| Options::from_arg_matches(&matches)) {
             Ok(parsed) => {
                 let parsed = parsed.resolve().unwrap().values().unwrap();

@@ -1,5 +1,5 @@
-//! Who may have written a configuration file. It names commands that the daemon runs, so whoever can
-//! write it has the daemon's rights.
+//! Who may have written a configuration file. It names commands that the daemon runs, so anyone who can write it
+//! has the daemon's rights.
 
 use std::{fs::File, io, path::Path};
 
@@ -15,14 +15,14 @@ use failover_linux::{
 
 /// Others than root and this account can write it.
 #[derive(Debug, Error)]
-#[error("{} {}, and could have any command run; type: {}", told(&.0.path), .0.problem, .0.remedy)]
+#[error("{} {}, and could have any command run; type: {}", shown(&.0.path), .0.problem, .0.remedy)]
 pub struct NotTrusted(WritableByOthers);
 
-/// Looks at the file that was opened, and at the directories that lead to it. A pipe or device is
-/// whoever's who passed it.
+/// Looks at the file that was opened, and at the directories that lead to it. A pipe or a
+/// device belongs to the user who passed it.
 ///
 /// # Errors
-/// When the directories can't be found. The inner one: when the file isn't to be trusted.
+/// When the directories can't be found. The inner one: when the file must not be trusted.
 pub(super) fn check(file: &File, path: &Path) -> io::Result<Result<(), NotTrusted>> {
     if !file.metadata()?.is_file() {
         return Ok(Ok(()));
@@ -48,7 +48,7 @@ pub(crate) fn not_trusted(program: &Path) -> Option<NotTrusted> {
     check(&file, program).ok()?.err()
 }
 
-fn told(path: &Path) -> String {
+fn shown(path: &Path) -> String {
     escape::one_line(&path.to_string_lossy())
 }
 
@@ -95,18 +95,18 @@ mod tests {
     fn a_file_that_others_can_write_is_refused_with_what_to_type() {
         let (_folder, path) = folder(0o755);
         set(&path, 0o646);
-        let told = verdict(&path).unwrap_err();
-        assert!(told.contains("is writable by other accounts"), "{told}");
+        let shown = verdict(&path).unwrap_err();
+        assert!(shown.contains("is writable by other accounts"), "{shown}");
         let remedy = format!("type: chmod go-w {}", path.display());
-        assert!(told.ends_with(&remedy), "{told}");
+        assert!(shown.ends_with(&remedy), "{shown}");
     }
 
     #[test]
     fn a_folder_that_others_can_write_is_refused_unless_they_cannot_replace_the_file() {
         let (folder, path) = folder(0o757);
-        let told = verdict(&path).unwrap_err();
+        let shown = verdict(&path).unwrap_err();
         let remedy = format!("chmod go-w {}", folder.path().display());
-        assert!(told.ends_with(&remedy), "{told}");
+        assert!(shown.ends_with(&remedy), "{shown}");
         set(folder.path(), 0o1757);
         assert_eq!(verdict(&path), Ok(()));
     }

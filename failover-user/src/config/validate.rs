@@ -21,12 +21,12 @@ pub struct Validation {
     pub configuration: Option<Configuration>,
     /// What is wrong, in the order in which it was found.
     pub faults: Vec<Fault>,
-    /// Where the file says what is in force.
+    /// The file's options and their lines.
     pub(super) written: Written,
 }
 
 impl Validation {
-    /// Flags win over the file, the file over the defaults. It goes on after each fault.
+    /// Flags win over the file, the file over the defaults. It continues after each fault.
     #[must_use]
     pub fn load(flags: Options) -> Self {
         Self::of(flags, Author::Trusted)
@@ -90,7 +90,7 @@ impl Validation {
     }
 }
 
-/// With the line that says it.
+/// With its line.
 fn placed(error: ConfigurationError, written: &Written) -> Fault {
     let line = error.option().and_then(|option| written.lines.get(option));
     let place = line.map(|line| Place {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_are_told_and_the_rest_is_in_force() {
+    fn all_faults_are_reported_and_the_rest_is_in_force() {
         let (configuration, faults) = validation(
             "primary = \"10.0.0.1\"\nstrikes = 4\ninterval = \"1ms\"\nuser = \"no-such-account\"\n\
              witnesses = [\"10.0.0.3\"]\nwitness-quorum = 2\nfence-required = true\n\
@@ -200,14 +200,14 @@ mod tests {
             "is not an owner",
             "check-path",
         ] {
-            let told = faults.iter().filter(|fault| fault.contains(part));
-            assert_eq!(told.count(), 1, "{part}: {faults:#?}");
+            let shown = faults.iter().filter(|fault| fault.contains(part));
+            assert_eq!(shown.count(), 1, "{part}: {faults:#?}");
         }
         assert_eq!(faults.len(), 6, "{faults:#?}");
     }
 
     #[test]
-    fn what_the_file_says_is_told_with_its_line_and_what_flags_say_without() {
+    fn what_the_file_says_is_reported_with_its_line_and_what_flags_say_without() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("failover.toml");
         let text = "primary = \"10.0.0.1\"\n\ninterval = \"0s\"\nstart = \"no-such-program\"\n\
@@ -217,7 +217,7 @@ mod tests {
             config: Some(path.clone()),
             ..options("timeout = \"2h\"\nstop = \"true\"")
         };
-        let told = Validation::load(flags).finished().unwrap_err().to_string();
+        let shown = Validation::load(flags).finished().unwrap_err().to_string();
         let path = path.display();
         for beginning in [
             format!("{path}:3: interval is 0s;"),
@@ -226,10 +226,10 @@ mod tests {
             format!("{path}:7: state-dir is here, a relative path"),
             "timeout is 2h; ".to_owned(),
         ] {
-            let lines = told.lines().filter(|line| line.starts_with(&beginning));
-            assert_eq!(lines.count(), 1, "{beginning}: {told}");
+            let lines = shown.lines().filter(|line| line.starts_with(&beginning));
+            assert_eq!(lines.count(), 1, "{beginning}: {shown}");
         }
-        assert_eq!(told.lines().count(), 5, "{told}");
+        assert_eq!(shown.lines().count(), 5, "{shown}");
     }
 
     /// What is offered is pasted there, and means what the shell would have made of it.
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_rest_is_told_once() {
+    fn what_has_no_rest_is_reported_once() {
         for text in ["", "primary = \"10.0.0.1\"\ngateway = \"systemd\"\n"] {
             let (configuration, faults) = validation(text);
             assert_eq!(configuration, None);

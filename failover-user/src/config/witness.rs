@@ -109,15 +109,15 @@ pub enum WitnessesError {
         "witness-quorum is {quorum}, but there are only {witnesses} witnesses; lower it, or name more"
     )]
     Quorum {
-        /// So many were asked for.
+        /// The quorum.
         quorum: u32,
-        /// So many there are.
+        /// The number of witnesses.
         witnesses: usize,
     },
 }
 
 impl WitnessesError {
-    /// The option that is to be changed.
+    /// The option that has to change.
     pub(super) fn option(&self) -> &'static str {
         match self {
             Self::TooMany(_) | Self::Twice(_) | Self::Primary(_) => "witnesses",
@@ -236,8 +236,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_what_is_told() {
-        for (text, told) in [
+    fn what_is_written_is_what_is_reported() {
+        for (text, shown) in [
             ("192.168.1.1", "192.168.1.1"),
             ("9.9.9.9:53", "9.9.9.9:53"),
             ("fd00::1", "fd00::1"),
@@ -248,7 +248,7 @@ mod tests {
             ("router", "router"),
             ("router:80", "router:80"),
         ] {
-            assert_eq!(text.parse::<Witness>().unwrap().to_string(), told);
+            assert_eq!(text.parse::<Witness>().unwrap().to_string(), shown);
         }
         let parsed = |text: &str| text.parse::<Witness>().unwrap();
         assert!(matches!(

@@ -92,18 +92,17 @@ const EXCEPTIONS: [(&str, &str); 2] = [
 
 /// What is still to be reworded: the longest prefix of a place counts. No number here may grow; a part that
 /// has none left gets a line with 0.
-const ALLOWED: [(&str, usize); 21] = [
-    ("--help of ", 3),
+const ALLOWED: [(&str, usize); 20] = [
     ("ARCHITECTURE.md", 18),
-    ("docs/configuration.md", 1),
     ("docs/operating.md", 2),
-    ("failover-user/", 315),
+    ("failover-user/", 289),
     ("failover-user/crates/linux/", 0),
     ("failover-user/src/log/", 0),
     ("failover-user/src/state_dir/", 0),
     ("failover-user/src/witness/", 0),
-    ("failover-user/dist/", 11),
+    ("failover-user/dist/", 0),
     ("failover-user/src/cli.rs", 0),
+    ("failover-user/src/config/", 0),
     ("failover-user/src/control/", 0),
     ("failover-user/src/history/", 0),
     ("failover-user/src/main.rs", 0),

@@ -25,7 +25,7 @@ pub enum Check {
 /// See [`Check::OpenClaw`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OpenClawCheck {
-    /// Whom to ask.
+    /// The server to ask.
     pub server: Server,
     /// What makes it tell details to others than its own machine.
     pub token: Option<Token>,
@@ -36,7 +36,7 @@ pub struct OpenClawCheck {
 /// See [`Check::Http`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HttpCheck {
-    /// Whom to ask.
+    /// The server to ask.
     pub server: Server,
     /// What to GET.
     pub path: PathAndQuery,
@@ -71,7 +71,7 @@ pub struct Server {
     pub tls: Option<Tls>,
 }
 
-/// Whom to trust, and as whom.
+/// The certificates to trust, and the name to expect.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tls {
     /// Whose certificates are trusted.

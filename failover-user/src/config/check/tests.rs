@@ -219,7 +219,7 @@ fn what_makes_no_http_check_is_refused_with_what_to_write() {
 }
 
 #[test]
-fn files_that_cannot_be_used_are_told_at_once() {
+fn files_that_cannot_be_used_are_reported_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
     let with_ca = || Given {
@@ -291,7 +291,7 @@ fn a_value_is_what_it_looks_like() {
 }
 
 #[test]
-fn another_question_is_told_in_other_words_and_another_secret_is_not() {
+fn another_question_is_reported_in_other_words_and_another_secret_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let ca = |name: &str| {
         let file = folder.path().join(name);
@@ -339,11 +339,11 @@ fn another_question_is_told_in_other_words_and_another_secret_is_not() {
         },
     ];
     let count = cases.len();
-    let told: std::collections::BTreeSet<String> = cases
+    let shown: std::collections::BTreeSet<String> = cases
         .into_iter()
         .map(|given| checked(given).unwrap().to_string())
         .collect();
-    assert_eq!(told.len(), count, "{told:#?}");
+    assert_eq!(shown.len(), count, "{shown:#?}");
 
     let with_token = |token: &str| {
         let file = folder.path().join("token");

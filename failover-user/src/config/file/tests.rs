@@ -1,4 +1,4 @@
-//! Files that are read, and what is said of those that are wrong.
+//! Valid files, and the messages for invalid ones.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -87,7 +87,7 @@ fn a_wrong_value_is_refused_with_its_line() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_at_once() {
+fn all_that_is_wrong_is_reported_at_once() {
     let faults = parse("intervall = \"1s\"\nstrikes = \"3\"\nprimary = \"10.0.0.1\"\nport = 0\n");
     let lines: Vec<usize> = faults.unwrap_err().iter().map(|fault| fault.0).collect();
     assert_eq!(lines, [1, 2, 4]);
@@ -98,7 +98,7 @@ fn all_that_is_wrong_is_told_at_once() {
 
 #[test]
 fn a_refusal_says_what_to_write() {
-    for (text, told) in [
+    for (text, shown) in [
         (
             "interval = 2",
             "interval is 2; write a text in quotes with a unit, as interval = \"2s\"",
@@ -145,14 +145,14 @@ fn a_refusal_says_what_to_write() {
             "flap-quiet: `7 moons` is not a duration; write one like 500ms, 30s, 2m, 1h 30m or 7d",
         ),
     ] {
-        assert_eq!(refused(text), (1, told.to_owned()));
+        assert_eq!(refused(text), (1, shown.to_owned()));
     }
-    let (line, told) = refused("port = 1\nprimary = 10.77.0.1\n");
+    let (line, shown) = refused("port = 1\nprimary = 10.77.0.1\n");
     let ending = "write it as primary = \"192.168.1.10:18789\"";
-    assert!(line == 2 && told.ends_with(ending), "{line}: {told}");
-    let (line, told) = refused("port = 1\nport = 2\n");
+    assert!(line == 2 && shown.ends_with(ending), "{line}: {shown}");
+    let (line, shown) = refused("port = 1\nport = 2\n");
     assert_eq!(
-        (line, &*told),
+        (line, &*shown),
         (2, "`port` is set twice; remove one of them")
     );
 }
@@ -163,7 +163,7 @@ fn a_pipe_that_nobody_writes_into_keeps_nobody_waiting() {
     let path = folder.path().join("pipe");
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    let told = || {
+    let shown = || {
         let (written, faults) = super::read(&path, Author::Trusted);
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         (
@@ -194,14 +194,14 @@ fn a_pipe_that_nobody_writes_into_keeps_nobody_waiting() {
         std::thread::sleep(std::time::Duration::from_millis(50));
         drop(writer);
     });
-    let (written, faults) = told();
+    let (written, faults) = shown();
     ends.join().unwrap();
     let strikes = written.flatten().map(std::num::NonZeroU32::get);
     assert_eq!((strikes, faults), (Some(4), Vec::new()));
 }
 
 #[test]
-fn what_is_asked_of_a_broken_file_is_told_all_the_same() {
+fn what_is_asked_of_a_broken_file_is_reported_all_the_same() {
     let text = "control = \"/run/other.sock\"\nport = = 1\nbogus = 1\nstate-dir = 3\n";
     let control = Some("/run/other.sock".to_owned());
     assert_eq!(texts(text, ["control", "state-dir"]), [control, None]);

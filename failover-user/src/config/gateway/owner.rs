@@ -61,7 +61,7 @@ pub(super) fn rules(owner: &str, uid: u32) -> Result<Vec<Rule>, GatewayError> {
     }
 }
 
-/// A unit's whole name; `.service` is added where nothing else is said, as systemctl does.
+/// A unit's whole name; `.service` is added where no suffix is given, as systemctl does.
 pub(super) fn unit_name(name: &str) -> Result<String, GatewayError> {
     let whole = match has_suffix(name) {
         true => name.to_owned(),

@@ -77,7 +77,7 @@ fn what_is_said_wins() {
 }
 
 #[test]
-fn what_is_missing_or_has_no_use_is_told_with_its_remedy() {
+fn what_is_missing_or_has_no_use_is_reported_with_its_remedy() {
     let refused = |given: GatewayOptions, parts: &[&str]| {
         let error = given.checked().unwrap_err().to_string();
         for part in parts {
@@ -211,35 +211,35 @@ fn an_owner_is_of_the_account_that_owns_the_gateway_unless_it_names_another() {
 
 #[test]
 fn each_kind_has_its_own_idea_of_the_gateway() {
-    let told = |given: GatewayOptions| given.checked().unwrap().identity.to_string();
+    let shown = |given: GatewayOptions| given.checked().unwrap().identity.to_string();
     let own = geteuid().as_raw();
     let own_program = match own {
         0 => "root".to_owned(),
         own => format!("uid {own} or root"),
     };
     assert_eq!(
-        told(given(GatewayKind::OpenClaw)),
+        shown(given(GatewayKind::OpenClaw)),
         format!(
             "unit openclaw-gateway*.service of user {own}, or OpenClaw in node or bun of uid {own}"
         )
     );
     // A start of one's own may become anybody, but not everybody is the gateway for that.
     assert_eq!(
-        told(GatewayOptions {
+        shown(GatewayOptions {
             start: some("runuser -u alice -- openclaw gateway start"),
             ..given(GatewayKind::OpenClaw)
         }),
-        told(given(GatewayKind::OpenClaw))
+        shown(given(GatewayKind::OpenClaw))
     );
     assert_eq!(
-        told(GatewayOptions {
+        shown(GatewayOptions {
             unit: some("bot"),
             ..given(GatewayKind::Systemd)
         }),
         "unit bot.service"
     );
     assert_eq!(
-        told(GatewayOptions {
+        shown(GatewayOptions {
             owner: Some(
                 [
                     "unit:bot*",

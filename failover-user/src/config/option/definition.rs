@@ -264,7 +264,7 @@ impl Definition<PathBuf> {
 
 const DIRECTORY: &str = "a directory";
 
-/// The daemon's working directory isn't that of whoever writes the file, so only a full path will do.
+/// The daemon's working directory isn't known to the author of the file, so only a full path will do.
 fn leads_to(option: &'static str, path: &Path, wanted: &'static str) -> Result<(), OptionError> {
     let what = if !path.is_absolute() {
         "a relative path"

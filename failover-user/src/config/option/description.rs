@@ -1,4 +1,4 @@
-//! What people are told of an option.
+//! An option as documents show it.
 
 use serde_json::Value;
 

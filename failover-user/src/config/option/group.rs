@@ -11,7 +11,7 @@ pub enum Group {
     LocalGateway,
     /// When to take over and when to release.
     Judgement,
-    /// Whom to tell.
+    /// Who is notified of events.
     Notifications,
     /// How the daemon itself runs.
     Daemon,

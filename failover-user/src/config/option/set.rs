@@ -72,7 +72,7 @@ pub(in crate::config) fn values_of<const COUNT: usize>(
 /// help assumes.
 ///
 /// It makes two structs: the first has what was written, an `Option` each, and implements [`clap::Args`] and
-/// [`OptionSet`]; its `resolve` gives the second, which has what is in force, or says which value is out of range.
+/// [`OptionSet`]; its `resolve` gives the second, which has what is in force, or reports a value out of range.
 macro_rules! option_set {
     (
         $(#[doc = $about:literal])+

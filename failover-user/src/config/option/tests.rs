@@ -1,4 +1,4 @@
-//! A set with one option that no program has: all that is said of it stands in its declaration.
+//! A set of options that no program has: everything about them stands in their declaration.
 
 use clap::{CommandFactory as _, Parser};
 

@@ -87,8 +87,8 @@ fn line() -> impl Strategy<Value = String> {
     ]
 }
 
-/// All that is said of this configuration by who reads it: `run`, a reload, `config check`, `config show`.
-fn said(text: &str) -> Vec<String> {
+/// All messages about this configuration: from `run`, a reload, `config check` and `config show`.
+fn messages(text: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("failover.toml");
     fs::write(&path, text).unwrap();
@@ -143,8 +143,8 @@ proptest! {
             lines.join("\n")
         );
         let text = text.replace("SECRET", &secret);
-        for said in said(&text) {
-            prop_assert!(!said.contains(&secret), "{}\n--- is said of ---\n{}", said, text);
+        for message in messages(&text) {
+            prop_assert!(!message.contains(&secret), "{}\n--- is the message for ---\n{}", message, text);
         }
     }
 }
