@@ -12,7 +12,7 @@ use crate::{
         operation::{KernelEventsMode, LogFormat},
         options::{OptionValues, Options},
         primary::PrimaryAddress,
-        witness::Witness,
+        witness::{Witness, counted},
     },
     gateway::{
         command::command_line::CommandLine,
@@ -122,6 +122,7 @@ impl Configuration {
         }
         let operation = operation.checked(gateway.port)?;
         let (witnesses, witness_quorum) = witness.checked(&primary)?;
+        let (named_witnesses, router_is_witness) = counted(&witnesses);
         let drain_limit = check.drain_limit;
         let check = check.checked(&primary.host)?;
         let local_check = LocalCheck::from_options(local_check, &check, drain_limit)?;
@@ -137,6 +138,8 @@ impl Configuration {
             stop_timeout: gateway.stop_timeout,
             confirm_interval: takeover.confirm_interval,
             witness_quorum,
+            named_witnesses,
+            router_is_witness,
             fence: fence.mode,
             fence_timeout: fence.timeout,
             veto_limit: takeover.veto_limit,

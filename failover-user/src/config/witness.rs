@@ -141,6 +141,14 @@ impl WitnessValues {
     }
 }
 
+/// How many are named, and whether the default router is one more.
+pub(super) fn counted(witnesses: &[Witness]) -> (u32, bool) {
+    let is_named = |witness: &&Witness| **witness != Witness::Router;
+    let named = witnesses.iter().filter(is_named).count();
+    let named = u32::try_from(named).unwrap_or(u32::MAX);
+    (named, witnesses.contains(&Witness::Router))
+}
+
 fn check(
     witnesses: &[Witness],
     quorum: Option<NonZeroU32>,

@@ -63,10 +63,15 @@ impl Daemon {
                 None
             }
             Action::AskWitnesses { round } => {
-                let primary = self.inputs.prober.addresses();
-                self.inputs.quorum.ask(round, primary);
-                // What the decider has to know first, if something.
-                self.inputs.quorum.expected_votes().map(Event::Counting)
+                let found = self.look_up_routers();
+                let judges = self.judges();
+                self.inputs.quorum.ask(round, &judges);
+                found
+            }
+            Action::PingRouters => {
+                let judges = self.judges();
+                self.inputs.quorum.check(&judges);
+                None
             }
             Action::ProbeGateway { probe } => {
                 self.inputs.probe_gateway(probe);

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use failover_decide::{Decider, Event, Time};
+use failover_decide::{Decider, Event, Judges, Time};
 use failover_linux::{clock, limits, trim::give_back};
 
 use crate::{
@@ -141,9 +141,9 @@ impl Daemon {
             ..Past::default()
         };
         let persisted = state_dir.persisted();
+        let primary = configuration.primary.to_string();
         let decider = Decider::after(
-            persisted.flaps(&configuration.primary.to_string()),
-            persisted.standing(),
+            persisted.state(&primary, &orders::armed_for(&configuration)),
             configuration.decide.clone(),
             clock::now(),
         );
@@ -194,7 +194,6 @@ impl Daemon {
         }));
         let gateway = self.inputs.port.first_look().await?;
         self.recorder.begin();
-        self.recall();
         info!(
             primary = %self.configuration.primary,
             check = self.configuration.check.name(),
@@ -219,8 +218,13 @@ impl Daemon {
         }
         self.handle(Event::Port(gateway));
         self.note_gateway(gateway);
-        self.inputs.quorum.recall(self.inputs.prober.addresses());
-        self.count_witnesses();
+        if let Some(found) = self.look_up_routers() {
+            self.handle(found);
+        }
+        if !self.decider.persistent_state().routers.is_empty() {
+            let judges = self.judges();
+            self.inputs.quorum.recall(&judges);
+        }
         self.tell_of_strangers();
         self.executor.ask_for_force();
         self.alarms.begin(&self.decider);
@@ -312,7 +316,7 @@ impl Daemon {
             &self.reason,
         );
         self.alarms.host().clone_into(&mut status.host);
-        status.witnesses = witnesses(&self.inputs.quorum);
+        status.witnesses = witnesses(&self.inputs.quorum, &self.judges());
         status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
         let ways = self.alarms.channels();
         status.warnings = warnings::warnings(
@@ -333,11 +337,11 @@ impl Daemon {
 }
 
 /// What is known of them, for people; `None` where there are none.
-fn witnesses(quorum: &Quorum) -> Option<status::Witnesses> {
-    let needed = quorum.needed()?;
+fn witnesses(quorum: &Quorum, judges: &Judges) -> Option<status::Witnesses> {
+    let needed = quorum.needed(judges)?;
     let last = quorum.last();
     let votes = last.iter().flat_map(|last| &last.votes);
-    let router = quorum.router().map(|mut router| {
+    let router = quorum.router(judges).map(|mut router| {
         if router.counts && last.is_some_and(|last| last.router_is_silent) {
             router
                 .why

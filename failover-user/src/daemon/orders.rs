@@ -314,16 +314,13 @@ impl Daemon {
 
     /// Keeps what must be remembered, once it is so.
     pub(super) fn remember(&mut self) {
-        let is_armed = self.configuration.decide.needs_arming && self.decider.is_armed();
         let durable = Durable {
             primary: self.configuration.primary.to_string(),
-            armed_for: is_armed.then(|| armed_for(&self.configuration)),
-            standing: self.decider.standing(),
-            flaps: self.decider.flap_history(),
+            armed_for: armed_for(&self.configuration),
+            decided: self.decider.persistent_state(),
             answered: self.inputs.prober.good_addresses(),
             gateway: &self.configuration.gateway,
             bound: self.inputs.port.gateway_bound(),
-            routers: self.inputs.quorum.proven_routers(),
         };
         for change in self.state_dir.keep(&durable) {
             match change {

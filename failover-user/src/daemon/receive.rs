@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use tracing::{debug, info, warn};
 
 use failover_decide::{
-    Begun, Command, CommandResult, Event, Evidence, GatewayProbeId, Inhibitor, Outcome,
+    Begun, Command, CommandResult, Event, Evidence, GatewayProbeId, Inhibitor, Judges, Outcome,
     PortObservation, ProbeId, State, Time,
 };
 use failover_linux::{
@@ -34,7 +34,7 @@ use crate::{
     state_dir::lock::Refusal,
     witness::{
         Answers,
-        quorum::{Purpose, QuorumResult},
+        quorum::{Purpose, QuorumResult, pinged},
     },
 };
 
@@ -171,8 +171,13 @@ impl Daemon {
 
     /// The witnesses have answered.
     fn witnesses_answered(&mut self, answers: &Answers<Purpose>) {
-        let result = self.inputs.quorum.answered(answers).clone();
-        self.count_witnesses();
+        let judges = self.judges();
+        let result = self.inputs.quorum.answered(answers, &judges).clone();
+        if let Some(answered) = pinged(answers) {
+            self.handle(Event::RoutersPinged { answered });
+            let judges = self.judges();
+            self.inputs.quorum.log_router(&judges);
+        }
         self.dashboard.news();
         if let Purpose::Decision(round) = answers.round {
             let QuorumResult {
@@ -187,11 +192,16 @@ impl Daemon {
         }
     }
 
-    /// The decider knows how many witnesses count.
-    pub(super) fn count_witnesses(&mut self) {
-        if let Some(counting) = self.inputs.quorum.expected_votes() {
-            self.handle(Event::Counting(counting));
-        }
+    /// Who the default routers are now, where they are witnesses.
+    pub(super) fn look_up_routers(&mut self) -> Option<Event> {
+        let primary = self.inputs.prober.addresses();
+        let found = self.inputs.quorum.look(primary);
+        found.map(Event::DefaultRouters)
+    }
+
+    /// Who is to be asked before a takeover.
+    pub(super) fn judges(&self) -> Judges {
+        self.decider.judges(&self.inputs.quorum.routers())
     }
 
     pub(crate) fn kernel_events(&mut self, batch: &Batch) {
@@ -386,13 +396,9 @@ impl Daemon {
             preflight::startup::log(&finding);
         }
         self.past.probe = Some((clock::now(), outcome.clone()));
-        match outcome {
-            Outcome::Connected { .. } => {
-                let primary = self.inputs.prober.addresses();
-                self.inputs.quorum.primary_answers(primary);
-                self.count_witnesses();
-            }
-            Outcome::Failed { .. } | Outcome::Unknown { .. } => self.inputs.quorum.primary_fails(),
+        let answers = matches!(outcome, Outcome::Connected { .. });
+        if answers && let Some(found) = self.look_up_routers() {
+            self.handle(found);
         }
         match outcome {
             // Above TCP nobody else's connection gainsays it.
@@ -401,6 +407,10 @@ impl Daemon {
             Outcome::Connected { .. } | Outcome::Unknown { .. } => {}
         }
         self.handle(Event::ProbeEnded { probe, outcome });
+        if answers {
+            let judges = self.judges();
+            self.inputs.quorum.primary_answers(&judges);
+        }
         self.tell_of_strangers();
     }
 

@@ -78,11 +78,12 @@ impl Daemon {
         self.alarms.reconfigure(new);
         self.recorder
             .reconfigured(new.primary.to_string(), new.dry_run);
-        self.count_witnesses();
         let (now, settings) = (clock::now(), self.configuration.decide.clone());
         let actions = self.decider.reconfigure(now, settings, probing);
         self.recorder.decided(now, &self.decider, &actions);
         self.carry_out_all(actions);
+        let judges = self.judges();
+        self.inputs.quorum.ask_again(&judges);
         if matches!(probing, Probing::SomethingElse | Probing::OfAnother) {
             self.recall();
         }

@@ -137,7 +137,8 @@ impl Recorder {
             }
             Event::Evidence(..)
             | Event::Witnesses { .. }
-            | Event::Counting(_)
+            | Event::DefaultRouters(_)
+            | Event::RoutersPinged { .. }
             | Event::GatewayProbed { .. }
             | Event::GatewayDrains
             | Event::PrimaryDrains(_)
@@ -243,7 +244,10 @@ impl Recorder {
                     );
                 }
                 Action::Probe { .. } => self.probing = Some(now),
-                Action::Kill(_) | Action::AskWitnesses { .. } | Action::ProbeGateway { .. } => {}
+                Action::Kill(_)
+                | Action::AskWitnesses { .. }
+                | Action::PingRouters
+                | Action::ProbeGateway { .. } => {}
             }
         }
         if self.open.is_none() {

@@ -133,19 +133,10 @@ pub struct Contender {
 /// The algorithm of a contender.
 #[derive(Clone, Debug)]
 pub enum How {
-    /// The state machine, with these settings and witnesses.
-    Daemon(Settings, Witnesses),
+    /// The state machine, with these settings.
+    Daemon(Settings),
     /// The plain shell loop.
     Loop(Loop),
-}
-
-/// The witnesses.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Witnesses {
-    /// The default router, once it has answered.
-    pub router: bool,
-    /// Number of other witnesses.
-    pub others: u32,
 }
 
 /// The result of one run of one contender.
@@ -277,22 +268,14 @@ fn play(contenders: &[Contender], length: Duration, seed: u64, run: u64) -> Vec<
         .map(|contender| {
             let mut environment = environment(model, &faults, length, seed, run);
             match &contender.how {
-                How::Daemon(settings, witnesses) => {
-                    world::World::new(&mut environment, settings, *witnesses).play();
+                How::Daemon(settings) => {
+                    world::World::new(&mut environment, settings).play();
                 }
                 How::Loop(plain) => plain.play(&mut environment),
             }
             let mut statistics = environment.tally.statistics;
-            if let How::Daemon(settings, witnesses) = &contender.how {
-                stress(
-                    model,
-                    settings,
-                    *witnesses,
-                    length,
-                    seed,
-                    run,
-                    &mut statistics,
-                );
+            if let How::Daemon(settings) = &contender.how {
+                stress(model, settings, length, seed, run, &mut statistics);
             }
             Played {
                 statistics,

@@ -10,14 +10,13 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::{Contender, How, Loop, Simulation, Witnesses, chart, table};
+use super::{Contender, How, Loop, Simulation, chart, table};
 use failover_decide::Settings;
 use failover_linux::escape::Escaped;
 
 use crate::config::{
     Configuration, ConfigurationError, Fault, Faults, FenceOptions, FlapDampingOptions,
-    HumanDuration, Options as RunOptions, PrimaryAddress, TakeoverOptions, Witness, WitnessOptions,
-    count,
+    HumanDuration, Options as RunOptions, PrimaryAddress, TakeoverOptions, WitnessOptions, count,
 };
 
 /// A placeholder address that is never probed (RFC 5737).
@@ -113,7 +112,7 @@ impl Options {
         };
         let mut loops = Vec::new();
         for file in files {
-            let (settings, witnesses) = self.settings(file)?;
+            let settings = self.settings(file)?;
             let plain = Loop::from(&settings);
             if self.baseline && !loops.contains(&plain) {
                 loops.push(plain);
@@ -121,7 +120,7 @@ impl Options {
             let name = file.map_or_else(|| "failover".to_owned(), |path| self.name(path));
             contenders.push(Contender {
                 name,
-                how: How::Daemon(settings, witnesses),
+                how: How::Daemon(settings),
             });
         }
         contenders.extend(loops.into_iter().map(|plain| {
@@ -145,7 +144,7 @@ impl Options {
         Escaped(&name).to_string()
     }
 
-    fn settings(&self, file: Option<&PathBuf>) -> Result<(Settings, Witnesses), Faults> {
+    fn settings(&self, file: Option<&PathBuf>) -> Result<Settings, Faults> {
         let mut flags = RunOptions {
             config: file.cloned(),
             takeover: self.takeover.clone(),
@@ -165,19 +164,11 @@ impl Options {
             loaded => loaded,
         };
         let loaded = loaded?;
-        let is_router = |witness: &&Witness| **witness == Witness::Router;
-        let routers = loaded.witnesses.iter().filter(is_router).count();
-        let others = loaded.witnesses.len() - routers;
-        let witnesses = Witnesses {
-            router: routers > 0,
-            others: u32::try_from(others).unwrap_or(u32::MAX),
-        };
         // A hanging local gateway is not modelled.
-        let settings = Settings {
+        Ok(Settings {
             watch_gateway: false,
             ..loaded.decide
-        };
-        Ok((settings, witnesses))
+        })
     }
 }
 
@@ -232,19 +223,18 @@ mod tests {
             let [
                 Contender {
                     name,
-                    how: How::Daemon(settings, witnesses),
+                    how: How::Daemon(settings),
                 },
             ] = &contenders[..]
             else {
                 panic!("{contenders:?}");
             };
             assert_eq!(name, "failover");
-            let Witnesses { router, others } = *witnesses;
             (
                 settings.strikes.get(),
                 settings.witness_quorum,
-                router,
-                others,
+                settings.router_is_witness,
+                settings.named_witnesses,
             )
         };
         assert_eq!(asked(&[]), (3, 1, true, 0));

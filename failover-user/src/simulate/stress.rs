@@ -9,7 +9,6 @@ use fastrand::Rng;
 use failover_decide::{Order, Settings, Time};
 
 use crate::simulate::{
-    Witnesses,
     chance::{exponential, generator, seconds},
     environment::{Environment, Orders},
     faults::{Change, draw},
@@ -30,7 +29,6 @@ const LASTS: f64 = 300.0;
 pub(super) fn stress(
     model: &Model,
     settings: &Settings,
-    witnesses: Witnesses,
     length: Duration,
     seed: u64,
     run: u64,
@@ -39,7 +37,7 @@ pub(super) fn stress(
     let length = length / PART;
     let (faults, orders) = prepared(model, length, &mut generator(seed, run, 2));
     let mut environment = Environment::new(model, &faults, length, generator(seed, run, 3));
-    World::stressed(&mut environment, settings, witnesses, orders).play();
+    World::stressed(&mut environment, settings, orders).play();
     let stressed = environment.tally.statistics;
     statistics.violated += stressed.violated;
     let told = stressed.violations.into_iter();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Contender, How, Loop, Simulation, Witnesses,
+    Contender, How, Loop, Simulation,
     chance::generator,
     chart,
     environment::Environment,
@@ -16,12 +16,6 @@ use failover_decide::{Fence, Settings, Time};
 
 use crate::config::Configuration;
 
-/// The default.
-const ROUTER: Witnesses = Witnesses {
-    router: true,
-    others: 0,
-};
-
 fn settings() -> Settings {
     let options = "primary = '192.0.2.1'\ndry-run = true".parse().unwrap();
     Configuration::load(options).unwrap().decide
@@ -31,7 +25,7 @@ fn contenders() -> Vec<Contender> {
     vec![
         Contender {
             name: "A & B".to_owned(),
-            how: How::Daemon(settings(), ROUTER),
+            how: How::Daemon(settings()),
         },
         Contender {
             name: "loop".to_owned(),
@@ -44,7 +38,7 @@ fn contenders() -> Vec<Contender> {
 fn played(faults: &[Change], length: u64, seed: u64) -> super::Statistics {
     let length = Duration::from_secs(length);
     let mut environment = Environment::new(&MODELS[0], faults, length, generator(seed, 0, 0));
-    World::new(&mut environment, &settings(), ROUTER).play();
+    World::new(&mut environment, &settings()).play();
     environment.tally.statistics
 }
 
@@ -89,7 +83,7 @@ fn stress_starts_and_stops_gateways_and_finds_nothing() {
         let mut rng = generator(7, 0, 2);
         let (faults, orders) = stress::prepared(model, days, &mut rng);
         let mut environment = Environment::new(model, &faults, days, rng);
-        World::stressed(&mut environment, &settings, ROUTER, orders).play();
+        World::stressed(&mut environment, &settings, orders).play();
         let statistics = environment.tally.statistics;
         assert_eq!(statistics.violations, [""; 0], "{}", model.name);
         assert!(statistics.takeovers > 5, "{}: {statistics:?}", model.name);
@@ -136,7 +130,7 @@ fn a_direct_cable_that_dies_with_pc_a_is_an_outage_like_any_other() {
             let faults = span(part, 200, 1000);
             let length = Duration::from_secs(1500);
             let mut environment = Environment::new(&DIRECT, &faults, length, generator(seed, 0, 0));
-            World::new(&mut environment, &settings(), ROUTER).play();
+            World::new(&mut environment, &settings()).play();
             let statistics = environment.tally.statistics;
             assert_eq!(
                 (statistics.needed, statistics.missed),
@@ -167,24 +161,22 @@ fn heavy_loss_makes_no_more_false_takeovers_than_the_loop() {
     }];
     let plain = Settings {
         witness_quorum: 0,
+        named_witnesses: 0,
+        router_is_witness: false,
         flapping: None,
         ..settings()
     };
-    let played = |settings: &Settings, witnesses| {
+    let played = |settings: &Settings| {
         let mut environment = Environment::new(&MODELS[0], &faults, length, generator(1, 0, 0));
-        World::new(&mut environment, settings, witnesses).play();
+        World::new(&mut environment, settings).play();
         assert_eq!(environment.tally.statistics.violations, [""; 0]);
         environment.tally.statistics
     };
     let mut environment = Environment::new(&MODELS[0], &faults, length, generator(1, 0, 0));
     Loop::from(&plain).play(&mut environment);
     let of_loop = environment.tally.statistics;
-    let nobody = Witnesses {
-        router: false,
-        others: 0,
-    };
-    let of_daemon = played(&plain, nobody);
-    let by_default = played(&settings(), ROUTER);
+    let of_daemon = played(&plain);
+    let by_default = played(&settings());
     let told = format!(
         "false takeovers in {days} days: loop {}, daemon {}, with its defaults {}; probes {}, {}, {}",
         of_loop.false_takeovers,
@@ -283,7 +275,7 @@ fn odd_settings_are_no_bug_of_the_state_machines() {
     ];
     let contenders = odd.map(|settings| Contender {
         name: String::new(),
-        how: How::Daemon(settings, ROUTER),
+        how: How::Daemon(settings),
     });
     for of in Simulation::of(&contenders, 8, 1, None).report().all {
         assert_eq!(of.violations, [""; 0]);

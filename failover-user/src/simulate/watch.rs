@@ -41,8 +41,12 @@ pub(super) struct Watch {
     /// From one success to the next, at most.
     recovery: Duration,
     quorum: u32,
-    /// Number of witnesses that count.
-    counting: u32,
+    /// The settings' witnesses.
+    named: u32,
+    router_is_witness: bool,
+    /// The default router has answered pings, and was silent since, perhaps.
+    router_answers: bool,
+    router_doubted: bool,
     /// Too few witnesses answered when they were asked last.
     isolated: bool,
     /// The round that is waited for.
@@ -92,7 +96,10 @@ impl Watch {
             spacing: settings.confirm_interval,
             recovery: most_spacing(settings),
             quorum: settings.witness_quorum,
-            counting: u32::MAX,
+            named: settings.named_witnesses,
+            router_is_witness: settings.router_is_witness,
+            router_answers: false,
+            router_doubted: false,
             isolated: false,
             round: None,
             interval: settings.interval,
@@ -187,17 +194,15 @@ impl Watch {
             }
             Event::Witnesses { round, answered } if self.round == Some(*round) => {
                 self.round = None;
-                let connected = *answered >= self.quorum.min(self.counting);
+                let connected = *answered >= self.needed();
                 if connected {
                     self.has_a_network();
                 }
                 self.isolated = !connected;
             }
-            Event::Counting(counting) => {
-                self.counting = *counting;
-                if *counting == 0 {
-                    self.has_a_network();
-                }
+            Event::RoutersPinged { answered } => {
+                self.router_answers |= !answered.is_empty();
+                self.router_doubted = answered.is_empty();
             }
             Event::Suspended => {
                 self.comes_up = false;
@@ -224,6 +229,7 @@ impl Watch {
             | Event::GatewayDrains
             | Event::PrimaryDrains(_)
             | Event::GatewayBegan(_)
+            | Event::DefaultRouters(_)
             | Event::ProbeWanted => {}
         }
         if let Some(since) = self.unneeded
@@ -267,7 +273,7 @@ impl Watch {
                 }
                 Action::Record(_) => changed = true,
                 Action::AskWitnesses { round } => self.round = Some(*round),
-                Action::ProbeGateway { .. } | Action::Withhold(_) => {}
+                Action::ProbeGateway { .. } | Action::PingRouters | Action::Withhold(_) => {}
             }
         }
         let due = wake.is_some_and(|wake| wake <= now + self.interval + SLACK);
@@ -328,6 +334,12 @@ impl Watch {
         }
     }
 
+    /// How many witnesses have to answer: a router that has answered is one.
+    fn needed(&self) -> u32 {
+        let router = self.router_is_witness && self.router_answers;
+        self.quorum.min(self.named.saturating_add(router.into()))
+    }
+
     /// What was seen without one proves nothing, nor does what was asked and isn't answered yet.
     fn has_a_network(&mut self) {
         if std::mem::take(&mut self.isolated) {
@@ -353,9 +365,12 @@ impl Watch {
             self.violation(self.now, "a probe ended that was not in flight");
             return;
         };
-        let witnesses = self.quorum.min(self.counting);
+        let witnesses = self.needed();
+        let doubted = std::mem::take(&mut self.router_doubted);
         match outcome {
             Outcome::Connected { .. } => {
+                // The router was silent for a reason of its own.
+                self.router_answers &= !doubted;
                 self.failures.clear();
                 self.nobody_was_asked();
                 self.armed = true;

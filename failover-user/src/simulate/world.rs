@@ -12,14 +12,13 @@ mod tripwire;
 use std::time::Duration;
 
 use super::{
-    Witnesses,
     environment::{Answer, Environment, FENCE, Orders, Start, retransmission},
     faults::Change,
     watch::Watch,
 };
 use failover_decide::{
     Action, Begun, Command, CommandResult, Decider, Event, Evidence, Failure, Gone, Outcome,
-    PortObservation, ProbeId, RoundId, Settings, Time,
+    PersistentState, PortObservation, ProbeId, RoundId, Settings, Time,
 };
 use router::Router;
 use tripwire::Tripwire;
@@ -37,10 +36,7 @@ pub(super) struct World<'s, 'a> {
     command: Option<Running>,
     /// When the gateway comes up whose start command has given up.
     coming: Option<Time>,
-    judges: Witnesses,
     router: Router,
-    /// Number of witnesses that count, as the decider knows.
-    counting: u32,
     witnesses: Option<Round>,
     tripwire: Tripwire,
     trip: Option<(Time, Evidence)>,
@@ -76,11 +72,7 @@ struct Running {
 
 impl<'s, 'a> World<'s, 'a> {
     /// A daemon that is armed at a random time within its first interval.
-    pub(super) fn new(
-        environment: &'s mut Environment<'a>,
-        settings: &'s Settings,
-        judges: Witnesses,
-    ) -> Self {
+    pub(super) fn new(environment: &'s mut Environment<'a>, settings: &'s Settings) -> Self {
         let begin = Time::default() + settings.interval.mul_f64(environment.rng.f64());
         while environment.next_change() < begin && environment.change().is_some() {}
         environment.now = begin;
@@ -93,9 +85,7 @@ impl<'s, 'a> World<'s, 'a> {
             probe: None,
             command: None,
             coming: None,
-            judges,
             router: Router::default(),
-            counting: u32::MAX,
             witnesses: None,
             tripwire: Tripwire::None,
             trip: None,
@@ -109,12 +99,11 @@ impl<'s, 'a> World<'s, 'a> {
     pub(super) fn stressed(
         environment: &'s mut Environment<'a>,
         settings: &'s Settings,
-        judges: Witnesses,
         orders: Orders,
     ) -> Self {
         Self {
             operator: Some(orders),
-            ..Self::new(environment, settings, judges)
+            ..Self::new(environment, settings)
         }
     }
 
@@ -146,9 +135,12 @@ impl<'s, 'a> World<'s, 'a> {
 
     /// What the daemon keeps on disk is there afterwards. The wall clock is right.
     fn boot(&mut self) {
-        let (flaps, standing) = (self.decider.flap_history(), self.decider.standing());
+        let persistent = PersistentState {
+            armed: false,
+            ..self.decider.persistent_state()
+        };
         let settings = self.settings.clone();
-        self.decider = Decider::after(flaps, standing, settings, self.environment.now);
+        self.decider = Decider::after(persistent, settings, self.environment.now);
         self.watch.boot();
         self.probe = None;
         self.command = None;
@@ -156,12 +148,11 @@ impl<'s, 'a> World<'s, 'a> {
         self.witnesses = None;
         self.trip = None;
         self.tripwire = Tripwire::None;
-        self.router.boot();
-        self.counting = u32::MAX;
+        self.router.give_up();
         if self.operator.is_none() || self.environment.rng.bool() {
             self.tell(Event::Armed);
         }
-        self.count_witnesses();
+        self.tell(Router::found());
         self.tell(Event::Port(PortObservation::Absent));
     }
 
@@ -204,8 +195,8 @@ impl<'s, 'a> World<'s, 'a> {
                 round: round.id,
                 answered: round.answered,
             });
-        } else if self.router.has_ended(at) {
-            self.count_witnesses();
+        } else if let Some(pinged) = self.router.ended(at) {
+            self.tell(pinged);
         } else if self.next_order().is_some_and(|order| order <= at) {
             self.order();
         } else {
@@ -310,11 +301,6 @@ impl<'s, 'a> World<'s, 'a> {
             self.tripwire = Tripwire::Live;
             self.fade();
         }
-        if self.judges.router {
-            self.router
-                .probe_ended(&outcome, self.environment, self.settings);
-            self.count_witnesses();
-        }
         let probe = probe.id;
         self.tell(Event::ProbeEnded { probe, outcome });
     }
@@ -383,19 +369,16 @@ impl<'s, 'a> World<'s, 'a> {
         }
     }
 
-    fn count_witnesses(&mut self) {
-        let counting = self.router.counting(self.judges);
-        if self.counting != counting {
-            self.counting = counting;
-            self.tell(Event::Counting(counting));
-        }
-    }
-
     // --- what is decided ---------------------------------------------------------------------
 
     fn carry_out(&mut self, action: &Action) {
         match action {
             Action::Probe { probe, .. } => self.begin_probe(*probe),
+            Action::PingRouters => {
+                let answer = self.environment.ask_witness(self.settings.timeout);
+                let now = self.environment.now;
+                self.router.ping(now, answer, self.settings.timeout);
+            }
             Action::Run(command) => self.run(*command),
             Action::AskWitnesses { round } => self.ask_witnesses(*round),
             Action::Kill(_) => {
@@ -428,7 +411,7 @@ impl<'s, 'a> World<'s, 'a> {
     }
 
     fn ask_witnesses(&mut self, id: RoundId) {
-        self.router.is_asked_by_others();
+        self.router.give_up();
         let (takes, answered) = match self.environment.ask_witness(self.settings.timeout) {
             Some(took) => (took, self.settings.witness_quorum),
             None => (self.settings.timeout, 0),

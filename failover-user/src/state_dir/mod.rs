@@ -9,7 +9,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use tokio::sync::oneshot;
 
-use failover_decide::{FlapHistory, Standing};
+use failover_decide::{PersistentState, RouterId};
 use failover_linux::sock_diag::bound::Bound;
 
 use crate::{
@@ -37,19 +37,15 @@ pub(crate) struct StateDir {
 pub(crate) struct Durable<'now> {
     /// The primary, as it is configured.
     pub(crate) primary: String,
-    /// What was seen healthy, where that is asked for and was seen.
-    pub(crate) armed_for: Option<String>,
-    /// The orders that stand.
-    pub(crate) standing: Standing,
-    /// How the primary flaps.
-    pub(crate) flaps: FlapHistory,
+    /// The same with how it is checked: what is seen healthy.
+    pub(crate) armed_for: String,
+    /// What the decider hands out.
+    pub(crate) decided: PersistentState,
     /// Where the primary answered, if it has a name.
     pub(crate) answered: &'now [SocketAddr],
     pub(crate) gateway: &'now LocalGateway,
     /// What the gateway bound last.
     pub(crate) bound: &'now [Bound],
-    /// The default routers that have answered.
-    pub(crate) routers: &'now [String],
 }
 
 /// Something that survived until now and doesn't any longer, or survives from now on.
@@ -113,19 +109,25 @@ impl StateDir {
         let before = self.persisted.clone();
         let mut changes = Vec::new();
         let persisted = &mut self.persisted;
-        if now.standing.pause.is_none() && persisted.pause.take().is_some() {
+        let PersistentState {
+            armed,
+            standing,
+            flap_history,
+            routers,
+        } = &now.decided;
+        if standing.pause.is_none() && persisted.pause.take().is_some() {
             changes.push(Change::PauseOver);
         }
-        if now.standing.hold_until.is_none() && persisted.hold.take().is_some() {
+        if standing.hold_until.is_none() && persisted.hold.take().is_some() {
             changes.push(Change::HoldOver);
         }
-        persisted.forced &= now.standing.forced;
-        if now.armed_for.is_some() && persisted.armed_for != now.armed_for {
-            persisted.armed_for.clone_from(&now.armed_for);
+        persisted.forced &= standing.forced;
+        if *armed && persisted.armed_for.as_ref() != Some(&now.armed_for) {
+            persisted.armed_for = Some(now.armed_for.clone());
             changes.push(Change::Armed);
         }
-        if persisted.flaps(&now.primary) != now.flaps {
-            persisted.flapping = Flapping::of(&now.primary, now.flaps);
+        if persisted.flaps(&now.primary) != *flap_history {
+            persisted.flapping = Flapping::of(&now.primary, *flap_history);
         }
         if !now.answered.is_empty() {
             persisted.keep_addresses(&now.primary, now.answered);
@@ -133,9 +135,8 @@ impl StateDir {
         if persisted.bound(now.gateway) != now.bound {
             persisted.bound = Some(Binds::of(now.gateway, now.bound));
         }
-        if persisted.routers != now.routers {
-            persisted.routers = now.routers.to_vec();
-        }
+        let name = |router: &RouterId| router.as_str().to_owned();
+        persisted.routers = routers.iter().map(name).collect();
         if self.persisted != before {
             drop(self.write());
         }
@@ -185,13 +186,14 @@ mod tests {
         let gateway = gateway();
         let durable = |armed_for: Option<&str>| Durable {
             primary: "192.0.2.1:18789".to_owned(),
-            armed_for: armed_for.map(str::to_owned),
-            standing: Standing::default(),
-            flaps: FlapHistory::default(),
+            armed_for: armed_for.unwrap_or("another").to_owned(),
+            decided: PersistentState {
+                armed: armed_for.is_some(),
+                ..PersistentState::default()
+            },
             answered: &[],
             gateway: &gateway,
             bound: &[],
-            routers: &[],
         };
         let mut state_dir = StateDir::open(directory.path()).unwrap();
         assert_eq!(state_dir.keep(&durable(None)), []);
@@ -212,13 +214,11 @@ mod tests {
         let gateway = gateway();
         let over = Durable {
             primary: "192.0.2.1:18789".to_owned(),
-            armed_for: None,
-            standing: Standing::default(),
-            flaps: FlapHistory::default(),
+            armed_for: "192.0.2.1:18789 tcp".to_owned(),
+            decided: PersistentState::default(),
             answered: &[],
             gateway: &gateway,
             bound: &[],
-            routers: &[],
         };
         let mut state_dir = StateDir::open(directory.path()).unwrap();
         state_dir.pause(Paused::now(None, 0, None));

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use tracing::warn;
 
-use failover_decide::{FlapHistory, Pause, Standing};
+use failover_decide::{FlapHistory, Pause, PersistentState, RouterId, Standing};
 use failover_linux::{clock, escape::Escaped, files, sock_diag::bound::Bound};
 
 pub(crate) use crate::state_dir::persisted::flapping::Flapping;
@@ -235,6 +235,16 @@ impl Persisted {
         kept.filter(|kept| kept.gateway == gateway.identity.to_string())
             .map(|kept| kept.addresses.clone())
             .unwrap_or_default()
+    }
+
+    /// What the decider of this primary goes on from; `armed_for` says what has to have been seen healthy.
+    pub(crate) fn state(&self, primary: &str, armed_for: &str) -> PersistentState {
+        PersistentState {
+            armed: self.armed_for.as_deref() == Some(armed_for),
+            standing: self.standing(),
+            flap_history: self.flaps(primary),
+            routers: self.routers.iter().map(RouterId::new).collect(),
+        }
     }
 
     /// How this primary flapped, for the decider.

@@ -6,8 +6,8 @@ use std::{fs, path::Path, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use failover_decide::{
-    Action, Begun, Change, Command, CommandResult, Decider, Event, Evidence, Failure, Fence,
-    FlapHistory, Gone, NoAnswer, Order, Outcome, PortObservation, RoundId, Standing, State, Time,
+    Action, Begun, Change, Command, CommandResult, Decider, Event, Evidence, Failure, Fence, Gone,
+    NoAnswer, Order, Outcome, PortObservation, RoundId, State, Time,
 };
 use failover_linux::clock;
 
@@ -102,12 +102,7 @@ impl Daemon {
         let base = boot + (Duration::from_secs(1) - Duration::from_nanos(nanoseconds.into()));
         Self {
             base,
-            decider: Decider::after(
-                FlapHistory::default(),
-                Standing::default(),
-                configuration.decide.clone(),
-                base,
-            ),
+            decider: Decider::new(configuration.decide.clone(), base),
             configuration,
             primary: Outcome::unknown("nobody has asked".to_owned()),
             round: None,
@@ -186,7 +181,7 @@ impl Daemon {
                     self.timeline.change(now, &change, &lines::why(&change));
                     self.change = Some(change);
                 }
-                Action::Run(_) | Action::Kill(_) | Action::Withhold(_) => {}
+                Action::Run(_) | Action::Kill(_) | Action::PingRouters | Action::Withhold(_) => {}
             }
         }
     }
@@ -420,12 +415,12 @@ fn a_certificate_that_nobody_trusts() {
 
 fn with_witnesses(configuration: &mut Configuration) {
     configuration.decide.witness_quorum = 1;
+    configuration.decide.named_witnesses = 1;
 }
 
 #[test]
 fn a_machine_that_is_cut_off() {
     let mut daemon = Daemon::with(with_witnesses).well();
-    daemon.handle(1, Event::Counting(1));
     daemon.fails(Failure::TimedOut);
     let round = daemon.round.unwrap();
     daemon.handle(92, Event::Witnesses { round, answered: 0 });

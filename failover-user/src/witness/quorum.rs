@@ -1,17 +1,19 @@
-//! Is it the primary, or PC-B's own network? Which witnesses to ask, when, and the result of the vote. It must
-//! not know what is decided by that, nor how it is shown.
+//! Is it the primary, or PC-B's own network? Asks the witnesses, and has the result of the vote. Who has a
+//! vote before a takeover is decided elsewhere ([`Judges`]). It must not know what is decided by the result,
+//! nor how it is shown.
 
 use std::{net::SocketAddr, time::Duration};
 
 use tracing::{debug, info, warn};
 
-use failover_decide::{RoundId, Time};
+use failover_decide::{DefaultRouter, Judges, RoundId, RouterId, Time};
 use failover_linux::clock;
 
 use crate::{
     config::Witness,
     witness::{
         Answers, Witnesses,
+        default_route::Routers,
         router::{Router, RouterStanding},
     },
 };
@@ -64,9 +66,6 @@ pub(crate) struct Vote {
     pub(crate) said: String,
 }
 
-/// How many witnesses count, where another number counted before.
-pub(crate) type ExpectedVotes = Option<u32>;
-
 /// The witnesses, and what is known of them.
 pub(crate) struct Quorum {
     witnesses: Witnesses<Purpose>,
@@ -74,76 +73,67 @@ pub(crate) struct Quorum {
     router: Router,
     /// The configured quorum.
     quorum: u32,
-    /// Number of witnesses that count, as last reported.
-    expected: ExpectedVotes,
+    /// A round that the former witnesses were asked, and these have to be.
+    given_up: Option<Purpose>,
     /// When they were last asked to see whether they answer.
     checked: Option<Time>,
     last: Option<QuorumResult>,
 }
 
 impl Quorum {
-    /// These witnesses, each with so long to answer; the default router, if it is one of them, after those that
-    /// answered an earlier daemon.
-    pub(crate) fn new(
-        witnesses: Vec<Witness>,
-        quorum: u32,
-        timeout: Duration,
-        proven: &[String],
-    ) -> Self {
-        let router = match witnesses.contains(&Witness::Router) {
-            true => Router::after(proven.to_vec()),
-            false => Router::default(),
-        };
+    /// These witnesses, each with so long to answer.
+    pub(crate) fn new(witnesses: Vec<Witness>, quorum: u32, timeout: Duration) -> Self {
         Self {
             witnesses: Witnesses::new(witnesses, timeout),
-            router,
+            router: Router::default(),
             quorum,
-            expected: None,
+            given_up: None,
             checked: None,
             last: None,
         }
     }
 
-    /// Replaces the witnesses. Those who wait for the old ones get the result of the new ones.
-    pub(crate) fn replace(
-        &mut self,
-        witnesses: Vec<Witness>,
-        quorum: u32,
-        timeout: Duration,
-        primary: &[SocketAddr],
-    ) {
-        let asked = self.witnesses.round();
+    /// Replaces the witnesses. A round in flight is given up: see [`Self::ask_again`].
+    pub(crate) fn replace(&mut self, witnesses: Vec<Witness>, quorum: u32, timeout: Duration) {
         if !witnesses.contains(&Witness::Router) {
             self.router = Router::default();
         }
-        self.witnesses = Witnesses::new(witnesses, timeout);
-        self.quorum = quorum;
-        self.checked = None;
-        self.last = None;
-        match asked {
-            Some(Purpose::Decision(round)) => self.ask(round, primary),
-            Some(Purpose::Check) => self.check(),
+        *self = Self {
+            router: std::mem::take(&mut self.router),
+            given_up: self.witnesses.round(),
+            ..Self::new(witnesses, quorum, timeout)
+        };
+    }
+
+    /// Asks the new witnesses what the former ones were asked, unless they are being asked already.
+    pub(crate) fn ask_again(&mut self, judges: &Judges) {
+        let given_up = self.given_up.take();
+        match given_up.filter(|_| !self.is_asking()) {
+            Some(Purpose::Decision(round)) => self.ask(round, judges),
+            Some(Purpose::Check) => self.check(judges),
             None => {}
         }
     }
 
     // --- what happens ------------------------------------------------------------------------
 
-    /// Looks who the default router is, for until the primary answers nobody else does. Says whether one that
-    /// answered an earlier daemon counts: nobody can ask it in an outage.
-    pub(crate) fn recall(&mut self, primary: &[SocketAddr]) {
-        if self.witnesses.have_router() {
+    /// Looks up the default routers, for the decider; `None` where they are no witnesses.
+    pub(crate) fn look(&mut self, primary: &[SocketAddr]) -> Option<Vec<DefaultRouter>> {
+        self.witnesses.have_router().then(|| {
             self.router.look(primary);
-        }
-        if !self.router.proven().is_empty() {
-            self.router.log();
-        }
+            self.router.defaults()
+        })
+    }
+
+    /// An earlier daemon had an answer of a default router, which counts: nobody can ping it in an outage.
+    pub(crate) fn recall(&mut self, judges: &Judges) {
+        self.router.log(judges);
     }
 
     /// The primary answers, so nobody needs the witnesses now: do they answer at all?
-    pub(crate) fn primary_answers(&mut self, primary: &[SocketAddr]) {
+    pub(crate) fn primary_answers(&mut self, judges: &Judges) {
+        self.router.log_change(judges);
         let now = clock::now();
-        let router_due = self.witnesses.have_router() && self.router.primary_answers(now, primary);
         let pause = match self.last.as_ref().is_none_or(QuorumResult::is_enough) {
             true => CHECK,
             false => CHECK_AGAIN,
@@ -151,31 +141,30 @@ impl Quorum {
         let due = self
             .checked
             .is_none_or(|checked| now.since(checked) >= pause);
-        if due || router_due {
-            self.checked = Some(now);
-            self.check();
+        if due {
+            self.check(judges);
         }
     }
 
-    /// The primary doesn't.
-    pub(crate) fn primary_fails(&mut self) {
-        self.router.primary_fails();
-    }
-
     /// They were asked, and this is what they say.
-    pub(crate) fn answered(&mut self, answers: &Answers<Purpose>) -> &QuorumResult {
+    pub(crate) fn answered(
+        &mut self,
+        answers: &Answers<Purpose>,
+        judges: &Judges,
+    ) -> &QuorumResult {
         let of_router = answers.of_router();
-        let counting = match answers.round {
-            Purpose::Decision(_) => self.counting(),
+        let needed = match answers.round {
+            Purpose::Decision(_) => judges.needed,
             // A router that is silent in quiet times abstains, or will.
             Purpose::Check => {
-                self.witnesses.named() + u32::from(of_router.is_some_and(|said| said.is_ok()))
+                let router = of_router.is_some_and(|said| said.is_ok());
+                self.quorum.min(self.witnesses.named() + u32::from(router))
             }
         };
         let result = QuorumResult {
             at: clock::now(),
             answered: answers.answered(),
-            needed: self.quorum.min(counting),
+            needed,
             votes: answers
                 .each()
                 .map(|(witness, answered, said)| Vote {
@@ -195,7 +184,7 @@ impl Quorum {
             Purpose::Decision(_) => {}
             Purpose::Check => {
                 if let Some(said) = of_router {
-                    self.router.said(said);
+                    self.router.said(said.map(|_| ()));
                 }
             }
         }
@@ -205,27 +194,24 @@ impl Quorum {
     // --- asking ------------------------------------------------------------------------------
 
     /// For a decision.
-    pub(crate) fn ask(&mut self, round: RoundId, primary: &[SocketAddr]) {
-        if self.witnesses.have_router() {
-            self.router.look(primary);
-        }
-        let counting = self.counting();
-        if counting > 0 {
-            let enough = self.quorum.min(counting);
+    pub(crate) fn ask(&mut self, round: RoundId, judges: &Judges) {
+        if judges.needed > 0 {
+            let routers = self.router.judges(judges);
             self.witnesses
-                .ask(Purpose::Decision(round), enough, self.router.judges());
+                .ask(Purpose::Decision(round), judges.needed, routers);
         }
     }
 
     /// All of them, as far as there is anybody, to see whether they answer.
-    pub(crate) fn check(&mut self) {
+    pub(crate) fn check(&mut self, judges: &Judges) {
+        self.checked = Some(clock::now());
         if !self.witnesses.have_router() {
             if self.quorum > 0 {
                 self.witnesses.ask(Purpose::Check, self.quorum, None);
             }
             return;
         }
-        let router = self.router.candidates();
+        let router = self.router.candidates(judges);
         if router.is_some() || self.witnesses.named() > 0 {
             // The router's own answer is what is wanted, whoever else answers.
             self.witnesses.ask(Purpose::Check, u32::MAX, router);
@@ -244,26 +230,14 @@ impl Quorum {
 
     // --- what is known -----------------------------------------------------------------------
 
-    /// How many count, if that is another number than was said last.
-    pub(crate) fn expected_votes(&mut self) -> ExpectedVotes {
-        let counting = self.counting();
-        let before = self.expected.replace(counting);
-        (before != Some(counting)).then_some(counting)
-    }
-
-    fn counting(&self) -> u32 {
-        let router = self.witnesses.have_router() && self.router.counts();
-        self.witnesses.named().saturating_add(u32::from(router))
-    }
-
-    /// The default routers whose word counts, by name, for the next daemon.
-    pub(crate) fn proven_routers(&self) -> &[String] {
-        self.router.proven()
+    /// The default routers, as they were looked up last.
+    pub(crate) fn routers(&self) -> Vec<DefaultRouter> {
+        self.router.defaults()
     }
 
     /// The number of answers needed, of those that count; `None`: no answer is needed.
-    pub(crate) fn needed(&self) -> Option<u32> {
-        (self.quorum > 0).then(|| self.quorum.min(self.counting()))
+    pub(crate) fn needed(&self, judges: &Judges) -> Option<u32> {
+        (self.quorum > 0).then_some(judges.needed)
     }
 
     /// All of them, as people know them.
@@ -277,9 +251,24 @@ impl Quorum {
     }
 
     /// How the default router stands, if it is one of them.
-    pub(crate) fn router(&self) -> Option<RouterStanding> {
-        self.witnesses.have_router().then(|| self.router.standing())
+    pub(crate) fn router(&self, judges: &Judges) -> Option<RouterStanding> {
+        let is_witness = self.witnesses.have_router();
+        is_witness.then(|| self.router.standing(judges))
     }
+
+    /// Logs what the decider has made of what the default router said, where that is news.
+    pub(crate) fn log_router(&mut self, judges: &Judges) {
+        self.router.log_change(judges);
+    }
+}
+
+/// The default routers that have answered in quiet times, where they were pinged then.
+pub(crate) fn pinged(answers: &Answers<Purpose>) -> Option<Vec<RouterId>> {
+    let said = answers
+        .of_router()
+        .filter(|_| answers.round == Purpose::Check)?;
+    let names = said.map_or_else(|_| Vec::new(), Routers::names);
+    Some(names.into_iter().map(RouterId::new).collect())
 }
 
 fn log(result: &QuorumResult, purpose: Purpose, before: Option<u32>) {

@@ -6,11 +6,13 @@ use crate::{
     id::GatewayProbeId,
     input::{
         event::Event,
-        order::{Order, Pause, Refusal, Standing},
+        order::{Order, Pause, Refusal},
         reconfigure::Probing,
     },
     known::{
-        flap_damping::FlapHistory,
+        isolation::Judges,
+        persistent::PersistentState,
+        router::DefaultRouter,
         situation::{Attempt, PortState, Primary, Situation},
         strikes::Strike,
     },
@@ -37,15 +39,21 @@ impl Decider {
     /// A decider that has seen nothing. Its first probe is due at once.
     #[must_use]
     pub fn new(settings: Settings, now: Time) -> Self {
-        Self::after(FlapHistory::default(), Standing::default(), settings, now)
+        Self::after(PersistentState::default(), settings, now)
     }
 
-    /// The same after another one, which saw the primary flap like this and was given these orders.
+    /// The same after another one, which handed this out.
     #[must_use]
-    pub fn after(flaps: FlapHistory, standing: Standing, settings: Settings, now: Time) -> Self {
+    pub fn after(persistent: PersistentState, settings: Settings, now: Time) -> Self {
         Self {
-            situation: Situation::new(flaps, standing, settings, now),
+            situation: Situation::new(persistent, settings, now),
         }
+    }
+
+    /// What the next decider needs to know, and nobody can look up: to be kept whenever it changes.
+    #[must_use]
+    pub fn persistent_state(&self) -> PersistentState {
+        self.situation.persistent_state()
     }
 
     /// Takes in one event and returns what is to be done, in order.
@@ -91,6 +99,9 @@ impl Decider {
         let pace = situation.pace();
         if let Some((probe, cause)) = situation.schedule.probe(now, pace) {
             actions.push(Action::Probe { probe, cause });
+        }
+        if situation.router.is_due() {
+            actions.push(Action::PingRouters);
         }
         if let Some(probe) = situation.liveness.probe(now) {
             actions.push(Action::ProbeGateway { probe });
@@ -199,22 +210,10 @@ impl Decider {
         self.situation.primary_drains
     }
 
-    /// How the primary flaps, for [`Self::after`].
-    #[must_use]
-    pub fn flap_history(&self) -> FlapHistory {
-        self.situation.flap_damping.history()
-    }
-
     /// Was the primary seen healthy once, or is that not asked for?
     #[must_use]
     pub fn is_armed(&self) -> bool {
         self.situation.armed
-    }
-
-    /// The orders that stand, for the next decider.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
-        self.situation.orders.standing()
     }
 
     /// The pause in force.
@@ -283,6 +282,18 @@ impl Decider {
     #[must_use]
     pub fn gateway_comes_up(&self) -> bool {
         self.situation.liveness.comes_up()
+    }
+
+    /// Who is to be asked before a takeover, where these are the default routers now.
+    #[must_use]
+    pub fn judges(&self, routers: &[DefaultRouter]) -> Judges {
+        self.situation.judges(routers)
+    }
+
+    /// Does the default router's answer count before a takeover?
+    #[must_use]
+    pub fn router_counts(&self) -> bool {
+        self.situation.router.counts()
     }
 
     /// The local gateway is to go: the primary is believed, or an operator says so.

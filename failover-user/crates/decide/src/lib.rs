@@ -6,7 +6,7 @@
 //!
 //! Every rule is a function of what was observed last. Nothing is remembered that could be looked
 //! at again, so a daemon that was killed and restarted decides like one that never stopped. What can't
-//! be is handed out as data and in again: [`Decider::flaps`], [`RouterWatch::proven`].
+//! be is handed out as data and in again: [`PersistentState`].
 //!
 //! Data flows one way: an event (`input`) changes what is known (`known`), and from that follow the
 //! steps to take and the state that people see (`output`).
@@ -26,7 +26,7 @@ mod time;
 mod tests;
 
 pub use decider::Decider;
-pub use id::{GatewayProbeId, ProbeId, RoundId};
+pub use id::{GatewayProbeId, ProbeId, RoundId, RouterId};
 pub use input::{
     event::{Begun, Event, PortObservation},
     evidence::Evidence,
@@ -36,7 +36,9 @@ pub use input::{
 };
 pub use known::{
     flap_damping::{Back, FlapHistory},
-    router::RouterWatch,
+    isolation::Judges,
+    persistent::PersistentState,
+    router::DefaultRouter,
     strikes::Strike,
 };
 pub use output::{

@@ -24,8 +24,12 @@ pub struct Settings {
     /// From one probe to the next once the first strike is there, and from one strike to the next.
     pub confirm_interval: Duration,
     /// How many witnesses have to answer before a takeover; where it is 0 none are asked. Where fewer
-    /// count ([`crate::Event::Counting`]), no more than those.
+    /// count, no more than those: all that are named, and the default router where it has proved itself.
     pub witness_quorum: u32,
+    /// How many witnesses are named.
+    pub named_witnesses: u32,
+    /// Is the default router one more, once it has answered pings?
+    pub router_is_witness: bool,
     /// What proves that the primary is gone.
     pub fence: Fence,
     /// How long the fence command may take.

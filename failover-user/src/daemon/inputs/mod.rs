@@ -139,7 +139,6 @@ impl Inputs {
                 configuration.witnesses.clone(),
                 settings.witness_quorum,
                 settings.timeout,
-                &persisted.routers,
             ),
             port: LocalPort::new(
                 configuration.port,
@@ -360,18 +359,13 @@ impl Inputs {
         if asks_otherwise || probing != Probing::AsBefore {
             self.port_forward = PortForward::new(&new.local_check, timeout);
         }
-        if probing == Probing::OfAnother {
-            // What was silent while another answered.
-            self.quorum.primary_fails();
-        }
         let asks = |of: &Configuration| {
             let decide = &of.decide;
             (of.witnesses.clone(), decide.witness_quorum, decide.timeout)
         };
         if asks(old) != asks(new) {
             let (witnesses, quorum, timeout) = asks(new);
-            self.quorum
-                .replace(witnesses, quorum, timeout, self.prober.addresses());
+            self.quorum.replace(witnesses, quorum, timeout);
         }
         if old.gateway != new.gateway {
             self.port.identify(&new.gateway);

@@ -37,6 +37,8 @@ impl World {
             stop_timeout: seconds(90),
             confirm_interval: seconds(30),
             witness_quorum: 0,
+            named_witnesses: 0,
+            router_is_witness: false,
             fence: Fence::None,
             fence_timeout: seconds(60),
             veto_limit: 3,

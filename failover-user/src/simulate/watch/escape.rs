@@ -168,7 +168,10 @@ impl Calm {
                 Action::AskWitnesses { round } => {
                     self.witnesses = Some((self.now + ANSWER, round));
                 }
-                Action::Record(_) | Action::ProbeGateway { .. } | Action::Withhold(_) => {}
+                Action::Record(_)
+                | Action::ProbeGateway { .. }
+                | Action::PingRouters
+                | Action::Withhold(_) => {}
             }
         }
     }

@@ -43,10 +43,15 @@ impl Situation {
                 self.believe(now, turn);
                 Reason::Witnesses { answered }
             }
-            Event::Counting(counting) => {
-                let turn = self.isolation.count(counting);
-                self.believe(now, turn);
-                Reason::Counting(counting)
+            Event::DefaultRouters(routers) => {
+                self.router.found(routers);
+                self.count_witnesses(now)
+            }
+            Event::RoutersPinged { answered } => {
+                if self.settings.router_is_witness {
+                    self.router.answered(answered);
+                }
+                self.count_witnesses(now)
             }
             Event::Port(gateway) => self.apply_port(now, gateway),
             Event::GatewayProbed { probe, outcome } => {
@@ -87,6 +92,17 @@ impl Situation {
             Event::Operator(order) => self.apply_order(now, order),
             Event::CommandEnded { command, result } => self.apply_command(now, command, result),
         }
+    }
+
+    /// The router may have begun or ceased to count.
+    pub(crate) fn count_witnesses(&mut self, now: Time) -> Reason {
+        let counting = self.counting();
+        if self.isolation.counting() == counting {
+            return Reason::Time;
+        }
+        let turn = self.isolation.count(counting);
+        self.believe(now, turn);
+        Reason::Counting(counting)
     }
 
     /// What failed while PC-B was cut off may have failed for that reason, and so may what was asked then.
@@ -142,6 +158,9 @@ impl Situation {
             && !ended.distrusted
         {
             self.note_path(*failure, ended.due);
+        }
+        if !matches!(counted, Outcome::Connected { .. }) {
+            self.router.primary_fails();
         }
         match &counted {
             Outcome::Connected { .. } => self.apply_success(now, ended),
@@ -234,6 +253,10 @@ impl Situation {
             self.discount_fence();
         }
         self.isolation.forget();
+        if self.settings.router_is_witness {
+            self.router.primary_answers(now);
+            self.count_witnesses(now);
+        }
         self.vetoes = 0;
         self.armed = true;
         self.flap_damping.answered(now);

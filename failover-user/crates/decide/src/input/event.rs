@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::{
-    id::{GatewayProbeId, ProbeId, RoundId},
+    id::{GatewayProbeId, ProbeId, RoundId, RouterId},
     input::{evidence::Evidence, order::Order, outcome::Outcome},
+    known::router::DefaultRouter,
     step::{Command, CommandResult},
     time::Time,
 };
@@ -31,9 +32,14 @@ pub enum Event {
         /// How many answered.
         answered: u32,
     },
-    /// So many of the witnesses count from now on, and no more are needed: see [`crate::RouterWatch`].
-    /// Until this is told all do.
-    Counting(u32),
+    /// Somebody looked up the default routers. To be told before the witnesses are asked
+    /// ([`crate::Decider::judges`]), and whenever the primary has answered.
+    DefaultRouters(Vec<DefaultRouter>),
+    /// The default routers were pinged in quiet times, and these have answered.
+    RoutersPinged {
+        /// None: they are silent.
+        answered: Vec<RouterId>,
+    },
     /// The machine was suspended: the clocks say so.
     Suspended,
     /// Somebody looked at the local port.

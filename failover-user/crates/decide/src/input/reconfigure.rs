@@ -1,7 +1,10 @@
 //! New numbers while it runs: what was seen stays seen, what runs goes on.
 
 use crate::{
-    known::situation::{Primary, Situation},
+    known::{
+        router::RouterWitness,
+        situation::{Primary, Situation},
+    },
     settings::Settings,
     time::Time,
 };
@@ -47,9 +50,15 @@ impl Situation {
             self.discount_fence();
             self.fences.reset(now);
             self.isolation.forget();
+            // Who was silent while another one answered.
+            self.router.primary_fails();
             self.flap_damping.forget();
             self.seen_alive = None;
             self.vetoes = 0;
         }
+        if !self.settings.router_is_witness {
+            self.router = RouterWitness::default();
+        }
+        self.count_witnesses(now);
     }
 }

@@ -5,7 +5,11 @@
 
 use std::time::Duration;
 
-use crate::{id::RoundId, settings::Settings, time::Time};
+use crate::{
+    id::{RoundId, RouterId},
+    settings::Settings,
+    time::Time,
+};
 
 /// The daemon answers within the timeout; this is for the day when it doesn't.
 const GRACE: Duration = Duration::from_secs(2);
@@ -26,6 +30,17 @@ pub(crate) struct Isolation {
     hurried: bool,
 }
 
+/// Who is to be asked before a takeover.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Judges {
+    /// So many have to answer. Where it is none nobody is asked, whatever [`crate::Action::AskWitnesses`]
+    /// said.
+    pub needed: u32,
+    /// The default routers that may speak; empty where all that have answered before are gone, which is
+    /// silence. `None`: the default router abstains.
+    pub routers: Option<Vec<RouterId>>,
+}
+
 /// An answer, and when its question was asked.
 #[derive(Clone, Copy, Debug)]
 struct Verdict {
@@ -44,10 +59,10 @@ pub(crate) enum Turn {
 }
 
 impl Isolation {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings, counting: u32) -> Self {
         Self {
             quorum: settings.witness_quorum,
-            counting: u32::MAX,
+            counting,
             interval: settings.interval,
             patience: settings.timeout.saturating_add(GRACE),
             last_round: 0,
@@ -72,17 +87,21 @@ impl Isolation {
             ..
         } = *self;
         *self = Self {
-            counting,
             last_round,
             asking: asking.map(|(round, _)| (round, now)),
             // It was one by the old quorum.
             verdict: verdict.filter(|_| settings.witness_quorum == self.quorum),
-            ..Self::new(settings)
+            ..Self::new(settings, counting)
         };
     }
 
+    /// How many count.
+    pub(crate) fn counting(&self) -> u32 {
+        self.counting
+    }
+
     /// How many have to answer: no more than there are that count.
-    fn needed(&self) -> u32 {
+    pub(crate) fn needed(&self) -> u32 {
         self.quorum.min(self.counting)
     }
 

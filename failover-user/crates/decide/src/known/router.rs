@@ -1,125 +1,151 @@
-//! Does the default router's word count? Many answer no pings, so it abstains until it has proved
+//! Does the default router's answer count? Many answer no pings, so it abstains until it has proved
 //! that it does.
 //!
-//! It proves itself in quiet times: it is asked while the primary answers, when its silence can't be
+//! It proves itself in quiet times: it is pinged while the primary answers, when its silence can't be
 //! PC-B's lost network. Once it has answered, its silence before a takeover means that PC-B is cut off.
 //! So does its absence: where PC-B has another router now, or none, it may be in another network, and
-//! the other one's word is as good as a stranger's. That changes when the primary answers by it.
+//! the other one's answer is as good as a stranger's. That changes when the primary answers by it.
 //!
 //! In the middle of an outage that can't be looked up, so it is handed out to be kept, and in again
-//! when the next watch is made: an answer is an answer, however long ago it was. Where it is none any
+//! when the next decider is made: an answer is an answer, however long ago it was. Where it is none any
 //! more the primary's first answers tell.
 
 use std::time::Duration;
 
-use crate::time::Time;
+use crate::{id::RouterId, time::Time};
 
-/// In quiet times it is asked this often at most. So long may PC-B rely on a router that has begun to
-/// leave pings unanswered. One that goes down often does so a while before it stops forwarding: asked more
+/// In quiet times it is pinged this often at most. So long may PC-B rely on a router that has begun to
+/// leave pings unanswered. One that goes down often does so a while before it stops forwarding: pinged more
 /// often, it would more often abstain just when its silence means something.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
 
-/// Watches the default router in quiet times. `R`: what tells one router from another.
-#[derive(Clone, Debug)]
-pub struct RouterWatch<R> {
-    /// When somebody was asked last, and who.
-    asked: Option<(Time, Vec<R>)>,
-    standing: Standing<R>,
+/// A default router, as it was looked up.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DefaultRouter {
+    /// Which.
+    pub id: RouterId,
+    /// It has the primary's address: it can't speak of anybody else, and where another router had answered
+    /// it is none that has.
+    pub is_primary: bool,
+}
+
+/// The default router as a witness. There may be several: one a family of addresses.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RouterWitness {
+    /// As they were looked up last.
+    found: Vec<DefaultRouter>,
+    /// When they were pinged last, and who they were.
+    pinged: Option<(Time, Vec<RouterId>)>,
+    standing: Standing,
+    /// A ping is due.
+    is_due: bool,
 }
 
 /// What the router has shown.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Standing<R> {
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+enum Standing {
     /// Not yet that it answers, or that it doesn't any longer.
+    #[default]
     Unproven,
-    /// That it answers. There may be several: one a family of addresses. Only those that did.
-    Proven(Vec<R>),
-    /// It answered before, and not when it was asked last. That may be the beginning of an outage of
+    /// That it answers. Only those that did.
+    Proven(Vec<RouterId>),
+    /// It answered before, and not when it was pinged last. That may be the beginning of an outage of
     /// PC-B's own network: the primary's next answer tells.
-    Doubted(Vec<R>),
+    Doubted(Vec<RouterId>),
 }
 
-impl<R> Default for RouterWatch<R> {
-    fn default() -> Self {
-        Self {
-            asked: None,
-            standing: Standing::Unproven,
-        }
-    }
-}
-
-impl<R: Clone + PartialEq> RouterWatch<R> {
-    /// Goes on from the routers that an earlier one handed out. They are asked once the primary answers.
-    #[must_use]
-    pub fn after(proven: Vec<R>) -> Self {
-        let standing = match proven.is_empty() {
-            true => Standing::Unproven,
-            false => Standing::Proven(proven),
+impl RouterWitness {
+    /// Goes on from the routers that an earlier one handed out. They are pinged once the primary answers.
+    pub(crate) fn after(proven: Vec<RouterId>) -> Self {
+        let standing = if proven.is_empty() {
+            Standing::Unproven
+        } else {
+            Standing::Proven(proven)
         };
         Self {
-            asked: None,
             standing,
+            ..Self::default()
         }
     }
 
-    /// The routers whose word counts, for the next watch. One that is in doubt is among them: the next
-    /// one asks again.
-    #[must_use]
-    pub fn proven(&self) -> &[R] {
+    /// The routers that have answered, for the next decider. One that is in doubt is among them: the next
+    /// one pings it again.
+    pub(crate) fn proven(&self) -> &[RouterId] {
         match &self.standing {
             Standing::Unproven => &[],
             Standing::Proven(proven) | Standing::Doubted(proven) => proven,
         }
     }
 
-    /// The primary has answered while these were the default routers: silence of the router's before was
-    /// its own, and others than those that answered have taken their place. Are they to be asked now?
-    pub fn primary_answers(&mut self, now: Time, routers: &[R]) -> bool {
-        let replaced = !routers.is_empty() && self.believed(routers).next().is_none();
+    /// These are the default routers now.
+    pub(crate) fn found(&mut self, routers: Vec<DefaultRouter>) {
+        self.found = routers;
+    }
+
+    /// The primary has answered: silence of the router's before was its own, and others than those that
+    /// answered have taken their place.
+    pub(crate) fn primary_answers(&mut self, now: Time) {
+        let proven = self.proven();
+        let is_proven = |router: &DefaultRouter| proven.contains(&router.id);
+        let replaced = !self.found.is_empty() && !self.found.iter().any(is_proven);
         if replaced || matches!(self.standing, Standing::Doubted(_)) {
             self.standing = Standing::Unproven;
         }
-        let due = self.asked.as_ref().is_none_or(|(asked, who)| {
-            let others = !routers.is_empty() && who != routers;
-            others || now.since(*asked) >= PAUSE
+        let routers: Vec<RouterId> = self.found.iter().map(|router| router.id.clone()).collect();
+        let due = self.pinged.as_ref().is_none_or(|(pinged, who)| {
+            let others = !routers.is_empty() && *who != routers;
+            others || now.since(*pinged) >= PAUSE
         });
         if due {
-            self.asked = Some((now, routers.to_vec()));
+            self.pinged = Some((now, routers));
+            self.is_due = true;
         }
-        due
     }
 
     /// The primary hasn't answered: whoever is silent now may be so for the same reason. The router is
-    /// asked again once the primary answers.
-    pub fn primary_fails(&mut self) {
-        self.asked = None;
+    /// pinged again once the primary answers.
+    pub(crate) fn primary_fails(&mut self) {
+        self.pinged = None;
         if let Standing::Doubted(routers) = &mut self.standing {
             self.standing = Standing::Proven(std::mem::take(routers));
         }
     }
 
-    /// These routers have answered in quiet times, each of them.
-    pub fn answered(&mut self, routers: Vec<R>) {
-        self.standing = Standing::Proven(routers);
+    /// Is it to be pinged now? Says so once.
+    pub(crate) fn is_due(&mut self) -> bool {
+        std::mem::take(&mut self.is_due)
     }
 
-    /// None has.
-    pub fn was_silent(&mut self) {
-        if let Standing::Proven(routers) = &mut self.standing {
+    /// These have answered in quiet times; none: it is silent.
+    pub(crate) fn answered(&mut self, routers: Vec<RouterId>) {
+        if !routers.is_empty() {
+            self.standing = Standing::Proven(routers);
+        } else if let Standing::Proven(routers) = &mut self.standing {
             self.standing = Standing::Doubted(std::mem::take(routers));
         }
     }
 
-    /// Does its word count? Whoever the default routers are by now: see [`Self::believed`].
-    #[must_use]
-    pub fn counts(&self) -> bool {
-        !self.proven().is_empty()
+    /// Does its answer, or its silence, count before a takeover?
+    pub(crate) fn counts(&self) -> bool {
+        self.counts_among(&self.found)
     }
 
-    /// Those of the default routers that may speak. None, where its word counts: that is silence.
-    pub fn believed<'a>(&self, routers: &'a [R]) -> impl Iterator<Item = &'a R> {
+    /// The same, where these are the default routers.
+    pub(crate) fn counts_among(&self, routers: &[DefaultRouter]) -> bool {
+        let is_primary = |id: &RouterId| {
+            let mut same = routers.iter().filter(|router| router.id == *id);
+            same.any(|router| router.is_primary)
+        };
+        !self.proven().iter().all(is_primary)
+    }
+
+    /// Those of these default routers that may speak. None, where its answer counts: that is silence.
+    pub(crate) fn believed(&self, routers: &[DefaultRouter]) -> Vec<RouterId> {
         let proven = self.proven();
-        routers.iter().filter(|router| proven.contains(router))
+        let believed = routers
+            .iter()
+            .filter(|router| !router.is_primary && proven.contains(&router.id));
+        believed.map(|router| router.id.clone()).collect()
     }
 }
 
@@ -127,112 +153,141 @@ impl<R: Clone + PartialEq> RouterWatch<R> {
 mod tests {
     use super::*;
 
-    const ROUTER: [u32; 1] = [1];
-
     fn at(seconds: u64) -> Time {
         Time::from_boot(Duration::from_secs(seconds))
     }
 
-    /// One that has answered at second 0.
-    fn proven() -> RouterWatch<u32> {
-        let mut watch = RouterWatch::default();
-        assert!(watch.primary_answers(at(0), &[1, 2]));
-        watch.answered(vec![1, 2]);
-        watch
+    fn ids(routers: &[u32]) -> Vec<RouterId> {
+        let id = |router: &u32| RouterId::new(router.to_string());
+        routers.iter().map(id).collect()
     }
 
-    /// Which of these may speak for a decision; `None` where no router's word counts.
-    fn judges(watch: &RouterWatch<u32>, routers: &[u32]) -> Option<Vec<u32>> {
-        let believed = watch.believed(routers).copied().collect();
-        watch.counts().then_some(believed)
+    fn defaults(routers: &[u32]) -> Vec<DefaultRouter> {
+        let is_primary = false;
+        let one = |id| DefaultRouter { id, is_primary };
+        ids(routers).into_iter().map(one).collect()
+    }
+
+    /// Is it pinged when the primary answers, and these are the default routers?
+    fn primary_answers(router: &mut RouterWitness, second: u64, routers: &[u32]) -> bool {
+        router.found(defaults(routers));
+        router.primary_answers(at(second));
+        router.is_due()
+    }
+
+    /// One that has answered at second 0.
+    fn proven() -> RouterWitness {
+        let mut router = RouterWitness::default();
+        assert!(primary_answers(&mut router, 0, &[1, 2]));
+        router.answered(ids(&[1, 2]));
+        router
+    }
+
+    /// Which of these may speak for a decision; `None` where no router's answer counts.
+    fn judges(router: &RouterWitness, routers: &[DefaultRouter]) -> Option<Vec<RouterId>> {
+        router
+            .counts_among(routers)
+            .then(|| router.believed(routers))
     }
 
     #[test]
     fn a_router_abstains_until_it_has_answered() {
-        let mut watch = RouterWatch::default();
-        assert_eq!(judges(&watch, &ROUTER), None);
-        watch.was_silent();
-        assert_eq!(judges(&watch, &ROUTER), None);
-        assert_eq!(judges(&watch, &[]), None);
-        watch.answered(ROUTER.to_vec());
-        assert_eq!(judges(&watch, &ROUTER), Some(vec![1]));
+        let mut router = RouterWitness::default();
+        let one = defaults(&[1]);
+        assert_eq!(judges(&router, &one), None);
+        router.answered(Vec::new());
+        assert_eq!(judges(&router, &one), None);
+        assert_eq!(judges(&router, &[]), None);
+        router.answered(ids(&[1]));
+        assert_eq!(judges(&router, &one), Some(ids(&[1])));
     }
 
     #[test]
-    fn it_is_asked_at_the_primarys_first_answer_and_every_ten_minutes_at_most() {
-        let mut watch = RouterWatch::default();
-        let asked: Vec<u64> = (0..=1300)
+    fn it_is_pinged_at_the_primarys_first_answer_and_every_ten_minutes_at_most() {
+        let mut router = RouterWitness::default();
+        let pinged: Vec<u64> = (0..=1300)
             .step_by(30)
-            .filter(|second| watch.primary_answers(at(*second), &ROUTER))
+            .filter(|second| primary_answers(&mut router, *second, &[1]))
             .collect();
-        assert_eq!(asked, [0, 600, 1200]);
+        assert_eq!(pinged, [0, 600, 1200]);
     }
 
     #[test]
     fn silence_counts_against_it_once_the_primary_answers_after_it() {
-        let mut watch = proven();
-        assert!(watch.primary_answers(at(600), &[1, 2]));
-        watch.was_silent();
+        let mut router = proven();
+        assert!(primary_answers(&mut router, 600, &[1, 2]));
+        router.answered(Vec::new());
         // PC-B's network may just have gone.
-        assert!(watch.counts());
-        watch.primary_answers(at(630), &[1, 2]);
-        assert!(!watch.counts());
+        assert!(router.counts());
+        primary_answers(&mut router, 630, &[1, 2]);
+        assert!(!router.counts());
         // Until it answers again.
-        assert!(watch.primary_answers(at(1200), &[1, 2]));
-        watch.answered(vec![1]);
-        assert!(watch.counts());
+        assert!(primary_answers(&mut router, 1200, &[1, 2]));
+        router.answered(ids(&[1]));
+        assert!(router.counts());
     }
 
     #[test]
     fn silence_that_the_primary_shares_is_not_the_routers() {
-        let mut watch = proven();
-        watch.primary_answers(at(600), &[1, 2]);
-        watch.was_silent();
-        watch.primary_fails();
-        assert!(watch.counts());
-        // Not even once the network is back: then it is asked at once.
-        assert!(watch.primary_answers(at(700), &[1, 2]));
-        assert!(watch.counts());
+        let mut router = proven();
+        primary_answers(&mut router, 600, &[1, 2]);
+        router.answered(Vec::new());
+        router.primary_fails();
+        assert!(router.counts());
+        // Not even once the network is back: then it is pinged at once.
+        assert!(primary_answers(&mut router, 700, &[1, 2]));
+        assert!(router.counts());
     }
 
     #[test]
     fn a_router_that_has_gone_is_silent_and_another_one_does_not_speak_for_it() {
-        let watch = proven();
-        assert_eq!(judges(&watch, &[]), Some(vec![]));
-        assert_eq!(judges(&watch, &[3]), Some(vec![]));
-        assert_eq!(judges(&watch, &[3, 1]), Some(vec![1]));
+        let router = proven();
+        assert_eq!(judges(&router, &[]), Some(vec![]));
+        assert_eq!(judges(&router, &defaults(&[3])), Some(vec![]));
+        assert_eq!(judges(&router, &defaults(&[3, 1])), Some(ids(&[1])));
     }
 
     #[test]
-    fn another_one_takes_its_place_when_the_primary_answers_and_is_asked_at_once() {
-        let mut watch = proven();
+    fn another_one_takes_its_place_when_the_primary_answers_and_is_pinged_at_once() {
+        let mut router = proven();
         // Without any nothing is known of another.
-        assert!(!watch.primary_answers(at(10), &[]));
-        assert_eq!(judges(&watch, &[]), Some(vec![]));
-        assert!(watch.primary_answers(at(20), &[3]));
-        assert_eq!(judges(&watch, &[3]), None);
-        watch.answered(vec![3]);
-        assert_eq!(judges(&watch, &[3]), Some(vec![3]));
-        assert!(!watch.primary_answers(at(30), &[3]));
-        // One more is asked, too, and doesn't silence the first.
-        assert!(watch.primary_answers(at(40), &[2, 3]));
-        assert_eq!(judges(&watch, &[2, 3]), Some(vec![3]));
+        assert!(!primary_answers(&mut router, 10, &[]));
+        assert_eq!(judges(&router, &[]), Some(vec![]));
+        assert!(primary_answers(&mut router, 20, &[3]));
+        assert_eq!(judges(&router, &defaults(&[3])), None);
+        router.answered(ids(&[3]));
+        assert_eq!(judges(&router, &defaults(&[3])), Some(ids(&[3])));
+        assert!(!primary_answers(&mut router, 30, &[3]));
+        // One more is pinged, too, and doesn't silence the first.
+        assert!(primary_answers(&mut router, 40, &[2, 3]));
+        assert_eq!(judges(&router, &defaults(&[2, 3])), Some(ids(&[3])));
     }
 
     #[test]
-    fn the_next_watch_goes_on_from_what_was_proven_and_asks_at_the_first_answer() {
-        let mut watch = RouterWatch::after(proven().proven().to_vec());
-        assert_eq!(judges(&watch, &ROUTER), Some(vec![1]));
+    fn one_that_is_the_primary_abstains_and_another_networks_with_its_address_is_silence() {
+        let mut router = RouterWitness::default();
+        router.answered(ids(&[1]));
+        let mut routers = defaults(&[1]);
+        routers[0].is_primary = true;
+        assert_eq!(judges(&router, &routers), None);
+        routers[0].id = RouterId::new("3");
+        assert_eq!(judges(&router, &routers), Some(vec![]));
+    }
+
+    #[test]
+    fn the_next_one_goes_on_from_what_was_proven_and_pings_at_the_first_answer() {
+        let mut router = RouterWitness::after(proven().proven().to_vec());
+        assert_eq!(judges(&router, &defaults(&[1])), Some(ids(&[1])));
         // Moved while nobody watched.
-        assert_eq!(judges(&watch, &[3]), Some(vec![]));
-        watch.primary_fails();
-        assert!(watch.counts());
-        assert!(watch.primary_answers(at(5), &[1, 2]));
-        watch.was_silent();
+        assert_eq!(judges(&router, &defaults(&[3])), Some(vec![]));
+        router.primary_fails();
+        assert!(router.counts());
+        assert!(primary_answers(&mut router, 5, &[1, 2]));
+        router.answered(Vec::new());
         // In doubt it is handed on all the same.
-        assert_eq!(watch.proven(), [1, 2]);
-        watch.primary_answers(at(35), &[1, 2]);
-        assert!(watch.proven().is_empty());
-        assert!(!RouterWatch::<u32>::after(Vec::new()).counts());
+        assert_eq!(router.proven(), ids(&[1, 2]));
+        primary_answers(&mut router, 35, &[1, 2]);
+        assert!(router.proven().is_empty());
+        assert!(!RouterWitness::after(Vec::new()).counts());
     }
 }

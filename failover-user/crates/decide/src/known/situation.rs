@@ -6,15 +6,14 @@
 use std::time::Duration;
 
 use crate::{
-    input::{
-        event::Begun,
-        order::{Orders, Standing},
-    },
+    input::{event::Begun, order::Orders},
     known::{
         backoff::Backoff,
-        flap_damping::{FlapDamping, FlapHistory},
+        flap_damping::FlapDamping,
         gateway_health::Liveness,
-        isolation::Isolation,
+        isolation::{Isolation, Judges},
+        persistent::PersistentState,
+        router::{DefaultRouter, RouterWitness},
         schedule::Schedule,
         strikes::{Strike, Strikes},
     },
@@ -54,6 +53,7 @@ pub(crate) struct Situation {
     /// The primary was made sure of since it answered last.
     pub(crate) fenced: bool,
     pub(crate) isolation: Isolation,
+    pub(crate) router: RouterWitness,
     pub(crate) flap_damping: FlapDamping,
     /// The primary said with its last answer that it drains.
     pub(crate) primary_drains: bool,
@@ -130,12 +130,12 @@ pub(crate) enum Attempt {
 
 impl Situation {
     /// Nobody has looked at anything yet; this is left of what was known before.
-    pub(crate) fn new(
-        flaps: FlapHistory,
-        standing: Standing,
-        settings: Settings,
-        now: Time,
-    ) -> Self {
+    pub(crate) fn new(persistent: PersistentState, settings: Settings, now: Time) -> Self {
+        let router = if settings.router_is_witness {
+            RouterWitness::after(persistent.routers)
+        } else {
+            RouterWitness::default()
+        };
         let backoff = Backoff::new(settings.recovery_interval, settings.interval, now);
         Self {
             primary: Primary::Unproven,
@@ -146,15 +146,16 @@ impl Situation {
             overdue: 0,
             outlived_stop: None,
             liveness: Liveness::new(&settings),
-            orders: Orders::of(standing),
-            armed: !settings.needs_arming,
+            orders: Orders::of(persistent.standing),
+            armed: persistent.armed || !settings.needs_arming,
             withheld: None,
             starts: backoff.clone(),
             stops: backoff.clone(),
             fences: backoff,
             fenced: false,
-            isolation: Isolation::new(&settings),
-            flap_damping: FlapDamping::new(&settings, flaps, now),
+            isolation: Isolation::new(&settings, counting(&settings, &router)),
+            router,
+            flap_damping: FlapDamping::new(&settings, persistent.flap_history, now),
             primary_drains: false,
             seen_alive: None,
             vetoes: 0,
@@ -163,6 +164,34 @@ impl Situation {
             state: State::Standby,
             since: now,
             settings,
+        }
+    }
+
+    /// What the next decider needs to know, and nobody can look up.
+    pub(crate) fn persistent_state(&self) -> PersistentState {
+        PersistentState {
+            armed: self.armed && self.settings.needs_arming,
+            standing: self.orders.standing(),
+            flap_history: self.flap_damping.history(),
+            routers: self.router.proven().to_vec(),
+        }
+    }
+
+    /// How many witnesses count now: those that are named, and a router that has proved itself.
+    pub(crate) fn counting(&self) -> u32 {
+        counting(&self.settings, &self.router)
+    }
+
+    /// Who is to be asked before a takeover, where these are the default routers now.
+    pub(crate) fn judges(&self, routers: &[DefaultRouter]) -> Judges {
+        let counts = self.settings.router_is_witness && self.router.counts_among(routers);
+        let counting = self
+            .settings
+            .named_witnesses
+            .saturating_add(u32::from(counts));
+        Judges {
+            needed: self.settings.witness_quorum.min(counting),
+            routers: counts.then(|| self.router.believed(routers)),
         }
     }
 
@@ -234,6 +263,11 @@ impl Situation {
     pub(crate) fn start_limit(&self) -> Duration {
         self.settings.start_limit(self.overdue)
     }
+}
+
+fn counting(settings: &Settings, router: &RouterWitness) -> u32 {
+    let router = settings.router_is_witness && router.counts();
+    settings.named_witnesses.saturating_add(u32::from(router))
 }
 
 impl PortState {

@@ -27,6 +27,9 @@ pub enum Action {
         /// To be told with the answer.
         round: RoundId,
     },
+    /// Ping the default routers although nobody needs them now, and report
+    /// [`crate::Event::RoutersPinged`]: only one that answers in quiet times counts as a witness.
+    PingRouters,
     /// Ask the local gateway whether it answers, and report [`crate::Event::GatewayProbed`] within the
     /// timeout.
     ProbeGateway {

@@ -13,7 +13,7 @@ use super::{
     laws::Laws,
     ms, s,
     script::{ANSWERS, Primary, REFUSES, Script, Start, Stop},
-    strategies::{begun, cases, evidence, gateway, order, result, settings},
+    strategies::{begun, cases, evidence, gateway, order, result, routers, settings},
     world::World,
 };
 
@@ -101,7 +101,10 @@ fn hostile() -> impl Strategy<Value = Hostile> {
         Just(Event::Armed),
         order(s(1000)).prop_map(Event::Operator),
         Just(Event::Suspended),
-        (0..3_u32).prop_map(Event::Counting),
+        routers().prop_map(Event::DefaultRouters),
+        routers().prop_map(|routers| Event::RoutersPinged {
+            answered: routers.into_iter().map(|router| router.id).collect()
+        }),
         (0..20_u64, 0..3_u32).prop_map(|(round, answered)| Event::Witnesses {
             round: RoundId(round),
             answered
@@ -219,6 +222,8 @@ fn absurd_settings() -> impl Strategy<Value = Settings> {
             stop_timeout,
             confirm_interval,
             witness_quorum,
+            named_witnesses: veto_limit,
+            router_is_witness: fence,
             fence: if fence { Fence::Required } else { Fence::None },
             fence_timeout,
             veto_limit,
@@ -283,7 +288,7 @@ proptest! {
                 }
             };
             let actions = decider.handle(now, event);
-            prop_assert!(actions.len() <= 5, "{:?}", actions);
+            prop_assert!(actions.len() <= 6, "{:?}", actions);
             let begun = actions.iter().filter(|action| matches!(action, Action::Probe { .. }));
             probes += u64::from(begun.count() > 0);
         }

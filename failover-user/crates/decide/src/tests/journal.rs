@@ -13,7 +13,8 @@ pub(super) enum Entry {
     ProbeEnded(Outcome),
     AskWitnesses,
     Witnesses(u32),
-    Counting(u32),
+    PingRouters,
+    Pinged(usize),
     Suspended,
     Run(Command),
     Kill(Command),
@@ -34,7 +35,8 @@ impl fmt::Display for Entry {
             Self::ProbeEnded(outcome) => write!(formatter, "probe {outcome}"),
             Self::AskWitnesses => formatter.write_str("ask"),
             Self::Witnesses(answered) => write!(formatter, "{answered} answer"),
-            Self::Counting(counting) => write!(formatter, "{counting} count"),
+            Self::PingRouters => formatter.write_str("ping"),
+            Self::Pinged(answered) => write!(formatter, "{answered} pinged"),
             Self::Suspended => formatter.write_str("suspended"),
             Self::Run(command) => write!(formatter, "run {command}"),
             Self::Kill(command) => write!(formatter, "kill {command}"),
@@ -119,6 +121,11 @@ impl Journal {
     /// When this command was run.
     pub(super) fn run_times_of(&self, name: &str) -> Vec<Duration> {
         self.times(|entry| matches!(entry, Entry::Run(command) if command.to_string() == name))
+    }
+
+    /// When the default routers were pinged in quiet times.
+    pub(super) fn pings(&self) -> Vec<String> {
+        self.lines(|entry| matches!(entry, Entry::PingRouters))
     }
 
     /// When the witnesses were asked.

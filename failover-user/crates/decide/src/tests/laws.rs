@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, Begun, Cause, Command, CommandResult, Decider, Event, Failure, Fence, GatewayProbeId,
-    Gone, Order, Outcome, PortObservation, ProbeId, Refusal, RoundId, Settings, Time,
+    Action, Begun, Cause, Command, CommandResult, Decider, DefaultRouter, Event, Failure, Fence,
+    GatewayProbeId, Gone, Order, Outcome, PortObservation, ProbeId, Refusal, RoundId, RouterId,
+    Settings, Time,
 };
 use super::{ms, s};
 
@@ -33,8 +34,11 @@ pub(super) struct Laws {
     connected: Option<Time>,
     /// When the last probe began that found no path to the primary.
     pathless: Option<Time>,
-    /// So many witnesses count.
-    counting: u32,
+    /// The default routers, as they were looked up last.
+    routers: Vec<DefaultRouter>,
+    /// Those that have answered pings in quiet times, and are silent since, perhaps.
+    proven: Vec<RouterId>,
+    doubted: bool,
     /// When too few witnesses answered, and since then none did.
     isolated: Option<Time>,
     /// The fence command has ended well, or as well as is asked, and what was seen before it counts.
@@ -92,7 +96,9 @@ impl Laws {
             witnesses: None,
             connected: None,
             pathless: None,
-            counting: u32::MAX,
+            routers: Vec::new(),
+            proven: Vec::new(),
+            doubted: false,
             isolated: None,
             fenced: false,
             outdated: false,
@@ -183,6 +189,10 @@ impl Laws {
                     }
                     self.witnesses = Some((*round, now, None));
                 }
+                Action::PingRouters => {
+                    assert!(self.settings.router_is_witness, "a ping that nobody wants");
+                    assert_eq!(self.success, Some(now), "a ping when the primary is down");
+                }
                 Action::ProbeGateway { probe } => self.gateway_probe_begins(*probe),
                 Action::Withhold(command) => {
                     assert!(self.pause.is_some(), "{command} withheld, and why?");
@@ -200,7 +210,7 @@ impl Laws {
             .count();
         let changes = usize::from(before.state() != after.state());
         assert_eq!(recorded, changes, "every change is told once");
-        assert!(actions.len() <= 5, "one of each at most: {actions:?}");
+        assert!(actions.len() <= 6, "one of each at most: {actions:?}");
         operators_are_no_flaps(before, after);
         self.refusals_are_fresh(now, after);
         self.strikes_are_in_the_books(now, after);
@@ -244,18 +254,15 @@ impl Laws {
                     Outcome::Unknown { .. } => {}
                 }
             }
-            Event::Counting(counting) => {
+            Event::DefaultRouters(routers) => {
                 let before = self.needed();
-                self.counting = *counting;
-                if self.needed() != before {
-                    // Nobody was asked for as many.
-                    if let Some((.., Some(answered))) = &mut self.witnesses {
-                        *answered = 0;
-                    }
-                    if self.isolated.take().is_some() {
-                        self.reconnected();
-                    }
-                }
+                self.routers.clone_from(routers);
+                self.count_anew(before);
+            }
+            Event::RoutersPinged { answered } => {
+                let before = self.needed();
+                self.pinged(answered);
+                self.count_anew(before);
             }
             Event::Evidence(evidence, seen) => {
                 if evidence.is_good() {
@@ -285,6 +292,9 @@ impl Laws {
                     return;
                 };
                 let outcome = &self.counted(outcome);
+                if !matches!(outcome, Outcome::Connected { .. }) {
+                    self.doubted = false;
+                }
                 let trusted = self.distrusted != Some(*probe) && cause != Cause::GoodNews;
                 if trusted && fails_for(outcome) == Some(Failure::Gone(Gone::Path)) {
                     self.pathless = Some(began);
@@ -297,6 +307,7 @@ impl Laws {
                             self.outdate_fence();
                         }
                         self.nobody_was_asked();
+                        self.routers_are_judged();
                         self.success = Some(now);
                         self.answered = Some(now);
                         self.armed = true;
@@ -410,7 +421,52 @@ impl Laws {
     }
 
     fn needed(&self) -> u32 {
-        self.settings.witness_quorum.min(self.counting)
+        self.needed_by(&self.proven, &self.routers)
+    }
+
+    /// A router that has answered counts, unless it is the primary.
+    fn needed_by(&self, proven: &[RouterId], routers: &[DefaultRouter]) -> u32 {
+        let is_primary = |id: &RouterId| {
+            let mut routers = routers.iter().filter(|router| router.is_primary);
+            routers.any(|router| router.id == *id)
+        };
+        let counts = self.settings.router_is_witness && proven.iter().any(|id| !is_primary(id));
+        let counting = self.settings.named_witnesses.saturating_add(counts.into());
+        self.settings.witness_quorum.min(counting)
+    }
+
+    fn pinged(&mut self, answered: &[RouterId]) {
+        if !self.settings.router_is_witness {
+            return;
+        }
+        self.doubted = answered.is_empty();
+        if !answered.is_empty() {
+            self.proven = answered.to_vec();
+        }
+    }
+
+    /// The primary has answered, so a silent router has been so for a reason of its own; and where other
+    /// routers are there now, the primary answers by them.
+    fn routers_are_judged(&mut self) {
+        let is_there = |router: &DefaultRouter| self.proven.contains(&router.id);
+        let replaced = !self.routers.is_empty() && !self.routers.iter().any(is_there);
+        if replaced || self.doubted {
+            self.proven.clear();
+        }
+        self.doubted = false;
+    }
+
+    /// Where another number has to answer, nobody was asked for as many.
+    fn count_anew(&mut self, before: u32) {
+        if self.needed() == before {
+            return;
+        }
+        if let Some((.., Some(answered))) = &mut self.witnesses {
+            *answered = 0;
+        }
+        if self.isolated.take().is_some() {
+            self.reconnected();
+        }
     }
 
     /// Without a path a probe has failed where somebody can say that PC-B's network is well.
@@ -450,8 +506,13 @@ impl Laws {
             | Event::Begun(_)
             | Event::Armed
             | Event::Operator(_) => false,
-            Event::Counting(counting) => {
-                self.settings.witness_quorum.min(*counting) == self.needed()
+            Event::DefaultRouters(routers) => {
+                self.needed_by(&self.proven, routers) == self.needed()
+            }
+            Event::RoutersPinged { answered } => {
+                answered.is_empty()
+                    || !self.settings.router_is_witness
+                    || self.needed_by(answered, &self.routers) == self.needed()
             }
             Event::Witnesses { round, .. } => self.round() != Some(*round),
             Event::ProbeEnded { probe, outcome } => match self.probe {
@@ -755,7 +816,8 @@ fn operators_are_no_flaps(before: &Decider, after: &Decider) {
     });
     let began = before.primary_answers() != Some(false) && after.primary_answers() == Some(false);
     // What a level asks for may be less than the one below, where somebody configures it like that.
-    let raised = after.flap_history().level > before.flap_history().level;
+    let raised =
+        after.persistent_state().flap_history.level > before.persistent_state().flap_history.level;
     assert!(
         !(ordered && began && raised),
         "an operator's outage counts as a flap"

@@ -36,6 +36,8 @@ pub(super) fn mission() -> Settings {
         stop_timeout: s(20),
         confirm_interval: s(30),
         witness_quorum: 0,
+        named_witnesses: u32::MAX,
+        router_is_witness: false,
         fence: Fence::None,
         fence_timeout: s(10),
         veto_limit: 0,

@@ -67,11 +67,8 @@ proptest! {
     /// else nothing is started or stopped for it.
     #[test]
     fn a_path_that_is_gone_for_good_ends_in_active_where_there_are_witnesses(script in script()) {
-        let judges = script.settings.witness_quorum.min(
-            script.counting.last().map_or(u32::MAX, |(_, counting)| *counting),
-        );
         let world = calmed(script, PATHLESS);
-        if judges > 0 {
+        if world.witnesses_needed() > 0 {
             prop_assert_eq!(world.state(), State::Active, "{}", world.journal());
         } else {
             let started = world.state() == State::Active;

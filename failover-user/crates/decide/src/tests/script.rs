@@ -5,11 +5,28 @@ use std::time::Duration;
 
 use super::{
     super::{
-        CommandResult, Evidence, Failure, Gone, NoAnswer, Order, Outcome, PortObservation, Settings,
+        CommandResult, DefaultRouter, Evidence, Failure, Gone, NoAnswer, Order, Outcome,
+        PortObservation, RouterId, Settings,
     },
     mission, ms,
     world::World,
 };
+
+/// A default router.
+pub(super) fn router(number: u32) -> DefaultRouter {
+    DefaultRouter {
+        id: RouterId::new(number.to_string()),
+        is_primary: false,
+    }
+}
+
+/// One that has the primary's address.
+pub(super) fn primary_as_router(number: u32) -> DefaultRouter {
+    DefaultRouter {
+        is_primary: true,
+        ..router(number)
+    }
+}
 
 /// How the primary meets a probe that begins now.
 #[derive(Clone, Debug)]
@@ -276,8 +293,10 @@ pub(super) struct Script {
     pub(super) fences: Vec<Option<(Duration, CommandResult)>>,
     /// How many witnesses answer from when on; `None`: nobody comes back to say.
     pub(super) witnesses: Vec<(Duration, Option<u32>)>,
-    /// How many witnesses count from when on.
-    pub(super) counting: Vec<(Duration, u32)>,
+    /// Which the default routers are from when on.
+    pub(super) routers: Vec<(Duration, Vec<DefaultRouter>)>,
+    /// Do they answer pings, from when on?
+    pub(super) pings: Vec<(Duration, bool)>,
     /// The last good probe's connection stays open and tells when it breaks.
     pub(super) tripwire: bool,
     pub(super) echo: Echo,
@@ -312,7 +331,8 @@ impl Script {
             answers_after: ms(0),
             fences: vec![Some((ms(500), CommandResult::Succeeded))],
             witnesses: vec![(ms(0), Some(1))],
-            counting: Vec::new(),
+            routers: vec![(ms(0), vec![router(1)])],
+            pings: vec![(ms(0), true)],
             tripwire: false,
             echo: Echo::No,
             evidence: Vec::new(),
@@ -383,9 +403,26 @@ impl Script {
         }
     }
 
-    pub(super) fn counting<const N: usize>(self, counting: [(Duration, u32); N]) -> Self {
+    /// Which the default routers are then.
+    pub(super) fn routers_at(&self, now: Duration) -> &[DefaultRouter] {
+        let mut routers = self.routers.iter().rev();
+        let routers = routers.find(|(from, _)| *from <= now);
+        routers.map_or(&[], |(_, routers)| routers)
+    }
+
+    pub(super) fn pings<const N: usize>(self, pings: [(Duration, bool); N]) -> Self {
         Self {
-            counting: counting.into(),
+            pings: pings.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn routers<const N: usize>(
+        self,
+        routers: [(Duration, Vec<DefaultRouter>); N],
+    ) -> Self {
+        Self {
+            routers: routers.into(),
             ..self
         }
     }

@@ -6,11 +6,11 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{
     super::{
-        Begun, CommandResult, Evidence, Fence, Flapping, Gone, Order, PortObservation, Settings,
-        Time,
+        Begun, CommandResult, DefaultRouter, Evidence, Fence, Flapping, Gone, Order,
+        PortObservation, Settings, Time,
     },
     ms, s,
-    script::{ANSWERS, Echo, Primary, Script, Sight, Start, Stop},
+    script::{ANSWERS, Echo, Primary, Script, Sight, Start, Stop, primary_as_router, router},
 };
 
 /// Few cases, each of many events; a failure prints its seed and its smallest script, and what it
@@ -38,7 +38,8 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
             let all = (patience, judgement(), gates, 1..=100_u64);
             all.prop_map(move |(patience, judgement, gates, confirm)| {
                 let (start_timeout, stop_timeout, fence_timeout) = patience;
-                let (witness_quorum, fence, veto_limit, flapping) = judgement;
+                let (witnesses, fence, veto_limit, flapping) = judgement;
+                let (witness_quorum, named_witnesses, router_is_witness) = witnesses;
                 let (watch_gateway, needs_arming) = gates;
                 Settings {
                     interval: ms(interval),
@@ -49,6 +50,8 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
                     stop_timeout,
                     confirm_interval: part(confirm),
                     witness_quorum,
+                    named_witnesses,
+                    router_is_witness,
                     fence,
                     fence_timeout,
                     veto_limit,
@@ -62,7 +65,7 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
 }
 
 /// Each rule half of the time.
-fn judgement() -> impl Strategy<Value = (u32, Fence, u32, Option<Flapping>)> {
+fn judgement() -> impl Strategy<Value = ((u32, u32, bool), Fence, u32, Option<Flapping>)> {
     let fences = vec![Fence::None, Fence::None, Fence::Optional, Fence::Required];
     let needed = (1..12_u32).prop_map(|needed| NonZeroU32::new(needed).unwrap());
     let flapping = (
@@ -77,8 +80,13 @@ fn judgement() -> impl Strategy<Value = (u32, Fence, u32, Option<Flapping>)> {
             successes,
             interval,
         });
-    (
+    let witnesses = (
         prop_oneof![Just(0), 1..3_u32],
+        prop_oneof![Just(u32::MAX), 0..3_u32],
+        any::<bool>(),
+    );
+    (
+        witnesses,
         prop::sample::select(fences),
         prop_oneof![Just(0), 1..5_u32],
         prop::option::of(flapping),
@@ -94,6 +102,18 @@ pub(super) fn evidence() -> impl Strategy<Value = Evidence> + Clone {
         Evidence::Established,
         Evidence::Acknowledged,
     ])
+}
+
+/// One that stays, mostly; none, another one, two, or one that is the primary.
+pub(super) fn routers() -> impl Strategy<Value = Vec<DefaultRouter>> {
+    prop_oneof![
+        3 => Just(vec![router(1)]),
+        1 => Just(vec![]),
+        1 => Just(vec![router(2)]),
+        1 => Just(vec![router(1), router(2)]),
+        1 => Just(vec![primary_as_router(1)]),
+        1 => Just(vec![primary_as_router(3)]),
+    ]
 }
 
 pub(super) fn begun() -> impl Strategy<Value = Begun> {
@@ -229,7 +249,8 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                 1..4,
             ),
             timeline(interval * 4, prop::option::weighted(0.8, 0..4_u32), 6),
-            timeline(interval * 6, 0..3_u32, 3),
+            timeline(interval * 6, routers(), 4),
+            timeline(interval * 4, any::<bool>(), 4),
         );
         let meddling = (
             timeline(interval * 6, gateway(), 4),
@@ -253,7 +274,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
             .prop_map(move |(primary, starts, stops, meddling, news, driver)| {
                 let (stops, lingers, answers_after, sight) = stops;
                 let (by_hand, orders, hangs, drains) = meddling;
-                let (driver, (fences, witnesses, counting)) = driver;
+                let (driver, (fences, witnesses, routers, pings)) = driver;
                 let (tripwire, echo, evidence) = news;
                 let (lateness, stalls, first_look, dying, boot) = driver;
                 let stall = |(from, factor): (Duration, f64)| {
@@ -275,7 +296,8 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                     answers_after,
                     fences,
                     witnesses: [(s(0), Some(1))].into_iter().chain(witnesses).collect(),
-                    counting,
+                    routers,
+                    pings: [(s(0), true)].into_iter().chain(pings).collect(),
                     tripwire,
                     echo,
                     evidence,

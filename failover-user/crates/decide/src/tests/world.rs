@@ -131,7 +131,7 @@ impl World {
             orders,
             drains,
             hangs,
-            counting,
+            routers,
             first_look,
             ..
         } = world.script.clone();
@@ -168,8 +168,8 @@ impl World {
         for (at, drains) in drains {
             world.plan(at, Happening::Told(Event::PrimaryDrains(drains)));
         }
-        for (at, counting) in counting {
-            world.plan(at, Happening::Told(Event::Counting(counting)));
+        for (at, routers) in routers {
+            world.plan(at, Happening::Told(Event::DefaultRouters(routers)));
         }
         for (at, hangs) in hangs {
             world.plan(at, Happening::GatewayHangs(hangs));
@@ -219,7 +219,7 @@ impl World {
                     | Happening::GatewayListens(Run(0), _)
                     | Happening::ForeignListens
                     | Happening::GatewayHangs(_)
-                    | Happening::Told(Event::Operator(_))
+                    | Happening::Told(Event::Operator(_) | Event::DefaultRouters(_))
             )
         };
         self.agenda.retain(|_, happening| !meddles(happening));
@@ -259,6 +259,13 @@ impl World {
     /// The decider as it is now, and the time.
     pub(super) fn decider(&self) -> (Decider, Time) {
         (self.decider.clone(), self.now)
+    }
+
+    /// How many witnesses have to answer as it is now.
+    pub(super) fn witnesses_needed(&self) -> u32 {
+        self.decider
+            .judges(self.script.routers_at(self.elapsed()))
+            .needed
     }
 
     pub(super) fn strikes(&self) -> &[Strike] {

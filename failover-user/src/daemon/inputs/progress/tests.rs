@@ -115,7 +115,8 @@ impl Lab {
         let action = Action::ProbeGateway { probe };
         assert!(daemon.carry_out(action).is_none());
         daemon.inputs.port_forward.ask(&[]);
-        daemon.inputs.quorum.check();
+        let judges = daemon.judges();
+        daemon.inputs.quorum.check(&judges);
         assert!(daemon.run(Command::Start).is_none());
         // An answer would be taken by whatever looks next.
         if stall == Some(Source::Look) {

@@ -8,13 +8,22 @@ use super::super::{
         Time,
     },
     mission, ms, s,
-    script::{ANSWERS, HANGS, Primary, REFUSES, SILENT, Script, Start},
+    script::{ANSWERS, HANGS, Primary, REFUSES, SILENT, Script, Start, primary_as_router, router},
 };
 
 fn witnessed() -> Settings {
     Settings {
         witness_quorum: 1,
         ..mission()
+    }
+}
+
+/// The default router is the only witness.
+fn routed() -> Settings {
+    Settings {
+        named_witnesses: 0,
+        router_is_witness: true,
+        ..witnessed()
     }
 }
 
@@ -166,11 +175,11 @@ fn witnesses_that_nobody_comes_back_from_have_not_answered() {
 }
 
 #[test]
-fn where_no_witness_counts_it_is_as_if_there_were_none() {
+fn a_router_that_answers_no_pings_abstains_and_it_is_as_if_there_were_no_witness() {
     let script = |settings| Script::new(settings).primary([(s(0), ANSWERS), (s(10), SILENT)]);
-    let world = script(witnessed())
+    let world = script(routed())
+        .pings([(s(0), false)])
         .witnesses([(s(0), Some(0))])
-        .counting([(s(1), 0)])
         .play(s(120));
     assert_eq!(world.journal().asked(), [""; 0]);
     let without = script(mission()).play(s(120));
@@ -189,21 +198,60 @@ fn no_more_witnesses_are_needed_than_count() {
         .primary([(s(0), SILENT)])
         .play(s(100));
     assert_eq!(world.state(), State::Isolated);
-    let world = Script::new(settings)
-        .primary([(s(0), SILENT)])
-        .counting([(s(1), 1)])
-        .play(s(100));
+    let settings = Settings {
+        named_witnesses: 1,
+        ..settings
+    };
+    let world = Script::new(settings).primary([(s(0), SILENT)]).play(s(100));
     assert_eq!(world.journal().runs(), ["65.01 run start"]);
+}
+
+/// It answers pings while the primary is well.
+fn proven_router() -> Script {
+    Script::new(routed()).primary([(s(0), ANSWERS), (s(10), SILENT)])
+}
+
+#[test]
+fn a_router_that_has_answered_in_quiet_times_has_to_answer_before_a_takeover() {
+    let world = proven_router().play(s(120));
+    assert_eq!(world.journal().asked(), ["95 ask"]);
+    assert_eq!(world.journal().runs(), ["95.01 run start"]);
+    let silent = proven_router().witnesses([(s(0), Some(0))]).play(s(600));
+    assert_eq!(silent.journal().runs(), [""; 0]);
+    assert_eq!(silent.state(), State::Isolated);
+}
+
+#[test]
+fn a_router_is_pinged_in_quiet_times_only_and_every_ten_minutes() {
+    let world = Script::new(routed())
+        .primary([(s(0), ANSWERS), (s(1300), SILENT), (s(1420), ANSWERS)])
+        .play(s(2000));
+    let pings = world.journal().pings();
+    assert_eq!(pings, ["0 ping", "600 ping", "1200 ping", "1420.01 ping"]);
+}
+
+#[test]
+fn a_router_that_falls_silent_together_with_the_primary_still_counts() {
+    let world = Script::new(routed())
+        .primary([(s(0), ANSWERS), (s(601), SILENT)])
+        .pings([(s(0), true), (s(600), false)])
+        .witnesses([(s(0), Some(0))])
+        .play(s(1000));
+    assert_eq!(world.state(), State::Isolated);
+    assert_eq!(world.journal().runs(), [""; 0]);
 }
 
 #[test]
 fn strikes_of_an_isolated_watcher_count_for_nothing_once_its_witness_abstains() {
-    let world = Script::new(witnessed())
-        .primary([(s(0), SILENT)])
+    let world = proven_router()
         .witnesses([(s(0), Some(0))])
-        .counting([(s(100), 0)])
-        .play(s(200));
-    assert_eq!(world.journal().runs(), ["185 run start"]);
+        // The primary's address has moved to it, say.
+        .routers([
+            (s(0), vec![router(1)]),
+            (s(130), vec![primary_as_router(1)]),
+        ])
+        .play(s(250));
+    assert_eq!(world.journal().runs(), ["215 run start"]);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use super::super::{
     super::{Fence, Gone, Settings, State},
     mission, ms, s,
-    script::{ANSWERS, MOVED, PATHLESS, Primary, REFUSES, SILENT, Script},
+    script::{
+        ANSWERS, MOVED, PATHLESS, Primary, REFUSES, SILENT, Script, primary_as_router, router,
+    },
 };
 
 fn witnessed() -> Settings {
@@ -41,9 +43,19 @@ fn where_nobody_is_named_as_a_witness_it_stays_unknown() {
 
 #[test]
 fn where_no_witness_counts_it_stays_unknown_and_what_counted_before_does_not_any_longer() {
-    let world = loses_its_path().counting([(s(0), 0)]).play(s(3600));
+    let lost = |named_witnesses, router_is_witness| {
+        let settings = Settings {
+            named_witnesses,
+            router_is_witness,
+            ..witnessed()
+        };
+        Script::new(settings).primary([(s(0), ANSWERS), (s(10), PATHLESS)])
+    };
+    let world = lost(0, false).play(s(3600));
     assert_eq!(world.journal().runs(), [""; 0]);
-    let world = loses_its_path().counting([(s(70), 0)]).play(s(3600));
+    let world = lost(0, true)
+        .routers([(s(0), vec![router(1)]), (s(70), vec![primary_as_router(1)])])
+        .play(s(3600));
     assert_eq!(world.journal().runs(), [""; 0]);
     assert_eq!(world.strikes(), []);
 }

@@ -163,9 +163,12 @@ fn nothing_is_known_of_another_primary_and_a_gateway_that_runs_goes_on() {
         (decider.state(), decider.strikes().len()),
         (State::Active, 3)
     );
-    assert!(decider.flap_history().taken_over);
+    assert!(decider.persistent_state().flap_history.taken_over);
     let actions = decider.reconfigure(now, mission(), Probing::OfAnother);
-    assert_eq!(decider.flap_history(), FlapHistory::default());
+    assert_eq!(
+        decider.persistent_state().flap_history,
+        FlapHistory::default()
+    );
     assert!(
         actions
             .iter()

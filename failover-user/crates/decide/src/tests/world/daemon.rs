@@ -72,6 +72,7 @@ impl World {
             | Event::ProbeWanted
             | Event::GatewayBegan(_)
             | Event::Begun(_)
+            | Event::DefaultRouters(_)
             | Event::Armed => return,
             Event::GatewayProbed { outcome, .. } => Entry::GatewayProbed(outcome.clone()),
             Event::Operator(order) => Entry::Ordered(*order),
@@ -82,7 +83,7 @@ impl World {
                 Entry::ProbeEnded(outcome.clone())
             }
             Event::Evidence(evidence, _) => Entry::Evidence(*evidence),
-            Event::Counting(counting) => Entry::Counting(*counting),
+            Event::RoutersPinged { answered } => Entry::Pinged(answered.len()),
             Event::Witnesses { answered, .. } => Entry::Witnesses(*answered),
             Event::Suspended => Entry::Suspended,
             Event::CommandEnded { command, result } => Entry::Ended(*command, result.clone()),
@@ -105,6 +106,19 @@ impl World {
                     self.plan_in(WITNESSES_ANSWER, Happening::Told(told));
                 }
                 Entry::AskWitnesses
+            }
+            Action::PingRouters => {
+                let now = self.elapsed();
+                let mut pings = self.script.pings.iter().rev();
+                let answers = pings.find(|(from, _)| *from <= now);
+                let routers = match answers {
+                    Some((_, true)) => self.script.routers_at(now),
+                    Some((_, false)) | None => &[],
+                };
+                let answered = routers.iter().map(|router| router.id.clone()).collect();
+                let told = Event::RoutersPinged { answered };
+                self.plan_in(WITNESSES_ANSWER, Happening::Told(told));
+                Entry::PingRouters
             }
             Action::Run(command) => {
                 self.run(command);
