@@ -5,11 +5,12 @@ use std::{
     path::Path,
 };
 
+use failover_linux::files::{folder::Folder, ownership::Sticky};
+
 use crate::config::{
     reference::{Entry, entries, wrapped},
     values::plain,
 };
-use failover_linux::files::{folder::Folder, ownership::Sticky};
 
 /// Everybody may read it: secrets are in files of their own.
 const MODE: u32 = 0o644;

@@ -7,12 +7,13 @@ use std::{
 
 use thiserror::Error;
 
+use failover_linux::escape;
+
 use crate::config::{
     check::CheckError, command::CommandError, fence::FenceError, flap_damping::NoSuccesses,
     gateway::GatewayError, notify::WebhookError, operation::OperationError, option::OptionError,
     takeover::TakeoverError, trust::NotTrusted, values::Toml, witness::WitnessesError,
 };
-use failover_linux::escape;
 
 /// What is wrong with a configuration. Each message names the option and what to do.
 #[derive(Debug, Error)]

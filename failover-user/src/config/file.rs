@@ -8,6 +8,8 @@ use std::{
 
 use toml::de::{DeTable, ValueDeserializer};
 
+use failover_linux::{escape, files};
+
 use crate::config::{
     diagnostic,
     error::{ConfigurationError, Fault, Faults, Place},
@@ -15,7 +17,6 @@ use crate::config::{
     options::Options,
     secret, trust,
 };
-use failover_linux::{escape, files};
 
 /// Hundreds of times what all options take.
 const LONGEST_FILE: u64 = 64 * 1024;

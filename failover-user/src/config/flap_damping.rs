@@ -4,13 +4,14 @@ use std::num::NonZeroU32;
 
 use thiserror::Error;
 
+use failover_decide::Flapping;
+
 use crate::config::{
     duration::{HumanDuration, days, hours, minutes, seconds},
     option::{Always, judgement, option_set},
     parse::count,
-    takeover::{LONGEST_INTERVAL, MOST_PROBES, SHORTEST_INTERVAL},
+    takeover::{self, LONGEST_INTERVAL, MOST_PROBES, SHORTEST_INTERVAL},
 };
-use failover_decide::Flapping;
 
 /// With this, ten successes take 27 s: even the least trusted primary is believed within half a minute.
 const INTERVAL: HumanDuration = seconds(3);
@@ -25,7 +26,7 @@ const LONGEST_MEMORY: HumanDuration = days(30);
 
 option_set! {
     /// How a primary that keeps failing is trusted again.
-    pub(crate) struct FlapDampingOptions => FlapDampingValues (interval: HumanDuration = seconds(30)) {
+    pub(crate) struct FlapDampingOptions => FlapDampingValues (interval: HumanDuration = takeover::INTERVAL) {
         /// Delay the release of a flapping primary
         #[arg(value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
         flap_damping: Always<bool> = judgement().default(true);

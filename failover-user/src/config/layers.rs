@@ -9,6 +9,8 @@ use std::{
 use serde::Serialize;
 use serde_json::Value;
 
+use failover_linux::escape;
+
 use crate::config::{
     Configuration,
     error::Faults,
@@ -19,7 +21,6 @@ use crate::config::{
     validate::Validation,
     values::Toml,
 };
-use failover_linux::escape;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

@@ -12,6 +12,8 @@ use crate::config::{
     parse::{count, count_or_none},
 };
 
+/// The default of `interval`.
+pub(super) const INTERVAL: HumanDuration = seconds(30);
 const RECOVERY_INTERVAL: HumanDuration = seconds(1);
 const TIMEOUT: HumanDuration = seconds(5);
 /// Outside of these, somebody mistyped.
@@ -30,7 +32,7 @@ option_set! {
         #[arg(value_name = "DURATION")]
         interval: Always<HumanDuration> = essential()
             .range(SHORTEST_INTERVAL, LONGEST_INTERVAL)
-            .default(seconds(30));
+            .default(INTERVAL);
 
         /// Failed probes in a row before a takeover
         #[arg(value_name = "COUNT", value_parser = count::<NonZeroU32>)]

@@ -134,7 +134,7 @@ fn the_help_shows_the_default_that_is_in_force() {
 }
 
 #[test]
-fn flags_win_over_the_file_option_by_option() {
+fn every_option_can_be_set_merged_and_unset_by_its_name() {
     for option in Options::descriptions() {
         let (mut flags, mut file) = (Options::default(), Options::default());
         file.set(&option.name, option.sample.clone()).unwrap();
