@@ -14,6 +14,7 @@ pub mod gateway;
 pub mod history;
 pub mod log;
 pub(crate) mod notify;
+pub(crate) mod observe;
 pub mod preflight;
 pub mod primary;
 pub mod runtime;

@@ -1,42 +1,53 @@
-//! What is decided: each action of the decider is carried out, and what follows at once from that is told
-//! to it again.
+//! What is decided: the decider is given what came together, each action that follows is carried out, and what
+//! is known at once of that is given to it again. Then what must survive is kept.
 
 use std::collections::VecDeque;
-
-use tracing::warn;
 
 use failover_decide::{Action, Change, Command, CommandResult, Event, Inhibitor, State};
 use failover_linux::clock;
 
 use crate::{
+    config::Configuration,
     daemon::Daemon,
     gateway::command::executor::{Environment, Launched},
-    log::lines as tell,
+    observe::occurrence::{CommandCourse, Decided, Occurrence, StateChange},
+    state_dir,
+    state_dir::Durable,
 };
 
 impl Daemon {
-    /// Feeds one event, and whatever follows at once from carrying out what it leads to.
-    pub(crate) fn handle(&mut self, event: Event) {
-        let actions = self.decide(event);
-        self.carry_out_all(actions);
+    /// Decides by these events, in their order, and carries out what follows.
+    pub(super) fn decide(&mut self, events: impl IntoIterator<Item = Event>) {
+        let mut observed = None;
+        let mut has_probed = false;
+        for event in events {
+            if let Event::Port(observation) = event {
+                observed = Some(observation);
+            }
+            has_probed |= matches!(event, Event::ProbeEnded { .. });
+            let actions = self.conclude(event);
+            self.carry_out_all(actions);
+        }
+        if let Some(observation) = observed {
+            self.follow_port(observation);
+        }
+        if observed.is_some() || has_probed {
+            // After the decider knows of them.
+            let blocks = self.decider.state() == State::Inhibited(Inhibitor::ForeignListener);
+            self.inputs.port.tell_of_strangers(blocks);
+        }
     }
 
-    pub(crate) fn decide(&mut self, event: Event) -> Vec<Action> {
+    fn conclude(&mut self, event: Event) -> Vec<Action> {
         let now = clock::now();
-        if let Event::CommandEnded { command, result } = &event {
-            let last_line = self.last_line.take();
-            let state_dir = &self.configuration.state_dir;
-            self.past
-                .failures
-                .ended(*command, result, last_line.as_deref(), state_dir);
-        }
-        self.recorder.sees(now, &event);
+        self.observe_at(now, &Occurrence::Decided(Decided::Event(&event)));
         let actions = self.decider.handle(now, event);
-        self.recorder.decided(now, &self.decider, &actions);
+        self.observe_at(now, &Occurrence::Decided(Decided::Actions(&actions)));
         actions
     }
 
-    pub(crate) fn carry_out_all(&mut self, mut actions: Vec<Action>) {
+    /// Carries these out, and whatever follows at once from that.
+    pub(super) fn carry_out_all(&mut self, mut actions: Vec<Action>) {
         let mut events = VecDeque::new();
         loop {
             for action in actions {
@@ -45,17 +56,16 @@ impl Daemon {
             let Some(event) = events.pop_front() else {
                 break;
             };
-            actions = self.decide(event);
+            actions = self.conclude(event);
         }
         let is_starting = self.is_starting();
         self.inputs.kernel.tell_binds(is_starting);
         self.executor.start().follow(self.decider.awaits_start());
-        self.remember();
-        self.alarms
-            .stands(&self.decider, self.state_dir.persisted().pause.as_ref());
+        self.keep();
     }
 
-    pub(crate) fn carry_out(&mut self, action: Action) -> Option<Event> {
+    /// Carries it out. What is known of that at once.
+    pub(super) fn carry_out(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Probe { probe, cause } => {
                 let is_starting = self.is_starting();
@@ -78,51 +88,59 @@ impl Daemon {
                 None
             }
             Action::Withhold(command) => {
-                warn!(%command, "paused: the command would be run now, and isn't");
+                self.observe(&Occurrence::Decided(Decided::Withheld(command)));
                 None
             }
             Action::Run(command) => {
-                // Before it can bind.
-                self.inputs.kernel.tell_binds(true);
-                self.run(command)
+                let result = self.run(command)?;
+                Some(Event::CommandEnded { command, result })
             }
             Action::Kill(command) => {
                 let result = self.executor.kill(command)?;
                 Some(Event::CommandEnded { command, result })
             }
             Action::Record(change) => {
-                let detail = self.detail(&change);
-                self.reason = tell::change(&change, &detail, &self.recent);
-                self.alarms.changed(&change, &self.reason);
-                self.dashboard
-                    .change(&change, &(tell::why(&change) + &detail));
-                if change.to == State::Active {
-                    self.executor.ask_for_force_anew();
-                }
+                self.record(&change);
                 None
             }
         }
     }
 
-    pub(crate) fn run(&mut self, command: Command) -> Option<Event> {
-        if command == Command::Start && !self.executor.is_dry() {
-            self.inputs.port.start_begins(self.decider.start_limit());
+    fn record(&mut self, change: &Change) {
+        let (why, reason) = self.observers.last_seen.explain(change, &self.inputs.port);
+        self.observe(&Occurrence::Decided(Decided::State(StateChange {
+            change,
+            why: &why,
+            reason: &reason,
+        })));
+        if change.to == State::Active {
+            self.executor.ask_for_force_anew();
         }
-        let launched = self.executor.run(command, self.environment());
-        let result = self.launched(command, launched)?;
-        Some(Event::CommandEnded { command, result })
     }
 
-    /// The result of a command that was to be run, where that is known already.
-    pub(crate) fn launched(
+    // --- commands ----------------------------------------------------------------------------
+
+    /// Runs a command. Its result, where that is known at once.
+    pub(super) fn run(&mut self, command: Command) -> Option<CommandResult> {
+        // Before it can bind.
+        self.inputs.kernel.tell_binds(true);
+        if command == Command::Start && !self.executor.is_dry() {
+            let limit = self.decider.start_limit();
+            self.inputs.port.start_begins(limit);
+        }
+        let launched = self.executor.run(command, self.environment());
+        self.launched(command, launched)
+    }
+
+    /// A command began like this. Its result, where that is known at once.
+    pub(super) fn launched(
         &mut self,
         command: Command,
         launched: Launched,
     ) -> Option<CommandResult> {
         match launched {
             Launched::Runs => {
-                self.dashboard
-                    .command(&format!("the {command} command was started"));
+                self.observe(&Occurrence::Command(command, CommandCourse::Started));
                 None
             }
             Launched::Pretended => None,
@@ -130,31 +148,57 @@ impl Daemon {
         }
     }
 
-    /// What a command is told.
+    /// A command is in flight, or the gateway it started doesn't listen yet.
+    pub(super) fn is_starting(&self) -> bool {
+        self.executor.is_busy() || matches!(self.decider.state(), State::Starting { .. })
+    }
+
+    /// What a command is given to know.
     fn environment(&self) -> Environment {
         let strikes = self.decider.strikes();
         let first = strikes.first().map(|strike| clock::told(strike.due));
+        let primary = &self.settings.configuration.primary;
+        let reason = self.observers.last_seen.reason();
         vec![
-            ("FAILOVER_REASON", self.reason.clone()),
-            ("FAILOVER_PRIMARY", self.configuration.primary.to_string()),
+            ("FAILOVER_REASON", reason.to_owned()),
+            ("FAILOVER_PRIMARY", primary.to_string()),
             ("FAILOVER_STRIKES", strikes.len().to_string()),
             ("FAILOVER_FIRST_STRIKE", first.unwrap_or_default()),
         ]
     }
 
-    /// What else is known of why it is so, as the end of a sentence.
-    fn detail(&self, change: &Change) -> String {
-        let failures = &self.past.failures;
-        match change.to {
-            State::Starting { attempt: 2.. } => failures.told(Command::Start),
-            State::Fencing { attempt: 2.. } => failures.told(Command::Fence),
-            State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
-                failures.told(Command::Stop)
-            }
-            State::Inhibited(Inhibitor::ForeignListener) => {
-                format!(": {}", self.inputs.port.held_by())
-            }
-            _ => String::new(),
+    // --- what survives -----------------------------------------------------------------------
+
+    /// Keeps what must survive, once it is so.
+    fn keep(&mut self) {
+        let configuration = &self.settings.configuration;
+        let changes = self.state_dir.keep(&Durable {
+            primary: configuration.primary.to_string(),
+            armed_for: armed_for(configuration),
+            decided: self.decider.persistent_state(),
+            answered: self.inputs.prober.good_addresses(),
+            gateway: &configuration.gateway,
+            bound: self.inputs.port.gateway_bound(),
+        });
+        for change in changes {
+            self.observe(&Occurrence::Decided(match change {
+                state_dir::Change::PauseOver => Decided::PauseOver,
+                state_dir::Change::HoldOver => Decided::HoldOver,
+                state_dir::Change::Armed => Decided::Armed,
+            }));
         }
     }
+
+    /// Tells the decider what survived of this primary.
+    pub(super) fn recall(&mut self) {
+        let armed_for = armed_for(&self.settings.configuration);
+        if self.state_dir.persisted().armed_for == Some(armed_for) {
+            self.decide([Event::Armed]);
+        }
+    }
+}
+
+/// What was seen healthy: this primary, asked this.
+pub(super) fn armed_for(configuration: &Configuration) -> String {
+    format!("{} {}", configuration.primary, configuration.check)
 }

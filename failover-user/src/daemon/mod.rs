@@ -1,11 +1,14 @@
-//! The daemon: feeds what is seen to the decider and carries out what it decides. The only place
-//! that knows everyone, and that decides nothing itself.
+//! The daemon: one loop. It waits for an input, turns that into events, has the decider conclude, carries out
+//! what follows, and tells the observers of all of it. The only place that knows everyone, and that decides
+//! nothing itself.
 
 pub(crate) mod carry_out;
 pub(crate) mod inputs;
 pub(crate) mod orders;
 pub(crate) mod receive;
 pub(crate) mod reload;
+#[cfg(test)]
+mod tests;
 
 pub use inputs::reader::Reader;
 
@@ -16,7 +19,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::sleep,
 };
-use tracing::{error, info, warn};
+use tracing::error;
 
 use failover_decide::{Decider, Event, Judges, Time};
 use failover_linux::{clock, limits, trim::give_back};
@@ -29,23 +32,16 @@ use crate::{
         command::{executor::Executor, relay::restore as restore_relays},
         port::invocation::Launch,
     },
-    history::recorder::Recorder,
-    log::{
-        lines::{Losses, Probes, Recent},
-        systemd,
-        systemd::Supervisor,
+    log::systemd,
+    observe::{
+        Observers,
+        occurrence::{Context, DaemonCourse, Occurrence},
     },
-    notify::alarms::Alarms,
     preflight,
     runtime::{background, parts::Parts},
     state_dir::{StateDir, lock::Refusal},
     status,
-    status::{
-        Status, snapshot,
-        snapshot::{Past, PortView},
-        warnings,
-    },
-    web::dashboard::Dashboard,
+    status::{Status, snapshot, snapshot::PortView, warnings},
     witness::quorum::Quorum,
 };
 
@@ -67,8 +63,8 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let control = Server::listen(&configuration.control, control).await?;
     let mut daemon = Daemon::new(configuration, state_dir, control, reader, parts)?;
     daemon.begin().await?;
-    let settled = tokio::spawn(async {
-        sleep(SETTLED).await;
+    let started = tokio::spawn(async {
+        sleep(STARTED).await;
         give_back();
     });
     let ended = loop {
@@ -82,9 +78,9 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
             _ = terminate.recv() => break Ok(()),
         }
     };
-    settled.abort();
+    started.abort();
     daemon.end();
-    daemon.alarms.finish().await;
+    daemon.observers.alarms.finish().await;
     ended
 }
 
@@ -92,37 +88,28 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// By then starting is over, and what it took isn't needed again.
-const SETTLED: Duration = Duration::from_secs(2);
+const STARTED: Duration = Duration::from_secs(2);
 
 struct Daemon {
-    configuration: Configuration,
-    /// When it was read.
-    configured: Time,
+    settings: Settings,
     decider: Decider,
     inputs: Inputs,
     executor: Executor,
+    observers: Observers,
     state_dir: StateDir,
-    /// What the command that is about to end has said last.
-    last_line: Option<String>,
-    /// Why the state changed last, for the commands.
-    reason: String,
-    /// When people were last told that it is paused.
-    pause_told: Option<Time>,
-    /// Since when two gateways serve, as it was logged.
-    two_told: Option<Time>,
-    supervisor: Supervisor,
-    past: Past,
-    recent: Recent,
-    losses: Losses,
-    probes: Probes,
-    dashboard: Dashboard,
-    recorder: Recorder,
-    alarms: Alarms,
-    /// What must not end for good.
-    parts: Parts,
+}
+
+/// The configuration in force.
+struct Settings {
+    configuration: Configuration,
+    /// When it was read.
+    since: Time,
+    /// The one that was read last and is refused: when, and why, in a line.
+    refused: Option<(Time, String)>,
 }
 
 impl Daemon {
+    /// Inside a tokio runtime.
     fn new(
         configuration: Configuration,
         state_dir: StateDir,
@@ -130,124 +117,64 @@ impl Daemon {
         reader: Arc<Reader>,
         parts: Parts,
     ) -> anyhow::Result<Self> {
-        let recorder = Recorder::new(
-            clock::now(),
-            &configuration.state_dir,
-            configuration.primary.to_string(),
-            configuration.dry_run,
-        );
-        let past = Past {
-            kept: vec![recorder.health(), state_dir.health()],
-            ..Past::default()
-        };
         let persisted = state_dir.persisted();
         let primary = configuration.primary.to_string();
         let decider = Decider::after(
-            persisted.state(&primary, &orders::armed_for(&configuration)),
+            persisted.state(&primary, &carry_out::armed_for(&configuration)),
             configuration.decide.clone(),
             clock::now(),
         );
-        let mark = Launch::of(&configuration.state_dir);
         let (supervisor, watchdog) = systemd::from_environment();
-        let dashboard = Dashboard::new(decider.state());
+        let observers = Observers::new(&configuration, decider.state(), supervisor, parts.clone());
+        let mark = Launch::of(&configuration.state_dir);
         let sources = Sources {
             control,
             reader,
-            parts: parts.clone(),
+            parts,
             watchdog,
             mark: mark.clone(),
-            changes: dashboard.changes(),
+            changes: observers.dashboard.changes(),
         };
+        let inputs = Inputs::new(&configuration, persisted, sources)?;
         Ok(Self {
             decider,
-            inputs: Inputs::new(&configuration, persisted, sources)?,
+            inputs,
             executor: Executor::new(
                 configuration.commands(),
                 configuration.state_dir.clone(),
                 mark,
             ),
+            observers,
             state_dir,
-            last_line: None,
-            reason: String::new(),
-            pause_told: None,
-            two_told: None,
-            supervisor,
-            past,
-            recent: Recent::default(),
-            losses: Losses::default(),
-            probes: Probes::default(),
-            dashboard,
-            recorder,
-            alarms: Alarms::new(&configuration, parts.clone()),
-            parts,
-            configuration,
-            configured: clock::now(),
+            settings: Settings {
+                configuration,
+                since: clock::now(),
+                refused: None,
+            },
         })
     }
 
     /// Looks at the port for the first time, and begins to decide.
     async fn begin(&mut self) -> anyhow::Result<()> {
-        let state_dir = self.configuration.state_dir.clone();
+        let state_dir = self.settings.configuration.state_dir.clone();
         // Beside the daemon: the disk may hang.
         drop(background::begin("outputs", move || {
             restore_relays(&state_dir);
         }));
-        let gateway = self.inputs.port.first_look().await?;
-        self.recorder.begin();
-        info!(
-            primary = %self.configuration.primary,
-            check = self.configuration.check.name(),
-            local_check = self.configuration.local_check.name(),
-            port = self.configuration.port,
-            kernel_events = if self.inputs.kernel.is_on() { "on" } else { "off" },
-            dry_run = self.configuration.dry_run,
-            listening = self.inputs.port.is_listening(),
-            "watching"
-        );
-        if !self.decider.is_armed() {
-            warn!(
-                primary = %self.configuration.primary,
-                "the primary was never seen healthy, so nothing is taken over until it is: its address may be wrong; see --arm"
-            );
-        }
-        if self.decider.release_needs() > 1 {
-            warn!(
-                successes = self.decider.release_needs(),
-                "the primary flapped before this daemon started: its next release takes so many successes in a row"
-            );
-        }
-        self.handle(Event::Port(gateway));
-        self.note_gateway(gateway);
-        if let Some(found) = self.look_up_routers() {
-            self.handle(found);
-        }
+        let observation = self.inputs.port.first_look().await?;
+        let kernel_events = self.inputs.kernel.is_on();
+        self.observe(&Occurrence::Daemon(DaemonCourse::Begins { kernel_events }));
+        self.decide([Event::Port(observation)]);
+        let found = self.look_up_routers();
+        self.decide(found);
         if !self.decider.persistent_state().routers.is_empty() {
             let judges = self.judges();
             self.inputs.quorum.recall(&judges);
         }
-        self.tell_of_strangers();
         self.executor.ask_for_force();
-        self.alarms.begin(&self.decider);
-        preflight::startup::begin(&self.configuration);
-        self.supervisor.ready();
-        self.supervisor.turned(&self.decider);
+        preflight::startup::begin(&self.settings.configuration);
+        self.observe(&Occurrence::Daemon(DaemonCourse::Watches));
         Ok(())
-    }
-
-    fn end(&mut self) {
-        self.supervisor.stopping();
-        self.recorder.end(clock::now());
-        self.state_dir.finish(PATIENCE);
-        let totals = self.recorder.totals(clock::now());
-        info!(
-            state = self.decider.state().name(),
-            takeovers = totals.takeovers,
-            releases = totals.releases,
-            no_gateway = format_args!("{:.1?}", totals.no_gateway),
-            dual_active = format_args!("{:.1?}", totals.dual_active),
-            listening = self.inputs.port.is_listening(),
-            "ending; a gateway that runs goes on"
-        );
     }
 
     /// Waits for the next thing to happen and deals with it. Cancel-safe: only waiting is cancelled.
@@ -258,80 +185,71 @@ impl Daemon {
         let input = self
             .inputs
             .next(
-                &self.configuration,
+                &self.settings.configuration,
                 &self.decider,
                 &mut self.executor,
                 &mut self.state_dir,
             )
             .await;
         self.receive(input)?;
-        self.remind_of_pause();
         self.state_dir.go_on();
-        self.recorder.go_on();
-        self.tell_of_two();
-        self.supervisor.turned(&self.decider);
+        self.observe(&Occurrence::Turned);
         Ok(())
     }
 
-    /// That two gateways serve is logged once, with what becomes of it.
-    fn tell_of_two(&mut self) {
-        let now = clock::now();
-        let two = snapshot::two_serve(&self.configuration, &self.decider, now);
-        match (self.two_told, two) {
-            (None, Some(since)) => {
-                self.two_told = Some(since);
-                warn!(
-                    since = clock::told(since),
-                    primary = %self.configuration.primary,
-                    local = self.inputs.port.held_by(),
-                    ends = snapshot::ends(&self.configuration, &self.decider),
-                    "two gateways serve"
-                );
-            }
-            (Some(since), None) if self.decider.two_serve().is_none() => {
-                self.two_told = None;
-                info!(
-                    after = format_args!("{:.1?}", now.since(since)),
-                    "at most one gateway serves again"
-                );
-            }
-            _ => {}
-        }
+    fn end(&mut self) {
+        self.observe(&Occurrence::Daemon(DaemonCourse::Ends));
+        self.state_dir.finish(PATIENCE);
+        let totals = self.observers.recorder.totals(clock::now());
+        self.observe(&Occurrence::Daemon(DaemonCourse::Ended(&totals)));
+    }
+
+    /// Tells all who look.
+    fn observe(&mut self, occurrence: &Occurrence) {
+        self.observe_at(clock::now(), occurrence);
+    }
+
+    fn observe_at(&mut self, now: Time, occurrence: &Occurrence) {
+        let context = Context {
+            now,
+            configuration: &self.settings.configuration,
+            decider: &self.decider,
+            port: &self.inputs.port,
+            persisted: self.state_dir.persisted(),
+        };
+        self.observers.observe(occurrence, &context);
     }
 
     /// All that is known, in one document.
     fn status(&mut self) -> Status {
-        let inputs = &self.inputs;
-        self.past.tunnel = inputs.port_forward.problem();
-        self.past.polling = inputs.kernel.polling().map(str::to_owned);
-        self.past.lost = inputs.kernel.lost();
-        self.past.witnesses = inputs.quorum.last().cloned();
-        let port = PortView::of(&self.inputs.port);
+        let judges = self.judges();
+        let (settings, inputs) = (&self.settings, &self.inputs);
+        let observers = &mut self.observers;
+        let past = &mut observers.last_seen.past;
+        past.tunnel = inputs.port_forward.problem();
+        past.polling = inputs.kernel.polling().map(str::to_owned);
+        past.lost = inputs.kernel.lost();
+        past.witnesses = inputs.quorum.last().cloned();
+        past.kept = vec![observers.recorder.health(), self.state_dir.health()];
+        let port = PortView::of(&inputs.port);
         let mut status = snapshot::status(
-            &self.configuration,
+            &settings.configuration,
             &self.decider,
             &port,
-            &self.past,
+            &observers.last_seen.past,
             self.state_dir.persisted(),
-            &self.reason,
+            observers.last_seen.reason(),
         );
-        self.alarms.host().clone_into(&mut status.host);
-        status.witnesses = witnesses(&self.inputs.quorum, &self.judges());
-        status.totals = snapshot::totals(&self.recorder.totals(clock::now()));
-        let ways = self.alarms.channels();
-        status.warnings = warnings::warnings(
-            &ways,
-            self.past.refused.as_ref(),
-            &self.parts,
-            port.looks_since,
-        );
+        observers.alarms.host().clone_into(&mut status.host);
+        status.witnesses = witnesses(&inputs.quorum, &judges);
+        status.totals = snapshot::totals(&observers.recorder.totals(clock::now()));
+        let channels = observers.alarms.channels();
+        let refused = settings.refused.as_ref();
+        status.warnings = warnings::warnings(&channels, refused, inputs.parts(), port.looks_since);
         status.warnings.extend(warnings::beside(&port.beside));
-        status.configuration = Some(warnings::in_force(
-            self.configured,
-            self.past.refused.as_ref(),
-        ));
-        status.notifiers = ways.iter().map(warnings::notifier).collect();
-        self.dashboard.add_to(&mut status);
+        status.configuration = Some(warnings::in_force(settings.since, refused));
+        status.notifiers = channels.iter().map(warnings::notifier).collect();
+        observers.dashboard.add_to(&mut status);
         status
     }
 }

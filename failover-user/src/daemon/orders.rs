@@ -5,24 +5,20 @@ use std::time::Duration;
 
 use rustix::process::geteuid;
 use tokio::time::{Instant, timeout_at};
-use tracing::{info, warn};
 
-use failover_decide::{Event, Order, Outcome, Pause, Refusal, State, Time};
-use failover_linux::{clock, escape::Escaped};
+use failover_decide::{Event, Order, Outcome, Refusal, State, Time};
+use failover_linux::clock;
 
 use crate::{
-    config::Configuration,
     control::{Answer, LONGEST_WAIT, Question, Request, VERSION},
     daemon::Daemon,
+    observe::occurrence::{Decided, Occurrence, OrderCourse},
     state_dir::{
-        Change, Durable, Receipt,
-        persisted::{Paused, Persisted, ReleaseHold, operator},
+        Receipt,
+        persisted::{Paused, ReleaseHold, operator},
     },
     status::pause,
 };
-
-/// Often enough not to be forgotten.
-const REMIND: Duration = Duration::from_secs(3600);
 
 /// An answer waits this long for the order to be on disk. Decisions don't wait.
 const KEPT_WITHIN: Duration = Duration::from_secs(2);
@@ -37,9 +33,8 @@ const PROBE_BEGINS_WITHIN: Duration = Duration::from_millis(1500);
 struct Keeping {
     /// What must be remembered: without it a restart forgets the order.
     state: Receipt,
-    history: Receipt,
-    /// The notices that a channel hasn't sent yet, for each that stores them.
-    notices: Vec<Receipt>,
+    /// Whatever observers keep of it.
+    records: Vec<Receipt>,
 }
 
 impl Keeping {
@@ -50,11 +45,12 @@ impl Keeping {
         if !kept(self.state).await {
             return Some(FORGOTTEN);
         }
-        let mut is_recorded = kept(self.history).await;
-        for notices in self.notices {
-            is_recorded = is_recorded && kept(notices).await;
+        for record in self.records {
+            if !kept(record).await {
+                return Some(NOT_RECORDED);
+            }
         }
-        (!is_recorded).then_some(NOT_RECORDED)
+        None
     }
 }
 
@@ -93,19 +89,16 @@ impl Daemon {
         let permitted = self.permitted(&question.request, question.asker);
         if permitted.is_ok() {
             // The port may have changed since it was looked at.
-            self.look();
+            self.look_and_decide();
         }
         match permitted {
             Ok(order) if self.must_probe_first(&question.request, order) => {
-                info!(
-                    order = typed(order).0,
-                    by = operator(question.asker),
-                    "an order waits until the primary was probed"
-                );
-                let patience = self.configuration.decide.timeout + PROBE_BEGINS_WITHIN;
+                let by = operator(question.asker);
+                self.observe(&Occurrence::Order(order, OrderCourse::Waits { by: &by }));
+                let patience = self.settings.configuration.decide.timeout + PROBE_BEGINS_WITHIN;
                 let until = clock::now() + patience.min(LONGEST_WAIT);
                 self.inputs.waiting.push(question, order, until);
-                self.handle(Event::ProbeWanted);
+                self.decide([Event::ProbeWanted]);
             }
             Ok(order) => self.answer_now(question, order),
             Err(refusal) => self.reply(question, Err(Refused::because(refusal))),
@@ -132,7 +125,6 @@ impl Daemon {
     }
 
     fn reply(&self, question: Question, followed: Result<Followed, Refused>) {
-        self.dashboard.news();
         let (refused, followed) = match followed {
             Ok(followed) => (None, followed),
             Err(refused) => (Some(refused), Followed::default()),
@@ -204,9 +196,13 @@ impl Daemon {
     fn follow(&mut self, request: &Request, order: Order, asker: u32) -> Result<Followed, Refused> {
         let now = clock::now();
         let by = operator(asker);
+        let by = by.as_str();
         if let Some(refusal) = self.decider.objection(now, order) {
-            info!(order = typed(order).0, by, %refusal, "an order isn't followed");
-            return Err(Refused::because(self.told(refusal)));
+            self.observe(&Occurrence::Order(
+                order,
+                OrderCourse::Refused { by, refusal },
+            ));
+            return Err(Refused::because(self.explain(refusal)));
         }
         if let Request::Takeover {
             force: true,
@@ -214,61 +210,59 @@ impl Daemon {
         } = request
             && self.is_beside_another(now)
         {
-            info!(order = typed(order).0, by, "an order has to be confirmed");
+            self.observe(&Occurrence::Order(order, OrderCourse::Unconfirmed { by }));
             return Err(Refused {
                 why: format!(
                     "the primary, {}, serves: two gateways would serve, as the same bots, until `failover release`. \
                      If that is meant: `failover takeover --force --yes`",
-                    self.configuration.primary
+                    self.settings.configuration.primary
                 ),
                 unconfirmed: true,
             });
         }
-        let (words, until) = typed(order);
-        warn!(
-            order = words,
-            by,
-            until = until.map(clock::told),
-            "an operator gives an order"
-        );
-        let mut reason = None;
-        let mut in_force = None;
+        let was_paused = self.decider.pause().is_some();
+        let pause = self.keep_order(request, asker);
+        let given = pause
+            .as_ref()
+            .map(|(pause, change)| (pause, change.as_str()));
+        self.observe(&Occurrence::Order(
+            order,
+            OrderCourse::Given { by, pause: given },
+        ));
+        self.decide([Event::Operator(order)]);
+        if !was_paused && self.decider.pause().is_some() {
+            self.observe(&Occurrence::Decided(Decided::Paused));
+        }
+        // Only now: a resumption, say, changes what is remembered while it is carried out.
+        let kept = Keeping {
+            state: self.state_dir.write(),
+            records: self.observers.receipts(),
+        };
+        Ok(Followed {
+            kept: Some(kept),
+            now: pause.map(|(_, change)| change),
+        })
+    }
+
+    /// What has to be remembered of an order, as it was given. A pause, and what it changes.
+    fn keep_order(&mut self, request: &Request, asker: u32) -> Option<(Paused, String)> {
         match request {
-            Request::Pause {
-                seconds,
-                reason: given,
-            } => {
-                let pause = Paused::now(*seconds, asker, given.as_deref());
-                let change = pause::change(self.state_dir.persisted().pause.as_ref(), &pause);
-                info!(change, "a pause is in force");
-                in_force = Some(change);
-                reason.clone_from(&pause.reason);
-                self.state_dir.pause(pause);
-                self.pause_told = None;
+            Request::Pause { seconds, reason } => {
+                let pause = Paused::now(*seconds, asker, reason.as_deref());
+                let before = self.state_dir.persisted().pause.as_ref();
+                let change = pause::change(before, &pause);
+                self.state_dir.pause(pause.clone());
+                return Some((pause, change));
             }
-            Request::Takeover { force, .. } => {
-                self.state_dir.take_over(*force);
-            }
+            Request::Takeover { force, .. } => self.state_dir.take_over(*force),
             Request::Release { hold_seconds } => {
                 self.state_dir
                     .release(hold_seconds.and_then(ReleaseHold::now));
             }
-            // `remember` clears the pause once the decider has.
+            // It is forgotten once the decider has.
             Request::Status | Request::Resume => {}
         }
-        self.alarms.ordered(order, &by);
-        let history = self.recorder.ordered(words, by, until, reason.as_deref());
-        self.handle(Event::Operator(order));
-        // Only now: a resumption, say, changes what is remembered while it is carried out.
-        let kept = Keeping {
-            state: self.state_dir.write(),
-            history,
-            notices: self.alarms.stored(),
-        };
-        Ok(Followed {
-            kept: Some(kept),
-            now: in_force,
-        })
+        None
     }
 
     /// Would a gateway that is started now serve beside the primary's?
@@ -281,11 +275,11 @@ impl Daemon {
     }
 
     /// A refusal with what is known beside it, and what to do.
-    fn told(&self, refusal: Refusal) -> String {
+    fn explain(&self, refusal: Refusal) -> String {
         match refusal {
             Refusal::ForeignListener => format!("{refusal}: {}", self.inputs.port.held_by()),
             Refusal::CannotTell | Refusal::NotAsked => {
-                let why = match &self.past.probe {
+                let why = match &self.observers.last_seen.past.probe {
                     Some((at, Outcome::Unknown { reason, .. })) => {
                         let at = clock::wall(*at).strftime("%H:%M:%S");
                         format!(" (the probe at {at} UTC says nothing: {reason})")
@@ -300,61 +294,10 @@ impl Daemon {
 
     /// Root, the daemon's own account, and who is named.
     fn may_order(&self, asker: u32) -> bool {
-        asker == 0 || asker == geteuid().as_raw() || self.configuration.operators.contains(&asker)
+        asker == 0
+            || asker == geteuid().as_raw()
+            || self.settings.configuration.operators.contains(&asker)
     }
-
-    // --- what is remembered ----------------------------------------------------------------------
-
-    /// Tells the decider what is remembered of this primary.
-    pub(super) fn recall(&mut self) {
-        if self.state_dir.persisted().armed_for == Some(armed_for(&self.configuration)) {
-            self.handle(Event::Armed);
-        }
-    }
-
-    /// Keeps what must be remembered, once it is so.
-    pub(super) fn remember(&mut self) {
-        let durable = Durable {
-            primary: self.configuration.primary.to_string(),
-            armed_for: armed_for(&self.configuration),
-            decided: self.decider.persistent_state(),
-            answered: self.inputs.prober.good_addresses(),
-            gateway: &self.configuration.gateway,
-            bound: self.inputs.port.gateway_bound(),
-        };
-        for change in self.state_dir.keep(&durable) {
-            match change {
-                Change::PauseOver => info!("the pause is over"),
-                Change::HoldOver => info!("the release holds no longer"),
-                Change::Armed => info!(
-                    primary = %self.configuration.primary,
-                    "the primary was seen healthy; from now on it is taken over when it fails"
-                ),
-            }
-        }
-    }
-
-    /// A pause that nobody thinks of any more is as bad as no daemon.
-    pub(super) fn remind_of_pause(&mut self) {
-        let Some(Pause { until }) = self.decider.pause() else {
-            return;
-        };
-        let now = clock::now();
-        if !is_due(self.pause_told, now) {
-            return;
-        }
-        self.pause_told = Some(now);
-        warn!(
-            until = until.map(clock::told),
-            reason = reason(self.state_dir.persisted()),
-            "PAUSED: nothing is started or stopped until `failover resume`"
-        );
-    }
-}
-
-/// What was seen healthy: this primary, asked this.
-pub(super) fn armed_for(configuration: &Configuration) -> String {
-    format!("{} {}", configuration.primary, configuration.check)
 }
 
 /// What a takeover that is ordered waits for.
@@ -368,47 +311,5 @@ const fn waits_for(state: State) -> Option<&'static str> {
         }
         State::Fencing { .. } => Some("not begun: the fence has to succeed first"),
         _ => None,
-    }
-}
-
-/// What was typed, and until when it holds.
-fn typed(order: Order) -> (&'static str, Option<Time>) {
-    match order {
-        Order::Pause { until } => ("pause", until),
-        Order::Resume => ("resume", None),
-        Order::TakeOver { force: false } => ("takeover", None),
-        Order::TakeOver { force: true } => ("takeover --force", None),
-        Order::Release { hold_until: hold } => ("release", hold),
-    }
-}
-
-/// Is a pause to be told of again?
-fn is_due(told: Option<Time>, now: Time) -> bool {
-    told.is_none_or(|told| now.since(told) >= REMIND)
-}
-
-/// Why it is paused, made harmless.
-fn reason(persisted: &Persisted) -> Option<String> {
-    let reason = persisted.pause.as_ref()?.reason.as_ref()?;
-    Some(Escaped(reason).to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_is_told_of_at_once_and_then_each_hour() {
-        let begun = clock::now();
-        let minutes = |minutes: u64| begun + Duration::from_secs(60 * minutes);
-        let mut told = None;
-        let mut times = Vec::new();
-        for minute in 0..=125 {
-            if is_due(told, minutes(minute)) {
-                told = Some(minutes(minute));
-                times.push(minute);
-            }
-        }
-        assert_eq!(times, [0, 60, 120]);
     }
 }

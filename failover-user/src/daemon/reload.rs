@@ -3,28 +3,26 @@
 
 use std::mem;
 
-use tracing::{error, info};
-
 use failover_decide::Probing;
 use failover_linux::{clock, escape::Escaped};
 
 use crate::{
     config::{Configuration, PrimaryAddress},
-    daemon::{Daemon, inputs::reader::Reading, orders::armed_for},
+    daemon::{Daemon, carry_out::armed_for, inputs::reader::Reading},
+    observe::occurrence::{DaemonCourse, Decided, Occurrence},
 };
 
 impl Daemon {
     /// Begins to read the configuration.
     pub(super) fn reload(&mut self) {
-        info!("SIGHUP: the configuration is read again");
-        self.supervisor.reloading();
+        self.observe(&Occurrence::Daemon(DaemonCourse::Reloads));
         self.inputs.reload.begin();
     }
 
     /// It was read.
     pub(super) fn reloaded(&mut self, read: Reading) {
         let refusal = match read {
-            Ok(Ok(new)) => match fixed(&self.configuration, &new) {
+            Ok(Ok(new)) => match fixed(&self.settings.configuration, &new) {
                 changed if changed.is_empty() => {
                     self.adopt(new);
                     None
@@ -41,55 +39,42 @@ impl Daemon {
         };
         match refusal {
             None => {
-                info!(primary = %self.configuration.primary, "another configuration is in force");
-                self.configured = clock::now();
-                self.past.refused = None;
-                self.supervisor.note(None);
+                self.settings.since = clock::now();
+                self.settings.refused = None;
+                self.observe(&Occurrence::Daemon(DaemonCourse::Reloaded));
             }
             Some(error) => {
-                error!(
-                    error,
-                    "the new configuration is refused; the old one stays in force"
-                );
-                self.past.refused = Some((clock::now(), first_line(&error)));
-                let note = format!("the new configuration is refused: {error}");
-                self.supervisor.note(Some(note));
+                self.settings.refused = Some((clock::now(), first_line(&error)));
+                self.observe(&Occurrence::Daemon(DaemonCourse::ReloadRefused(&error)));
             }
         }
-        self.supervisor.ready();
     }
 
     /// Whatever was built from the configuration is built anew where its part changed. All else is
     /// looked up when it is needed.
     fn adopt(&mut self, new: Configuration) {
-        let old = mem::replace(&mut self.configuration, new);
-        let new = &self.configuration;
+        let old = mem::replace(&mut self.settings.configuration, new);
+        let new = &self.settings.configuration;
         let probing = probing(&old, new);
         let persisted = self.state_dir.persisted();
         if self.inputs.reconfigure(&old, new, probing, persisted) {
             // What failed in the old way says nothing of the new one.
             self.decider.forget_gateway_checks();
         }
-        if probing == Probing::OfAnother {
-            self.past.probe = None;
-            self.recent.clear();
-        }
         self.executor.reconfigure(new.commands());
-        self.alarms.reconfigure(new);
-        self.recorder
-            .reconfigured(new.primary.to_string(), new.dry_run);
-        let (now, settings) = (clock::now(), self.configuration.decide.clone());
+        self.observe(&Occurrence::Daemon(DaemonCourse::Reconfigured(probing)));
+        let (now, settings) = (clock::now(), self.settings.configuration.decide.clone());
         let actions = self.decider.reconfigure(now, settings, probing);
-        self.recorder.decided(now, &self.decider, &actions);
+        self.observe_at(now, &Occurrence::Decided(Decided::Actions(&actions)));
         self.carry_out_all(actions);
         let judges = self.judges();
         self.inputs.quorum.ask_again(&judges);
         if matches!(probing, Probing::SomethingElse | Probing::OfAnother) {
             self.recall();
         }
-        if old.gateway != self.configuration.gateway {
+        if old.gateway != self.settings.configuration.gateway {
             self.executor.ask_for_force();
-            self.look();
+            self.look_and_decide();
         }
     }
 }

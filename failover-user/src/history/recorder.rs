@@ -7,8 +7,6 @@ mod tests;
 
 use std::{mem, path::Path, time::Duration};
 
-use tokio::sync::oneshot;
-
 use failover_decide::{
     Action, Change, Command, CommandResult, Decider, Event, Outcome, PortObservation, Reason,
     State, Time,
@@ -22,7 +20,14 @@ use crate::{
         ledger::{Ledger, Totals},
     },
     log::lines as tell,
-    state_dir::writer::{Health, Writer},
+    observe::occurrence::{
+        CommandCourse, Context, DaemonCourse, Decided, Observer, Occurrence, OrderCourse, Seen,
+        Source, typed,
+    },
+    state_dir::{
+        Receipt,
+        writer::{Health, Writer},
+    },
 };
 
 /// At the daemon's end, the last lines may take so long.
@@ -47,6 +52,8 @@ pub(crate) struct Recorder {
     strike: Option<Time>,
     /// What the command that is about to end has said last.
     said: String,
+    /// Whether the orders that were given are on disk, for who gave them.
+    receipts: Vec<Receipt>,
 }
 
 /// What is known about the ongoing incident, besides its entries.
@@ -61,6 +68,38 @@ struct Open {
     released: bool,
     /// The local gateway was being started, or the primary was being fenced.
     acted: bool,
+}
+
+impl Observer for Recorder {
+    fn observe(&mut self, occurrence: &Occurrence, context: &Context) {
+        let now = context.now;
+        match occurrence {
+            Occurrence::Daemon(course) => self.daemon(course, context),
+            Occurrence::Seen(seen) => self.seen(seen, context),
+            Occurrence::Decided(Decided::Event(event)) => self.sees(now, event),
+            Occurrence::Decided(Decided::Actions(actions)) => {
+                self.decided(now, context.decider, actions);
+            }
+            Occurrence::Command(_, CommandCourse::Ended { output, .. }) => self.said(output),
+            Occurrence::Order(order, OrderCourse::Given { by, pause }) => {
+                let reason = pause.and_then(|(pause, _)| pause.reason.as_deref());
+                self.ordered(*order, by, reason);
+            }
+            Occurrence::Turned => self.writer.go_on(),
+            Occurrence::Decided(_)
+            | Occurrence::Command(_, CommandCourse::Started)
+            | Occurrence::Order(
+                _,
+                OrderCourse::Waits { .. }
+                | OrderCourse::Refused { .. }
+                | OrderCourse::Unconfirmed { .. },
+            ) => {}
+        }
+    }
+
+    fn receipts(&mut self) -> Vec<Receipt> {
+        mem::take(&mut self.receipts)
+    }
 }
 
 impl Recorder {
@@ -78,12 +117,25 @@ impl Recorder {
             probing: None,
             strike: None,
             said: String::new(),
+            receipts: Vec::new(),
         }
     }
 
-    /// Writes what waits for a thread.
-    pub(crate) fn go_on(&self) {
-        self.writer.go_on();
+    fn daemon(&mut self, course: &DaemonCourse, context: &Context) {
+        match course {
+            DaemonCourse::Begins { .. } => self.begin(),
+            DaemonCourse::Reconfigured(_) => {
+                let configuration = context.configuration;
+                let primary = configuration.primary.to_string();
+                self.incident.reconfigure(primary, configuration.dry_run);
+            }
+            DaemonCourse::Ends => self.end(context.now),
+            DaemonCourse::Watches
+            | DaemonCourse::Reloads
+            | DaemonCourse::Reloaded
+            | DaemonCourse::ReloadRefused(_)
+            | DaemonCourse::Ended(_) => {}
+        }
     }
 
     /// Whether the history is being kept.
@@ -97,12 +149,12 @@ impl Recorder {
     }
 
     /// The daemon begins.
-    pub(crate) fn begin(&self) {
+    fn begin(&self) {
         self.tell_of_daemon(true);
     }
 
     /// The daemon ends. Waits a moment for what is being written.
-    pub(crate) fn end(&mut self, now: Time) {
+    fn end(&mut self, now: Time) {
         if self.open.is_some() {
             self.close(now, How::DaemonEnded, "the daemon ended in good order");
         }
@@ -110,15 +162,58 @@ impl Recorder {
         self.writer.finish(PATIENCE);
     }
 
-    /// Another configuration is in force.
-    pub(crate) fn reconfigured(&mut self, primary: String, dry_run: bool) {
-        self.incident.reconfigure(primary, dry_run);
-    }
-
     // --- what is seen ------------------------------------------------------------------------
 
+    fn seen(&mut self, seen: &Seen, context: &Context) {
+        let now = context.now;
+        match seen {
+            Seen::Evidence(sighting) => match sighting.source {
+                Source::Kernel(_) | Source::Tripwire | Source::Acknowledged(_) => {
+                    self.note(now, &sighting.to_string());
+                }
+                Source::Own(_) => {}
+            },
+            Seen::Port(PortObservation::Foreign) => {
+                let holder = context.port.held_by();
+                self.note(now, &format!("the local port is held by {holder}"));
+            }
+            // Of one that nobody is stopping.
+            Seen::GatewayProbe(probe) => {
+                let is_failure = matches!(probe.outcome, Outcome::Failed { .. });
+                if is_failure && probe.counts && !context.decider.gateway_comes_up() {
+                    let reason = Reason::GatewayProbed(probe.outcome.clone());
+                    self.note(now, &reason.to_string());
+                }
+            }
+            Seen::Witnesses {
+                result,
+                for_decision: true,
+            } => {
+                let (answered, needed) = (result.answered, result.needed);
+                self.incident
+                    .witnesses(now, answered, needed, &result.summary);
+            }
+            Seen::Suspend(_)
+            | Seen::KernelEvents { .. }
+            | Seen::Listener(_)
+            | Seen::RefusedBind(_)
+            | Seen::Port(
+                PortObservation::Absent | PortObservation::Terminating | PortObservation::Listening,
+            )
+            | Seen::Probe(_)
+            | Seen::Certificate(_)
+            | Seen::Readiness(_)
+            | Seen::GatewayDrains(_)
+            | Seen::Witnesses {
+                for_decision: false,
+                ..
+            }
+            | Seen::Start(_) => {}
+        }
+    }
+
     /// The decider is about to handle this event.
-    pub(crate) fn sees(&mut self, now: Time, event: &Event) {
+    fn sees(&mut self, now: Time, event: &Event) {
         match event {
             Event::Suspended => {
                 self.ledger.absent(now);
@@ -150,28 +245,13 @@ impl Recorder {
         }
     }
 
-    /// The local gateway's check failed, and nobody is stopping it.
-    pub(crate) fn gateway_fails(&mut self, now: Time, outcome: &Outcome) {
-        self.note(now, &Reason::GatewayProbed(outcome.clone()).to_string());
-    }
-
     /// Something that explains what comes.
-    pub(crate) fn note(&mut self, now: Time, what: &str) {
+    fn note(&mut self, now: Time, what: &str) {
         self.incident.note(now, what);
     }
 
-    /// Somebody has the port who isn't the gateway.
-    pub(crate) fn note_stranger(&mut self, now: Time, who: &str) {
-        self.note(now, &format!("the local port is held by {who}"));
-    }
-
-    /// The witnesses were asked, for a decision.
-    pub(crate) fn witnesses(&mut self, now: Time, answered: u32, needed: u32, answers: &str) {
-        self.incident.witnesses(now, answered, needed, answers);
-    }
-
     /// What the command that is about to end has said last.
-    pub(crate) fn said(&mut self, lines: &str) {
+    fn said(&mut self, lines: &str) {
         lines.clone_into(&mut self.said);
     }
 
@@ -219,7 +299,7 @@ impl Recorder {
     // --- what is decided ---------------------------------------------------------------------
 
     /// The decider has decided this.
-    pub(crate) fn decided(&mut self, now: Time, decider: &Decider, actions: &[Action]) {
+    fn decided(&mut self, now: Time, decider: &Decider, actions: &[Action]) {
         match decider.primary_answers() {
             Some(true) => {}
             Some(false) => {
@@ -355,22 +435,18 @@ impl Recorder {
         self.write(&Line::Incident(Box::new(told)));
     }
 
-    /// An order is followed. The receiver gets whether it is on disk.
-    pub(crate) fn ordered(
-        &self,
-        order: &str,
-        by: String,
-        until: Option<Time>,
-        reason: Option<&str>,
-    ) -> oneshot::Receiver<bool> {
-        self.written(&Line::Order(Order {
+    /// An order is followed.
+    fn ordered(&mut self, order: failover_decide::Order, by: &str, reason: Option<&str>) {
+        let (words, until) = typed(order);
+        let receipt = self.written(&Line::Order(Order {
             version: VERSION,
             at: wall(clock::now()),
-            order: order.to_owned(),
-            by,
+            order: words.to_owned(),
+            by: by.to_owned(),
             until: until.map(wall),
             reason: reason.map(bounded),
-        }))
+        }));
+        self.receipts.push(receipt);
     }
 
     fn tell_of_daemon(&self, began: bool) {
@@ -387,7 +463,7 @@ impl Recorder {
         drop(self.written(line));
     }
 
-    fn written(&self, line: &Line) -> oneshot::Receiver<bool> {
+    fn written(&self, line: &Line) -> Receipt {
         // Texts, numbers and times: JSON can hold all of them.
         self.writer
             .write(serde_json::to_vec(line).unwrap_or_default())

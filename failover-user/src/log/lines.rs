@@ -25,12 +25,12 @@ const BEFORE: Duration = Duration::from_secs(2);
 
 /// What happened on connections to the primary since the last good probe.
 #[derive(Debug, Default)]
-pub(crate) struct Recent {
+pub(crate) struct EvidenceLog {
     notes: VecDeque<(Time, String)>,
     forgotten: u64,
 }
 
-impl Recent {
+impl EvidenceLog {
     /// For tests.
     #[cfg(test)]
     pub(crate) fn of(notes: Vec<(Time, &str)>) -> Self {
@@ -54,7 +54,7 @@ impl Recent {
     }
 
     /// What belongs to these strikes: a cable that was pulled before them explains nothing.
-    fn told(&self, strikes: &[Strike]) -> String {
+    fn describe(&self, strikes: &[Strike]) -> String {
         let Some(first) = strikes.first() else {
             return String::new();
         };
@@ -125,7 +125,7 @@ impl Probes {
     /// Every probe at debug, those that aren't good louder. While the local gateway serves, a failed
     /// probe each second is what is expected: the log must not grow by it, nor by what is unknown for
     /// the same reason as before.
-    pub(crate) fn tell(&mut self, outcome: &Outcome, cause: Option<Cause>, state: State) {
+    pub(crate) fn log(&mut self, outcome: &Outcome, cause: Option<Cause>, state: State) {
         let cause = cause.unwrap_or(Cause::Scheduled);
         let is_news = self.is_news(outcome, clock::now());
         match outcome {
@@ -133,7 +133,7 @@ impl Probes {
                 debug!(outcome = "connected", %cause, ?took, "probe");
             }
             Outcome::Failed { failure, took } => {
-                let (outcome, detail) = told_failure(*failure);
+                let (outcome, detail) = describe_failure(*failure);
                 if matches!(state, State::Active | State::Starting { .. }) {
                     debug!(outcome, detail, %cause, ?took, "probe failed");
                 } else {
@@ -167,10 +167,7 @@ impl Probes {
 }
 
 /// One line a change of what the primary says of itself.
-pub(crate) fn readiness(before: Option<&Readiness>, now: &Readiness) {
-    if before.is_some_and(|before| before.says_the_same(now)) {
-        return;
-    }
+pub(crate) fn readiness(now: &Readiness) {
     let is_well = now.startup != Some(Startup::Draining) && now.ready != Some(false);
     if is_well {
         info!(readiness = %now, "the primary tells how it is");
@@ -184,14 +181,17 @@ pub(crate) fn why(change: &Change) -> String {
     match &change.reason {
         Reason::Time => waited(change),
         Reason::Probe(Outcome::Failed { failure, took }) => {
-            format!("probe {}", told_failed(*failure, *took))
+            format!("probe {}", describe_failed(*failure, *took))
         }
         Reason::Vetoed(Outcome::Failed { failure, took }) => format!(
             "probe {}, but others' connections to the primary live",
-            told_failed(*failure, *took)
+            describe_failed(*failure, *took)
         ),
         Reason::GatewayProbed(Outcome::Failed { failure, took }) => {
-            format!("the local gateway's check {}", told_failed(*failure, *took))
+            format!(
+                "the local gateway's check {}",
+                describe_failed(*failure, *took)
+            )
         }
         Reason::Port(PortObservation::Absent) => match change.from {
             State::Stopping { .. } => "the local gateway is stopped".to_owned(),
@@ -225,16 +225,21 @@ fn waited(change: &Change) -> String {
     waited.to_owned()
 }
 
-/// One line a change of state, with the whole reason, which is returned.
-pub(crate) fn change(change: &Change, detail: &str, recent: &Recent) -> String {
+/// Why the state changed, with the failed probes and all that happened on connections to the primary.
+pub(crate) fn reason(change: &Change, detail: &str, evidence: &EvidenceLog) -> String {
     let mut reason = format!("{}{detail}", why(change));
     if !change.strikes.is_empty() {
         reason = format!("{reason}; {}", strikes(&change.strikes));
     }
-    let events = recent.told(&change.strikes);
+    let events = evidence.describe(&change.strikes);
     if !events.is_empty() {
         reason = format!("{reason}; connections to the primary: {events}");
     }
+    reason
+}
+
+/// One line a change of state.
+pub(crate) fn state(change: &Change, reason: &str) {
     let (from, to) = (change.from.name(), change.to.name());
     let strikes = change.strikes.len();
     match change.to {
@@ -249,7 +254,6 @@ pub(crate) fn change(change: &Change, detail: &str, recent: &Recent) -> String {
         }
         State::Standby => info!(from, to, strikes, reason, "state changed"),
     }
-    reason
 }
 
 /// The failed probes that count.
@@ -265,11 +269,11 @@ fn strike(strike: &Strike) -> String {
 
 /// How a strike's probe failed.
 pub(crate) fn failure(strike: &Strike) -> String {
-    told_failed(strike.failure, strike.took)
+    describe_failed(strike.failure, strike.took)
 }
 
-fn told_failed(failure: Failure, took: Duration) -> String {
-    let (outcome, detail) = told_failure(failure);
+fn describe_failed(failure: Failure, took: Duration) -> String {
+    let (outcome, detail) = describe_failure(failure);
     let detail = detail
         .map(|detail| format!(" ({detail})"))
         .unwrap_or_default();
@@ -279,13 +283,13 @@ fn told_failed(failure: Failure, took: Duration) -> String {
 /// How a probe ended.
 pub(crate) fn outcome(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Failed { failure, took } => told_failed(*failure, *took),
+        Outcome::Failed { failure, took } => describe_failed(*failure, *took),
         Outcome::Connected { .. } | Outcome::Unknown { .. } => outcome.to_string(),
     }
 }
 
 /// What happened, and where there is more to know, that: the errno's name, what is wrong.
-fn told_failure(failure: Failure) -> (&'static str, Option<String>) {
+fn describe_failure(failure: Failure) -> (&'static str, Option<String>) {
     match failure {
         Failure::Refused => ("refused", None),
         Failure::TimedOut => ("timed out", None),
@@ -366,23 +370,23 @@ mod tests {
 
     #[test]
     fn what_came_before_the_strikes_explains_none_of_them() {
-        let mut recent = Recent::default();
+        let mut evidence = EvidenceLog::default();
         for (time, what) in [(10, "cable"), (59, "reset"), (61, "refused")] {
-            recent.notes.push_back((at(time), what.to_owned()));
+            evidence.notes.push_back((at(time), what.to_owned()));
         }
         let strike = |due| Strike {
             due: at(due),
             failure: Failure::Refused,
             took: Duration::ZERO,
         };
-        let told = recent.told(&[strike(60), strike(90)]);
+        let told = evidence.describe(&[strike(60), strike(90)]);
         assert!(told.contains("reset") && told.contains("refused"), "{told}");
         assert!(!told.contains("cable"), "{told}");
         // Where nothing has failed, nothing of it is a reason.
-        assert_eq!(recent.told(&[]), "");
-        recent.forgotten = 7;
-        assert!(!recent.told(&[strike(60)]).contains("earlier"));
-        assert!(recent.told(&[strike(1)]).starts_with("7 earlier, "));
+        assert_eq!(evidence.describe(&[]), "");
+        evidence.forgotten = 7;
+        assert!(!evidence.describe(&[strike(60)]).contains("earlier"));
+        assert!(evidence.describe(&[strike(1)]).starts_with("7 earlier, "));
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 pub mod journal;
 pub(crate) mod lines;
+pub(crate) mod observer;
+pub(crate) mod reminders;
 pub(crate) mod systemd;
 pub mod writer;
 

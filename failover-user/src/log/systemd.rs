@@ -25,6 +25,8 @@ use tracing::debug;
 use failover_decide::{Decider, Inhibitor, State, Time};
 use failover_linux::{clock, escape};
 
+use crate::observe::occurrence::{Context, DaemonCourse, Observer, Occurrence};
+
 /// Where systemd listens; empty or missing where nobody does.
 const SOCKET_VARIABLE: &str = "NOTIFY_SOCKET";
 const WATCHDOG_VARIABLE: &str = "WATCHDOG_USEC";
@@ -133,31 +135,26 @@ impl Watchdog {
 
 impl Supervisor {
     /// It watches, with what it was given last.
-    pub(crate) fn ready(&self) {
+    fn ready(&self) {
         self.say("READY=1");
     }
 
     /// It reads its configuration again; [`Self::ready`] ends that.
-    pub(crate) fn reloading(&self) {
+    fn reloading(&self) {
         // systemd compares with its own clock, to tell this reload from one before.
         let now = clock_gettime(ClockId::Monotonic);
         let microseconds = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
         self.say(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}"));
     }
 
-    /// It ends.
-    pub(crate) fn stopping(&self) {
-        self.say("STOPPING=1\nSTATUS=stopping; the gateway keeps running");
-    }
-
     /// What people should know besides the state, until it is something else.
-    pub(crate) fn note(&mut self, note: Option<String>) {
+    fn note(&mut self, note: Option<String>) {
         self.note = note;
         self.status = None;
     }
 
-    /// The loop has turned: something was decided, or there was nothing to decide.
-    pub(crate) fn turned(&mut self, decider: &Decider) {
+    /// Something was decided, or there was nothing to decide.
+    fn turned(&mut self, decider: &Decider) {
         if self.socket.is_none() {
             return;
         }
@@ -169,6 +166,30 @@ impl Supervisor {
         if self.status != Some(now) {
             self.status = Some(now);
             self.say(&format!("STATUS={}", self.status(decider)));
+        }
+    }
+
+    fn daemon(&mut self, course: &DaemonCourse, decider: &Decider) {
+        match course {
+            DaemonCourse::Watches => {
+                self.ready();
+                self.turned(decider);
+            }
+            DaemonCourse::Reloads => self.reloading(),
+            DaemonCourse::Reloaded => {
+                self.note(None);
+                self.ready();
+            }
+            DaemonCourse::ReloadRefused(error) => {
+                self.note(Some(format!("the new configuration is refused: {error}")));
+                self.ready();
+            }
+            DaemonCourse::Ends => {
+                self.say("STOPPING=1\nSTATUS=stopping; the gateway keeps running");
+            }
+            DaemonCourse::Begins { .. }
+            | DaemonCourse::Reconfigured(_)
+            | DaemonCourse::Ended(_) => {}
         }
     }
 
@@ -193,6 +214,19 @@ impl Supervisor {
     fn say(&self, what: &str) {
         if let Some(socket) = &self.socket {
             socket.say(what);
+        }
+    }
+}
+
+impl Observer for Supervisor {
+    fn observe(&mut self, occurrence: &Occurrence, context: &Context) {
+        match occurrence {
+            Occurrence::Daemon(course) => self.daemon(course, context.decider),
+            Occurrence::Turned => self.turned(context.decider),
+            Occurrence::Seen(_)
+            | Occurrence::Decided(_)
+            | Occurrence::Command(..)
+            | Occurrence::Order(..) => {}
         }
     }
 }

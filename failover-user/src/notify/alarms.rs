@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::oneshot;
 use tracing::info;
 
 use failover_decide::{Change, Decider, Order, State};
@@ -18,8 +17,11 @@ use crate::{
         delivery::{Delivered, Delivery},
         event::{Event, Ordered},
     },
+    observe::occurrence::{
+        Context, DaemonCourse, Decided, Observer, Occurrence, OrderCourse, StateChange,
+    },
     runtime::parts::{Part, Parts},
-    state_dir::persisted::Paused,
+    state_dir::Receipt,
     wording,
 };
 
@@ -38,8 +40,10 @@ pub(crate) struct Alarms {
     served: bool,
     /// The takeover or release that was ordered last and isn't over.
     order: Option<Ordered>,
-    /// As it was last; what was so at the beginning is no event.
-    standing: Option<Standing>,
+    /// The daemon watches: what was so before is no event.
+    watches: bool,
+    /// The primary flapped when that was looked at last.
+    flaps: bool,
 }
 
 /// A kind of channel, and the one that is open, if one is configured.
@@ -58,19 +62,30 @@ pub(crate) struct ChannelStatus {
     pub(crate) delivered: Delivered,
 }
 
-/// What lasts, and isn't the state.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Standing {
-    paused: bool,
-    flapping: bool,
-}
-
-impl Standing {
-    fn of(decider: &Decider) -> Self {
-        Self {
-            paused: decider.pause().is_some(),
-            flapping: decider.release_needs() > 1,
+impl Observer for Alarms {
+    fn observe(&mut self, occurrence: &Occurrence, context: &Context) {
+        match occurrence {
+            Occurrence::Daemon(DaemonCourse::Watches) => {
+                self.watches = true;
+                self.flaps = context.decider.release_needs() > 1;
+            }
+            Occurrence::Daemon(DaemonCourse::Reconfigured(_)) => {
+                self.reconfigure(context.configuration);
+            }
+            Occurrence::Decided(decided) => self.decided(decided, context),
+            Occurrence::Order(order, OrderCourse::Given { by, .. }) => self.ordered(*order, by),
+            Occurrence::Turned => self.turned(context.decider),
+            Occurrence::Daemon(_)
+            | Occurrence::Seen(_)
+            | Occurrence::Command(..)
+            | Occurrence::Order(..) => {}
         }
+    }
+
+    /// Each gets true once all notices that a channel hasn't sent yet are on disk.
+    fn receipts(&mut self) -> Vec<Receipt> {
+        let open = self.outlets.iter().filter_map(Outlet::channel);
+        open.filter_map(Channel::stored).collect()
     }
 }
 
@@ -88,7 +103,8 @@ impl Alarms {
             parts,
             served: false,
             order: None,
-            standing: None,
+            watches: false,
+            flaps: false,
         };
         for outlet in &mut alarms.outlets {
             outlet.open(configuration, &alarms.parts);
@@ -97,7 +113,7 @@ impl Alarms {
     }
 
     /// Another configuration is in force. A channel that stays the same isn't disturbed.
-    pub(crate) fn reconfigure(&mut self, configuration: &Configuration) {
+    fn reconfigure(&mut self, configuration: &Configuration) {
         for outlet in &mut self.outlets {
             if !(outlet.kind.is_same)(&self.configuration, configuration) {
                 outlet.delivery = outlet.delivery.anew();
@@ -113,7 +129,7 @@ impl Alarms {
     }
 
     /// An order is about to be followed.
-    pub(crate) fn ordered(&mut self, order: Order, by: &str) {
+    fn ordered(&mut self, order: Order, by: &str) {
         self.order = match order {
             Order::TakeOver { .. } => Some(Ordered::Takeover(by.to_owned())),
             Order::Release { .. } => Some(Ordered::Release(by.to_owned())),
@@ -122,7 +138,7 @@ impl Alarms {
     }
 
     /// The state changed.
-    pub(crate) fn changed(&mut self, change: &Change, reason: &str) {
+    fn changed(&mut self, change: &Change, reason: &str) {
         let event = Event::of(change, self.served, self.order.as_ref());
         match change.to {
             State::Active => self.served = true,
@@ -140,34 +156,43 @@ impl Alarms {
         }
     }
 
-    /// The conditions at the daemon's start are not notified.
-    pub(crate) fn begin(&mut self, decider: &Decider) {
-        self.standing = Some(Standing::of(decider));
+    fn decided(&mut self, decided: &Decided, context: &Context) {
+        let event = match decided {
+            Decided::State(StateChange { change, reason, .. }) => {
+                self.changed(change, reason);
+                return;
+            }
+            Decided::Paused => Event::Paused(context.persisted.pause.clone()),
+            Decided::PauseOver => Event::Resumed,
+            Decided::Event(_)
+            | Decided::Actions(_)
+            | Decided::Withheld(_)
+            | Decided::HoldOver
+            | Decided::Armed => return,
+        };
+        self.lasting(&event, context.decider);
     }
 
-    /// What else may have changed.
-    pub(crate) fn stands(&mut self, decider: &Decider, pause: Option<&Paused>) {
+    /// Something that lasts, and isn't the state, has changed.
+    fn lasting(&self, event: &Event, decider: &Decider) {
+        // What was so at the beginning is no event.
+        if self.watches {
+            let reason = wording::notice::own_reason(event).unwrap_or_default();
+            self.notify(event, decider.state(), &reason);
+        }
+    }
+
+    fn turned(&mut self, decider: &Decider) {
+        let release_needs = decider.release_needs();
+        let flapped = std::mem::replace(&mut self.flaps, release_needs > 1);
+        if self.flaps && !flapped {
+            self.lasting(&Event::Flapping { release_needs }, decider);
+        }
+        // An order that is done, or that another one ended, explains nothing any longer.
         self.order.take_if(|order| match order {
             Ordered::Takeover(_) => !decider.takes_over_by_order(),
             Ordered::Release(_) => !decider.releases_by_order(),
         });
-        let Some(before) = self.standing else {
-            return;
-        };
-        let now = Standing::of(decider);
-        self.standing = Some(now);
-        let paused = match (before.paused, now.paused) {
-            (false, true) => Some(Event::Paused(pause.cloned())),
-            (true, false) => Some(Event::Resumed),
-            (false, false) | (true, true) => None,
-        };
-        let flapping = (now.flapping && !before.flapping).then(|| Event::Flapping {
-            release_needs: decider.release_needs(),
-        });
-        for event in paused.into_iter().chain(flapping) {
-            let reason = wording::notice::own_reason(&event).unwrap_or_default();
-            self.notify(&event, decider.state(), &reason);
-        }
     }
 
     /// How each channel does.
@@ -179,12 +204,6 @@ impl Alarms {
             delivered: outlet.delivery.so_far(),
         };
         outlets.map(status).collect()
-    }
-
-    /// Each gets true once all notices that a channel hasn't sent yet are on disk.
-    pub(crate) fn stored(&self) -> Vec<oneshot::Receiver<bool>> {
-        let open = self.outlets.iter().filter_map(Outlet::channel);
-        open.filter_map(Channel::stored).collect()
     }
 
     /// Gives what is being sent a moment.

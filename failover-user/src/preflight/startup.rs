@@ -3,9 +3,12 @@
 
 use tracing::{debug, error, warn};
 
+use failover_decide::Probing;
+
 use crate::{
     config::Configuration,
-    preflight::{Finding, Level, at_start},
+    observe::occurrence::{Context, DaemonCourse, Observer, Occurrence, Seen},
+    preflight::{Finding, Level, at_start, first_probe},
     runtime::background,
 };
 
@@ -27,7 +30,39 @@ pub(crate) fn begin(configuration: &Configuration) {
     });
 }
 
-pub(crate) fn log(finding: &Finding) {
+/// Logs what the first probe of a primary means, if it failed.
+#[derive(Debug, Default)]
+pub(crate) struct FirstProbe {
+    /// It has ended.
+    is_over: bool,
+}
+
+impl Observer for FirstProbe {
+    fn observe(&mut self, occurrence: &Occurrence, context: &Context) {
+        match occurrence {
+            Occurrence::Seen(Seen::Probe(probe)) => {
+                let (configuration, outcome) = (context.configuration, probe.outcome);
+                if !self.is_over
+                    && let Some(finding) = first_probe(configuration, outcome, probe.certificate)
+                {
+                    log(&finding);
+                }
+                self.is_over = true;
+            }
+            Occurrence::Daemon(DaemonCourse::Reconfigured(Probing::OfAnother)) => {
+                self.is_over = false;
+            }
+            Occurrence::Seen(_)
+            | Occurrence::Daemon(_)
+            | Occurrence::Decided(_)
+            | Occurrence::Command(..)
+            | Occurrence::Order(..)
+            | Occurrence::Turned => {}
+        }
+    }
+}
+
+fn log(finding: &Finding) {
     let Finding {
         name: check,
         level,

@@ -1,6 +1,7 @@
 //! What the daemon says of itself when it is asked: one document, made once, that every renderer
 //! shows. Here it is only data, and text for people.
 
+pub(crate) mod last_seen;
 pub(crate) mod pause;
 pub(crate) mod snapshot;
 pub(crate) mod warnings;

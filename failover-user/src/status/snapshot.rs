@@ -49,8 +49,6 @@ pub(crate) struct Past {
     pub(crate) tunnel: Option<String>,
     /// How commands failed.
     pub(crate) failures: Failures,
-    /// The configuration that was read last and is refused: when, and why, in a line.
-    pub(crate) refused: Option<(Time, String)>,
 }
 
 /// The local port, as it was looked at last.

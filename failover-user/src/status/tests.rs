@@ -19,7 +19,7 @@ use super::{
 use crate::{
     config::Configuration,
     history::{HISTORY, ledger::Ledger},
-    log::lines::{self, Recent},
+    log::lines::{self, EvidenceLog},
     notify::{DeliveryError, alarms::ChannelStatus, channel::KINDS, delivery::Delivered},
     primary::check::{
         readiness::{Readiness, Startup},
@@ -52,7 +52,8 @@ struct Daemon {
     gateway_hangs: bool,
     port: PortView,
     past: Past,
-    recent: Recent,
+    refused: Option<(Time, String)>,
+    recent: EvidenceLog,
     persisted: Persisted,
     witnesses: Option<status::Witnesses>,
     ledger: Ledger,
@@ -110,7 +111,8 @@ impl Daemon {
             gateway_hangs: false,
             port: PortView::default(),
             past: Past::default(),
-            recent: Recent::default(),
+            refused: None,
+            recent: EvidenceLog::default(),
             persisted: Persisted::default(),
             witnesses: None,
             ledger: Ledger::new(base),
@@ -232,7 +234,7 @@ impl Daemon {
             }
             _ => String::new(),
         };
-        lines::change(change, &detail, &self.recent)
+        lines::reason(change, &detail, &self.recent)
     }
 
     fn status(&self) -> Status {
@@ -249,12 +251,12 @@ impl Daemon {
         status.totals = snapshot::totals(&self.ledger.totals(self.at(200)));
         status.warnings = warnings::warnings(
             &self.channels,
-            self.past.refused.as_ref(),
+            self.refused.as_ref(),
             &self.parts,
             self.port.looks_since,
         );
         status.warnings.extend(warnings::beside(&self.port.beside));
-        status.configuration = Some(warnings::in_force(self.base, self.past.refused.as_ref()));
+        status.configuration = Some(warnings::in_force(self.base, self.refused.as_ref()));
         status.notifiers = self.channels.iter().map(warnings::notifier).collect();
         status.recent = self.timeline.recent(40, clock::told);
         status.kernel_events.seen = 17;
@@ -377,7 +379,7 @@ fn a_primary_that_drains_and_then_fails() {
         version: Some("2026.9.6".to_owned()),
         started: Some(daemon.at(0)),
     });
-    daemon.recent = Recent::of(vec![(daemon.at(30), "connection reset by the primary")]);
+    daemon.recent = EvidenceLog::of(vec![(daemon.at(30), "connection reset by the primary")]);
     daemon.primary = failed(Failure::NoAnswer(NoAnswer::Closed));
     daemon.handle(30, Event::Evidence(Evidence::Reset, daemon.at(30)));
     daemon.until(31);
@@ -619,7 +621,7 @@ fn everything_that_is_not_as_it_should_be_beside() {
         dropped: 6,
         failing: failing("HTTP status 500", "see the server's own log"),
     };
-    daemon.past.refused = Some((daemon.at(60), "line 3: nonsense".to_owned()));
+    daemon.refused = Some((daemon.at(60), "line 3: nonsense".to_owned()));
     daemon.past.polling = Some("the kernel program was refused".to_owned());
     daemon.past.lost = 9;
     daemon.port.has_events = false;

@@ -3,13 +3,16 @@
 
 use tokio::sync::watch;
 
-use failover_decide::{Change, Outcome, State};
+use failover_decide::{Command, State};
 use failover_linux::{
     bpf::event::{Bind, TcpStateChange},
     clock,
 };
 
 use crate::{
+    observe::occurrence::{
+        CommandCourse, Context, Decided, Observer, Occurrence, Seen, Source, StateChange,
+    },
     status::Status,
     web::{Question, View, metrics::Probes, timeline::Timeline},
 };
@@ -64,61 +67,87 @@ impl Dashboard {
     // --- what is kept ----------------------------------------------------------------------------
 
     /// There is something new to see.
-    pub(crate) fn news(&self) {
+    fn news(&self) {
         self.changes.send_replace(());
     }
 
-    pub(crate) fn probe(&mut self, outcome: &Outcome) {
-        self.probes.note(outcome);
-        self.timeline.probe(clock::now(), outcome);
-        self.news();
-    }
-
-    pub(crate) fn change(&mut self, change: &Change, why: &str) {
-        self.timeline.change(clock::now(), change, why);
-        self.news();
-    }
-
-    pub(crate) fn command(&mut self, text: &str) {
-        self.timeline.command(clock::now(), text);
-        self.news();
-    }
-
-    pub(crate) fn kernel_events(&mut self, count: usize) {
-        self.seen = self.seen.saturating_add(count as u64);
-    }
-
-    /// The kernel told of something on a connection to the primary.
-    pub(crate) fn evidence(&mut self, text: &str) {
-        self.timeline.kernel(clock::now(), text);
-        self.news();
-    }
-
-    /// Somebody began or ended to listen on the local port.
-    pub(crate) fn listener(&mut self, change: &TcpStateChange) {
-        let does = match change.begins_to_listen() {
-            true => "listens",
-            false => "listens no longer",
-        };
-        let text = format!("{} {does} on {}", change.origin.who(), change.local);
-        self.evidence(&text);
-    }
-
-    /// Somebody was refused the local port.
-    pub(crate) fn refused(&mut self, bind: &Bind) {
-        let text = format!(
-            "{} couldn't have {}: it is taken",
-            bind.origin.who(),
-            bind.local
-        );
-        self.evidence(&text);
-    }
-
-    /// Whether anybody listens was looked at.
-    pub(crate) fn looked(&mut self, listening: bool) {
-        if listening != self.listening {
-            self.listening = listening;
-            self.news();
+    fn seen(&mut self, seen: &Seen, context: &Context) {
+        match seen {
+            Seen::KernelEvents { count, .. } => {
+                self.seen = self.seen.saturating_add(*count as u64);
+            }
+            Seen::Evidence(sighting) => match sighting.source {
+                Source::Kernel(_) | Source::Tripwire | Source::Acknowledged(_) => {
+                    self.evidence(context, &sighting.to_string());
+                }
+                Source::Own(_) => {}
+            },
+            Seen::Listener(change) => self.evidence(context, &listener(change)),
+            Seen::RefusedBind(bind) => self.evidence(context, &refused(bind)),
+            Seen::Port(_) => {
+                let listening = context.port.is_listening();
+                if listening != self.listening {
+                    self.listening = listening;
+                    self.news();
+                }
+            }
+            Seen::Probe(probe) => {
+                self.probes.note(probe.outcome);
+                self.timeline.probe(context.now, probe.outcome);
+                self.news();
+            }
+            Seen::Witnesses { .. } => self.news(),
+            Seen::Suspend(_)
+            | Seen::Certificate(_)
+            | Seen::Readiness(_)
+            | Seen::GatewayProbe(_)
+            | Seen::GatewayDrains(_)
+            | Seen::Start(_) => {}
         }
     }
+
+    /// The kernel told of something on a connection to the primary, or on the local port.
+    fn evidence(&mut self, context: &Context, text: &str) {
+        self.timeline.kernel(context.now, text);
+        self.news();
+    }
+
+    fn command(&mut self, command: Command, course: &CommandCourse, context: &Context) {
+        let text = match course {
+            CommandCourse::Started => format!("the {command} command was started"),
+            CommandCourse::Ended { result, .. } => format!("the {command} command {result}"),
+        };
+        self.timeline.command(context.now, &text);
+        self.news();
+    }
+}
+
+impl Observer for Dashboard {
+    fn observe(&mut self, occurrence: &Occurrence, context: &Context) {
+        match occurrence {
+            Occurrence::Seen(seen) => self.seen(seen, context),
+            Occurrence::Decided(Decided::State(StateChange { change, why, .. })) => {
+                self.timeline.change(context.now, change, why);
+                self.news();
+            }
+            Occurrence::Command(command, course) => self.command(*command, course, context),
+            Occurrence::Order(..) => self.news(),
+            Occurrence::Decided(_) | Occurrence::Daemon(_) | Occurrence::Turned => {}
+        }
+    }
+}
+
+/// Somebody began or ended to listen on the local port.
+fn listener(change: &TcpStateChange) -> String {
+    let does = match change.begins_to_listen() {
+        true => "listens",
+        false => "listens no longer",
+    };
+    format!("{} {does} on {}", change.origin.who(), change.local)
+}
+
+/// Somebody was refused the local port.
+fn refused(bind: &Bind) -> String {
+    let who = bind.origin.who();
+    format!("{who} couldn't have {}: it is taken", bind.local)
 }

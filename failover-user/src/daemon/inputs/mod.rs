@@ -318,6 +318,11 @@ impl Inputs {
         began.filter(|_| is_news)
     }
 
+    /// What must not end for good.
+    pub(crate) const fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     /// No gateway listens.
     pub(crate) fn gateway_ended(&mut self) {
         self.gateway_began = None;

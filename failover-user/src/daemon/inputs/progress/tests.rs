@@ -110,7 +110,7 @@ impl Lab {
         };
         let page = timeout(LONG, page).await.unwrap();
         // Once it is known who listens; then what no quiet daemon would do now.
-        daemon.look();
+        daemon.look_and_decide();
         let probe = GatewayProbeId::default();
         let action = Action::ProbeGateway { probe };
         assert!(daemon.carry_out(action).is_none());
