@@ -93,7 +93,7 @@ const EXCEPTIONS: [(&str, &str); 2] = [
 /// What is still to be reworded: the longest prefix of a place counts. No number here may grow; a part that
 /// has none left gets a line with 0.
 const ALLOWED: [(&str, usize); 20] = [
-    ("ARCHITECTURE.md", 18),
+    ("ARCHITECTURE.md", 0),
     ("docs/operating.md", 2),
     ("failover-user/", 289),
     ("failover-user/crates/linux/", 0),
