@@ -13,6 +13,7 @@ pub mod fuzz;
 pub mod gateway;
 pub mod history;
 pub mod log;
+pub mod named;
 pub(crate) mod notify;
 pub(crate) mod observe;
 pub mod preflight;

@@ -26,7 +26,7 @@ use failover::{
     },
     history, log,
     runtime::rights,
-    status::{Protection, Status},
+    status::{Document, Protection},
     trace,
 };
 use rustix::process::geteuid;
@@ -207,7 +207,7 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
         return watch(&locations);
     }
     loop {
-        let status: Status = match control::ask(&locations.control, &Request::Status) {
+        let status: Document = match control::ask(&locations.control, &Request::Status) {
             Ok(status) => status,
             Err(error) => return Ok(unanswered(&error, &locations)),
         };
@@ -225,7 +225,7 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// The exit code for a status.
-fn protection(status: &Status) -> ExitCode {
+fn protection(status: &Document) -> ExitCode {
     match status.protection() {
         Protection::Safe | Protection::Degraded => ExitCode::SUCCESS,
         Protection::Unsafe => ExitCode::FAILURE,

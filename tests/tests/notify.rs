@@ -280,8 +280,11 @@ fn who_cannot_tell_people_says_so_in_the_status_until_it_can_and_is_safe_all_the
         (status["warnings"].as_array()?.len() == 2).then_some(status)
     });
     for (warning, parts) in [
-        (0, ["the notify command fails", "exit status: 1", "by hand"]),
-        (1, ["the webhook can't be told", "503", "the server's log"]),
+        (
+            0,
+            ["through the notify command", "exit status: 1", "by hand"],
+        ),
+        (1, ["through the webhook", "503", "the server's log"]),
     ] {
         let warning = status["warnings"][warning].as_str().unwrap();
         for part in parts {

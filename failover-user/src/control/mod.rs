@@ -25,7 +25,7 @@ pub const VERSION: u32 = 1;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]
 pub enum Request {
-    /// Return the status: a [`crate::status::Status`].
+    /// Return the status: a [`crate::status::Document`].
     Status,
     /// Pause takeovers and releases. The answer to this and the following requests is an [`Answer`].
     Pause {

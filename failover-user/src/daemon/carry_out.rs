@@ -10,9 +10,10 @@ use crate::{
     config::Configuration,
     daemon::Daemon,
     gateway::command::executor::{Environment, Launched},
-    observe::occurrence::{CommandCourse, Decided, Occurrence, StateChange},
+    observe::occurrence::{CommandCourse, Decided, Occurrence},
     state_dir,
     state_dir::Durable,
+    wording,
 };
 
 impl Daemon {
@@ -100,20 +101,17 @@ impl Daemon {
                 Some(Event::CommandEnded { command, result })
             }
             Action::Record(change) => {
-                self.record(&change);
+                self.record(change);
                 None
             }
         }
     }
 
-    fn record(&mut self, change: &Change) {
-        let (why, reason) = self.observers.last_seen.explain(change, &self.inputs.port);
-        self.observe(&Occurrence::Decided(Decided::State(StateChange {
-            change,
-            why: &why,
-            reason: &reason,
-        })));
-        if change.to == State::Active {
+    fn record(&mut self, change: Change) {
+        let state = change.to;
+        let explanation = self.observers.last_seen.explain(change, &self.inputs.port);
+        self.observe(&Occurrence::Decided(Decided::State(&explanation)));
+        if state == State::Active {
             self.executor.ask_for_force_anew();
         }
     }
@@ -158,9 +156,10 @@ impl Daemon {
         let strikes = self.decider.strikes();
         let first = strikes.first().map(|strike| clock::told(strike.due));
         let primary = &self.settings.configuration.primary;
-        let reason = self.observers.last_seen.reason();
+        let explanation = self.observers.last_seen.explanation.as_ref();
+        let reason = explanation.map(wording::reason::explanation);
         vec![
-            ("FAILOVER_REASON", reason.to_owned()),
+            ("FAILOVER_REASON", reason.unwrap_or_default()),
             ("FAILOVER_PRIMARY", primary.to_string()),
             ("FAILOVER_STRIKES", strikes.len().to_string()),
             ("FAILOVER_FIRST_STRIKE", first.unwrap_or_default()),

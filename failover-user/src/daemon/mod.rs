@@ -21,7 +21,7 @@ use tokio::{
 };
 use tracing::error;
 
-use failover_decide::{Decider, Event, Judges, Time};
+use failover_decide::{Decider, Event, Time};
 use failover_linux::{clock, limits, trim::give_back};
 
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
     daemon::inputs::{Inputs, Sources},
     gateway::{
         command::{executor::Executor, relay::restore as restore_relays},
-        port::invocation::Launch,
+        port::{invocation::Launch, view::PortView},
     },
     log::systemd,
     observe::{
@@ -40,9 +40,7 @@ use crate::{
     preflight,
     runtime::{background, parts::Parts},
     state_dir::{StateDir, lock::Refusal},
-    status,
-    status::{Status, snapshot, snapshot::PortView, warnings},
-    witness::quorum::Quorum,
+    status::{last_seen::RefusedConfiguration, snapshot, snapshot::Snapshot},
 };
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone. On
@@ -104,8 +102,8 @@ struct Settings {
     configuration: Configuration,
     /// When it was read.
     since: Time,
-    /// The one that was read last and is refused: when, and why, in a line.
-    refused: Option<(Time, String)>,
+    /// The one that was read last and is refused.
+    refused: Option<RefusedConfiguration>,
 }
 
 impl Daemon {
@@ -220,69 +218,31 @@ impl Daemon {
         self.observers.observe(occurrence, &context);
     }
 
-    /// All that is known, in one document.
-    fn status(&mut self) -> Status {
-        let judges = self.judges();
-        let (settings, inputs) = (&self.settings, &self.inputs);
-        let observers = &mut self.observers;
-        let past = &mut observers.last_seen.past;
-        past.tunnel = inputs.port_forward.problem();
-        past.polling = inputs.kernel.polling().map(str::to_owned);
-        past.lost = inputs.kernel.lost();
-        past.witnesses = inputs.quorum.last().cloned();
-        past.kept = vec![observers.recorder.health(), self.state_dir.health()];
-        let port = PortView::of(&inputs.port);
-        let mut status = snapshot::status(
-            &settings.configuration,
-            &self.decider,
-            &port,
-            &observers.last_seen.past,
-            self.state_dir.persisted(),
-            observers.last_seen.reason(),
-        );
-        observers.alarms.host().clone_into(&mut status.host);
-        status.witnesses = witnesses(&inputs.quorum, &judges);
-        status.totals = snapshot::totals(&observers.recorder.totals(clock::now()));
-        let channels = observers.alarms.channels();
-        let refused = settings.refused.as_ref();
-        status.warnings = warnings::warnings(&channels, refused, inputs.parts(), port.looks_since);
-        status.warnings.extend(warnings::beside(&port.beside));
-        status.configuration = Some(warnings::in_force(settings.since, refused));
-        status.notifiers = channels.iter().map(warnings::notifier).collect();
-        observers.dashboard.add_to(&mut status);
-        status
+    /// All that is known now.
+    fn snapshot(&self) -> Snapshot {
+        let now = clock::now();
+        let (settings, inputs, observers) = (&self.settings, &self.inputs, &self.observers);
+        snapshot::Context {
+            now,
+            host: observers.alarms.host(),
+            configuration: &settings.configuration,
+            configured: settings.since,
+            refused: settings.refused.as_ref(),
+            decider: &self.decider,
+            port: PortView::of(&inputs.port),
+            last_seen: &observers.last_seen,
+            persisted: self.state_dir.persisted(),
+            kept: [observers.recorder.health(), self.state_dir.health()],
+            quorum: inputs.quorum.view(&self.judges()),
+            port_forward: inputs.port_forward.problem(),
+            polling: inputs.kernel.polling().cloned(),
+            events_seen: observers.dashboard.events_seen(),
+            events_lost: inputs.kernel.lost(),
+            totals: observers.recorder.totals(now),
+            channels: observers.alarms.channels(),
+            parts: inputs.parts(),
+            recent: observers.dashboard.recent(),
+        }
+        .snapshot()
     }
-}
-
-/// What is known of them, for people; `None` where there are none.
-fn witnesses(quorum: &Quorum, judges: &Judges) -> Option<status::Witnesses> {
-    let needed = quorum.needed(judges)?;
-    let last = quorum.last();
-    let votes = last.iter().flat_map(|last| &last.votes);
-    let router = quorum.router(judges).map(|mut router| {
-        if router.counts && last.is_some_and(|last| last.router_is_silent) {
-            router
-                .why
-                .push_str("; it was silent when it was asked last");
-        }
-        status::Router {
-            addresses: router.addresses,
-            counts: router.counts,
-            why: router.why,
-        }
-    });
-    Some(status::Witnesses {
-        quorum: needed,
-        answered: last.map(|last| last.answered),
-        at: last.map(|last| clock::told(last.at)),
-        names: quorum.names().collect(),
-        answers: votes
-            .map(|vote| status::Testimony {
-                witness: vote.witness.clone(),
-                answered: vote.answered,
-                said: vote.said.clone(),
-            })
-            .collect(),
-        router,
-    })
 }

@@ -17,7 +17,7 @@ use crate::{
         Receipt,
         persisted::{Paused, ReleaseHold, operator},
     },
-    status::pause,
+    status::{Document, pause},
 };
 
 /// An answer waits this long for the order to be on disk. Decisions don't wait.
@@ -82,7 +82,7 @@ impl Daemon {
     /// Answers at once, or once the primary was probed where the answer depends on that.
     pub(super) fn answer(&mut self, question: Question) {
         if question.request == Request::Status {
-            let status = serde_json::to_string(&self.status());
+            let status = serde_json::to_string(&Document::from(&self.snapshot()));
             question.answer(status.unwrap_or_default());
             return;
         }
@@ -279,7 +279,7 @@ impl Daemon {
         match refusal {
             Refusal::ForeignListener => format!("{refusal}: {}", self.inputs.port.held_by()),
             Refusal::CannotTell | Refusal::NotAsked => {
-                let why = match &self.observers.last_seen.past.probe {
+                let why = match &self.observers.last_seen.probe {
                     Some((at, Outcome::Unknown { reason, .. })) => {
                         let at = clock::wall(*at).strftime("%H:%M:%S");
                         format!(" (the probe at {at} UTC says nothing: {reason})")

@@ -100,7 +100,7 @@ impl Daemon {
             }
             Input::GatewayProbe(report) => self.gateway_probed(report),
             Input::PortForward(Some(report)) => {
-                let readiness = self.observers.last_seen.past.readiness.as_ref();
+                let readiness = self.observers.last_seen.readiness.as_ref();
                 let inputs = &mut self.inputs;
                 inputs
                     .port_forward
@@ -113,8 +113,8 @@ impl Daemon {
             Input::Request(question) => self.answer(question),
             Input::OrderOverdue => self.answer_overdue(),
             Input::View(question) => {
-                let status = self.status();
-                self.observers.dashboard.answer(question, status);
+                let snapshot = self.snapshot();
+                self.observers.dashboard.answer(question, snapshot);
             }
             Input::Configuration(read) => self.reloaded(*read),
             Input::Lock(acquired) => acquired?,
@@ -331,7 +331,7 @@ impl Daemon {
         readiness: Option<&Readiness>,
         certificate: Option<&str>,
     ) {
-        let before = &self.observers.last_seen.past;
+        let before = &self.observers.last_seen;
         let other_certificate =
             certificate.filter(|one| before.certificate.as_deref() != Some(one));
         let says_the_same = |now: &&Readiness| {
@@ -437,7 +437,7 @@ impl Daemon {
             .attribution
             .local_says(readiness.as_ref(), holders);
         let draining = readiness.and_then(|readiness| readiness.draining_since);
-        let drained = self.observers.last_seen.past.gateway_draining;
+        let drained = self.observers.last_seen.gateway_draining;
         self.observe(&Occurrence::Seen(Seen::GatewayProbe(GatewayProbeSeen {
             outcome: &outcome,
             counts: self.decider.counts_gateway_probe(probe) && draining.is_none(),

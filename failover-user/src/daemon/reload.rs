@@ -10,6 +10,7 @@ use crate::{
     config::{Configuration, PrimaryAddress},
     daemon::{Daemon, carry_out::armed_for, inputs::reader::Reading},
     observe::occurrence::{DaemonCourse, Decided, Occurrence},
+    status::last_seen::RefusedConfiguration,
 };
 
 impl Daemon {
@@ -44,7 +45,10 @@ impl Daemon {
                 self.observe(&Occurrence::Daemon(DaemonCourse::Reloaded));
             }
             Some(error) => {
-                self.settings.refused = Some((clock::now(), first_line(&error)));
+                self.settings.refused = Some(RefusedConfiguration {
+                    at: clock::now(),
+                    error: first_line(&error),
+                });
                 self.observe(&Occurrence::Daemon(DaemonCourse::ReloadRefused(&error)));
             }
         }

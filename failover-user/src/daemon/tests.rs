@@ -14,9 +14,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::{
     config::Configuration,
-    observe::occurrence::{
-        CommandCourse, Decided, Observer, OrderCourse, Seen, StateChange, typed,
-    },
+    observe::occurrence::{CommandCourse, Decided, Observer, OrderCourse, Seen, typed},
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -46,7 +44,7 @@ impl Observer for Notes {
             Occurrence::Decided(decided) => match decided {
                 Decided::Event(_) => "event".to_owned(),
                 Decided::Actions(_) => "actions".to_owned(),
-                Decided::State(StateChange { change, .. }) => change.to.name().to_owned(),
+                Decided::State(explanation) => explanation.change.to.name().to_owned(),
                 Decided::Armed => "armed".to_owned(),
                 Decided::Withheld(_) | Decided::Paused | Decided::PauseOver | Decided::HoldOver => {
                     "a pause or a hold".to_owned()

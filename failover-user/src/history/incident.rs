@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-use failover_decide::{Change, Command, CommandResult, Failure, Outcome, State, Time};
+use failover_decide::{Change, Command, CommandResult, Failure, Outcome, Time};
 use failover_linux::clock;
 
 use crate::{
     history,
     history::{Counting, Ending, How, Incident, Note, Phase, Probe, Round, Uptime},
-    log::lines as tell,
+    wording,
 };
 
 /// Limit for each list of an incident: its first and its last entries are kept.
@@ -83,7 +83,7 @@ impl Growing {
     pub(crate) fn probe(&mut self, began: Time, now: Time, outcome: &Outcome) {
         let probe = Probe {
             began: wall(began),
-            outcome: bounded(&tell::outcome(outcome)),
+            outcome: bounded(&wording::probe::outcome(outcome)),
             layer: layer(outcome).to_owned(),
             took_ms: milliseconds(now.since(began)),
             strike: false,
@@ -115,7 +115,7 @@ impl Growing {
             return;
         };
         command.took_ms = Some(milliseconds(took));
-        command.result = Some(bounded(&result.to_string()));
+        command.result = Some(bounded(&wording::command::result(result)));
         if !result.is_success() {
             command.said = bounded(said);
         }
@@ -145,10 +145,10 @@ impl Growing {
     pub(crate) fn enter(&mut self, now: Time, change: &Change) -> Added {
         let phase = Phase {
             state: change.to.name().to_owned(),
-            attempt: attempt(change.to),
+            attempt: change.to.attempt(),
             began: wall(now),
             took_ms: 0,
-            reason: bounded(&tell::why(change)),
+            reason: bounded(&wording::reason::change(change)),
         };
         let added = match self.0.phases.last() {
             Some(last) if last.state == phase.state && last.attempt == phase.attempt => {
@@ -224,16 +224,6 @@ const fn of_failure(failure: Failure) -> &'static str {
     match failure.is_above_tcp() {
         true => "answer",
         false => "connect",
-    }
-}
-
-pub(crate) const fn attempt(state: State) -> Option<u32> {
-    match state {
-        State::Fencing { attempt }
-        | State::Starting { attempt }
-        | State::Restarting { attempt }
-        | State::Stopping { attempt } => Some(attempt),
-        _ => None,
     }
 }
 

@@ -7,15 +7,57 @@ use std::time::Duration;
 
 use failover_decide::{Change, Command, CommandResult, State, Time};
 
-use crate::history::Counting;
+use crate::{history::Counting, named::Named};
 
-/// Every command, in the order of the table.
-const COMMANDS: [Command; 3] = [Command::Start, Command::Stop, Command::Fence];
-/// Every kind of result, in the order of the table.
-const RESULTS: [&str; 5] = ["succeeded", "failed", "signalled", "not-run", "abandoned"];
+/// How a command ended, without its data.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ResultKind {
+    /// With exit code 0.
+    Succeeded,
+    /// With another exit code.
+    Failed,
+    /// By a signal.
+    Signalled,
+    /// It could not be run.
+    NotRun,
+    /// It was killed and did not go away.
+    Abandoned,
+}
+
+impl ResultKind {
+    const fn of(result: &CommandResult) -> Self {
+        match result {
+            CommandResult::Succeeded => Self::Succeeded,
+            CommandResult::Failed { .. } => Self::Failed,
+            CommandResult::Signalled { .. } => Self::Signalled,
+            CommandResult::NotRun { .. } => Self::NotRun,
+            CommandResult::Abandoned => Self::Abandoned,
+        }
+    }
+}
+
+impl Named for ResultKind {
+    const ALL: &'static [Self] = &[
+        Self::Succeeded,
+        Self::Failed,
+        Self::Signalled,
+        Self::NotRun,
+        Self::Abandoned,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Signalled => "signalled",
+            Self::NotRun => "not-run",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
 
 /// What was counted so far.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Totals {
     /// How long the primary had failed and nobody listened here: from what the kernel saw, if that is
     /// what brought the failed probe forward, or else from when the first failed probe began.
@@ -28,29 +70,22 @@ pub(crate) struct Totals {
     pub(crate) takeovers: u64,
     /// How often it served, and was stopped because the primary was back or an operator said so.
     pub(crate) releases: u64,
-    commands: [[u64; RESULTS.len()]; COMMANDS.len()],
+    /// How often each command ended in each way, as far as it did.
+    commands: Vec<(Command, ResultKind, u64)>,
 }
 
 impl Totals {
     /// How often each command ended in each way, those that never did included.
-    pub(crate) fn commands(&self) -> impl Iterator<Item = (Command, &'static str, u64)> {
-        let rows = COMMANDS.into_iter().zip(self.commands);
-        rows.flat_map(|(command, row)| {
-            let row = RESULTS.into_iter().zip(row);
-            row.map(move |(result, count)| (command, result, count))
-        })
+    pub(crate) fn commands(&self) -> impl Iterator<Item = (Command, ResultKind, u64)> {
+        let all = Command::ALL.iter();
+        let all = all.flat_map(|command| ResultKind::ALL.iter().map(|result| (*command, *result)));
+        all.map(|(command, result)| (command, result, self.count(command, result)))
     }
-}
 
-/// The name of a result's kind, for logs and tools.
-pub(crate) const fn kind(result: &CommandResult) -> &'static str {
-    let [succeeded, failed, signalled, not_run, abandoned] = RESULTS;
-    match result {
-        CommandResult::Succeeded => succeeded,
-        CommandResult::Failed { .. } => failed,
-        CommandResult::Signalled { .. } => signalled,
-        CommandResult::NotRun { .. } => not_run,
-        CommandResult::Abandoned => abandoned,
+    fn count(&self, command: Command, result: ResultKind) -> u64 {
+        let mut counts = self.commands.iter();
+        let found = counts.find(|(one, how, _)| (*one, *how) == (command, result));
+        found.map_or(0, |(_, _, count)| *count)
     }
 }
 
@@ -196,11 +231,11 @@ impl Ledger {
 
     /// A command ended.
     pub(crate) fn ended(&mut self, command: Command, result: &CommandResult) {
-        let row = COMMANDS.into_iter().zip(&mut self.totals.commands);
-        let row = row.filter(|(one, _)| *one == command);
-        let count = row.flat_map(|(_, row)| RESULTS.into_iter().zip(row));
-        for (_, count) in count.filter(|(one, _)| *one == kind(result)) {
-            *count += 1;
+        let result = ResultKind::of(result);
+        let mut counts = self.totals.commands.iter_mut();
+        match counts.find(|(one, how, _)| (*one, *how) == (command, result)) {
+            Some((_, _, count)) => *count = count.saturating_add(1),
+            None => self.totals.commands.push((command, result, 1)),
         }
     }
 
@@ -349,13 +384,13 @@ mod tests {
         ledger.ended(Command::Start, &CommandResult::Failed { code: 2 });
         ledger.ended(Command::Fence, &CommandResult::Abandoned);
         let counted: Vec<_> = ledger.totals(at(0)).commands().collect();
-        assert_eq!(counted.len(), COMMANDS.len() * RESULTS.len());
+        assert_eq!(counted.len(), Command::ALL.len() * ResultKind::ALL.len());
         let some: Vec<_> = counted.into_iter().filter(|one| one.2 > 0).collect();
         assert_eq!(
             some,
             [
-                (Command::Start, "failed", 2),
-                (Command::Fence, "abandoned", 1)
+                (Command::Start, ResultKind::Failed, 2),
+                (Command::Fence, ResultKind::Abandoned, 1)
             ]
         );
     }

@@ -8,18 +8,16 @@ mod tests;
 use std::{mem, path::Path, time::Duration};
 
 use failover_decide::{
-    Action, Change, Command, CommandResult, Decider, Event, Outcome, PortObservation, Reason,
-    State, Time,
+    Action, Change, Command, CommandResult, Decider, Event, Outcome, PortObservation, State, Time,
 };
 use failover_linux::clock;
 
 use crate::{
     history::{
         Daemon, HISTORY, How, Line, Order, VERSION,
-        incident::{Added, Growing, attempt, bounded, wall},
+        incident::{Added, Growing, bounded, wall},
         ledger::{Ledger, Totals},
     },
-    log::lines as tell,
     observe::occurrence::{
         CommandCourse, Context, DaemonCourse, Decided, Observer, Occurrence, OrderCourse, Seen,
         Source, typed,
@@ -28,6 +26,7 @@ use crate::{
         Receipt,
         writer::{Health, Writer},
     },
+    wording,
 };
 
 /// At the daemon's end, the last lines may take so long.
@@ -44,8 +43,8 @@ pub(crate) struct Recorder {
     over: Option<Growing>,
     /// When the last command was begun.
     command: Time,
-    /// The totals after what was seen last, outside incidents.
-    before: Totals,
+    /// What the totals were after what was seen last, outside incidents.
+    before: Spans,
     /// When the probe in flight was begun.
     probing: Option<Time>,
     /// The strike that was seen last.
@@ -59,7 +58,8 @@ pub(crate) struct Recorder {
 /// What is known about the ongoing incident, besides its entries.
 #[derive(Clone, Copy, Debug)]
 struct Open {
-    totals: Totals,
+    /// What the totals were when it began.
+    before: Spans,
     /// When it began.
     began: Time,
     /// When the last phase began.
@@ -68,6 +68,23 @@ struct Open {
     released: bool,
     /// The local gateway was being started, or the primary was being fenced.
     acted: bool,
+}
+
+/// How long nobody served, and how long two did.
+#[derive(Clone, Copy, Debug)]
+struct Spans {
+    no_gateway: Duration,
+    dual_active: Duration,
+}
+
+impl Spans {
+    fn of(ledger: &Ledger, now: Time) -> Self {
+        let totals = ledger.totals(now);
+        Self {
+            no_gateway: totals.no_gateway,
+            dual_active: totals.dual_active,
+        }
+    }
 }
 
 impl Observer for Recorder {
@@ -106,7 +123,7 @@ impl Recorder {
     pub(crate) fn new(now: Time, state_dir: &Path, primary: String, dry_run: bool) -> Self {
         let ledger = Ledger::new(now);
         Self {
-            before: ledger.totals(now),
+            before: Spans::of(&ledger, now),
             ledger,
             writer: Writer::new(&HISTORY, state_dir),
             state: State::Standby,
@@ -169,7 +186,7 @@ impl Recorder {
         match seen {
             Seen::Evidence(sighting) => match sighting.source {
                 Source::Kernel(_) | Source::Tripwire | Source::Acknowledged(_) => {
-                    self.note(now, &sighting.to_string());
+                    self.note(now, &wording::reason::sighting(sighting));
                 }
                 Source::Own(_) => {}
             },
@@ -181,8 +198,7 @@ impl Recorder {
             Seen::GatewayProbe(probe) => {
                 let is_failure = matches!(probe.outcome, Outcome::Failed { .. });
                 if is_failure && probe.counts && !context.decider.gateway_comes_up() {
-                    let reason = Reason::GatewayProbed(probe.outcome.clone());
-                    self.note(now, &reason.to_string());
+                    self.note(now, &wording::reason::gateway_probed(probe.outcome));
                 }
             }
             Seen::Witnesses {
@@ -190,8 +206,8 @@ impl Recorder {
                 for_decision: true,
             } => {
                 let (answered, needed) = (result.answered, result.needed);
-                self.incident
-                    .witnesses(now, answered, needed, &result.summary);
+                let votes = wording::witness::votes(&result.votes);
+                self.incident.witnesses(now, answered, needed, &votes);
             }
             Seen::Suspend(_)
             | Seen::KernelEvents { .. }
@@ -225,7 +241,7 @@ impl Recorder {
                 self.ledger
                     .listens(now, *gateway == PortObservation::Listening);
             }
-            Event::Operator(order) => self.note(now, &Reason::Ordered(*order).to_string()),
+            Event::Operator(order) => self.note(now, wording::reason::order(*order)),
             Event::CommandEnded { command, result } => {
                 self.ledger.ended(*command, result);
                 self.command_ended(now, result);
@@ -331,7 +347,7 @@ impl Recorder {
             }
         }
         if self.open.is_none() {
-            self.before = self.ledger.totals(now);
+            self.before = Spans::of(&self.ledger, now);
         }
     }
 
@@ -352,7 +368,7 @@ impl Recorder {
 
     fn changed(&mut self, now: Time, change: &Change, by_order: bool) {
         self.state = change.to;
-        let reason = tell::why(change);
+        let reason = wording::reason::change(change);
         let open = match self.open {
             Some(open) => open,
             None if change.to == State::Standby => return,
@@ -378,7 +394,8 @@ impl Recorder {
         if acts(change.to) && !open.acted && !by_order {
             // What it began with is only the first of what it was decided by.
             open.acted = true;
-            self.incident.because(&tell::strikes(&change.strikes));
+            self.incident
+                .because(&wording::probe::strikes(&change.strikes));
         }
         let added = self.incident.enter(now, change);
         if added != Added::Nothing {
@@ -387,7 +404,7 @@ impl Recorder {
         // Attempts ever less often: there may be as many as a night has minutes.
         let is_worth_it = match added {
             Added::Nothing => false,
-            Added::Attempt => attempt(change.to).is_some_and(u32::is_power_of_two),
+            Added::Attempt => change.to.attempt().is_some_and(u32::is_power_of_two),
             Added::State => true,
         };
         if is_worth_it {
@@ -399,7 +416,7 @@ impl Recorder {
     fn open(&mut self, now: Time, reason: &str) -> Open {
         self.incident.begin(now, reason);
         let open = Open {
-            totals: self.before,
+            before: self.before,
             began: now,
             phase: now,
             served: false,
@@ -423,13 +440,13 @@ impl Recorder {
         let Some(open) = self.open else {
             return;
         };
-        let totals = self.ledger.totals(now);
+        let totals = Spans::of(&self.ledger, now);
         self.incident.lasted(now.since(open.phase));
         let told = self.incident.told(
             now,
             now.since(open.began),
-            totals.no_gateway.saturating_sub(open.totals.no_gateway),
-            totals.dual_active.saturating_sub(open.totals.dual_active),
+            totals.no_gateway.saturating_sub(open.before.no_gateway),
+            totals.dual_active.saturating_sub(open.before.dual_active),
             self.ledger.counting(),
         );
         self.write(&Line::Incident(Box::new(told)));

@@ -4,14 +4,13 @@ use std::{collections::VecDeque, time::Duration};
 
 use tracing::{debug, info, warn};
 
-use failover_decide::{
-    Cause, Change, Failure, Inhibitor, Outcome, PortObservation, Reason, State, Strike, Time,
-};
-use failover_linux::{clock, errno};
+use failover_decide::{Cause, Outcome, State, Strike, Time};
+use failover_linux::clock;
 
 use crate::{
-    history::incident,
     primary::check::readiness::{Readiness, Startup},
+    status::explanation::{Connections, Explanation},
+    wording,
 };
 
 /// Enough to see a pattern, too few to fill a log.
@@ -54,24 +53,20 @@ impl EvidenceLog {
     }
 
     /// What belongs to these strikes: a cable that was pulled before them explains nothing.
-    fn describe(&self, strikes: &[Strike]) -> String {
+    pub(crate) fn of_strikes(&self, strikes: &[Strike]) -> Connections {
         let Some(first) = strikes.first() else {
-            return String::new();
+            return Connections::default();
         };
         let belongs = |time: Time| time + BEFORE >= first.due;
-        let notes = self.notes.iter().filter(|(time, _)| belongs(*time));
-        let notes: Vec<String> = notes
-            .map(|(time, what)| {
-                let time = clock::wall(*time).strftime("%H:%M:%S%.3f");
-                format!("{time} {what}")
-            })
-            .collect();
-        // Those that were forgotten came before any of these.
-        match self.forgotten {
-            earlier @ 1.. if notes.len() == self.notes.len() => {
-                format!("{earlier} earlier, {}", notes.join(", "))
-            }
-            _ => notes.join(", "),
+        let events = self.notes.iter().filter(|(time, _)| belongs(*time));
+        let events: Vec<(Time, String)> = events.cloned().collect();
+        Connections {
+            // Those that are forgotten came before any of these.
+            forgotten: match events.len() == self.notes.len() {
+                true => self.forgotten,
+                false => 0,
+            },
+            events,
         }
     }
 }
@@ -133,7 +128,7 @@ impl Probes {
                 debug!(outcome = "connected", %cause, ?took, "probe");
             }
             Outcome::Failed { failure, took } => {
-                let (outcome, detail) = describe_failure(*failure);
+                let (outcome, detail) = wording::probe::failure(*failure);
                 if matches!(state, State::Active | State::Starting { .. }) {
                     debug!(outcome, detail, %cause, ?took, "probe failed");
                 } else {
@@ -176,70 +171,10 @@ pub(crate) fn readiness(now: &Readiness) {
     }
 }
 
-/// Why the state changed: what happened, in the light of what was so before.
-pub(crate) fn why(change: &Change) -> String {
-    match &change.reason {
-        Reason::Time => waited(change),
-        Reason::Probe(Outcome::Failed { failure, took }) => {
-            format!("probe {}", describe_failed(*failure, *took))
-        }
-        Reason::Vetoed(Outcome::Failed { failure, took }) => format!(
-            "probe {}, but others' connections to the primary live",
-            describe_failed(*failure, *took)
-        ),
-        Reason::GatewayProbed(Outcome::Failed { failure, took }) => {
-            format!(
-                "the local gateway's check {}",
-                describe_failed(*failure, *took)
-            )
-        }
-        Reason::Port(PortObservation::Absent) => match change.from {
-            State::Stopping { .. } => "the local gateway is stopped".to_owned(),
-            State::Active => "the local gateway has gone by itself".to_owned(),
-            State::Inhibited(Inhibitor::ForeignListener) => {
-                "the local port is free again".to_owned()
-            }
-            _ => change.reason.to_string(),
-        },
-        reason => reason.to_string(),
-    }
-}
-
-/// What was waited for, where nothing happened but that its time came.
-fn waited(change: &Change) -> String {
-    let waited = match (change.from, change.to) {
-        (State::Suspect { .. }, State::Standby | State::Suspect { .. }) => {
-            "failed probes are too long ago to count any longer"
-        }
-        (State::Inhibited(Inhibitor::Paused), _) => "the pause has had its time",
-        (State::Inhibited(Inhibitor::Released), _) => "the time is over for which it was released",
-        (_, State::Isolated) => "the witnesses didn't answer in time",
-        (from, to) if from.name() == to.name() => match incident::attempt(from) {
-            Some(attempt) => {
-                return format!("attempt {attempt} failed, and the pause after it is over");
-            }
-            None => "its time has come",
-        },
-        _ => "its time has come",
-    };
-    waited.to_owned()
-}
-
-/// Why the state changed, with the failed probes and all that happened on connections to the primary.
-pub(crate) fn reason(change: &Change, detail: &str, evidence: &EvidenceLog) -> String {
-    let mut reason = format!("{}{detail}", why(change));
-    if !change.strikes.is_empty() {
-        reason = format!("{reason}; {}", strikes(&change.strikes));
-    }
-    let events = evidence.describe(&change.strikes);
-    if !events.is_empty() {
-        reason = format!("{reason}; connections to the primary: {events}");
-    }
-    reason
-}
-
-/// One line a change of state.
-pub(crate) fn state(change: &Change, reason: &str) {
+/// One line a change of state, with the whole reason.
+pub(crate) fn state(explanation: &Explanation) {
+    let change = &explanation.change;
+    let reason = wording::reason::explanation(explanation);
     let (from, to) = (change.from.name(), change.to.name());
     let strikes = change.strikes.len();
     match change.to {
@@ -256,116 +191,14 @@ pub(crate) fn state(change: &Change, reason: &str) {
     }
 }
 
-/// The failed probes that count.
-pub(crate) fn strikes(strikes: &[Strike]) -> String {
-    let told: Vec<String> = strikes.iter().map(strike).collect();
-    format!("failed probes: {}", told.join(", "))
-}
-
-fn strike(strike: &Strike) -> String {
-    let time = clock::wall(strike.due).strftime("%H:%M:%S%.3f");
-    format!("{time} {}", failure(strike))
-}
-
-/// How a strike's probe failed.
-pub(crate) fn failure(strike: &Strike) -> String {
-    describe_failed(strike.failure, strike.took)
-}
-
-fn describe_failed(failure: Failure, took: Duration) -> String {
-    let (outcome, detail) = describe_failure(failure);
-    let detail = detail
-        .map(|detail| format!(" ({detail})"))
-        .unwrap_or_default();
-    format!("{outcome}{detail} after {took:.1?}")
-}
-
-/// How a probe ended.
-pub(crate) fn outcome(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Failed { failure, took } => describe_failed(*failure, *took),
-        Outcome::Connected { .. } | Outcome::Unknown { .. } => outcome.to_string(),
-    }
-}
-
-/// What happened, and where there is more to know, that: the errno's name, what is wrong.
-fn describe_failure(failure: Failure) -> (&'static str, Option<String>) {
-    match failure {
-        Failure::Refused => ("refused", None),
-        Failure::TimedOut => ("timed out", None),
-        Failure::Unreachable { errno } => ("unreachable", Some(errno::describe(errno))),
-        Failure::NoAnswer(why) => ("no answer", Some(why.to_string())),
-        Failure::WrongAnswer(what) => ("wrong answer", Some(what.to_string())),
-        Failure::Gone(gone) => ("unknown", Some(gone.to_string())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use failover_decide::Failure;
+
     use super::*;
 
     fn at(seconds: u64) -> Time {
         Time::from_boot(Duration::from_secs(seconds))
-    }
-
-    fn changed(from: State, to: State, reason: Reason) -> Change {
-        Change {
-            from,
-            to,
-            reason,
-            strikes: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn where_only_time_went_by_it_is_told_what_was_waited_for() {
-        let starting = |attempt| State::Starting { attempt };
-        let suspect = |strikes| State::Suspect { strikes };
-        for (from, to, part) in [
-            (suspect(1), State::Standby, "too long ago"),
-            (suspect(2), suspect(1), "too long ago"),
-            (State::Inhibited(Inhibitor::Paused), starting(1), "pause"),
-            (
-                State::Inhibited(Inhibitor::Released),
-                starting(1),
-                "released",
-            ),
-            (suspect(3), State::Isolated, "witnesses didn't answer"),
-            (starting(3), starting(4), "attempt 3 failed"),
-        ] {
-            let why = why(&changed(from, to, Reason::Time));
-            assert!(why.contains(part), "{from:?} -> {to:?}: {why}");
-        }
-    }
-
-    #[test]
-    fn a_gateway_that_was_stopped_is_told_from_one_that_went_by_itself() {
-        let gone = |from, to| why(&changed(from, to, Reason::Port(PortObservation::Absent)));
-        let stopping = State::Stopping { attempt: 1 };
-        assert_eq!(
-            gone(stopping, State::Standby),
-            "the local gateway is stopped"
-        );
-        let starting = State::Starting { attempt: 2 };
-        assert!(gone(State::Active, starting).contains("by itself"));
-        let blocked = State::Inhibited(Inhibitor::ForeignListener);
-        assert!(gone(blocked, starting).contains("free again"));
-    }
-
-    #[test]
-    fn an_errno_is_told_by_its_name() {
-        let outcome = Outcome::Failed {
-            failure: Failure::Unreachable {
-                errno: libc::EHOSTUNREACH,
-            },
-            took: Duration::from_millis(1),
-        };
-        let suspect = State::Suspect { strikes: 1 };
-        let why = why(&changed(State::Standby, suspect, Reason::Probe(outcome)));
-        assert!(
-            why.contains("EHOSTUNREACH") && !why.contains("113"),
-            "{why}"
-        );
     }
 
     #[test]
@@ -379,14 +212,17 @@ mod tests {
             failure: Failure::Refused,
             took: Duration::ZERO,
         };
-        let told = evidence.describe(&[strike(60), strike(90)]);
-        assert!(told.contains("reset") && told.contains("refused"), "{told}");
-        assert!(!told.contains("cable"), "{told}");
+        let whats = |connections: Connections| {
+            let whats = connections.events.into_iter().map(|(_, what)| what);
+            whats.collect::<Vec<String>>()
+        };
+        let found = evidence.of_strikes(&[strike(60), strike(90)]);
+        assert_eq!(whats(found), ["reset", "refused"]);
         // Where nothing has failed, nothing of it is a reason.
-        assert_eq!(evidence.describe(&[]), "");
+        assert_eq!(evidence.of_strikes(&[]), Connections::default());
         evidence.forgotten = 7;
-        assert!(!evidence.describe(&[strike(60)]).contains("earlier"));
-        assert!(evidence.describe(&[strike(1)]).starts_with("7 earlier, "));
+        assert_eq!(evidence.of_strikes(&[strike(60)]).forgotten, 0);
+        assert_eq!(evidence.of_strikes(&[strike(1)]).forgotten, 7);
     }
 
     #[test]

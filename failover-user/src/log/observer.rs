@@ -12,8 +12,9 @@ use crate::{
     },
     observe::occurrence::{
         Context, DaemonCourse, Decided, GatewayProbeSeen, Observer, Occurrence, OrderCourse,
-        ProbeSeen, Seen, Sighting, Source, StateChange, typed,
+        ProbeSeen, Seen, Sighting, Source, typed,
     },
+    wording,
 };
 
 /// What the log has to know of the lines before.
@@ -59,7 +60,11 @@ impl Log {
                 since = %clock::wall(*since),
                 "the local gateway drains: it finishes what it is at, and goes"
             ),
-            Seen::Start(found) => info!(found = found.told, "{}", found.begun),
+            Seen::Start(found) => info!(
+                found = found.told,
+                "{}",
+                wording::reason::begun(found.begun)
+            ),
             // Whoever looks or asks says so.
             Seen::Listener(_) | Seen::Port(_) | Seen::Witnesses { .. } => {}
         }
@@ -120,13 +125,16 @@ fn daemon(course: &DaemonCourse, context: &Context) {
 }
 
 fn evidence(sighting: &Sighting) {
-    let evidence = sighting.evidence;
+    let evidence = wording::reason::evidence(sighting.evidence);
     match &sighting.source {
         // It stands beside the failed probes that it explains.
         Source::Kernel(_) => {}
-        Source::Own(_) => debug!(%sighting, "of this program's own"),
-        Source::Tripwire => info!(%evidence, "the connection to the primary has died"),
-        Source::Acknowledged(age) => info!(%evidence, ?age, "the primary answers others"),
+        Source::Own(_) => {
+            let sighting = wording::reason::sighting(sighting);
+            debug!(sighting, "of this program's own");
+        }
+        Source::Tripwire => info!(evidence, "the connection to the primary has died"),
+        Source::Acknowledged(age) => info!(evidence, ?age, "the primary answers others"),
     }
 }
 
@@ -143,7 +151,7 @@ fn refused_bind(bind: &Bind, context: &Context) {
 }
 
 fn gateway_probe(probe: &GatewayProbeSeen, context: &Context) {
-    let outcome = lines::outcome(probe.outcome);
+    let outcome = wording::probe::outcome(probe.outcome);
     match probe.outcome {
         Outcome::Failed { .. } if probe.counts && context.decider.gateway_comes_up() => {
             info!(outcome, "the local gateway listens and hasn't answered yet");
@@ -164,7 +172,7 @@ fn gateway_probe(probe: &GatewayProbeSeen, context: &Context) {
 
 fn decided(decided: &Decided, context: &Context) {
     match decided {
-        Decided::State(StateChange { change, reason, .. }) => lines::state(change, reason),
+        Decided::State(explanation) => lines::state(explanation),
         Decided::Withheld(command) => {
             warn!(%command, "paused: the command would be run now, and isn't");
         }
@@ -186,7 +194,12 @@ fn order(order: Order, course: &OrderCourse) {
             by, "an order waits until the primary was probed"
         ),
         OrderCourse::Refused { by, refusal } => {
-            info!(order = words, by, %refusal, "an order isn't followed");
+            info!(
+                order = words,
+                by,
+                refusal = wording::order::refusal(*refusal),
+                "an order isn't followed"
+            );
         }
         OrderCourse::Unconfirmed { by } => {
             info!(order = words, by, "an order has to be confirmed");

@@ -9,7 +9,8 @@ use failover_linux::{clock, escape::Escaped};
 
 use crate::{
     observe::occurrence::{Context, Observer, Occurrence, OrderCourse},
-    status::snapshot,
+    status::{problem, problem::DualActiveEnd},
+    wording,
 };
 
 /// Often enough not to be forgotten.
@@ -86,15 +87,16 @@ impl Observer for DualActive {
         }
         match (
             self.since,
-            snapshot::two_serve(configuration, decider, *now),
+            problem::dual_active_since(configuration, decider, *now),
         ) {
             (None, Some(since)) => {
                 self.since = Some(since);
+                let ends = DualActiveEnd::of(configuration, decider);
                 warn!(
                     since = clock::told(since),
                     primary = %configuration.primary,
                     local = port.held_by(),
-                    ends = snapshot::ends(configuration, decider),
+                    ends = wording::problem::dual_active_end(ends),
                     "two gateways serve"
                 );
             }

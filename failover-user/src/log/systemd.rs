@@ -22,7 +22,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 use tracing::debug;
 
-use failover_decide::{Decider, Inhibitor, State, Time};
+use failover_decide::{Decider, State, StateKind, Time};
 use failover_linux::{clock, escape};
 
 use crate::observe::occurrence::{Context, DaemonCourse, Observer, Occurrence};
@@ -195,13 +195,14 @@ impl Supervisor {
 
     fn status(&self, decider: &Decider) -> String {
         let since = clock::wall(decider.since()).strftime("%Y-%m-%d %H:%M:%S UTC");
-        let state = decider.state().name();
+        let state = decider.state().kind();
+        let name = state.name();
         let mut status = match decider.strikes().len() {
-            0 => format!("{state} since {since}"),
-            1 => format!("{state} since {since}, 1 strike"),
-            strikes => format!("{state} since {since}, {strikes} strikes"),
+            0 => format!("{name} since {since}"),
+            1 => format!("{name} since {since}, 1 strike"),
+            strikes => format!("{name} since {since}, {strikes} strikes"),
         };
-        if decider.pause().is_some() && state != Inhibitor::Paused.name() {
+        if decider.pause().is_some() && state != StateKind::Paused {
             status.push_str(", PAUSED");
         }
         if let Some(note) = &self.note {

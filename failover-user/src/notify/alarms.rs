@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tracing::info;
 
-use failover_decide::{Change, Decider, Order, State};
+use failover_decide::{Decider, Order, State};
 use failover_linux::clock;
 
 use crate::{
@@ -17,11 +17,10 @@ use crate::{
         delivery::{Delivered, Delivery},
         event::{Event, Ordered},
     },
-    observe::occurrence::{
-        Context, DaemonCourse, Decided, Observer, Occurrence, OrderCourse, StateChange,
-    },
+    observe::occurrence::{Context, DaemonCourse, Decided, Observer, Occurrence, OrderCourse},
     runtime::parts::{Part, Parts},
     state_dir::Receipt,
+    status::explanation::Explanation,
     wording,
 };
 
@@ -138,7 +137,8 @@ impl Alarms {
     }
 
     /// The state changed.
-    fn changed(&mut self, change: &Change, reason: &str) {
+    fn changed(&mut self, explanation: &Explanation) {
+        let change = &explanation.change;
         let event = Event::of(change, self.served, self.order.as_ref());
         match change.to {
             State::Active => self.served = true,
@@ -152,14 +152,15 @@ impl Alarms {
             | State::Stopping { .. } => {}
         }
         if let Some(event) = event {
-            self.notify(&event, change.to, reason);
+            let reason = wording::reason::explanation(explanation);
+            self.notify(&event, change.to, &reason);
         }
     }
 
     fn decided(&mut self, decided: &Decided, context: &Context) {
         let event = match decided {
-            Decided::State(StateChange { change, reason, .. }) => {
-                self.changed(change, reason);
+            Decided::State(explanation) => {
+                self.changed(explanation);
                 return;
             }
             Decided::Paused => Event::Paused(context.persisted.pause.clone()),

@@ -82,7 +82,7 @@ impl Event {
     /// The event for a change of state. Repeated failures are an event the first time, the second,
     /// the fourth, the eighth, ...
     pub(crate) fn of(change: &Change, served: bool, order: Option<&Ordered>) -> Option<Self> {
-        let is_new = change.from.name() != change.to.name();
+        let is_new = change.from.kind() != change.to.kind();
         match change.to {
             State::Active if matches!(change.from, State::Starting { .. }) => {
                 Some(Self::Takeover {

@@ -1,10 +1,10 @@
 //! What happens, as one type: whatever the loop receives, decides and carries out. A change that anybody could
 //! want to see is one [`Occurrence`], and reaches all who look in the same way. It must not know who looks.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use failover_decide::{
-    Action, Cause, Change, Command, CommandResult, Decider, Event, Evidence, Order, Outcome,
+    Action, Cause, Command, CommandResult, Decider, Event, Evidence, Order, Outcome,
     PortObservation, Probing, Refusal, Time,
 };
 use failover_linux::bpf::event::{Bind, Origin, TcpStateChange};
@@ -18,6 +18,7 @@ use crate::{
         Receipt,
         persisted::{Paused, Persisted},
     },
+    status::explanation::Explanation,
     witness::quorum::QuorumResult,
 };
 
@@ -134,19 +135,6 @@ pub(crate) enum Source<'a> {
     Acknowledged(Duration),
 }
 
-impl fmt::Display for Sighting<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let evidence = &self.evidence;
-        match &self.source {
-            Source::Kernel(origin) | Source::Own(origin) => {
-                write!(formatter, "{evidence} ({})", origin.who())
-            }
-            Source::Tripwire => write!(formatter, "tripwire: {evidence}"),
-            Source::Acknowledged(_) => write!(formatter, "{evidence}"),
-        }
-    }
-}
-
 /// A probe of the primary that has ended.
 #[derive(Debug)]
 pub(crate) struct ProbeSeen<'a> {
@@ -176,8 +164,8 @@ pub(crate) enum Decided<'a> {
     Event(&'a Event),
     /// It has decided this.
     Actions(&'a [Action]),
-    /// The state changed.
-    State(StateChange<'a>),
+    /// The state changed, for this reason.
+    State(&'a Explanation),
     /// This command would be run now, but for a pause.
     Withheld(Command),
     /// A pause is in force that an operator ordered.
@@ -188,16 +176,6 @@ pub(crate) enum Decided<'a> {
     HoldOver,
     /// The primary was seen healthy for the first time.
     Armed,
-}
-
-/// A change of state, for people.
-#[derive(Debug)]
-pub(crate) struct StateChange<'a> {
-    pub(crate) change: &'a Change,
-    /// Why, in a sentence.
-    pub(crate) why: &'a str,
-    /// The same with the failed probes and all that happened on connections to the primary.
-    pub(crate) reason: &'a str,
 }
 
 /// The course of a command.

@@ -20,7 +20,7 @@ use crate::{
     control::{AskError, Request},
     preflight::{Finding, Level},
     runtime::background,
-    status::Status,
+    status::Document,
 };
 
 /// A slower disk counts as unusable.
@@ -148,12 +148,12 @@ fn can_be_written(directory: &Path) -> Result<String, String> {
 }
 
 /// The status of a running daemon.
-pub(super) fn ask_daemon(configuration: &Configuration) -> Result<Status, AskError> {
+pub(super) fn ask_daemon(configuration: &Configuration) -> Result<Document, AskError> {
     control::ask(&configuration.control, &Request::Status)
 }
 
 /// Is a daemon running, and is PC-A protected? If none runs, can its control socket be created?
-pub(super) fn daemon(configuration: &Configuration, asked: Result<Status, AskError>) -> Finding {
+pub(super) fn daemon(configuration: &Configuration, asked: Result<Document, AskError>) -> Finding {
     const NAME: &str = "daemon";
     let path = &configuration.control;
     match asked {

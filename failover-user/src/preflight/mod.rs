@@ -21,8 +21,7 @@ use failover_decide::Command;
 use crate::{
     config::{Configuration, ConfigurationError, Fault, Options, Validation},
     gateway::command::account::Account,
-    status,
-    status::Status,
+    status::{Document, document},
 };
 
 /// Runs all checks. Needs a tokio runtime.
@@ -100,9 +99,9 @@ pub async fn check(options: Options) -> Report {
 
 /// What a running daemon with the same primary knows about the default router.
 fn router_in<'status>(
-    daemon: Option<&'status Status>,
+    daemon: Option<&'status Document>,
     configuration: &Configuration,
-) -> Option<&'status status::Router> {
+) -> Option<&'status document::Router> {
     let primary = configuration.primary.to_string();
     let daemon = daemon.filter(|daemon| daemon.primary == primary)?;
     daemon.witnesses.as_ref()?.router.as_ref()

@@ -20,8 +20,9 @@ use crate::{
             wrong_answer::{Certificate, WrongAnswer},
         },
     },
-    status,
+    status::document,
     witness::{Witnesses, default_route::Routers},
+    wording,
 };
 
 /// Limit for one answer, so that the report is not delayed.
@@ -240,7 +241,7 @@ pub(super) fn ports(configuration: &Configuration) -> Finding {
 pub(super) async fn witnesses(
     configuration: &Configuration,
     primary: &[SocketAddr],
-    seen: Option<&status::Router>,
+    seen: Option<&document::Router>,
 ) -> Finding {
     const NAME: &str = "witnesses";
     const BLIND: &str = "an outage of PC-B's own network looks like a dead PC-A";
@@ -252,14 +253,15 @@ pub(super) async fn witnesses(
     let mut asked = Witnesses::new(configuration.witnesses.clone(), timeout);
     let (named, have_router) = (asked.named(), asked.have_router());
     let router = have_router.then(|| default_router(primary));
-    let routers = router.clone().filter(Result::is_ok);
+    let routers = router.clone().and_then(Result::ok).map(Ok);
     asked.ask((), u32::MAX, routers);
     let answers = asked.next().await;
     let answered = answers.answered();
     let abstains = match (router, answers.of_router()) {
         (None, _) | (Some(_), Some(Ok(_))) => None,
         (Some(Ok(router)), said) => {
-            let why = said.and_then(Result::err).unwrap_or("no result");
+            let why = said.and_then(Result::err).map(wording::witness::silence);
+            let why = why.unwrap_or_else(|| "no result".to_owned());
             Some(format!("{router} does not answer pings: {why}"))
         }
         (Some(Err(why)), _) => Some(why),

@@ -53,6 +53,15 @@ pub(crate) struct PortForward {
     until: Option<Time>,
 }
 
+/// How it is known that the local port leads to the primary.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum PortForwardProblem {
+    /// Who listens is the very process that the primary is.
+    SameProcess,
+    /// Who listens, for people, is connected to the primary's host.
+    Connected(String),
+}
+
 /// A look that goes on.
 struct Looking {
     job: Job<Result<Vec<tunnel::Tunnel>, NetlinkError>>,
@@ -213,17 +222,12 @@ impl PortForward {
         self.same = same && port.is_listening();
     }
 
-    /// What is wrong, for the status.
-    pub(crate) fn problem(&self) -> Option<String> {
+    /// Where the port leads, where that is the primary.
+    pub(crate) fn problem(&self) -> Option<PortForwardProblem> {
         let connected = self.connected.as_ref().filter(|found| !found.is_gateway);
         match (self.same, connected) {
-            (true, _) => {
-                Some("the local port leads to the primary itself: both are one process".to_owned())
-            }
-            (false, Some(found)) => Some(format!(
-                "the local port seems to lead to the primary: {}",
-                found.told
-            )),
+            (true, _) => Some(PortForwardProblem::SameProcess),
+            (false, Some(found)) => Some(PortForwardProblem::Connected(found.told.clone())),
             (false, None) => None,
         }
     }

@@ -61,6 +61,23 @@ pub(crate) struct Writer {
 #[derive(Clone, Debug)]
 pub(crate) struct Health(Arc<Shared>);
 
+/// What isn't written, where to, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct NotWritten {
+    pub(crate) target: &'static Target,
+    pub(crate) directory: PathBuf,
+    pub(crate) trouble: Trouble,
+}
+
+/// Why something isn't written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Trouble {
+    /// The disk doesn't answer.
+    Hangs,
+    /// The last write failed.
+    Error(String),
+}
+
 #[derive(Debug)]
 struct Shared {
     target: &'static Target,
@@ -262,8 +279,8 @@ impl Shared {
 }
 
 impl Health {
-    /// What is wrong, if anything is: a sentence for people.
-    pub(crate) fn problem(&self) -> Option<String> {
+    /// What is wrong, if anything is.
+    pub(crate) fn problem(&self) -> Option<NotWritten> {
         let Shared {
             target, directory, ..
         } = &*self.0;
@@ -271,12 +288,16 @@ impl Health {
         let hangs = queue
             .writing
             .is_some_and(|since| since.elapsed() >= LONGEST_WRITE);
-        let why = match (&queue.trouble, hangs) {
-            (_, true) => "the disk doesn't answer",
-            (Some(why), false) => why,
+        let trouble = match (&queue.trouble, hangs) {
+            (_, true) => Trouble::Hangs,
+            (Some(error), false) => Trouble::Error(error.clone()),
             (None, false) => return None,
         };
-        Some(format!("{} to {}: {why}", target.loss, directory.display()))
+        Some(NotWritten {
+            target,
+            directory: directory.clone(),
+            trouble,
+        })
     }
 }
 
@@ -311,7 +332,7 @@ mod tests {
         writer.finish(LONG);
         assert_eq!(lines(directory.path()), ["a", "b", "c"]);
         assert!(!writer.shared.lock().runs);
-        assert_eq!(writer.health().problem(), None);
+        assert!(writer.health().problem().is_none());
         drop(writer.write("d".into()));
         writer.finish(LONG);
         assert_eq!(lines(directory.path()), ["a", "b", "c", "d"]);
@@ -337,7 +358,7 @@ mod tests {
         writer.go_on();
         await_end(&writer);
         assert_eq!(lines(directory.path()), ["late"]);
-        assert_eq!(writer.health().problem(), None);
+        assert!(writer.health().problem().is_none());
     }
 
     #[test]
@@ -351,7 +372,7 @@ mod tests {
         }
         writer.finish(LONG);
         let problem = writer.health().problem().unwrap();
-        assert!(problem.contains("missing"), "{problem}");
+        assert_eq!(problem.directory, missing);
         fs::create_dir(&missing).unwrap();
         drop(writer.write("last".into()));
         await_end(&writer);
@@ -359,7 +380,7 @@ mod tests {
         assert!(lines.len() <= most + 1, "{lines:?}");
         assert_ne!(lines[0], "0");
         assert_eq!(lines.last().unwrap(), "last");
-        assert_eq!(writer.health().problem(), None);
+        assert!(writer.health().problem().is_none());
     }
 
     #[test]
@@ -383,13 +404,13 @@ mod tests {
         let writer = Writer::new(&PERSISTED, &missing);
         assert!(!writer.write("old".into()).blocking_recv().unwrap());
         let problem = writer.health().problem().unwrap();
-        assert!(problem.contains("a restart forgets"), "{problem}");
+        assert!(problem.target.loss.contains("a restart forgets"));
         fs::create_dir(&missing).unwrap();
         assert!(writer.write("new".into()).blocking_recv().unwrap());
         await_end(&writer);
         let kept = fs::read_to_string(missing.join("remembered.json")).unwrap();
         assert_eq!(kept, "new");
-        assert_eq!(writer.health().problem(), None);
+        assert!(writer.health().problem().is_none());
         assert_eq!(writer.shared.lock().dropped, 0);
     }
 }

@@ -1,74 +1,55 @@
 //! What was seen last, for whoever asks how it is: the last probe, what both gateways said of themselves, how
 //! commands failed, and why the state is what it is. An observer; decides nothing.
 
-use failover_decide::{Change, Command, Event, Inhibitor, Outcome, Probing, State};
+use failover_decide::{Change, Event, Outcome, Probing, Time};
 
 use crate::{
-    gateway::port::LocalPort,
-    log::{lines, lines::EvidenceLog},
+    gateway::{command::failures::Failures, port::LocalPort},
+    log::lines::EvidenceLog,
     observe::occurrence::{
         CommandCourse, Context, DaemonCourse, Decided, Observer, Occurrence, ProbeSeen, Seen,
         Source,
     },
-    status::snapshot::Past,
+    primary::check::readiness::Readiness,
+    status::explanation::Explanation,
+    wording,
 };
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct LastSeen {
-    pub(crate) past: Past,
+    /// The last probe that has ended, and when.
+    pub(crate) probe: Option<(Time, Outcome)>,
+    /// What the primary last said of itself, unless it failed since.
+    pub(crate) readiness: Option<Readiness>,
+    /// The certificate that the last probe didn't trust.
+    pub(crate) certificate: Option<String>,
+    /// Since when the local gateway says that it drains, unless it listens no longer.
+    pub(crate) gateway_draining: Option<Time>,
+    /// How commands failed.
+    pub(crate) failures: Failures,
+    /// Why the state changed last.
+    pub(crate) explanation: Option<Explanation>,
     /// What happened on connections to the primary since the last good probe.
     evidence: EvidenceLog,
-    /// Why the state changed last.
-    reason: String,
     /// The last line of the command that has just ended.
     last_line: Option<String>,
 }
 
 impl LastSeen {
-    /// Why the state changed last.
-    pub(crate) fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    /// Why the state changes now: in a sentence, and with all that led to it.
-    pub(crate) fn explain(&self, change: &Change, port: &LocalPort) -> (String, String) {
-        let detail = self.detail(change.to, port);
-        let why = lines::why(change) + &detail;
-        let reason = lines::reason(change, &detail, &self.evidence);
-        (why, reason)
-    }
-
-    /// What else is known of why it is so, as the end of a sentence.
-    fn detail(&self, state: State, port: &LocalPort) -> String {
-        let failures = &self.past.failures;
-        match state {
-            State::Starting { attempt: 2.. } => failures.told(Command::Start),
-            State::Fencing { attempt: 2.. } => failures.told(Command::Fence),
-            State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
-                failures.told(Command::Stop)
-            }
-            State::Inhibited(Inhibitor::ForeignListener) => format!(": {}", port.held_by()),
-            State::Standby
-            | State::Suspect { .. }
-            | State::Isolated
-            | State::Fencing { .. }
-            | State::Starting { .. }
-            | State::Active
-            | State::Inhibited(_)
-            | State::Restarting { .. }
-            | State::Stopping { .. } => String::new(),
-        }
+    /// Why the state changes now, with all that led to it.
+    pub(crate) fn explain(&self, change: Change, port: &LocalPort) -> Explanation {
+        let connections = self.evidence.of_strikes(&change.strikes);
+        Explanation::new(change, &self.failures, || port.held_by(), connections)
     }
 
     fn probe(&mut self, probe: &ProbeSeen, context: &Context) {
-        let past = &mut self.past;
-        past.probe = Some((context.now, probe.outcome.clone()));
-        past.certificate = probe.certificate.map(str::to_owned);
+        self.probe = Some((context.now, probe.outcome.clone()));
+        self.certificate = probe.certificate.map(str::to_owned);
         match (probe.outcome, probe.readiness) {
-            (_, Some(readiness)) => past.readiness = Some(readiness.clone()),
+            (_, Some(readiness)) => self.readiness = Some(readiness.clone()),
             // What it said before it failed is not true now.
-            (Outcome::Connected { .. } | Outcome::Failed { .. }, None) => past.readiness = None,
+            (Outcome::Connected { .. } | Outcome::Failed { .. }, None) => self.readiness = None,
             (Outcome::Unknown { .. }, None) => {}
         }
         if matches!(probe.outcome, Outcome::Connected { .. }) {
@@ -79,10 +60,10 @@ impl LastSeen {
     fn seen(&mut self, seen: &Seen, context: &Context) {
         match seen {
             Seen::Probe(probe) => self.probe(probe, context),
-            Seen::GatewayProbe(probe) => self.past.gateway_draining = probe.draining,
+            Seen::GatewayProbe(probe) => self.gateway_draining = probe.draining,
             Seen::Evidence(sighting) => match sighting.source {
                 Source::Kernel(_) | Source::Tripwire | Source::Acknowledged(_) => {
-                    self.evidence.note(&sighting.to_string());
+                    self.evidence.note(&wording::reason::sighting(sighting));
                 }
                 Source::Own(_) => {}
             },
@@ -104,11 +85,10 @@ impl LastSeen {
             Decided::Event(Event::CommandEnded { command, result }) => {
                 let last_line = self.last_line.take();
                 let state_dir = &context.configuration.state_dir;
-                self.past
-                    .failures
+                self.failures
                     .ended(*command, result, last_line.as_deref(), state_dir);
             }
-            Decided::State(change) => change.reason.clone_into(&mut self.reason),
+            Decided::State(explanation) => self.explanation = Some((*explanation).clone()),
             Decided::Event(_)
             | Decided::Actions(_)
             | Decided::Withheld(_)
@@ -124,7 +104,7 @@ impl Observer for LastSeen {
     fn observe(&mut self, occurrence: &Occurrence, context: &Context) {
         match occurrence {
             Occurrence::Daemon(DaemonCourse::Reconfigured(Probing::OfAnother)) => {
-                self.past.probe = None;
+                self.probe = None;
                 self.evidence.clear();
             }
             Occurrence::Seen(seen) => self.seen(seen, context),
@@ -138,4 +118,13 @@ impl Observer for LastSeen {
             | Occurrence::Turned => {}
         }
     }
+}
+
+/// A configuration that was read while the daemon ran, and isn't in force.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct RefusedConfiguration {
+    /// When it was read.
+    pub(crate) at: Time,
+    /// What is wrong with it, in a line.
+    pub(crate) error: String,
 }

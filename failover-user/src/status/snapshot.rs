@@ -1,386 +1,427 @@
-//! The daemon's answer when it is asked how it is. Only looks.
+//! What is so at one moment: typed, for whoever renders it, and made in one go. Only looks.
 
 use std::{num::NonZeroU16, time::Duration};
 
 use jiff::Timestamp;
 
-use failover_decide::{Command, Decider, Gone, Outcome, State, Time};
-use failover_linux::{clock, escape::Escaped};
+use failover_decide::{Decider, Failure, Outcome, State, Time};
+use failover_linux::clock;
 
-use crate::primary::check::readiness::Startup;
 use crate::{
-    config::Configuration,
-    gateway::{command::failures::Failures, port::LocalPort},
-    history::ledger,
-    log::lines as tell,
-    primary::check::readiness::Readiness,
-    state_dir::{
-        persisted::{Paused, Persisted},
-        writer::Health,
+    config,
+    daemon::inputs::kernel::Polling,
+    gateway::port::view::PortView,
+    history::ledger::Totals,
+    named::Named,
+    notify::alarms::ChannelStatus,
+    primary::{check::readiness::Readiness, port_forward::PortForwardProblem},
+    runtime::parts::Parts,
+    state_dir::{persisted::Persisted, writer::Health},
+    status::{
+        explanation::Explanation,
+        last_seen::{LastSeen, RefusedConfiguration},
+        problem::{Problem, dual_active_since, paused_until, problems},
+        protection::Protection,
+        warning::{Warning, warnings},
     },
-    status,
-    status::{EndingProcess, Gateway, KernelEvents, Probe, Protection, Status},
-    witness::quorum::QuorumResult,
+    web::timeline::Note,
+    witness::{
+        quorum::{QuorumResult, QuorumView},
+        router::RouterStatus,
+    },
 };
 
-/// Two gateways that serve for so long are a problem, also while one of them is being stopped.
-const A_MOMENT: Duration = Duration::from_secs(1);
+/// The daemon at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    /// The name of the machine that it runs on.
+    pub(crate) host: String,
+    /// Process number of the daemon.
+    pub(crate) pid: u32,
+    /// When this was made.
+    pub(crate) now: Timestamp,
+    /// What keeps PC-B from protecting PC-A.
+    pub(crate) problems: Vec<Problem>,
+    /// What people should see to although it keeps PC-B from nothing.
+    pub(crate) warnings: Vec<Warning>,
+    /// How well PC-B protects PC-A, with the problems taken into account.
+    pub(crate) protection: Protection,
+    /// Since when the primary and the local gateway both serve; `None`: at most one does.
+    pub(crate) dual_active_since: Option<Timestamp>,
+    pub(crate) state: State,
+    /// Since when.
+    pub(crate) since: Timestamp,
+    /// Why; `None`: it was so at the beginning.
+    pub(crate) explanation: Option<Explanation>,
+    pub(crate) primary: Primary,
+    pub(crate) gateway: Gateway,
+    /// When something is due, if nothing happens before.
+    pub(crate) next: Option<Timestamp>,
+    pub(crate) kernel_events: KernelEvents,
+    /// `None`: none are asked.
+    pub(crate) witnesses: Option<Witnesses>,
+    /// So many successes in a row make a release.
+    pub(crate) release_needs: u32,
+    /// Was the primary seen healthy once, or is that not asked for?
+    pub(crate) armed: bool,
+    pub(crate) paused: Option<Pause>,
+    /// The local gateway serves whatever the primary does, as an operator ordered.
+    pub(crate) forced: bool,
+    /// Until when nothing is taken over after a release by hand.
+    pub(crate) held_until: Option<Timestamp>,
+    /// Nothing is run.
+    pub(crate) dry_run: bool,
+    /// What was counted since the daemon began.
+    pub(crate) totals: Totals,
+    pub(crate) configuration: Configuration,
+    /// Every kind of channel, and how it does.
+    pub(crate) channels: Vec<ChannelStatus>,
+    /// What happened last, oldest first.
+    pub(crate) recent: Vec<Note>,
+}
 
-/// What the daemon alone remembers of the past, for people.
-#[derive(Debug, Default)]
-pub(crate) struct Past {
-    /// The last probe that has ended, and when.
-    pub(crate) probe: Option<(Time, Outcome)>,
-    /// What the primary last said of itself, unless it failed since.
+/// The primary.
+#[derive(Clone, Debug)]
+pub(crate) struct Primary {
+    /// Where it is, as configured.
+    pub(crate) address: String,
+    /// The check's name.
+    pub(crate) check: &'static str,
+    /// What it last said of itself.
     pub(crate) readiness: Option<Readiness>,
-    /// The certificate that the last probe didn't trust.
+    /// The failed probes in a row that count.
+    pub(crate) strikes: Vec<FailedProbe>,
+    /// How many make a takeover.
+    pub(crate) strikes_needed: u32,
+    pub(crate) last_probe: Option<LastProbe>,
+}
+
+/// A failed probe that counts.
+#[derive(Clone, Debug)]
+pub(crate) struct FailedProbe {
+    /// When it was due.
+    pub(crate) at: Timestamp,
+    pub(crate) failure: Failure,
+    /// Until that was known.
+    pub(crate) took: Duration,
+}
+
+/// The last probe that has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct LastProbe {
+    /// When it ended.
+    pub(crate) at: Timestamp,
+    pub(crate) outcome: Outcome,
+    /// The certificate that it didn't trust.
     pub(crate) certificate: Option<String>,
-    /// Since when the local gateway says that it drains, unless it listens no longer.
-    pub(crate) gateway_draining: Option<Time>,
-    /// The last round of the witnesses.
-    pub(crate) witnesses: Option<QuorumResult>,
-    /// Kernel events lost so far.
-    pub(crate) lost: u64,
-    /// Whether what is to be kept is being kept.
-    pub(crate) kept: Vec<Health>,
-    /// Why there are no kernel events.
-    pub(crate) polling: Option<String>,
-    /// The local port leads to the primary.
-    pub(crate) tunnel: Option<String>,
-    /// How commands failed.
-    pub(crate) failures: Failures,
 }
 
-/// The local port, as it was looked at last.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PortView {
-    pub(crate) is_listening: bool,
-    pub(crate) is_foreign: bool,
-    pub(crate) held_by: String,
-    /// Who listens on another address of it, and isn't the gateway.
-    pub(crate) beside: String,
-    /// Processes of the gateway's that listen no longer, and since when.
-    pub(crate) terminating: Vec<(u32, Time)>,
-    pub(crate) has_events: bool,
-    pub(crate) disagreements: u64,
-    /// Since when it is being looked at, where a look goes on.
-    pub(crate) looks_since: Option<Time>,
+/// The local port and who holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Gateway {
+    pub(crate) port: NonZeroU16,
+    /// The check's name.
+    pub(crate) check: &'static str,
+    pub(crate) holder: Holder,
+    /// Since when the gateway has been seen draining.
+    pub(crate) draining_since: Option<Timestamp>,
+    /// Processes of the gateway's that listen no longer and are still there, and since when.
+    pub(crate) terminating: Vec<(u32, Timestamp)>,
+    /// Checks in a row that failed.
+    pub(crate) strikes: u32,
 }
 
-impl PortView {
-    pub(crate) fn of(port: &LocalPort) -> Self {
-        Self {
-            is_listening: port.is_listening(),
-            is_foreign: port.is_foreign(),
-            held_by: port.held_by(),
-            beside: port.beside(),
-            terminating: port.lingering().collect(),
-            has_events: port.has_events(),
-            disagreements: port.disagreements(),
-            looks_since: port.looks_since(),
+/// Who listens on the local port.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Holder {
+    /// Nobody.
+    Nobody,
+    /// The gateway; its processes, for people.
+    Gateway(String),
+    /// Somebody else, likewise.
+    Foreign(String),
+}
+
+impl Holder {
+    /// The gateway listens.
+    pub(crate) const fn is_gateway(&self) -> bool {
+        match self {
+            Self::Gateway(_) => true,
+            Self::Nobody | Self::Foreign(_) => false,
+        }
+    }
+
+    /// Somebody else listens, and the gateway doesn't.
+    pub(crate) const fn is_foreign(&self) -> bool {
+        match self {
+            Self::Foreign(_) => true,
+            Self::Nobody | Self::Gateway(_) => false,
         }
     }
 }
 
-pub(crate) fn status(
-    configuration: &Configuration,
-    decider: &Decider,
-    port: &PortView,
-    past: &Past,
-    persisted: &Persisted,
-    reason: &str,
-) -> Status {
-    let time = clock::told;
-    let settings = &configuration.decide;
-    let two_serve = two_serve(configuration, decider, clock::now());
-    let problems = problems(configuration, decider, port, past, persisted);
-    let strikes = decider.strikes().iter().map(|strike| Probe {
-        at: time(strike.due),
-        outcome: tell::failure(strike),
-    });
-    Status {
-        version: status::VERSION,
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        host: String::new(),
-        pid: std::process::id(),
-        heartbeat: time(clock::now()),
-        protection: protection(&problems, decider),
-        problems,
-        warnings: Vec::new(),
-        dual_active_since: two_serve.map(time),
-        state: decider.state().name().to_owned(),
-        since: time(decider.since()),
-        reason: reason.to_owned(),
-        primary: configuration.primary.to_string(),
-        check: configuration.check.name().to_owned(),
-        local_check: configuration.local_check.name().to_owned(),
-        readiness: past.readiness.as_ref().map(readiness),
-        strikes: strikes.collect(),
-        strikes_needed: settings.strikes.get(),
-        last_probe: past.probe.as_ref().map(|(at, outcome)| Probe {
-            at: time(*at),
-            outcome: match &past.certificate {
-                Some(certificate) => format!("{}: {certificate}", tell::outcome(outcome)),
-                None => tell::outcome(outcome),
+/// Where the daemon's knowledge of the local port comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct KernelEvents {
+    pub(crate) source: EventSource,
+    /// Why there are none.
+    pub(crate) polling: Option<Polling>,
+    /// Events so far.
+    pub(crate) seen: u64,
+    /// Events lost so far.
+    pub(crate) lost: u64,
+    /// How often events and sock_diag disagreed.
+    pub(crate) disagreements: u64,
+}
+
+/// What tells that the local port has changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EventSource {
+    /// The kernel program.
+    Kernel,
+    /// It isn't loaded: the port is looked at again and again.
+    Polling,
+}
+
+impl Named for EventSource {
+    const ALL: &'static [Self] = &[Self::Kernel, Self::Polling];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Polling => "polling",
+        }
+    }
+}
+
+/// The witnesses, as they were asked last.
+#[derive(Clone, Debug)]
+pub(crate) struct Witnesses {
+    /// How many have to answer: no more than there are that count.
+    pub(crate) needed: u32,
+    /// All of them, as they are configured.
+    pub(crate) names: Vec<String>,
+    /// `None`: they weren't asked yet.
+    pub(crate) last: Option<QuorumResult>,
+    /// The default router, where it is one of them.
+    pub(crate) router: Option<RouterStatus>,
+}
+
+/// A pause that an operator ordered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Pause {
+    pub(crate) since: Timestamp,
+    /// `None`: until it is resumed.
+    pub(crate) until: Option<Timestamp>,
+    /// Why, as the operator said.
+    pub(crate) reason: Option<String>,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Configuration {
+    /// When it was read.
+    pub(crate) since: Timestamp,
+    /// A newer one that is refused: when it was read, and what is wrong with it.
+    pub(crate) refused: Option<(Timestamp, String)>,
+}
+
+/// All that a snapshot is made of.
+pub(crate) struct Context<'daemon> {
+    pub(crate) now: Time,
+    pub(crate) host: &'daemon str,
+    pub(crate) configuration: &'daemon config::Configuration,
+    /// When that was read.
+    pub(crate) configured: Time,
+    /// A newer one that is refused.
+    pub(crate) refused: Option<&'daemon RefusedConfiguration>,
+    pub(crate) decider: &'daemon Decider,
+    pub(crate) port: PortView,
+    pub(crate) last_seen: &'daemon LastSeen,
+    pub(crate) persisted: &'daemon Persisted,
+    /// Whether what is to be kept is being kept.
+    pub(crate) kept: [Health; 2],
+    pub(crate) quorum: QuorumView,
+    /// Where the local port leads, where that is the primary.
+    pub(crate) port_forward: Option<PortForwardProblem>,
+    /// Why there are no kernel events.
+    pub(crate) polling: Option<Polling>,
+    /// Kernel events so far, and those that were lost.
+    pub(crate) events_seen: u64,
+    pub(crate) events_lost: u64,
+    pub(crate) totals: Totals,
+    pub(crate) channels: Vec<ChannelStatus>,
+    pub(crate) parts: &'daemon Parts,
+    /// What happened last, oldest first.
+    pub(crate) recent: Vec<Note>,
+}
+
+impl Context<'_> {
+    /// What is so now.
+    pub(crate) fn snapshot(self) -> Snapshot {
+        let wall = clock::wall;
+        let decider = self.decider;
+        let problems = problems(&self);
+        let pause = self.persisted.pause.as_ref();
+        Snapshot {
+            host: self.host.to_owned(),
+            pid: std::process::id(),
+            now: wall(self.now),
+            protection: match problems.is_empty() {
+                true => Protection::without_problems(decider),
+                false => Protection::Unsafe,
             },
-        }),
-        next: decider.next_wake().map(time),
-        gateway: Gateway {
-            port: NonZeroU16::get(configuration.port),
-            listening: port.is_listening,
-            held_by: if port.is_listening {
-                port.held_by.clone()
-            } else {
-                String::new()
-            },
-            foreign: port.is_foreign,
-            draining_since: past
-                .gateway_draining
-                .filter(|_| port.is_listening)
-                .map(time),
-            ending: port
-                .terminating
-                .iter()
-                .map(|(pid, since)| EndingProcess {
-                    pid: *pid,
-                    since: time(*since),
+            problems,
+            warnings: warnings(&self),
+            dual_active_since: dual_active_since(self.configuration, decider, self.now).map(wall),
+            state: decider.state(),
+            since: wall(decider.since()),
+            explanation: self.last_seen.explanation.clone(),
+            primary: self.primary(),
+            gateway: self.gateway(),
+            next: decider.next_wake().map(wall),
+            kernel_events: self.kernel_events(),
+            release_needs: decider.release_needs(),
+            armed: decider.is_armed(),
+            paused: pause.map(|pause| Pause {
+                since: pause.since,
+                until: paused_until(decider, pause),
+                reason: pause.reason.clone(),
+            }),
+            forced: decider.is_forced(),
+            held_until: decider.hold_until().map(wall),
+            dry_run: self.configuration.dry_run,
+            configuration: self.configuration(),
+            totals: self.totals,
+            witnesses: self.quorum.needed.map(|needed| Witnesses {
+                needed,
+                names: self.quorum.names,
+                last: self.quorum.last,
+                router: self.quorum.router,
+            }),
+            channels: self.channels,
+            recent: self.recent,
+        }
+    }
+
+    fn primary(&self) -> Primary {
+        let strikes = self.decider.strikes().iter();
+        let certificate = &self.last_seen.certificate;
+        let last_probe = |(at, outcome): &(Time, Outcome)| LastProbe {
+            at: clock::wall(*at),
+            outcome: outcome.clone(),
+            certificate: certificate.clone(),
+        };
+        Primary {
+            address: self.configuration.primary.to_string(),
+            check: self.configuration.check.name(),
+            readiness: self.last_seen.readiness.clone(),
+            strikes: strikes
+                .map(|strike| FailedProbe {
+                    at: clock::wall(strike.due),
+                    failure: strike.failure,
+                    took: strike.took,
                 })
                 .collect(),
-        },
-        kernel_events: KernelEvents {
-            source: match port.has_events {
-                true => "kernel".to_owned(),
-                false => "polling".to_owned(),
+            strikes_needed: self.configuration.decide.strikes.get(),
+            last_probe: self.last_seen.probe.as_ref().map(last_probe),
+        }
+    }
+
+    fn gateway(&self) -> Gateway {
+        let port = &self.port;
+        let draining = self.last_seen.gateway_draining;
+        let terminating = port.terminating.iter();
+        Gateway {
+            port: self.configuration.port,
+            check: self.configuration.local_check.name(),
+            holder: match (port.is_listening, port.is_foreign) {
+                (true, false) => Holder::Gateway(port.held_by.clone()),
+                (true, true) => Holder::Foreign(port.held_by.clone()),
+                (false, _) => Holder::Nobody,
             },
-            reason: past.polling.clone(),
+            draining_since: draining.filter(|_| port.is_listening).map(clock::wall),
+            terminating: terminating
+                .map(|(pid, since)| (*pid, clock::wall(*since)))
+                .collect(),
+            strikes: self.decider.gateway_strikes(),
+        }
+    }
+
+    fn kernel_events(&self) -> KernelEvents {
+        KernelEvents {
+            source: match self.port.has_events {
+                true => EventSource::Kernel,
+                false => EventSource::Polling,
+            },
+            polling: self.polling.clone(),
+            seen: self.events_seen,
+            lost: self.events_lost,
+            disagreements: self.port.disagreements,
+        }
+    }
+
+    fn configuration(&self) -> Configuration {
+        let refused = self.refused;
+        Configuration {
+            since: clock::wall(self.configured),
+            refused: refused.map(|refused| (clock::wall(refused.at), refused.error.clone())),
+        }
+    }
+}
+
+/// A quiet daemon's.
+#[cfg(test)]
+pub(crate) fn sample() -> Snapshot {
+    let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap_or_default();
+    Snapshot {
+        host: "pc-b".to_owned(),
+        pid: 42,
+        now,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+        protection: Protection::Safe,
+        dual_active_since: None,
+        state: State::Standby,
+        since: now,
+        explanation: None,
+        primary: Primary {
+            address: "pc-a:18789".to_owned(),
+            check: "tcp",
+            readiness: None,
+            strikes: Vec::new(),
+            strikes_needed: 3,
+            last_probe: None,
+        },
+        gateway: Gateway {
+            port: config::DEFAULT_PORT,
+            check: "tcp",
+            holder: Holder::Nobody,
+            draining_since: None,
+            terminating: Vec::new(),
+            strikes: 0,
+        },
+        next: None,
+        kernel_events: KernelEvents {
+            source: EventSource::Kernel,
+            polling: None,
             seen: 0,
-            lost: past.lost,
-            disagreements: port.disagreements,
+            lost: 0,
+            disagreements: 0,
         },
         witnesses: None,
-        release_needs: decider.release_needs(),
-        armed: decider.is_armed(),
-        paused: persisted.pause.as_ref().map(|pause| status::Pause {
-            since: format!("{:.3}", pause.since),
-            until: paused_until(decider, pause).map(|until| format!("{until:.3}")),
-            reason: pause.reason.clone(),
-        }),
-        forced: decider.is_forced(),
-        held_until: decider.hold_until().map(time),
-        gateway_strikes: decider.gateway_strikes(),
-        dry_run: configuration.dry_run,
-        totals: status::Totals::default(),
-        configuration: None,
-        notifiers: Vec::new(),
+        release_needs: 1,
+        armed: true,
+        paused: None,
+        forced: false,
+        held_until: None,
+        dry_run: false,
+        totals: Totals::default(),
+        configuration: Configuration {
+            since: now,
+            refused: None,
+        },
+        channels: Vec::new(),
         recent: Vec::new(),
     }
-}
-
-/// As the document has them.
-pub(crate) fn totals(totals: &ledger::Totals) -> status::Totals {
-    let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    status::Totals {
-        takeovers: totals.takeovers,
-        releases: totals.releases,
-        no_gateway_milliseconds: milliseconds(totals.no_gateway),
-        dual_active_milliseconds: milliseconds(totals.dual_active),
-        commands: totals
-            .commands()
-            .map(|(command, result, count)| status::Ran {
-                command: command.to_string(),
-                result: result.to_owned(),
-                count,
-            })
-            .collect(),
-    }
-}
-
-fn readiness(readiness: &Readiness) -> status::Readiness {
-    let time = clock::told;
-    status::Readiness {
-        startup: readiness.startup.map(|startup| {
-            match startup {
-                Startup::Starting => "starting",
-                Startup::Started => "started",
-                Startup::Draining => "draining",
-            }
-            .to_owned()
-        }),
-        draining_since: readiness.draining_since.map(time),
-        ready: readiness.ready,
-        failing: readiness.failing.clone(),
-        version: readiness.version.clone(),
-        started: readiness.started.map(time),
-    }
-}
-
-/// Since when two gateways serve. A release that goes as it should takes a moment, and is none.
-pub(crate) fn two_serve(
-    configuration: &Configuration,
-    decider: &Decider,
-    now: Time,
-) -> Option<Time> {
-    let being_stopped = decider.lets_go() && decider.pause().is_none() && !configuration.dry_run;
-    decider
-        .two_serve()
-        .filter(|since| !being_stopped || now.since(*since) >= A_MOMENT)
-}
-
-/// What ends it that two gateways serve.
-pub(crate) fn ends(configuration: &Configuration, decider: &Decider) -> String {
-    if configuration.dry_run {
-        "this is a dry run, so nothing is stopped".to_owned()
-    } else if decider.pause().is_some() {
-        "it is paused, so nothing is stopped; `failover resume` ends that".to_owned()
-    } else if decider.is_forced() {
-        "`failover release` stops the local one".to_owned()
-    } else if decider.lets_go() {
-        "the local one is being stopped".to_owned()
-    } else {
-        format!(
-            "the primary flaps, so the local one is stopped after {} answers in a row, of which there were {}; \
-             `failover release` stops it now",
-            decider.release_needs(),
-            decider.successes()
-        )
-    }
-}
-
-fn protection(problems: &[String], decider: &Decider) -> Protection {
-    let serves_or_will = matches!(
-        decider.state(),
-        State::Fencing { .. } | State::Starting { .. } | State::Restarting { .. }
-    ) || decider.is_listening();
-    match (problems.is_empty(), serves_or_will) {
-        (false, _) => Protection::Unsafe,
-        (true, true) => Protection::Degraded,
-        (true, false) => Protection::Safe,
-    }
-}
-
-/// When the pause ends: by the clock that ends it, which nobody sets.
-fn paused_until(decider: &Decider, pause: &Paused) -> Option<Timestamp> {
-    match decider.pause() {
-        Some(in_force) => in_force.until.map(clock::wall),
-        None => pause.until,
-    }
-}
-
-/// The primary can't be probed. Where that counts as its failure, and PC-B serves, it is no problem.
-fn unprobed(reason: &str, gone: Option<Gone>, decider: &Decider) -> Option<String> {
-    let counts = decider.primary_answers() == Some(false) && !decider.strikes().is_empty();
-    let told = format!("the primary can't be probed: {reason}");
-    match gone {
-        Some(Gone::Path) if counts && decider.state() == State::Active => None,
-        Some(Gone::Path) if !counts => Some(format!(
-            "{told}; no witness says that PC-B's own network is well, so nothing is taken over for that (see --witnesses)"
-        )),
-        Some(Gone::Path | Gone::Address) | None => Some(told),
-    }
-}
-
-/// What keeps PC-B from protecting PC-A, or from letting go.
-fn problems(
-    configuration: &Configuration,
-    decider: &Decider,
-    port: &PortView,
-    past: &Past,
-    persisted: &Persisted,
-) -> Vec<String> {
-    let mut problems = Vec::new();
-    if let Some(since) = two_serve(configuration, decider, clock::now()) {
-        problems.push(format!(
-            "two gateways serve since {:.0}: the primary, {}, answers, and so does the local gateway, {}; {}",
-            clock::wall(since),
-            configuration.primary,
-            port.held_by,
-            ends(configuration, decider)
-        ));
-    }
-    if let Some(pause) = &persisted.pause {
-        let until = match paused_until(decider, pause) {
-            Some(until) => format!("until {until:.0}"),
-            None => "until `failover resume`".to_owned(),
-        };
-        let reason = pause.reason.as_deref().map(Escaped);
-        let reason = reason.map(|reason| format!(" ({reason})"));
-        problems.push(format!(
-            "PAUSED {until}: nothing is started or stopped{}",
-            reason.unwrap_or_default()
-        ));
-    }
-    if let Some(until) = decider.hold_until() {
-        let until = clock::wall(until);
-        problems.push(format!(
-            "released by hand: nothing is taken over until {until:.0} or `failover resume`"
-        ));
-    }
-    if decider.is_forced() {
-        problems.push("taken over by force: the local gateway is kept whatever the primary does, until `failover release`".to_owned());
-    }
-    let state = decider.state();
-    if state == State::Standby && decider.primary_answers().is_none() {
-        problems.push("nobody knows yet whether the primary answers: it is being asked".to_owned());
-    }
-    match state {
-        State::Isolated => {
-            problems.push("no witness answers: PC-B is cut off, and nothing is started".to_owned());
-        }
-        State::Fencing { attempt } if attempt > 1 => {
-            let why = past.failures.told(Command::Fence);
-            problems.push(format!("the fence fails: attempt {attempt}{why}"));
-        }
-        State::Restarting { .. } => {
-            problems.push("the local gateway doesn't answer: it is started again".to_owned());
-        }
-        State::Starting { attempt } if attempt > 1 => {
-            let why = past.failures.told(Command::Start);
-            problems.push(format!(
-                "the local gateway doesn't start: attempt {attempt}{why}"
-            ));
-        }
-        State::Stopping { attempt } if attempt > 1 => {
-            let why = past.failures.told(Command::Stop);
-            problems.push(format!(
-                "the local gateway doesn't stop: attempt {attempt}{why}"
-            ));
-        }
-        _ => {}
-    }
-    if port.is_foreign {
-        problems.push(format!(
-            "the port is held by something that isn't the gateway, so nothing can be started: {}",
-            port.held_by
-        ));
-    }
-    problems.extend(past.tunnel.clone());
-    if let Some((_, Outcome::Unknown { reason, gone })) = &past.probe {
-        problems.extend(unprobed(reason, *gone, decider));
-    }
-    if let Some(QuorumResult {
-        answered, needed, ..
-    }) = &past.witnesses
-        && answered < needed
-        && state != State::Isolated
-    {
-        problems.push(format!(
-            "{answered} of {needed} witnesses answered: PC-B would not take over"
-        ));
-    }
-    if !decider.is_armed() {
-        let unarmed = match decider.is_forced() {
-            true => {
-                "the primary was never seen healthy; the local gateway serves by order alone: is --primary right?"
-            }
-            false => {
-                "the primary was never seen healthy: nothing is taken over until it is; is --primary right?"
-            }
-        };
-        problems.push(unarmed.to_owned());
-    }
-    problems.extend(past.kept.iter().filter_map(Health::problem));
-    if configuration.dry_run {
-        problems.push("dry run: nothing is started or stopped".to_owned());
-    }
-    problems
 }

@@ -6,39 +6,50 @@ use std::{fs, path::Path, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use failover_decide::{
-    Action, Begun, Change, Command, CommandResult, Decider, Event, Evidence, Failure, Fence, Gone,
-    NoAnswer, Order, Outcome, PortObservation, RoundId, State, Time,
+    Action, Begun, Command, CommandResult, Decider, Event, Evidence, Failure, Fence, Gone,
+    NoAnswer, Order, Outcome, PortObservation, RoundId, Time,
 };
 use failover_linux::clock;
 
 use super::{
-    snapshot,
-    snapshot::{Past, PortView},
-    warnings,
+    Document,
+    explanation::Explanation,
+    last_seen::{LastSeen, RefusedConfiguration},
+    snapshot::{Context, Snapshot},
 };
 use crate::{
     config::Configuration,
+    daemon::inputs::kernel::Polling,
+    gateway::port::view::PortView,
     history::{HISTORY, ledger::Ledger},
-    log::lines::{self, EvidenceLog},
+    log::lines::EvidenceLog,
     notify::{DeliveryError, alarms::ChannelStatus, channel::KINDS, delivery::Delivered},
-    primary::check::{
-        readiness::{Readiness, Startup},
-        wrong_answer::{Certificate, WrongAnswer},
+    primary::{
+        check::{
+            readiness::{Readiness, Startup},
+            wrong_answer::{Certificate, WrongAnswer},
+        },
+        port_forward::PortForwardProblem,
     },
     runtime::parts::Parts,
     state_dir::{
         persisted::{PERSISTED, Paused, Persisted},
-        writer::Writer,
+        writer::{Health, Writer},
     },
-    status::{self, Status},
     web::timeline::Timeline,
-    witness::quorum::QuorumResult,
+    witness::{
+        quorum::{QuorumResult, QuorumView},
+        router::{RouterStanding, RouterStatus},
+        vote::{Answer, Vote},
+    },
+    wording,
 };
 
 /// When everything begins, as the documents tell it.
 const EPOCH: &str = "2026-01-01T00:00:00Z";
-/// What happens later than this after the beginning happens while the test runs.
-const RUNS_AFTER: u64 = 600;
+/// When the document is made, in seconds from then.
+const END: u64 = 600;
+const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// All that a document is made of.
 struct Daemon {
@@ -48,14 +59,17 @@ struct Daemon {
     /// How its probes end from now on.
     primary: Outcome,
     round: Option<RoundId>,
-    change: Option<Change>,
+    refused: Option<RefusedConfiguration>,
+    kept: [Health; 2],
     gateway_hangs: bool,
     port: PortView,
-    past: Past,
-    refused: Option<(Time, String)>,
-    recent: EvidenceLog,
+    last_seen: LastSeen,
+    port_forward: Option<PortForwardProblem>,
+    polling: Option<Polling>,
+    events_lost: u64,
+    evidence: EvidenceLog,
     persisted: Persisted,
-    witnesses: Option<status::Witnesses>,
+    quorum: QuorumView,
     ledger: Ledger,
     channels: Vec<ChannelStatus>,
     parts: Parts,
@@ -70,6 +84,11 @@ fn channels(is_configured: bool) -> Vec<ChannelStatus> {
         delivered: Delivered::default(),
     };
     KINDS.into_iter().map(channel).collect()
+}
+
+/// Nothing can be written there.
+fn nowhere() -> &'static Path {
+    Path::new("/proc/nowhere")
 }
 
 fn failed(failure: Failure) -> Outcome {
@@ -97,24 +116,29 @@ impl Daemon {
         let mut configuration = Configuration::load(options.unwrap()).unwrap();
         configuration.decide.witness_quorum = 0;
         configure(&mut configuration);
-        // A whole second of the wall clock, so that no text depends on when the test runs.
+        // A whole second of the wall clock, so that no text depends on when the test runs; and later than
+        // that, so that what is so while it runs is told from what happens here.
         let boot = Time::from_boot(Duration::ZERO);
         let nanoseconds = clock::wall(boot).subsec_nanosecond().unsigned_abs();
-        let base = boot + (Duration::from_secs(1) - Duration::from_nanos(nanoseconds.into()));
+        let base =
+            boot + TEN_YEARS + (Duration::from_secs(1) - Duration::from_nanos(nanoseconds.into()));
         Self {
             base,
             decider: Decider::new(configuration.decide.clone(), base),
             configuration,
             primary: Outcome::unknown("nobody has asked".to_owned()),
             round: None,
-            change: None,
+            refused: None,
+            kept: [&PERSISTED, &HISTORY].map(|what| Writer::new(what, nowhere()).health()),
             gateway_hangs: false,
             port: PortView::default(),
-            past: Past::default(),
-            refused: None,
-            recent: EvidenceLog::default(),
+            last_seen: LastSeen::default(),
+            port_forward: None,
+            polling: None,
+            events_lost: 0,
+            evidence: EvidenceLog::default(),
             persisted: Persisted::default(),
-            witnesses: None,
+            quorum: QuorumView::default(),
             ledger: Ledger::new(base),
             channels: channels(false),
             parts: Parts::default(),
@@ -166,7 +190,7 @@ impl Daemon {
             match action {
                 Action::Probe { probe, .. } => {
                     let outcome = self.primary.clone();
-                    self.past.probe = Some((now, outcome.clone()));
+                    self.last_seen.probe = Some((now, outcome.clone()));
                     self.timeline.probe(now, &outcome);
                     self.decide(now, Event::ProbeEnded { probe, outcome });
                 }
@@ -180,8 +204,13 @@ impl Daemon {
                 }
                 Action::Record(change) => {
                     self.ledger.changed(&change);
-                    self.timeline.change(now, &change, &lines::why(&change));
-                    self.change = Some(change);
+                    let connections = self.evidence.of_strikes(&change.strikes);
+                    let held_by = || self.port.held_by.clone();
+                    let failures = &self.last_seen.failures;
+                    let explanation = Explanation::new(change, failures, held_by, connections);
+                    let why = wording::reason::change(&explanation.change);
+                    self.timeline.change(now, &explanation.change, &why);
+                    self.last_seen.explanation = Some(explanation);
                 }
                 Action::Run(_) | Action::Kill(_) | Action::PingRouters | Action::Withhold(_) => {}
             }
@@ -206,7 +235,7 @@ impl Daemon {
             0 => CommandResult::Succeeded,
             code => CommandResult::Failed { code },
         };
-        self.past
+        self.last_seen
             .failures
             .ended(command, &result, said, Path::new("/var/lib/failover"));
         self.handle(seconds, Event::CommandEnded { command, result });
@@ -218,53 +247,33 @@ impl Daemon {
         self.handle(seconds, Event::Port(PortObservation::Listening));
     }
 
-    fn reason(&self) -> String {
-        let Some(change) = &self.change else {
-            return String::new();
-        };
-        let failures = &self.past.failures;
-        let detail = match change.to {
-            State::Starting { attempt: 2.. } => failures.told(Command::Start),
-            State::Fencing { attempt: 2.. } => failures.told(Command::Fence),
-            State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
-                failures.told(Command::Stop)
-            }
-            State::Inhibited(failover_decide::Inhibitor::ForeignListener) => {
-                format!(": {}", self.port.held_by)
-            }
-            _ => String::new(),
-        };
-        lines::reason(change, &detail, &self.recent)
-    }
-
-    fn status(&self) -> Status {
-        let mut status = snapshot::status(
-            &self.configuration,
-            &self.decider,
-            &self.port,
-            &self.past,
-            &self.persisted,
-            &self.reason(),
-        );
-        "pc-b".clone_into(&mut status.host);
-        status.witnesses = self.witnesses.clone();
-        status.totals = snapshot::totals(&self.ledger.totals(self.at(200)));
-        status.warnings = warnings::warnings(
-            &self.channels,
-            self.refused.as_ref(),
-            &self.parts,
-            self.port.looks_since,
-        );
-        status.warnings.extend(warnings::beside(&self.port.beside));
-        status.configuration = Some(warnings::in_force(self.base, self.refused.as_ref()));
-        status.notifiers = self.channels.iter().map(warnings::notifier).collect();
-        status.recent = self.timeline.recent(40, clock::told);
-        status.kernel_events.seen = 17;
-        status
+    fn snapshot(&self) -> Snapshot {
+        Context {
+            now: self.at(END),
+            host: "pc-b",
+            configuration: &self.configuration,
+            configured: self.base,
+            refused: self.refused.as_ref(),
+            decider: &self.decider,
+            port: self.port.clone(),
+            last_seen: &self.last_seen,
+            persisted: &self.persisted,
+            kept: self.kept.clone(),
+            quorum: self.quorum.clone(),
+            port_forward: self.port_forward.clone(),
+            polling: self.polling.clone(),
+            events_seen: 17,
+            events_lost: self.events_lost,
+            totals: self.ledger.totals(self.at(200)),
+            channels: self.channels.clone(),
+            parts: &self.parts,
+            recent: self.timeline.recent(40),
+        }
+        .snapshot()
     }
 
     fn served(&self) -> String {
-        serde_json::to_string(&self.status()).unwrap()
+        serde_json::to_string(&Document::from(&self.snapshot())).unwrap()
     }
 
     /// Compares with what was served before.
@@ -331,7 +340,7 @@ impl Daemon {
         if since.is_negative() {
             since += SignedDuration::from_hours(24);
         }
-        if since.as_secs().unsigned_abs() > RUNS_AFTER {
+        if since.as_secs().unsigned_abs() >= END {
             return "NOW".to_owned();
         }
         let epoch: Timestamp = EPOCH.parse().unwrap();
@@ -342,36 +351,41 @@ impl Daemon {
 #[test]
 fn a_quiet_daemon() {
     let mut daemon = Daemon::watching();
-    daemon.witnesses = Some(status::Witnesses {
-        quorum: 1,
-        answered: Some(1),
-        at: Some(clock::told(daemon.at(2))),
+    daemon.quorum = QuorumView {
+        needed: Some(1),
         names: vec!["9.9.9.9:53".to_owned(), "router".to_owned()],
-        answers: vec![status::Testimony {
-            witness: "router 192.168.1.1".to_owned(),
-            answered: true,
-            said: "router 192.168.1.1: echo after 1.2ms".to_owned(),
-        }],
-        router: Some(status::Router {
+        last: Some(QuorumResult {
+            at: daemon.at(2),
+            answered: 1,
+            needed: 1,
+            votes: vec![Vote {
+                witness: "router 192.168.1.1".to_owned(),
+                said: Ok(Answer::Echo),
+                took: Duration::from_micros(1200),
+            }],
+            router_is_silent: false,
+        }),
+        router: Some(RouterStatus {
             addresses: vec!["192.168.1.1".to_owned()],
             counts: true,
-            why: "the default router answered pings, so it has to before a takeover".to_owned(),
+            standing: RouterStanding::Counts,
+            is_silent: false,
         }),
-    });
+    };
     daemon.is_served_as("standby");
 }
 
 #[test]
 fn one_that_has_just_begun_and_knows_nothing() {
     let mut daemon = Daemon::new();
-    daemon.past.polling = Some("as configured".to_owned());
+    daemon.polling = Some(Polling::Configured);
     daemon.is_served_as("begin");
 }
 
 #[test]
 fn a_primary_that_drains_and_then_fails() {
     let mut daemon = Daemon::watching();
-    daemon.past.readiness = Some(Readiness {
+    daemon.last_seen.readiness = Some(Readiness {
         startup: Some(Startup::Draining),
         draining_since: Some(daemon.at(20)),
         ready: Some(false),
@@ -379,7 +393,7 @@ fn a_primary_that_drains_and_then_fails() {
         version: Some("2026.9.6".to_owned()),
         started: Some(daemon.at(0)),
     });
-    daemon.recent = EvidenceLog::of(vec![(daemon.at(30), "connection reset by the primary")]);
+    daemon.evidence = EvidenceLog::of(vec![(daemon.at(30), "connection reset by the primary")]);
     daemon.primary = failed(Failure::NoAnswer(NoAnswer::Closed));
     daemon.handle(30, Event::Evidence(Evidence::Reset, daemon.at(30)));
     daemon.until(31);
@@ -411,7 +425,7 @@ fn a_certificate_that_nobody_trusts() {
     let mut daemon = Daemon::watching();
     let expired = WrongAnswer::Certificate(Certificate::Expired);
     daemon.probe(31, failed(expired.into()));
-    daemon.past.certificate = Some("presented: CN=pc-a, until 2025".to_owned());
+    daemon.last_seen.certificate = Some("presented: CN=pc-a, until 2025".to_owned());
     daemon.is_served_as("certificate");
 }
 
@@ -426,12 +440,11 @@ fn a_machine_that_is_cut_off() {
     daemon.fails(Failure::TimedOut);
     let round = daemon.round.unwrap();
     daemon.handle(92, Event::Witnesses { round, answered: 0 });
-    daemon.past.witnesses = Some(QuorumResult {
+    daemon.quorum.last = Some(QuorumResult {
         at: daemon.at(92),
         answered: 0,
         needed: 1,
         votes: Vec::new(),
-        summary: String::new(),
         router_is_silent: true,
     });
     daemon.is_served_as("isolated");
@@ -440,12 +453,11 @@ fn a_machine_that_is_cut_off() {
 #[test]
 fn too_few_witnesses_in_quiet_times() {
     let mut daemon = Daemon::with(with_witnesses).well();
-    daemon.past.witnesses = Some(QuorumResult {
+    daemon.quorum.last = Some(QuorumResult {
         at: daemon.at(2),
         answered: 0,
         needed: 1,
         votes: Vec::new(),
-        summary: String::new(),
         router_is_silent: false,
     });
     daemon.is_served_as("too-few-witnesses");
@@ -468,7 +480,7 @@ fn a_takeover_that_serves() {
     daemon.fails(Failure::Refused);
     daemon.serves(95);
     daemon.ended(96, Command::Start, 0, None);
-    daemon.past.gateway_draining = Some(daemon.at(99));
+    daemon.last_seen.gateway_draining = Some(daemon.at(99));
     daemon.is_served_as("active");
 }
 
@@ -557,8 +569,7 @@ fn a_port_that_something_else_has() {
     daemon.port.is_foreign = true;
     daemon.port.held_by = "nc (pid 77, uid 1001) on 0.0.0.0:18789".to_owned();
     daemon.port.beside = "nc (pid 78, uid 1001) on 127.0.0.9:18789".to_owned();
-    daemon.past.tunnel =
-        Some("the local port leads to the primary itself: both are one process".to_owned());
+    daemon.port_forward = Some(PortForwardProblem::SameProcess);
     daemon.handle(20, Event::Port(PortObservation::Foreign));
     daemon.fails(Failure::Refused);
     daemon.is_served_as("blocked");
@@ -592,12 +603,11 @@ fn a_primary_that_cannot_be_probed() {
 #[test]
 fn everything_that_is_not_as_it_should_be_beside() {
     let mut daemon = Daemon::watching();
-    let directory = Path::new("/proc/nowhere");
-    for what in [&PERSISTED, &HISTORY] {
-        let writer = Writer::new(what, directory);
+    daemon.kept = [&PERSISTED, &HISTORY].map(|what| {
+        let writer = Writer::new(what, nowhere());
         let _ = writer.write(b"x".to_vec()).blocking_recv();
-        daemon.past.kept.push(writer.health());
-    }
+        writer.health()
+    });
     let (since, looks) = (daemon.at(40), daemon.at(50));
     let failing = |what: &str, remedy| {
         Some((
@@ -621,9 +631,12 @@ fn everything_that_is_not_as_it_should_be_beside() {
         dropped: 6,
         failing: failing("HTTP status 500", "see the server's own log"),
     };
-    daemon.refused = Some((daemon.at(60), "line 3: nonsense".to_owned()));
-    daemon.past.polling = Some("the kernel program was refused".to_owned());
-    daemon.past.lost = 9;
+    daemon.refused = Some(RefusedConfiguration {
+        at: daemon.at(60),
+        error: "line 3: nonsense".to_owned(),
+    });
+    daemon.polling = Some(Polling::Failed("the kernel program was refused".to_owned()));
+    daemon.events_lost = 9;
     daemon.port.has_events = false;
     daemon.port.looks_since = Some(looks);
     daemon.port.disagreements = 2;
@@ -639,7 +652,7 @@ fn what_is_served_survives_its_reader() {
     let mut count = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let served = fs::read_to_string(entry.unwrap().path()).unwrap();
-        let read: Status = serde_json::from_str(&served).unwrap();
+        let read: Document = serde_json::from_str(&served).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), served.trim_end());
         count += 1;
     }

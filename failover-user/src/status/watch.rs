@@ -18,7 +18,7 @@ use crate::{
     control,
     control::{AskError, Request},
     runtime::background,
-    status::{Note, Status},
+    status::document::{Document, Note},
 };
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ const INDENT: usize = 17;
 ///
 /// # Errors
 /// When there is no daemon to begin with, or the terminal is gone.
-pub async fn run(control: &Path) -> anyhow::Result<Status> {
+pub async fn run(control: &Path) -> anyhow::Result<Document> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -60,8 +60,8 @@ pub async fn run(control: &Path) -> anyhow::Result<Status> {
 }
 
 /// Beside what waits for a signal.
-async fn ask(control: PathBuf) -> anyhow::Result<Status> {
-    let answer: Result<Status, AskError> =
+async fn ask(control: PathBuf) -> anyhow::Result<Document> {
+    let answer: Result<Document, AskError> =
         background::run("ask", move || control::ask(&control, &Request::Status)).await?;
     Ok(answer?)
 }
@@ -96,7 +96,7 @@ fn size() -> (usize, usize) {
 }
 
 /// A screenful, over the one before (console_codes(4)).
-fn drawn(status: &Status, silence: Option<&str>, columns: usize, rows: usize) -> String {
+fn drawn(status: &Document, silence: Option<&str>, columns: usize, rows: usize) -> String {
     let mut lines = Vec::new();
     if let Some(silence) = silence {
         lines.extend(wrapped(&format!("NO ANSWER: {silence}"), columns));
@@ -113,12 +113,12 @@ fn drawn(status: &Status, silence: Option<&str>, columns: usize, rows: usize) ->
         lines.push("what happened last".to_owned());
         let skipped = status.recent.len().saturating_sub(room);
         let notes = status.recent.iter().skip(skipped);
-        lines.extend(notes.map(|note| cut(&told(note), columns)));
+        lines.extend(notes.map(|note| cut(&line(note), columns)));
     }
     format!("\x1b[H{}\x1b[K\x1b[J", lines.join("\x1b[K\r\n"))
 }
 
-fn told(note: &Note) -> String {
+fn line(note: &Note) -> String {
     let (at, since) = (clock(&note.at), clock(&note.since));
     let often = match note.count {
         0 | 1 => String::new(),
@@ -178,16 +178,16 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::sample;
+    use crate::{status::document::sample, web::timeline::Kind};
 
-    fn with_notes(count: u64) -> Status {
+    fn with_notes(count: u64) -> Document {
         let mut status = sample();
         for number in 0..count {
             status.recent.push(Note {
                 at: "2026-01-01T12:30:00Z".to_owned(),
                 since: "2026-01-01T12:00:00Z".to_owned(),
                 count: number + 1,
-                kind: "probe".to_owned(),
+                kind: Kind::Probe.into(),
                 text: format!("number {number} \u{1b}[2J"),
             });
         }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     /// What stands on the screen.
-    fn seen(status: &Status, columns: usize, rows: usize) -> Vec<String> {
+    fn seen(status: &Document, columns: usize, rows: usize) -> Vec<String> {
         let drawn = drawn(status, None, columns, rows);
         let text = drawn.strip_prefix("\x1b[H").unwrap();
         let text = text.strip_suffix("\x1b[K\x1b[J").unwrap();

@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use failover_decide::Time;
+use failover_decide::{StateKind, Time};
 
 use crate::web::{
     View,
@@ -126,26 +126,27 @@ fn strip(html: &mut String, name: &str, class: &str, about: &str) -> fmt::Result
 
 fn states(html: &mut String, view: &View, window: &Window) -> fmt::Result {
     strip(html, "State", "states", "The states one after the other")?;
-    let states: Vec<(Time, &str)> = view.timeline.states().collect();
-    let mut seen: Vec<&str> = Vec::new();
-    for (index, (begin, name)) in states.iter().enumerate() {
+    let states: Vec<(Time, StateKind)> = view.timeline.states().collect();
+    let mut seen: Vec<StateKind> = Vec::new();
+    for (index, (begin, state)) in states.iter().enumerate() {
         let end = states.get(index + 1).map_or(view.now, |(next, _)| *next);
         if end <= window.begin {
             continue;
         }
         let (left, right) = (window.x(*begin), window.x(end));
         let width = (right - left).max(NARROWEST);
+        let name = state.name();
         write!(
             html,
             "<rect class=\"s-{name}\" x=\"{left:.1}\" y=\"0\" width=\"{width:.1}\" height=\"{HEIGHT}\">\
              <title>{name}</title></rect>"
         )?;
-        if !seen.contains(name) {
-            seen.push(name);
+        if !seen.contains(state) {
+            seen.push(*state);
         }
     }
     html.push_str("</svg><p class=\"legend\">");
-    for name in seen {
+    for name in seen.into_iter().map(StateKind::name) {
         write!(html, "<span class=\"key s-{name}\">{name}</span> ")?;
     }
     html.push_str("</p>");

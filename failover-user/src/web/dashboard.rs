@@ -10,11 +10,14 @@ use failover_linux::{
 };
 
 use crate::{
-    observe::occurrence::{
-        CommandCourse, Context, Decided, Observer, Occurrence, Seen, Source, StateChange,
+    observe::occurrence::{CommandCourse, Context, Decided, Observer, Occurrence, Seen, Source},
+    status::snapshot::Snapshot,
+    web::{
+        Question, View,
+        metrics::Probes,
+        timeline::{Note, Timeline},
     },
-    status::Status,
-    web::{Question, View, metrics::Probes, timeline::Timeline},
+    wording,
 };
 
 /// What `status --watch` and the page show of it.
@@ -34,7 +37,7 @@ pub(crate) struct Dashboard {
 impl Dashboard {
     pub(crate) fn new(state: State) -> Self {
         let mut timeline = Timeline::default();
-        timeline.state(clock::now(), state.name());
+        timeline.state(clock::now(), state.kind());
         Self {
             timeline,
             probes: Probes::default(),
@@ -49,19 +52,23 @@ impl Dashboard {
         self.changes.subscribe()
     }
 
-    pub(crate) fn answer(&self, question: Question, status: Status) {
+    pub(crate) fn answer(&self, question: Question, snapshot: Snapshot) {
         question.answer(View {
             now: clock::now(),
-            status,
+            snapshot,
             timeline: self.timeline.clone(),
             probes: self.probes.clone(),
         });
     }
 
-    /// Adds to the document what is kept here.
-    pub(crate) fn add_to(&self, status: &mut Status) {
-        status.recent = self.timeline.recent(MOST_NOTES, clock::told);
-        status.kernel_events.seen = self.seen;
+    /// What happened last, oldest first.
+    pub(crate) fn recent(&self) -> Vec<Note> {
+        self.timeline.recent(MOST_NOTES)
+    }
+
+    /// Kernel events so far.
+    pub(crate) const fn events_seen(&self) -> u64 {
+        self.seen
     }
 
     // --- what is kept ----------------------------------------------------------------------------
@@ -78,7 +85,7 @@ impl Dashboard {
             }
             Seen::Evidence(sighting) => match sighting.source {
                 Source::Kernel(_) | Source::Tripwire | Source::Acknowledged(_) => {
-                    self.evidence(context, &sighting.to_string());
+                    self.evidence(context, &wording::reason::sighting(sighting));
                 }
                 Source::Own(_) => {}
             },
@@ -114,8 +121,8 @@ impl Dashboard {
 
     fn command(&mut self, command: Command, course: &CommandCourse, context: &Context) {
         let text = match course {
-            CommandCourse::Started => format!("the {command} command was started"),
-            CommandCourse::Ended { result, .. } => format!("the {command} command {result}"),
+            CommandCourse::Started => wording::command::started(command),
+            CommandCourse::Ended { result, .. } => wording::command::ended(command, result),
         };
         self.timeline.command(context.now, &text);
         self.news();
@@ -126,8 +133,9 @@ impl Observer for Dashboard {
     fn observe(&mut self, occurrence: &Occurrence, context: &Context) {
         match occurrence {
             Occurrence::Seen(seen) => self.seen(seen, context),
-            Occurrence::Decided(Decided::State(StateChange { change, why, .. })) => {
-                self.timeline.change(context.now, change, why);
+            Occurrence::Decided(Decided::State(explanation)) => {
+                let why = wording::reason::short(explanation);
+                self.timeline.change(context.now, &explanation.change, &why);
                 self.news();
             }
             Occurrence::Command(command, course) => self.command(*command, course, context),

@@ -24,7 +24,7 @@ use crate::{
         parts::Part,
         waiting::{Ticket, Waiting},
     },
-    status::Status,
+    status::snapshot::Snapshot,
     web::{metrics::Probes, timeline::Timeline},
 };
 
@@ -32,13 +32,13 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct View {
     /// When it was made.
-    pub now: Time,
-    /// The document.
-    pub status: Status,
+    pub(crate) now: Time,
+    /// The daemon.
+    pub(crate) snapshot: Snapshot,
     /// The last hours.
-    pub timeline: Timeline,
+    pub(crate) timeline: Timeline,
     /// How long probes took.
-    pub probes: Probes,
+    pub(crate) probes: Probes,
 }
 
 /// Somebody looks, and waits for what there is to see.

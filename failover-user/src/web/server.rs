@@ -31,6 +31,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     runtime::{parts, parts::Part},
+    status::Document,
     web::{cache as live, cache::Source, metrics, page},
 };
 
@@ -206,10 +207,10 @@ impl Server {
                 let accept = request.headers().get(header::ACCEPT);
                 let accept = accept.and_then(|accept| accept.to_str().ok());
                 let format = metrics::Format::accepted(accept.unwrap_or_default());
-                let text = metrics::render(&view.status, &view.probes, format);
+                let text = metrics::render(&view.snapshot, &view.probes, format);
                 whole(StatusCode::OK, format.media_type(), text)
             }
-            "/status.json" => match serde_json::to_string(&view.status) {
+            "/status.json" => match serde_json::to_string(&Document::from(&view.snapshot)) {
                 Ok(text) => whole(StatusCode::OK, "application/json", text + "\n"),
                 Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "it can't be written"),
             },

@@ -3,10 +3,9 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use failover_decide::{Change, Failure, Outcome, Time};
-use failover_linux::errno;
+use failover_decide::{Change, Outcome, StateKind, Time};
 
-use crate::status;
+use crate::{named::Named, wording};
 
 /// How far back it goes.
 pub const REACH: Duration = Duration::from_secs(6 * 3600);
@@ -26,7 +25,7 @@ const LONGEST: usize = 200;
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     slots: VecDeque<Slot>,
-    states: VecDeque<(Time, &'static str)>,
+    states: VecDeque<(Time, StateKind)>,
     changes: VecDeque<Note>,
     others: VecDeque<Note>,
     strikes: usize,
@@ -64,8 +63,10 @@ pub enum Kind {
     Command,
 }
 
-impl Kind {
-    const fn name(self) -> &'static str {
+impl Named for Kind {
+    const ALL: &'static [Self] = &[Self::Probe, Self::Kernel, Self::State, Self::Command];
+
+    fn name(self) -> &'static str {
         match self {
             Self::Probe => "probe",
             Self::Kernel => "kernel",
@@ -75,13 +76,18 @@ impl Kind {
     }
 }
 
+/// Something that happened, perhaps more than once.
 #[derive(Clone, Debug)]
-struct Note {
-    first: Time,
-    last: Time,
-    count: u64,
-    kind: Kind,
-    text: String,
+pub(crate) struct Note {
+    /// When it happened first.
+    pub(crate) first: Time,
+    /// When it happened last.
+    pub(crate) last: Time,
+    /// How often.
+    pub(crate) count: u64,
+    pub(crate) kind: Kind,
+    /// What, for people; without control characters.
+    pub(crate) text: String,
 }
 
 impl Slot {
@@ -126,19 +132,7 @@ impl Timeline {
             },
         );
         // Without the time that it took: the same again is one note.
-        let text = match outcome {
-            Outcome::Connected { .. } => "the primary answered".to_owned(),
-            Outcome::Failed {
-                failure: Failure::Unreachable { errno },
-                ..
-            } => format!(
-                "the probe failed: unreachable ({})",
-                errno::describe(*errno)
-            ),
-            Outcome::Failed { failure, .. } => format!("the probe failed: {failure}"),
-            Outcome::Unknown { reason, .. } => format!("the probe says nothing: {reason}"),
-        };
-        self.note(now, Kind::Probe, &text);
+        self.note(now, Kind::Probe, &wording::probe::happened(outcome));
     }
 
     /// The kernel told of something.
@@ -170,19 +164,20 @@ impl Timeline {
             );
         }
         self.strikes = change.strikes.len();
-        let (from, to) = (change.from.name(), change.to.name());
-        let text = if from == to {
-            format!("{to}: {why}")
-        } else {
-            self.state(now, to);
-            format!("{from} to {to}: {why}")
+        let (from, to) = (change.from.kind(), change.to.kind());
+        let text = match from == to {
+            true => format!("{}: {why}", to.name()),
+            false => {
+                self.state(now, to);
+                format!("{} to {}: {why}", from.name(), to.name())
+            }
         };
         self.note(now, Kind::State, &text);
     }
 
     /// It is in this state from now on.
-    pub fn state(&mut self, now: Time, name: &'static str) {
-        push(&mut self.states, MOST_CHANGES, (now, name));
+    pub fn state(&mut self, now: Time, state: StateKind) {
+        push(&mut self.states, MOST_CHANGES, (now, state));
     }
 
     /// What happened since `begin`, oldest first; empty slots are left out.
@@ -192,24 +187,16 @@ impl Timeline {
     }
 
     /// The states and when each began, oldest first.
-    pub fn states(&self) -> impl Iterator<Item = (Time, &'static str)> {
+    pub fn states(&self) -> impl Iterator<Item = (Time, StateKind)> {
         self.states.iter().copied()
     }
 
-    /// The last notes, oldest first, with the times that people read.
-    pub fn recent(&self, most: usize, wall: impl Fn(Time) -> String) -> Vec<status::Note> {
+    /// The last notes, oldest first.
+    pub(crate) fn recent(&self, most: usize) -> Vec<Note> {
         let mut notes: Vec<&Note> = self.changes.iter().chain(&self.others).collect();
         notes.sort_by_key(|note| note.last);
         let skipped = notes.len().saturating_sub(most);
-        let last = notes.into_iter().skip(skipped);
-        last.map(|note| status::Note {
-            at: wall(note.last),
-            since: wall(note.first),
-            count: note.count,
-            kind: note.kind.name().to_owned(),
-            text: note.text.clone(),
-        })
-        .collect()
+        notes.into_iter().skip(skipped).cloned().collect()
     }
 
     fn mark(&mut self, now: Time, mark: Slot) {
@@ -266,14 +253,14 @@ fn push<T>(list: &mut VecDeque<T>, most: usize, item: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use failover_decide::{Reason, State};
+    use failover_decide::{Failure, Reason, State};
 
     fn at(seconds: u64) -> Time {
         Time::from_boot(Duration::from_secs(seconds))
     }
 
-    fn recent(timeline: &Timeline) -> Vec<status::Note> {
-        timeline.recent(1000, |time| format!("{time:?}"))
+    fn recent(timeline: &Timeline) -> Vec<Note> {
+        timeline.recent(1000)
     }
 
     fn refused() -> Outcome {

@@ -6,6 +6,7 @@
 pub(crate) mod default_route;
 pub(crate) mod quorum;
 pub(crate) mod router;
+pub(crate) mod vote;
 
 use std::{fmt, io, net::SocketAddr, num::NonZeroU16, time::Duration};
 
@@ -15,16 +16,17 @@ use tokio::{
 };
 
 use failover_decide::Failure;
-use failover_linux::{errno, icmp::echo};
+use failover_linux::icmp::echo;
 
 use crate::{
     config::Witness,
     primary::{connect, connect::Connect, resolve::Resolver},
-    witness::default_route::Routers,
+    witness::{
+        default_route::Routers,
+        vote::{Answer, Silence, Vote},
+    },
+    wording,
 };
-
-/// The result of a witness that timed out.
-const NO_ANSWER: &str = "no answer in time";
 
 /// Asks the witnesses. `R` tells one round of asking from another.
 pub struct Witnesses<R> {
@@ -56,20 +58,16 @@ pub struct Answers<R> {
     /// As given to [`Witnesses::ask`].
     pub round: R,
     /// Of each witness that was waited for, in the order in which they came.
-    pub answers: Vec<Testimony>,
+    answers: Vec<Testimony>,
 }
 
-/// What one witness says.
+/// What one witness says, and which it is.
 #[derive(Clone, Debug)]
-pub struct Testimony {
+struct Testimony {
     /// Which of those that have a name, counted from 0; `None`: the default router.
     number: Option<usize>,
-    /// As people know it.
-    witness: String,
-    /// How it answered, or why not.
-    said: Result<&'static str, String>,
-    took: Duration,
-    /// Which of the default routers did.
+    vote: Vote,
+    /// Which of the default routers answered.
     routers: Routers,
 }
 
@@ -120,13 +118,13 @@ impl<R: Copy> Witnesses<R> {
     /// Starts a round, which ends once this number has answered; with `u32::MAX` it waits for all, and for each
     /// of several routers. A round in flight is cancelled. The default routers are pinged where they
     /// are given; where only the reason is why there are none, that is silence.
-    pub fn ask(&mut self, round: R, enough: u32, routers: Option<Result<Routers, String>>) {
+    pub fn ask(&mut self, round: R, enough: u32, routers: Option<Result<Routers, Silence>>) {
         let timeout = self.timeout;
         let mut asked = JoinSet::new();
         for (number, named) in self.witnesses.iter_mut().enumerate() {
             let (addresses, connects) = (named.resolver.addresses(), named.connects);
             let said = async move {
-                let addresses = addresses.await?;
+                let addresses = addresses.await.map_err(Silence::NotAsked)?;
                 match connects {
                     true => connected(&addresses, timeout).await,
                     false => echoed(&addresses).await,
@@ -136,7 +134,7 @@ impl<R: Copy> Witnesses<R> {
             asked.spawn(testimony(Some(number), witness, timeout, said));
         }
         if let Some(routers) = routers.filter(|_| self.router) {
-            let told = match &routers {
+            let witness = match &routers {
                 Ok(routers) => format!("{} {routers}", Witness::Router),
                 Err(_) => Witness::Router.to_string(),
             };
@@ -149,9 +147,14 @@ impl<R: Copy> Witnesses<R> {
                 };
                 Testimony {
                     number: None,
-                    witness: told,
-                    said: answered.as_ref().map(|_| "echo").map_err(String::clone),
-                    took: begun.elapsed(),
+                    vote: Vote {
+                        witness,
+                        said: answered
+                            .as_ref()
+                            .map(|_| Answer::Echo)
+                            .map_err(Clone::clone),
+                        took: begun.elapsed(),
+                    },
                     routers: Routers(answered.unwrap_or_default()),
                 }
             });
@@ -190,7 +193,7 @@ impl<R: Copy> Witnesses<R> {
             let number = answer.number.unwrap_or(usize::MAX);
             if let Some(Named { resolver, .. }) = self.witnesses.get_mut(number) {
                 resolver.collect();
-                if answer.said.is_err() {
+                if answer.vote.said.is_err() {
                     resolver.refresh();
                 }
             }
@@ -209,21 +212,17 @@ impl<R> Answers<R> {
         count(&self.answers)
     }
 
-    /// What each has said that was waited for: who, whether it answered, and all of it in a line.
-    pub fn each(&self) -> impl Iterator<Item = (&str, bool, String)> {
-        let answers = self.answers.iter();
-        answers.map(|answer| {
-            let said = answer.to_string();
-            (answer.witness.as_str(), answer.said.is_ok(), said)
-        })
+    /// What each has said that was waited for.
+    pub fn votes(&self) -> impl Iterator<Item = &Vote> {
+        self.answers.iter().map(|answer| &answer.vote)
     }
 
     /// What the default router says, where it was asked and waited for: which of several answered, or
     /// why none.
     #[must_use]
-    pub fn of_router(&self) -> Option<Result<&Routers, &str>> {
+    pub fn of_router(&self) -> Option<Result<&Routers, &Silence>> {
         let of_router = self.answers.iter().find(|answer| answer.number.is_none())?;
-        let said = of_router.said.as_ref().map_err(String::as_str);
+        let said = of_router.vote.said.as_ref();
         Some(said.map(|_| &of_router.routers))
     }
 }
@@ -233,72 +232,53 @@ async fn testimony(
     number: Option<usize>,
     witness: String,
     timeout: Duration,
-    said: impl Future<Output = Result<&'static str, String>>,
+    said: impl Future<Output = Result<Answer, Silence>>,
 ) -> Testimony {
     let begun = Instant::now();
     let said = timeout_at(begun + timeout, said)
         .await
-        .unwrap_or_else(|_| Err(NO_ANSWER.to_owned()));
+        .unwrap_or(Err(Silence::TimedOut));
     Testimony {
         number,
-        witness,
-        said,
-        took: begun.elapsed(),
+        vote: Vote {
+            witness,
+            said,
+            took: begun.elapsed(),
+        },
         routers: Routers::default(),
     }
 }
 
 fn count(answers: &[Testimony]) -> u32 {
-    let answered = answers.iter().filter(|answer| answer.said.is_ok());
+    let answered = answers.iter().filter(|answer| answer.vote.said.is_ok());
     answered.count().try_into().unwrap_or(u32::MAX)
 }
 
 impl<R> fmt::Display for Answers<R> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, answer) in self.answers.iter().enumerate() {
-            let separator = if position == 0 { "" } else { "; " };
-            write!(formatter, "{separator}{answer}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Testimony {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            witness,
-            said,
-            took,
-            ..
-        } = self;
-        match said {
-            Ok(how) => write!(formatter, "{witness}: {how} after {took:.1?}"),
-            Err(why) => write!(formatter, "{witness}: no answer ({why}) after {took:.1?}"),
-        }
+        formatter.write_str(&wording::witness::votes(self.votes()))
     }
 }
 
 /// A connection, or a refusal, which somebody has to send just as well.
-async fn connected(addresses: &[SocketAddr], within: Duration) -> Result<&'static str, String> {
+async fn connected(addresses: &[SocketAddr], within: Duration) -> Result<Answer, Silence> {
     match connect::any(addresses, within).await {
-        Connect::Connected(_) => Ok("connected"),
-        Connect::Failed(Failure::Refused) => Ok("refused"),
-        Connect::Failed(Failure::TimedOut) => Err(NO_ANSWER.to_owned()),
-        Connect::Failed(Failure::Unreachable { errno }) => {
-            Err(format!("unreachable: {}", errno::describe(errno)))
-        }
-        Connect::Failed(failure) => Err(failure.to_string()),
-        Connect::NoPath(reason) | Connect::Unknown(reason) => Err(reason),
+        Connect::Connected(_) => Ok(Answer::Connected),
+        Connect::Failed(Failure::Refused) => Ok(Answer::Refused),
+        Connect::Failed(Failure::TimedOut) => Err(Silence::TimedOut),
+        Connect::Failed(Failure::Unreachable { errno }) => Err(Silence::Unreachable(errno)),
+        Connect::Failed(failure) => Err(Silence::Failed(failure)),
+        Connect::NoPath(reason) | Connect::Unknown(reason) => Err(Silence::NotAsked(reason)),
     }
 }
 
 /// An echo from whichever address sends one first. The caller gives up on it sometime.
-async fn echoed(addresses: &[SocketAddr]) -> Result<&'static str, String> {
+async fn echoed(addresses: &[SocketAddr]) -> Result<Answer, Silence> {
     let mut asked = asked(addresses);
-    let mut why = "it has no address".to_owned();
+    let mut why = Silence::NoAddress;
     while let Some((_, said)) = asked.join_next().await.and_then(Result::ok) {
         match said {
-            Ok(()) => return Ok("echo"),
+            Ok(()) => return Ok(Answer::Echo),
             Err(reason) => why = reason,
         }
     }
@@ -310,10 +290,10 @@ async fn echoes(
     addresses: &[SocketAddr],
     each: bool,
     until: Instant,
-) -> Result<Vec<SocketAddr>, String> {
+) -> Result<Vec<SocketAddr>, Silence> {
     let mut asked = asked(addresses);
     let mut answered = Vec::new();
-    let mut why = NO_ANSWER.to_owned();
+    let mut why = Silence::TimedOut;
     while (each || answered.is_empty())
         && let Ok(Some(Ok((address, said)))) = timeout_at(until, asked.join_next()).await
     {
@@ -329,13 +309,13 @@ async fn echoes(
 }
 
 /// Asks each for an echo.
-fn asked(addresses: &[SocketAddr]) -> JoinSet<(SocketAddr, Result<(), String>)> {
+fn asked(addresses: &[SocketAddr]) -> JoinSet<(SocketAddr, Result<(), Silence>)> {
     let mut asked = JoinSet::new();
     for address in addresses.iter().copied() {
         asked.spawn(async move {
-            let why = |error: io::Error| {
-                let errno = error.raw_os_error();
-                errno.map_or_else(|| error.to_string(), errno::describe)
+            let why = |error: io::Error| match error.raw_os_error() {
+                Some(errno) => Silence::NotSent(errno),
+                None => Silence::NotAsked(error.to_string()),
             };
             (address, echo(address).await.map_err(why))
         });
@@ -503,13 +483,13 @@ mod tests {
     #[tokio::test]
     async fn a_router_that_has_gone_does_not_answer() {
         let mut witnesses = Witnesses::new(vec![Witness::Router], LONG);
-        witnesses.ask((), 1, Some(Err("it has gone".to_owned())));
+        witnesses.ask((), 1, Some(Err(Silence::NoRoute)));
         let answers = witnesses.next().await;
-        assert_eq!(answers.of_router(), Some(Err("it has gone")));
+        assert_eq!(answers.of_router(), Some(Err(&Silence::NoRoute)));
         assert!(
             answers
                 .to_string()
-                .starts_with("router: no answer (it has gone)"),
+                .starts_with("router: no answer (there is no default route any more)"),
             "{answers}"
         );
     }

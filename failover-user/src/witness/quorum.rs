@@ -14,8 +14,10 @@ use crate::{
     witness::{
         Answers, Witnesses,
         default_route::Routers,
-        router::{Router, RouterStanding},
+        router::{Router, RouterStatus},
+        vote::Vote,
     },
+    wording,
 };
 
 /// In quiet times the witnesses are asked this often, so that one that never answers is noticed
@@ -44,8 +46,6 @@ pub(crate) struct QuorumResult {
     pub(crate) needed: u32,
     /// What each said that was waited for.
     pub(crate) votes: Vec<Vote>,
-    /// All of that in a line.
-    pub(crate) summary: String,
     /// The default router was asked, and is silent.
     pub(crate) router_is_silent: bool,
 }
@@ -57,13 +57,17 @@ impl QuorumResult {
     }
 }
 
-/// What one witness said.
-#[derive(Clone, Debug)]
-pub(crate) struct Vote {
-    pub(crate) witness: String,
-    pub(crate) answered: bool,
-    /// All of it in a line.
-    pub(crate) said: String,
+/// The witnesses as they are now, for people.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct QuorumView {
+    /// How many have to answer, of those that count; `None`: nobody has to.
+    pub(crate) needed: Option<u32>,
+    /// All of them, as they are configured.
+    pub(crate) names: Vec<String>,
+    /// What they said last.
+    pub(crate) last: Option<QuorumResult>,
+    /// The default router, where it is one of them.
+    pub(crate) router: Option<RouterStatus>,
 }
 
 /// The witnesses, and what is known of them.
@@ -165,15 +169,7 @@ impl Quorum {
             at: clock::now(),
             answered: answers.answered(),
             needed,
-            votes: answers
-                .each()
-                .map(|(witness, answered, said)| Vote {
-                    witness: witness.to_owned(),
-                    answered,
-                    said,
-                })
-                .collect(),
-            summary: answers.to_string(),
+            votes: answers.votes().cloned().collect(),
             router_is_silent: of_router.is_some_and(|said| said.is_err()),
         };
         let before = self.last.as_ref().map(|before| before.answered);
@@ -235,25 +231,17 @@ impl Quorum {
         self.router.defaults()
     }
 
-    /// The number of answers needed, of those that count; `None`: no answer is needed.
-    pub(crate) fn needed(&self, judges: &Judges) -> Option<u32> {
-        (self.quorum > 0).then_some(judges.needed)
-    }
-
-    /// All of them, as people know them.
-    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
-        self.witnesses.names()
-    }
-
-    /// What they said last.
-    pub(crate) const fn last(&self) -> Option<&QuorumResult> {
-        self.last.as_ref()
-    }
-
-    /// How the default router stands, if it is one of them.
-    pub(crate) fn router(&self, judges: &Judges) -> Option<RouterStanding> {
+    /// As they are now.
+    pub(crate) fn view(&self, judges: &Judges) -> QuorumView {
         let is_witness = self.witnesses.have_router();
-        is_witness.then(|| self.router.standing(judges))
+        let last = self.last.as_ref();
+        let was_silent = last.is_some_and(|last| last.router_is_silent);
+        QuorumView {
+            needed: (self.quorum > 0).then_some(judges.needed),
+            names: self.witnesses.names().collect(),
+            last: last.cloned(),
+            router: is_witness.then(|| self.router.status(judges, was_silent)),
+        }
     }
 
     /// Logs what the decider has made of what the default router said, where that is news.
@@ -275,10 +263,10 @@ fn log(result: &QuorumResult, purpose: Purpose, before: Option<u32>) {
     let QuorumResult {
         answered,
         needed,
-        summary,
+        votes,
         ..
     } = result;
-    let answers = tracing::field::display(summary);
+    let answers = wording::witness::votes(votes);
     let news = before != Some(*answered);
     match (purpose, result.is_enough()) {
         (Purpose::Decision(_), true) => {

@@ -7,16 +7,38 @@ use tracing::{debug, info};
 
 use failover_decide::{DefaultRouter, Judges, RouterId};
 
-use crate::witness::default_route::Routers;
+use crate::{
+    witness::{default_route::Routers, vote::Silence},
+    wording,
+};
 
-/// How the default router stands.
+/// The default router as it is now.
 #[derive(Clone, Debug)]
-pub(crate) struct RouterStanding {
+pub(crate) struct RouterStatus {
     pub(crate) addresses: Vec<String>,
     /// Does its answer count before a takeover?
     pub(crate) counts: bool,
-    /// Why, or why not: a sentence for people.
-    pub(crate) why: String,
+    /// Why, or why not.
+    pub(crate) standing: RouterStanding,
+    /// It counts, was asked last, and didn't answer.
+    pub(crate) is_silent: bool,
+}
+
+/// Does the default router's answer count, and why?
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum RouterStanding {
+    /// It counts: it has answered.
+    Counts,
+    /// It counts, and is gone: that is silence.
+    Gone(Silence),
+    /// It abstains: it is the primary itself.
+    IsPrimary(IpAddr),
+    /// It abstains: there is none.
+    NoRoute,
+    /// It abstains: it doesn't answer.
+    Mute(Silence),
+    /// It abstains: it hasn't answered yet.
+    Unproven,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +50,7 @@ pub(crate) struct Router {
     /// One that is the primary can't speak of anybody else.
     primary: Option<IpAddr>,
     /// Who was pinged last in quiet times, and why none answered, if none did.
-    said: Option<(Routers, Result<(), String>)>,
+    said: Option<(Routers, Result<(), Silence>)>,
     /// That is news.
     is_news: bool,
     /// Its answer counted when that was looked at last.
@@ -61,7 +83,7 @@ impl Router {
     }
 
     /// The routers to ping before a takeover, if they count, or why there is none.
-    pub(crate) fn judges(&self, judges: &Judges) -> Option<Result<Routers, String>> {
+    pub(crate) fn judges(&self, judges: &Judges) -> Option<Result<Routers, Silence>> {
         let believed = judges.routers.as_ref()?;
         let is_believed = |name: &String| believed.iter().any(|id| id.as_str() == name);
         let each = self.found.0.iter().zip(&self.names);
@@ -74,7 +96,7 @@ impl Router {
     }
 
     /// The routers to ping while the primary is up, including those that have not answered yet.
-    pub(crate) fn candidates(&self, judges: &Judges) -> Option<Result<Routers, String>> {
+    pub(crate) fn candidates(&self, judges: &Judges) -> Option<Result<Routers, Silence>> {
         match (self.primary, self.found.0.is_empty()) {
             (Some(_), _) => None,
             (None, false) => Some(Ok(self.found.clone())),
@@ -83,19 +105,16 @@ impl Router {
     }
 
     /// Why none of those that answered is there.
-    fn gone(&self) -> String {
+    fn gone(&self) -> Silence {
         match self.found.0.is_empty() {
-            true => "there is no default route any more".to_owned(),
-            false => format!(
-                "the default route leads to {} now, by which the primary hasn't answered",
-                self.found
-            ),
+            true => Silence::NoRoute,
+            false => Silence::OtherRoute(self.found.clone()),
         }
     }
 
     /// What it said in quiet times.
-    pub(crate) fn said(&mut self, said: Result<(), &str>) {
-        let said = Some((self.found.clone(), said.map_err(str::to_owned)));
+    pub(crate) fn said(&mut self, said: Result<(), &Silence>) {
+        let said = Some((self.found.clone(), said.map_err(Clone::clone)));
         self.is_news |= self.said != said;
         self.said = said;
     }
@@ -113,40 +132,34 @@ impl Router {
     /// As it was found last, with how it stands.
     pub(crate) fn log(&mut self, judges: &Judges) {
         self.counted = judges.routers.is_some();
-        info!(router = %self.found, "{}", self.why(judges));
+        let standing = wording::witness::router_standing(&self.standing(judges));
+        info!(router = %self.found, "{standing}");
     }
 
-    /// For people.
-    pub(crate) fn standing(&self, judges: &Judges) -> RouterStanding {
+    /// As it is now, with whether it was silent when it was asked last.
+    pub(crate) fn status(&self, judges: &Judges, was_silent: bool) -> RouterStatus {
         let one = |router: &SocketAddr| Routers(vec![*router]).to_string();
-        RouterStanding {
+        let counts = judges.routers.is_some();
+        RouterStatus {
             addresses: self.found.0.iter().map(one).collect(),
-            counts: judges.routers.is_some(),
-            why: self.why(judges),
+            counts,
+            standing: self.standing(judges),
+            is_silent: counts && was_silent,
         }
     }
 
-    /// How it stands, and why.
-    fn why(&self, judges: &Judges) -> String {
-        match self.judges(judges) {
-            Some(Err(gone)) => return format!("the default router answered pings, but {gone}"),
-            Some(Ok(_)) => {
-                return "the default router answered pings, so it has to before a takeover"
-                    .to_owned();
+    /// Does its answer count, and why?
+    fn standing(&self, judges: &Judges) -> RouterStanding {
+        match (self.judges(judges), self.primary, &self.said) {
+            (Some(Err(gone)), ..) => RouterStanding::Gone(gone),
+            (Some(Ok(_)), ..) => RouterStanding::Counts,
+            (None, Some(primary), _) => RouterStanding::IsPrimary(primary),
+            (None, None, _) if self.found.0.is_empty() => RouterStanding::NoRoute,
+            (None, None, Some((who, Err(why)))) if *who == self.found => {
+                RouterStanding::Mute(why.clone())
             }
-            None => {}
+            (None, None, Some(_) | None) => RouterStanding::Unproven,
         }
-        if let Some(primary) = self.primary {
-            return format!("the default router abstains: {primary} is the primary itself");
-        }
-        let why = match &self.said {
-            _ if self.found.0.is_empty() => "there is no default route with a router",
-            Some((who, Err(why))) if *who == self.found => {
-                return format!("the default router abstains: it doesn't answer pings ({why})");
-            }
-            _ => "it hasn't answered a ping yet while the primary was well",
-        };
-        format!("the default router abstains: {why}")
     }
 }
 
@@ -178,26 +191,24 @@ mod tests {
         let abstains = judges(None);
         let counts = judges(Some(&["192.168.1.1"]));
         let nobody = Router::default();
-        let why = nobody.why(&abstains);
-        assert!(why.contains("abstains: there is no default route"));
+        assert_eq!(nobody.standing(&abstains), RouterStanding::NoRoute);
         assert_eq!(nobody.candidates(&abstains), None);
         let mut router = at("192.168.1.1");
-        let why = router.why(&abstains);
-        assert!(why.contains("abstains: it hasn't answered"));
+        assert_eq!(router.standing(&abstains), RouterStanding::Unproven);
         assert_eq!(router.judges(&abstains), None);
         assert!(matches!(router.candidates(&abstains), Some(Ok(_))));
-        router.said(Err("no answer in time"));
-        let why = router.why(&abstains);
-        assert!(why.contains("pings (no answer in time)"));
+        router.said(Err(&Silence::TimedOut));
+        let mute = RouterStanding::Mute(Silence::TimedOut);
+        assert_eq!(router.standing(&abstains), mute);
         router.said(Ok(()));
-        let why = router.why(&counts);
-        assert!(why.contains("so it has to before a takeover"));
-        let shown = router.standing(&counts);
+        assert_eq!(router.standing(&counts), RouterStanding::Counts);
+        let shown = router.status(&counts, false);
         assert_eq!(shown.addresses, ["192.168.1.1"]);
         assert_eq!(router.judges(&counts), Some(Ok(routers("192.168.1.1"))));
         router.find(Routers::default());
         let gone = judges(Some(&[]));
-        assert!(router.why(&gone).contains("no default route any more"));
+        let no_route = RouterStanding::Gone(Silence::NoRoute);
+        assert_eq!(router.standing(&gone), no_route);
         assert!(matches!(router.judges(&gone), Some(Err(_))));
         assert!(matches!(router.candidates(&gone), Some(Err(_))));
     }
@@ -208,14 +219,11 @@ mod tests {
         router.said(Ok(()));
         router.find(routers("192.168.1.2"));
         let gone = judges(Some(&[]));
-        assert!(router.why(&gone).contains("leads to 192.168.1.2 now"));
+        let other = Silence::OtherRoute(routers("192.168.1.2"));
+        assert_eq!(router.standing(&gone), RouterStanding::Gone(other));
         assert!(matches!(router.judges(&gone), Some(Err(_))));
         let abstains = judges(None);
-        assert!(
-            router
-                .why(&abstains)
-                .contains("abstains: it hasn't answered")
-        );
+        assert_eq!(router.standing(&abstains), RouterStanding::Unproven);
         assert_eq!(router.judges(&abstains), None);
     }
 
@@ -252,7 +260,10 @@ mod tests {
             (router.judges(&abstains), router.candidates(&abstains)),
             (None, None)
         );
-        let why = router.why(&abstains);
-        assert!(why.contains("192.168.1.1 is the primary itself"));
+        let primary = "192.168.1.1".parse().unwrap();
+        assert_eq!(
+            router.standing(&abstains),
+            RouterStanding::IsPrimary(primary)
+        );
     }
 }

@@ -43,7 +43,7 @@ pub use known::{
 };
 pub use output::{
     action::{Action, Cause},
-    state::{Change, Inhibitor, Reason, State},
+    state::{Change, Inhibitor, Reason, State, StateKind},
 };
 pub use settings::{Fence, Flapping, Settings};
 pub use step::{Command, CommandResult};

@@ -28,7 +28,16 @@ pub(crate) struct KernelSource {
     /// So many were lost until now.
     lost: u64,
     /// Why there are none.
-    polling: Option<String>,
+    polling: Option<Polling>,
+}
+
+/// Why there are no kernel events.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Polling {
+    /// They are off.
+    Configured,
+    /// The kernel program can't be loaded, or has ended.
+    Failed(String),
 }
 
 /// When they are tried again.
@@ -60,7 +69,7 @@ impl KernelSource {
             polling: None,
         };
         if configuration.kernel_events == KernelEventsMode::Off {
-            source.polling = Some("as configured".to_owned());
+            source.polling = Some(Polling::Configured);
             return Ok(source);
         }
         match KernelEvents::load(watch(configuration)) {
@@ -73,7 +82,7 @@ impl KernelSource {
                 if error.may_pass() {
                     source.again.later();
                 }
-                source.polling = Some(error.to_string());
+                source.polling = Some(Polling::Failed(error.to_string()));
             }
         }
         Ok(source)
@@ -85,8 +94,8 @@ impl KernelSource {
     }
 
     /// Why there are none.
-    pub(crate) fn polling(&self) -> Option<&str> {
-        self.polling.as_deref()
+    pub(crate) const fn polling(&self) -> Option<&Polling> {
+        self.polling.as_ref()
     }
 
     /// So many were lost until now.
@@ -128,7 +137,7 @@ impl KernelSource {
     /// They have ended, until they can be had again.
     pub(crate) fn end(&mut self, error: &io::Error) {
         error!(%error, "kernel events are lost from now on; looking at the port instead");
-        self.polling = Some(error.to_string());
+        self.polling = Some(Polling::Failed(error.to_string()));
         self.events = None;
         self.again.later();
     }
@@ -150,7 +159,7 @@ impl KernelSource {
                 true
             }
             Err(error) => {
-                self.polling = Some(error.to_string());
+                self.polling = Some(Polling::Failed(error.to_string()));
                 self.again.later();
                 false
             }

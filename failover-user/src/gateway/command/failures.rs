@@ -1,17 +1,26 @@
-//! How each command failed when it was run last, for people: what a further attempt is told with. It
-//! must not know what is decided.
+//! How each command failed when it was run last: what a further attempt is explained with. It must not
+//! know what is decided.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use failover_decide::{Command, CommandResult};
-use failover_linux::escape::Escaped;
 
-#[derive(Debug, Default)]
-pub(crate) struct Failures {
-    start: Option<String>,
-    stop: Option<String>,
-    fence: Option<String>,
+/// How a command ended that has to be run again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Failure {
+    /// Which.
+    pub(crate) command: Command,
+    /// How it ended. Where it succeeded, that led to nothing.
+    pub(crate) result: CommandResult,
+    /// What it said last.
+    pub(crate) last_line: Option<String>,
+    /// All that it said.
+    pub(crate) log: PathBuf,
 }
+
+/// The last failure of each command.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(Vec<Failure>);
 
 impl Failures {
     /// It ended like this; all that it said is in the state directory, and this was its last line.
@@ -22,50 +31,22 @@ impl Failures {
         last_line: Option<&str>,
         state_dir: &Path,
     ) {
-        let told = match (command, result) {
-            // Told only when there is a further attempt.
-            (Command::Start, CommandResult::Succeeded) => {
-                "the last one succeeded, but nothing listened afterwards".to_owned()
-            }
-            (Command::Stop, CommandResult::Succeeded) => {
-                "the last one succeeded, but something listens still".to_owned()
-            }
-            (Command::Fence, CommandResult::Succeeded) => {
-                self.fence = None;
-                return;
-            }
-            (_, CommandResult::NotRun { .. }) => format!("the last one {result}"),
-            _ => {
-                let file = state_dir.join(format!("{command}.log"));
-                let said = match last_line {
-                    Some(line) => format!(", and said last: {}", Escaped(line)),
-                    None => ", and said nothing".to_owned(),
-                };
-                format!("the last one {result}{said} (see {})", file.display())
-            }
-        };
-        *self.place(command) = Some(told);
-    }
-
-    /// Why there is a further attempt, as the end of a sentence.
-    pub(crate) fn told(&self, command: Command) -> String {
-        let failure = match command {
-            Command::Start => &self.start,
-            Command::Stop => &self.stop,
-            Command::Fence => &self.fence,
-        };
-        failure
-            .as_ref()
-            .map(|failure| format!("; {failure}"))
-            .unwrap_or_default()
-    }
-
-    fn place(&mut self, command: Command) -> &mut Option<String> {
-        match command {
-            Command::Start => &mut self.start,
-            Command::Stop => &mut self.stop,
-            Command::Fence => &mut self.fence,
+        self.0.retain(|failure| failure.command != command);
+        // Shown only when there is a further attempt; a fence that succeeded needs none.
+        if command == Command::Fence && result.is_success() {
+            return;
         }
+        self.0.push(Failure {
+            command,
+            result: result.clone(),
+            last_line: last_line.map(str::to_owned),
+            log: state_dir.join(format!("{command}.log")),
+        });
+    }
+
+    /// Why there is a further attempt.
+    pub(crate) fn of(&self, command: Command) -> Option<&Failure> {
+        self.0.iter().find(|failure| failure.command == command)
     }
 }
 
@@ -73,42 +54,20 @@ impl Failures {
 mod tests {
     use super::*;
 
-    fn told(command: Command, result: &CommandResult, last_line: Option<&str>) -> String {
+    #[test]
+    fn the_last_failure_of_each_command_is_known_until_a_fence_succeeds() {
         let mut failures = Failures::default();
-        failures.ended(command, result, last_line, Path::new("/state"));
-        failures.told(command)
-    }
-
-    #[test]
-    fn a_failure_is_told_with_how_it_ended_what_it_said_last_and_where_the_rest_is() {
-        let failed = CommandResult::Failed { code: 7 };
-        assert_eq!(
-            told(Command::Start, &failed, Some("no \u{1b}[2Jsuch file")),
-            "; the last one failed with exit code 7, and said last: no \\u{1b}[2Jsuch file \
-             (see /state/start.log)"
-        );
-        assert_eq!(
-            told(Command::Fence, &failed, None),
-            "; the last one failed with exit code 7, and said nothing (see /state/fence.log)"
-        );
-        let not_run = CommandResult::NotRun {
-            reason: "it isn't there".to_owned(),
-        };
-        assert_eq!(
-            told(Command::Stop, &not_run, None),
-            "; the last one could not be run: it isn't there"
-        );
-    }
-
-    #[test]
-    fn a_success_that_led_to_nothing_is_told_as_that_and_a_fences_ends_it() {
-        let succeeded = CommandResult::Succeeded;
-        let start = told(Command::Start, &succeeded, Some("started"));
-        assert_eq!(
-            start,
-            "; the last one succeeded, but nothing listened afterwards"
-        );
-        assert_eq!(told(Command::Fence, &succeeded, None), "");
-        assert_eq!(Failures::default().told(Command::Start), "");
+        let state_dir = Path::new("/state");
+        let failed = |code| CommandResult::Failed { code };
+        failures.ended(Command::Start, &failed(1), Some("no such file"), state_dir);
+        failures.ended(Command::Fence, &failed(2), None, state_dir);
+        failures.ended(Command::Fence, &failed(3), None, state_dir);
+        let start = failures.of(Command::Start).unwrap();
+        assert_eq!(start.last_line.as_deref(), Some("no such file"));
+        assert_eq!(start.log, Path::new("/state/start.log"));
+        assert_eq!(failures.of(Command::Fence).unwrap().result, failed(3));
+        failures.ended(Command::Fence, &CommandResult::Succeeded, None, state_dir);
+        assert_eq!(failures.of(Command::Fence), None);
+        assert_eq!(failures.of(Command::Stop), None);
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod looker;
 pub(crate) mod started;
 pub(crate) mod terminating;
 pub(crate) mod tunnel;
+pub(crate) mod view;
 
 use std::{
     collections::{BTreeSet, VecDeque},

@@ -7,6 +7,8 @@ use serde_json::Value;
 use failover_decide::Time;
 use failover_linux::{clock, escape::Escaped};
 
+use crate::named::Named;
+
 /// More names of what is failing than anybody reads.
 const MOST_FAILING: usize = 16;
 const LONGEST_WORD: usize = 64;
@@ -42,6 +44,18 @@ pub enum Startup {
     Draining,
 }
 
+impl Named for Startup {
+    const ALL: &'static [Self] = &[Self::Starting, Self::Started, Self::Draining];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Started => "started",
+            Self::Draining => "draining",
+        }
+    }
+}
+
 impl Readiness {
     /// Are both one and the same process, as when a tunnel leads from the one's port to the other?
     /// `None` where one of them did not say when it started. No token is needed for a gateway of this
@@ -61,12 +75,9 @@ impl Readiness {
     }
 
     pub(super) fn absorb_startup(&mut self, body: &Value) {
-        self.startup = match body.get("status").and_then(Value::as_str) {
-            Some("starting") => Some(Startup::Starting),
-            Some("started") => Some(Startup::Started),
-            Some("draining") => Some(Startup::Draining),
-            _ => None,
-        };
+        let status = body.get("status").and_then(Value::as_str);
+        let known = Startup::ALL.iter().copied();
+        self.startup = status.and_then(|status| known.into_iter().find(|one| one.name() == status));
         self.version = body.get("version").and_then(Value::as_str).map(word);
         self.started = body.get("uptimeMs").and_then(Value::as_u64).map(|uptime| {
             let up = Duration::from_millis(uptime);
@@ -95,12 +106,7 @@ fn word(text: &str) -> String {
 
 impl fmt::Display for Readiness {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let startup = match self.startup {
-            Some(Startup::Starting) => "starting",
-            Some(Startup::Started) => "started",
-            Some(Startup::Draining) => "draining",
-            None => "startup unknown",
-        };
+        let startup = self.startup.map_or("startup unknown", Startup::name);
         let ready = match self.ready {
             Some(true) => "ready",
             Some(false) => "not ready",

@@ -19,7 +19,7 @@ impl Situation {
         if state == self.state {
             return;
         }
-        if !state.same_name(self.state) {
+        if state.kind() != self.state.kind() {
             self.since = now;
         }
         let change = Change {

@@ -52,41 +52,112 @@ pub enum State {
     },
 }
 
-impl State {
-    /// Every state's name, in the order of a takeover, and what can keep one from being made.
-    pub const NAMES: [&str; 12] = [
-        Self::Standby.name(),
-        Self::Suspect { strikes: 1 }.name(),
-        Self::Isolated.name(),
-        Self::Fencing { attempt: 1 }.name(),
-        Self::Starting { attempt: 1 }.name(),
-        Self::Active.name(),
-        Self::Restarting { attempt: 1 }.name(),
-        Self::Stopping { attempt: 1 }.name(),
-        Self::Inhibited(Inhibitor::Paused).name(),
-        Self::Inhibited(Inhibitor::Released).name(),
-        Self::Inhibited(Inhibitor::Unarmed).name(),
-        Self::Inhibited(Inhibitor::ForeignListener).name(),
+/// A state without its data: what tools know it by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StateKind {
+    /// [`State::Standby`].
+    Standby,
+    /// [`State::Suspect`].
+    Suspect,
+    /// [`State::Isolated`].
+    Isolated,
+    /// [`State::Fencing`].
+    Fencing,
+    /// [`State::Starting`].
+    Starting,
+    /// [`State::Active`].
+    Active,
+    /// [`State::Restarting`].
+    Restarting,
+    /// [`State::Stopping`].
+    Stopping,
+    /// [`Inhibitor::Paused`].
+    Paused,
+    /// [`Inhibitor::Released`].
+    Released,
+    /// [`Inhibitor::Unarmed`].
+    Unarmed,
+    /// [`Inhibitor::ForeignListener`].
+    Blocked,
+}
+
+impl StateKind {
+    /// Every one, in the order of a takeover, and what can keep one from being made.
+    pub const ALL: [Self; 12] = [
+        Self::Standby,
+        Self::Suspect,
+        Self::Isolated,
+        Self::Fencing,
+        Self::Starting,
+        Self::Active,
+        Self::Restarting,
+        Self::Stopping,
+        Self::Paused,
+        Self::Released,
+        Self::Unarmed,
+        Self::Blocked,
     ];
 
-    /// The state's name, for logs and tools.
+    /// Its name, for logs and tools.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Standby => "standby",
-            Self::Suspect { .. } => "suspect",
+            Self::Suspect => "suspect",
             Self::Isolated => "isolated",
-            Self::Fencing { .. } => "fencing",
-            Self::Starting { .. } => "starting",
+            Self::Fencing => "fencing",
+            Self::Starting => "starting",
             Self::Active => "active",
-            Self::Inhibited(hold) => hold.name(),
-            Self::Restarting { .. } => "restarting",
-            Self::Stopping { .. } => "stopping",
+            Self::Restarting => "restarting",
+            Self::Stopping => "stopping",
+            Self::Paused => "paused",
+            Self::Released => "released",
+            Self::Unarmed => "unarmed",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+impl State {
+    /// Without its data.
+    #[must_use]
+    pub const fn kind(self) -> StateKind {
+        match self {
+            Self::Standby => StateKind::Standby,
+            Self::Suspect { .. } => StateKind::Suspect,
+            Self::Isolated => StateKind::Isolated,
+            Self::Fencing { .. } => StateKind::Fencing,
+            Self::Starting { .. } => StateKind::Starting,
+            Self::Active => StateKind::Active,
+            Self::Restarting { .. } => StateKind::Restarting,
+            Self::Stopping { .. } => StateKind::Stopping,
+            Self::Inhibited(Inhibitor::Paused) => StateKind::Paused,
+            Self::Inhibited(Inhibitor::Released) => StateKind::Released,
+            Self::Inhibited(Inhibitor::Unarmed) => StateKind::Unarmed,
+            Self::Inhibited(Inhibitor::ForeignListener) => StateKind::Blocked,
         }
     }
 
-    pub(crate) fn same_name(self, other: Self) -> bool {
-        self.name() == other.name()
+    /// The state's name, for logs and tools.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// Which attempt it is, from 1, where there are several.
+    #[must_use]
+    pub const fn attempt(self) -> Option<u32> {
+        match self {
+            Self::Fencing { attempt }
+            | Self::Starting { attempt }
+            | Self::Restarting { attempt }
+            | Self::Stopping { attempt } => Some(attempt),
+            Self::Standby
+            | Self::Suspect { .. }
+            | Self::Isolated
+            | Self::Active
+            | Self::Inhibited(_) => None,
+        }
     }
 }
 
@@ -101,19 +172,6 @@ pub enum Inhibitor {
     Unarmed,
     /// Something that isn't the gateway listens on the local port.
     ForeignListener,
-}
-
-impl Inhibitor {
-    /// The state's name, for logs and tools.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Paused => "paused",
-            Self::Released => "released",
-            Self::Unarmed => "unarmed",
-            Self::ForeignListener => "blocked",
-        }
-    }
 }
 
 /// A change of state with all that a person asks about it.

@@ -1,0 +1,102 @@
+//! Values of enumerations that are served to tools or kept in files, by their names. Another version may
+//! know other values: whoever reads one that it doesn't know shows it as given.
+
+use std::fmt;
+
+use failover_decide::{Command, StateKind};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An enumeration that tools know by its values' names.
+pub trait Named: Copy + Eq + 'static {
+    /// Every value.
+    const ALL: &'static [Self];
+
+    /// The value's name, which never changes.
+    fn name(self) -> &'static str;
+}
+
+/// A value that was served or kept, perhaps by another version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Value<T> {
+    /// This version knows it.
+    Known(T),
+    /// It doesn't.
+    Unknown(String),
+}
+
+impl<T: Named> Value<T> {
+    /// Its name, as given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(value) => value.name(),
+            Self::Unknown(name) => name,
+        }
+    }
+
+    /// Is it this one?
+    #[must_use]
+    pub fn is(&self, value: T) -> bool {
+        matches!(self, Self::Known(known) if *known == value)
+    }
+}
+
+impl<T> From<T> for Value<T> {
+    fn from(value: T) -> Self {
+        Self::Known(value)
+    }
+}
+
+impl<T: Named> fmt::Display for Value<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+impl<T: Named> Serialize for Value<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de, T: Named> Deserialize<'de> for Value<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let known = T::ALL.iter().find(|value| value.name() == name);
+        Ok(known.map_or(Self::Unknown(name), |value| Self::Known(*value)))
+    }
+}
+
+impl Named for StateKind {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl Named for Command {
+    const ALL: &'static [Self] = &[Self::Start, Self::Stop, Self::Fence];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Fence => "fence",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_another_version_is_shown_as_given() {
+        let known: Value<StateKind> = serde_json::from_str("\"active\"").unwrap();
+        assert_eq!(known, StateKind::Active.into());
+        let unknown: Value<StateKind> = serde_json::from_str("\"replicating\"").unwrap();
+        assert_eq!(unknown.to_string(), "replicating");
+        assert_eq!(serde_json::to_string(&unknown).unwrap(), "\"replicating\"");
+    }
+}

@@ -1,0 +1,228 @@
+//! What keeps PC-B from protecting PC-A, or from letting go. Only data, and when it is so; how it is said
+//! is `wording`'s.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use failover_decide::{Command, Decider, Gone, Outcome, State, Time};
+use failover_linux::clock;
+
+use crate::{
+    config::Configuration,
+    gateway::command::failures::Failure,
+    primary::port_forward::PortForwardProblem,
+    state_dir::{
+        persisted::Paused,
+        writer::{Health, NotWritten},
+    },
+    status::snapshot::Context,
+};
+
+/// Two gateways that serve for so long are a problem, also while one of them is being stopped.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
+/// Something that keeps PC-B from protecting PC-A, or from letting go.
+#[derive(Clone, Debug)]
+pub(crate) enum Problem {
+    /// Two gateways serve.
+    DualActive {
+        since: Timestamp,
+        primary: String,
+        /// The local gateway's processes, for people.
+        held_by: String,
+        end: DualActiveEnd,
+    },
+    /// An operator ordered a pause.
+    Paused {
+        until: Option<Timestamp>,
+        reason: Option<String>,
+    },
+    /// An operator ordered a release that holds.
+    Released { until: Timestamp },
+    /// An operator ordered that the local gateway serves whatever the primary does.
+    Forced,
+    /// No probe of the primary has said anything yet.
+    PrimaryUnknown,
+    /// No witness answers.
+    Isolated,
+    /// The local gateway doesn't answer, and is restarted.
+    GatewayHangs,
+    /// A command is run again, as it fails.
+    Fails {
+        command: Command,
+        attempt: u32,
+        last: Option<Failure>,
+    },
+    /// Somebody else holds the local port.
+    ForeignListener { held_by: String },
+    /// The local port leads to the primary.
+    PortForward(PortForwardProblem),
+    /// The primary can't be probed.
+    Unprobed {
+        reason: String,
+        /// It would count if a witness answered.
+        lacks_witness: bool,
+    },
+    /// PC-B would not take over.
+    TooFewWitnesses { answered: u32, needed: u32 },
+    /// The primary was never seen healthy.
+    Unarmed {
+        /// The local gateway serves all the same, as an operator ordered.
+        forced: bool,
+    },
+    /// What is to be kept isn't written.
+    NotWritten(NotWritten),
+    /// Nothing is run.
+    DryRun,
+}
+
+/// What ends it that two gateways serve.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DualActiveEnd {
+    /// Nothing, in a dry run.
+    DryRun,
+    /// The end of a pause.
+    Resume,
+    /// An operator's release.
+    Release,
+    /// The local gateway is being stopped.
+    BeingStopped,
+    /// Enough successes of a primary that flaps.
+    Successes {
+        /// So many.
+        needed: u32,
+        /// So many were there.
+        seen: u32,
+    },
+}
+
+impl DualActiveEnd {
+    pub(crate) fn of(configuration: &Configuration, decider: &Decider) -> Self {
+        if configuration.dry_run {
+            Self::DryRun
+        } else if decider.pause().is_some() {
+            Self::Resume
+        } else if decider.is_forced() {
+            Self::Release
+        } else if decider.lets_go() {
+            Self::BeingStopped
+        } else {
+            Self::Successes {
+                needed: decider.release_needs(),
+                seen: decider.successes(),
+            }
+        }
+    }
+}
+
+/// Since when two gateways serve. A release that goes as it should takes a moment, and is none.
+pub(crate) fn dual_active_since(
+    configuration: &Configuration,
+    decider: &Decider,
+    now: Time,
+) -> Option<Time> {
+    let being_stopped = decider.lets_go() && decider.pause().is_none() && !configuration.dry_run;
+    decider
+        .two_serve()
+        .filter(|since| !being_stopped || now.since(*since) >= A_MOMENT)
+}
+
+/// When the pause ends: by the clock that ends it, which nobody sets.
+pub(super) fn paused_until(decider: &Decider, pause: &Paused) -> Option<Timestamp> {
+    match decider.pause() {
+        Some(in_force) => in_force.until.map(clock::wall),
+        None => pause.until,
+    }
+}
+
+/// All that there are, the worst first.
+pub(super) fn problems(context: &Context<'_>) -> Vec<Problem> {
+    let Context {
+        configuration,
+        decider,
+        port,
+        persisted,
+        ..
+    } = context;
+    let dual_active = dual_active_since(configuration, decider, context.now);
+    let pause = persisted.pause.as_ref();
+    let in_quiet_times = decider.state() == State::Standby && decider.primary_answers().is_none();
+    let problems = [
+        dual_active.map(|since| Problem::DualActive {
+            since: clock::wall(since),
+            primary: configuration.primary.to_string(),
+            held_by: port.held_by.clone(),
+            end: DualActiveEnd::of(configuration, decider),
+        }),
+        pause.map(|pause| Problem::Paused {
+            until: paused_until(decider, pause),
+            reason: pause.reason.clone(),
+        }),
+        decider.hold_until().map(|until| Problem::Released {
+            until: clock::wall(until),
+        }),
+        decider.is_forced().then_some(Problem::Forced),
+        in_quiet_times.then_some(Problem::PrimaryUnknown),
+        of_state(context),
+        port.is_foreign.then(|| Problem::ForeignListener {
+            held_by: port.held_by.clone(),
+        }),
+        context.port_forward.clone().map(Problem::PortForward),
+        unprobed(context),
+        too_few_witnesses(context),
+        (!decider.is_armed()).then(|| Problem::Unarmed {
+            forced: decider.is_forced(),
+        }),
+    ];
+    let kept = context.kept.iter().filter_map(Health::problem);
+    problems
+        .into_iter()
+        .flatten()
+        .chain(kept.map(Problem::NotWritten))
+        .chain(configuration.dry_run.then_some(Problem::DryRun))
+        .collect()
+}
+
+/// What the state itself means.
+fn of_state(context: &Context<'_>) -> Option<Problem> {
+    let fails = |command, attempt: u32| {
+        (attempt > 1).then(|| Problem::Fails {
+            command,
+            attempt,
+            last: context.last_seen.failures.of(command).cloned(),
+        })
+    };
+    match context.decider.state() {
+        State::Isolated => Some(Problem::Isolated),
+        State::Restarting { .. } => Some(Problem::GatewayHangs),
+        State::Fencing { attempt } => fails(Command::Fence, attempt),
+        State::Starting { attempt } => fails(Command::Start, attempt),
+        State::Stopping { attempt } => fails(Command::Stop, attempt),
+        // What keeps a takeover from being made is a problem whatever the state.
+        State::Inhibited(_) | State::Standby | State::Suspect { .. } | State::Active => None,
+    }
+}
+
+/// The primary can't be probed. Where that counts as its failure, and PC-B serves, it is no problem.
+fn unprobed(context: &Context<'_>) -> Option<Problem> {
+    let Some((_, Outcome::Unknown { reason, gone })) = &context.last_seen.probe else {
+        return None;
+    };
+    let decider = context.decider;
+    let counts = decider.primary_answers() == Some(false) && !decider.strikes().is_empty();
+    match gone {
+        Some(Gone::Path) if counts && decider.state() == State::Active => None,
+        Some(Gone::Path | Gone::Address) | None => Some(Problem::Unprobed {
+            reason: reason.clone(),
+            lacks_witness: *gone == Some(Gone::Path) && !counts,
+        }),
+    }
+}
+
+fn too_few_witnesses(context: &Context<'_>) -> Option<Problem> {
+    let last = context.quorum.last.as_ref()?;
+    let (answered, needed) = (last.answered, last.needed);
+    (answered < needed && context.decider.state() != State::Isolated)
+        .then_some(Problem::TooFewWitnesses { answered, needed })
+}

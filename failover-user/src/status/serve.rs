@@ -1,0 +1,213 @@
+//! A snapshot as the document that is served.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{
+    history::ledger,
+    notify::alarms::ChannelStatus,
+    primary::check::readiness,
+    status::{
+        document::{
+            CommandCount, Configuration, Document, EndingProcess, Failing, Gateway, KernelEvents,
+            Note, Notifier, Pause, Probe, Readiness, Refused, Router, Testimony, Totals, VERSION,
+            Witnesses,
+        },
+        snapshot,
+        snapshot::{Holder, Snapshot},
+    },
+    web::timeline,
+    witness::router::RouterStatus,
+    wording,
+};
+use failover_linux::clock;
+
+/// As people and tools read it: RFC 3339, in UTC, always three digits after the second.
+fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+impl From<&Snapshot> for Document {
+    fn from(snapshot: &Snapshot) -> Self {
+        let primary = &snapshot.primary;
+        let problems = snapshot.problems.iter();
+        let warnings = snapshot.warnings.iter();
+        let explanation = snapshot.explanation.as_ref();
+        let strikes = primary.strikes.iter().map(|strike| Probe {
+            at: time(strike.at),
+            outcome: wording::probe::failed(strike.failure, strike.took),
+        });
+        Self {
+            version: VERSION,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            host: snapshot.host.clone(),
+            pid: snapshot.pid,
+            heartbeat: time(snapshot.now),
+            problems: problems.map(wording::problem::problem).collect(),
+            warnings: warnings.map(wording::problem::warning).collect(),
+            protection: snapshot.protection.into(),
+            dual_active_since: snapshot.dual_active_since.map(time),
+            state: snapshot.state.kind().into(),
+            since: time(snapshot.since),
+            reason: explanation
+                .map(wording::reason::explanation)
+                .unwrap_or_default(),
+            primary: primary.address.clone(),
+            check: primary.check.to_owned(),
+            local_check: snapshot.gateway.check.to_owned(),
+            readiness: primary.readiness.as_ref().map(readiness),
+            strikes: strikes.collect(),
+            strikes_needed: primary.strikes_needed,
+            last_probe: primary.last_probe.as_ref().map(|probe| Probe {
+                at: time(probe.at),
+                outcome: wording::probe::last(&probe.outcome, probe.certificate.as_deref()),
+            }),
+            next: snapshot.next.map(time),
+            gateway: gateway(&snapshot.gateway),
+            kernel_events: kernel_events(&snapshot.kernel_events),
+            witnesses: snapshot.witnesses.as_ref().map(witnesses),
+            release_needs: snapshot.release_needs,
+            armed: snapshot.armed,
+            paused: snapshot.paused.as_ref().map(|pause| Pause {
+                since: time(pause.since),
+                until: pause.until.map(time),
+                reason: pause.reason.clone(),
+            }),
+            forced: snapshot.forced,
+            held_until: snapshot.held_until.map(time),
+            gateway_strikes: snapshot.gateway.strikes,
+            dry_run: snapshot.dry_run,
+            totals: totals(&snapshot.totals),
+            configuration: Some(configuration(&snapshot.configuration)),
+            notifiers: snapshot.channels.iter().map(notifier).collect(),
+            recent: snapshot.recent.iter().map(note).collect(),
+        }
+    }
+}
+
+fn readiness(readiness: &readiness::Readiness) -> Readiness {
+    let time = clock::told;
+    Readiness {
+        startup: readiness.startup.map(Into::into),
+        draining_since: readiness.draining_since.map(time),
+        ready: readiness.ready,
+        failing: readiness.failing.clone(),
+        version: readiness.version.clone(),
+        started: readiness.started.map(time),
+    }
+}
+
+fn gateway(gateway: &snapshot::Gateway) -> Gateway {
+    let held_by = match &gateway.holder {
+        Holder::Nobody => "",
+        Holder::Gateway(held_by) | Holder::Foreign(held_by) => held_by,
+    };
+    let ending = gateway.terminating.iter();
+    Gateway {
+        port: gateway.port.get(),
+        listening: gateway.holder != Holder::Nobody,
+        held_by: held_by.to_owned(),
+        foreign: gateway.holder.is_foreign(),
+        draining_since: gateway.draining_since.map(time),
+        ending: ending
+            .map(|(pid, since)| EndingProcess {
+                pid: *pid,
+                since: time(*since),
+            })
+            .collect(),
+    }
+}
+
+fn kernel_events(events: &snapshot::KernelEvents) -> KernelEvents {
+    KernelEvents {
+        source: events.source.into(),
+        reason: events.polling.as_ref().map(wording::polling),
+        seen: events.seen,
+        lost: events.lost,
+        disagreements: events.disagreements,
+    }
+}
+
+fn witnesses(witnesses: &snapshot::Witnesses) -> Witnesses {
+    let last = witnesses.last.as_ref();
+    let each = last.iter().flat_map(|last| &last.votes);
+    Witnesses {
+        quorum: witnesses.needed,
+        answered: last.map(|last| last.answered),
+        at: last.map(|last| clock::told(last.at)),
+        names: witnesses.names.clone(),
+        answers: each
+            .map(|vote| Testimony {
+                witness: vote.witness.clone(),
+                answered: vote.said.is_ok(),
+                said: wording::witness::vote(vote),
+            })
+            .collect(),
+        router: witnesses.router.as_ref().map(router),
+    }
+}
+
+fn router(router: &RouterStatus) -> Router {
+    Router {
+        addresses: router.addresses.clone(),
+        counts: router.counts,
+        why: wording::witness::router(router),
+    }
+}
+
+fn totals(totals: &ledger::Totals) -> Totals {
+    let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let commands = totals.commands();
+    Totals {
+        takeovers: totals.takeovers,
+        releases: totals.releases,
+        no_gateway_milliseconds: milliseconds(totals.no_gateway),
+        dual_active_milliseconds: milliseconds(totals.dual_active),
+        commands: commands
+            .map(|(command, result, count)| CommandCount {
+                command: command.into(),
+                result: result.into(),
+                count,
+            })
+            .collect(),
+    }
+}
+
+fn configuration(configuration: &snapshot::Configuration) -> Configuration {
+    let refused = configuration.refused.as_ref();
+    Configuration {
+        since: time(configuration.since),
+        refused: refused.map(|(at, error)| Refused {
+            at: time(*at),
+            why: error.clone(),
+        }),
+    }
+}
+
+fn notifier(channel: &ChannelStatus) -> Notifier {
+    let delivered = &channel.delivered;
+    let failing = delivered.failing.as_ref();
+    Notifier {
+        kind: channel.kind.name.to_owned(),
+        configured: channel.is_configured,
+        sent: delivered.sent,
+        failed: delivered.failed,
+        dropped: delivered.dropped,
+        failing: failing.map(|(since, error)| Failing {
+            since: clock::told(*since),
+            why: error.what.clone(),
+            remedy: error.remedy.to_owned(),
+        }),
+    }
+}
+
+fn note(note: &timeline::Note) -> Note {
+    Note {
+        at: clock::told(note.last),
+        since: clock::told(note.first),
+        count: note.count,
+        kind: note.kind.into(),
+        text: note.text.clone(),
+    }
+}

@@ -1,0 +1,75 @@
+//! What people should see to, although it keeps PC-B from nothing as long as all else is well. Only data,
+//! and when it is so; how it is said is `wording`'s.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use failover_linux::clock;
+
+use crate::{notify::DeliveryError, status::snapshot::Context};
+
+/// Looking at who listens takes milliseconds.
+const LONG_LOOK: Duration = Duration::from_secs(2);
+
+/// Something that people should see to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Warning {
+    /// A part of the daemon doesn't work.
+    PartAway {
+        part: &'static str,
+        since: Timestamp,
+        error: String,
+    },
+    /// A configuration was read and is refused.
+    ConfigurationRefused { at: Timestamp, error: String },
+    /// Who listens on the local port isn't known for long.
+    SlowLook { since: Timestamp },
+    /// People aren't notified.
+    NotificationsFail {
+        /// The channel, for people.
+        channel: &'static str,
+        since: Timestamp,
+        error: DeliveryError,
+    },
+    /// Somebody else listens on another address of the local port.
+    ListenerBeside { held_by: String },
+}
+
+/// All that there are.
+pub(super) fn warnings(context: &Context<'_>) -> Vec<Warning> {
+    let parts = context.parts.away().into_iter();
+    let parts = parts.map(|(part, away)| Warning::PartAway {
+        part,
+        since: clock::wall(away.since),
+        error: away.why,
+    });
+    let refused = context.refused.into_iter();
+    let refused = refused.map(|refused| Warning::ConfigurationRefused {
+        at: clock::wall(refused.at),
+        error: refused.error.clone(),
+    });
+    let port = &context.port;
+    let looks = port.looks_since.into_iter();
+    let slow = looks.filter(|since| context.now.since(*since) >= LONG_LOOK);
+    let slow = slow.map(|since| Warning::SlowLook {
+        since: clock::wall(since),
+    });
+    let failing = context.channels.iter().filter_map(|channel| {
+        let (since, error) = channel.delivered.failing.as_ref()?;
+        Some(Warning::NotificationsFail {
+            channel: channel.kind.part,
+            since: clock::wall(*since),
+            error: error.clone(),
+        })
+    });
+    let beside = (!port.beside.is_empty()).then(|| Warning::ListenerBeside {
+        held_by: port.beside.clone(),
+    });
+    parts
+        .chain(refused)
+        .chain(slow)
+        .chain(failing)
+        .chain(beside)
+        .collect()
+}

@@ -1,0 +1,130 @@
+//! What the page tells beside who serves: the last probe, the strikes, the witnesses and so on.
+
+use std::fmt::Write as _;
+
+use failover_linux::clock;
+
+use crate::{
+    named::Named as _,
+    primary::check::readiness::{Readiness, Startup},
+    status::snapshot::{Holder, KernelEvents, Snapshot, Witnesses},
+    web::page::html::{Html, Moment},
+    wording,
+};
+
+/// The facts, as a list.
+pub(super) fn facts(snapshot: &Snapshot) -> String {
+    let mut html = String::from("<dl>");
+    let text = |text: &str| Html(text).to_string();
+    let mut fact = |name: &str, value: String| {
+        // Writing to a string doesn't fail.
+        let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd></div>");
+    };
+    let primary = &snapshot.primary;
+    if let Some(probe) = &primary.last_probe {
+        let ended = wording::probe::last(&probe.outcome, probe.certificate.as_deref());
+        fact(
+            "Last probe",
+            format!("{}, {}", Html(&ended), Moment(probe.at)),
+        );
+    }
+    let strikes = &primary.strikes;
+    let mut lines = vec![format!("{} of {}", strikes.len(), primary.strikes_needed)];
+    lines.extend(strikes.iter().map(|strike| {
+        let failed = wording::probe::failed(strike.failure, strike.took);
+        format!("{} {}", Moment(strike.at), Html(&failed))
+    }));
+    fact("Strikes", lines.join("<br>"));
+    if let Some(said) = &primary.readiness {
+        fact("Primary says", readiness(said));
+    }
+    let gateway = match &snapshot.gateway.holder {
+        Holder::Gateway(held_by) | Holder::Foreign(held_by) => text(held_by),
+        Holder::Nobody => "nobody listens".to_owned(),
+    };
+    fact("Local gateway", gateway);
+    if let Some(asked) = &snapshot.witnesses {
+        fact("Witnesses", witnesses(asked));
+        if let Some(router) = &asked.router {
+            let addresses = match router.addresses.is_empty() {
+                true => String::new(),
+                false => format!("{}: ", router.addresses.join(", ")),
+            };
+            let why = wording::witness::router(router);
+            fact("Default router", text(&format!("{addresses}{why}")));
+        }
+    }
+    if snapshot.release_needs > 1 {
+        let needs = format!("takes {} successes in a row", snapshot.release_needs);
+        fact("Release", needs);
+    }
+    if snapshot.forced {
+        fact("By order", "serves whatever the primary does".to_owned());
+    }
+    if let Some(until) = snapshot.held_until {
+        fact("Takes over again", Moment(until).to_string());
+    }
+    fact(
+        "Kernel events",
+        text(&kernel_events(&snapshot.kernel_events)),
+    );
+    let totals = &snapshot.totals;
+    let counts = format!(
+        "takeovers: {}, releases: {}",
+        totals.takeovers, totals.releases
+    );
+    fact("Since it began", counts);
+    if let Some(next) = snapshot.next {
+        fact("Next", Moment(next).to_string());
+    }
+    html.push_str("</dl>");
+    html
+}
+
+fn witnesses(witnesses: &Witnesses) -> String {
+    let needed = witnesses.needed;
+    let mut lines = vec![match &witnesses.last {
+        _ if needed == 0 => "none counts, so none is asked".to_owned(),
+        Some(last) => {
+            let at = Moment(clock::wall(last.at));
+            format!("{} answered, {needed} needed, {at}", last.answered)
+        }
+        None => {
+            let names = witnesses.names.join(", ");
+            format!("{needed} needed, not asked yet: {}", Html(&names))
+        }
+    }];
+    let votes = witnesses.last.iter().flat_map(|last| &last.votes);
+    lines.extend(votes.map(|vote| Html(&wording::witness::vote(vote)).to_string()));
+    lines.join("<br>")
+}
+
+fn readiness(readiness: &Readiness) -> String {
+    let startup = readiness.startup.map(Startup::name);
+    let mut html = startup.unwrap_or("startup unknown").to_owned();
+    if let Some(since) = readiness.draining_since {
+        let _ = write!(html, " since {}", Moment(clock::wall(since)));
+    }
+    html.push_str(match readiness.ready {
+        Some(true) => ", ready",
+        Some(false) => ", not ready",
+        None => "",
+    });
+    if !readiness.failing.is_empty() {
+        let _ = write!(html, " (failing: {})", Html(&readiness.failing.join(", ")));
+    }
+    if let Some(version) = &readiness.version {
+        let _ = write!(html, ", version {}", Html(version));
+    }
+    html
+}
+
+fn kernel_events(events: &KernelEvents) -> String {
+    let reason = events.polling.as_ref().map(wording::polling);
+    wording::kernel_events(
+        events.source.name(),
+        reason.as_deref(),
+        events.lost,
+        events.disagreements,
+    )
+}

@@ -1,0 +1,145 @@
+//! What the page shows, and what it must not do.
+
+use std::time::Duration;
+
+use failover_decide::{Change, Reason, State, Time};
+
+use super::*;
+use crate::{
+    daemon::inputs::kernel::Polling,
+    status::{
+        explanation::{Connections, Detail, Explanation},
+        problem::Problem,
+        snapshot::{Pause, Witnesses, sample},
+        warning::Warning,
+    },
+    web::{
+        View,
+        metrics::Probes,
+        timeline::{Kind, Note, Timeline},
+    },
+    witness::{
+        quorum::QuorumResult,
+        router::{RouterStanding, RouterStatus},
+        vote::{Silence, Vote},
+    },
+};
+
+const HOSTILE: &str = "<script>alert(1)</script>\" onload='x' &amp; \u{1b}[31m";
+
+fn view() -> View {
+    View {
+        now: Time::from_boot(Duration::from_secs(100)),
+        snapshot: sample(),
+        timeline: Timeline::default(),
+        probes: Probes::default(),
+    }
+}
+
+#[test]
+fn hostile_text_stays_text_wherever_it_comes_from() {
+    let mut view = view();
+    let snapshot = &mut view.snapshot;
+    let text = || HOSTILE.to_owned();
+    snapshot.host = text();
+    snapshot.primary.address = text();
+    snapshot.gateway.holder = Holder::Gateway(text());
+    snapshot.kernel_events.polling = Some(Polling::Failed(text()));
+    snapshot.explanation = Some(Explanation {
+        change: Change {
+            from: State::Standby,
+            to: State::Active,
+            reason: Reason::Probe(Outcome::unknown(text())),
+            strikes: Vec::new(),
+        },
+        detail: Some(Detail::HeldBy(text())),
+        connections: Connections {
+            events: vec![(Time::default(), text())],
+            forgotten: 0,
+        },
+    });
+    snapshot.witnesses = Some(Witnesses {
+        needed: 1,
+        names: vec![text()],
+        last: Some(QuorumResult {
+            at: Time::default(),
+            answered: 0,
+            needed: 1,
+            votes: vec![Vote {
+                witness: text(),
+                said: Err(Silence::NotAsked(text())),
+                took: Duration::ZERO,
+            }],
+            router_is_silent: false,
+        }),
+        router: Some(RouterStatus {
+            addresses: vec![text()],
+            counts: false,
+            standing: RouterStanding::Mute(Silence::NotAsked(text())),
+            is_silent: false,
+        }),
+    });
+    snapshot
+        .problems
+        .push(Problem::ForeignListener { held_by: text() });
+    snapshot
+        .warnings
+        .push(Warning::ListenerBeside { held_by: text() });
+    snapshot.recent.push(Note {
+        first: Time::default(),
+        last: Time::default(),
+        count: 2,
+        kind: Kind::Kernel,
+        text: text(),
+    });
+    let Page { html, .. } = render(&view);
+    assert_eq!(html.matches("<script").count(), 1, "{html}");
+    assert!(!html.contains("onload='x'"), "{html}");
+    assert!(!html.contains('\u{1b}'), "{html}");
+    // A line break would end the event.
+    assert!(!parts(&view).contains('\n'));
+}
+
+#[test]
+fn two_gateways_and_a_pause_are_in_the_headline_and_the_colour_is_that_of_the_protection() {
+    let mut view = view();
+    view.snapshot.state = State::Active;
+    view.snapshot.gateway.holder = Holder::Gateway("node".to_owned());
+    view.snapshot.protection = Protection::Degraded;
+    let html = render(&view).html;
+    let verdict =
+        "<p class=\"verdict degraded\">degraded: PC-B serves, and nothing stands behind it</p>";
+    assert!(html.contains(verdict), "{html}");
+    assert!(html.contains("<title>(degraded) active"), "{html}");
+    assert!(!html.contains("verdict mark"), "{html}");
+    view.snapshot.dual_active_since = Some(view.snapshot.now);
+    view.snapshot.protection = Protection::Unsafe;
+    view.snapshot.paused = Some(Pause {
+        since: view.snapshot.now,
+        until: None,
+        reason: Some(HOSTILE.to_owned()),
+    });
+    let html = render(&view).html;
+    for part in [
+        "<p class=\"verdict unsafe\">NOT SAFE</p>",
+        "<p class=\"verdict mark\">TWO GATEWAYS SERVE</p>",
+        "<p class=\"verdict mark\">PAUSED until `failover resume`</p>",
+        "<title>! active",
+        "both serve",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+}
+
+#[test]
+fn nothing_runs_or_is_styled_but_what_bears_the_pages_own_number() {
+    let (one, other) = (render(&view()), render(&view()));
+    assert_ne!(one.policy, other.policy);
+    let nonce = one.policy.split("'nonce-").nth(1).unwrap();
+    let nonce = nonce.split('\'').next().unwrap();
+    assert_eq!(nonce.len(), 32);
+    assert_eq!(one.html.matches(&format!("nonce=\"{nonce}\"")).count(), 2);
+    for forbidden in [" style=", " onclick=", "http://", "https://", "//cdn"] {
+        assert!(!one.html.contains(forbidden), "{forbidden}");
+    }
+}

@@ -1,0 +1,107 @@
+//! What becomes of commands.
+
+use failover_decide::{Command, CommandResult};
+use failover_linux::escape::Escaped;
+
+use crate::gateway::command::failures::Failure;
+
+/// It runs.
+pub(crate) fn started(command: Command) -> String {
+    format!("the {command} command was started")
+}
+
+/// It has ended.
+pub(crate) fn ended(command: Command, result: &CommandResult) -> String {
+    format!("the {command} command {}", self::result(result))
+}
+
+/// How a command ended, as the end of a sentence.
+pub(crate) fn result(result: &CommandResult) -> String {
+    match result {
+        CommandResult::Succeeded => "succeeded".to_owned(),
+        CommandResult::Failed { code } => format!("failed with exit code {code}"),
+        CommandResult::Signalled { signal } => format!("was ended by signal {signal}"),
+        CommandResult::NotRun { reason } => format!("could not be run: {reason}"),
+        CommandResult::Abandoned => "was killed and did not go away".to_owned(),
+    }
+}
+
+/// Why a further attempt is made, as the end of a sentence.
+pub(crate) fn last_attempt(failure: &Failure) -> String {
+    let Failure {
+        command,
+        result,
+        last_line,
+        log,
+    } = failure;
+    let ended = self::result(result);
+    match (command, result) {
+        (Command::Start, CommandResult::Succeeded) => {
+            "; the last one succeeded, but nothing listened afterwards".to_owned()
+        }
+        (Command::Stop, CommandResult::Succeeded) => {
+            "; the last one succeeded, but something listens still".to_owned()
+        }
+        (_, CommandResult::NotRun { .. }) => format!("; the last one {ended}"),
+        (
+            Command::Fence | Command::Start | Command::Stop,
+            CommandResult::Succeeded
+            | CommandResult::Failed { .. }
+            | CommandResult::Signalled { .. }
+            | CommandResult::Abandoned,
+        ) => {
+            let said = match last_line {
+                Some(line) => format!(", and said last: {}", Escaped(line)),
+                None => ", and said nothing".to_owned(),
+            };
+            format!("; the last one {ended}{said} (see {})", log.display())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(command: Command, result: CommandResult, last_line: Option<&str>) -> String {
+        last_attempt(&Failure {
+            command,
+            result,
+            last_line: last_line.map(str::to_owned),
+            log: format!("/state/{command}.log").into(),
+        })
+    }
+
+    #[test]
+    fn a_failure_says_how_it_ended_what_it_said_last_and_where_the_rest_is() {
+        let failed = CommandResult::Failed { code: 7 };
+        assert_eq!(
+            failure(
+                Command::Start,
+                failed.clone(),
+                Some("no \u{1b}[2Jsuch file")
+            ),
+            "; the last one failed with exit code 7, and said last: no \\u{1b}[2Jsuch file \
+             (see /state/start.log)"
+        );
+        assert_eq!(
+            failure(Command::Fence, failed, None),
+            "; the last one failed with exit code 7, and said nothing (see /state/fence.log)"
+        );
+        let not_run = CommandResult::NotRun {
+            reason: "it isn't there".to_owned(),
+        };
+        assert_eq!(
+            failure(Command::Stop, not_run, None),
+            "; the last one could not be run: it isn't there"
+        );
+    }
+
+    #[test]
+    fn a_success_that_led_to_nothing_is_said_to_be_that() {
+        assert_eq!(
+            failure(Command::Start, CommandResult::Succeeded, Some("started")),
+            "; the last one succeeded, but nothing listened afterwards"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! How probes end.
+
+use std::time::Duration;
+
+use failover_decide::{Failure, Outcome, Strike};
+use failover_linux::{clock, errno};
+
+/// What happened, and where there is more to know, that: the errno's name, what is wrong.
+pub(crate) fn failure(failure: Failure) -> (&'static str, Option<String>) {
+    match failure {
+        Failure::Refused => ("refused", None),
+        Failure::TimedOut => ("timed out", None),
+        Failure::Unreachable { errno } => ("unreachable", Some(errno::describe(errno))),
+        Failure::NoAnswer(why) => ("no answer", Some(why.to_string())),
+        Failure::WrongAnswer(what) => ("wrong answer", Some(what.to_string())),
+        Failure::Gone(gone) => ("unknown", Some(gone.to_string())),
+    }
+}
+
+/// The same in a line.
+pub(crate) fn failure_line(what: Failure) -> String {
+    let (happened, detail) = failure(what);
+    match detail {
+        Some(detail) => format!("{happened} ({detail})"),
+        None => happened.to_owned(),
+    }
+}
+
+/// With how long it took.
+pub(crate) fn failed(failure: Failure, took: Duration) -> String {
+    format!("{} after {took:.1?}", failure_line(failure))
+}
+
+/// How a probe ended.
+pub(crate) fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Connected { took } => format!("connected after {took:.1?}"),
+        Outcome::Failed { failure, took } => failed(*failure, *took),
+        Outcome::Unknown { reason, .. } => format!("unknown: {reason}"),
+    }
+}
+
+/// The same without the time that it took, for a list in which the same again is one line.
+pub(crate) fn happened(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Connected { .. } => "the primary answered".to_owned(),
+        Outcome::Failed { failure, .. } => {
+            format!("the probe failed: {}", failure_line(*failure))
+        }
+        Outcome::Unknown { reason, .. } => format!("the probe says nothing: {reason}"),
+    }
+}
+
+/// The last one, with the certificate that it didn't trust.
+pub(crate) fn last(what: &Outcome, certificate: Option<&str>) -> String {
+    match certificate {
+        Some(certificate) => format!("{}: {certificate}", outcome(what)),
+        None => outcome(what),
+    }
+}
+
+/// The failed probes that count.
+pub(crate) fn strikes(strikes: &[Strike]) -> String {
+    let each: Vec<String> = strikes.iter().map(strike).collect();
+    format!("failed probes: {}", each.join(", "))
+}
+
+fn strike(strike: &Strike) -> String {
+    let time = clock::wall(strike.due).strftime("%H:%M:%S%.3f");
+    format!("{time} {}", failed(strike.failure, strike.took))
+}
