@@ -17,18 +17,20 @@ use crate::{
 };
 
 impl Daemon {
-    /// Decides by these events, in their order, and carries out what follows.
+    /// Decides by what came together, and carries out what follows.
     pub(super) fn decide(&mut self, events: impl IntoIterator<Item = Event>) {
-        let mut observed = None;
-        let mut has_probed = false;
-        for event in events {
-            if let Event::Port(observation) = event {
-                observed = Some(observation);
-            }
-            has_probed |= matches!(event, Event::ProbeEnded { .. });
-            let actions = self.conclude(event);
-            self.carry_out_all(actions);
+        let events: Vec<Event> = events.into_iter().collect();
+        if events.is_empty() {
+            return;
         }
+        let observed = events.iter().rev().find_map(|event| match event {
+            Event::Port(observation) => Some(*observation),
+            _ => None,
+        });
+        let is_probed = |event: &Event| matches!(event, Event::ProbeEnded { .. });
+        let has_probed = events.iter().any(is_probed);
+        let actions = self.conclude(events);
+        self.carry_out_all(actions);
         if let Some(observation) = observed {
             self.follow_port(observation);
         }
@@ -39,10 +41,12 @@ impl Daemon {
         }
     }
 
-    fn conclude(&mut self, event: Event) -> Vec<Action> {
+    fn conclude(&mut self, events: Vec<Event>) -> Vec<Action> {
         let now = clock::now();
-        self.observe_at(now, &Occurrence::Decided(Decided::Event(&event)));
-        let actions = self.decider.handle(now, event);
+        for event in &events {
+            self.observe_at(now, &Occurrence::Decided(Decided::Event(event)));
+        }
+        let actions = self.decider.handle(now, events);
         self.observe_at(now, &Occurrence::Decided(Decided::Actions(&actions)));
         actions
     }
@@ -57,7 +61,7 @@ impl Daemon {
             let Some(event) = events.pop_front() else {
                 break;
             };
-            actions = self.conclude(event);
+            actions = self.conclude(vec![event]);
         }
         let is_starting = self.is_starting();
         self.inputs.kernel.tell_binds(is_starting);

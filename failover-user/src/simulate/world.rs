@@ -267,7 +267,7 @@ impl<'s, 'a> World<'s, 'a> {
     fn tell(&mut self, event: Event) {
         let now = self.environment.now;
         self.watch.sees(now, &event);
-        let actions = self.decider.handle(now, event);
+        let actions = self.decider.handle(now, [event]);
         self.wake = self.decider.next_wake();
         self.watch.checks(now, &actions, self.wake, &self.decider);
         for action in &actions {

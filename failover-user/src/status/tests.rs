@@ -186,7 +186,7 @@ impl Daemon {
         if let Event::CommandEnded { command, result } = &event {
             self.ledger.ended(*command, result);
         }
-        for action in self.decider.handle(now, event) {
+        for action in self.decider.handle(now, [event]) {
             match action {
                 Action::Probe { probe, .. } => {
                     let outcome = self.primary.clone();

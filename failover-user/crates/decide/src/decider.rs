@@ -56,18 +56,29 @@ impl Decider {
         self.situation.persistent_state()
     }
 
-    /// Takes in one event and returns what is to be done, in order.
-    pub fn handle(&mut self, now: Time, event: Event) -> Vec<Action> {
-        let mut actions = Vec::new();
-        let absent = event == Event::Suspended || self.was_absent(now);
+    /// Takes in what came together, and returns what is to be done, in order.
+    ///
+    /// In which order events come doesn't matter, but for those of one kind: each is applied before the
+    /// kinds that are judged by it. Nothing is decided until all are.
+    pub fn handle(&mut self, now: Time, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
+        let mut events: Vec<Event> = events.into_iter().collect();
+        events.sort_by_key(Event::rank);
+        let absent = events.contains(&Event::Suspended) || self.was_absent(now);
         if absent {
             self.situation.begin_anew(now);
         }
         self.situation.expire(now);
-        let mut reason = self.situation.apply(now, event);
+        let mut reason = Reason::Time;
+        for event in events {
+            let news = self.situation.apply(now, event);
+            if news != Reason::Time {
+                reason = news;
+            }
+        }
         if absent {
             reason = Reason::Absence;
         }
+        let mut actions = Vec::new();
         self.conclude(now, reason, &mut actions);
         actions
     }
@@ -76,7 +87,7 @@ impl Decider {
     /// new settings comes back as actions.
     pub fn reconfigure(&mut self, now: Time, settings: Settings, probing: Probing) -> Vec<Action> {
         // By the settings that it was to keep to, has it been away?
-        let mut actions = self.handle(now, Event::Woke);
+        let mut actions = self.handle(now, []);
         self.situation.reconfigure(now, settings, probing);
         // A shorter pace is none that was missed.
         let pace = self.situation.pace();
@@ -108,7 +119,7 @@ impl Decider {
         }
     }
 
-    /// When to call [`Self::handle`] with [`Event::Woke`], if nothing else happens before.
+    /// When to call [`Self::handle`], if nothing happens before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Time> {
         let situation = &self.situation;

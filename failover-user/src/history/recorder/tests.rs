@@ -63,7 +63,7 @@ impl World {
 
     fn handle(&mut self, event: Event) {
         self.recorder.sees(self.now, &event);
-        let actions = self.decider.handle(self.now, event);
+        let actions = self.decider.handle(self.now, [event]);
         self.recorder.decided(self.now, &self.decider, &actions);
         for action in actions {
             match action {

@@ -160,7 +160,7 @@ impl Calm {
     }
 
     fn tell(&mut self, event: Event) {
-        for action in self.decider.handle(self.now, event) {
+        for action in self.decider.handle(self.now, [event]) {
             match action {
                 Action::Probe { probe, .. } => self.ask(probe),
                 Action::Run(command) => self.command = Some((self.now + COMMAND, command, true)),

@@ -27,7 +27,7 @@ impl Forged {
         let mut settings = Configuration::load(options).unwrap().decide;
         change(&mut settings);
         let mut decider = Decider::new(settings.clone(), at(0));
-        let actions = decider.handle(at(0), Event::Port(PortObservation::Absent));
+        let actions = decider.handle(at(0), [Event::Port(PortObservation::Absent)]);
         let [Action::Probe { probe, .. }] = actions[..] else {
             panic!("{actions:?}");
         };

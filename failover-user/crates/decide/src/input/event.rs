@@ -58,7 +58,7 @@ pub enum Event {
     /// The local gateway says that it finishes what it is at, and then goes.
     GatewayDrains,
     /// The primary says (or no longer says) that it drains: somebody is stopping or restarting it in
-    /// good order. To be told before the end of the probe that found it out.
+    /// good order.
     PrimaryDrains(bool),
     /// An operator's order depends on how the primary is now: see [`crate::Decider::must_probe_first`].
     ProbeWanted,
@@ -73,6 +73,33 @@ pub enum Event {
         /// How.
         result: CommandResult,
     },
+}
+
+impl Event {
+    /// What is judged by something else comes after it. The port comes before everything that depends on
+    /// who listens, what others saw before the end of a probe, and what the primary says of itself as well.
+    /// Orders come last: they are followed or refused by how things are now.
+    pub(crate) const fn rank(&self) -> u8 {
+        match self {
+            Self::Suspended => 0,
+            Self::Armed => 1,
+            Self::Port(_) => 2,
+            Self::Begun(_) => 3,
+            Self::GatewayBegan(_) => 4,
+            Self::GatewayDrains => 5,
+            Self::PrimaryDrains(_) => 6,
+            Self::DefaultRouters(_) => 7,
+            Self::RoutersPinged { .. } => 8,
+            Self::Witnesses { .. } => 9,
+            Self::Evidence(..) => 10,
+            Self::ProbeEnded { .. } => 11,
+            Self::GatewayProbed { .. } => 12,
+            Self::CommandEnded { .. } => 13,
+            Self::ProbeWanted => 14,
+            Self::Operator(_) => 15,
+            Self::Woke => 16,
+        }
+    }
 }
 
 /// The local port, as it was seen.

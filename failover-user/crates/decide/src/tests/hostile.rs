@@ -160,7 +160,7 @@ fn endure(settings: &Settings, events: Vec<(Duration, Hostile)>) -> (Decider, La
             _ => continue,
         };
         let before = decider.clone();
-        let actions = decider.handle(now, event.clone());
+        let actions = decider.handle(now, [event.clone()]);
         laws.check(now, &event, &actions, &before, &decider);
     }
     (decider, laws, now)
@@ -239,8 +239,65 @@ fn absurd_settings() -> impl Strategy<Value = Settings> {
     })
 }
 
+/// The same decider, as far as anybody can tell.
+fn as_text(decider: &Decider, actions: &[Action]) -> String {
+    format!("{decider:?} {actions:?}")
+}
+
 proptest! {
     #![proptest_config(cases(128))]
+
+    /// Whoever hands several in needn't know what has to be known first.
+    #[test]
+    fn what_comes_together_may_come_in_any_order(
+        settings in settings(),
+        before in events(),
+        together in vec(hostile(), 1..8),
+        shuffled in any::<prop::sample::Index>(),
+        later in (0..3000_u64).prop_map(ms),
+    ) {
+        let (decider, laws, now) = endure(&settings, before);
+        let now = now + later;
+        let mut kinds = Vec::new();
+        let mut events: Vec<Event> = together
+            .into_iter()
+            .filter_map(|hostile| match hostile {
+                Hostile::Any(event) => Some(event),
+                Hostile::ProbeEnds(outcome) => {
+                    laws.probe().map(|probe| Event::ProbeEnded { probe, outcome })
+                }
+                Hostile::CommandEnds(result) => {
+                    laws.command().map(|command| Event::CommandEnded { command, result })
+                }
+                Hostile::GatewayProbeEnds(outcome) => {
+                    laws.gateway_probe().map(|probe| Event::GatewayProbed { probe, outcome })
+                }
+                Hostile::WitnessesAnswer(answered) => {
+                    laws.round().map(|round| Event::Witnesses { round, answered })
+                }
+                Hostile::Sleep => None,
+            })
+            .collect();
+        // Two of one kind stay in their order.
+        events.retain(|event| {
+            let kind = std::mem::discriminant(event);
+            let is_first = !kinds.contains(&kind);
+            kinds.push(kind);
+            is_first
+        });
+        let mut one = decider.clone();
+        let actions = one.handle(now, events.clone());
+        let expected = as_text(&one, &actions);
+        if !events.is_empty() {
+            let at = shuffled.index(events.len());
+            events.rotate_left(at);
+        }
+        for order in [events.clone(), events.iter().rev().cloned().collect()] {
+            let mut other = decider.clone();
+            let actions = other.handle(now, order);
+            prop_assert_eq!(as_text(&other, &actions), expected.clone());
+        }
+    }
 
     #[test]
     fn the_laws_hold_whatever_is_said(settings in settings(), events in events()) {
@@ -287,7 +344,7 @@ proptest! {
                     Event::Woke
                 }
             };
-            let actions = decider.handle(now, event);
+            let actions = decider.handle(now, [event]);
             prop_assert!(actions.len() <= 6, "{:?}", actions);
             let begun = actions.iter().filter(|action| matches!(action, Action::Probe { .. }));
             probes += u64::from(begun.count() > 0);

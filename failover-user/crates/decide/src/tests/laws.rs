@@ -773,7 +773,7 @@ impl Laws {
     /// The timer is set later than now once it has fired; without one, a probe is in flight.
     fn timer_is_never_stuck(&self, now: Time, after: &Decider) {
         let mut woken = after.clone();
-        let actions = woken.handle(now, Event::Woke);
+        let actions = woken.handle(now, []);
         match woken.next_wake() {
             Some(wake) => assert!(wake > now, "awake at {now:?}, and again at {wake:?}"),
             None => assert!(
@@ -839,7 +839,7 @@ fn fails_for(outcome: &Outcome) -> Option<Failure> {
 fn changes_nothing(now: Time, event: &Event, before: &Decider) {
     let commands = |decider: &mut Decider, event: Event| -> Vec<Action> {
         decider
-            .handle(now, event)
+            .handle(now, [event])
             .into_iter()
             .filter(|action| matches!(action, Action::Run(_) | Action::Kill(_)))
             .collect()

@@ -21,10 +21,14 @@ fn soon(settings: &Settings) -> Duration {
     probes + settings.start_timeout * 8 + settings.stop_timeout + settings.fence_timeout + s(500)
 }
 
-/// A world that has played its script, and then calms down.
+/// A world that has played its script, and then calms down. Events that come in one moment are handed in
+/// together in half of the worlds.
 fn calmed(script: Script, primary: Primary) -> World {
     let (horizon, soon) = (horizon(&script.settings), soon(&script.settings));
-    let mut world = script.play(horizon);
+    let mut world = match script.tripwire {
+        true => script.play_one_by_one(horizon),
+        false => script.play_together(horizon),
+    };
     world.calm_down(primary);
     world.play(horizon + soon);
     world
@@ -108,7 +112,7 @@ proptest! {
             .evidence(evidence.into_iter().chain(good));
         script.primary.push((died, if silent { SILENT } else { REFUSES }));
         script.tripwire = tripwire;
-        let world = script.play(latest);
+        let world = script.play_one_by_one(latest);
         let start = world.journal().run_times().first().copied();
         let earliest = died + settings.confirm_interval * (settings.strikes.get() - 1);
         prop_assert!(start.is_some_and(|start| start >= earliest), "{}", world.journal());
@@ -121,7 +125,7 @@ proptest! {
         let mut quiet = script;
         quiet.orders = Vec::new();
         quiet.primary = vec![(s(0), Primary::Unknown { after: ms(1) })];
-        let world = quiet.play(horizon);
+        let world = quiet.play_one_by_one(horizon);
         prop_assert_eq!(world.journal().commands(), [""; 0]);
     }
 }

@@ -478,10 +478,23 @@ impl Script {
         }
     }
 
-    /// The world, played until this time.
+    /// The world, played until this time. Where what comes in one moment is handed in together the same
+    /// commands are run at the same times.
     pub(super) fn play(self, until: Duration) -> World {
-        let mut world = World::new(self);
-        world.play(until);
+        let together = self.clone().play_together(until);
+        let world = self.play_one_by_one(until);
+        let runs = [&world, &together].map(|world| (world.journal().commands(), world.state()));
+        assert_eq!(runs[0], runs[1], "one by one, and together");
         world
+    }
+
+    /// The world, played until this time, with what comes in one moment handed in together.
+    pub(super) fn play_together(self, until: Duration) -> World {
+        World::new(self).together().played(until)
+    }
+
+    /// The same, event by event.
+    pub(super) fn play_one_by_one(self, until: Duration) -> World {
+        World::new(self).played(until)
     }
 }

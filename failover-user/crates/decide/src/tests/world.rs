@@ -86,6 +86,8 @@ pub(super) struct World {
     /// Looks at what a start began, one after the other; older ones are given up.
     look: u64,
     journal: Journal,
+    /// What waits until all has happened that happens at this time; `None`: nothing does.
+    together: Option<Vec<Event>>,
 }
 
 impl World {
@@ -122,6 +124,7 @@ impl World {
             looked: false,
             look: 0,
             journal: Journal::default(),
+            together: None,
             script,
         };
         let Script {
@@ -178,6 +181,21 @@ impl World {
         world
     }
 
+    /// The same with events that are handed in together where they come at the same time. The laws are not
+    /// looked at: they know one event after the other.
+    pub(super) fn together(self) -> Self {
+        Self {
+            together: Some(Vec::new()),
+            ..self
+        }
+    }
+
+    /// The same after everything has happened that happens until this time.
+    pub(super) fn played(mut self, until: Duration) -> Self {
+        self.play(until);
+        self
+    }
+
     /// Lets everything happen that happens until this time (from the world's beginning).
     pub(super) fn play(&mut self, until: Duration) {
         let until = Time::from_boot(self.script.boot) + until;
@@ -187,6 +205,9 @@ impl World {
             before = self.now;
             assert!(events < 1000, "no end of events at {:?}", self.elapsed());
             let planned = self.agenda.keys().next().copied();
+            if planned.is_none_or(|(at, _)| at > self.now) && self.hand_in() {
+                continue;
+            }
             let wake = self.decider.next_wake().map(|wake| {
                 let late = self.script.lateness[self.wakes % self.script.lateness.len()];
                 self.awake((wake + late).max(self.now))

@@ -664,7 +664,7 @@ fn strikes_beside_a_connection(made: u64, told_after: bool) -> usize {
         ..mission()
     };
     let mut decider = Decider::new(settings, at(100));
-    let actions = decider.handle(at(100), Event::Woke);
+    let actions = decider.handle(at(100), [Event::Woke]);
     let probe = actions.iter().find_map(|action| match action {
         Action::Probe { probe, .. } => Some(*probe),
         _ => None,
@@ -679,7 +679,7 @@ fn strikes_beside_a_connection(made: u64, told_after: bool) -> usize {
         events.reverse();
     }
     for event in events {
-        decider.handle(at(101), event);
+        decider.handle(at(101), [event]);
     }
     decider.strikes().len()
 }

@@ -199,12 +199,12 @@ fn of_a_primary_that_was_not_asked_yet_nobody_says_that_it_answers() {
     let refusal = |decider: &Decider| decider.objection(begin, TAKE_OVER);
     assert_eq!(refusal(&decider), Some(Refusal::NotAsked));
     assert!(decider.must_probe_first(begin, TAKE_OVER));
-    let actions = decider.handle(begin, Event::Woke);
+    let actions = decider.handle(begin, [Event::Woke]);
     let [Action::Probe { probe, .. }] = actions[..] else {
         panic!("{actions:?}");
     };
     let outcome = Outcome::Connected { took: ms(1) };
-    decider.handle(begin, Event::ProbeEnded { probe, outcome });
+    decider.handle(begin, [Event::ProbeEnded { probe, outcome }]);
     assert_eq!(refusal(&decider), Some(Refusal::PrimaryAnswers));
 }
 
@@ -239,7 +239,7 @@ impl Probed {
     }
 
     fn handle(&mut self, event: Event) -> Vec<Action> {
-        let actions = self.decider.handle(self.now, event);
+        let actions = self.decider.handle(self.now, [event]);
         for action in &actions {
             match action {
                 Action::Probe { probe, cause } => self.probe = Some((*probe, *cause)),
@@ -386,7 +386,7 @@ fn a_check_of_the_local_gateway_counts_unless_it_is_being_stopped() {
     };
     assert!(probed.decider.counts_gateway_probe(check));
     let mut gone = probed.decider.clone();
-    gone.handle(probed.now, Event::Port(PortObservation::Absent));
+    gone.handle(probed.now, [Event::Port(PortObservation::Absent)]);
     assert!(!gone.counts_gateway_probe(check));
     probed.handle(Event::Operator(RELEASE));
     assert!(!probed.decider.counts_gateway_probe(check));

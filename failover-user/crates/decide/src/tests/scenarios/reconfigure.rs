@@ -36,19 +36,19 @@ fn refused() -> Outcome {
 fn with_strikes(settings: Settings, strikes: u32) -> (Decider, Time) {
     let (pace, mut now) = (settings.interval, s(0));
     let mut decider = Decider::new(settings, at(now));
-    let mut probe = probe_in(&decider.handle(at(now), Event::Port(PortObservation::Absent)));
+    let mut probe = probe_in(&decider.handle(at(now), [Event::Port(PortObservation::Absent)]));
     for strike in 1..=strikes {
         let outcome = refused();
         decider.handle(
             at(now),
-            Event::ProbeEnded {
+            [Event::ProbeEnded {
                 probe: probe.unwrap(),
                 outcome,
-            },
+            }],
         );
         if strike < strikes {
             now += pace;
-            probe = probe_in(&decider.handle(at(now), Event::Woke));
+            probe = probe_in(&decider.handle(at(now), [Event::Woke]));
         }
     }
     (decider, at(now))
@@ -70,9 +70,9 @@ fn strikes_survive_and_the_next_one_counts_by_the_new_numbers() {
     assert_eq!(actions, []);
     assert_eq!(decider.state(), State::Suspect { strikes: 2 });
     assert_eq!(decider.next_wake(), Some(now + s(10)));
-    let probe = probe_in(&decider.handle(now + s(10), Event::Woke)).unwrap();
+    let probe = probe_in(&decider.handle(now + s(10), [Event::Woke])).unwrap();
     let outcome = refused();
-    let actions = decider.handle(now + s(10), Event::ProbeEnded { probe, outcome });
+    let actions = decider.handle(now + s(10), [Event::ProbeEnded { probe, outcome }]);
     assert!(
         actions.contains(&Action::Run(Command::Start)),
         "{actions:?}"
@@ -108,12 +108,12 @@ fn a_command_in_flight_goes_on_and_its_end_is_heard() {
         "{actions:?}"
     );
     assert_eq!(decider.state(), State::Starting { attempt: 1 });
-    decider.handle(now, Event::Port(PortObservation::Listening));
+    decider.handle(now, [Event::Port(PortObservation::Listening)]);
     let ended = Event::CommandEnded {
         command: Command::Start,
         result: CommandResult::Succeeded,
     };
-    decider.handle(now, ended);
+    decider.handle(now, [ended]);
     assert_eq!(decider.state(), State::Active);
 }
 
@@ -220,7 +220,7 @@ fn strikes_of_one_question_are_none_of_another() {
 fn the_answer_to_a_probe_that_was_given_up_says_nothing() {
     let mut decider = Decider::new(mission(), at(s(0)));
     let given_up =
-        probe_in(&decider.handle(at(s(0)), Event::Port(PortObservation::Absent))).unwrap();
+        probe_in(&decider.handle(at(s(0)), [Event::Port(PortObservation::Absent)])).unwrap();
     let changed = Settings {
         timeout: s(2),
         ..mission()
@@ -229,13 +229,13 @@ fn the_answer_to_a_probe_that_was_given_up_says_nothing() {
     let outcome = refused();
     decider.handle(
         at(s(3)),
-        Event::ProbeEnded {
+        [Event::ProbeEnded {
             probe: given_up,
             outcome,
-        },
+        }],
     );
     assert_eq!(decider.strikes(), []);
-    assert!(probe_in(&decider.handle(at(s(30)), Event::Woke)).is_some());
+    assert!(probe_in(&decider.handle(at(s(30)), [Event::Woke])).is_some());
 }
 
 proptest! {
@@ -247,7 +247,7 @@ proptest! {
         new in settings(),
         part in 0..100u32,
     ) {
-        let (mut decider, now) = script.clone().play(horizon(&script.settings) * part / 100).decider();
+        let (mut decider, now) = script.clone().play_one_by_one(horizon(&script.settings) * part / 100).decider();
         let before = decider.clone();
         let actions = decider.reconfigure(now, new, Probing::AsBefore);
         prop_assert!(decider.next_wake().is_none_or(|wake| wake >= now), "{:?}", decider.next_wake());
@@ -258,6 +258,6 @@ proptest! {
         let runs = actions.iter().filter(|action| matches!(action, Action::Run(_)));
         prop_assert!(runs.count() <= 1);
         // By its own numbers nothing more is to be done at this moment.
-        prop_assert_eq!(decider.handle(now, Event::Woke), []);
+        prop_assert_eq!(decider.handle(now, [Event::Woke]), []);
     }
 }

@@ -208,7 +208,7 @@ fn a_stop_needs_no_second_success() {
 /// When the next stop is run, if nothing but time goes on.
 fn next_stop(mut decider: Decider, mut now: Time) -> Time {
     loop {
-        let actions = decider.handle(now, Event::Woke);
+        let actions = decider.handle(now, [Event::Woke]);
         if actions.contains(&Action::Run(Command::Stop)) {
             return now;
         }
@@ -224,7 +224,7 @@ fn a_gateway_that_says_it_drains_is_not_told_again_before_a_stop_has_had_its_tim
     let (decider, now) = world.decider();
     assert_eq!(next_stop(decider.clone(), now), now + ms(500));
     let mut drains = decider;
-    drains.handle(now, Event::GatewayDrains);
+    drains.handle(now, [Event::GatewayDrains]);
     assert_eq!(next_stop(drains, now), now + ms(19_500));
 }
 

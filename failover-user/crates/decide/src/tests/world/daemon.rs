@@ -54,13 +54,29 @@ impl World {
             return;
         }
         self.note(&event);
+        if let Some(together) = &mut self.together {
+            together.push(event);
+            return;
+        }
         let before = self.decider.clone();
-        let actions = self.decider.handle(self.now, event.clone());
+        let actions = self.decider.handle(self.now, [event.clone()]);
         self.laws
             .check(self.now, &event, &actions, &before, &self.decider);
         for action in actions {
             self.carry_out(action);
         }
+    }
+
+    /// Hands in what waits. Was there something?
+    pub(super) fn hand_in(&mut self) -> bool {
+        let events = self.together.as_mut().map(std::mem::take);
+        let Some(events) = events.filter(|events| !events.is_empty()) else {
+            return false;
+        };
+        for action in self.decider.handle(self.now, events) {
+            self.carry_out(action);
+        }
+        true
     }
 
     fn note(&mut self, event: &Event) {
@@ -218,6 +234,7 @@ impl World {
 
     /// What was seen of the start is out of date.
     pub(super) fn look_anew(&mut self) {
+        self.hand_in();
         self.look += 1;
         self.look(self.look);
     }
