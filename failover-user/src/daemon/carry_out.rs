@@ -37,7 +37,7 @@ impl Daemon {
         if observed.is_some() || has_probed {
             // After the decider knows of them.
             let blocks = self.decider.state() == State::Inhibited(Inhibitor::ForeignListener);
-            self.inputs.port.tell_of_strangers(blocks);
+            self.inputs.port.log_foreign(blocks);
         }
     }
 

@@ -30,7 +30,7 @@ use crate::{
     daemon::inputs::{Inputs, Sources},
     gateway::{
         command::{executor::Executor, relay::restore as restore_relays},
-        port::{invocation::Launch, view::PortView},
+        port::{invocation::InvocationMark, view::PortView},
     },
     log::systemd,
     observe::{
@@ -124,7 +124,7 @@ impl Daemon {
         );
         let (supervisor, watchdog) = systemd::from_environment();
         let observers = Observers::new(&configuration, decider.state(), supervisor, parts.clone());
-        let mark = Launch::of(&configuration.state_dir);
+        let mark = InvocationMark::of(&configuration.state_dir);
         let sources = Sources {
             control,
             reader,

@@ -61,7 +61,7 @@ impl Log {
                 "the local gateway drains: it finishes what it is at, and goes"
             ),
             Seen::Start(found) => info!(
-                found = found.told,
+                found = found.description,
                 "{}",
                 wording::reason::begun(found.begun)
             ),

@@ -22,8 +22,8 @@ use crate::{
         boot::{Enabled, EnabledBy, enabled_units, has_systemd, installed_units, is_lingering},
         command::{account::Account, command_line::CommandLine, unit::Scope},
         port::{
-            debounce::Settling, holder::Holder, holder_search::holders, identity::Identity,
-            invocation::Launch, tunnel::tunnels,
+            debounce::Debounce, holder::Holder, holder_search::holders, identity::Identity,
+            invocation::InvocationMark, tunnel::tunnels,
         },
         spec::LocalUnit,
     },
@@ -352,12 +352,10 @@ pub(super) async fn port(
         Err(error) => return vec![Finding::of_error(NAME, Level::Error, &error)],
     };
     let holders = holders(&listeners, &BTreeSet::new());
-    let launch = Launch::kept_in(&configuration.state_dir);
+    let mark = InvocationMark::kept_in(&configuration.state_dir);
     let is_gateway = |holder: &Holder| {
         configuration.gateway.identity.is_gateway(holder)
-            || launch
-                .as_ref()
-                .is_some_and(|launch| launch.began(holder.key()))
+            || mark.as_ref().is_some_and(|mark| mark.began(holder.key()))
     };
     let identity = &configuration.gateway.identity;
     let bound = Persisted::load(&configuration.state_dir).bound(&configuration.gateway);
@@ -442,13 +440,13 @@ pub(super) async fn port(
 /// Who listens, except programs that only test whether the port is free.
 async fn settled(port: NonZeroU16) -> Result<Vec<Listener>, ListenersError> {
     let mut listeners = Listeners::on(port.get());
-    let mut settling = Settling::default();
-    let first = settling.believed(clock::now(), &listeners.now()?, &[]);
-    let Some(young) = settling.settles_in(clock::now()) else {
+    let mut debounce = Debounce::default();
+    let first = debounce.believed(clock::now(), &listeners.now()?, &[]);
+    let Some(young) = debounce.remaining(clock::now()) else {
         return Ok(first);
     };
     sleep(young).await;
-    Ok(settling.believed(clock::now(), &listeners.now()?, &first))
+    Ok(debounce.believed(clock::now(), &listeners.now()?, &first))
 }
 
 /// Checks the listener as the daemon checks the local gateway.

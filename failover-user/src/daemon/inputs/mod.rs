@@ -24,7 +24,7 @@ use crate::{
     },
     gateway::{
         command::{executor::Executor, survivors::Found},
-        port::{LocalPort, invocation::Launch, started},
+        port::{LocalPort, invocation::InvocationMark, started},
     },
     log::{lines::RateLimit, systemd::Watchdog},
     primary::{
@@ -113,7 +113,7 @@ pub(crate) struct Sources {
     pub(crate) reader: Arc<Reader>,
     pub(crate) parts: Parts,
     pub(crate) watchdog: Option<Watchdog>,
-    pub(crate) mark: Launch,
+    pub(crate) mark: InvocationMark,
     /// Gets something whenever there is something new to see on the page.
     pub(crate) changes: tokio::sync::watch::Receiver<()>,
 }
@@ -203,7 +203,7 @@ impl Inputs {
             read = self.reload.next() => Input::Configuration(Box::new(read)),
             acquired = state_dir.acquired() => Input::Lock(acquired),
             () = stall.pass(Source::Look, pause(look)) => Input::Look,
-            () = stall.pass(Source::Look, self.port.told_of_end(matters)) => Input::Look,
+            () = stall.pass(Source::Look, self.port.ended(matters)) => Input::Look,
             () = stall.pass(Source::Time, pause(wake)) => Input::Time,
             () = pause(turn) => Input::Watchdog,
             () = pause(attempt) => Input::KernelEventsDue,

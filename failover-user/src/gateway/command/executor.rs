@@ -22,7 +22,7 @@ use crate::gateway::{
         start_watch::StartWatch,
         survivors::{Found, Search},
     },
-    port::{invocation::Launch, started},
+    port::{invocation::InvocationMark, started},
     spec::Commands,
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct Executor {
     commands: Commands,
     state_dir: PathBuf,
     /// What a start command's descendants are known by.
-    mark: Launch,
+    mark: InvocationMark,
     running: Option<Running>,
     /// Output of the last command: the gateway that a start left behind may still write there.
     output: Option<CommandOutput>,
@@ -79,7 +79,7 @@ pub(crate) struct Ended {
 }
 
 impl Executor {
-    pub(crate) fn new(commands: Commands, state_dir: PathBuf, mark: Launch) -> Self {
+    pub(crate) fn new(commands: Commands, state_dir: PathBuf, mark: InvocationMark) -> Self {
         Self {
             force: force(&commands),
             commands,
@@ -147,7 +147,7 @@ impl Executor {
         let gateway = &self.commands.gateway;
         Search {
             since: started::ticks(clock::now()),
-            launch: self.mark.clone(),
+            mark: self.mark.clone(),
             command: None,
             unit: gateway.unit.clone().filter(|unit| unit.is_started),
             account: gateway.user.clone(),
@@ -168,7 +168,7 @@ impl Executor {
             .ok();
         let mut variables = environment.clone();
         if command == Command::Start {
-            variables.push((Launch::VARIABLE, self.mark.value()));
+            variables.push((InvocationMark::VARIABLE, self.mark.value()));
         }
         match RunningCommand::spawn(command, line, account, &variables, output.as_ref()) {
             Ok(process) => {

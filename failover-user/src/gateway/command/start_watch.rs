@@ -126,7 +126,7 @@ impl StartWatch {
         if self.lives.crashes(&found) {
             found.begun = Begun::Gone;
             found.is_certain = true;
-            found.told = format!("it crashes again and again; {}", found.told);
+            found.description = format!("it crashes again and again; {}", found.description);
         }
         if found.begun != Begun::Gone || found.is_certain {
             self.gone = None;
@@ -143,12 +143,12 @@ impl StartWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::port::invocation::Launch;
+    use crate::gateway::port::invocation::InvocationMark;
 
     fn found(begun: Begun, is_certain: bool) -> Found {
         Found {
             begun,
-            told: String::new(),
+            description: String::new(),
             oldest: None,
             restarts: None,
             is_certain,
@@ -160,7 +160,7 @@ mod tests {
         let mut watch = StartWatch::default();
         watch.begin(Search {
             since: 0,
-            launch: Launch::of(folder.path()),
+            mark: InvocationMark::of(folder.path()),
             command: Some(1),
             unit: None,
             account: None,

@@ -27,7 +27,7 @@ use crate::gateway::{
         alone, unit,
         unit::{Scope, UnitState},
     },
-    port::{home::Home, home::home_of, identity::matches, invocation::Launch},
+    port::{home::Home, home::home_of, identity::matches, invocation::InvocationMark},
     spec::LocalUnit,
 };
 use failover_linux::procfs;
@@ -47,7 +47,7 @@ pub struct Search {
     /// When the start command was run, in ticks of the boot clock (man 5 proc_pid_stat).
     pub since: u64,
     /// What its descendants are known by.
-    pub launch: Launch,
+    pub mark: InvocationMark,
     /// Its own process, while it runs.
     pub command: Option<u32>,
     /// The unit that it starts, where that is known.
@@ -66,7 +66,7 @@ pub struct Found {
     /// In a word.
     pub begun: Begun,
     /// In more words, for people.
-    pub told: String,
+    pub description: String,
     /// When the oldest process of the unit began, if one was seen.
     pub oldest: Option<u64>,
     /// How often its service manager has started the unit again by itself, if that was asked.
@@ -117,7 +117,7 @@ impl Search {
         if let Some(pid) = self.alive(&processes) {
             return Found {
                 begun: Begun::Alive,
-                told: format!("process {pid}"),
+                description: format!("process {pid}"),
                 oldest,
                 restarts: None,
                 is_certain: true,
@@ -127,7 +127,7 @@ impl Search {
             return match processes.service() {
                 Some((pid, home)) => Found {
                     begun: Begun::Alive,
-                    told: format!("process {pid} in {home}"),
+                    description: format!("process {pid} in {home}"),
                     oldest,
                     restarts: None,
                     is_certain: false,
@@ -138,7 +138,7 @@ impl Search {
                 ),
                 None => Found {
                     begun: Begun::Gone,
-                    told: "no process".to_owned(),
+                    description: "no process".to_owned(),
                     oldest,
                     restarts: None,
                     is_certain: false,
@@ -212,7 +212,7 @@ impl Search {
             .command
             .is_some_and(|command| pid == command || stat.session == command);
         let has_mark = is_own
-            || self.launch.began(ProcessKey {
+            || self.mark.began(ProcessKey {
                 pid,
                 started: stat.started,
             });
@@ -263,15 +263,17 @@ impl Search {
             .stderr(Stdio::null())
             .kill_on_drop(true);
         let mut child = process.spawn()?;
-        let mut told = String::new();
+        let mut answer = String::new();
         if let Some(output) = child.stdout.take() {
             output
                 .take(LONGEST_ANSWER)
-                .read_to_string(&mut told)
+                .read_to_string(&mut answer)
                 .await?;
         }
         match child.wait().await? {
-            status if status.success() => Ok(told.lines().filter_map(UnitState::parsed).collect()),
+            status if status.success() => {
+                Ok(answer.lines().filter_map(UnitState::parsed).collect())
+            }
             status => Err(io::Error::other(format!(
                 "the service manager can't be asked: {status}"
             ))),
@@ -287,10 +289,10 @@ impl Processes {
 }
 
 impl Found {
-    fn unknown(told: String, oldest: Option<u64>) -> Self {
+    fn unknown(description: String, oldest: Option<u64>) -> Self {
         Self {
             begun: Begun::Unknown,
-            told,
+            description,
             oldest,
             restarts: None,
             is_certain: false,
@@ -307,7 +309,7 @@ fn executable(process: &Path) -> Option<PathBuf> {
 /// What the service manager's word means, where no process is there.
 fn of_states(states: &[UnitState], oldest: Option<u64>) -> Found {
     let active = states.iter().find(|state| state.is_active());
-    let told = match active.or(states.first()) {
+    let description = match active.or(states.first()) {
         Some(state) => state.to_string(),
         None => "no unit of that name is loaded".to_owned(),
     };
@@ -316,7 +318,7 @@ fn of_states(states: &[UnitState], oldest: Option<u64>) -> Found {
             Some(_) => Begun::Alive,
             None => Begun::Gone,
         },
-        told,
+        description,
         oldest,
         restarts: active.map(|state| state.restarts),
         is_certain: true,
@@ -338,8 +340,8 @@ fn is_service(home: &Home) -> bool {
 pub struct Lives {
     oldest: Option<u64>,
     seen: u32,
-    first_told: Option<u32>,
-    told: u32,
+    first_reported: Option<u32>,
+    reported: u32,
 }
 
 impl Lives {
@@ -354,13 +356,13 @@ impl Lives {
         if let Some(restarts) = found.restarts {
             // It counts from zero when somebody starts the unit.
             let first = self
-                .first_told
+                .first_reported
                 .filter(|first| *first <= restarts)
                 .unwrap_or(restarts);
-            self.first_told = Some(first);
-            self.told = restarts - first;
+            self.first_reported = Some(first);
+            self.reported = restarts - first;
         }
-        self.seen.max(self.told) >= CRASHES
+        self.seen.max(self.reported) >= CRASHES
     }
 }
 
@@ -390,19 +392,19 @@ mod tests {
         }
     }
 
-    fn sleeper(launch: Option<&Launch>) -> Ended {
+    fn sleeper(mark: Option<&InvocationMark>) -> Ended {
         let mut command = Command::new("sleep");
         command.arg("1000").stdin(Stdio::null());
-        if let Some(launch) = launch {
-            command.env(Launch::VARIABLE, launch.value());
+        if let Some(mark) = mark {
+            command.env(InvocationMark::VARIABLE, mark.value());
         }
         Ended(command.spawn().unwrap())
     }
 
-    fn search(launch: &Launch) -> Search {
+    fn search(mark: &InvocationMark) -> Search {
         Search {
             since: ticks_now(),
-            launch: launch.clone(),
+            mark: mark.clone(),
             command: None,
             unit: None,
             account: None,
@@ -418,17 +420,22 @@ mod tests {
     #[tokio::test]
     async fn a_descendant_of_the_start_command_lives_until_it_ends() {
         let folder = tempfile::tempdir().unwrap();
-        let launch = Launch::of(folder.path());
-        let search = search(&launch);
+        let mark = InvocationMark::of(folder.path());
+        let search = search(&mark);
         let _other = sleeper(None);
-        let child = sleeper(Some(&launch));
+        let child = sleeper(Some(&mark));
         let found = search.clone().look().await;
         assert_eq!(found.begun, Begun::Alive, "{found:?}");
-        assert!(found.told.contains(&child.0.id().to_string()), "{found:?}");
+        assert!(
+            found.description.contains(&child.0.id().to_string()),
+            "{found:?}"
+        );
         drop(child);
         let found = search.clone().look().await;
         assert!(
-            !found.told.contains("process") || found.begun != Begun::Alive || !found.is_certain,
+            !found.description.contains("process")
+                || found.begun != Begun::Alive
+                || !found.is_certain,
             "{found:?}"
         );
     }
@@ -436,10 +443,10 @@ mod tests {
     #[tokio::test]
     async fn what_an_earlier_start_left_behind_is_none_of_this_ones() {
         let folder = tempfile::tempdir().unwrap();
-        let launch = Launch::of(folder.path());
-        let _earlier = sleeper(Some(&launch));
+        let mark = InvocationMark::of(folder.path());
+        let _earlier = sleeper(Some(&mark));
         std::thread::sleep(Duration::from_millis(30));
-        let found = search(&launch).look().await;
+        let found = search(&mark).look().await;
         assert!(
             !(found.begun == Begun::Alive && found.is_certain),
             "{found:?}"
@@ -449,9 +456,9 @@ mod tests {
     #[tokio::test]
     async fn a_start_command_that_runs_is_alive_unless_what_it_brought_up_was_lost() {
         let folder = tempfile::tempdir().unwrap();
-        let launch = Launch::of(folder.path());
-        let mut search = search(&launch);
-        let command = sleeper(Some(&launch));
+        let mark = InvocationMark::of(folder.path());
+        let mut search = search(&mark);
+        let command = sleeper(Some(&mark));
         search.command = Some(command.0.id());
         assert_eq!(begun_of(&search).await, Begun::Alive);
         search.lost = BTreeSet::from(["/opt/bot".into()]);
@@ -467,7 +474,7 @@ mod tests {
             !(found.begun == Begun::Alive && found.is_certain),
             "{found:?}"
         );
-        let _replacement = sleeper(Some(&launch));
+        let _replacement = sleeper(Some(&mark));
         assert_eq!(begun_of(&search).await, Begun::Alive);
     }
 
@@ -505,7 +512,7 @@ mod tests {
     fn one_that_comes_back_to_life_again_and_again_crashes() {
         let found = |oldest, restarts| Found {
             begun: Begun::Alive,
-            told: String::new(),
+            description: String::new(),
             oldest,
             restarts,
             is_certain: true,

@@ -8,19 +8,19 @@ use failover_linux::bpf::event::TcpStateChange;
 
 /// An event may be on its way while the answer already knows, and the other way round: they have to
 /// differ for so long, without another event, to disagree.
-const SETTLES: Duration = Duration::from_millis(500);
+const TOLERANCE: Duration = Duration::from_millis(500);
 
 /// More listeners than are looked at. With so many the answer is taken for granted.
 const MOST: usize = 4096;
 
 /// Both views, and how often they disagreed.
 #[derive(Debug, Default)]
-pub(crate) struct Agreement {
+pub(crate) struct CrossCheck {
     /// Who listens by the events alone; sorted.
     implied: Vec<SocketAddr>,
     /// Since when the two differ.
     doubt: Option<Time>,
-    /// When the answer was asked for that was taken for granted: it knows what was told before.
+    /// When the answer was asked for that was taken for granted: it knows of all events before.
     adopted: Option<Time>,
     disagreements: u64,
 }
@@ -34,12 +34,12 @@ pub(crate) struct Disagreement {
     pub(crate) count: u64,
 }
 
-impl Agreement {
+impl CrossCheck {
     /// A socket began or ended to listen on the port, or did something else.
     pub(crate) fn event(&mut self, change: &TcpStateChange) {
         let local = change.local;
-        let told = Time::from_boot(change.origin.time);
-        if self.adopted.is_some_and(|asked| told < asked) {
+        let at = Time::from_boot(change.origin.time);
+        if self.adopted.is_some_and(|asked| at < asked) {
             return;
         }
         if change.begins_to_listen() {
@@ -58,7 +58,7 @@ impl Agreement {
     }
 
     /// Takes the answer for granted: events are known to be missing. Others may be on their way that
-    /// were told before it was asked for.
+    /// happened before it was asked for.
     pub(crate) fn adopt(&mut self, asked: Time, answer: impl Iterator<Item = SocketAddr>) {
         self.implied = answer.collect();
         self.implied.sort_unstable();
@@ -79,7 +79,7 @@ impl Agreement {
             return None;
         }
         let since = *self.doubt.get_or_insert(now);
-        if now.since(since) < SETTLES {
+        if now.since(since) < TOLERANCE {
             return None;
         }
         self.doubt = None;
@@ -96,9 +96,9 @@ impl Agreement {
     }
 
     /// How long until a difference becomes a disagreement.
-    pub(crate) fn settles_in(&self, now: Time) -> Option<Duration> {
+    pub(crate) fn remaining(&self, now: Time) -> Option<Duration> {
         self.doubt
-            .map(|since| SETTLES.saturating_sub(now.since(since)))
+            .map(|since| TOLERANCE.saturating_sub(now.since(since)))
     }
 }
 
@@ -146,88 +146,88 @@ mod tests {
 
     #[test]
     fn a_gateway_with_two_sockets_is_followed_by_both_views() {
-        let mut agreement = Agreement::default();
-        agreement.event(&listens(FOUR));
-        agreement.event(&listens(SIX));
-        assert_eq!(agreement.compare(at(0), answer(&[SIX, FOUR])), None);
-        assert_eq!(agreement.settles_in(at(0)), None);
-        agreement.event(&change(FOUR, TcpState::Listen, TcpState::Close));
-        assert_eq!(agreement.compare(at(1), answer(&[SIX])), None);
-        assert_eq!(agreement.settles_in(at(1)), None);
+        let mut cross_check = CrossCheck::default();
+        cross_check.event(&listens(FOUR));
+        cross_check.event(&listens(SIX));
+        assert_eq!(cross_check.compare(at(0), answer(&[SIX, FOUR])), None);
+        assert_eq!(cross_check.remaining(at(0)), None);
+        cross_check.event(&change(FOUR, TcpState::Listen, TcpState::Close));
+        assert_eq!(cross_check.compare(at(1), answer(&[SIX])), None);
+        assert_eq!(cross_check.remaining(at(1)), None);
     }
 
     #[test]
     fn a_connection_that_a_client_makes_ends_no_listener() {
-        let mut agreement = Agreement::default();
-        agreement.event(&listens(FOUR));
+        let mut cross_check = CrossCheck::default();
+        cross_check.event(&listens(FOUR));
         // The socket of the connection, which begins as a copy of the listener.
-        agreement.event(&change(FOUR, TcpState::Listen, TcpState::SynRecv));
-        agreement.event(&change(FOUR, TcpState::SynRecv, TcpState::Established));
-        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
-        assert_eq!(agreement.settles_in(at(0)), None);
+        cross_check.event(&change(FOUR, TcpState::Listen, TcpState::SynRecv));
+        cross_check.event(&change(FOUR, TcpState::SynRecv, TcpState::Established));
+        assert_eq!(cross_check.compare(at(0), answer(&[FOUR])), None);
+        assert_eq!(cross_check.remaining(at(0)), None);
     }
 
     #[test]
     fn two_sockets_at_one_address_are_two() {
-        let mut agreement = Agreement::default();
-        agreement.event(&listens(FOUR));
-        agreement.event(&listens(FOUR));
-        agreement.event(&change(FOUR, TcpState::Listen, TcpState::Close));
-        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
-        assert_eq!(agreement.settles_in(at(0)), None);
+        let mut cross_check = CrossCheck::default();
+        cross_check.event(&listens(FOUR));
+        cross_check.event(&listens(FOUR));
+        cross_check.event(&change(FOUR, TcpState::Listen, TcpState::Close));
+        assert_eq!(cross_check.compare(at(0), answer(&[FOUR])), None);
+        assert_eq!(cross_check.remaining(at(0)), None);
     }
 
     #[test]
     fn an_event_that_is_on_its_way_is_waited_for() {
-        let mut agreement = Agreement::default();
-        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
+        let mut cross_check = CrossCheck::default();
+        assert_eq!(cross_check.compare(at(0), answer(&[FOUR])), None);
         assert_eq!(
-            agreement.settles_in(at(100)),
+            cross_check.remaining(at(100)),
             Some(Duration::from_millis(400))
         );
-        agreement.event(&listens(FOUR));
-        assert_eq!(agreement.compare(at(1000), answer(&[FOUR])), None);
+        cross_check.event(&listens(FOUR));
+        assert_eq!(cross_check.compare(at(1000), answer(&[FOUR])), None);
     }
 
     #[test]
     fn a_difference_that_stays_is_a_disagreement_once_and_the_answer_wins() {
-        let mut agreement = Agreement::default();
-        agreement.event(&listens(SIX));
-        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
+        let mut cross_check = CrossCheck::default();
+        cross_check.event(&listens(SIX));
+        assert_eq!(cross_check.compare(at(0), answer(&[FOUR])), None);
         let disagreement = Disagreement {
             events: vec![address(SIX)],
             count: 1,
         };
         assert_eq!(
-            agreement.compare(at(500), answer(&[FOUR])),
+            cross_check.compare(at(500), answer(&[FOUR])),
             Some(disagreement)
         );
-        assert_eq!(agreement.compare(at(501), answer(&[FOUR])), None);
-        assert_eq!(agreement.settles_in(at(501)), None);
+        assert_eq!(cross_check.compare(at(501), answer(&[FOUR])), None);
+        assert_eq!(cross_check.remaining(at(501)), None);
     }
 
     #[test]
     fn what_was_lost_is_no_disagreement() {
-        let mut agreement = Agreement::default();
-        agreement.adopt(at(0), answer(&[FOUR]));
-        assert_eq!(agreement.compare(at(0), answer(&[FOUR])), None);
-        assert_eq!(agreement.settles_in(at(0)), None);
+        let mut cross_check = CrossCheck::default();
+        cross_check.adopt(at(0), answer(&[FOUR]));
+        assert_eq!(cross_check.compare(at(0), answer(&[FOUR])), None);
+        assert_eq!(cross_check.remaining(at(0)), None);
     }
 
     #[test]
-    fn an_answer_knows_what_was_told_before_it_was_asked_for() {
-        let mut agreement = Agreement::default();
-        let told = |milliseconds| {
+    fn an_answer_knows_what_happened_before_it_was_asked_for() {
+        let mut cross_check = CrossCheck::default();
+        let listens_at = |milliseconds| {
             let mut listens = listens(FOUR);
             listens.origin.time = Duration::from_millis(milliseconds);
             listens
         };
-        agreement.adopt(at(10), answer(&[FOUR]));
-        agreement.event(&told(9));
-        assert_eq!(agreement.compare(at(11), answer(&[FOUR])), None);
-        assert_eq!(agreement.settles_in(at(11)), None);
-        agreement.event(&told(12));
-        assert_eq!(agreement.compare(at(13), answer(&[FOUR, FOUR])), None);
-        assert_eq!(agreement.settles_in(at(13)), None);
+        cross_check.adopt(at(10), answer(&[FOUR]));
+        cross_check.event(&listens_at(9));
+        assert_eq!(cross_check.compare(at(11), answer(&[FOUR])), None);
+        assert_eq!(cross_check.remaining(at(11)), None);
+        cross_check.event(&listens_at(12));
+        assert_eq!(cross_check.compare(at(13), answer(&[FOUR, FOUR])), None);
+        assert_eq!(cross_check.remaining(at(13)), None);
     }
 }

@@ -13,15 +13,15 @@ use failover_linux::sock_diag::listeners::Listener;
 
 /// A socket that listens for so long isn't there to try the port out, which takes a millisecond or
 /// two, and some more where the processors are busy.
-const SETTLES: Duration = Duration::from_millis(200);
+const STABLE_AFTER: Duration = Duration::from_millis(200);
 
 /// Sockets that listen since a moment ago, by inode, and since when.
 #[derive(Debug, Default)]
-pub struct Settling {
+pub struct Debounce {
     young: BTreeMap<u32, Time>,
 }
 
-impl Settling {
+impl Debounce {
     /// Those of the sockets seen now that are believed: all that were `known` already, and the others
     /// once they have been seen for long enough.
     pub fn believed(&mut self, now: Time, seen: &[Listener], known: &[Listener]) -> Vec<Listener> {
@@ -30,7 +30,7 @@ impl Settling {
         let mut believed = Vec::with_capacity(seen.len());
         for listener in seen {
             let since = before.get(&listener.inode).copied().unwrap_or(now);
-            if known.contains(listener) || now.since(since) >= SETTLES {
+            if known.contains(listener) || now.since(since) >= STABLE_AFTER {
                 believed.push(*listener);
             } else {
                 self.young.insert(listener.inode, since);
@@ -45,9 +45,9 @@ impl Settling {
     }
 
     /// How long until the next of them is believed.
-    pub fn settles_in(&self, now: Time) -> Option<Duration> {
+    pub fn remaining(&self, now: Time) -> Option<Duration> {
         let oldest = self.young.values().min()?;
-        Some(SETTLES.saturating_sub(now.since(*oldest)))
+        Some(STABLE_AFTER.saturating_sub(now.since(*oldest)))
     }
 }
 
@@ -70,35 +70,35 @@ mod tests {
 
     #[test]
     fn a_socket_that_is_closed_again_at_once_is_never_believed() {
-        let mut settling = Settling::default();
+        let mut debounce = Debounce::default();
         for attempt in 0..10 {
             let now = at(u64::from(attempt) * 150);
-            assert_eq!(settling.believed(now, &[listener(attempt)], &[]), []);
-            assert_eq!(settling.believed(now, &[], &[]), []);
-            assert_eq!(settling.settles_in(now), None);
+            assert_eq!(debounce.believed(now, &[listener(attempt)], &[]), []);
+            assert_eq!(debounce.believed(now, &[], &[]), []);
+            assert_eq!(debounce.remaining(now), None);
         }
     }
 
     #[test]
     fn a_socket_that_stays_is_believed_as_soon_as_it_has_stayed_for_long_enough() {
-        let mut settling = Settling::default();
-        assert_eq!(settling.believed(at(0), &[listener(1)], &[]), []);
-        let wait = settling.settles_in(at(50)).unwrap();
+        let mut debounce = Debounce::default();
+        assert_eq!(debounce.believed(at(0), &[listener(1)], &[]), []);
+        let wait = debounce.remaining(at(50)).unwrap();
         assert_eq!(wait, Duration::from_millis(150));
-        assert_eq!(settling.believed(at(199), &[listener(1)], &[]), []);
-        let believed = settling.believed(at(200), &[listener(1)], &[]);
+        assert_eq!(debounce.believed(at(199), &[listener(1)], &[]), []);
+        let believed = debounce.believed(at(200), &[listener(1)], &[]);
         assert_eq!(believed, [listener(1)]);
-        assert_eq!(settling.settles_in(at(200)), None);
+        assert_eq!(debounce.remaining(at(200)), None);
     }
 
     #[test]
     fn one_that_is_believed_stays_so_while_another_comes_and_goes() {
-        let mut settling = Settling::default();
+        let mut debounce = Debounce::default();
         let known = [listener(1)];
         let both = [listener(1), listener(2)];
-        assert_eq!(settling.believed(at(0), &both, &known), known);
-        assert_eq!(settling.believed(at(100), &known, &known), known);
-        assert_eq!(settling.believed(at(300), &both, &known), known);
-        assert_eq!(settling.believed(at(500), &both, &known), both);
+        assert_eq!(debounce.believed(at(0), &both, &known), known);
+        assert_eq!(debounce.believed(at(100), &known, &known), known);
+        assert_eq!(debounce.believed(at(300), &both, &known), known);
+        assert_eq!(debounce.believed(at(500), &both, &known), both);
     }
 }

@@ -1,8 +1,8 @@
 //! Who holds a listening socket: the process that has it open, and where that process belongs. Found
 //! by the socket's inode, never by name: an agent's shell command has the gateway's name, too.
 //!
-//! Everything read here is a stranger's word, gone or changed by the next look: it is told to people
-//! and matched, bounded, and never trusted to be there.
+//! Everything read here comes from processes that aren't trusted, and may be gone or changed at the next look:
+//! it is shown and matched, bounded, and never relied on.
 
 use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf};
 
@@ -45,7 +45,7 @@ pub struct Holder {
     /// The inodes of these sockets.
     pub sockets: Vec<u32>,
     /// It descends from a start command of ours, as its environment shows.
-    pub launched: bool,
+    pub is_marked: bool,
 }
 
 impl Holder {
@@ -129,7 +129,7 @@ impl fmt::Display for Holder {
             elsewhere,
             addresses,
             sockets: _,
-            launched: _,
+            is_marked: _,
         } = self;
         let executable = executable
             .as_ref()
@@ -179,7 +179,7 @@ pub(crate) fn holder_for_tests(uid: u32, accounts: &[u32]) -> Holder {
         elsewhere: None,
         addresses: Vec::new(),
         sockets: Vec::new(),
-        launched: false,
+        is_marked: false,
     }
 }
 
@@ -246,11 +246,12 @@ mod tests {
             addresses: vec!["127.0.0.1:18789".parse().unwrap()],
             ..holder(2, &[2, 3])
         };
-        let told = holder.to_string();
+        let shown = holder.to_string();
         assert!(
-            told.chars()
+            shown
+                .chars()
                 .all(|character| character == ' ' || character.is_ascii_graphic()),
-            "{told}"
+            "{shown}"
         );
     }
 }

@@ -16,7 +16,7 @@ use failover_linux::{
     sock_diag::listeners::Listener,
 };
 
-use crate::gateway::port::{holder::Holder, home::home_of, invocation::Launch};
+use crate::gateway::port::{holder::Holder, home::home_of, invocation::InvocationMark};
 
 /// A command line may be megabytes long; this much names it.
 const LONGEST_COMMAND_LINE: u64 = 4096;
@@ -35,7 +35,7 @@ pub struct HolderSearch<'search> {
     /// Then it ends, whatever was found.
     pub deadline: Instant,
     /// Marks what descends from our own start.
-    pub launch: Option<&'search Launch>,
+    pub mark: Option<&'search InvocationMark>,
     /// Reading another account's words from its memory may take for ever (see `command_line`): only these
     /// accounts' are read; `None`: everybody's.
     pub trusted: Option<&'search BTreeSet<u32>>,
@@ -50,14 +50,14 @@ pub struct Holders {
     pub is_complete: bool,
 }
 
-/// The processes that hold these sockets. Those in `told` are looked at first.
+/// The processes that hold these sockets. Those in `first` are searched first.
 #[must_use]
-pub fn holders(listeners: &[Listener], told: &BTreeSet<u32>) -> Vec<Holder> {
-    let first: Vec<u32> = told.iter().copied().collect();
+pub fn holders(listeners: &[Listener], first: &BTreeSet<u32>) -> Vec<Holder> {
+    let first: Vec<u32> = first.iter().copied().collect();
     let search = HolderSearch {
         first: &first,
         deadline: Instant::now() + PATIENCE,
-        launch: None,
+        mark: None,
         trusted: None,
     };
     let found = search.holders(listeners);
@@ -152,7 +152,7 @@ impl HolderSearch<'_> {
             pid,
             started: began,
         };
-        let launch = self.launch.filter(|_| is_trusted);
+        let mark = self.mark.filter(|_| is_trusted);
         let holder = Holder {
             pid,
             started: began,
@@ -170,7 +170,7 @@ impl HolderSearch<'_> {
             elsewhere: elsewhere(&process),
             addresses: Vec::new(),
             sockets: Vec::new(),
-            launched: launch.is_some_and(|launch| launch.began(key)),
+            is_marked: mark.is_some_and(|mark| mark.began(key)),
         };
         // Another process may have got its number while it was looked at.
         if started(pid) == Some(began) {
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
     use crate::gateway::port::holder::holder_for_tests as holder;
 
-    fn held_by_this_process(told: &BTreeSet<u32>) {
+    fn held_by_this_process(first: &BTreeSet<u32>) {
         let sockets = [
             TcpListener::bind("127.0.0.1:0").unwrap(),
             TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -276,7 +276,7 @@ mod tests {
         for socket in &sockets {
             let address = socket.local_addr().unwrap();
             let listeners = Listeners::on(address.port()).now().unwrap();
-            let holders = holders(&listeners, told);
+            let holders = holders(&listeners, first);
             // The child of a test beside this one has the socket, too, until its exec.
             let holder = holders.iter().find(|one| one.pid == std::process::id());
             let holder = holder.unwrap_or_else(|| panic!("held by {holders:?}"));
@@ -295,18 +295,18 @@ mod tests {
         HolderSearch {
             first,
             deadline,
-            launch: None,
+            mark: None,
             trusted: None,
         }
     }
 
     #[test]
-    fn a_socket_is_found_in_the_process_that_the_kernel_told_of() {
+    fn a_socket_is_found_in_the_process_that_the_kernel_reported() {
         held_by_this_process(&BTreeSet::from([std::process::id()]));
     }
 
     #[test]
-    fn a_socket_is_found_when_nobody_or_the_wrong_one_was_told_of() {
+    fn a_socket_is_found_when_nobody_or_the_wrong_one_was_reported() {
         held_by_this_process(&BTreeSet::new());
         held_by_this_process(&BTreeSet::from([1]));
     }

@@ -314,7 +314,7 @@ mod tests {
             elsewhere: None,
             addresses: vec!["0.0.0.0:18789".parse().unwrap()],
             sockets: vec![1],
-            launched: false,
+            is_marked: false,
         }
     }
 
@@ -571,7 +571,7 @@ mod tests {
 
     /// Anything that another account without rights can be seen as: it chooses its program, and the
     /// names below its own service manager.
-    fn stranger() -> impl Strategy<Value = Holder> {
+    fn foreign() -> impl Strategy<Value = Holder> {
         let name = prop_oneof![
             Just("openclaw-gateway.service".to_owned()),
             Just("bot.service".to_owned()),
@@ -614,10 +614,10 @@ mod tests {
         #[test]
         fn no_other_account_is_taken_for_the_gateway(
             rules in prop::collection::vec(rule(), 1..4),
-            stranger in stranger(),
+            foreign in foreign(),
         ) {
             let identity = Identity::new(rules);
-            prop_assert!(!identity.is_gateway(&stranger), "{stranger} as {identity}");
+            prop_assert!(!identity.is_gateway(&foreign), "{foreign} as {identity}");
             let listener = Listener {
                 address: "0.0.0.0:18789".parse().unwrap(),
                 uid: 1001,

@@ -18,11 +18,11 @@ const DIGITS: usize = 2 * BYTES;
 
 /// Marks what a start command begins.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Launch {
+pub struct InvocationMark {
     number: String,
 }
 
-impl Launch {
+impl InvocationMark {
     /// The variable's name.
     pub const VARIABLE: &'static str = "FAILOVER_LAUNCH";
 
@@ -94,9 +94,12 @@ mod tests {
     #[test]
     fn the_number_is_the_same_for_the_next_daemon_and_another_elsewhere() {
         let folder = tempfile::tempdir().unwrap();
-        let launch = Launch::of(folder.path());
-        assert_eq!(Launch::of(folder.path()), launch);
-        assert_ne!(Launch::of(tempfile::tempdir().unwrap().path()), launch);
+        let mark = InvocationMark::of(folder.path());
+        assert_eq!(InvocationMark::of(folder.path()), mark);
+        assert_ne!(
+            InvocationMark::of(tempfile::tempdir().unwrap().path()),
+            mark
+        );
     }
 
     #[test]
@@ -104,11 +107,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for broken in ["", "1234", &"g".repeat(DIGITS), &"0".repeat(DIGITS + 1)] {
             fs::write(folder.path().join(FILE), broken).unwrap();
-            let launch = Launch::of(folder.path());
-            assert_eq!(launch.value().len(), DIGITS);
-            assert_eq!(Launch::of(folder.path()), launch);
+            let mark = InvocationMark::of(folder.path());
+            assert_eq!(mark.value().len(), DIGITS);
+            assert_eq!(InvocationMark::of(folder.path()), mark);
         }
-        let nowhere = Launch::of(Path::new("/no/such/folder"));
+        let nowhere = InvocationMark::of(Path::new("/no/such/folder"));
         assert_eq!(nowhere.value().len(), DIGITS);
     }
 }

@@ -23,7 +23,7 @@ use failover_linux::{
 
 use crate::gateway::port::{
     holder_search::{HolderSearch, Holders},
-    invocation::Launch,
+    invocation::InvocationMark,
 };
 
 /// A search ends after so long; the next one goes on.
@@ -48,7 +48,7 @@ pub(crate) struct Question {
     pub(crate) again: bool,
     /// Processes to look at first.
     pub(crate) first: Vec<u32>,
-    pub(crate) launch: Launch,
+    pub(crate) mark: InvocationMark,
     /// Accounts of the gateway.
     pub(crate) trusted: BTreeSet<u32>,
 }
@@ -286,7 +286,7 @@ fn look(listeners: &mut Listeners, question: &Question, longest: Duration) -> An
         let search = HolderSearch {
             first: &question.first,
             deadline: begun + longest,
-            launch: Some(&question.launch),
+            mark: Some(&question.mark),
             trusted: (!question.trusted.is_empty()).then_some(&question.trusted),
         };
         (has_new || question.again).then(|| search.holders(&listening.sockets))
@@ -350,7 +350,7 @@ mod tests {
             sorted: BTreeSet::new(),
             again: false,
             first: Vec::new(),
-            launch: Launch::of(std::path::Path::new("/nowhere")),
+            mark: InvocationMark::of(std::path::Path::new("/nowhere")),
             trusted: [4711].into(),
         }
     }

@@ -42,12 +42,12 @@ use failover_linux::{
 use crate::gateway::{
     command::account::Account,
     port::{
-        cross_check::Agreement,
-        debounce::Settling,
-        foreign::Strangers,
+        cross_check::CrossCheck,
+        debounce::Debounce,
+        foreign::ForeignListeners,
         holder::{Holder, first_of},
         identity::Identity,
-        invocation::Launch,
+        invocation::InvocationMark,
         looker::{Answer, HANGS, Looker, Pace, Question},
         started::{Brings, Start},
         terminating::Processes,
@@ -59,10 +59,10 @@ use crate::gateway::{
 const POLL: Duration = Duration::from_secs(1);
 /// With kernel events, nothing changes unnoticed: in quiet times this often is enough to prove it.
 const CROSS_CHECK: Duration = Duration::from_secs(10);
-/// While strangers have the port, it is asked this often whether they still are strangers.
-const LOOK_AT_STRANGERS: Duration = Duration::from_secs(5);
+/// While only foreign listeners have the port, they are identified again this often.
+const RECHECK_FOREIGN: Duration = Duration::from_secs(5);
 /// Far more processes than ever listen on one port; the rest is found the long way.
-const MOST_TOLD: usize = 64;
+const MOST_ANNOUNCERS: usize = 64;
 /// A look takes less than a millisecond, and the loop waits for it, so that what is decided next is
 /// decided by who listens now. One that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -76,7 +76,7 @@ const AWAITED: Duration = Duration::from_millis(100);
 const FAILED: Duration = Duration::from_secs(1);
 /// So many are written out, for people.
 const MOST_WRITTEN: usize = 8;
-/// LISTEN is told before the socket can be found (inet_csk_listen_start, net/ipv4/
+/// LISTEN is reported before the socket can be found (inet_csk_listen_start, net/ipv4/
 /// inet_connection_sock.c, 6.18), by about a microsecond: so look again, soon and then later.
 const LOOK_AGAIN: [Duration; 4] = [
     Duration::from_millis(1),
@@ -107,7 +107,7 @@ pub(crate) struct LocalPort {
     is_unfinished: bool,
     accounts: BTreeSet<u32>,
     /// Those that are too young.
-    settling: Settling,
+    debounce: Debounce,
     /// Who holds them, and is it the gateway?
     holders: Vec<(Holder, bool)>,
     /// Sockets whose process can't be seen, and that are the gateway's all the same: their inodes and
@@ -118,17 +118,17 @@ pub(crate) struct LocalPort {
     /// When the holders were looked at.
     sorted: Option<Time>,
     identity: Identity,
-    strangers: Strangers,
-    /// Who was told of that listens on other addresses.
-    told_beside: String,
+    foreign: ForeignListeners,
+    /// The listeners on other addresses that were logged last.
+    logged_beside: String,
     start: Start,
     processes: Processes,
     kernel_events: bool,
-    agreement: Agreement,
-    /// LISTEN was told and nothing is found yet: so many looks are left.
+    cross_check: CrossCheck,
+    /// LISTEN was reported and nothing is found yet: so many looks are left.
     announced: Option<usize>,
-    /// Who was told to listen since nobody did.
-    told: VecDeque<u32>,
+    /// Processes that were reported to listen since the port was free.
+    announcers: VecDeque<u32>,
     /// Who last bound to the port.
     bound_by: Option<String>,
     looked: Option<Time>,
@@ -143,7 +143,7 @@ impl LocalPort {
         port: NonZeroU16,
         kernel_events: bool,
         gateway: &LocalGateway,
-        launch: Launch,
+        mark: InvocationMark,
         bound: Vec<Bound>,
     ) -> Self {
         Self {
@@ -159,20 +159,20 @@ impl LocalPort {
             sorted_for: BTreeSet::new(),
             is_unfinished: false,
             accounts: accounts(gateway),
-            settling: Settling::default(),
+            debounce: Debounce::default(),
             holders: Vec::new(),
             unseen: BTreeSet::new(),
             bound,
             sorted: None,
             identity: gateway.identity.clone(),
-            strangers: Strangers::default(),
-            told_beside: String::new(),
-            start: Start::new(launch, Brings::of(gateway)),
+            foreign: ForeignListeners::default(),
+            logged_beside: String::new(),
+            start: Start::new(mark, Brings::of(gateway)),
             processes: Processes::default(),
             kernel_events,
-            agreement: Agreement::default(),
+            cross_check: CrossCheck::default(),
             announced: None,
-            told: VecDeque::new(),
+            announcers: VecDeque::new(),
             bound_by: None,
             looked: None,
             asked: None,
@@ -241,7 +241,7 @@ impl LocalPort {
 
     /// How often events and sock_diag disagreed.
     pub(crate) fn disagreements(&self) -> u64 {
-        self.agreement.disagreements()
+        self.cross_check.disagreements()
     }
 
     /// Something else counts as the gateway from now on; what was known as it stays it.
@@ -276,20 +276,20 @@ impl LocalPort {
 
     /// Names who has the port that isn't the gateway: once, and each minute while a start is blocked
     /// by it.
-    pub(crate) fn tell_of_strangers(&mut self, blocks: bool) {
+    pub(crate) fn log_foreign(&mut self, blocks: bool) {
         let beside = self.beside();
-        if self.told_beside != beside {
+        if self.logged_beside != beside {
             if !beside.is_empty() {
                 info!(
                     held_by = beside,
                     "something that isn't the gateway listens on another address of the port; it doesn't keep the gateway from starting"
                 );
             }
-            self.told_beside = beside;
+            self.logged_beside = beside;
         }
         if !self.is_foreign() {
-            self.strangers.are_gone();
-        } else if self.strangers.are_there(clock::now(), blocks) {
+            self.foreign.clear();
+        } else if self.foreign.is_due(clock::now(), blocks) {
             let (held_by, gateway) = (self.held_by(), &self.identity);
             let remedy = "end it, or name it with --owner if it is the gateway";
             if blocks {
@@ -301,8 +301,8 @@ impl LocalPort {
     }
 
     /// The gateway's processes that live on after their sockets are gone, and since when.
-    pub(crate) fn lingering(&self) -> impl Iterator<Item = (u32, Time)> {
-        self.processes.lingering()
+    pub(crate) fn terminating(&self) -> impl Iterator<Item = (u32, Time)> {
+        self.processes.terminating()
     }
 
     /// A start command is about to be run, and may take so long.
@@ -360,15 +360,15 @@ impl LocalPort {
         if change.local.port() != self.port.get() {
             return false;
         }
-        self.agreement.event(change);
+        self.cross_check.event(change);
         if change.begins_to_listen() {
             self.announced = Some(0);
             // The last ones count: others may listen as often as they like.
             if let Some(pid) = change.origin.pid
-                && !self.told.contains(&pid)
+                && !self.announcers.contains(&pid)
             {
-                self.told.truncate(MOST_TOLD - 1);
-                self.told.push_front(pid);
+                self.announcers.truncate(MOST_ANNOUNCERS - 1);
+                self.announcers.push_front(pid);
             }
         }
         change.begins_to_listen() || change.ends_listening()
@@ -389,7 +389,7 @@ impl LocalPort {
     /// at once more, for it may only be trying whether the port is free.
     pub(crate) async fn first_look(&mut self) -> Result<PortObservation, ListenersError> {
         let gateway = self.look_patiently()?;
-        match self.settling.settles_in(clock::now()) {
+        match self.debounce.remaining(clock::now()) {
             None => Ok(gateway),
             Some(young) => {
                 sleep(young).await;
@@ -461,7 +461,7 @@ impl LocalPort {
 
     pub(crate) fn ask(&mut self) {
         self.asked = Some(clock::now());
-        let young = self.settling.has_young();
+        let young = self.debounce.has_young();
         let held = self.held.iter().map(|holder| holder.pid);
         let mut accounts = self.accounts.clone();
         accounts.insert(0);
@@ -472,8 +472,8 @@ impl LocalPort {
             },
             sorted: self.sorted_for.clone(),
             again: young || self.is_unfinished || self.is_in_doubt(),
-            first: self.told.iter().copied().chain(held).collect(),
-            launch: self.start.launch().clone(),
+            first: self.announcers.iter().copied().chain(held).collect(),
+            mark: self.start.mark().clone(),
             trusted: accounts,
         });
     }
@@ -500,7 +500,7 @@ impl LocalPort {
             self.sorted_for = found.iter().map(|one| one.inode).collect();
             self.hold(holders.held);
         }
-        let seen = self.settling.believed(clock::now(), &found, &self.seen);
+        let seen = self.debounce.believed(clock::now(), &found, &self.seen);
         let changed = seen != self.seen;
         if changed || is_searched || self.is_in_doubt() {
             let before = (self.listens(), self.is_foreign());
@@ -522,7 +522,7 @@ impl LocalPort {
             _ => None,
         };
         if finds_nobody && self.announced.is_none() {
-            self.told.clear();
+            self.announcers.clear();
         }
         Ok(self.gateway())
     }
@@ -532,7 +532,7 @@ impl LocalPort {
         match (self.is_gateways(), self.is_foreign()) {
             (true, _) => PortObservation::Listening,
             (false, true) => PortObservation::Foreign,
-            (false, false) if self.lingering().next().is_some() => PortObservation::Terminating,
+            (false, false) if self.terminating().next().is_some() => PortObservation::Terminating,
             (false, false) => PortObservation::Absent,
         }
     }
@@ -564,14 +564,14 @@ impl LocalPort {
     }
 
     /// Does anybody listen, and not the gateway?
-    fn has_strangers_alone(&self) -> bool {
+    fn has_only_foreign(&self) -> bool {
         !self.seen.is_empty() && !self.is_gateways()
     }
 
-    /// A stranger may only look like one: a process can't be seen in the moment in which it comes.
+    /// A listener may only look foreign: a process can't be seen in the moment in which it comes.
     fn is_in_doubt(&self) -> bool {
-        let again = |sorted: Time| clock::now().since(sorted) >= LOOK_AT_STRANGERS;
-        self.has_strangers_alone() && self.sorted.is_none_or(again)
+        let again = |sorted: Time| clock::now().since(sorted) >= RECHECK_FOREIGN;
+        self.has_only_foreign() && self.sorted.is_none_or(again)
     }
 
     /// Finds out who listens, and who of them is the gateway.
@@ -621,11 +621,11 @@ impl LocalPort {
     fn check(&mut self, asked: Time, seen: &[Listener]) {
         let now = clock::now();
         let answer = seen.iter().map(|listener| listener.address);
-        // Of those that are left out the events told, too.
+        // The events include those that are left out.
         let is_partial = self.left_out > 0;
         if self.looked.replace(now).is_none() || !self.kernel_events || is_partial {
-            self.agreement.adopt(asked, answer);
-        } else if let Some(disagreement) = self.agreement.compare(now, answer) {
+            self.cross_check.adopt(asked, answer);
+        } else if let Some(disagreement) = self.cross_check.compare(now, answer) {
             let events = disagreement.events.iter().map(SocketAddr::to_string);
             warn!(
                 events = first_of(events, MOST_WRITTEN, ", "),
@@ -638,7 +638,7 @@ impl LocalPort {
 
     /// Waits until a process of the gateway's that lingers has ended; and without kernel events until
     /// a listener may have gone, while that matters. Cancel-safe.
-    pub(crate) async fn told_of_end(&mut self, matters: bool) {
+    pub(crate) async fn ended(&mut self, matters: bool) {
         if self.kernel_events || !matters {
             self.destroyed = None;
         } else if self.destroyed.is_none() {
@@ -651,12 +651,12 @@ impl LocalPort {
                 None => std::future::pending().await,
             }
         };
-        let told = tokio::select! {
-            told = destroyed => told,
+        let ended = tokio::select! {
+            ended = destroyed => ended,
             () = self.processes.ended() => Ok(()),
             () = self.looker.answered() => Ok(()),
         };
-        if told.is_err() {
+        if ended.is_err() {
             self.destroyed = None;
             sleep(POLL).await;
         }
@@ -683,18 +683,26 @@ impl LocalPort {
         let poll = (!self.kernel_events && matters).then(|| POLL.min(pace));
         let since = self.asked.map_or(Duration::MAX, |asked| now.since(asked));
         let after = |pause: Duration| pause.saturating_sub(since);
-        let settles = self.agreement.settles_in(now);
-        let young = self.settling.settles_in(now);
-        let lingering = self.processes.next_look(since);
-        let is_blocked = self.strangers.block();
-        let doubt = (matters || is_blocked).then_some(LOOK_AT_STRANGERS);
-        let doubt = doubt.filter(|_| self.has_strangers_alone());
+        let settles = self.cross_check.remaining(now);
+        let young = self.debounce.remaining(now);
+        let terminating = self.processes.next_look(since);
+        let is_blocked = self.foreign.is_blocking();
+        let doubt = (matters || is_blocked).then_some(RECHECK_FOREIGN);
+        let doubt = doubt.filter(|_| self.has_only_foreign());
         let failed = self.has_failed.then_some(FAILED);
-        let unfinished = self.is_unfinished.then_some(LOOK_AT_STRANGERS);
+        let unfinished = self.is_unfinished.then_some(RECHECK_FOREIGN);
         let [again, poll, doubt, failed, unfinished] =
             [again, poll, doubt, failed, unfinished].map(|pause| pause.map(after));
         [
-            wanted, again, poll, settles, young, lingering, doubt, failed, unfinished,
+            wanted,
+            again,
+            poll,
+            settles,
+            young,
+            terminating,
+            doubt,
+            failed,
+            unfinished,
         ]
         .into_iter()
         .flatten()
@@ -746,7 +754,7 @@ mod tests {
             port,
             false,
             &configuration.unwrap().gateway,
-            Launch::of(nowhere.path()),
+            InvocationMark::of(nowhere.path()),
             bound.collect(),
         )
     }
@@ -778,7 +786,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn strangers_are_in_the_way_where_the_gateway_bound_last_or_binds_by_default() {
+    async fn foreign_listeners_are_in_the_way_where_the_gateway_bound_last_or_binds_by_default() {
         for (address, bound, expected) in [
             ("127.0.0.1:0", &[][..], PortObservation::Foreign),
             ("0.0.0.0:0", &[], PortObservation::Foreign),
@@ -797,9 +805,9 @@ mod tests {
             port.identity = Identity::default();
             let seen = port.first_look().await.unwrap();
             assert_eq!(seen, expected, "{address} beside {bound:?}");
-            let told = (port.is_listening(), !port.beside().is_empty());
+            let seen_as = (port.is_listening(), !port.beside().is_empty());
             let harmless = expected == PortObservation::Absent;
-            assert_eq!(told, (!harmless, harmless), "{address}");
+            assert_eq!(seen_as, (!harmless, harmless), "{address}");
             assert_eq!(port.gateways_addresses(), [], "{address}");
         }
     }
@@ -817,7 +825,7 @@ mod tests {
         std::thread::sleep(LATER);
         let second = port.next_look(true, POLL).unwrap();
         assert!(second <= first - LATER, "{first:?}, then {second:?}");
-        // LISTEN was told, and nothing is found yet.
+        // LISTEN was reported, and nothing is found yet.
         port.announced = Some(LOOK_AGAIN.len());
         let third = port.next_look(false, POLL).unwrap();
         assert!(third <= LOOK_AGAIN[3] - LATER, "{third:?}");

@@ -12,14 +12,14 @@ use failover_decide::Time;
 use failover_linux::{clock, sock_diag::listeners::Listener};
 
 use crate::gateway::{
-    port::{holder::Holder, home::Home, identity::is_forwarder, invocation::Launch},
+    port::{holder::Holder, home::Home, identity::is_forwarder, invocation::InvocationMark},
     spec::LocalGateway,
 };
 
 /// The start command that was run last.
 #[derive(Debug)]
 pub(crate) struct Start {
-    launch: Launch,
+    mark: InvocationMark,
     /// What it may bring up.
     brings: Brings,
     attempt: Option<Attempt>,
@@ -74,9 +74,9 @@ struct Attempt {
 }
 
 impl Start {
-    pub(crate) fn new(launch: Launch, brings: Brings) -> Self {
+    pub(crate) fn new(mark: InvocationMark, brings: Brings) -> Self {
         Self {
-            launch,
+            mark,
             brings,
             attempt: None,
         }
@@ -87,8 +87,8 @@ impl Start {
         self.brings = brings;
     }
 
-    pub(crate) fn launch(&self) -> &Launch {
-        &self.launch
+    pub(crate) fn mark(&self) -> &InvocationMark {
+        &self.mark
     }
 
     /// A start command is about to be run.
@@ -105,7 +105,7 @@ impl Start {
     /// engine? Who comes up in time by chance, as somebody's tunnel, is in a session of somebody's, or
     /// listens for somebody else, and is no unit or container that began meanwhile.
     pub(crate) fn made(&self, holder: &Holder) -> bool {
-        self.brought_up(holder) || (self.may_become(holder) && holder.launched)
+        self.brought_up(holder) || (self.may_become(holder) && holder.is_marked)
     }
 
     /// May a descendant of the start command be this one, by its accounts? Only root becomes another.
@@ -210,7 +210,7 @@ mod tests {
             elsewhere: None,
             addresses: Vec::new(),
             sockets: Vec::new(),
-            launched: false,
+            is_marked: false,
         }
     }
 
@@ -230,7 +230,7 @@ mod tests {
 
     fn begun(brings: Brings) -> Start {
         let folder = tempfile::tempdir().unwrap();
-        let mut start = Start::new(Launch::of(folder.path()), brings);
+        let mut start = Start::new(InvocationMark::of(folder.path()), brings);
         start.begin(&[], Duration::from_secs(60));
         start
     }
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_unit_that_the_command_names_is_known_without_a_start_as_well() {
         let folder = tempfile::tempdir().unwrap();
-        let start = Start::new(Launch::of(folder.path()), brings(0, &["bot"]));
+        let start = Start::new(InvocationMark::of(folder.path()), brings(0, &["bot"]));
         assert!(start.made(&holder(5, system("bot.service"))));
         assert!(!start.made(&holder(0, system("docker.service"))));
     }
@@ -322,14 +322,14 @@ mod tests {
         let start = begun(brings(ALICE, &[]));
         let mut child = std::process::Command::new("sleep")
             .arg("1000")
-            .env(Launch::VARIABLE, start.launch().value())
+            .env(InvocationMark::VARIABLE, start.mark().value())
             .spawn()
             .unwrap();
         let key = ProcessKey::of(child.id()).unwrap();
         let marked = |uid| Holder {
             pid: key.pid,
             started: key.started,
-            launched: start.launch().began(key),
+            is_marked: start.mark().began(key),
             ..holder(uid, system("session-1.scope"))
         };
         // The parent goes on before the kernel has noted where the environment is.

@@ -1,5 +1,5 @@
-//! The gateway's processes: a closed port isn't a finished process. Whoever held the port is
-//! remembered until it has ended, and told of while it lingers.
+//! The gateway's processes: a closed port isn't a finished process. A process that held the port is
+//! remembered until it has ended, and logged while it is terminating.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::gateway::port::holder::Holder;
 /// An idle gateway ends within a second after its port has closed.
 const PATIENCE: Duration = Duration::from_secs(10);
 const WARN_AGAIN: Duration = Duration::from_secs(60);
-/// Where the kernel doesn't tell of a process's end.
+/// Where the kernel doesn't report a process's end.
 const POLL: Duration = Duration::from_secs(1);
 /// More than ever share a port.
 const MOST: usize = 64;
@@ -80,7 +80,7 @@ impl Processes {
         known.any(|known| known.lifetime.key() == key && known.uid == uid)
     }
 
-    /// Forgets those that have ended, and tells of those that haven't.
+    /// Forgets those that have ended, and logs those that haven't.
     pub(crate) fn look(&mut self) {
         let now = clock::now();
         self.known.retain_mut(|process| {
@@ -106,13 +106,13 @@ impl Processes {
     }
 
     /// Those that live on without a listening socket, and since when.
-    pub(crate) fn lingering(&self) -> impl Iterator<Item = (u32, Time)> {
+    pub(crate) fn terminating(&self) -> impl Iterator<Item = (u32, Time)> {
         self.known
             .iter()
             .filter_map(|process| Some((process.lifetime.key().pid, process.closed?)))
     }
 
-    /// How long until one has to be told of, or looked for, so long after the last look.
+    /// How long until one has to be logged, or looked for, at this time after the last look.
     pub(crate) fn next_look(&self, since: Duration) -> Option<Duration> {
         let now = clock::now();
         let due = |process: &Process| {
@@ -125,10 +125,10 @@ impl Processes {
         self.known.iter().filter_map(due).min()
     }
 
-    /// Waits until one of those that linger has ended. Cancel-safe.
+    /// Waits until one of those that are terminating has ended. Cancel-safe.
     pub(crate) async fn ended(&self) {
-        let lingering = self.known.iter().filter(|one| one.closed.is_some());
-        let mut waits: Vec<_> = lingering
+        let terminating = self.known.iter().filter(|one| one.closed.is_some());
+        let mut waits: Vec<_> = terminating
             .map(|process| Box::pin(process.lifetime.ended()))
             .collect();
         std::future::poll_fn(|context| {
@@ -150,7 +150,7 @@ impl Process {
     }
 }
 
-/// When one that lingers since then is to be told of, for the first time or again.
+/// When one that has been terminating since then must be logged, for the first time or again.
 fn due(closed: Time, warned: Option<Time>) -> Time {
     warned.map_or(closed + PATIENCE, |warned| warned + WARN_AGAIN)
 }
@@ -160,17 +160,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_lingers_is_told_of_after_ten_seconds_and_then_each_minute() {
+    fn one_that_does_not_end_is_logged_after_ten_seconds_and_then_each_minute() {
         let closed = clock::now();
         let after = |seconds: u64| closed + Duration::from_secs(seconds);
         let mut warned = None;
-        let mut told = Vec::new();
+        let mut logged = Vec::new();
         for second in 0..=140 {
             if after(second) >= due(closed, warned) {
                 warned = Some(after(second));
-                told.push(second);
+                logged.push(second);
             }
         }
-        assert_eq!(told, [10, 70, 130]);
+        assert_eq!(logged, [10, 70, 130]);
     }
 }

@@ -1,7 +1,7 @@
 //! Does who holds the local port only lead to the primary, as `ssh -L` does? Its connections tell.
 //!
 //! A hint, not a proof: a gateway may well be connected to PC-A for a reason of its own, as an agent that
-//! works there over SSH. So it is told to people, and nothing is decided by it. The other way round, a
+//! works there over SSH. So it is reported, and decides nothing. The other way round, a
 //! forwarder that connects only while it has something to forward shows nothing meanwhile.
 
 use std::{
@@ -175,7 +175,7 @@ mod tests {
             elsewhere: None,
             addresses: Vec::new(),
             sockets: Vec::new(),
-            launched: false,
+            is_marked: false,
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

@@ -27,7 +27,7 @@ impl PortView {
             is_foreign: port.is_foreign(),
             held_by: port.held_by(),
             beside: port.beside(),
-            terminating: port.lingering().collect(),
+            terminating: port.terminating().collect(),
             has_events: port.has_events(),
             disagreements: port.disagreements(),
             looks_since: port.looks_since(),
