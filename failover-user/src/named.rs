@@ -33,11 +33,11 @@ impl<T: Named> Value<T> {
             Self::Unknown(name) => name,
         }
     }
+}
 
-    /// Is it this one?
-    #[must_use]
-    pub fn is(&self, value: T) -> bool {
-        matches!(self, Self::Known(known) if *known == value)
+impl<T: PartialEq> PartialEq<T> for Value<T> {
+    fn eq(&self, value: &T) -> bool {
+        matches!(self, Self::Known(known) if known == value)
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_value_of_another_version_is_shown_as_given() {
         let known: Value<StateKind> = serde_json::from_str("\"active\"").unwrap();
-        assert_eq!(known, StateKind::Active.into());
+        assert_eq!(known, StateKind::Active);
         let unknown: Value<StateKind> = serde_json::from_str("\"replicating\"").unwrap();
         assert_eq!(unknown.to_string(), "replicating");
         assert_eq!(serde_json::to_string(&unknown).unwrap(), "\"replicating\"");

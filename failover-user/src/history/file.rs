@@ -165,7 +165,7 @@ impl History {
 fn cut_off(incident: &mut Incident) {
     incident.ended = Some(Ending {
         at: incident.told,
-        how: How::DaemonKilled,
+        how: How::DaemonKilled.into(),
         reason: "the daemon was killed, or the machine went down".to_owned(),
     });
 }
@@ -360,7 +360,7 @@ mod tests {
         late.began = at(20);
         late.ended = Some(Ending {
             at: at(25),
-            how: How::Recovered,
+            how: How::Recovered.into(),
             reason: String::new(),
         });
         let (pause, late, resume) = (
@@ -386,8 +386,8 @@ mod tests {
         began(directory.path());
         tell(directory.path(), "b", "1");
         let incidents = read(directory.path()).unwrap().incidents;
-        let how = |incident: &Incident| incident.ended.as_ref().map(|ending| ending.how);
-        assert_eq!(how(&incidents[0]), Some(How::DaemonKilled));
+        let how = |incident: &Incident| incident.ended.as_ref().map(|ending| ending.how.clone());
+        assert_eq!(how(&incidents[0]), Some(How::DaemonKilled.into()));
         assert_eq!(how(&incidents[1]), None);
     }
 

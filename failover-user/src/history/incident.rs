@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-use failover_decide::{Change, Command, CommandResult, Failure, Outcome, Time};
+use failover_decide::{Change, Command, CommandResult, Outcome, Time};
 use failover_linux::clock;
 
 use crate::{
     history,
-    history::{Counting, Ending, How, Incident, Note, Phase, Probe, Round, Uptime},
+    history::{Counting, Ending, How, Incident, Layer, Note, Phase, Probe, Round, Uptime},
     wording,
 };
 
@@ -84,7 +84,7 @@ impl Growing {
         let probe = Probe {
             began: wall(began),
             outcome: bounded(&wording::probe::outcome(outcome)),
-            layer: layer(outcome).to_owned(),
+            layer: layer(outcome).into(),
             took_ms: milliseconds(now.since(began)),
             strike: false,
         };
@@ -100,7 +100,7 @@ impl Growing {
 
     pub(crate) fn run(&mut self, now: Time, command: Command) {
         let command = history::Command {
-            command: command.to_string(),
+            command: command.into(),
             began: wall(now),
             took_ms: None,
             result: None,
@@ -144,7 +144,7 @@ impl Growing {
 
     pub(crate) fn enter(&mut self, now: Time, change: &Change) -> Added {
         let phase = Phase {
-            state: change.to.name().to_owned(),
+            state: change.to.kind().into(),
             attempt: change.to.attempt(),
             began: wall(now),
             took_ms: 0,
@@ -173,7 +173,7 @@ impl Growing {
     pub(crate) fn end(&mut self, now: Time, how: How, reason: &str) {
         self.0.ended = Some(Ending {
             at: wall(now),
-            how,
+            how: how.into(),
             reason: bounded(reason),
         });
     }
@@ -192,7 +192,7 @@ impl Growing {
         self.0.lasted_ms = Some(milliseconds(lasted));
         self.0.no_gateway_ms = milliseconds(no_gateway);
         self.0.dual_active_ms = milliseconds(dual_active);
-        self.0.counting = counting;
+        self.0.counting = counting.map(Into::into);
         self.0.clone()
     }
 
@@ -213,17 +213,11 @@ impl Growing {
     }
 }
 
-const fn layer(outcome: &Outcome) -> &'static str {
+const fn layer(outcome: &Outcome) -> Layer {
     match outcome {
-        Outcome::Failed { failure, .. } => of_failure(*failure),
-        Outcome::Connected { .. } | Outcome::Unknown { .. } => "unknown",
-    }
-}
-
-const fn of_failure(failure: Failure) -> &'static str {
-    match failure.is_above_tcp() {
-        true => "answer",
-        false => "connect",
+        Outcome::Failed { failure, .. } if failure.is_above_tcp() => Layer::Answer,
+        Outcome::Failed { .. } => Layer::Connect,
+        Outcome::Connected { .. } | Outcome::Unknown { .. } => Layer::Unknown,
     }
 }
 

@@ -15,7 +15,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use failover_decide::StateKind;
 use failover_linux::clock;
+
+use crate::named::{Named, Value};
 
 pub(crate) use file::HISTORY;
 pub use file::{History, read};
@@ -101,7 +104,7 @@ pub struct Incident {
     pub dual_active_ms: u64,
     /// Which of the two was still counting when this was written.
     #[serde(default)]
-    pub counting: Option<Counting>,
+    pub counting: Option<Value<Counting>>,
     /// The states, in order.
     pub phases: Vec<Phase>,
     /// Probes that were not successful, until the takeover started.
@@ -172,8 +175,7 @@ fn milliseconds(until: Timestamp, since: Timestamp) -> u64 {
 }
 
 /// What is being counted during an ongoing incident.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Counting {
     /// No gateway serves.
     NoGateway,
@@ -187,14 +189,13 @@ pub struct Ending {
     /// The time; for an interrupted incident, when it was last written.
     pub at: Timestamp,
     /// The kind of end.
-    pub how: How,
+    pub how: Value<How>,
     /// Why.
     pub reason: String,
 }
 
 /// How an incident ended.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum How {
     /// The local gateway served, and was stopped.
     Released,
@@ -210,7 +211,7 @@ pub enum How {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Phase {
     /// Its name, as `status` shows it.
-    pub state: String,
+    pub state: Value<StateKind>,
     /// The attempt's number, for states with attempts.
     pub attempt: Option<u32>,
     /// When it began.
@@ -228,9 +229,8 @@ pub struct Probe {
     pub began: Timestamp,
     /// How it ended.
     pub outcome: String,
-    /// How far it came: `connect`, or `answer` where TCP connected; `unknown`: it says nothing about the
-    /// primary.
-    pub layer: String,
+    /// How far it got.
+    pub layer: Value<Layer>,
     /// Until that was known.
     pub took_ms: u64,
     /// It counts toward a takeover.
@@ -262,8 +262,8 @@ pub struct Round {
 /// A command that was run.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Command {
-    /// `start`, `stop` or `fence`.
-    pub command: String,
+    /// Which.
+    pub command: Value<failover_decide::Command>,
     /// When it was begun.
     pub began: Timestamp,
     /// How long it took; `None`: it runs.
@@ -272,6 +272,58 @@ pub struct Command {
     pub result: Option<String>,
     /// The end of its output, if it failed.
     pub said: String,
+}
+
+/// How far a probe got that did not succeed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Layer {
+    /// TCP didn't connect.
+    Connect,
+    /// It did, and there was no good answer.
+    Answer,
+    /// The probe says nothing about the primary.
+    Unknown,
+}
+
+impl Named for Counting {
+    const ALL: &'static [Self] = &[Self::NoGateway, Self::DualActive];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::NoGateway => "no-gateway",
+            Self::DualActive => "dual-active",
+        }
+    }
+}
+
+impl Named for How {
+    const ALL: &'static [Self] = &[
+        Self::Released,
+        Self::Recovered,
+        Self::DaemonEnded,
+        Self::DaemonKilled,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::Recovered => "recovered",
+            Self::DaemonEnded => "daemon-ended",
+            Self::DaemonKilled => "daemon-killed",
+        }
+    }
+}
+
+impl Named for Layer {
+    const ALL: &'static [Self] = &[Self::Connect, Self::Answer, Self::Unknown];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Answer => "answer",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl Incident {
@@ -304,7 +356,9 @@ impl Incident {
     /// Did the local gateway serve in it?
     #[must_use]
     pub fn has_taken_over(&self) -> bool {
-        self.phases.iter().any(|phase| phase.state == "active")
+        self.phases
+            .iter()
+            .any(|phase| phase.state == StateKind::Active)
     }
 
     /// The incident as of now: ongoing durations extended since it was written.
@@ -317,9 +371,9 @@ impl Incident {
         let more = now.since(self);
         let last = incident.phases.last_mut().map(|last| &mut last.took_ms);
         let counted = match self.counting {
-            Some(Counting::NoGateway) => Some(&mut incident.no_gateway_ms),
-            Some(Counting::DualActive) => Some(&mut incident.dual_active_ms),
-            None => None,
+            Some(Value::Known(Counting::NoGateway)) => Some(&mut incident.no_gateway_ms),
+            Some(Value::Known(Counting::DualActive)) => Some(&mut incident.dual_active_ms),
+            Some(Value::Unknown(_)) | None => None,
         };
         let lasted = incident.lasted_ms.as_mut();
         for span in [last, counted, lasted].into_iter().flatten() {

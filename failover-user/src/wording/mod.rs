@@ -3,6 +3,7 @@
 //! words from here. Pure: what is said depends on what is given alone.
 
 pub(crate) mod command;
+pub(crate) mod incident;
 pub(crate) mod notice;
 pub(crate) mod order;
 pub(crate) mod probe;

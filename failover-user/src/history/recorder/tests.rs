@@ -124,7 +124,7 @@ impl World {
 
 fn phases(incident: &Incident) -> Vec<(&str, u64)> {
     let phases = incident.phases.iter();
-    phases.map(|one| (&*one.state, one.took_ms)).collect()
+    phases.map(|one| (one.state.name(), one.took_ms)).collect()
 }
 
 #[test]
@@ -165,12 +165,12 @@ fn a_takeover_and_its_release_are_one_incident_with_evidence_and_durations() {
     assert_eq!(incident.events[0].what, "tripwire: connection reset");
     let strikes: Vec<bool> = incident.probes.iter().map(|probe| probe.strike).collect();
     assert_eq!(strikes, [true, true, true]);
-    assert_eq!(incident.probes[0].layer, "connect");
+    assert_eq!(incident.probes[0].layer, history::Layer::Connect);
     assert_eq!(incident.probes[0].outcome, "refused after 100.0ms");
     assert_eq!(incident.failed_probes, 5);
     let commands = incident.commands.iter();
     let commands: Vec<_> = commands
-        .map(|one| (&*one.command, one.took_ms, one.result.as_deref()))
+        .map(|one| (one.command.name(), one.took_ms, one.result.as_deref()))
         .collect();
     assert_eq!(
         commands,
@@ -214,7 +214,7 @@ fn each_start_that_fails_is_a_phase_and_a_command_with_what_it_said() {
     // It isn't over, and told as it is.
     assert!(told[0].ended.is_none());
     assert_eq!(told[0].phases.last().unwrap().attempt, Some(2));
-    assert_eq!(told[0].counting, Some(history::Counting::NoGateway));
+    assert_eq!(told[0].counting, Some(history::Counting::NoGateway.into()));
     world.recorder.end(world.now);
     let told = world.told();
     // By now nobody is asked any longer; how long it was so is known.
@@ -226,7 +226,7 @@ fn each_start_that_fails_is_a_phase_and_a_command_with_what_it_said() {
         told[0].commands[0].result.as_deref(),
         Some("failed with exit code 1")
     );
-    assert_eq!(told[0].commands[1].command, "stop");
+    assert_eq!(told[0].commands[1].command, Command::Stop);
     assert_eq!(told[0].ended.as_ref().unwrap().how, How::DaemonEnded);
 }
 
@@ -272,5 +272,5 @@ fn an_incident_of_years_stays_small() {
     let size = serde_json::to_string(&told[0]).unwrap().len();
     assert!(size < 100_000, "{size}");
     assert!(told[0].left_out > 1000, "{}", told[0].left_out);
-    assert_eq!(told[0].phases[0].state, "suspect");
+    assert_eq!(told[0].phases[0].state, failover_decide::StateKind::Suspect);
 }
