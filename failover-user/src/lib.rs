@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod fuzz;
 pub mod gateway;
 pub mod history;
+pub(crate) mod kernel_events;
 pub mod log;
 pub mod named;
 pub(crate) mod notify;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask, order};
-pub use server::{Question, Server, Taken};
+pub use server::{Pending, Server, Taken};
 
 /// Longest request, in bytes.
 const LONGEST_REQUEST: u64 = 1024;

@@ -66,7 +66,7 @@ pub struct Taken {
 
 /// A client's request that waits for its answer.
 #[derive(Debug)]
-pub struct Question {
+pub struct Pending {
     /// The request.
     pub request: Request,
     /// The client's user, from the kernel (SO_PEERCRED, unix(7)).
@@ -76,7 +76,7 @@ pub struct Question {
     _ticket: Option<Ticket>,
 }
 
-impl Question {
+impl Pending {
     /// Sends the answer as one line. A client that has gone is ignored.
     pub fn answer(self, line: String) {
         let _ = self.answer.send(line);
@@ -89,7 +89,7 @@ pub struct Server {
     path: PathBuf,
     /// The socket exists, and belongs to this daemon.
     has_socket: Arc<AtomicBool>,
-    questions: mpsc::Receiver<Question>,
+    requests: mpsc::Receiver<Pending>,
     waiting: Waiting,
     /// Incoming requests, while the socket exists.
     listener: Arc<Mutex<Weak<UnixListener>>>,
@@ -116,7 +116,7 @@ impl Server {
                 "cannot create the control socket; `failover status` does not work until this succeeds; retrying"
             );
         }
-        let (sender, questions) = mpsc::channel(MOST_CLIENTS);
+        let (sender, requests) = mpsc::channel(MOST_CLIENTS);
         let has_socket = Arc::new(AtomicBool::new(listener.is_ok()));
         let (place, is_there) = (path.to_owned(), Arc::clone(&has_socket));
         // Only the first time.
@@ -141,7 +141,7 @@ impl Server {
         });
         Ok(Self {
             path: path.to_owned(),
-            questions,
+            requests,
             waiting,
             listener: shared,
             part,
@@ -168,11 +168,11 @@ impl Server {
     }
 
     /// Waits for the next request. Cancel-safe.
-    pub async fn next(&mut self) -> Question {
-        match self.questions.recv().await {
-            Some(question) => Question {
+    pub async fn next(&mut self) -> Pending {
+        match self.requests.recv().await {
+            Some(pending) => Pending {
                 _ticket: None,
-                ..question
+                ..pending
             },
             None => std::future::pending().await,
         }
@@ -264,7 +264,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 /// Accepts clients until the socket fails.
 async fn accept(
     listener: &UnixListener,
-    questions: &mpsc::Sender<Question>,
+    requests: &mpsc::Sender<Pending>,
     waiting: &Waiting,
     part: &Part,
 ) -> io::Error {
@@ -285,9 +285,9 @@ async fn accept(
         };
         // Without a free slot the connection is closed.
         if let Some(place) = places.take(asker) {
-            let (questions, waiting) = (questions.clone(), waiting.clone());
+            let (requests, waiting) = (requests.clone(), waiting.clone());
             tokio::spawn(async move {
-                let _ = serve(stream, asker, questions, waiting).await;
+                let _ = serve(stream, asker, requests, waiting).await;
                 drop(place);
             });
         }
@@ -321,7 +321,7 @@ impl Places {
 async fn serve(
     stream: UnixStream,
     asker: u32,
-    questions: mpsc::Sender<Question>,
+    requests: mpsc::Sender<Pending>,
     waiting: Waiting,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
@@ -332,14 +332,14 @@ async fn serve(
         Ok(request) => {
             let patience = request.patience();
             let (answer, answered) = oneshot::channel();
-            let question = Question {
+            let pending = Pending {
                 request,
                 asker,
                 answer,
                 _ticket: Some(waiting.begin()),
             };
             let answered = async {
-                questions.send(question).await.map_err(io::Error::other)?;
+                requests.send(pending).await.map_err(io::Error::other)?;
                 answered.await.map_err(io::Error::other)
             };
             timeout(patience, answered).await??

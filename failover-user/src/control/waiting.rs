@@ -6,29 +6,29 @@ use std::{mem, time::Duration};
 use failover_decide::{Order, Time};
 use failover_linux::clock;
 
-use crate::control::Question;
+use crate::control::Pending;
 
 #[derive(Debug, Default)]
-pub(crate) struct WaitingOrders(Vec<(Question, Order, Time)>);
+pub(crate) struct WaitingOrders(Vec<(Pending, Order, Time)>);
 
 impl WaitingOrders {
-    pub(crate) fn push(&mut self, question: Question, order: Order, until: Time) {
-        self.0.push((question, order, until));
+    pub(crate) fn push(&mut self, pending: Pending, order: Order, until: Time) {
+        self.0.push((pending, order, until));
     }
 
     /// All of them, and they wait no longer.
-    pub(crate) fn all(&mut self) -> Vec<(Question, Order)> {
+    pub(crate) fn all(&mut self) -> Vec<(Pending, Order)> {
         let waiting = mem::take(&mut self.0).into_iter();
         waiting
-            .map(|(question, order, _)| (question, order))
+            .map(|(pending, order, _)| (pending, order))
             .collect()
     }
 
     /// Those whose time is over, and they wait no longer.
-    pub(crate) fn overdue(&mut self, now: Time) -> Vec<(Question, Order)> {
+    pub(crate) fn overdue(&mut self, now: Time) -> Vec<(Pending, Order)> {
         let overdue = self.0.extract_if(.., |(.., until)| *until <= now);
         overdue
-            .map(|(question, order, _)| (question, order))
+            .map(|(pending, order, _)| (pending, order))
             .collect()
     }
 

@@ -82,7 +82,7 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     ended
 }
 
-/// At its end, the last of what is to be kept may take so long to be written.
+/// The time limit for the last writes at the end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// By then starting is over, and what it took isn't needed again.
@@ -152,7 +152,7 @@ impl Daemon {
         })
     }
 
-    /// Looks at the port for the first time, and begins to decide.
+    /// Polls the port for the first time, and begins to decide.
     async fn begin(&mut self) -> anyhow::Result<()> {
         let state_dir = self.settings.configuration.state_dir.clone();
         // Beside the daemon: the disk may hang.
@@ -202,7 +202,7 @@ impl Daemon {
         self.observe(&Occurrence::Daemon(DaemonCourse::Ended(&totals)));
     }
 
-    /// Tells all who look.
+    /// Reports an occurrence to every observer.
     fn observe(&mut self, occurrence: &Occurrence) {
         self.observe_at(clock::now(), occurrence);
     }

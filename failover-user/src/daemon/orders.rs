@@ -10,7 +10,7 @@ use failover_decide::{Event, Order, Outcome, Refusal, State, Time};
 use failover_linux::clock;
 
 use crate::{
-    control::{Answer, LONGEST_WAIT, Question, Request, VERSION},
+    control::{Answer, LONGEST_WAIT, Pending, Request, VERSION},
     daemon::Daemon,
     observe::occurrence::{Decided, Occurrence, OrderCourse},
     state_dir::{
@@ -80,56 +80,56 @@ impl Refused {
 
 impl Daemon {
     /// Answers at once, or once the primary was probed where the answer depends on that.
-    pub(super) fn answer(&mut self, question: Question) {
-        if question.request == Request::Status {
+    pub(super) fn answer(&mut self, pending: Pending) {
+        if pending.request == Request::Status {
             let status = serde_json::to_string(&Document::from(&self.snapshot()));
-            question.answer(status.unwrap_or_default());
+            pending.answer(status.unwrap_or_default());
             return;
         }
-        let permitted = self.permitted(&question.request, question.asker);
+        let permitted = self.permitted(&pending.request, pending.asker);
         if permitted.is_ok() {
-            // The port may have changed since it was looked at.
+            // The port may have changed since the last poll.
             self.look_and_decide();
         }
         match permitted {
-            Ok(order) if self.must_probe_first(&question.request, order) => {
-                let by = operator(question.asker);
+            Ok(order) if self.must_probe_first(&pending.request, order) => {
+                let by = operator(pending.asker);
                 self.observe(&Occurrence::Order(order, OrderCourse::Waits { by: &by }));
                 let patience = self.settings.configuration.decide.timeout + PROBE_BEGINS_WITHIN;
                 let until = clock::now() + patience.min(LONGEST_WAIT);
-                self.inputs.waiting.push(question, order, until);
+                self.inputs.waiting.push(pending, order, until);
                 self.decide([Event::ProbeWanted]);
             }
-            Ok(order) => self.answer_now(question, order),
-            Err(refusal) => self.reply(question, Err(Refused::because(refusal))),
+            Ok(order) => self.answer_now(pending, order),
+            Err(refusal) => self.reply(pending, Err(Refused::because(refusal))),
         }
     }
 
     /// The primary was probed: the orders that waited for it are decided, whatever came of it.
     pub(super) fn answer_waiting(&mut self) {
-        for (question, order) in self.inputs.waiting.all() {
-            self.answer_now(question, order);
+        for (pending, order) in self.inputs.waiting.all() {
+            self.answer_now(pending, order);
         }
     }
 
     /// No probe has ended in time.
     pub(super) fn answer_overdue(&mut self) {
-        for (question, order) in self.inputs.waiting.overdue(clock::now()) {
-            self.answer_now(question, order);
+        for (pending, order) in self.inputs.waiting.overdue(clock::now()) {
+            self.answer_now(pending, order);
         }
     }
 
-    fn answer_now(&mut self, question: Question, order: Order) {
-        let followed = self.follow(&question.request, order, question.asker);
-        self.reply(question, followed);
+    fn answer_now(&mut self, pending: Pending, order: Order) {
+        let followed = self.follow(&pending.request, order, pending.asker);
+        self.reply(pending, followed);
     }
 
-    fn reply(&self, question: Question, followed: Result<Followed, Refused>) {
+    fn reply(&self, pending: Pending, followed: Result<Followed, Refused>) {
         let (refused, followed) = match followed {
             Ok(followed) => (None, followed),
             Err(refused) => (Some(refused), Followed::default()),
         };
-        let waits = match question.request {
+        let waits = match pending.request {
             Request::Takeover { .. } if refused.is_none() => waits_for(self.decider.state()),
             _ => None,
         };
@@ -141,7 +141,7 @@ impl Daemon {
             now: followed.now,
             state: self.decider.state().name().to_owned(),
         };
-        // In a task of its own: the disk may hang, and the daemon goes on.
+        // In a task of its own: the disk may hang, and the daemon must not.
         tokio::spawn(async move {
             if let Some(kept) = followed.kept
                 && let Some(trouble) = kept.done().await
@@ -150,7 +150,7 @@ impl Daemon {
                 let notes: Vec<&str> = notes.chain([trouble]).collect();
                 answer.note = Some(notes.join("; "));
             }
-            question.answer(serde_json::to_string(&answer).unwrap_or_default());
+            pending.answer(serde_json::to_string(&answer).unwrap_or_default());
         });
     }
 

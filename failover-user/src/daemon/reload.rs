@@ -1,5 +1,5 @@
-//! Another configuration while it runs: put in force as a whole or not at all. Whoever was built from the old
-//! one is told of both.
+//! Another configuration while it runs: put in force as a whole or not at all. Every part that was built from
+//! the old one gets both.
 
 use std::mem;
 
@@ -54,8 +54,8 @@ impl Daemon {
         }
     }
 
-    /// Whatever was built from the configuration is built anew where its part changed. All else is
-    /// looked up when it is needed.
+    /// Every part that was built from a changed option is built again. All other options are looked up when they
+    /// are needed.
     fn adopt(&mut self, new: Configuration) {
         let old = mem::replace(&mut self.settings.configuration, new);
         let new = &self.settings.configuration;

@@ -69,7 +69,7 @@ impl Observer for Notes {
 struct Lab {
     daemon: Daemon,
     notes: Rc<RefCell<Vec<String>>>,
-    /// So many notes were waited for.
+    /// The number of notes up to the last one that was waited for.
     passed: usize,
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct Recorder {
     strike: Option<Time>,
     /// What the command that is about to end has said last.
     said: String,
-    /// Whether the orders that were given are on disk, for who gave them.
+    /// Whether the orders that were given are on disk.
     receipts: Vec<Receipt>,
 }
 

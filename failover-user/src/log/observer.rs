@@ -31,7 +31,7 @@ impl Observer for Log {
             Occurrence::Seen(seen) => self.seen(seen, context),
             Occurrence::Decided(decided) => self::decided(decided, context),
             Occurrence::Order(order, course) => self::order(*order, course),
-            // Whoever runs it says so.
+            // The executor logs these.
             Occurrence::Command(..) | Occurrence::Turned => {}
         }
     }
@@ -65,7 +65,7 @@ impl Log {
                 "{}",
                 wording::reason::begun(found.begun)
             ),
-            // Whoever looks or asks says so.
+            // The port and the witnesses log these.
             Seen::Listener(_) | Seen::Port(_) | Seen::Witnesses { .. } => {}
         }
     }

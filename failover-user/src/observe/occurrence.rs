@@ -1,5 +1,5 @@
 //! What happens, as one type: whatever the loop receives, decides and carries out. A change that anybody could
-//! want to see is one [`Occurrence`], and reaches all who look in the same way. It must not know who looks.
+//! want to see is one [`Occurrence`], and reaches every observer in the same way. It must not know the observers.
 
 use std::time::Duration;
 
@@ -63,9 +63,9 @@ pub(crate) enum Occurrence<'a> {
 /// The daemon's own course.
 #[derive(Debug)]
 pub(crate) enum DaemonCourse<'a> {
-    /// It begins: the port was looked at, and nothing was decided yet.
+    /// It begins: the port was polled, and nothing was decided yet.
     Begins { kernel_events: bool },
-    /// It watches. What is so by now is no news.
+    /// It watches. The conditions by now are no news.
     Watches,
     /// It reads its configuration again.
     Reloads,
@@ -84,9 +84,9 @@ pub(crate) enum DaemonCourse<'a> {
 /// What was seen.
 #[derive(Debug)]
 pub(crate) enum Seen<'a> {
-    /// The machine was suspended for so long.
+    /// The machine was suspended for this time.
     Suspend(Duration),
-    /// So many of the kernel's events came at once, and so many were lost before them.
+    /// The number of kernel events in a batch, and the number lost before it.
     KernelEvents { count: usize, lost: u64 },
     /// Something happened on a connection to the primary.
     Evidence(Sighting<'a>),
@@ -94,7 +94,7 @@ pub(crate) enum Seen<'a> {
     Listener(&'a TcpStateChange),
     /// Somebody was refused the local port.
     RefusedBind(&'a Bind),
-    /// The local port was looked at.
+    /// The local port was polled.
     Port(PortObservation),
     /// A probe of the primary has ended.
     Probe(ProbeSeen<'a>),
@@ -125,7 +125,7 @@ pub(crate) struct Sighting<'a> {
 /// How evidence is known.
 #[derive(Debug)]
 pub(crate) enum Source<'a> {
-    /// The kernel told of it, on anybody's connection.
+    /// A kernel event, on any connection.
     Kernel(&'a Origin),
     /// The same, on a connection of this program's own: true, and no other's, and no reason.
     Own(&'a Origin),
@@ -160,7 +160,7 @@ pub(crate) struct GatewayProbeSeen<'a> {
 /// What was decided.
 #[derive(Debug)]
 pub(crate) enum Decided<'a> {
-    /// The decider is about to be told this.
+    /// The decider is about to handle this event.
     Event(&'a Event),
     /// It has decided this.
     Actions(&'a [Action]),
@@ -193,7 +193,7 @@ pub(crate) enum CommandCourse<'a> {
     },
 }
 
-/// The course of an order, and by whom it was given.
+/// The course of an order, and the operator who gave it.
 #[derive(Debug)]
 pub(crate) enum OrderCourse<'a> {
     /// It waits until the primary was probed.

@@ -2,7 +2,7 @@
 //! can't have been the local gateway's: its process is another one, or nothing reached the local port
 //! while the probe was in flight. Addresses don't tell: a balancer in front of both has one of its own.
 //!
-//! What can't be told apart is unknown. On a busy port that may be so for many probes; each of them is
+//! What can't be distinguished is unknown. On a busy port that may be so for many probes; each of them is
 //! short, so that one that nothing coincides with comes soon, unless the answer is PC-B's own.
 //!
 //! It must not know what an answer means, nor who probes.
@@ -103,7 +103,7 @@ pub(crate) struct Here<'now> {
     pub(crate) port: &'now LocalPort,
     /// Kernel events tell who comes to the local port.
     pub(crate) has_events: bool,
-    /// So many of them were lost.
+    /// The number of them that were lost.
     pub(crate) lost: u64,
     /// The local gateway is being started.
     pub(crate) is_starting: bool,

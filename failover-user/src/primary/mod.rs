@@ -36,24 +36,28 @@ use crate::{
 use failover_linux::carrier;
 use failover_linux::carrier::is_own;
 
-/// What a [`Prober`] has to tell.
+/// What a [`Prober`] reports.
 #[derive(Debug)]
 pub enum Report {
     /// The probe has ended.
-    Ended {
-        /// As given to [`Prober::start`].
-        probe: ProbeId,
-        /// What it says.
-        outcome: Outcome,
-        /// At which of the primary's addresses, where that is known.
-        peer: Option<SocketAddr>,
-        /// What the primary said of itself beside, if it did.
-        readiness: Option<Readiness>,
-        /// The certificate that isn't trusted, where that is what is wrong.
-        certificate: Option<String>,
-    },
+    Ended(ProbeReport),
     /// The connection to the primary that is kept beside the probes has died.
     Tripped(Evidence),
+}
+
+/// A probe that has ended.
+#[derive(Debug)]
+pub struct ProbeReport {
+    /// As given to [`Prober::start`].
+    pub probe: ProbeId,
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// The primary's address that was probed, where that is known.
+    pub peer: Option<SocketAddr>,
+    /// The state that the primary reported with its answer, if it did.
+    pub readiness: Option<Readiness>,
+    /// The certificate that isn't trusted, where that is what is wrong.
+    pub certificate: Option<String>,
 }
 
 /// What a single probe has found.
@@ -216,13 +220,13 @@ impl Prober {
                 self.resolver.collect();
                 self.memory = verdict.memory;
                 self.settle(&verdict.outcome, verdict.connection);
-                Report::Ended {
+                Report::Ended(ProbeReport {
                     probe,
                     outcome: verdict.outcome,
                     peer: verdict.peer,
                     readiness: verdict.readiness,
                     certificate: verdict.certificate,
-                }
+                })
             }
             evidence = tripped => {
                 self.tripwire = None;

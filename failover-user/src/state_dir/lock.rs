@@ -128,7 +128,7 @@ fn await_lock(directory: PathBuf) -> Lock {
 
 /// Makes the directory and locks it until the file is closed.
 fn lock(directory: &Path) -> Result<File, Refusal> {
-    // Whoever can open it can lock it, so nobody else can.
+    // An account that can open it can lock it, so no other account can.
     let folder = Folder::make(directory, Sticky::IsNotEnough)?;
     let mut file = folder.append("daemon.lock", 0o600)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -190,12 +190,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_locked_at_the_start_is_locked_once_it_can_be() {
-        let (parent, state, mend) = unusable();
+        let (parent, state, repair) = unusable();
         let mut lock = Lock::acquire(&state).unwrap();
         assert!(matches!(lock, Lock::Awaited { .. }));
         let usable = parent.path().join("usable");
         fs::create_dir(&usable).unwrap();
-        mend(&usable);
+        repair(&usable);
         timeout(LONG, lock.acquired()).await.unwrap().unwrap();
         assert!(matches!(Lock::acquire(&state), Err(Refusal::Taken { .. })));
         drop(lock);
@@ -204,11 +204,11 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_too_late_is_told_who_was_quicker() {
-        let (parent, state, mend) = unusable();
+        let (parent, state, repair) = unusable();
         let mut late = Lock::acquire(&state).unwrap();
         let usable = parent.path().join("usable");
         let _quick = Lock::acquire(&usable).unwrap();
-        mend(&usable);
+        repair(&usable);
         let refused = timeout(LONG, late.acquired()).await.unwrap().unwrap_err();
         assert!(matches!(refused, Refusal::Taken { .. }), "{refused}");
     }

@@ -184,7 +184,7 @@ impl Persisted {
     }
 
     fn of(mut parts: Parts) -> Self {
-        // Files of before versions were told have what this one has.
+        // Files from before there were versions have what this one has.
         let version = parts.take("version").unwrap_or(VERSION);
         if version != VERSION {
             warn!(
@@ -237,7 +237,7 @@ impl Persisted {
             .unwrap_or_default()
     }
 
-    /// What the decider of this primary goes on from; `armed_for` says what has to have been seen healthy.
+    /// What the decider of this primary starts from; `armed_for` says what has to have been seen healthy.
     pub(crate) fn state(&self, primary: &str, armed_for: &str) -> PersistentState {
         PersistentState {
             armed: self.armed_for.as_deref() == Some(armed_for),

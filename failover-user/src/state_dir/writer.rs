@@ -144,10 +144,10 @@ impl Writer {
 
     /// Queues a write. Never waits. The receiver gets the result of the first attempt.
     pub(crate) fn write(&self, bytes: Vec<u8>) -> oneshot::Receiver<bool> {
-        let (told, written) = oneshot::channel();
+        let (receipt, written) = oneshot::channel();
         let mut queue = self.shared.lock();
         let mut waiting = self.shared.make_room(&mut queue);
-        waiting.push(told);
+        waiting.push(receipt);
         queue.waiting.push_back(Entry {
             bytes,
             written: waiting,

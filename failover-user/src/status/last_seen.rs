@@ -1,4 +1,4 @@
-//! What was seen last, for whoever asks how it is: the last probe, what both gateways said of themselves, how
+//! What was seen last, for the status: the last probe, what both gateways said of themselves, how
 //! commands failed, and why the state is what it is. An observer; decides nothing.
 
 use failover_decide::{Change, Event, Outcome, Probing, Time};

@@ -9,9 +9,9 @@ use failover_linux::clock;
 
 use crate::{
     config,
-    daemon::inputs::kernel::Polling,
     gateway::port::view::PortView,
     history::ledger::Totals,
+    kernel_events::Polling,
     named::Named,
     notify::alarms::ChannelStatus,
     primary::{check::readiness::Readiness, port_forward::PortForwardProblem},

@@ -19,9 +19,9 @@ use super::{
 };
 use crate::{
     config::Configuration,
-    daemon::inputs::kernel::Polling,
     gateway::port::view::PortView,
     history::{HISTORY, ledger::Ledger},
+    kernel_events::Polling,
     log::lines::EvidenceLog,
     notify::{DeliveryError, alarms::ChannelStatus, channel::KINDS, delivery::Delivered},
     primary::{

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     runtime::waiting::Waiting,
-    web::{Question, View, page},
+    web::{View, ViewRequest, page},
 };
 
 /// Soon enough for people, seldom enough for the daemon.
@@ -34,7 +34,7 @@ const AGAIN: u32 = 500;
 /// Where views come from.
 #[derive(Debug)]
 pub(crate) struct Source {
-    questions: mpsc::Sender<Question>,
+    requests: mpsc::Sender<ViewRequest>,
     changed: watch::Receiver<()>,
     waiting: Waiting,
     last: Mutex<Option<Taken>>,
@@ -78,12 +78,12 @@ impl Shown {
 
 impl Source {
     pub(crate) fn new(
-        questions: mpsc::Sender<Question>,
+        requests: mpsc::Sender<ViewRequest>,
         changed: watch::Receiver<()>,
         waiting: Waiting,
     ) -> Self {
         Self {
-            questions,
+            requests,
             changed,
             waiting,
             last: Mutex::new(None),
@@ -103,11 +103,11 @@ impl Source {
         let mut changed = self.changed.clone();
         changed.mark_unchanged();
         let (answer, answered) = oneshot::channel();
-        let question = Question {
+        let request = ViewRequest {
             answer,
             _ticket: Some(self.waiting.begin()),
         };
-        self.questions.send(question).await.ok()?;
+        self.requests.send(request).await.ok()?;
         let shown = Arc::new(Shown {
             view: answered.await.ok()?,
             event: OnceLock::new(),

@@ -13,7 +13,7 @@ use crate::{
     observe::occurrence::{CommandCourse, Context, Decided, Observer, Occurrence, Seen, Source},
     status::snapshot::Snapshot,
     web::{
-        Question, View,
+        View, ViewRequest,
         metrics::Probes,
         timeline::{Note, Timeline},
     },
@@ -52,8 +52,8 @@ impl Dashboard {
         self.changes.subscribe()
     }
 
-    pub(crate) fn answer(&self, question: Question, snapshot: Snapshot) {
-        question.answer(View {
+    pub(crate) fn answer(&self, request: ViewRequest, snapshot: Snapshot) {
+        request.answer(View {
             now: clock::now(),
             snapshot,
             timeline: self.timeline.clone(),
@@ -113,7 +113,7 @@ impl Dashboard {
         }
     }
 
-    /// The kernel told of something on a connection to the primary, or on the local port.
+    /// A kernel event on a connection to the primary, or on the local port.
     fn evidence(&mut self, context: &Context, text: &str) {
         self.timeline.kernel(context.now, text);
         self.news();

@@ -1,5 +1,5 @@
 //! What others look at: `/metrics` for Prometheus, a page for people, and the document for tools, over
-//! HTTP. A source of questions and a renderer of the answers: it knows nothing that it wasn't told.
+//! HTTP. A source of requests and a renderer of the answers: it knows nothing that it wasn't told.
 
 pub(crate) mod cache;
 pub(crate) mod chart;
@@ -43,13 +43,13 @@ pub struct View {
 
 /// Somebody looks, and waits for what there is to see.
 #[derive(Debug)]
-pub struct Question {
+pub struct ViewRequest {
     answer: oneshot::Sender<View>,
     /// Until the daemon has taken it.
     _ticket: Option<Ticket>,
 }
 
-impl Question {
+impl ViewRequest {
     /// Shows it. Whoever has left is no matter.
     pub fn answer(self, view: View) {
         let _ = self.answer.send(view);
@@ -59,7 +59,7 @@ impl Question {
 /// The listener. Dropping it ends it and all its connections.
 #[derive(Debug)]
 pub struct Web {
-    questions: mpsc::Receiver<Question>,
+    requests: mpsc::Receiver<ViewRequest>,
     waiting: Waiting,
     serving: JoinHandle<()>,
 }
@@ -70,31 +70,31 @@ impl Web {
     #[must_use]
     pub fn at(address: SocketAddr, part: Part, changed: watch::Receiver<()>) -> Self {
         // One is answered for all who wait.
-        let (sender, questions) = mpsc::channel(1);
+        let (sender, requests) = mpsc::channel(1);
         let waiting = Waiting::default();
         let source = Arc::new(cache::Source::new(sender, changed, waiting.clone()));
         let serving = parts::keep(part, move |part| {
             server::serve(address, Arc::clone(&source), part)
         });
         Self {
-            questions,
+            requests,
             waiting,
             serving: tokio::spawn(serving),
         }
     }
 
-    /// Since when a question waits for the daemon.
+    /// Since when a request waits for the daemon.
     #[must_use]
     pub fn waits_since(&self) -> Option<Time> {
         self.waiting.since()
     }
 
-    /// Waits for the next question. Cancel-safe.
-    pub async fn next(&mut self) -> Question {
-        match self.questions.recv().await {
-            Some(question) => Question {
+    /// Waits for the next request. Cancel-safe.
+    pub async fn next(&mut self) -> ViewRequest {
+        match self.requests.recv().await {
+            Some(request) => ViewRequest {
                 _ticket: None,
-                ..question
+                ..request
             },
             None => std::future::pending().await,
         }

@@ -209,7 +209,7 @@ impl Quorum {
         }
         let router = self.router.candidates(judges);
         if router.is_some() || self.witnesses.named() > 0 {
-            // The router's own answer is what is wanted, whoever else answers.
+            // The router's own answer is wanted, also where enough others answer.
             self.witnesses.ask(Purpose::Check, u32::MAX, router);
         }
     }

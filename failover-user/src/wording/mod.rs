@@ -13,7 +13,7 @@ pub(crate) mod witness;
 
 use failover_decide::StateKind;
 
-use crate::{daemon::inputs::kernel::Polling, status::protection::Protection};
+use crate::{kernel_events::Polling, status::protection::Protection};
 
 /// What a state means, as a sentence.
 pub(crate) const fn meaning(state: StateKind) -> &'static str {

@@ -38,16 +38,16 @@ const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// When it can't be asked, or the network says that it can't be reached.
 pub async fn echo(mut address: SocketAddr) -> io::Result<()> {
     address.set_port(0);
-    let question = Question::new(address.ip());
-    let (socket, kind) = socket(question.family)?;
+    let request = EchoRequest::new(address.ip());
+    let (socket, kind) = socket(request.family)?;
     connect(&socket, &address)?;
     // The kernel gives a ping socket an identifier, which it keeps where others have their port
     // (ping_get_port, net/ipv4/ping.c, 6.18).
     let identifier = match kind {
         Kind::Ping => SocketAddr::try_from(getsockname(&socket)?)?.port(),
-        Kind::Raw => question.identifier,
+        Kind::Raw => request.identifier,
     };
-    send(&socket, &question.message(), SendFlags::empty())?;
+    send(&socket, &request.message(), SendFlags::empty())?;
     let mut asked_again = interval_at(Instant::now() + ASKED_AGAIN, ASKED_AGAIN);
     // SAFETY: an `OwnedFd` owns its descriptor until it is dropped, and always returns that one.
     let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?;
@@ -56,7 +56,7 @@ pub async fn echo(mut address: SocketAddr) -> io::Result<()> {
         let mut ready = tokio::select! {
             ready = socket.readable() => ready?,
             _ = asked_again.tick() => {
-                send(socket.get_ref(), &question.message(), SendFlags::empty())?;
+                send(socket.get_ref(), &request.message(), SendFlags::empty())?;
                 continue;
             }
         };
@@ -67,7 +67,7 @@ pub async fn echo(mut address: SocketAddr) -> io::Result<()> {
         match received {
             Ok(Ok(length)) => {
                 let packet = buffer.get(..length).unwrap_or_default();
-                if question.is_answered_by(packet, kind, identifier) {
+                if request.is_answered_by(packet, kind, identifier) {
                     return Ok(());
                 }
                 // A raw socket hears everything that the address sends, however much it is.
@@ -110,7 +110,7 @@ fn socket(family: AddressFamily) -> io::Result<(OwnedFd, Kind)> {
 }
 
 /// An echo request. Every one is unlike all others.
-struct Question {
+struct EchoRequest {
     family: AddressFamily,
     nonce: u64,
     /// The first two bytes of the nonce are the identifier, the next two the sequence number.
@@ -118,7 +118,7 @@ struct Question {
     sequence: u16,
 }
 
-impl Question {
+impl EchoRequest {
     fn new(address: IpAddr) -> Self {
         let nonce = RandomState::new().hash_one(address);
         let [first, second, third, fourth, ..] = nonce.to_be_bytes();
@@ -133,7 +133,7 @@ impl Question {
         }
     }
 
-    /// ICMP types of question and answer (RFC 792; RFC 4443, sections 4.1 and 4.2).
+    /// ICMP types of request and answer (RFC 792; RFC 4443, sections 4.1 and 4.2).
     fn types(&self) -> (u8, u8) {
         match self.family {
             AddressFamily::INET => (8, 0),
@@ -193,14 +193,14 @@ mod tests {
 
     use super::*;
 
-    fn question(address: &str) -> Question {
-        Question::new(address.parse().unwrap())
+    fn request(address: &str) -> EchoRequest {
+        EchoRequest::new(address.parse().unwrap())
     }
 
     /// What a host would answer.
-    fn answer(question: &Question) -> Vec<u8> {
-        let mut answer = question.message().to_vec();
-        answer[0] = question.types().1;
+    fn answer(request: &EchoRequest) -> Vec<u8> {
+        let mut answer = request.message().to_vec();
+        answer[0] = request.types().1;
         answer
     }
 
@@ -234,13 +234,13 @@ mod tests {
     #[test]
     fn only_the_answer_to_this_very_question_counts() {
         for address in ["10.0.0.1", "fd00::1"] {
-            let question = question(address);
-            let right = answer(&question);
+            let request = request(address);
+            let right = answer(&request);
             let is_answer =
-                |packet: &[u8]| question.is_answered_by(packet, Kind::Ping, question.identifier);
+                |packet: &[u8]| request.is_answered_by(packet, Kind::Ping, request.identifier);
             assert!(is_answer(&right));
-            // The question itself, as a raw socket hears it on the loopback.
-            assert!(!is_answer(&question.message()));
+            // The request itself, as a raw socket hears it on the loopback.
+            assert!(!is_answer(&request.message()));
             for position in (0..right.len()).filter(|position| ![2, 3].contains(position)) {
                 let mut wrong = right.clone();
                 wrong[position] ^= 1;
@@ -249,28 +249,28 @@ mod tests {
             for length in 0..right.len() {
                 assert!(!is_answer(&right[..length]), "{length} bytes of {address}");
             }
-            assert!(!question.is_answered_by(&right, Kind::Ping, !question.identifier));
+            assert!(!request.is_answered_by(&right, Kind::Ping, !request.identifier));
         }
     }
 
     #[test]
     fn a_raw_socket_tells_the_ip_header_too() {
-        let question = question("10.0.0.1");
+        let request = request("10.0.0.1");
         for words in [5_u8, 15] {
             let mut packet = vec![0; usize::from(words) * 4];
             packet[0] = 0x40 | words;
-            packet.extend(answer(&question));
-            assert!(question.is_answered_by(&packet, Kind::Raw, question.identifier));
-            assert!(!question.is_answered_by(&packet, Kind::Ping, question.identifier));
+            packet.extend(answer(&request));
+            assert!(request.is_answered_by(&packet, Kind::Raw, request.identifier));
+            assert!(!request.is_answered_by(&packet, Kind::Ping, request.identifier));
         }
-        assert!(!question.is_answered_by(&[], Kind::Raw, question.identifier));
-        assert!(!question.is_answered_by(&[0x4f], Kind::Raw, question.identifier));
+        assert!(!request.is_answered_by(&[], Kind::Raw, request.identifier));
+        assert!(!request.is_answered_by(&[0x4f], Kind::Raw, request.identifier));
     }
 
     #[test]
     fn a_message_sums_up_to_nothing_with_its_checksum() {
         for _ in 0..1000 {
-            assert_eq!(checksum(&question("10.0.0.1").message()), 0);
+            assert_eq!(checksum(&request("10.0.0.1").message()), 0);
         }
         // RFC 1071, section 3.
         let example = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
@@ -283,7 +283,7 @@ mod tests {
             for address in ["10.0.0.1", "fd00::1"] {
                 for kind in [Kind::Ping, Kind::Raw] {
                     // Nobody guesses a nonce.
-                    assert!(!question(address).is_answered_by(&packet, kind, 1));
+                    assert!(!request(address).is_answered_by(&packet, kind, 1));
                 }
             }
         }

@@ -1,24 +1,23 @@
 //! Everything that can wake the loop: [`Inputs::next`] is the one place that waits. Whatever is asked, looked at
 //! or timed beside the loop is begun here, and comes back as an [`Input`]. It must not know what follows from one.
 
-pub(crate) mod kernel;
 pub(crate) mod progress;
 pub(crate) mod reader;
+mod reconfigure;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
 use failover_decide::{
-    Cause, Command, CommandResult, Decider, GatewayProbeId, ProbeId, Probing, State, Time,
+    Cause, Command, CommandResult, Decider, GatewayProbeId, ProbeId, State, Time,
 };
 use failover_linux::{bpf::load::Batch, clock};
 
 use crate::{
     config::Configuration,
-    control::{Question, Server, waiting::WaitingOrders},
+    control::{Pending, Server, waiting::WaitingOrders},
     daemon::inputs::{
-        kernel::KernelSource,
         progress::{Progress, Source, Stall, Work},
         reader::{Reader, Reading, Reload},
     },
@@ -26,6 +25,7 @@ use crate::{
         command::{executor::Executor, survivors::Found},
         port::{LocalPort, invocation::InvocationMark, started},
     },
+    kernel_events::KernelSource,
     log::{lines::RateLimit, systemd::Watchdog},
     primary::{
         Prober, Report,
@@ -43,7 +43,7 @@ use crate::{
     },
 };
 
-/// Clocks that are read one after the other never differ by so much.
+/// More than clocks that are read one after the other ever differ.
 const SUSPENDED: Duration = Duration::from_millis(500);
 
 /// Something that woke the loop.
@@ -51,7 +51,7 @@ pub(crate) enum Input {
     KernelEvents(io::Result<Batch>),
     Probe(Report),
     GatewayProbe(LocalReport<GatewayProbeId>),
-    /// Whoever listens on the local port was asked who it is, or its connections were looked at.
+    /// The listener on the local port has answered who it is, or its connections were checked.
     PortForward(Option<LocalReport<()>>),
     Witnesses(Answers<Purpose>),
     CommandEnded(Command, CommandResult),
@@ -59,10 +59,10 @@ pub(crate) enum Input {
     StartSeen(Found),
     /// It is time to read what a command writes.
     Output,
-    Request(Question),
+    Request(Pending),
     /// An order has waited for long enough.
     OrderOverdue,
-    View(web::Question),
+    View(web::ViewRequest),
     Configuration(Box<Reading>),
     Lock(Result<(), Refusal>),
     /// The local port may have changed, or it is time to look.
@@ -197,9 +197,9 @@ impl Inputs {
             (command, result) = stall.pass(Source::Command, ended) => Input::CommandEnded(command, result),
             found = started => Input::StartSeen(found),
             () = stall.pass(Source::Output, output) => Input::Output,
-            question = stall.pass(Source::ControlSocket, self.control.next()) => Input::Request(question),
+            pending = stall.pass(Source::ControlSocket, self.control.next()) => Input::Request(pending),
             () = pause(self.waiting.next()) => Input::OrderOverdue,
-            question = stall.pass(Source::Page, view(&mut self.web)) => Input::View(question),
+            request = stall.pass(Source::Page, view(&mut self.web)) => Input::View(request),
             read = self.reload.next() => Input::Configuration(Box::new(read)),
             acquired = state_dir.acquired() => Input::Lock(acquired),
             () = stall.pass(Source::Look, pause(look)) => Input::Look,
@@ -215,12 +215,12 @@ impl Inputs {
     fn note_progress(&mut self, input: &Input) {
         match input {
             Input::KernelEvents(Ok(_)) => self.progress.made(Source::KernelEvents),
-            Input::Probe(Report::Ended { .. }) => self.progress.made(Source::Probe),
+            Input::Probe(Report::Ended(_)) => self.progress.made(Source::Probe),
             Input::GatewayProbe(_) => self.progress.made(Source::GatewayProbe),
             Input::Witnesses(_) => self.progress.made(Source::Witnesses),
             Input::CommandEnded(..) => self.progress.made(Source::Command),
             Input::Output => self.progress.made(Source::Output),
-            // Known anew before each wait.
+            // Computed before each wait.
             Input::KernelEvents(Err(_))
             | Input::Probe(Report::Tripped(_))
             | Input::PortForward(_)
@@ -337,53 +337,9 @@ impl Inputs {
         self.web = metrics.map(|metrics| Web::at(metrics, part, self.changes.clone()));
     }
 
-    // --- another configuration ---------------------------------------------------------------
-
-    /// Whatever was built from the configuration is built anew where its part changed. Is the local gateway
-    /// asked in another way from now on?
-    pub(crate) fn reconfigure(
-        &mut self,
-        old: &Configuration,
-        new: &Configuration,
-        probing: Probing,
-        persisted: &Persisted,
-    ) -> bool {
-        let timeout = new.decide.timeout;
-        self.timeout = timeout;
-        if probing != Probing::AsBefore {
-            self.prober = prober(new, persisted);
-            self.progress.made(Source::Probe);
-            self.cause = None;
-        }
-        let asks_locally = |of: &Configuration| (of.local_check.clone(), of.decide.timeout);
-        let asks_otherwise = asks_locally(old) != asks_locally(new);
-        if asks_otherwise {
-            self.local_prober = LocalProber::new(&new.local_check, timeout);
-            self.progress.made(Source::GatewayProbe);
-        }
-        if asks_otherwise || probing != Probing::AsBefore {
-            self.port_forward = PortForward::new(&new.local_check, timeout);
-        }
-        let asks = |of: &Configuration| {
-            let decide = &of.decide;
-            (of.witnesses.clone(), decide.witness_quorum, decide.timeout)
-        };
-        if asks(old) != asks(new) {
-            let (witnesses, quorum, timeout) = asks(new);
-            self.quorum.replace(witnesses, quorum, timeout);
-        }
-        if old.gateway != new.gateway {
-            self.port.identify(&new.gateway);
-        }
-        if old.metrics != new.metrics {
-            self.serve_at(new.metrics);
-        }
-        asks_otherwise
-    }
-
     // --- tests -------------------------------------------------------------------------------
 
-    /// As if looks at the port hung.
+    /// As if polls of the port hung.
     #[cfg(test)]
     pub(crate) fn hang(&mut self) {
         self.port.hang();
@@ -402,7 +358,7 @@ fn prober(configuration: &Configuration, persisted: &Persisted) -> Prober {
 }
 
 /// Waits until somebody looks at the page or the metrics. Cancel-safe.
-async fn view(web: &mut Option<Web>) -> web::Question {
+async fn view(web: &mut Option<Web>) -> web::ViewRequest {
     match web {
         Some(web) => web.next().await,
         None => std::future::pending().await,
@@ -411,7 +367,7 @@ async fn view(web: &mut Option<Web>) -> web::Question {
 
 async fn pause(duration: Option<Duration>) {
     match duration {
-        // A timer's first turn comes later: too late for who is given another one after each event.
+        // A timer needs a turn of the runtime: it would never fire where each event sets another one.
         Some(Duration::ZERO) => {}
         Some(duration) => sleep(duration).await,
         None => std::future::pending().await,

@@ -28,7 +28,7 @@ pub(super) enum Source {
     Probe,
     /// A probe of the local gateway.
     GatewayProbe,
-    /// Whoever listens on the local port is asked whether it is the primary.
+    /// The listener on the local port is asked whether it is the primary.
     PortForward,
     /// The witnesses are asked.
     Witnesses,
@@ -105,11 +105,11 @@ pub(super) struct Work {
     /// A client waits to come in.
     pub(super) control_is_unaccepted: bool,
     pub(super) page_waits_since: Option<Time>,
-    /// By when whoever listens on the local port should have answered.
+    /// By when the listener on the local port should have answered.
     pub(super) port_forward_until: Option<Time>,
     /// Since when the port is being looked at.
     pub(super) looks_since: Option<Time>,
-    /// When the decider is to be woken, where that is over.
+    /// The time at which the decider wanted to be woken, if it has passed.
     pub(super) wake: Option<Time>,
 }
 
@@ -133,7 +133,7 @@ impl Progress {
         *known = has_work.then(|| known.unwrap_or(due));
     }
 
-    /// This is to be done by now. `timeout`: of a probe.
+    /// Notes the work that there is now. `timeout`: of a probe.
     pub(super) fn note(&mut self, work: &Work, now: Time, timeout: Duration) {
         self.seen(Source::KernelEvents, work.kernel_events, now);
         self.seen(Source::Witnesses, work.is_asking_witnesses, now + timeout);
@@ -171,7 +171,7 @@ impl Progress {
         *self.of(source) = None;
     }
 
-    /// The clock went on for so long while the machine stood still.
+    /// The machine was suspended for this time, while the clock ran.
     pub(super) fn suspended(&mut self, slept: Duration) {
         for due in self.due.iter_mut().flatten() {
             *due = *due + slept;

@@ -13,7 +13,7 @@ pub type Reader = dyn Fn() -> Result<Configuration, Faults> + Send + Sync;
 /// What came of reading it.
 pub(crate) type Reading = io::Result<Result<Configuration, Faults>>;
 
-/// Where the kernel gives no thread to read in, it is tried for so many seconds before the reload is
+/// Where the kernel gives no thread to read in, it is tried for this number of seconds before the reload is
 /// refused; systemd waits for longer (TimeoutStartSec in systemd.service(5)).
 const ATTEMPTS: u32 = 10;
 

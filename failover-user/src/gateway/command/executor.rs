@@ -60,7 +60,7 @@ enum Running {
 pub(crate) enum Launched {
     /// Its process runs.
     Runs,
-    /// It is a dry run, in which a start goes on until it is killed.
+    /// It is a dry run, in which a start lasts until it is killed.
     Pretended,
     /// It has ended already.
     Ended(CommandResult),
@@ -92,7 +92,7 @@ impl Executor {
         }
     }
 
-    /// Other commands from now on. The one in flight goes on.
+    /// Other commands from now on. The one in flight continues.
     pub(crate) fn reconfigure(&mut self, commands: Commands) {
         if self.commands.gateway != commands.gateway {
             self.force = force(&commands);

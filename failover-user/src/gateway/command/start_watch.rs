@@ -11,7 +11,7 @@ use crate::gateway::command::survivors::{Found, Lives, Search};
 
 /// From one look to the next. It reads a line of each process, which takes milliseconds.
 const PACE: Duration = Duration::from_secs(1);
-/// Where only chance would have shown what a start began, it is gone once nothing was seen for so long.
+/// Where only chance would have shown what a start began, it is gone once nothing was seen for this time.
 const CONFIRM: Duration = Duration::from_secs(2);
 
 type Looking = Pin<Box<dyn Future<Output = Found>>>;

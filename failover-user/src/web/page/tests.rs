@@ -6,7 +6,7 @@ use failover_decide::{Change, Reason, State, Time};
 
 use super::*;
 use crate::{
-    daemon::inputs::kernel::Polling,
+    kernel_events::Polling,
     status::{
         explanation::{Connections, Detail, Explanation},
         problem::Problem,

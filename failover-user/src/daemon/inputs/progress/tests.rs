@@ -30,7 +30,7 @@ const LONG: Duration = Duration::from_secs(60);
 struct Lab {
     daemon: Daemon,
     supervisor: UnixDatagram,
-    /// The primary, who listens on the local port, and whoever waits for an answer.
+    /// The primary, the listener on the local port, and the clients that wait for an answer.
     _listeners: (TcpListener, Option<TcpListener>),
     _clients: (UnixStream, TcpStream),
     _folder: TempDir,
@@ -204,7 +204,7 @@ fn what_waits_stalls_when_its_time_and_the_grace_are_over_and_a_suspend_is_no_st
         assert!(progress.stalled(at(151)).is_some());
         progress.made(source);
         assert_eq!(progress.stalled(at(151)), None);
-        // Seen again and again, it waits since the first time.
+        // Seen repeatedly, it waits since the first time.
         let mut progress = Progress::with(grace);
         progress.seen(source, true, at(150));
         progress.seen(source, true, at(160));

@@ -25,7 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub(crate) struct KernelSource {
     events: Option<KernelEvents>,
     again: Again,
-    /// So many were lost until now.
+    /// The number lost until now.
     lost: u64,
     /// Why there are none.
     polling: Option<Polling>,
@@ -57,7 +57,7 @@ impl Again {
 }
 
 impl KernelSource {
-    /// Loads what tells them, unless they are off; where they aren't required, the lack of them is only told.
+    /// Loads the kernel program, unless it is off. Where it isn't required, a failure is only logged.
     ///
     /// # Errors
     /// Where they are required and can't be had.
@@ -98,7 +98,7 @@ impl KernelSource {
         self.polling.as_ref()
     }
 
-    /// So many were lost until now.
+    /// The number lost until now.
     pub(crate) const fn lost(&self) -> u64 {
         self.lost
     }
@@ -117,7 +117,7 @@ impl KernelSource {
     }
 
     /// Waits for some, where there are any to come. Cancel-safe.
-    pub(super) async fn next(&mut self) -> io::Result<Batch> {
+    pub(crate) async fn next(&mut self) -> io::Result<Batch> {
         match &mut self.events {
             Some(events) => events.next().await,
             None => std::future::pending().await,
@@ -130,7 +130,7 @@ impl KernelSource {
     }
 
     /// Is there anything that nobody took yet?
-    pub(super) fn has_waiting(&self) -> bool {
+    pub(crate) fn has_waiting(&self) -> bool {
         self.events.as_ref().is_some_and(KernelEvents::has_waiting)
     }
 
@@ -143,7 +143,7 @@ impl KernelSource {
     }
 
     /// How long until they are tried again.
-    pub(super) fn next_attempt(&self) -> Option<Duration> {
+    pub(crate) fn next_attempt(&self) -> Option<Duration> {
         let due = self.again.due.filter(|_| self.events.is_none())?;
         Some(due.since(clock::now()))
     }
