@@ -112,7 +112,7 @@ impl KernelSource {
     pub(crate) fn tell_binds(&mut self, wanted: bool) {
         let asked = self.events.as_mut().map(|events| events.tell_binds(wanted));
         if let Some(Err(error)) = asked {
-            warn!(%error, "who takes the port isn't told");
+            warn!(%error, "binds to the port aren't reported");
         }
     }
 

@@ -116,7 +116,7 @@ impl Daemon {
         let explanation = self.observers.last_seen.explain(change, &self.inputs.port);
         self.observe(&Occurrence::Decided(Decided::State(&explanation)));
         if state == State::Active {
-            self.executor.ask_for_force_anew();
+            self.executor.ask_for_force_again();
         }
     }
 

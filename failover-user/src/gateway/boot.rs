@@ -1,5 +1,5 @@
-//! Does a unit start at boot, and is there a service manager to start it while nobody is logged in? Read
-//! from where systemd keeps it, so that it is known while no service manager runs.
+//! Does a unit start at boot, and does a service manager run for it while its user isn't logged in? Read
+//! from systemd's own files, so that it works while no service manager runs.
 
 use std::{
     collections::BTreeSet,
@@ -14,16 +14,16 @@ use crate::gateway::{
     port::identity::matches,
 };
 
-/// More than any machine has units; a folder that is longer isn't systemd's.
+/// Limit for entries of a folder, more than any machine has units.
 const MOST_ENTRIES: usize = 10_000;
-/// Where a unit is named to be started with another (systemd.unit(5)).
+/// Suffixes of the folders that list units to start with another (systemd.unit(5)).
 const STARTERS: [&str; 3] = [".wants", ".requires", ".upholds"];
 const OF_EVERY_USER: &str = "/etc/systemd/user";
 const OF_SYSTEM: &str = "/etc/systemd/system";
-/// What is said there is forgotten at the next boot.
+/// Settings there are lost at the next boot.
 const RUNTIME_OF_EVERY_USER: &str = "/run/systemd/user";
 const RUNTIME_OF_SYSTEM: &str = "/run/systemd/system";
-/// Where packages and people install units, before and after `/usr` was merged.
+/// Folders of installed units, before and after the merge of `/usr`.
 const INSTALLED_USER: [&str; 4] = [
     "/usr/local/lib/systemd/user",
     "/usr/lib/systemd/user",
@@ -35,37 +35,37 @@ const INSTALLED_SYSTEM: [&str; 3] = [
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 ];
-const LINGERING: &str = "/var/lib/systemd/linger";
+const LINGER: &str = "/var/lib/systemd/linger";
 
-/// A unit that is started by itself.
+/// A unit that starts automatically.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Enabled {
     /// Its name.
     pub unit: String,
-    /// Whose service manager starts it.
+    /// The service manager that starts it.
     pub scope: Scope,
-    /// What says so.
+    /// The link that enables it.
     pub link: PathBuf,
-    /// Who has said so.
+    /// The level at which it is enabled.
     pub by: EnabledBy,
 }
 
-/// Who has said that a unit is started by itself, and so how that is taken back.
+/// The level at which a unit is enabled, and so how to disable it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EnabledBy {
-    /// The account, or for a unit of the system whoever runs the machine.
+    /// By the account; for a system unit, by the administrator.
     Owner,
-    /// Whoever runs the machine, for every user.
+    /// By the administrator, for every user.
     Everybody,
-    /// Somebody, until the next boot.
+    /// Until the next boot.
     Runtime,
-    /// Whoever has installed it: a package, or somebody's hand.
+    /// In the folder that it is installed in.
     Installed,
 }
 
-/// The units of this name, in which `*` stands for anything, that are started by themselves: at boot, or
-/// for a user's unit once the account's service manager starts. What is a user's unit by default may have
-/// been made one of the system's, which is looked for as well.
+/// The units of this name, in which `*` stands for anything, that start automatically: at boot, or for a user
+/// unit when the account's service manager starts. A unit that is a user unit by default may have been
+/// installed as a system unit, so those are searched, too.
 #[must_use]
 pub fn enabled_units(scope: Scope, name: &str, account: &Account) -> Vec<Enabled> {
     let mut found = Vec::new();
@@ -80,14 +80,14 @@ pub fn enabled_units(scope: Scope, name: &str, account: &Account) -> Vec<Enabled
     found
 }
 
-/// One that is wanted twice is told once, by the first that says so.
+/// Adds the enabled units of the folders. A unit that is enabled twice is listed once, by its first link.
 fn look(folders: &[(PathBuf, EnabledBy)], scope: Scope, name: &str, found: &mut Vec<Enabled>) {
     for (folder, by) in folders {
         for (unit, link) in wanted_in(folder) {
-            let is_told = found
+            let is_listed = found
                 .iter()
                 .any(|one| one.scope == scope && one.unit == unit);
-            if matches(name, &unit) && !is_told {
+            if matches(name, &unit) && !is_listed {
                 let by = *by;
                 found.push(Enabled {
                     unit,
@@ -100,7 +100,7 @@ fn look(folders: &[(PathBuf, EnabledBy)], scope: Scope, name: &str, found: &mut 
     }
 }
 
-/// The units of such a name that have a file anywhere. One that is made while the machine runs isn't found.
+/// The units of this name that have a file. Transient units aren't found.
 #[must_use]
 pub fn installed_units(scope: Scope, name: &str, account: &Account) -> BTreeSet<String> {
     let in_folders = |folders: &[(PathBuf, EnabledBy)]| -> BTreeSet<String> {
@@ -168,7 +168,7 @@ fn folders(said: &[(&str, EnabledBy)], installed: &[&str]) -> Vec<(PathBuf, Enab
 /// Does the account have a service manager while it isn't logged in (loginctl(1))?
 #[must_use]
 pub fn is_lingering(account: &Account) -> bool {
-    Path::new(LINGERING).join(account.name()).exists()
+    Path::new(LINGER).join(account.name()).exists()
 }
 
 /// Is this machine run by systemd (sd_booted(3))?
@@ -221,7 +221,7 @@ mod tests {
             wanted_in(folder.path()),
             [("a.service".to_owned(), link.clone())]
         );
-        // Whether it leads anywhere is no matter: the name counts.
+        // Whether it leads anywhere is ignored: the name counts.
         fs::remove_file(folder.path().join("a.service")).unwrap();
         assert_eq!(wanted_in(folder.path()).len(), 1);
         assert_eq!(wanted_in(Path::new("/proc/nowhere")), []);

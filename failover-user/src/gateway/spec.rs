@@ -1,5 +1,5 @@
-//! The local gateway as it is configured: how it is started and stopped, and what counts as it. How the
-//! options say so is not known here.
+//! The local gateway as configured: how it is started and stopped, and how it is recognised. It must not
+//! know the options.
 
 use rustix::process::geteuid;
 
@@ -13,22 +13,22 @@ use crate::gateway::{
 /// The local gateway, complete and checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LocalGateway {
-    /// Who starts and stops it; `None`: the daemon's own account.
+    /// The account that starts and stops it; `None`: the daemon's own.
     pub user: Option<Account>,
     /// Starts it.
     pub start: CommandLine,
     /// Stops it.
     pub stop: CommandLine,
-    /// The stop is OpenClaw's own, whose later versions need `--force`.
+    /// The stop command is OpenClaw's, which needs `--force` in later versions.
     pub stop_may_need_force: bool,
-    /// What counts as the gateway.
+    /// How the gateway is recognised.
     pub identity: Identity,
-    /// The unit that it is, where it is one.
+    /// Its unit, if it is one.
     pub unit: Option<LocalUnit>,
 }
 
 impl LocalGateway {
-    /// The account that start and stop are run as.
+    /// The user ID that start and stop run as.
     #[must_use]
     pub fn uid(&self) -> u32 {
         let own = || geteuid().as_raw();
@@ -36,19 +36,19 @@ impl LocalGateway {
     }
 }
 
-/// What is run on PC-B, and whether it is run at all.
+/// The commands of PC-B.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Commands {
     /// Start and stop.
     pub gateway: LocalGateway,
     /// The fence, if there is one.
     pub fence: Option<CommandLine>,
-    /// Nothing is run.
+    /// Dry run: no command is run.
     pub dry_run: bool,
 }
 
 impl Commands {
-    /// The line that a command is run by; only a fence may be missing.
+    /// The command line of a command; only the fence may be missing.
     #[must_use]
     pub const fn line(&self, command: Command) -> Option<&CommandLine> {
         match command {
@@ -58,8 +58,8 @@ impl Commands {
         }
     }
 
-    /// The account that a command is run as, if it isn't the daemon's own: the fence is the machine's
-    /// business, not the gateway's.
+    /// The account that a command runs as, if it isn't the daemon's own. The fence belongs to the machine,
+    /// not to the gateway.
     #[must_use]
     pub const fn account(&self, command: Command) -> Option<&Account> {
         match command {
@@ -69,13 +69,13 @@ impl Commands {
     }
 }
 
-/// The unit that the local gateway is.
+/// The unit of the local gateway.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LocalUnit {
-    /// Whose service manager has it.
+    /// The service manager that has it.
     pub scope: Scope,
     /// Its name; `*` stands for anything.
     pub name: String,
-    /// What starts and stops the gateway asks that service manager, as far as that is known.
+    /// The start and stop commands are known to use that service manager.
     pub is_started: bool,
 }

@@ -355,7 +355,7 @@ pub(super) async fn port(
     let mark = InvocationMark::kept_in(&configuration.state_dir);
     let is_gateway = |holder: &Holder| {
         configuration.gateway.identity.is_gateway(holder)
-            || mark.as_ref().is_some_and(|mark| mark.began(holder.key()))
+            || mark.as_ref().is_some_and(|mark| mark.is_on(holder.key()))
     };
     let identity = &configuration.gateway.identity;
     let bound = Persisted::load(&configuration.state_dir).bound(&configuration.gateway);
@@ -441,12 +441,12 @@ pub(super) async fn port(
 async fn settled(port: NonZeroU16) -> Result<Vec<Listener>, ListenersError> {
     let mut listeners = Listeners::on(port.get());
     let mut debounce = Debounce::default();
-    let first = debounce.believed(clock::now(), &listeners.now()?, &[]);
+    let first = debounce.stable(clock::now(), &listeners.now()?, &[]);
     let Some(young) = debounce.remaining(clock::now()) else {
         return Ok(first);
     };
     sleep(young).await;
-    Ok(debounce.believed(clock::now(), &listeners.now()?, &first))
+    Ok(debounce.stable(clock::now(), &listeners.now()?, &first))
 }
 
 /// Checks the listener as the daemon checks the local gateway.

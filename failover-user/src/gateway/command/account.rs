@@ -1,7 +1,7 @@
-//! The account that the gateway belongs to: who it is, and what a command finds that is run as it.
+//! The account of the gateway: its IDs, and the environment of commands that run as it.
 //!
-//! Looked up once, when the configuration is read: the name service may be on the network, and a
-//! takeover must not wait for it.
+//! Looked up once, when the configuration is loaded: the name service may be on the network, and a takeover
+//! must not wait for it.
 
 use failover_linux::spawn::AccountChange;
 use std::{
@@ -19,8 +19,8 @@ use nix::{
 use rustix::process::{Gid, Uid, geteuid};
 use thiserror::Error;
 
-/// Where programs are, relative to the account's home: its own first, as a login does. Where npm,
-/// OpenClaw's installer, pnpm, bun and volta put what they install.
+/// Folders of programs, relative to the account's home: its own first, as in a login, then those of npm,
+/// OpenClaw's installer, pnpm, bun and volta.
 const HOME_FOLDERS: [&str; 7] = [
     ".local/bin",
     "bin",
@@ -38,16 +38,16 @@ const SYSTEM_FOLDERS: [&str; 6] = [
     "/sbin",
     "/bin",
 ];
-/// What a shell is where the password database names none (passwd(5)).
+/// The default where the password database names no shell (passwd(5)).
 const DEFAULT_SHELL: &str = "/bin/sh";
 
-/// An account, as the password and group databases know it.
+/// An account, from the password and group databases.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Account {
     name: String,
     uid: u32,
     gid: u32,
-    /// The supplementary groups, the first one among them.
+    /// The supplementary groups, including the primary one.
     groups: Vec<u32>,
     home: PathBuf,
     shell: PathBuf,
@@ -56,18 +56,18 @@ pub struct Account {
 /// Why commands can't be run as this account.
 #[derive(Debug, Error)]
 pub enum AccountError {
-    /// Nobody has this name.
+    /// There is no such account.
     #[error("there is no account `{0}`; `getent passwd` lists those that there are")]
     Unknown(String),
-    /// The databases can't be asked.
+    /// The databases can't be read.
     #[error("looking up the account `{name}`: {source}; is the name service running?")]
     Lookup {
-        /// Whose.
+        /// The name of the account.
         name: String,
         /// Why.
         source: Errno,
     },
-    /// The daemon isn't allowed to.
+    /// The daemon isn't allowed to change accounts.
     #[error(
         "only root can run commands as `{0}`; run failover as root, or as `{0}` itself, or leave `user` out"
     )]
@@ -89,7 +89,7 @@ impl Account {
         }
     }
 
-    /// The user number of an account of this name.
+    /// The user ID of the account of this name.
     ///
     /// # Errors
     /// When there is none.
@@ -97,10 +97,10 @@ impl Account {
         Self::look_up(name).map(|account| account.uid)
     }
 
-    /// The account that this process is, with the home that it was told of.
+    /// This process's account, with the home from its environment.
     ///
     /// # Errors
-    /// When the databases don't know it.
+    /// When the databases don't have it.
     pub fn own() -> Result<Self, AccountError> {
         let uid = geteuid().as_raw();
         let account = Self::found(&uid.to_string(), User::from_uid(uid.into()))?;
@@ -113,7 +113,7 @@ impl Account {
         })
     }
 
-    /// The account of this name, for who only looks.
+    /// The account of this name, for reading only.
     ///
     /// # Errors
     /// When there is none.
@@ -159,25 +159,25 @@ impl Account {
         &self.name
     }
 
-    /// Its number.
+    /// Its user ID.
     #[must_use]
     pub const fn uid(&self) -> u32 {
         self.uid
     }
 
-    /// The number of its first group.
+    /// The ID of its primary group.
     #[must_use]
     pub const fn gid(&self) -> u32 {
         self.gid
     }
 
-    /// Its home.
+    /// Its home directory.
     #[must_use]
     pub fn home(&self) -> &Path {
         &self.home
     }
 
-    /// The folders where its programs are found.
+    /// Its PATH.
     #[must_use]
     pub fn path(&self) -> OsString {
         let own = HOME_FOLDERS.iter().map(|folder| self.home.join(folder));
@@ -189,8 +189,8 @@ impl Account {
         env::join_paths(folders).unwrap_or_default()
     }
 
-    /// The whole environment of a command that is run as it. What a program needs that is beside it,
-    /// as the node that a version manager has installed is beside openclaw, is found there first.
+    /// The whole environment of a command that runs as it. The folder of the program comes first in PATH: a
+    /// version manager installs node beside openclaw.
     #[must_use]
     pub fn environment(&self, program: &Path) -> BTreeMap<OsString, OsString> {
         let mut path = self.path();
@@ -220,10 +220,10 @@ impl Account {
         language.chain(own).collect()
     }
 
-    /// What the calling process has to do between fork and exec to become it.
+    /// What the child has to do between fork and exec to become it.
     ///
     /// # Errors
-    /// When the home's name can't be given to the kernel.
+    /// When the path of its home has a NUL character.
     pub fn change(&self) -> std::io::Result<AccountChange> {
         Ok(AccountChange {
             uid: Uid::from_raw(self.uid),
@@ -234,7 +234,7 @@ impl Account {
     }
 }
 
-/// Language and time zone: of the machine's place, not of an account.
+/// Language and time zone: settings of the machine, not of an account.
 fn is_of_the_place(name: &OsStr) -> bool {
     name == "LANG" || name == "TZ" || name.as_bytes().starts_with(b"LC_")
 }

@@ -1,4 +1,4 @@
-//! A command as somebody wrote it: split like a shell does, run without one.
+//! A command line from the configuration: split as a shell does, and run without a shell.
 
 use std::{
     env, fmt,
@@ -16,7 +16,7 @@ use failover_linux::{escape, fs_credentials::FsCredentials};
 
 use crate::gateway::command::{account::Account, shell, shell::Syntax};
 
-/// The program that runs now, whatever has become of its file since (man 5 proc_pid_exe).
+/// This program, also when its file was replaced since (man 5 proc_pid_exe).
 pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// Arguments that are no secret, of OpenClaw and of service managers.
@@ -31,77 +31,77 @@ const KNOWN_WORDS: [&str; 9] = [
     "--no-block",
     "--wait",
 ];
-/// Stands for what isn't shown.
+/// Replaces what isn't shown.
 const LEFT_OUT: &str = "…";
 
 /// A program and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CommandLine {
-    /// The program; an absolute path once it is resolved.
+    /// The program; an absolute path once resolved.
     pub program: PathBuf,
-    /// What it is given.
+    /// Its arguments.
     pub arguments: Vec<String>,
 }
 
 /// Why a command can't be run.
 #[derive(Debug, Error, Eq, PartialEq)]
 pub enum CommandLineError {
-    /// Nothing there.
+    /// It is empty.
     #[error("the command is empty; write the program and its arguments")]
     Empty,
     /// Quotes don't match.
     #[error("it has a quote that isn't closed (its value isn't shown, it may be a secret)")]
     Quotes,
-    /// A character that no argument can have.
+    /// It has a NUL character.
     #[error("the command has a NUL character, which no argument can have; leave it out")]
     Nul,
-    /// It is for a shell, and none runs it. The command itself isn't shown: it may have a secret in it.
+    /// It needs a shell, and none runs it. The command itself isn't shown: it may contain a secret.
     #[error("{}; `failover config check` shows what to write instead", complaint(.syntax))]
     Shell {
-        /// All of it, as it was written.
+        /// The whole command line, as written.
         line: String,
-        /// What only a shell acts on.
+        /// The syntax that only a shell handles.
         syntax: Syntax,
     },
-    /// No such program.
+    /// There is no such program.
     #[error("there is no program `{program}` in PATH ({path}); install it, or give its full path")]
     NotFound {
-        /// As it was written.
+        /// As written.
         program: String,
-        /// Where it was looked for.
+        /// The folders that were searched.
         path: String,
     },
     /// A path that can't be run.
     #[error("`{program}` can't be run{by}: {obstacle}", by = by(.account.as_deref()))]
     NotExecutable {
-        /// As it was written.
+        /// As written.
         program: String,
-        /// The account that was to run it, if it isn't this process's own.
+        /// The account that it would run as, if it isn't this process's own.
         account: Option<String>,
-        /// What is in the way, and what to do.
+        /// The obstacle, and what to do.
         obstacle: Obstacle,
     },
 }
 
-/// What is in the way to a program.
+/// Why a program can't be executed.
 #[derive(Debug, Error, Eq, PartialEq)]
 pub enum Obstacle {
-    /// It, or a folder on the way, isn't there.
+    /// It, or a folder of its path, doesn't exist.
     #[error("`{0}` doesn't exist; install it, or give the right path")]
     Missing(String),
-    /// What lies in the folder is hidden.
+    /// A folder of its path isn't accessible.
     #[error("the folder `{0}` is closed to it; open it with chmod o+x, or move the program")]
     Closed(String),
-    /// Something else than a file.
+    /// It is no regular file.
     #[error("it is no file; give a program's path")]
     NoFile,
-    /// It lacks the right.
+    /// It isn't executable.
     #[error("it isn't executable; chmod a+x it")]
     NotExecutable,
-    /// It leads nowhere.
+    /// It is a dangling link.
     #[error("it is a link to `{0}`, which doesn't exist; install it again")]
     Dangling(String),
-    /// Its file system lacks the right.
+    /// Its file system is mounted noexec.
     #[error("its file system is mounted noexec; mount it without, or move the program")]
     NoExec,
 }
@@ -120,7 +120,7 @@ fn complaint(syntax: &Syntax) -> String {
     }
 }
 
-/// `offer`: what to write, in the words of where it is written.
+/// `offer`: what to write, in the syntax of its source.
 fn remedy(syntax: &Syntax, offer: &str) -> String {
     match syntax {
         Syntax::Text(_) => {
@@ -131,7 +131,7 @@ fn remedy(syntax: &Syntax, offer: &str) -> String {
 }
 
 impl CommandLineError {
-    /// The command that says the same by a shell, where that is what is wrong.
+    /// The equivalent command that uses a shell, if a missing shell is the problem.
     #[must_use]
     pub fn by_shell(&self) -> Option<String> {
         match self {
@@ -140,8 +140,8 @@ impl CommandLineError {
         }
     }
 
-    /// What is wrong, and what to do, where a shell is what is missing. `offer`: the same command by a
-    /// shell, as it is to be written.
+    /// The problem and the remedy, if a missing shell is the problem. `offer`: the equivalent command that
+    /// uses a shell, as it must be written.
     pub(crate) fn without_shell(&self, offer: &str) -> Option<(String, String)> {
         match self {
             Self::Shell { syntax, .. } => Some((complaint(syntax), remedy(syntax, offer))),
@@ -154,15 +154,15 @@ fn by(account: Option<&str>) -> String {
     account.map_or_else(String::new, |name| format!(" by {name}"))
 }
 
-/// What is in the way, as this thread sees it.
+/// The obstacle, as this thread sees it.
 fn obstacle(program: &Path) -> Obstacle {
-    let told = |path: &Path| escape::one_line(&path.to_string_lossy());
+    let shown = |path: &Path| escape::one_line(&path.to_string_lossy());
     let mut folders: Vec<&Path> = program.ancestors().skip(1).collect();
     folders.reverse();
     for folder in folders {
         match accessat(CWD, folder, Access::EXEC_OK, AtFlags::EACCESS) {
-            Err(Errno::NOENT) => return Obstacle::Missing(told(folder)),
-            Err(Errno::ACCESS) => return Obstacle::Closed(told(folder)),
+            Err(Errno::NOENT) => return Obstacle::Missing(shown(folder)),
+            Err(Errno::ACCESS) => return Obstacle::Closed(shown(folder)),
             _ => {}
         }
     }
@@ -175,16 +175,16 @@ fn obstacle(program: &Path) -> Obstacle {
         Ok(found) if found.is_file() => Obstacle::NotExecutable,
         Ok(_) => Obstacle::NoFile,
         Err(_) => match program.read_link() {
-            Ok(target) => Obstacle::Dangling(told(&target)),
-            Err(_) => Obstacle::Missing(told(program)),
+            Ok(target) => Obstacle::Dangling(shown(&target)),
+            Err(_) => Obstacle::Missing(shown(program)),
         },
     }
 }
 
-/// The right to execute, of anybody (inode(7)).
+/// The execute bits (inode(7)).
 const ANY_EXEC: u32 = 0o111;
 
-/// What is in the way to a program, if it can't be run.
+/// The obstacle to a program, if it can't be executed.
 pub(crate) fn obstacle_to(program: &Path) -> Option<Obstacle> {
     (!is_executable(program)).then(|| obstacle(program))
 }
@@ -193,7 +193,7 @@ impl CommandLine {
     /// Splits a line into words: quotes and backslashes as in a shell, nothing else.
     ///
     /// # Errors
-    /// When there are no words, a quote is left open, or it has what only a shell would act on.
+    /// When it is empty, a quote is left open, or it has syntax that only a shell handles.
     pub fn parse(line: &str) -> Result<Self, CommandLineError> {
         let words = shell_words::split(line).map_err(|_| CommandLineError::Quotes)?;
         if line.contains('\0') {
@@ -213,8 +213,8 @@ impl CommandLine {
         }
     }
 
-    /// For logs and reports: the program and its known words. Any other argument may be a secret and is left out, as
-    /// "…".
+    /// For logs and reports: the program and its known arguments. Any other argument may be a secret and is shown
+    /// as "…".
     #[must_use]
     pub fn shown(&self) -> String {
         if self.is_this_program() {
@@ -231,7 +231,7 @@ impl CommandLine {
         words.join(" ")
     }
 
-    /// Whatever in it could be the name of a unit, also inside of a shell's script.
+    /// All words that could name a unit, also inside a shell script.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         // systemd.unit(5)
         let ends = |letter: char| !letter.is_ascii_alphanumeric() && !":-_.\\@".contains(letter);
@@ -241,26 +241,25 @@ impl CommandLine {
             .filter(|word| !word.is_empty())
     }
 
-    /// Is it a job of this very program's?
+    /// Does it run this program?
     pub(crate) fn is_this_program(&self) -> bool {
         self.program == Path::new(THIS_PROGRAM)
     }
 
-    /// The same with the program's absolute path, looked up now in the folders where the account has
-    /// its programs, or in this process's own: a mistyped name is a message today, not a failed
-    /// takeover tonight.
+    /// The same with the program's absolute path, looked up now in the account's PATH or in this process's
+    /// own: so a mistyped name is an error at start, not a failed takeover later.
     ///
     /// # Errors
     /// When there is no such program, or it can't be run.
     pub fn resolved(self, account: Option<&Account>) -> Result<Self, CommandLineError> {
         // As the account sees it: its home may be closed even to root with few capabilities.
         let _credentials = account.map(|account| FsCredentials::of(account.uid(), account.gid()));
-        let told = shown_program(&self.program);
+        let shown = shown_program(&self.program);
         if self.program.components().count() > 1 || self.program.is_absolute() {
             let program = std::path::absolute(&self.program).unwrap_or(self.program);
             if !is_executable(&program) {
                 return Err(CommandLineError::NotExecutable {
-                    program: told,
+                    program: shown,
                     account: account.map(|account| account.name().to_owned()),
                     obstacle: obstacle(&program),
                 });
@@ -276,14 +275,14 @@ impl CommandLine {
             .map(|folder| folder.join(&self.program))
             .find(|program| is_executable(program))
             .ok_or_else(|| CommandLineError::NotFound {
-                program: told,
+                program: shown,
                 path: path.to_string_lossy().into_owned(),
             })?;
         Ok(Self { program, ..self })
     }
 }
 
-/// A program, without the value of what is an assignment by mistake, as in `TOKEN=secret openclaw`.
+/// A program, without the value of an assignment by mistake, as in `TOKEN=secret openclaw`.
 fn shown_program(program: &Path) -> String {
     let program = escape::one_line(&program.to_string_lossy());
     match program.split_once('=') {
@@ -348,7 +347,7 @@ mod tests {
             missing.resolved(None),
             Err(CommandLineError::NotFound { .. })
         ));
-        for (program, told) in [
+        for (program, problem) in [
             ("/etc/passwd", "it isn't executable"),
             ("/etc", "it is no file"),
             ("/no/such/program", "`/no` doesn't exist"),
@@ -356,13 +355,13 @@ mod tests {
         ] {
             let refused = CommandLine::parse(program).unwrap().resolved(None);
             let refused = refused.unwrap_err().to_string();
-            let expected = format!("`{program}` can't be run: {told}");
+            let expected = format!("`{program}` can't be run: {problem}");
             assert!(refused.starts_with(&expected), "{refused}");
         }
     }
 
     #[test]
-    fn a_script_of_several_lines_is_told_in_one() {
+    fn a_script_of_several_lines_is_shown_in_one() {
         let command = CommandLine::parse("sh -c 'a\nb\x1b[2J'").unwrap();
         assert_eq!(command.to_string(), "sh -c 'a\\nb\\u{1b}[2J'");
     }

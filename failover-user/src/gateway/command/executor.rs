@@ -1,7 +1,7 @@
 //! Runs the commands of the local gateway and the fence, one at a time; in a dry run none.
 //!
-//! It must not know why a command is run or what follows from its end: it is given a command, says how it
-//! began, and later how it ended.
+//! It must not know why a command runs or what follows from its end: it gets a command, and reports how it
+//! began and how it ended.
 
 use std::{collections::BTreeSet, future::Future, path::PathBuf, time::Duration};
 
@@ -29,14 +29,14 @@ use crate::gateway::{
 /// Environment variables of a command.
 pub(crate) type Environment = Vec<(&'static str, String)>;
 
-/// The command slot, and what is known of the command in it.
+/// The command slot and the command in it.
 pub(crate) struct Executor {
     commands: Commands,
     state_dir: PathBuf,
-    /// What a start command's descendants are known by.
+    /// The mark of a start command's descendants.
     mark: InvocationMark,
     running: Option<Running>,
-    /// Output of the last command: the gateway that a start left behind may still write there.
+    /// Output of the last command; the gateway that a start left behind may still write there.
     output: Option<CommandOutput>,
     poll: OutputPoll,
     /// Whether the stop command needs `--force`, where that depends on what is installed.
@@ -44,11 +44,11 @@ pub(crate) struct Executor {
     start: StartWatch,
 }
 
-/// The command in flight.
+/// The command in progress.
 enum Running {
     Real {
         process: Box<RunningCommand>,
-        /// It may have to be run again in another form.
+        /// For a second run in another form.
         environment: Environment,
     },
     /// A dry run's start, which never ends by itself.
@@ -60,7 +60,7 @@ enum Running {
 pub(crate) enum Launched {
     /// Its process runs.
     Runs,
-    /// It is a dry run, in which a start lasts until it is killed.
+    /// It is a dry run, in which a start runs until it is killed.
     Pretended,
     /// It has ended already.
     Ended(CommandResult),
@@ -70,11 +70,11 @@ pub(crate) enum Launched {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) result: CommandResult,
-    /// What it wrote last.
+    /// Its last lines of output.
     pub(crate) output: String,
-    /// The last line of that.
+    /// The last of them.
     pub(crate) last_line: Option<String>,
-    /// Another form of it was run at once in its place, and began like this.
+    /// How another form of it began, which was run instead.
     pub(crate) instead: Option<Launched>,
 }
 
@@ -92,7 +92,7 @@ impl Executor {
         }
     }
 
-    /// Other commands from now on. The one in flight continues.
+    /// Applies other commands. The one in progress continues.
     pub(crate) fn reconfigure(&mut self, commands: Commands) {
         if self.commands.gateway != commands.gateway {
             self.force = force(&commands);
@@ -100,17 +100,17 @@ impl Executor {
         self.commands = commands;
     }
 
-    /// Is a command in flight?
+    /// Is a command in progress?
     pub(crate) fn is_busy(&self) -> bool {
         self.running.is_some()
     }
 
-    /// Is nothing run?
+    /// Is this a dry run?
     pub(crate) fn is_dry(&self) -> bool {
         self.commands.dry_run
     }
 
-    /// Runs a command, if there is such a one, with these additions to the environment.
+    /// Runs a command, if it is configured, with these additions to the environment.
     pub(crate) fn run(&mut self, command: Command, environment: Environment) -> Launched {
         let force = self.force.as_mut().filter(|_| command == Command::Stop);
         let line = match force {
@@ -142,7 +142,7 @@ impl Executor {
         }
     }
 
-    /// For what a start that is about to be run begins.
+    /// The search for the processes of a start that is about to run.
     fn search(&self) -> Search {
         let gateway = &self.commands.gateway;
         Search {
@@ -184,7 +184,7 @@ impl Executor {
                     process: Box::new(process),
                     environment,
                 });
-                // Without a place for it, there is nothing to read.
+                // Without a relay, there is nothing to read.
                 self.poll = match output {
                     Some(_) => OutputPoll::beginning(command),
                     None => OutputPoll::default(),
@@ -201,7 +201,7 @@ impl Executor {
         }
     }
 
-    /// Ends the command in flight with its process group. Its result, where that is known at once.
+    /// Kills the command in progress with its process group. Returns its result if that is known at once.
     pub(crate) fn kill(&mut self, command: Command) -> Option<CommandResult> {
         match &mut self.running {
             Some(Running::Real { process, .. }) => {
@@ -218,7 +218,7 @@ impl Executor {
         }
     }
 
-    /// The command in flight has ended like this: the slot is free, unless another form of it has to be run.
+    /// The command in progress has ended: the slot is free, unless another form of it has to run.
     pub(crate) fn finish(&mut self, command: Command, result: CommandResult) -> Ended {
         if command == Command::Start {
             self.start.command_ended();
@@ -248,7 +248,7 @@ impl Executor {
         }
     }
 
-    /// Finds out whether the stop needs `--force`, in good time before one is due.
+    /// Finds out whether the stop needs `--force`, well before one is due.
     pub(crate) fn ask_for_force(&mut self) {
         if let Some(force) = &mut self.force
             && !self.commands.dry_run
@@ -257,18 +257,18 @@ impl Executor {
         }
     }
 
-    /// The gateway serves, so there is time again: another version may have been installed since.
-    pub(crate) fn ask_for_force_anew(&mut self) {
+    /// The same again, while the gateway serves: another version may have been installed since.
+    pub(crate) fn ask_for_force_again(&mut self) {
         if let Some(force) = &mut self.force
             && !self.commands.dry_run
         {
-            force.ask_anew(self.commands.gateway.user.as_ref());
+            force.ask_again(self.commands.gateway.user.as_ref());
         }
     }
 
     // --- output ------------------------------------------------------------------------------
 
-    /// Logs what the command in flight has written, or what it had still to say when it ended.
+    /// Logs new output of the command in progress, or its last output when it ended.
     pub(crate) fn log_output(&mut self, ended: bool) {
         let (Some(output), Some(command)) = (&mut self.output, self.poll.of) else {
             return;
@@ -276,11 +276,11 @@ impl Executor {
         let NewLines { lines, left_out } = output.new_lines(ended);
         self.poll.found(!lines.is_empty() || left_out > 0);
         for line in lines {
-            info!(%command, line = %Escaped(&line), "command says");
+            info!(%command, line = %Escaped(&line), "command output");
         }
         if left_out > 0 {
             let file = self.state_dir.join(format!("{command}.log"));
-            info!(%command, left_out, file = %file.display(), "command says more than is told");
+            info!(%command, left_out, file = %file.display(), "command output above the rate limit isn't logged");
         }
         if ended {
             self.poll = OutputPoll::default();
@@ -289,15 +289,15 @@ impl Executor {
 
     // --- what a start began ------------------------------------------------------------------
 
-    /// What a start began, and whether anything of it lives.
+    /// The watch over the processes of a start.
     pub(crate) fn start(&mut self) -> &mut StartWatch {
         &mut self.start
     }
 
     // --- waiting -----------------------------------------------------------------------------
 
-    /// What there is to wait for: the end of the command in flight and its last words, the time to read its
-    /// output, and a look at what a start began. All are cancel-safe: a command that has ended says so again.
+    /// The events to wait for: the end of the command in progress with its last output, the time to read its
+    /// output, and a result of the watch over a start. All are cancel-safe: the end of a command is reported again.
     pub(crate) fn awaited(
         &mut self,
     ) -> (
@@ -315,7 +315,7 @@ impl Executor {
         (ended(running, output), poll.due(), start.next())
     }
 
-    /// Has the command in flight ended, and nobody took notice of it yet?
+    /// Has the command in progress ended, and its end isn't handled yet?
     pub(crate) fn has_ended(&self) -> bool {
         match &self.running {
             Some(Running::Real { process, .. }) => process.has_ended(),
@@ -345,15 +345,15 @@ async fn ended(
     }
 }
 
-/// What the stop command needs, where that depends on what is installed.
+/// Finds out about `--force`, where that depends on the installed version.
 fn force(commands: &Commands) -> Option<Force> {
     let gateway = &commands.gateway;
     let needed = gateway.stop_may_need_force;
     needed.then(|| Force::of(gateway.stop.clone()))
 }
 
-/// When to read the output of the command in flight again: often while it writes, and ever less often while
-/// it doesn't, as a start that is the gateway itself and runs for weeks.
+/// When to read the output of the command in progress: often while it writes, and less and less often while it
+/// doesn't, as with a start that is the gateway itself and runs for weeks.
 #[derive(Debug, Default)]
 struct OutputPoll {
     of: Option<Command>,

@@ -23,7 +23,7 @@ pub(crate) struct Failure {
 pub(crate) struct Failures(Vec<Failure>);
 
 impl Failures {
-    /// It ended like this; all that it said is in the state directory, and this was its last line.
+    /// Records how a command ended. Its output is in the state directory; this was its last line.
     pub(crate) fn ended(
         &mut self,
         command: Command,

@@ -1,8 +1,8 @@
-//! Does the installed OpenClaw know `stop --force`? Later versions refuse to stop without it where
+//! Does the installed OpenClaw support `stop --force`? Later versions refuse to stop without it where
 //! there is no terminal, earlier ones refuse it (2026.9.6 and 2026.6.11).
 //!
-//! Asked when there is time, at the beginning and once a gateway serves: the answer takes up to 14 s. It is
-//! remembered for as long as the executable is the same, and never waited for: who doesn't know tries it with `--force` first.
+//! Its help takes up to 14 s, so it is read at the start of the daemon and once a gateway serves. The answer is
+//! kept while the executable is the same. A stop never waits for it: without an answer it tries `--force` first.
 
 use std::{
     fs, io,
@@ -25,7 +25,7 @@ use failover_decide::CommandResult;
 use crate::gateway::command::{account::Account, alone, command_line::CommandLine, kill_group};
 
 const FORCE: &str = "--force";
-/// Several times what was seen.
+/// Several times the longest time that was measured.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const LONGEST_HELP: u64 = 64 * 1024;
@@ -35,25 +35,25 @@ const LONGEST_HELP: u64 = 64 * 1024;
 pub struct Force {
     stop: CommandLine,
     known: Option<(Executable, bool)>,
-    /// The question that was asked, until it is answered.
+    /// The pending answer.
     asked: Option<(Executable, oneshot::Receiver<bool>)>,
     /// How the last stop was made.
     tried: Option<bool>,
 }
 
-/// What changes when another version is installed.
+/// Identifies an installed version.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Executable {
     device: u64,
     inode: u64,
     modified: (i64, i64),
-    /// npm gives each file of every version the same time of modification.
+    /// npm gives each file of every version the same modification time.
     changed: (i64, i64),
     size: u64,
 }
 
 impl Executable {
-    /// Of the file itself: npm makes links to it.
+    /// Of the file itself, which npm links to.
     fn of(program: &Path) -> Option<Self> {
         let metadata = fs::metadata(program).ok()?;
         Some(Self {
@@ -67,7 +67,7 @@ impl Executable {
 }
 
 impl Force {
-    /// Of this command, which stops the gateway where `--force` isn't known.
+    /// For this command, which stops the gateway without `--force`.
     #[must_use]
     pub const fn of(stop: CommandLine) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Force {
         }
     }
 
-    /// Begins to ask the command's help. Inside a tokio runtime, which goes on.
+    /// Begins to read the command's help, in the background of a tokio runtime.
     pub fn ask(&mut self, account: Option<&Account>) {
         let Some(executable) = Executable::of(&self.stop.program) else {
             return;
@@ -97,8 +97,8 @@ impl Force {
         self.asked = Some((executable, asked));
     }
 
-    /// The same, unless it was asked already, of the very executable that is there now.
-    pub fn ask_anew(&mut self, account: Option<&Account>) {
+    /// The same, unless the answer for the current executable is known or pending.
+    pub fn ask_again(&mut self, account: Option<&Account>) {
         let now = Executable::of(&self.stop.program);
         let known = self.known.iter().map(|(executable, _)| executable);
         let asked = self.asked.iter().map(|(executable, _)| executable);
@@ -133,7 +133,7 @@ impl Force {
         }
     }
 
-    /// The stop has ended like this. `Some` is to be run at once in its place.
+    /// The stop has ended. `Some`: the form to run at once instead.
     pub fn ended(&mut self, result: &CommandResult, output: &str) -> Option<CommandLine> {
         let tried = self.tried.take()?;
         let refused = matches!(result, CommandResult::Failed { .. }) && is_unknown_option(output);
@@ -162,7 +162,7 @@ fn spawn(mut process: Command) -> io::Result<Child> {
     process.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
 }
 
-/// What it says; nothing where it fails or takes too long.
+/// Its output; nothing where it fails or takes too long.
 async fn help(mut child: Child) -> Option<String> {
     let stdout = child.stdout.take()?;
     let mut text = Vec::new();
@@ -184,13 +184,13 @@ fn with(line: &CommandLine, argument: &str) -> CommandLine {
     line
 }
 
-/// As a word of its own: `--force-color` is something else.
+/// As a whole word: `--force-color` is something else.
 fn mentions_force(help: &str) -> bool {
     help.split(|character: char| !(character.is_ascii_alphanumeric() || character == '-'))
         .any(|word| word == FORCE)
 }
 
-/// OpenClaw's own words, and those of the library that reads its command line.
+/// The messages of OpenClaw, and of its command line library.
 fn is_unknown_option(output: &str) -> bool {
     let output = output.to_lowercase();
     [
@@ -269,12 +269,12 @@ mod tests {
         let mut force = Force::of(line);
         force.ask(None);
         assert!(!answered(&mut force).await);
-        force.ask_anew(None);
+        force.ask_again(None);
         assert!(force.asked.is_none());
         assert_eq!(times(), 1);
         program(folder.path(), &format!("{counts} --force"));
-        force.ask_anew(None);
-        force.ask_anew(None);
+        force.ask_again(None);
+        force.ask_again(None);
         let (executable, _) = force.asked.as_ref().unwrap();
         assert_ne!(
             Some(executable),
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(times(), 2);
         // Not for want of knowledge: back to what doesn't know it.
         program(folder.path(), &format!("{counts} --json"));
-        force.ask_anew(None);
+        force.ask_again(None);
         force.known = None;
         assert!(!answered(&mut force).await);
         assert_eq!(times(), 3);
@@ -297,7 +297,7 @@ mod tests {
         let program = program(folder.path(), "echo one").program;
         let modified = fs::metadata(&program).unwrap().modified().unwrap();
         let before = Executable::of(&program);
-        // The kernel's own time goes on in steps.
+        // The kernel's coarse clock advances in steps.
         std::thread::sleep(Duration::from_millis(20));
         fs::write(
             &program,

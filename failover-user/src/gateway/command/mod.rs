@@ -1,7 +1,7 @@
-//! Running a command: in a session of its own, its output in a file, its end told once.
+//! Runs a command in its own session, with its output in a file, and reports its end once.
 //!
-//! A gateway that it leaves behind must outlive this daemon, so nothing ties the two: its output goes to a pipe that
-//! can't break (see [`crate::gateway::command::relay`]), and there is no terminal and no signal at exit.
+//! A gateway that it leaves behind must outlive this daemon, so nothing connects the two: its output goes to a pipe
+//! that can't break (see [`crate::gateway::command::relay`]), and there is no terminal and no signal at exit.
 
 pub(crate) mod account;
 pub(crate) mod command_line;
@@ -33,11 +33,11 @@ use failover_decide::{Command, CommandResult};
 use crate::gateway::command::{account::Account, command_line::CommandLine, output::CommandOutput};
 use failover_linux::spawn;
 
-/// How long a killed command may take to go away; the kernel needs microseconds, a process stuck in
-/// the disk for ever.
+/// Timeout for a killed command to end. The kernel needs microseconds; a process that waits for a disk may
+/// take for ever.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A command in flight.
+/// A command in progress.
 #[derive(Debug)]
 pub struct RunningCommand {
     command: Command,
@@ -47,7 +47,7 @@ pub struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Runs it, as this account or as the daemon's own, with these additions to the environment.
+    /// Starts it, as this account or as the daemon's own, with these additions to the environment.
     ///
     /// # Errors
     /// When there is no such program, no process can be made, or it can't become the account.
@@ -72,25 +72,25 @@ impl RunningCommand {
         })
     }
 
-    /// Which one it is.
+    /// The command.
     #[must_use]
     pub fn command(&self) -> Command {
         self.command
     }
 
-    /// How long it has run.
+    /// How long it has been running.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.since.elapsed()
     }
 
-    /// Its process number, until it has ended.
+    /// Its process ID, until it has ended.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Ends it with its whole process group. [`Self::ended`] then returns soon, whatever happens.
+    /// Kills it with its process group. [`Self::ended`] then returns soon in any case.
     pub fn kill(&mut self) {
         self.give_up = Some(Instant::now() + GRACE);
         if let Err(error) = kill_group(&self.child) {
@@ -98,7 +98,7 @@ impl RunningCommand {
         }
     }
 
-    /// Has it ended, whether or not anybody has waited for that?
+    /// Has it ended, whether or not its end was awaited?
     #[must_use]
     pub fn has_ended(&self) -> bool {
         let pid = self.id().and_then(|pid| i32::try_from(pid).ok());
@@ -125,7 +125,7 @@ impl RunningCommand {
     }
 }
 
-/// A process to be: in a session of its own, without anything of the daemon's, and as this account.
+/// A process to spawn: in its own session, as this account, and with nothing inherited from the daemon.
 pub(crate) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result<Process> {
     let mut process = Process::new(&line.program);
     process.args(&line.arguments).stdin(Stdio::null());
@@ -135,7 +135,7 @@ pub(crate) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result
             Some(account.change()?)
         }
         None => {
-            // What systemd told this daemon is not for what it runs.
+            // systemd's variables are for the daemon, not for its commands.
             for name in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
                 process.env_remove(name);
             }
@@ -146,8 +146,8 @@ pub(crate) fn alone(line: &CommandLine, account: Option<&Account>) -> io::Result
     Ok(process)
 }
 
-/// Ends a process of [`alone`] with its whole group, unless it has been reaped: until then the number
-/// is its own. It leads the group since `setsid`.
+/// Kills a process of [`alone`] with its group, unless it has been reaped: until then its ID can't be
+/// reused. It leads the group since `setsid`.
 pub(crate) fn kill_group(child: &Child) -> io::Result<()> {
     let id = child.id().and_then(|id| i32::try_from(id).ok());
     match id.and_then(Pid::from_raw) {
@@ -202,9 +202,9 @@ mod tests {
         let pid = running.id().unwrap();
         assert_eq!(running.ended().await, CommandResult::Succeeded);
         output.arrived().await;
-        let told = output.last_lines();
+        let lines = output.last_lines();
         let expected = format!("No such file or directory | /proc/{pid}/fd/0 | {pid} {pid}");
-        assert!(told.ends_with(&expected), "{told}");
+        assert!(lines.ends_with(&expected), "{lines}");
     }
 
     #[tokio::test]

@@ -1,8 +1,8 @@
-//! What a command says: kept in a file, told line by line while it runs, and once more when it has
+//! The output of a command: stored in a file, logged line by line while it runs, and again when it has
 //! failed.
 //!
-//! A relay is in between (see [`crate::gateway::command::relay`]): the gateway that a command leaves behind goes on writing there,
-//! whether this daemon lives or not. All of it is a stranger's word: bounded here, escaped by who tells it.
+//! A relay is in between (see [`crate::gateway::command::relay`]): the gateway that a command leaves behind keeps
+//! writing there, whether this daemon runs or not. The output is untrusted: limited here, escaped by the logger.
 
 use std::{fs::File, io, os::fd::OwnedFd, path::Path, process::Stdio, time::Duration};
 
@@ -19,54 +19,54 @@ use failover_linux::files::{folder::Folder, ownership::Sticky};
 
 use crate::gateway::command::{account::Account, relay};
 
-const TOLD_LINES: usize = 5;
-/// What is taken in at once; what is older is passed over.
+const LAST_LINES: usize = 5;
+/// Limit for output that is read at once; older output is dropped.
 const MOST_AT_ONCE: usize = 64 * 1024;
-/// So much of a line; the rest of it is passed over.
+/// Limit for a line; the rest of it is dropped.
 const LONGEST_LINE: usize = 1024;
-/// So many lines may be told at once, and another one each half second.
+/// Limit for lines that are logged at once; another one is allowed each half second.
 const MOST_LINES: u32 = 40;
 const LINE_PACE: Duration = Duration::from_millis(500);
-/// When a command has ended, its last words arrive within this; then it goes on without them.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Until then it is looked for them this often.
+/// Timeout for the last output of a command that has ended.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
+/// Poll interval until then.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
-/// A named pipe's mode. Root writes and reads; the account's group may open it again by its name in /dev, for
-/// writing. Nobody else gets to it: it is in the state directory.
+/// Mode of the named pipe. Root reads and writes; the account's group may open it again by its name in /dev, for
+/// writing. No other account can reach it: it is in the state directory.
 const MODE: u32 = 0o620;
-/// Longer packets aren't the relay's.
+/// Limit for a packet; the relay sends no longer ones.
 const LONGEST_PACKET: usize = 16 * 1024;
 
-/// Where a command, and the gateway that it leaves behind, writes to.
+/// The output of a command, and of the gateway that it leaves behind.
 #[derive(Debug)]
 pub struct CommandOutput {
     /// The command's end, until the command has it.
     stream: Option<OwnedFd>,
-    /// Tells what was written; `None` once that isn't wanted any longer, or it is gone.
+    /// Delivers the output; `None` once that isn't wanted any longer, or the relay is gone.
     relay: Option<OwnedFd>,
-    /// Since when all that was written is asked for.
+    /// Since when a flush is requested.
     asked: Option<Instant>,
-    /// What the relay told and wasn't taken in yet.
+    /// Received from the relay, and not split into lines yet.
     received: Vec<u8>,
     /// The beginning of a line whose end hasn't come yet.
     begun: Vec<u8>,
-    /// The end of all that was written.
+    /// The end of all output.
     last: Vec<u8>,
-    /// So much was never taken in.
+    /// Number of bytes that were dropped.
     missed: u64,
     allowance: Allowance,
 }
 
-/// What a command has said since it was listened to last.
+/// Output since the last call.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct NewLines {
-    /// Line by line, without those that are empty.
+    /// The lines, without empty ones.
     pub lines: Vec<String>,
-    /// So many more bytes were said than can be told.
+    /// Number of bytes above the limit.
     pub left_out: u64,
 }
 
-/// How many lines may be told now.
+/// Rate limit for lines.
 #[derive(Debug)]
 struct Allowance {
     lines: u32,
@@ -74,10 +74,10 @@ struct Allowance {
 }
 
 impl CommandOutput {
-    /// For this command: a relay, and a new file in the state directory; an earlier gateway keeps its own.
+    /// Creates a relay, and a new file in the state directory; an earlier gateway keeps its own.
     ///
     /// # Errors
-    /// When there can be no relay.
+    /// When the relay can't be started.
     pub fn create(
         state_dir: &Path,
         command: Command,
@@ -88,7 +88,7 @@ impl CommandOutput {
             Err(error) => {
                 tracing::warn!(
                     %command, %error, state_dir = %state_dir.display(),
-                    "the command's output can't be kept; it is only told here"
+                    "the command's output can't be stored; it is only logged"
                 );
                 let (pipe, _) = io::pipe()?;
                 let pipe = OwnedFd::from(pipe);
@@ -115,7 +115,7 @@ impl CommandOutput {
         })
     }
 
-    /// For a command to write to.
+    /// The stream for the command to write to.
     pub(crate) fn stream(&self) -> io::Result<Stdio> {
         match &self.stream {
             Some(stream) => Ok(stream.try_clone()?.into()),
@@ -128,11 +128,11 @@ impl CommandOutput {
         self.stream = None;
     }
 
-    /// What was said since this was asked last. A line whose end hasn't come is kept for the next
-    /// time, unless the command has ended.
+    /// The lines since the last call. An incomplete line is kept for the next call, unless the command
+    /// has ended.
     pub fn new_lines(&mut self, ended: bool) -> NewLines {
         self.receive();
-        let mut told = NewLines {
+        let mut new = NewLines {
             left_out: std::mem::take(&mut self.missed),
             ..NewLines::default()
         };
@@ -143,18 +143,18 @@ impl CommandOutput {
             let kept = line.unwrap_or(piece).iter().take(room);
             self.begun.extend(kept);
             if line.is_some() {
-                self.finish(&mut told);
+                self.finish(&mut new);
             }
         }
         if ended {
-            self.finish(&mut told);
-            // A gateway that goes on speaking is for the file alone.
+            self.finish(&mut new);
+            // Later output of the gateway goes only to the file.
             self.relay = None;
         }
-        told
+        new
     }
 
-    /// Waits until all that was written up to now has arrived, but not for long. Cancel-safe.
+    /// Waits until all output up to now has arrived, with a timeout. Cancel-safe.
     pub async fn arrived(&mut self) {
         while let Some(relay) = &self.relay {
             let asked = match self.asked {
@@ -168,7 +168,7 @@ impl CommandOutput {
                     Err(_) => return,
                 },
             };
-            if self.receive() || asked.elapsed() >= LAST_WORDS {
+            if self.receive() || asked.elapsed() >= LAST_OUTPUT {
                 self.asked = None;
                 return;
             }
@@ -176,7 +176,7 @@ impl CommandOutput {
         }
     }
 
-    /// Takes what the relay has told by now. Was that all that was asked for?
+    /// Receives what the relay has sent by now. Is the requested flush complete?
     fn receive(&mut self) -> bool {
         let mut buffer = [0; LONGEST_PACKET];
         while let Some(relay) = &self.relay {
@@ -218,27 +218,27 @@ impl CommandOutput {
         }
     }
 
-    /// The line that was begun is whole.
-    fn finish(&mut self, told: &mut NewLines) {
+    /// The current line is complete.
+    fn finish(&mut self, new: &mut NewLines) {
         let line = std::mem::take(&mut self.begun);
         if line.trim_ascii().is_empty() {
             return;
         }
         if self.allowance.take(Instant::now()) {
-            told.lines
+            new.lines
                 .push(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
         } else {
-            told.left_out += line.len() as u64;
+            new.left_out += line.len() as u64;
         }
     }
 
-    /// The last lines, made harmless for a log.
+    /// The last lines, without control characters.
     #[must_use]
     pub fn last_lines(&self) -> String {
-        self.last(TOLD_LINES).join(" | ")
+        self.last(LAST_LINES).join(" | ")
     }
 
-    /// The last line, if there is any, made harmless as well.
+    /// The last line, if there is any, without control characters.
     #[must_use]
     pub fn last_line(&self) -> Option<String> {
         self.last(1).pop()
@@ -273,14 +273,14 @@ fn kept(
     let stream = folder.open_pipe(&pipe, OFlags::RDWR)?;
     if let Some(account) = account {
         fchown(&stream, None, Some(Gid::from_raw(account.gid())))?;
-        // The umask had its say, and a change of the group may have.
+        // The umask changed the mode, and the change of the group may have.
         fchmod(&stream, Mode::from_raw_mode(MODE))?;
     }
     Ok((stream, relay::open_pipe(&folder, command)?, file))
 }
 
 impl Allowance {
-    /// May one more be told? Then it counts as told.
+    /// Takes one line from the allowance, if there is one.
     fn take(&mut self, now: Instant) -> bool {
         let earned = now.duration_since(self.since).as_nanos() / LINE_PACE.as_nanos();
         if earned > 0 {
@@ -334,9 +334,9 @@ mod tests {
         let (_folder, mut output) = output();
         write(&output, "x\n".repeat(100_000));
         output.arrived().await;
-        let told = output.new_lines(false);
-        assert_eq!(told.lines.len(), usize::try_from(MOST_LINES).unwrap());
-        assert!(told.left_out > 100_000, "{}", told.left_out);
+        let new = output.new_lines(false);
+        assert_eq!(new.lines.len(), usize::try_from(MOST_LINES).unwrap());
+        assert!(new.left_out > 100_000, "{}", new.left_out);
     }
 
     #[test]
@@ -364,9 +364,9 @@ mod tests {
             assert!(output.begun.len() <= LONGEST_LINE);
         }
         write(&output, b"\nshort\n");
-        let told = lines(&mut output, false).await;
-        assert_eq!(told[0].len(), LONGEST_LINE);
-        assert_eq!(told[1], "short");
+        let lines = lines(&mut output, false).await;
+        assert_eq!(lines[0].len(), LONGEST_LINE);
+        assert_eq!(lines[1], "short");
     }
 
     #[tokio::test]

@@ -1,19 +1,20 @@
-//! The relay: a small process of our own between a command and its output's file, so that the file stays small
-//! whatever a gateway writes, and whichever of daemon and gateway is restarted.
+//! The relay: a small process between a command and its output file, which keeps the file small whatever a
+//! gateway writes, and whichever of daemon and gateway is restarted.
 //!
-//! A gateway writes to a named pipe, for a pipe is bounded by itself: whoever writes faster than it is read has to
-//! wait. Nothing else is: a file grows between two looks, a limit for the process (RLIMIT_FSIZE) is one for its
-//! databases as well, and the journal's stream socket ends its writers with SIGPIPE when journald dies.
+//! A gateway writes to a named pipe, because a pipe limits its writers: one that writes faster than the relay
+//! reads has to wait. The alternatives don't: a file grows between two checks, RLIMIT_FSIZE also limits the
+//! process's databases, and the journal's stream socket ends its writers with SIGPIPE when journald dies.
 //!
-//! The price of a pipe is its reader, so that must not be missed:
+//! A pipe needs a reader, so there must always be one:
 //! - The command gets the pipe opened for reading and writing (fifo(7)). It is a reader itself, so the relay's
 //!   death is neither SIGPIPE nor EPIPE for it.
-//! - A relay reads all the time. The file is written by a thread of its own from a bounded buffer, and the daemon is
-//!   told without waiting, so neither a disk nor a daemon that hangs holds the gateway up.
-//! - It is in a session of its own, ignores the signals that end a session, and knows nothing of the daemon but a
-//!   socket. It ends when the last writer has closed the pipe.
-//! - A second relay stands by, waiting for the lock on the file. Whoever has the lock reads, and keeps a second one.
-//! - Should all of them be killed, the daemon begins another ([`Keeper`]), and so does the next daemon, by the
+//! - A relay never stops reading. A separate thread writes the file from a bounded buffer, and the socket to the
+//!   daemon is non-blocking, so neither a disk nor a daemon that hangs blocks the gateway.
+//! - It has its own session, ignores the signals that end a session, and its only link to the daemon is a socket.
+//!   It ends when the last writer has closed the pipe.
+//! - A second relay stands by, waiting for the lock on the file. The relay with the lock reads, and starts another
+//!   one to stand by.
+//! - If all of them are killed, the daemon starts another ([`Keeper`]), and so does the next daemon, by the
 //!   pipe's name. Until then the gateway may write as much as the pipe holds.
 
 use std::{
@@ -46,45 +47,45 @@ use crate::gateway::command::command_line::THIS_PROGRAM;
 use failover_linux::spawn;
 use failover_linux::stdio;
 
-/// What it is called by.
+/// Its verb on the command line.
 pub const VERB: &str = "output-relay";
 
 /// The file is cut to half of this before it grows longer.
 const LARGEST_FILE: u64 = 1 << 20;
-/// So much waits for the disk; what is older is left out.
+/// Limit for output that waits for the disk; older output is dropped.
 const MOST_WAITING: usize = 256 * 1024;
-/// After this much the disk has a moment's rest: a flood wears it out otherwise.
+/// The writer pauses after this much, so that a flood doesn't wear out the disk.
 const BATCH: usize = 64 * 1024;
 const REST: Duration = Duration::from_millis(20);
-/// The end of all that was written, for the daemon.
+/// Length of the end of all output that the daemon gets.
 pub(crate) const LAST_BYTES: usize = 2048;
-/// A packet's data; the kernel's buffer for the daemon holds some dozens of these.
+/// Limit for a packet's data; the kernel's buffer for the daemon holds some dozens of packets.
 const PACKET: usize = 8 * 1024;
-/// Before its data, a packet has a letter, and how much was left out before it.
+/// A packet's header: a letter, and the number of bytes that were dropped before it.
 pub(crate) const HEAD: usize = 9;
-/// More than any pipe holds (fs.pipe-max-size): so much is read for a daemon that wants all of it.
+/// Limit for what a flush reads, more than any pipe holds (fs.pipe-max-size).
 const MOST_FLUSHED: usize = 4 << 20;
-/// Most commands are over by then, and need no second relay.
+/// A second relay starts after this time; most commands have ended by then.
 const STANDBY_AFTER: Duration = Duration::from_secs(1);
-/// A daemon that is alive takes what it was sent within this.
+/// Timeout for the daemon to make room in its socket.
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
-/// A relay has begun by then.
+/// A relay has started by then.
 const BEGUN_WITHIN: Duration = Duration::from_secs(1);
-/// One that stood by takes over within this.
+/// A relay that stands by takes over within this time.
 const TAKEN_OVER_WITHIN: Duration = Duration::from_millis(200);
 const STACK: usize = 128 * 1024;
 
-/// What a packet to the daemon is.
+/// Kind of a packet to the daemon: output.
 pub(crate) const DATA: u8 = b'd';
-/// All that was written until it was asked for; the packet's data is the end of it.
+/// Kind of a packet to the daemon: the flush is complete. Its data is the end of all output.
 pub(crate) const END: u8 = b'e';
-/// The daemon asks for that.
+/// The daemon requests a flush.
 pub(crate) const FLUSH: u8 = b'f';
 
 // --- the process ---------------------------------------------------------------------------------
 
-/// The relay's whole life, in a process of its own. Standard input is the pipe, standard output the daemon, and
-/// standard error the file; where there is no daemon or no file, these are no socket and no file.
+/// Runs the relay, in a process of its own. Standard input is the pipe, standard output the daemon's socket, and
+/// standard error the file; without a daemon or a file they are something else.
 ///
 /// # Errors
 /// When the pipe can't be read.
@@ -104,7 +105,7 @@ pub fn relay() -> io::Result<()> {
     })
 }
 
-/// Waits until no other relay has it.
+/// Waits for the lock on the file.
 fn locked(file: &File) -> io::Result<File> {
     let own = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
     loop {
@@ -115,7 +116,7 @@ fn locked(file: &File) -> io::Result<File> {
     }
 }
 
-/// Begins a relay.
+/// Starts a relay.
 fn spawn(pipe: OwnedFd, daemon: OwnedFd, file: Option<File>) -> io::Result<Child> {
     let mut process = Process::new(THIS_PROGRAM);
     process
@@ -147,7 +148,7 @@ fn run(
         if let Some(file) = wanted.filter(|_| next_attempt <= Instant::now()) {
             next_attempt = Instant::now() + STANDBY_AFTER;
             let (pipe, daemon) = (reader.pipe.try_clone()?, reader.daemon.try_clone()?);
-            // Without one it goes on, and it is tried again.
+            // If that fails, it continues and tries again later.
             second = stand_by(pipe, daemon, file.try_clone()?).ok().map(|child| {
                 let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
                 let handle = id.and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok());
@@ -170,11 +171,11 @@ fn run(
 struct Reader {
     pipe: OwnedFd,
     daemon: OwnedFd,
-    /// The daemon is there.
-    told: bool,
-    /// It wants the end, and hasn't got it yet.
+    /// The daemon's socket is open.
+    has_daemon: bool,
+    /// A requested flush isn't sent yet.
     owed: bool,
-    /// Of what it wasn't told.
+    /// Number of bytes that the daemon missed.
     missed: u64,
     last: VecDeque<u8>,
     file: Option<FileWriter>,
@@ -191,7 +192,7 @@ impl Reader {
     fn new(pipe: OwnedFd, daemon: OwnedFd, file: Option<File>) -> Self {
         let socket = fstat(&daemon).map(|stat| FileType::from_raw_mode(stat.st_mode));
         Self {
-            told: socket == Ok(FileType::Socket),
+            has_daemon: socket == Ok(FileType::Socket),
             pipe,
             daemon,
             owed: false,
@@ -202,7 +203,7 @@ impl Reader {
         }
     }
 
-    /// Waits for something to do, and does it. Is this the end, and has the second relay died?
+    /// Waits for something to do, and does it. Has the last writer closed, and has the second relay died?
     fn turn(
         &mut self,
         wait: Option<Duration>,
@@ -217,7 +218,7 @@ impl Reader {
             from_daemon |= PollFlags::OUT;
         }
         let mut waiting = vec![PollFd::new(&self.pipe, PollFlags::IN)];
-        if self.told {
+        if self.has_daemon {
             waiting.push(PollFd::new(&self.daemon, from_daemon));
         }
         if let Some(second) = second {
@@ -233,7 +234,7 @@ impl Reader {
             .collect();
         drop(waiting);
         let second_died = second.is_some() && happened.last() == Some(&true);
-        if self.told && happened.get(1) == Some(&true) {
+        if self.has_daemon && happened.get(1) == Some(&true) {
             self.listen();
         }
         let end = matches!(self.read()?, Got::End);
@@ -257,19 +258,19 @@ impl Reader {
         if let Some(file) = &self.file {
             file.push(bytes);
         }
-        if self.told {
+        if self.has_daemon {
             for bytes in bytes.chunks(PACKET) {
                 match packet(&self.daemon, DATA, self.missed, bytes) {
                     Ok(()) => self.missed = 0,
                     Err(Errno::AGAIN) => self.missed += bytes.len() as u64,
-                    Err(_) => self.told = false,
+                    Err(_) => self.has_daemon = false,
                 }
             }
         }
         Ok(Got::Bytes(length))
     }
 
-    /// What the daemon wants, or that it is gone.
+    /// Handles a request of the daemon, or its end.
     fn listen(&mut self) {
         let mut order = [0];
         match recv(&self.daemon, &mut order[..], RecvFlags::DONTWAIT) {
@@ -284,17 +285,17 @@ impl Reader {
                 self.owed = true;
             }
             Ok((1, _)) | Err(Errno::AGAIN | Errno::INTR) => {}
-            Ok(_) | Err(_) => self.told = false,
+            Ok(_) | Err(_) => self.has_daemon = false,
         }
         if self.owed {
             self.tell_end();
         }
     }
 
-    /// The last writer is gone, so waiting for the daemon holds nobody up: without room for this packet the daemon
-    /// would never see the last lines.
+    /// The last writer is gone, so waiting for the daemon blocks nothing: without room for this packet the daemon
+    /// would never get the last lines.
     fn tell_end_before_it_ends(&mut self) {
-        self.owed |= self.told && self.missed > 0;
+        self.owed |= self.has_daemon && self.missed > 0;
         let deadline = Instant::now() + ROOM_WITHIN;
         while self.owed {
             self.tell_end();
@@ -314,7 +315,7 @@ impl Reader {
         match packet(&self.daemon, END, self.missed, last) {
             Ok(()) => (self.owed, self.missed) = (false, 0),
             Err(Errno::AGAIN) => {}
-            Err(_) => (self.owed, self.told) = (false, false),
+            Err(_) => (self.owed, self.has_daemon) = (false, false),
         }
     }
 }
@@ -334,7 +335,7 @@ fn packet(daemon: &OwnedFd, kind: u8, missed: u64, bytes: &[u8]) -> Result<(), E
 
 // --- the file ------------------------------------------------------------------------------------
 
-/// Writes the file from a bounded buffer, in a thread of its own.
+/// Writes the file from a bounded buffer, in a separate thread.
 struct FileWriter {
     shared: Arc<(Mutex<Waiting>, Condvar)>,
     thread: Option<thread::JoinHandle<()>>,
@@ -352,7 +353,7 @@ impl FileWriter {
         let shared = Arc::<(Mutex<Waiting>, Condvar)>::default();
         let writers = Arc::clone(&shared);
         let thread = thread::Builder::new().stack_size(STACK);
-        // Without a thread nothing is kept: waiting for the disk here would hold the gateway up.
+        // Without a thread nothing is stored: waiting for the disk here would block the gateway.
         let thread = thread.spawn(move || write_all(&writers, &file)).ok();
         Self { shared, thread }
     }
@@ -367,7 +368,7 @@ impl FileWriter {
         changed.notify_one();
     }
 
-    /// Waits for the disk; nobody waits for this.
+    /// Waits for the disk.
     fn finish(self) {
         let (waiting, changed) = &*self.shared;
         lock(waiting).over = true;
@@ -399,7 +400,7 @@ fn write_all((waiting, changed): &(Mutex<Waiting>, Condvar), file: &File) {
         if left_out > 0 {
             note = format!("\n[failover: {left_out} bytes are left out here]\n").into_bytes();
         }
-        // A full disk loses this, and may have room for what comes.
+        // A full disk loses this, and may have room for later output.
         let _ = append(file, &note).and_then(|()| append(file, &bytes));
         if bytes.len() >= BATCH && !over {
             thread::sleep(REST);
@@ -407,7 +408,7 @@ fn write_all((waiting, changed): &(Mutex<Waiting>, Condvar), file: &File) {
     }
 }
 
-/// Appends, and keeps the file's end where it would grow too long.
+/// Appends; a file that would grow too long is cut to its end first.
 fn append(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     let length = file.metadata()?.len();
     if length + bytes.len() as u64 > LARGEST_FILE {
@@ -422,10 +423,10 @@ fn append(mut file: &File, bytes: &[u8]) -> io::Result<()> {
 
 // --- for the daemon ------------------------------------------------------------------------------
 
-/// Begins a relay, and another one whenever all are gone and somebody may still write.
+/// Starts a relay, and another one whenever all are gone and a writer may be left.
 ///
 /// # Errors
-/// When none can be begun.
+/// When none can be started.
 #[cfg(not(test))]
 pub(crate) fn begin(pipe: OwnedFd, daemon: OwnedFd, file: Option<File>) -> io::Result<()> {
     let keeper = match &file {
@@ -434,7 +435,7 @@ pub(crate) fn begin(pipe: OwnedFd, daemon: OwnedFd, file: Option<File>) -> io::R
     };
     let child = spawn(pipe, daemon, file)?;
     let keep = move || keep(child, keeper);
-    // Without a thread the relays go on by themselves.
+    // Without a thread the relays continue by themselves.
     if let Err(error) = thread::Builder::new()
         .name("output".to_owned())
         .stack_size(STACK)
@@ -445,7 +446,7 @@ pub(crate) fn begin(pipe: OwnedFd, daemon: OwnedFd, file: Option<File>) -> io::R
     Ok(())
 }
 
-/// The same in a thread: the tests' own program is another one.
+/// Runs the relay in a thread: the tests' executable has no relay verb.
 #[cfg(test)]
 #[expect(clippy::unnecessary_wraps, reason = "as the other one")]
 pub(crate) fn begin(pipe: OwnedFd, daemon: OwnedFd, file: Option<File>) -> io::Result<()> {

@@ -1,5 +1,5 @@
-//! Shell syntax in a command line. Commands run without a shell, so `a | b` would pass `|` and `b` to `a`
-//! as arguments: nobody means that. Pure.
+//! Detects shell syntax in a command line. Commands run without a shell, so `a | b` would pass `|` and `b` to
+//! `a` as arguments, which is never intended. Pure.
 
 #[cfg(test)]
 mod tests;
@@ -11,31 +11,31 @@ const RESERVED: [&str; 19] = [
     "!", "{", "}", "[[", "case", "do", "done", "elif", "else", "esac", "fi", "for", "function",
     "if", "in", "select", "then", "until", "while",
 ];
-/// Commands that a shell carries out in its own process (POSIX.1-2024, XCU 1.7 and 2.15, and bash's). A
-/// program of that name, where there is one, can't do what is meant.
+/// Commands that a shell runs in its own process (POSIX.1-2024, XCU 1.7 and 2.15, and bash's). A program of
+/// that name can't do the same.
 const BUILTINS: [&str; 37] = [
     ".", ":", "alias", "bg", "break", "builtin", "cd", "command", "continue", "declare", "eval",
     "exec", "exit", "export", "fc", "fg", "getopts", "hash", "jobs", "let", "local", "read",
     "readonly", "return", "set", "shift", "shopt", "source", "times", "trap", "type", "typeset",
     "ulimit", "umask", "unalias", "unset", "wait",
 ];
-/// Programs whose argument after `-c` is a script: a variable in it is expanded by them.
+/// Programs whose argument after `-c` is a script, in which they expand variables.
 const SHELLS: [&str; 11] = [
     "sh", "ash", "bash", "busybox", "dash", "fish", "ksh", "mksh", "runuser", "su", "zsh",
 ];
 
-/// Something that has a meaning to a shell alone.
+/// Syntax that only a shell handles.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Syntax {
-    /// An operator, an expansion, a pattern: as it is written.
+    /// An operator, an expansion or a pattern, as written.
     Text(String),
-    /// A word of the shell's own, in the place of the program.
+    /// A reserved word or a built-in command in place of the program.
     Word(String),
-    /// Two commands, a line each.
+    /// Two commands, one per line.
     Lines,
 }
 
-/// The first thing in this line that only a shell would act on, if there is one.
+/// The first syntax in this line that only a shell handles, if any.
 pub(crate) fn syntax(line: &str) -> Option<Syntax> {
     let mut scan = Scan {
         rest: line.chars().peekable(),
@@ -52,7 +52,7 @@ pub(crate) fn syntax(line: &str) -> Option<Syntax> {
     }
 }
 
-/// What says the same, by a shell.
+/// The equivalent command that uses a shell.
 pub(crate) fn by_shell(line: &str) -> String {
     shell_words::join(["sh", "-c", line.trim()])
 }
@@ -68,21 +68,21 @@ struct Scan<'line> {
     /// The words before, without their quotes.
     words: Vec<String>,
     word: Option<Word>,
-    /// A line has ended since the last word.
+    /// A line has ended since the previous word.
     after_newline: bool,
 }
 
-/// A word that isn't at its end yet.
+/// A word that isn't complete yet.
 #[derive(Default)]
 struct Word {
     /// Without quotes.
     text: String,
-    /// A part of it is quoted or escaped.
+    /// Part of it is quoted or escaped.
     is_quoted: bool,
     /// It has an unquoted `*`, `?`, or `[` with a `]` after it.
     is_pattern: bool,
     is_open: bool,
-    /// An unquoted `NAME=` is its beginning.
+    /// It begins with an unquoted `NAME=`.
     is_assignment: bool,
 }
 
@@ -131,7 +131,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Is it a line that goes on, and no word yet?
+    /// Is it a continued line, and no word yet?
     fn continues(&mut self, character: char) -> bool {
         character == '\\' && self.rest.peek() == Some(&'\n')
     }
@@ -154,7 +154,7 @@ impl Scan<'_> {
 
     fn escaped(&mut self) {
         match self.rest.next() {
-            // The line goes on.
+            // The line is continued.
             Some('\n') => {}
             Some(character) => {
                 let word = self.word();
@@ -197,7 +197,7 @@ impl Scan<'_> {
         None
     }
 
-    /// Is the word that begins now what a shell is given to run?
+    /// Is the word that begins now the script of a shell?
     fn is_script(&self) -> bool {
         let is_option = self.words.last().is_some_and(|word| {
             let letters = word.strip_prefix('-').unwrap_or_default();
@@ -212,7 +212,7 @@ impl Scan<'_> {
 
     /// Does a `$` that stands before the rest expand to something?
     fn expands(&mut self, is_bare: bool) -> bool {
-        // A line that goes on between the two is nothing.
+        // A line continuation between the two is ignored.
         let mut rest = self.rest.clone();
         let next = loop {
             match rest.next() {
@@ -294,7 +294,7 @@ impl Scan<'_> {
     }
 }
 
-/// Could a variable be called that?
+/// Can it be the name of a variable?
 fn is_name(text: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.bytes().all(is_letter)

@@ -1,5 +1,5 @@
-//! Watches what a start began, for as long as somebody waits for it: paced, and beside everything else. It
-//! must not know who waits, nor what follows from what is found.
+//! Watches the processes of a start while its result is awaited: at intervals, in the background. It must not
+//! know what waits, nor what follows from the result.
 
 use std::{collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, time::Duration};
 
@@ -9,14 +9,14 @@ use failover_decide::Begun;
 
 use crate::gateway::command::survivors::{Found, Lives, Search};
 
-/// From one look to the next. It reads a line of each process, which takes milliseconds.
+/// Time between looks. A look reads a line of each process, which takes milliseconds.
 const PACE: Duration = Duration::from_secs(1);
-/// Where only chance would have shown what a start began, it is gone once nothing was seen for this time.
+/// Where a start's processes may escape detection, they count as gone once none was seen for this long.
 const CONFIRM: Duration = Duration::from_secs(2);
 
 type Looking = Pin<Box<dyn Future<Output = Found>>>;
 
-/// What was seen of the start under way.
+/// The start under way, and what was seen of it.
 #[derive(Default)]
 pub(crate) struct StartWatch {
     search: Option<Search>,
@@ -25,14 +25,14 @@ pub(crate) struct StartWatch {
     listened: BTreeSet<PathBuf>,
     looking: Option<Looking>,
     next: Option<Instant>,
-    /// Since when nothing is seen, where that isn't certain.
+    /// Since when nothing has been seen, where that isn't certain.
     gone: Option<Instant>,
-    /// What was found last.
+    /// The last result.
     last: Option<Begun>,
 }
 
 impl StartWatch {
-    /// A start command was run.
+    /// A start command is about to run.
     pub(crate) fn begin(&mut self, search: Search) {
         *self = Self {
             search: Some(search),
@@ -40,7 +40,7 @@ impl StartWatch {
         };
     }
 
-    /// Something has changed: what is being looked at is out of date.
+    /// Something has changed: the look in progress is out of date.
     fn hurry(&mut self) {
         self.looking = None;
         self.gone = None;
@@ -74,7 +74,7 @@ impl StartWatch {
         }
     }
 
-    /// Nobody of them listens any longer.
+    /// None of them listens any longer.
     pub(crate) fn lose(&mut self) {
         let lost = std::mem::take(&mut self.listened);
         if let Some(search) = &mut self.search
@@ -85,7 +85,7 @@ impl StartWatch {
         }
     }
 
-    /// Does anybody want to know?
+    /// Looks while a result is wanted.
     pub(crate) fn follow(&mut self, wanted: bool) {
         if !wanted {
             self.looking = None;
@@ -96,7 +96,7 @@ impl StartWatch {
         }
     }
 
-    /// Waits until somebody has looked. Cancel-safe.
+    /// Waits for the next result. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Found {
         loop {
             if let Some(looking) = &mut self.looking {
@@ -116,17 +116,17 @@ impl StartWatch {
         }
     }
 
-    /// Is it another than what was found last? Then it counts as known.
+    /// Does it differ from the last result? Records it.
     pub(crate) fn is_news(&mut self, found: Begun) -> bool {
         self.last.replace(found) != Some(found)
     }
 
-    /// In the light of what was found before.
+    /// Corrects a result by the earlier ones.
     fn judged(&mut self, mut found: Found, now: Instant) -> Found {
         if self.lives.crashes(&found) {
             found.begun = Begun::Gone;
             found.is_certain = true;
-            found.description = format!("it crashes again and again; {}", found.description);
+            found.description = format!("it crashes repeatedly; {}", found.description);
         }
         if found.begun != Begun::Gone || found.is_certain {
             self.gone = None;

@@ -1,8 +1,8 @@
-//! What a start began: does anything of it live? Looked for among the processes, by the mark that descendants
-//! of the start command have and by the unit that they belong to; and where there is none, at the service
-//! manager, which may be about to start it again.
+//! Is anything of a start still alive? Searches the processes for the invocation mark of the start command's
+//! descendants, and for the unit. If there is none, it queries the service manager, which may be about to
+//! restart the unit.
 //!
-//! Nothing here says who the gateway is: only whether a start is worth waiting for.
+//! It doesn't decide which process is the gateway, only whether a start is worth waiting for.
 
 use std::{
     collections::BTreeSet,
@@ -32,70 +32,70 @@ use crate::gateway::{
 };
 use failover_linux::procfs;
 
-/// Far more processes than there are where a gateway runs; what is behind them isn't looked at.
+/// Limit for processes, far more than run beside a gateway; others are ignored.
 const MOST_PROCESSES: usize = 1 << 16;
-/// A service manager that is asked takes milliseconds, and on a slow board that starts a gateway a while.
+/// Timeout of the service manager. It answers within milliseconds, and later on a slow board that starts a gateway.
 const ANSWER: Duration = Duration::from_secs(5);
 /// Its answer is a line.
 const LONGEST_ANSWER: u64 = 4096;
-/// A unit that was started again so often within one start crashes each time.
+/// A unit that was restarted this often within one start crashes each time.
 const CRASHES: u32 = 3;
 
-/// What to look for.
+/// A search for what is left of a start.
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// When the start command was run, in ticks of the boot clock (man 5 proc_pid_stat).
+    /// When the start command began, in ticks of the boot clock (man 5 proc_pid_stat).
     pub since: u64,
-    /// What its descendants are known by.
+    /// The mark of its descendants.
     pub mark: InvocationMark,
-    /// Its own process, while it runs.
+    /// Its own process ID, while it runs.
     pub command: Option<u32>,
     /// The unit that it starts, where that is known.
     pub unit: Option<LocalUnit>,
-    /// Whose the unit is, and who may ask its service manager; `None`: the daemon's own account.
+    /// The account of the unit, which may query its service manager; `None`: the daemon's own.
     pub account: Option<Account>,
-    /// The daemon's own.
+    /// The daemon's own user ID.
     pub uid: u32,
-    /// The programs that listened, and no longer do: one that comes up in their place runs the same.
+    /// The executables that listened, and no longer do: a replacement runs the same.
     pub lost: BTreeSet<PathBuf>,
 }
 
-/// What was found.
+/// The result of a search.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Found {
-    /// In a word.
+    /// The conclusion.
     pub begun: Begun,
     /// In more words, for people.
     pub description: String,
     /// When the oldest process of the unit began, if one was seen.
     pub oldest: Option<u64>,
-    /// How often its service manager has started the unit again by itself, if that was asked.
+    /// How often its service manager has restarted the unit, if that was queried.
     pub restarts: Option<u32>,
-    /// It is known by the unit, or by the mark: not just by what else could have been begun.
+    /// The unit or the mark proves it, not just other new processes.
     pub is_certain: bool,
 }
 
-/// What the processes say.
+/// What the processes show.
 #[derive(Debug, Default)]
 struct Processes {
     /// One of the unit's.
     unit: Option<u32>,
     oldest: Option<u64>,
-    /// A descendant of the start command, and neither it nor of its session.
+    /// A descendant of the start command outside of its session.
     descendant: Option<u32>,
     /// The start command, or one of its session.
     command: Option<u32>,
-    /// One that runs what has listened before.
+    /// A process that runs an executable that listened before.
     replacement: Option<u32>,
-    /// Services and containers in which something began since then, and those in which something is older.
+    /// Services and containers with a process that began since then, and those with an older one.
     young: Vec<(u32, Home)>,
     old: Vec<Home>,
-    /// One that began since then and was left to init. It may be the gateway: `env -i`, `su -` and `sudo` take the
-    /// mark away.
+    /// A process that began since then and was adopted by init. It may be the gateway: `env -i`, `su -` and `sudo`
+    /// remove the mark.
     orphan: Option<u32>,
 }
 
-/// Who adopts a process whose parent has ended.
+/// Adopts a process whose parent has ended.
 const INIT: u32 = 1;
 
 fn is_in_this_network(process: &Path) -> bool {
@@ -105,13 +105,13 @@ fn is_in_this_network(process: &Path) -> bool {
 }
 
 impl Search {
-    /// Looks. Inside a tokio runtime; what blocks is done elsewhere.
+    /// Runs the search. Inside a tokio runtime; blocking work is done in another thread.
     pub async fn look(self) -> Found {
         let search = self.clone();
         let Ok(processes) =
             crate::runtime::background::run("begun", move || search.processes()).await
         else {
-            return Found::unknown("the processes can't be looked at".to_owned(), None);
+            return Found::unknown("the processes can't be read".to_owned(), None);
         };
         let oldest = processes.oldest;
         if let Some(pid) = self.alive(&processes) {
@@ -152,7 +152,7 @@ impl Search {
         }
     }
 
-    /// One that shows that something of the start lives.
+    /// A process that proves that something of the start is alive.
     fn alive(&self, processes: &Processes) -> Option<u32> {
         let Processes {
             unit,
@@ -162,11 +162,11 @@ impl Search {
             ..
         } = *processes;
         match (self.command, &self.unit) {
-            // What listened is gone, so the helpers that are left of the command prove nothing.
+            // The listener is gone, so helper processes of the command prove nothing.
             _ if !self.lost.is_empty() => unit.or(replacement),
-            // It is the command that brings the gateway up, or is it.
+            // The command brings the gateway up, or is the gateway.
             (Some(_), None) => unit.or(descendant).or(command),
-            // It only asks for it.
+            // The command only requests the unit.
             (Some(_), Some(_)) | (None, _) => unit.or(descendant),
         }
     }
@@ -212,12 +212,12 @@ impl Search {
             .command
             .is_some_and(|command| pid == command || stat.session == command);
         let has_mark = is_own
-            || self.mark.began(ProcessKey {
+            || self.mark.is_on(ProcessKey {
                 pid,
                 started: stat.started,
             });
         if has_mark {
-            // The command itself lives on, whatever it is.
+            // The command itself stays alive, whatever it is.
             let runs_the_same = !self.lost.is_empty()
                 && self.command != Some(pid)
                 && executable(&process).is_some_and(|exe| self.lost.contains(&exe));
@@ -239,7 +239,7 @@ impl Search {
         }
     }
 
-    /// Is this a process of the unit's, and of who may have it? A control group's name alone proves nothing.
+    /// Is this a process of the unit, and of its account? A control group's name alone proves nothing.
     fn is_of_unit(&self, unit: &LocalUnit, home: &Home, process: &Path) -> bool {
         match (unit.scope, home) {
             (Scope::System, Home::SystemUnit(name)) => matches(&unit.name, name),
@@ -253,7 +253,7 @@ impl Search {
         }
     }
 
-    /// Asks the unit's service manager, as who may.
+    /// Queries the unit's service manager, as an account that may.
     async fn ask(&self, unit: &LocalUnit) -> io::Result<Vec<UnitState>> {
         let line = unit::state_line(unit.scope, &unit.name);
         let account = self.account.as_ref().filter(|_| unit.scope == Scope::User);
@@ -275,7 +275,7 @@ impl Search {
                 Ok(answer.lines().filter_map(UnitState::parsed).collect())
             }
             status => Err(io::Error::other(format!(
-                "the service manager can't be asked: {status}"
+                "the service manager can't be queried: {status}"
             ))),
         }
     }
@@ -300,13 +300,13 @@ impl Found {
     }
 }
 
-/// What a process runs. That is shown to its own account, and not even to root without more (ptrace(2)).
+/// The executable of a process. Only its own account can read it, and root only with more capabilities (ptrace(2)).
 fn executable(process: &Path) -> Option<PathBuf> {
     let _credentials = fs::metadata(process).map(|of| FsCredentials::of(of.uid(), of.gid()));
     fs::read_link(process.join("exe")).ok()
 }
 
-/// What the service manager's word means, where no process is there.
+/// The conclusion from the service manager's answer, where there is no process.
 fn of_states(states: &[UnitState], oldest: Option<u64>) -> Found {
     let active = states.iter().find(|state| state.is_active());
     let description = match active.or(states.first()) {
@@ -325,7 +325,7 @@ fn of_states(states: &[UnitState], oldest: Option<u64>) -> Found {
     }
 }
 
-/// Can it be what a start command brought up, other than a login?
+/// Can a start command have brought it up? A login session is none.
 fn is_service(home: &Home) -> bool {
     match home {
         Home::Container { .. } => true,
@@ -335,7 +335,7 @@ fn is_service(home: &Home) -> bool {
     }
 }
 
-/// Counts how often what one start began came back to life.
+/// Counts the restarts within one start.
 #[derive(Clone, Debug, Default)]
 pub struct Lives {
     oldest: Option<u64>,
@@ -345,7 +345,7 @@ pub struct Lives {
 }
 
 impl Lives {
-    /// Has it crashed so often by now that there is nothing to wait for?
+    /// Has it crashed so often that waiting is pointless?
     pub fn crashes(&mut self, found: &Found) -> bool {
         if let Some(oldest) = found.oldest
             && self.oldest.is_none_or(|before| oldest > before)
@@ -523,7 +523,7 @@ mod tests {
             .to_vec();
         assert_eq!(crashes, [false, false, false, false, false, true]);
         let mut by_manager = Lives::default();
-        // One that was at it before, and was then started anew.
+        // One that was at it before, and was then started again.
         let crashes: Vec<bool> = [40, 0, 1, 2, 3]
             .map(|restarts| by_manager.crashes(&found(None, Some(restarts))))
             .to_vec();

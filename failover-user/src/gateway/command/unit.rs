@@ -1,9 +1,8 @@
-//! Starting and stopping a unit through its service manager's D-Bus interface
-//! (org.freedesktop.systemd1(5)): the job's end is waited for, and the unit's state read back.
+//! Starts and stops a unit through its service manager's D-Bus interface (org.freedesktop.systemd1(5)): it
+//! waits for the job to end, and reads back the unit's state.
 //!
-//! It is a command of its own, which the daemon runs as it runs all the others: as the account whose
-//! manager it is, so that the manager lets it in; with a deadline and a kill; and with nothing of it
-//! in the daemon when it is over.
+//! It is a separate command, which the daemon runs like all others: as the account of the service manager, so
+//! that it gets access; with a timeout and a kill; and without any state left in the daemon.
 
 use std::{fmt, time::Duration};
 
@@ -22,10 +21,10 @@ use zbus::{
 use failover_linux::escape::Escaped;
 
 use crate::gateway::command::command_line::{CommandLine, THIS_PROGRAM};
-/// The hidden verbs of the command line.
+/// Hidden verbs of the command line.
 const VERB: &str = "unit-job";
 const STATE_VERB: &str = "unit-state";
-/// More units than one pattern means.
+/// Limit for the units that a pattern matches.
 const MOST_UNITS: usize = 16;
 
 const DESTINATION: &str = "org.freedesktop.systemd1";
@@ -34,15 +33,15 @@ const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
-/// What a manager answers in at most: its own default for clients (sd_bus_set_method_call_timeout(3)).
+/// Timeout of a manager's answer: systemd's own default for clients (sd_bus_set_method_call_timeout(3)).
 const ANSWER: Duration = Duration::from_secs(25);
 const CONNECT: Duration = Duration::from_secs(5);
-/// Whoever waits kills it long before; this is for when nobody does any longer.
+/// Timeout if the daemon, which kills it long before, is gone.
 const LONGEST_JOB: Duration = Duration::from_secs(3600);
-/// Signals that may come before they are read: those of a machine that boots.
+/// Limit for signals that aren't read yet: a booting machine sends many.
 const MOST_SIGNALS: usize = 1024;
 
-/// What is to be done with a unit.
+/// An operation on a unit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum UnitVerb {
     /// Start it.
@@ -51,16 +50,16 @@ pub enum UnitVerb {
     Stop,
 }
 
-/// Whose service manager has the unit.
+/// The service manager that has a unit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scope {
     /// The system's.
     System,
-    /// That of the account that runs this.
+    /// The one of the account that runs this.
     User,
 }
 
-/// A unit, and what is to be done with it.
+/// An operation on a certain unit.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UnitCommand {
     verb: UnitVerb,
@@ -85,7 +84,7 @@ impl UnitVerb {
         }
     }
 
-    /// Is this state of the unit what was wanted?
+    /// Is this the wanted state of the unit?
     fn is_reached(self, state: &str) -> bool {
         match self {
             Self::Start => matches!(state, "active" | "activating" | "reloading" | "refreshing"),
@@ -96,14 +95,14 @@ impl UnitVerb {
 }
 
 impl UnitCommand {
-    /// This, with that unit.
+    /// This operation on that unit.
     #[must_use]
     pub fn new(verb: UnitVerb, scope: Scope, unit: &str) -> Self {
         let unit = unit.to_owned();
         Self { verb, scope, unit }
     }
 
-    /// What runs it in a process of its own.
+    /// The command line that runs it in its own process.
     #[must_use]
     pub fn line(&self) -> CommandLine {
         let mut arguments = vec![VERB.to_owned(), self.verb.name().to_owned()];
@@ -117,11 +116,10 @@ impl UnitCommand {
         }
     }
 
-    /// Does it, and waits until it is done. Says on standard output what became of the unit. Inside a
-    /// tokio runtime.
+    /// Runs it, and waits until it is done. Prints the resulting state of the unit. Inside a tokio runtime.
     ///
     /// # Errors
-    /// When the manager can't be reached or refuses, or the unit isn't in the state that was wanted.
+    /// When the manager can't be reached or refuses, or the unit isn't in the wanted state.
     pub async fn run(&self) -> anyhow::Result<()> {
         timeout(LONGEST_JOB, self.job())
             .await
@@ -171,8 +169,8 @@ impl UnitCommand {
     }
 }
 
-/// The line that tells the states of the units of this name, in which `*` stands for anything: a line each,
-/// see [`UnitState`].
+/// The command line that prints the states of the units of this name, in which `*` stands for anything: one
+/// per line, see [`UnitState`].
 pub(crate) fn state_line(scope: Scope, name: &str) -> CommandLine {
     let mut arguments = vec![STATE_VERB.to_owned()];
     if scope == Scope::User {
@@ -185,20 +183,20 @@ pub(crate) fn state_line(scope: Scope, name: &str) -> CommandLine {
     }
 }
 
-/// A unit, as its service manager has it.
+/// The state of a unit.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UnitState {
     name: String,
     active: String,
     sub: String,
-    /// The job that is to change it; 0: none.
+    /// Its pending job; 0: none.
     job: u32,
-    /// How often it was started again by itself since somebody started it.
+    /// Automatic restarts since it was started.
     pub(crate) restarts: u32,
 }
 
 impl UnitState {
-    /// As it is written on a line.
+    /// Parses a line.
     pub(crate) fn parsed(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let mut word = || words.next().map(str::to_owned);
@@ -212,17 +210,17 @@ impl UnitState {
         })
     }
 
-    /// Does it run, or will it? One that waits for its next start by itself does, too.
+    /// Is it running, or about to? One that waits for its automatic restart is, too.
     pub(crate) fn is_active(&self) -> bool {
         self.job != 0 || !matches!(self.active.as_str(), "inactive" | "failed")
     }
 
-    /// Those of this name that are loaded. Inside a tokio runtime.
+    /// The loaded units of this name. Inside a tokio runtime.
     ///
     /// # Errors
     /// When the manager can't be reached.
     pub async fn of(scope: Scope, name: &str) -> anyhow::Result<Vec<Self>> {
-        /// As ListUnitsByPatterns has it (org.freedesktop.systemd1(5)).
+        /// An element of ListUnitsByPatterns (org.freedesktop.systemd1(5)).
         type Listed = (
             String,
             String,
@@ -259,7 +257,7 @@ impl UnitState {
         Ok(states)
     }
 
-    /// Writes them for who parses them.
+    /// Prints them for a parser.
     #[must_use]
     pub fn line(&self) -> String {
         let Self {
@@ -303,8 +301,8 @@ struct Manager {
 }
 
 impl Manager {
-    /// Over the message bus. The manager's own socket, which systemctl prefers, is no place for zbus:
-    /// its signals are signed with a name that zbus takes for an error (systemd 252, zbus 5.19).
+    /// Over the message bus. zbus can't use the manager's own socket, which systemctl prefers: it takes the
+    /// sender name of the signals there for an error (systemd 252, zbus 5.19).
     async fn connect(scope: Scope) -> anyhow::Result<Self> {
         let uid = geteuid().as_raw();
         let (bus, remedy) = match scope {
@@ -348,7 +346,7 @@ impl Manager {
         self.call(PATH, MANAGER, method, &unit).await
     }
 
-    /// The unit's object, once it is clear that there is such a unit.
+    /// The unit's object; fails if there is no such unit.
     async fn load(&self, unit: &str) -> anyhow::Result<OwnedObjectPath> {
         let object: OwnedObjectPath = self.ask("LoadUnit", unit).await?.body().deserialize()?;
         let state: String = self.property(&object, "LoadState").await?;

@@ -1,41 +1,41 @@
-//! Do the kernel's events and its answers agree on who listens? The two come by different ways, so
-//! each can show that the other is broken. The answer always wins; this only keeps the score.
+//! Do the kernel's events and sock_diag's answers agree on who listens? The two are independent, so each
+//! can show that the other is broken. The answer always wins; disagreements are only counted.
 
 use std::{net::SocketAddr, time::Duration};
 
 use failover_decide::Time;
 use failover_linux::bpf::event::TcpStateChange;
 
-/// An event may be on its way while the answer already knows, and the other way round: they have to
-/// differ for so long, without another event, to disagree.
+/// An event may arrive later than the answer that reflects it, and the other way round: the two disagree
+/// once they have differed for this long without another event.
 const TOLERANCE: Duration = Duration::from_millis(500);
 
-/// More listeners than are looked at. With so many the answer is taken for granted.
+/// Limit for listeners that are compared. Beyond it the answer is taken as it is.
 const MOST: usize = 4096;
 
-/// Both views, and how often they disagreed.
+/// The listeners by the events alone, and how often they differed from the answers.
 #[derive(Debug, Default)]
 pub(crate) struct CrossCheck {
-    /// Who listens by the events alone; sorted.
+    /// The listeners by the events alone; sorted.
     implied: Vec<SocketAddr>,
     /// Since when the two differ.
-    doubt: Option<Time>,
+    differs_since: Option<Time>,
     /// When the answer was asked for that was taken for granted: it knows of all events before.
     adopted: Option<Time>,
     disagreements: u64,
 }
 
-/// The events said something else than the answer.
+/// Events and answer differ.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Disagreement {
-    /// Who listens, by the events.
+    /// The listeners by the events.
     pub(crate) events: Vec<SocketAddr>,
-    /// How many there were, this one included.
+    /// Number of disagreements so far, including this one.
     pub(crate) count: u64,
 }
 
 impl CrossCheck {
-    /// A socket began or ended to listen on the port, or did something else.
+    /// Applies a state change of a socket of the port.
     pub(crate) fn event(&mut self, change: &TcpStateChange) {
         let local = change.local;
         let at = Time::from_boot(change.origin.time);
@@ -48,12 +48,12 @@ impl CrossCheck {
             }
             let place = self.implied.partition_point(|one| *one < local);
             self.implied.insert(place, local);
-            self.doubt = None;
+            self.differs_since = None;
         } else if change.ends_listening() {
             if let Ok(place) = self.implied.binary_search(&local) {
                 self.implied.remove(place);
             }
-            self.doubt = None;
+            self.differs_since = None;
         }
     }
 
@@ -62,11 +62,11 @@ impl CrossCheck {
     pub(crate) fn adopt(&mut self, asked: Time, answer: impl Iterator<Item = SocketAddr>) {
         self.implied = answer.collect();
         self.implied.sort_unstable();
-        self.doubt = None;
+        self.differs_since = None;
         self.adopted = Some(asked);
     }
 
-    /// Compares the answer with the events, and goes on from the answer when they disagree.
+    /// Compares the answer with the events. After a disagreement it continues from the answer.
     pub(crate) fn compare(
         &mut self,
         now: Time,
@@ -75,14 +75,14 @@ impl CrossCheck {
         let mut answer: Vec<SocketAddr> = answer.collect();
         answer.sort_unstable();
         if answer == self.implied {
-            self.doubt = None;
+            self.differs_since = None;
             return None;
         }
-        let since = *self.doubt.get_or_insert(now);
+        let since = *self.differs_since.get_or_insert(now);
         if now.since(since) < TOLERANCE {
             return None;
         }
-        self.doubt = None;
+        self.differs_since = None;
         self.disagreements = self.disagreements.saturating_add(1);
         Some(Disagreement {
             events: std::mem::replace(&mut self.implied, answer),
@@ -90,14 +90,14 @@ impl CrossCheck {
         })
     }
 
-    /// How often they disagreed.
+    /// Number of disagreements.
     pub(crate) fn disagreements(&self) -> u64 {
         self.disagreements
     }
 
-    /// How long until a difference becomes a disagreement.
+    /// Time until a difference becomes a disagreement.
     pub(crate) fn remaining(&self, now: Time) -> Option<Duration> {
-        self.doubt
+        self.differs_since
             .map(|since| TOLERANCE.saturating_sub(now.since(since)))
     }
 }

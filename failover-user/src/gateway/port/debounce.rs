@@ -1,7 +1,7 @@
-//! Which listeners are there to stay. OpenClaw's commands find out whether the port is free by
-//! listening on it themselves for a moment (`tryListenOnPort`, infra/ports-probe.ts, 2026.9.6): whoever
-//! believed that at once would take a command that is about to start the gateway for the gateway, and
-//! one that is run beside a healthy primary for a second one.
+//! Ignores listeners that exist only for a moment. OpenClaw's commands test whether the port is free by
+//! listening on it briefly (`tryListenOnPort`, infra/ports-probe.ts, 2026.9.6). Without debouncing, a
+//! command that is about to start the gateway would be taken for the gateway, and one that runs beside
+//! a healthy primary for a second gateway.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,40 +11,40 @@ use std::{
 use failover_decide::Time;
 use failover_linux::sock_diag::listeners::Listener;
 
-/// A socket that listens for so long isn't there to try the port out, which takes a millisecond or
-/// two, and some more where the processors are busy.
+/// A socket that has listened for this long is no test of the port, which takes one or two
+/// milliseconds, and a few more on a busy machine.
 const STABLE_AFTER: Duration = Duration::from_millis(200);
 
-/// Sockets that listen since a moment ago, by inode, and since when.
+/// Sockets that began to listen a moment ago: their inodes, and since when.
 #[derive(Debug, Default)]
 pub struct Debounce {
     young: BTreeMap<u32, Time>,
 }
 
 impl Debounce {
-    /// Those of the sockets seen now that are believed: all that were `known` already, and the others
+    /// The stable ones of the sockets seen now: all that were already `known`, and the others
     /// once they have been seen for long enough.
-    pub fn believed(&mut self, now: Time, seen: &[Listener], known: &[Listener]) -> Vec<Listener> {
+    pub fn stable(&mut self, now: Time, seen: &[Listener], known: &[Listener]) -> Vec<Listener> {
         let before = std::mem::take(&mut self.young);
         let known: BTreeSet<&Listener> = known.iter().collect();
-        let mut believed = Vec::with_capacity(seen.len());
+        let mut stable = Vec::with_capacity(seen.len());
         for listener in seen {
             let since = before.get(&listener.inode).copied().unwrap_or(now);
             if known.contains(listener) || now.since(since) >= STABLE_AFTER {
-                believed.push(*listener);
+                stable.push(*listener);
             } else {
                 self.young.insert(listener.inode, since);
             }
         }
-        believed
+        stable
     }
 
-    /// Are there any that aren't believed yet?
+    /// Is any socket not stable yet?
     pub fn has_young(&self) -> bool {
         !self.young.is_empty()
     }
 
-    /// How long until the next of them is believed.
+    /// Time until the next socket is stable.
     pub fn remaining(&self, now: Time) -> Option<Duration> {
         let oldest = self.young.values().min()?;
         Some(STABLE_AFTER.saturating_sub(now.since(*oldest)))
@@ -73,8 +73,8 @@ mod tests {
         let mut debounce = Debounce::default();
         for attempt in 0..10 {
             let now = at(u64::from(attempt) * 150);
-            assert_eq!(debounce.believed(now, &[listener(attempt)], &[]), []);
-            assert_eq!(debounce.believed(now, &[], &[]), []);
+            assert_eq!(debounce.stable(now, &[listener(attempt)], &[]), []);
+            assert_eq!(debounce.stable(now, &[], &[]), []);
             assert_eq!(debounce.remaining(now), None);
         }
     }
@@ -82,12 +82,12 @@ mod tests {
     #[test]
     fn a_socket_that_stays_is_believed_as_soon_as_it_has_stayed_for_long_enough() {
         let mut debounce = Debounce::default();
-        assert_eq!(debounce.believed(at(0), &[listener(1)], &[]), []);
+        assert_eq!(debounce.stable(at(0), &[listener(1)], &[]), []);
         let wait = debounce.remaining(at(50)).unwrap();
         assert_eq!(wait, Duration::from_millis(150));
-        assert_eq!(debounce.believed(at(199), &[listener(1)], &[]), []);
-        let believed = debounce.believed(at(200), &[listener(1)], &[]);
-        assert_eq!(believed, [listener(1)]);
+        assert_eq!(debounce.stable(at(199), &[listener(1)], &[]), []);
+        let stable = debounce.stable(at(200), &[listener(1)], &[]);
+        assert_eq!(stable, [listener(1)]);
         assert_eq!(debounce.remaining(at(200)), None);
     }
 
@@ -96,9 +96,9 @@ mod tests {
         let mut debounce = Debounce::default();
         let known = [listener(1)];
         let both = [listener(1), listener(2)];
-        assert_eq!(debounce.believed(at(0), &both, &known), known);
-        assert_eq!(debounce.believed(at(100), &known, &known), known);
-        assert_eq!(debounce.believed(at(300), &both, &known), known);
-        assert_eq!(debounce.believed(at(500), &both, &known), both);
+        assert_eq!(debounce.stable(at(0), &both, &known), known);
+        assert_eq!(debounce.stable(at(100), &known, &known), known);
+        assert_eq!(debounce.stable(at(300), &both, &known), known);
+        assert_eq!(debounce.stable(at(500), &both, &known), both);
     }
 }

@@ -45,7 +45,7 @@ impl ForeignListeners {
         is_due
     }
 
-    /// Does a start wait for them?
+    /// Does a start wait for the port?
     pub(crate) fn is_blocking(&self) -> bool {
         self.is_blocking
     }

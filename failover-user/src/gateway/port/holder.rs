@@ -1,5 +1,5 @@
-//! Who holds a listening socket: the process that has it open, and where that process belongs. Found
-//! by the socket's inode, never by name: an agent's shell command has the gateway's name, too.
+//! The holder of a listening socket: the process that has it open, and its unit or container. Found by the
+//! socket's inode, never by name: an agent's shell command has the gateway's name, too.
 //!
 //! Everything read here comes from processes that aren't trusted, and may be gone or changed at the next look:
 //! it is shown and matched, bounded, and never relied on.
@@ -15,41 +15,41 @@ use crate::gateway::port::home::{Home, home_of};
 
 /// Deeper than processes are nested in a container.
 const MOST_PARENTS: usize = 256;
-/// Of the addresses of one holder, so many are written out.
+/// Limit for the addresses of one holder in a text.
 const MOST_WRITTEN: usize = 4;
 
 /// A process that holds listening sockets on the port, all opened by the same account. A process may
-/// hold sockets that another account opened and handed to it (SCM_RIGHTS in unix(7)): those are a
-/// holder of their own.
+/// hold sockets that another account opened and passed to it (SCM_RIGHTS in unix(7)): those are a
+/// separate holder.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Holder {
-    /// Process (thread group).
+    /// Process ID (thread group).
     pub pid: u32,
     /// When it began, in ticks of the boot clock.
     pub started: u64,
-    /// The account that opened the sockets, as sock_diag(7) tells.
+    /// The account that opened the sockets, from sock_diag(7).
     pub uid: u32,
     /// The accounts that the process runs as (real, effective, saved, file system), each once.
     pub accounts: Vec<u32>,
-    /// What it runs; `None` when the process is gone or hides it.
+    /// Its executable; `None` when the process is gone or hides it.
     pub executable: Option<PathBuf>,
-    /// Its words, separated by spaces; cut where they are long.
+    /// Its arguments, separated by spaces; truncated.
     pub command_line: String,
     /// The unit or container that it belongs to.
     pub home: Option<Home>,
-    /// Inode of the network namespace that it is in, where that isn't the caller's: the sockets are
-    /// the caller's all the same, opened before it went there, or handed to it.
+    /// Inode of its network namespace, if that isn't the caller's. The sockets are still in the caller's:
+    /// opened before the process moved, or passed to it.
     pub elsewhere: Option<u64>,
-    /// Where it listens.
+    /// The addresses that it listens on.
     pub addresses: Vec<SocketAddr>,
     /// The inodes of these sockets.
     pub sockets: Vec<u32>,
-    /// It descends from a start command of ours, as its environment shows.
+    /// Its environment has the invocation mark: it descends from a start command of ours.
     pub is_marked: bool,
 }
 
 impl Holder {
-    /// Which process it is, and no later one of its number.
+    /// Identifies the process, also when its ID is reused.
     #[must_use]
     pub const fn key(&self) -> ProcessKey {
         ProcessKey {
@@ -58,7 +58,7 @@ impl Holder {
         }
     }
 
-    /// The same with these of its sockets alone, if it has any of them.
+    /// The same, reduced to these sockets; `None` if it has none of them.
     #[must_use]
     pub fn of(&self, sockets: &BTreeSet<u32>) -> Option<Self> {
         let both = self.sockets.iter().zip(&self.addresses);
@@ -71,14 +71,13 @@ impl Holder {
         })
     }
 
-    /// Does it run as nobody but this account, and root?
+    /// Does it run only as this account, or root?
     #[must_use]
     pub fn runs_as(&self, uid: u32) -> bool {
         !self.accounts.is_empty() && self.accounts.iter().all(|one| [uid, 0].contains(one))
     }
 
-    /// Are both the sockets and the process this account's? What belongs to root, which may become
-    /// anybody, is not.
+    /// Are both the sockets and the process this account's? Root's don't count.
     #[must_use]
     pub fn is_of(&self, uid: u32) -> bool {
         self.uid == uid && self.runs_as(uid)
@@ -90,15 +89,15 @@ impl Holder {
         [uid, 0].contains(&self.uid) && self.runs_as(uid)
     }
 
-    /// Did the process open its sockets itself, or get them from root, as from a service manager? Any
-    /// other account may have handed them to it to be taken for it.
+    /// Did the process open its sockets itself, or get them from root, for example from a service manager?
+    /// Any other account could have passed them to it as a disguise.
     #[must_use]
     pub fn owns_its_sockets(&self) -> bool {
         self.uid == 0 || self.accounts.contains(&self.uid)
     }
 
-    /// When the first process of its unit or container began, as far up as its parents are in there:
-    /// the init process of a container is a parent of all that run in its process namespace.
+    /// When the first process of its unit or container began, searched among its parents: a container's
+    /// init process is a parent of all others in its PID namespace.
     #[must_use]
     pub fn home_since(&self) -> u64 {
         let (mut pid, mut since) = (self.pid, self.started);
@@ -153,7 +152,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The first so many of them, and how many more there are.
+/// The first `most` of them, and how many more there are.
 #[must_use]
 pub fn first_of(all: impl Iterator<Item = String>, most: usize, separator: &str) -> String {
     let mut all = all;

@@ -1,5 +1,5 @@
-//! Looks for the processes that hold listening sockets: the likely ones first, and no further than to the last
-//! socket. Other accounts' open files cost next to nothing, however many they are.
+//! Searches for the processes that hold listening sockets: likely ones first, and only until each socket has a
+//! holder. Other accounts' open files cost next to nothing, however many there are.
 
 use std::{
     collections::BTreeSet,
@@ -24,29 +24,29 @@ const LONGEST_COMMAND_LINE: u64 = 4096;
 const MOST_HOLDERS: usize = 64;
 /// Descriptors have the lowest free number (open(2)), and a server opens its socket early.
 const USUAL_DESCRIPTORS: usize = 1024;
-/// For who has nobody waiting.
+/// Timeout where nothing waits for the result.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How the holders of sockets are looked for.
+/// A search for the holders of sockets.
 #[derive(Debug)]
 pub struct HolderSearch<'search> {
-    /// These are looked at first: whom the kernel named, and who held the sockets before.
+    /// Searched first: the processes that events named, and those that held the sockets before.
     pub first: &'search [u32],
-    /// Then it ends, whatever was found.
+    /// The search ends then, whatever was found.
     pub deadline: Instant,
-    /// Marks what descends from our own start.
+    /// The mark of our own start's descendants.
     pub mark: Option<&'search InvocationMark>,
-    /// Reading another account's words from its memory may take for ever (see `command_line`): only these
-    /// accounts' are read; `None`: everybody's.
+    /// Reading another account's arguments from its memory may block for ever (see `command_line`): only
+    /// these accounts' are read; `None`: all.
     pub trusted: Option<&'search BTreeSet<u32>>,
 }
 
 /// What a search found.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Holders {
-    /// Those that hold one of the sockets at least.
+    /// The processes that hold at least one of the sockets.
     pub held: Vec<Holder>,
-    /// Everybody was looked at, or every socket has a holder.
+    /// All processes were searched, or every socket has a holder.
     pub is_complete: bool,
 }
 
@@ -65,10 +65,9 @@ pub fn holders(listeners: &[Listener], first: &BTreeSet<u32>) -> Vec<Holder> {
 }
 
 impl HolderSearch<'_> {
-    /// Looks at one process after the other until each socket has a holder: first the likely ones, then
-    /// those of the accounts that opened the sockets, then everybody; and of each first the descriptors
-    /// where a listening socket is usually found. Other accounts' open files cost nothing so, however many
-    /// they are.
+    /// Searches process by process until each socket has a holder: first the likely ones, then those of
+    /// the accounts that opened the sockets, then all others; and in each first the descriptors where a
+    /// listening socket usually is. So other accounts' open files cost nothing, however many there are.
     #[must_use]
     pub fn holders(&self, listeners: &[Listener]) -> Holders {
         let mut found = Found::of(listeners);
@@ -125,7 +124,7 @@ impl HolderSearch<'_> {
         Instant::now() >= self.deadline
     }
 
-    /// Notes the process if it holds one of the sockets, among so many descriptors. Has it more?
+    /// Records the process if one of its first `most` descriptors is one of the sockets. Has it more?
     fn look_at(&self, pid: u32, most: usize, listeners: &[Listener], found: &mut Found) -> bool {
         let before = started(pid);
         let process = PathBuf::from(format!("/proc/{pid}"));
@@ -138,12 +137,12 @@ impl HolderSearch<'_> {
         let Some(first) = held.first() else {
             return open.has_more;
         };
-        // Hidden from others (hidepid= in man 5 proc), it is read with its account's rights alone.
+        // A hidden process (hidepid= in man 5 proc) can be read only with its account's rights.
         let Some(began) = before.or_else(|| started(pid)) else {
             return false;
         };
         let executable = fs::read_link(process.join("exe")).ok();
-        // A service manager holds the sockets that it listens with for a service. That holds them, too.
+        // A service manager also holds the sockets of its socket-activated services.
         let is_manager = pid == 1 || is_service_manager(executable.as_deref());
         let is_trusted = self
             .trusted
@@ -170,9 +169,9 @@ impl HolderSearch<'_> {
             elsewhere: elsewhere(&process),
             addresses: Vec::new(),
             sockets: Vec::new(),
-            is_marked: mark.is_some_and(|mark| mark.began(key)),
+            is_marked: mark.is_some_and(|mark| mark.is_on(key)),
         };
-        // Another process may have got its number while it was looked at.
+        // Its ID may have been reused meanwhile.
         if started(pid) == Some(began) {
             found.add(key, by_account(&holder, &held), &held, is_manager);
         }
@@ -180,11 +179,11 @@ impl HolderSearch<'_> {
     }
 }
 
-/// What is found so far.
+/// The result so far.
 struct Found {
     wanted: BTreeSet<u32>,
     held: Vec<Holder>,
-    /// Something couldn't be looked at, for a reason of this process's own.
+    /// Something couldn't be read, for a reason within this process.
     is_cut: bool,
 }
 
@@ -209,7 +208,7 @@ impl Found {
                 self.wanted.remove(&socket.inode);
             }
         }
-        // One that was looked at before, and not at all of its descriptors.
+        // It was searched before, without its higher descriptors.
         self.held.retain(|one| one.key() != key);
         self.held.extend(holders);
     }
@@ -241,7 +240,7 @@ fn by_account(holder: &Holder, held: &[&Listener]) -> impl Iterator<Item = Holde
     })
 }
 
-/// The process's network namespace, if it is known to be another than the caller's.
+/// The process's network namespace, if it is known to differ from the caller's.
 fn elsewhere(process: &Path) -> Option<u64> {
     let inode = |process: &Path| Some(fs::metadata(process.join("ns/net")).ok()?.ino());
     // Namespaces belong to threads.
@@ -249,10 +248,10 @@ fn elsewhere(process: &Path) -> Option<u64> {
     inode(process).filter(|inode| *inode != own)
 }
 
-/// What a process was called with lies in its own memory. Whoever maps that from a file system of its own
-/// (fuse(4)), or handles its page faults (userfaultfd(2)), has its readers wait for as long as it likes.
+/// A process's arguments are in its own memory. A process that maps them from its own file system (fuse(4)),
+/// or handles its page faults (userfaultfd(2)), can block its readers for any time.
 ///
-/// Words end with a zero byte (man 5 proc_pid_cmdline), unless the process wrote over them.
+/// Arguments end with a zero byte (man 5 proc_pid_cmdline), unless the process overwrote them.
 fn command_line(bytes: &[u8]) -> String {
     let words = bytes.split(|byte| *byte == 0);
     let words: Vec<_> = words.map(String::from_utf8_lossy).collect();
@@ -312,20 +311,20 @@ mod tests {
     }
 
     #[test]
-    fn the_search_ends_with_the_last_socket_and_says_so_when_it_had_no_time() {
+    fn the_search_ends_with_the_last_socket_and_is_incomplete_without_time() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let listeners = Listeners::on(socket.local_addr().unwrap().port()).now();
         let listeners = listeners.unwrap();
         let own = std::process::id();
         let later = Instant::now() + Duration::from_secs(60);
-        // Nobody else was looked at, so nobody else is found: not even who has it by chance.
+        // No other process was searched, so no other is found, even if it has the socket by chance.
         let found = search(&[own, own], later).holders(&listeners);
         assert!(found.is_complete);
         assert_eq!(found.held.len(), 1);
         assert_eq!(found.held[0].sockets, [listeners[0].inode]);
         let found = search(&[], Instant::now()).holders(&listeners);
         assert_eq!(found, Holders::default());
-        // One that nobody holds is looked for everywhere.
+        // A socket without a holder is searched for everywhere.
         let unheld = Listener {
             inode: u32::MAX,
             ..listeners[0]
@@ -337,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_those_who_are_not_trusted_are_not_read() {
+    fn arguments_of_untrusted_accounts_are_not_read() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let listeners = Listeners::on(socket.local_addr().unwrap().port()).now();
         let listeners = listeners.unwrap();
@@ -373,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_joined_and_the_last_end_is_no_word() {
+    fn arguments_are_joined_and_the_last_terminator_is_no_argument() {
         assert_eq!(
             command_line(b"openclaw\0gateway\0run\0"),
             "openclaw gateway run"

@@ -1,10 +1,10 @@
-//! Which unit or container a process belongs to, read from its control group.
+//! The unit or container of a process, read from its control group.
 //!
 //! Names of control groups can't be trusted by themselves. An account can create groups with any name
-//! below its own service manager, and so can a service or container that has a subtree delegated to it
-//! (`Delegate=` in systemd.resource-control(5)). What nobody but root can choose is how a path begins:
-//! so only the first name below the slices counts, and everything below `user@UID.service` belongs to
-//! that account, whatever it is called.
+//! below its own service manager, and so can a service or container with a delegated subtree
+//! (`Delegate=` in systemd.resource-control(5)). Only root chooses how a path begins: so only the first
+//! name below the slices counts, and everything below `user@UID.service` belongs to that account,
+//! whatever its name.
 
 use std::{fmt, iter::Peekable, path::Path, sync::OnceLock};
 
@@ -20,7 +20,7 @@ const SCOPES: [&str; 6] = [
     // systemd-machined(8)
     "machine-",
 ];
-/// Groups at the top in which engines without systemd put their containers.
+/// Top-level groups of container engines without systemd.
 const ENGINES: [&str; 4] = ["docker", "lxc", "kubepods", "libpod_parent"];
 
 /// The unit or container that a process belongs to.
@@ -30,16 +30,16 @@ pub enum Home {
     SystemUnit(String),
     /// A unit of a user's service manager.
     UserUnit {
-        /// Whose.
+        /// The user.
         uid: u32,
         /// Its name.
         name: String,
     },
     /// A container.
     Container {
-        /// The account whose service manager has it; `None`: it is the system's.
+        /// The account whose service manager has it; `None`: the system's.
         owner: Option<u32>,
-        /// Its name or number.
+        /// Its name or ID.
         name: String,
     },
 }
@@ -92,14 +92,14 @@ fn skip_slices<'path>(names: &mut Peekable<impl Iterator<Item = &'path str>>) {
     while names.next_if(|name| name.ends_with(".slice")).is_some() {}
 }
 
-/// The account of a user's service manager. The digits as systemd writes them, and nothing else.
+/// The account of a user's service manager. Accepts only digits as systemd writes them.
 fn user_manager(name: &str) -> Option<u32> {
     let uid = name.strip_prefix("user@")?.strip_suffix(".service")?;
     let is_number = !uid.is_empty() && uid.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| uid.parse().ok()).flatten()
 }
 
-/// The container of this group, if it is one's; `below` is the next name in the path.
+/// The container of this group, if it has one; `below`: the next name in the path.
 fn container<'path>(name: &'path str, below: Option<&'path str>) -> Option<&'path str> {
     if let Some(scope) = name.strip_suffix(".scope") {
         return SCOPES.iter().find_map(|prefix| scope.strip_prefix(prefix));
@@ -129,10 +129,10 @@ impl fmt::Display for Home {
     }
 }
 
-/// Deeper than any hierarchy of control groups that people build.
+/// Deeper than any real hierarchy of control groups.
 const LONGEST_CGROUP: u64 = 16 * 1024;
 
-/// Where a process belongs.
+/// The unit or container of a process.
 pub(crate) fn home_of(pid: u32) -> Option<Home> {
     static OWN: OnceLock<Option<Home>> = OnceLock::new();
     let of = |process: &str| {
@@ -147,7 +147,7 @@ pub(crate) fn home_of(pid: u32) -> Option<Home> {
     )
 }
 
-/// What is in the same container as this process is as outside of any: commands start and stop it there.
+/// A process in the same container as this one counts as outside of any: commands start and stop it there.
 fn beside(home: Option<Home>, own: Option<&Home>) -> Option<Home> {
     let is_own = |home: &Home| matches!(home, Home::Container { .. }) && Some(home) == own;
     home.filter(|home| !is_own(home))
@@ -317,7 +317,7 @@ mod tests {
         ]);
     }
 
-    /// One name in a path, as an account might choose it: anything but a slash and a line break.
+    /// A name in a path that an account could choose: anything but a slash and a line break.
     fn name() -> impl Strategy<Value = String> {
         let known = prop::sample::select(vec![
             "user@0.service",

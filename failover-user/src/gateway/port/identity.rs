@@ -1,9 +1,9 @@
-//! Is it the gateway? Decided by where a listening process belongs, whose it is and what it runs,
-//! never by the name that it gives itself. Pure: what is known of a process goes in.
+//! Is a listening process the gateway? Decided by its unit, its account and its executable, never by the
+//! name that it gives itself. Pure: the facts of a process are its input.
 //!
-//! What a process tells of itself is hostile. So no rule goes by its words or its `comm`, and each rule
-//! compares accounts: of the sockets, as sock_diag tells, and of the process. Anybody may call a program
-//! `node` or a unit of their own `openclaw-gateway.service`, but not be alice.
+//! Nothing that a process controls is trusted. So no rule uses its arguments or its `comm`, and each rule
+//! compares accounts: that of the sockets, from sock_diag, and those of the process. Any account can name
+//! a program `node` or its own unit `openclaw-gateway.service`, but it can't become alice.
 
 use std::{
     ffi::OsStr,
@@ -16,13 +16,13 @@ use failover_linux::sock_diag::listeners::Listener;
 
 use crate::gateway::port::{holder::Holder, home::Home};
 
-/// What OpenClaw runs in, perhaps with a version behind it: `node-22`, `node22`, `nodejs-22.1`.
+/// The executables that OpenClaw runs in, with or without a version: `node-22`, `node22`, `nodejs-22.1`.
 const OPENCLAW_PROGRAMS: [&str; 4] = ["nodejs", "node", "bun", "openclaw"];
-/// OpenClaw's unit, and those of its profiles (`openclaw-gateway-NAME.service`).
+/// OpenClaw's unit, and the units of its profiles (`openclaw-gateway-NAME.service`).
 pub const OPENCLAW_UNITS: &str = "openclaw-gateway*.service";
-/// What it was called under its former names.
+/// Its units under former names.
 pub const LEGACY_UNITS: [&str; 2] = ["clawdbot-gateway*.service", "moltbot-gateway*.service"];
-/// Programs that listen for somebody else: behind them is another machine, or a container.
+/// Forwarders: programs that listen for another machine, or for a container.
 const FORWARDERS: [&str; 27] = [
     "autossh",
     "cloudflared",
@@ -52,31 +52,31 @@ const FORWARDERS: [&str; 27] = [
     "systemd-socket-proxyd",
     "tailscaled",
 ];
-/// What the kernel adds to a program's path once its file is gone, as after an upgrade (man 5
+/// The kernel appends this to an executable's path once its file is gone, as after an upgrade (man 5
 /// proc_pid_exe).
 const DELETED: &[u8] = b" (deleted)";
 
-/// What counts as the gateway: whatever fits one of the rules.
+/// Defines the gateway: a process that matches one of the rules.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Identity {
     rules: Vec<Rule>,
 }
 
-/// One way to be the gateway.
+/// One rule of an [`Identity`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Rule {
-    /// A unit's process.
+    /// Any process of a unit.
     Unit {
         /// The unit's name; `*` stands for anything.
         name: String,
-        /// Whose service manager it belongs to.
+        /// The service manager that it belongs to.
         manager: Manager,
     },
-    /// Anybody's of this account.
+    /// Any process of this account.
     Account {
-        /// Its name, for people.
+        /// Its name, for texts.
         name: String,
-        /// Its number.
+        /// Its user ID.
         uid: u32,
     },
     /// A process that runs this program.
@@ -86,12 +86,12 @@ pub enum Rule {
         /// The account that runs it, unless root does.
         uid: u32,
     },
-    /// What OpenClaw runs in, outside of containers.
+    /// An executable that OpenClaw runs in, outside of containers.
     OpenClaw {
         /// The account that runs it.
         uid: u32,
     },
-    /// Any program of this account's that doesn't listen for somebody else.
+    /// Any program of this account except forwarders.
     NoForwarder {
         /// The account.
         uid: u32,
@@ -114,7 +114,7 @@ impl Identity {
         Self { rules }
     }
 
-    /// OpenClaw's unit, or what it runs in, of this account.
+    /// OpenClaw's unit, or an executable that it runs in, of this account.
     #[must_use]
     pub fn openclaw(uid: u32, unit: Option<String>) -> Self {
         let unit = Rule::Unit {
@@ -124,7 +124,7 @@ impl Identity {
         Self::new(vec![unit, Rule::OpenClaw { uid }])
     }
 
-    /// Whatever of this account's listens for itself.
+    /// Any program of this account except forwarders.
     #[must_use]
     pub fn of_account(uid: u32) -> Self {
         Self::new(vec![Rule::NoForwarder { uid }])
@@ -158,7 +158,7 @@ impl Identity {
         self.rules.iter().any(|rule| rule.fits(holder))
     }
 
-    /// The same of a socket whose process can't be seen: only its account is known.
+    /// The same for a socket whose process isn't visible: only its account is known.
     #[must_use]
     pub fn is_gateways(&self, listener: &Listener) -> bool {
         self.rules
@@ -173,7 +173,7 @@ impl Rule {
         match self {
             Self::Unit { name, manager } => match (&holder.home, manager) {
                 (Some(Home::SystemUnit(unit)), Manager::System) => {
-                    // As whom a unit of the system runs is for root to say.
+                    // Root decides which account a system unit runs as.
                     holder.owns_its_sockets() && matches(name, unit)
                 }
                 (Some(Home::UserUnit { uid, name: unit }), Manager::User(wanted)) => {
@@ -206,13 +206,13 @@ impl Rule {
     }
 }
 
-/// Does this process listen for somebody else?
+/// Is this process a forwarder?
 #[must_use]
 pub fn is_forwarder(holder: &Holder) -> bool {
     is_named(holder.executable.as_deref().map(undeleted), &FORWARDERS)
 }
 
-/// Does OpenClaw run in programs of this name?
+/// Does OpenClaw run in executables of this name?
 #[must_use]
 pub fn is_openclaw_runtime(name: &str) -> bool {
     OPENCLAW_PROGRAMS.iter().any(|program| {
@@ -240,8 +240,8 @@ fn undeleted(executable: &Path) -> &Path {
     ))
 }
 
-/// Does the name fit, where `*` stands for anything? In time that grows with the product of the
-/// lengths at most.
+/// Does the name match the pattern, in which `*` stands for anything? The time is bounded by the product
+/// of the lengths.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(mut rest) = name.strip_prefix(pieces.next().unwrap_or_default()) else {
@@ -547,7 +547,7 @@ mod tests {
         }
     }
 
-    /// Any rule of alice's, whose number is 1000.
+    /// Any rule for alice, whose user ID is 1000.
     fn rule() -> impl Strategy<Value = Rule> {
         let name = prop::sample::select(vec!["*", "bot.service", OPENCLAW_UNITS, "docker*"]);
         let path = prop::sample::select(vec!["node", "/usr/bin/node", "/opt/bot"]);
@@ -569,8 +569,8 @@ mod tests {
         ]
     }
 
-    /// Anything that another account without rights can be seen as: it chooses its program, and the
-    /// names below its own service manager.
+    /// Everything that another unprivileged account can look like: it chooses its program, and the names
+    /// below its own service manager.
     fn foreign() -> impl Strategy<Value = Holder> {
         let name = prop_oneof![
             Just("openclaw-gateway.service".to_owned()),

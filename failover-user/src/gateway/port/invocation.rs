@@ -1,7 +1,7 @@
-//! What descends from our own start: recognised by a variable that the start command was given, and
-//! that whatever it begins inherits. A number of this machine's own, kept in the state directory, so
-//! that a daemon that was restarted knows its gateway again. Losing it is safe: then the gateway has
-//! to be known by what it is.
+//! The invocation mark: an environment variable that the start command gets and its descendants inherit,
+//! so that a listening process can be recognised as the result of our own start. Its value is a random
+//! number of this machine, kept in the state directory, so that a restarted daemon recognises its gateway.
+//! Losing it is safe: the gateway is then recognised by its identity alone.
 
 use std::{io, path::Path};
 
@@ -16,7 +16,7 @@ const FILE: &str = "launch";
 const BYTES: usize = 16;
 const DIGITS: usize = 2 * BYTES;
 
-/// Marks what a start command begins.
+/// Marks the descendants of a start command.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InvocationMark {
     number: String,
@@ -26,8 +26,8 @@ impl InvocationMark {
     /// The variable's name.
     pub const VARIABLE: &'static str = "FAILOVER_LAUNCH";
 
-    /// The number in the state directory; a new one where there is none. One that can't be kept is
-    /// good for as long as this process lives.
+    /// The number in the state directory, or a new one. A number that can't be stored is valid while
+    /// this process runs.
     #[must_use]
     pub fn of(state_dir: &Path) -> Self {
         let path = state_dir.join(FILE);
@@ -57,7 +57,7 @@ impl InvocationMark {
         Self { number }
     }
 
-    /// The same, where there is one.
+    /// The number in the state directory, if there is one.
     #[must_use]
     pub fn kept_in(state_dir: &Path) -> Option<Self> {
         let number = kept(&state_dir.join(FILE)).ok()?;
@@ -70,9 +70,9 @@ impl InvocationMark {
         self.number.clone()
     }
 
-    /// Was this process begun by a start command of ours, or by what that began?
+    /// Does this process descend from a start command of ours?
     #[must_use]
-    pub fn began(&self, process: ProcessKey) -> bool {
+    pub fn is_on(&self, process: ProcessKey) -> bool {
         !self.number.is_empty() && has_variable(process, Self::VARIABLE, &self.number)
     }
 }

@@ -1,5 +1,5 @@
-//! Looks at who listens on the port, on a thread of its own: however many sockets, processes and open files
-//! there are, the loop that decides doesn't wait for it. One question at a time.
+//! Finds the listeners on the port in a separate thread, so that the decision loop isn't blocked, however many
+//! sockets, processes and open files there are. One question at a time.
 
 use std::{
     collections::BTreeSet,
@@ -26,25 +26,25 @@ use crate::gateway::port::{
     invocation::InvocationMark,
 };
 
-/// A search ends after so long; the next one goes on.
+/// Timeout of a search; the next search continues it.
 const LONGEST_SEARCH: Duration = Duration::from_secs(2);
-/// The same where there is no thread, and the loop itself has to look.
+/// Timeout where there is no thread, and the loop itself has to look.
 const LONGEST_ON_THE_LOOP: Duration = Duration::from_millis(100);
-/// A look that takes longer than this hangs: somebody's memory is read that isn't there (see
+/// A look that takes longer than this hangs: it waits for another process's memory (see
 /// [`HolderSearch::trusted`]).
 pub(crate) const HANGS: Duration = Duration::from_secs(5);
-/// So many looks may hang. Their threads stay until what they wait for is over.
+/// Limit for looks that hang. Their threads stay until the read that blocks them returns.
 const MOST_HANGING: usize = 3;
 /// Reading a few hundred links and 32 KiB of netlink takes less.
 const STACK: usize = 512 * 1024;
 
-/// What is asked.
+/// A request for a look.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) interest: Interest,
     /// Sockets whose holders are known: no search is made for them.
-    pub(crate) sorted: BTreeSet<u32>,
-    /// HolderSearch for all of them, whatever is known.
+    pub(crate) known: BTreeSet<u32>,
+    /// Search for the holders of all sockets, whatever is known.
     pub(crate) again: bool,
     /// Processes to look at first.
     pub(crate) first: Vec<u32>,
@@ -53,19 +53,19 @@ pub(crate) struct Question {
     pub(crate) trusted: BTreeSet<u32>,
 }
 
-/// What was seen.
+/// The result of a look.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// When the kernel was asked.
+    /// When the kernel was queried.
     pub(crate) asked: Time,
     pub(crate) listening: Result<Listening, ListenersError>,
-    /// The holders of all the sockets; `None`: they weren't searched for.
+    /// The holders of all sockets; `None`: no search was made.
     pub(crate) holders: Option<Holders>,
     /// How long it took.
     pub(crate) took: Duration,
 }
 
-/// See the module.
+/// Runs the looks; see the module.
 pub(crate) struct Looker {
     port: u16,
     thread: Option<Arc<Exchange>>,
@@ -74,7 +74,7 @@ pub(crate) struct Looker {
     own_answer: Option<Answer>,
     asked: Option<Time>,
     hanging: Arc<AtomicUsize>,
-    /// A look has hung: only the gateway's own accounts' memory is read from now on.
+    /// A look has hung: from now on only memory of the gateway's accounts is read.
     is_wary: bool,
 }
 
@@ -90,9 +90,9 @@ struct Exchange {
 struct State {
     question: Option<Question>,
     answer: Option<Answer>,
-    /// Nobody waits for it any longer.
+    /// The loop no longer waits for it.
     is_over: bool,
-    /// Its thread is one of those that hang.
+    /// Its thread counts as hanging.
     is_counted: bool,
 }
 
@@ -109,12 +109,12 @@ impl Looker {
         }
     }
 
-    /// Since when an answer is awaited.
+    /// Since when an answer is pending.
     pub(crate) fn asked(&self) -> Option<Time> {
         self.asked
     }
 
-    /// As if as many looks hung as may.
+    /// As if the limit of hanging looks was reached.
     #[cfg(test)]
     pub(crate) fn hang(&mut self) {
         if let Some(exchange) = self.thread.take() {
@@ -125,7 +125,7 @@ impl Looker {
         self.asked = Some(clock::now());
     }
 
-    /// Only while no answer is awaited.
+    /// Requests a look. Only while no answer is pending.
     pub(crate) fn ask(&mut self, question: Question) {
         self.ask_with(question, |listeners, question| {
             look(listeners, question, LONGEST_SEARCH)
@@ -187,7 +187,7 @@ impl Looker {
         Ok(exchange)
     }
 
-    /// The answer, if there is one within this time.
+    /// The answer, if it comes within this time.
     pub(crate) fn wait(&mut self, patience: Duration) -> Option<Answer> {
         self.asked?;
         let answer = match &self.thread {
@@ -209,7 +209,7 @@ impl Looker {
         answer
     }
 
-    /// Waits until there is an answer; for ever where none is awaited. Cancel-safe.
+    /// Waits for the answer; for ever where none is pending. Cancel-safe.
     pub(crate) async fn answered(&self) {
         match (&self.asked, &self.thread) {
             (Some(_), Some(exchange)) => loop {
@@ -276,12 +276,12 @@ impl Exchange {
     }
 }
 
-/// Asks the kernel, and looks for the holders of what is new.
+/// Queries the kernel, and searches for the holders of new sockets.
 fn look(listeners: &mut Listeners, question: &Question, longest: Duration) -> Answer {
     let (asked, begun) = (clock::now(), Instant::now());
     let listening = listeners.look(&question.interest);
     let holders = listening.as_ref().ok().and_then(|listening| {
-        let is_new = |inode: &u32| !question.sorted.contains(inode);
+        let is_new = |inode: &u32| !question.known.contains(inode);
         let has_new = listening.sockets.iter().any(|one| is_new(&one.inode));
         let search = HolderSearch {
             first: &question.first,
@@ -299,26 +299,26 @@ fn look(listeners: &mut Listeners, question: &Question, longest: Duration) -> An
     }
 }
 
-/// How many looks there may be: they take a tenth of one processor's time at most, but for a few in a row.
+/// Limits looks to a tenth of one processor's time, apart from short bursts.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    /// Time that was taken and isn't made up for yet.
+    /// Processor time that isn't paid back yet.
     debt: Duration,
     at: Option<Time>,
 }
 
 impl Pace {
-    /// So much may be taken at once.
+    /// The burst limit.
     const MOST_DEBT: Duration = Duration::from_millis(300);
     const SHARE: u32 = 10;
 
-    /// A look took so long.
+    /// Records how long a look took.
     pub(crate) fn took(&mut self, now: Time, took: Duration) {
         self.debt = self.left(now).saturating_add(took.min(LONGEST_SEARCH));
         self.at = Some(now);
     }
 
-    /// How long until the next one may begin.
+    /// Time until the next look may begin.
     pub(crate) fn pause(&self, now: Time) -> Duration {
         self.left(now).saturating_sub(Self::MOST_DEBT) * Self::SHARE
     }
@@ -347,7 +347,7 @@ mod tests {
     fn question() -> Question {
         Question {
             interest: Interest::default(),
-            sorted: BTreeSet::new(),
+            known: BTreeSet::new(),
             again: false,
             first: Vec::new(),
             mark: InvocationMark::of(std::path::Path::new("/nowhere")),
@@ -370,15 +370,15 @@ mod tests {
             .find(|one| one.pid == std::process::id());
         assert_eq!(own.unwrap().sockets, [sockets[0].inode]);
         assert_eq!(looker.asked(), None);
-        let sorted = Question {
-            sorted: sockets.iter().map(|one| one.inode).collect(),
+        let known = Question {
+            known: sockets.iter().map(|one| one.inode).collect(),
             ..question()
         };
-        looker.ask(sorted.clone());
+        looker.ask(known.clone());
         assert!(looker.wait(LONG).unwrap().holders.is_none());
         looker.ask(Question {
             again: true,
-            ..sorted
+            ..known
         });
         assert!(looker.wait(LONG).unwrap().holders.is_some());
     }

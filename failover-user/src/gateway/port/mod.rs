@@ -55,26 +55,26 @@ use crate::gateway::{
     spec::LocalGateway,
 };
 
-/// Without kernel events, the port is looked at this often while something matters.
+/// Poll interval without kernel events, while something depends on the port.
 const POLL: Duration = Duration::from_secs(1);
-/// With kernel events, nothing changes unnoticed: in quiet times this often is enough to prove it.
+/// Poll interval with kernel events in quiet times, to verify that no event was lost.
 const CROSS_CHECK: Duration = Duration::from_secs(10);
 /// While only foreign listeners have the port, they are identified again this often.
 const RECHECK_FOREIGN: Duration = Duration::from_secs(5);
-/// Far more processes than ever listen on one port; the rest is found the long way.
+/// Limit for process IDs from events, far more than ever listen on one port; others are found by a full search.
 const MOST_ANNOUNCERS: usize = 64;
-/// A look takes less than a millisecond, and the loop waits for it, so that what is decided next is
-/// decided by who listens now. One that takes longer is not waited for.
+/// A look takes less than a millisecond, and the loop waits for it so that the next decision uses the
+/// current listeners. It doesn't wait for one that takes longer.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// The first look, before anything is decided.
 const FIRST_PATIENCE: Duration = Duration::from_secs(3);
-/// A look that took longer is slow: the next one isn't waited for at all.
+/// A look that took longer is slow: the loop doesn't wait for the next one at all.
 const SLOW: Duration = Duration::from_millis(50);
-/// One that hangs is looked after this often.
+/// Time between checks of a look that hangs.
 const AWAITED: Duration = Duration::from_millis(100);
-/// After one that failed.
+/// Pause after a look that failed.
 const FAILED: Duration = Duration::from_secs(1);
-/// So many are written out, for people.
+/// Limit for listeners and holders in one text.
 const MOST_WRITTEN: usize = 8;
 /// LISTEN is reported before the socket can be found (inet_csk_listen_start, net/ipv4/
 /// inet_connection_sock.c, 6.18), by about a microsecond: so look again, soon and then later.
@@ -91,32 +91,31 @@ pub(crate) struct LocalPort {
     pace: Pace,
     /// The last look was slow.
     is_slow: bool,
-    /// Something may have changed since the look that is awaited was asked for, or could be.
+    /// Something may have changed since the pending look was requested, or the last look was postponed.
     is_wanted: bool,
     /// The last look failed.
     has_failed: bool,
-    /// Those that are believed.
+    /// The stable listeners.
     seen: Vec<Listener>,
-    /// So many more listen.
+    /// Number of listeners that are left out of `seen`.
     left_out: usize,
-    /// Who holds all that listen, believed or not.
+    /// The holders of all listeners, stable or not.
     held: Vec<Holder>,
-    /// For whom that was looked up.
-    sorted_for: BTreeSet<u32>,
-    /// Not everybody could be looked at.
+    /// The sockets that `held` was searched for.
+    searched_for: BTreeSet<u32>,
+    /// The last search was incomplete.
     is_unfinished: bool,
     accounts: BTreeSet<u32>,
-    /// Those that are too young.
+    /// The listeners that aren't stable yet.
     debounce: Debounce,
-    /// Who holds them, and is it the gateway?
+    /// The holders of `seen`, and whether each is the gateway.
     holders: Vec<(Holder, bool)>,
-    /// Sockets whose process can't be seen, and that are the gateway's all the same: their inodes and
-    /// accounts.
+    /// Sockets of the gateway whose process isn't visible: their inodes and accounts.
     unseen: BTreeSet<(u32, u32)>,
     /// What the gateway is bound to, or was when it listened last.
     bound: Vec<Bound>,
-    /// When the holders were looked at.
-    sorted: Option<Time>,
+    /// When the holders were classified last.
+    classified: Option<Time>,
     identity: Identity,
     foreign: ForeignListeners,
     /// The listeners on other addresses that were logged last.
@@ -125,16 +124,16 @@ pub(crate) struct LocalPort {
     processes: Processes,
     kernel_events: bool,
     cross_check: CrossCheck,
-    /// LISTEN was reported and nothing is found yet: so many looks are left.
+    /// A LISTEN event came and no socket was found yet: the number of looks since.
     announced: Option<usize>,
     /// Processes that were reported to listen since the port was free.
     announcers: VecDeque<u32>,
-    /// Who last bound to the port.
+    /// The process that last bound to the port.
     bound_by: Option<String>,
     looked: Option<Time>,
-    /// When the kernel was asked last, whether it answered or not.
+    /// When the kernel was queried last, whether it answered or not.
     asked: Option<Time>,
-    /// Tells of listeners that are gone, where kernel events don't.
+    /// Reports closed listeners without kernel events.
     destroyed: Option<Destroyed>,
 }
 
@@ -156,14 +155,14 @@ impl LocalPort {
             seen: Vec::new(),
             left_out: 0,
             held: Vec::new(),
-            sorted_for: BTreeSet::new(),
+            searched_for: BTreeSet::new(),
             is_unfinished: false,
             accounts: accounts(gateway),
             debounce: Debounce::default(),
             holders: Vec::new(),
             unseen: BTreeSet::new(),
             bound,
-            sorted: None,
+            classified: None,
             identity: gateway.identity.clone(),
             foreign: ForeignListeners::default(),
             logged_beside: String::new(),
@@ -180,7 +179,7 @@ impl LocalPort {
         }
     }
 
-    /// Where the gateway listens.
+    /// The addresses that the gateway listens on.
     pub(crate) fn gateways_addresses(&self) -> Vec<SocketAddr> {
         let listeners = self.gateways_listeners();
         listeners.map(|listener| listener.address).collect()
@@ -197,8 +196,8 @@ impl LocalPort {
             || gateway.any(|(holder, _)| holder.sockets.contains(&listener.inode))
     }
 
-    /// Does this listener, which isn't the gateway's, make the gateway's bind fail? What the gateway
-    /// will bind is what it bound last.
+    /// Would this foreign listener make the gateway's bind fail? It is assumed to bind the same addresses
+    /// as last time.
     fn is_in_the_way(&self, listener: &Listener) -> bool {
         Bound::is_blocked_by(&self.bound, listener.bound())
     }
@@ -208,18 +207,18 @@ impl LocalPort {
         &self.bound
     }
 
-    /// Its number.
+    /// The port number.
     pub(crate) fn number(&self) -> NonZeroU16 {
         self.port
     }
 
-    /// Who listens, as far as they can be seen, and whether it is the gateway.
+    /// The visible processes that listen, and whether each is the gateway.
     pub(crate) fn holders(&self) -> impl Iterator<Item = (&Holder, bool)> {
         let holders = self.holders.iter();
         holders.map(|(holder, is_gateway)| (holder, *is_gateway))
     }
 
-    /// Where anybody listens.
+    /// The addresses of all listeners.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.seen.iter().map(|listener| listener.address).collect()
     }
@@ -229,7 +228,7 @@ impl LocalPort {
         self.kernel_events = false;
     }
 
-    /// They have begun again: what happened before is known only by looking.
+    /// Kernel events work again. What happened in between is unknown until the next look.
     pub(crate) fn with_events(&mut self) {
         self.kernel_events = true;
         self.events_lost();
@@ -239,27 +238,27 @@ impl LocalPort {
         self.kernel_events
     }
 
-    /// How often events and sock_diag disagreed.
+    /// How often kernel events and sock_diag disagreed.
     pub(crate) fn disagreements(&self) -> u64 {
         self.cross_check.disagreements()
     }
 
-    /// Something else counts as the gateway from now on; what was known as it stays it.
+    /// Applies a new definition of the gateway. Processes that were already recognised as it stay so.
     pub(crate) fn identify(&mut self, gateway: &LocalGateway) {
         self.identity = gateway.identity.clone();
         self.accounts = accounts(gateway);
         self.start.brings(Brings::of(gateway));
-        // Of the one before.
+        // These are the previous gateway's.
         self.bound.clear();
-        self.sort();
+        self.classify();
     }
 
-    /// Does anybody listen who is the gateway, or is in its way?
+    /// Does the gateway listen, or a process that blocks it?
     pub(crate) fn is_listening(&self) -> bool {
         self.is_gateways() || self.is_foreign()
     }
 
-    /// Does somebody listen in the gateway's way, and not the gateway?
+    /// Does a process that blocks the gateway listen, and not the gateway?
     pub(crate) fn is_foreign(&self) -> bool {
         let mut seen = self.seen.iter();
         !self.is_gateways() && seen.any(|listener| self.is_in_the_way(listener))
@@ -269,13 +268,12 @@ impl LocalPort {
         self.gateways_listeners().next().is_some()
     }
 
-    /// Who listens on the port beside the gateway and not in its way, on another address.
+    /// Foreign listeners on other addresses of the port, which don't block the gateway.
     pub(crate) fn beside(&self) -> String {
         self.named(|listener| !self.is_the_gateways(listener) && !self.is_in_the_way(listener))
     }
 
-    /// Names who has the port that isn't the gateway: once, and each minute while a start is blocked
-    /// by it.
+    /// Logs foreign listeners: once, and each minute while they block a start.
     pub(crate) fn log_foreign(&mut self, blocks: bool) {
         let beside = self.beside();
         if self.logged_beside != beside {
@@ -305,12 +303,12 @@ impl LocalPort {
         self.processes.terminating()
     }
 
-    /// A start command is about to be run, and may take so long.
+    /// A start command is about to run, with this timeout.
     pub(crate) fn start_begins(&mut self, timeout: Duration) {
         self.start.begin(&self.seen, timeout);
     }
 
-    /// Somebody's socket has the port, and may listen later or never.
+    /// A socket was bound to the port; it may listen later or never.
     pub(crate) fn bound(&mut self, by: &Origin) {
         self.bound_by = Some(format!(
             "pid {}, {}",
@@ -319,7 +317,7 @@ impl LocalPort {
         ));
     }
 
-    /// Who holds the port, for people: the gateway, or else those that are in its way.
+    /// Describes the holders of the port: the gateway, or else the processes that block it.
     pub(crate) fn held_by(&self) -> String {
         let is_gateways = self.is_gateways();
         let held_by = self.named(|listener| match is_gateways {
@@ -333,7 +331,7 @@ impl LocalPort {
         }
     }
 
-    /// Those who hold these listeners, for people.
+    /// Describes the holders of these listeners.
     fn named(&self, wanted: impl Fn(&Listener) -> bool) -> String {
         let wanted: Vec<&Listener> = self.seen.iter().filter(|one| wanted(one)).collect();
         let inodes: BTreeSet<u32> = wanted.iter().map(|one| one.inode).collect();
@@ -355,7 +353,7 @@ impl LocalPort {
         first_of(named.chain(unseen), MOST_WRITTEN, "; ")
     }
 
-    /// Does the change say that somebody began or ended to listen on the port?
+    /// Did a process begin or stop listening on the port?
     pub(crate) fn concerns(&mut self, change: &TcpStateChange) -> bool {
         if change.local.port() != self.port.get() {
             return false;
@@ -363,7 +361,7 @@ impl LocalPort {
         self.cross_check.event(change);
         if change.begins_to_listen() {
             self.announced = Some(0);
-            // The last ones count: others may listen as often as they like.
+            // Only the latest are kept: other processes may listen as often as they like.
             if let Some(pid) = change.origin.pid
                 && !self.announcers.contains(&pid)
             {
@@ -374,19 +372,19 @@ impl LocalPort {
         change.begins_to_listen() || change.ends_listening()
     }
 
-    /// Events were lost: what they said is worth nothing until the next look.
+    /// Events were lost: their view is invalid until the next look.
     pub(crate) fn events_lost(&mut self) {
         self.looked = None;
     }
 
-    /// Has nobody looked for so long that even quiet times need it?
+    /// Is the last look so old that even quiet times need another?
     pub(crate) fn is_stale(&self) -> bool {
         let fresh = |looked: Time| clock::now().since(looked) < CROSS_CHECK;
         !(self.kernel_events && self.looked.is_some_and(fresh))
     }
 
-    /// Looks for the first time, before anything is decided: it is waited for. Whoever listens then is looked
-    /// at once more, for it may only be trying whether the port is free.
+    /// The first look, before any decision. If a process listens, it looks a second time, because that
+    /// process may only be testing whether the port is free.
     pub(crate) async fn first_look(&mut self) -> Result<PortObservation, ListenersError> {
         let gateway = self.look_patiently()?;
         match self.debounce.remaining(clock::now()) {
@@ -406,20 +404,20 @@ impl LocalPort {
             Some(answer) => self.apply(answer),
             None => {
                 warn!("who listens on the port isn't known yet: looking takes long");
-                // Nothing is started before it is known.
+                // Until it is known, nothing is started.
                 Ok(PortObservation::Foreign)
             }
         }
     }
 
-    /// Looks who listens. What isn't known in a moment, or would be too often, is looked at beside
-    /// everything else: then what was known is returned, and another look is due when it is there.
+    /// Looks who listens. A look that takes long, or would come too soon, happens in the background: then
+    /// the last result is returned, and another look is due when the new one is there.
     pub(crate) fn look(&mut self) -> Result<PortObservation, ListenersError> {
         let mut gateway = None;
         if self.looker.asked().is_some() {
             match self.looker.wait(Duration::ZERO) {
                 Some(answer) => gateway = Some(self.apply(answer)?),
-                // One that hung was given up.
+                // A look that hung was given up.
                 None if self.looker.asked().is_none() => self.is_wanted = true,
                 None => {
                     self.is_wanted = true;
@@ -454,7 +452,7 @@ impl LocalPort {
         self.looker.hang();
     }
 
-    /// Since when a look is awaited.
+    /// Since when a look is pending.
     pub(crate) fn looks_since(&self) -> Option<Time> {
         self.looker.asked()
     }
@@ -470,7 +468,7 @@ impl LocalPort {
                 accounts: accounts.clone(),
                 inodes: self.seen.iter().map(|one| one.inode).collect(),
             },
-            sorted: self.sorted_for.clone(),
+            known: self.searched_for.clone(),
             again: young || self.is_unfinished || self.is_in_doubt(),
             first: self.announcers.iter().copied().chain(held).collect(),
             mark: self.start.mark().clone(),
@@ -478,7 +476,7 @@ impl LocalPort {
         });
     }
 
-    /// Takes over what was seen.
+    /// Applies what a look found.
     fn apply(&mut self, answer: Answer) -> Result<PortObservation, ListenersError> {
         let Answer {
             asked,
@@ -497,15 +495,15 @@ impl LocalPort {
         let is_searched = holders.is_some();
         if let Some(holders) = holders {
             self.is_unfinished = !holders.is_complete;
-            self.sorted_for = found.iter().map(|one| one.inode).collect();
+            self.searched_for = found.iter().map(|one| one.inode).collect();
             self.hold(holders.held);
         }
-        let seen = self.debounce.believed(clock::now(), &found, &self.seen);
+        let seen = self.debounce.stable(clock::now(), &found, &self.seen);
         let changed = seen != self.seen;
         if changed || is_searched || self.is_in_doubt() {
             let before = (self.listens(), self.is_foreign());
             self.seen = seen;
-            self.sort();
+            self.classify();
             if changed || before.1 != self.is_foreign() {
                 info!(
                     listens = self.listens(),
@@ -527,7 +525,7 @@ impl LocalPort {
         Ok(self.gateway())
     }
 
-    /// As it was seen last.
+    /// The result of the last look.
     fn gateway(&self) -> PortObservation {
         match (self.is_gateways(), self.is_foreign()) {
             (true, _) => PortObservation::Listening,
@@ -537,8 +535,8 @@ impl LocalPort {
         }
     }
 
-    /// These were found to hold sockets. Where not everybody could be looked at, whoever held one before
-    /// holds it still, unless somebody else was found.
+    /// Records the holders that were found. After an incomplete search, earlier holders are kept unless
+    /// another holder of their sockets was found.
     fn hold(&mut self, found: Vec<Holder>) {
         let before = std::mem::replace(&mut self.held, found);
         if !self.is_unfinished {
@@ -563,7 +561,7 @@ impl LocalPort {
         }
     }
 
-    /// Does anybody listen, and not the gateway?
+    /// Does any process listen, and not the gateway?
     fn has_only_foreign(&self) -> bool {
         !self.seen.is_empty() && !self.is_gateways()
     }
@@ -571,11 +569,11 @@ impl LocalPort {
     /// A listener may only look foreign: a process can't be seen in the moment in which it comes.
     fn is_in_doubt(&self) -> bool {
         let again = |sorted: Time| clock::now().since(sorted) >= RECHECK_FOREIGN;
-        self.has_only_foreign() && self.sorted.is_none_or(again)
+        self.has_only_foreign() && self.classified.is_none_or(again)
     }
 
-    /// Finds out who listens, and who of them is the gateway.
-    fn sort(&mut self) {
+    /// Finds out which processes listen, and which of them is the gateway.
+    fn classify(&mut self) {
         let listened = self.is_gateways();
         let believed: BTreeSet<u32> = self.seen.iter().map(|one| one.inode).collect();
         let found: Vec<Holder> = self
@@ -588,7 +586,7 @@ impl LocalPort {
         let unseen = self.seen.iter().filter(is_unseen);
         self.unseen = unseen
             .filter(|listener| {
-                // A number may come again.
+                // An inode number may be reused.
                 self.unseen.contains(&(listener.inode, listener.uid))
                     || self.identity.is_gateways(listener)
                     || self.start.may_have_made(listener)
@@ -614,10 +612,10 @@ impl LocalPort {
             bound.dedup();
             self.bound = bound;
         }
-        self.sorted = Some(clock::now());
+        self.classified = Some(clock::now());
     }
 
-    /// Compares with what the events said.
+    /// Compares the answer with the events.
     fn check(&mut self, asked: Time, seen: &[Listener]) {
         let now = clock::now();
         let answer = seen.iter().map(|listener| listener.address);
@@ -636,13 +634,13 @@ impl LocalPort {
         }
     }
 
-    /// Waits until a process of the gateway's that lingers has ended; and without kernel events until
-    /// a listener may have gone, while that matters. Cancel-safe.
+    /// Waits until a terminating process of the gateway has ended; and without kernel events, until a
+    /// listener may have closed, while that matters. Cancel-safe.
     pub(crate) async fn ended(&mut self, matters: bool) {
         if self.kernel_events || !matters {
             self.destroyed = None;
         } else if self.destroyed.is_none() {
-            // A kernel that doesn't tell is looked at all the same.
+            // Where the kernel can't report them, polling finds closed listeners.
             self.destroyed = Destroyed::on(self.port.get()).ok();
         }
         let destroyed = async {
@@ -662,13 +660,12 @@ impl LocalPort {
         }
     }
 
-    /// How long until the next look, if one is due before something happens. However often something
-    /// else happens meanwhile: it counts from the last look. `pace`: from one probe to the next while
-    /// something matters.
+    /// Time until the next look, if one is due without an event. It counts from the last look, however
+    /// often this is called. `pace`: the probe interval while something matters.
     pub(crate) fn next_look(&self, matters: bool, pace: Duration) -> Option<Duration> {
         let now = clock::now();
         if let Some(asked) = self.looker.asked() {
-            // The answer itself wakes.
+            // The answer itself wakes the loop.
             return Some(HANGS.saturating_sub(now.since(asked)).max(AWAITED));
         }
         let due = self.due_look(matters, pace, now)?;
@@ -722,7 +719,7 @@ fn addresses(listeners: &[Listener]) -> String {
     }
 }
 
-/// Accounts that the gateway may belong to.
+/// The accounts that the gateway may belong to.
 fn accounts(gateway: &LocalGateway) -> BTreeSet<u32> {
     let user = gateway.user.as_ref().map(Account::uid);
     gateway.identity.accounts().chain(user).collect()
@@ -743,7 +740,7 @@ mod tests {
 
     fn local_port(port: NonZeroU16, bound: &[&str]) -> LocalPort {
         let nowhere = tempfile::tempdir().unwrap();
-        // Whoever runs the test is the gateway's owner.
+        // The account that runs the test is the gateway's owner.
         let options = "primary = '192.0.2.1'\ndry-run = true\ngateway = 'command'\nstart = 'true'\nstop = 'true'";
         let configuration = Configuration::load(options.parse().unwrap());
         let bound = bound.iter().map(|ip| Bound {
@@ -766,7 +763,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_only_tries_the_port_when_the_daemon_begins_is_not_the_gateway() {
+    async fn a_process_that_only_tests_the_port_at_start_is_not_the_gateway() {
         let (listener, port) = listening("127.0.0.1:0");
         let mut port = local_port(port, &[]);
         let mut look = Box::pin(port.first_look());
@@ -778,7 +775,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_listens_when_the_daemon_begins_and_stays_is_the_gateway() {
+    async fn a_process_that_listens_at_start_and_stays_is_the_gateway() {
         let (_listener, port) = listening("127.0.0.1:0");
         let mut port = local_port(port, &[]);
         assert_eq!(port.first_look().await.unwrap(), PortObservation::Listening);
@@ -801,7 +798,7 @@ mod tests {
         ] {
             let (_listener, port) = listening(address);
             let mut port = local_port(port, bound);
-            // Nobody is it.
+            // No process is the gateway.
             port.identity = Identity::default();
             let seen = port.first_look().await.unwrap();
             assert_eq!(seen, expected, "{address} beside {bound:?}");

@@ -1,8 +1,8 @@
-//! What came up as the result of our own start: known by that, whatever program it is.
+//! Recognises a listener as the result of our own start, whatever program it is.
 //!
-//! Whatever comes up in time may just as well be an unprivileged account's own, which can see the start
-//! command run and has a service manager of its own. So what a start may bring up is the account's that
-//! it is run as, or something that only root can name: a unit of the system, or a container of it.
+//! A process that appears in time can also belong to an unprivileged account, which sees the start command
+//! run and has its own service manager. So a start can bring up only processes of the account that it runs
+//! as, or something that only root can name: a unit or a container of the system.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::gateway::{
     spec::LocalGateway,
 };
 
-/// The start command that was run last.
+/// The last start command.
 #[derive(Debug)]
 pub(crate) struct Start {
     mark: InvocationMark,
@@ -25,18 +25,18 @@ pub(crate) struct Start {
     attempt: Option<Attempt>,
 }
 
-/// What a start command may bring up, itself and through a service manager or a container engine.
+/// What a start command may bring up, directly or through a service manager or a container engine.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Brings {
-    /// The account that it is run as.
+    /// The account that it runs as.
     uid: u32,
-    /// Services besides its own descendants; `None`: none, since the unit that it starts is known.
+    /// Services besides its own descendants; `None` where the unit that it starts is known.
     services: Option<Services>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Services {
-    /// The words of the start command: the units that it names.
+    /// The words of the start command, which may name units.
     words: BTreeSet<String>,
 }
 
@@ -56,7 +56,7 @@ impl Brings {
 }
 
 impl Services {
-    /// Does the start command name this unit of the system's? The names of those are root's to give.
+    /// Does the start command name this system unit? Only root can name those.
     fn name(&self, unit: &str) -> bool {
         let short = unit.strip_suffix(".service").unwrap_or(unit);
         self.words.contains(unit) || self.words.contains(short)
@@ -65,11 +65,11 @@ impl Services {
 
 #[derive(Debug)]
 struct Attempt {
-    /// When, on the clock of the processes.
+    /// When it began, in ticks.
     since: u64,
-    /// Whatever comes up later came up by itself.
+    /// A process that appears later is no result of it.
     until: Time,
-    /// Who listened before.
+    /// The sockets that listened before.
     before: BTreeSet<u32>,
 }
 
@@ -82,7 +82,7 @@ impl Start {
         }
     }
 
-    /// Another command from now on.
+    /// Applies another start command.
     pub(crate) fn brings(&mut self, brings: Brings) {
         self.brings = brings;
     }
@@ -91,7 +91,7 @@ impl Start {
         &self.mark
     }
 
-    /// A start command is about to be run.
+    /// A start command is about to run.
     pub(crate) fn begin(&mut self, listeners: &[Listener], timeout: Duration) {
         let now = clock::now();
         self.attempt = Some(Attempt {
@@ -101,14 +101,14 @@ impl Start {
         });
     }
 
-    /// Did a start command begin this process, itself or through a service manager or a container
-    /// engine? Who comes up in time by chance, as somebody's tunnel, is in a session of somebody's, or
-    /// listens for somebody else, and is no unit or container that began meanwhile.
+    /// Is this process the result of a start command, directly or through a service manager or a container
+    /// engine? One that appears in time by chance, such as a user's tunnel, is in a login session or a
+    /// forwarder, and in no unit or container that began meanwhile.
     pub(crate) fn made(&self, holder: &Holder) -> bool {
         self.brought_up(holder) || (self.may_become(holder) && holder.is_marked)
     }
 
-    /// May a descendant of the start command be this one, by its accounts? Only root becomes another.
+    /// Can this process, by its accounts, descend from the start command? Only root can change accounts.
     fn may_become(&self, holder: &Holder) -> bool {
         match self.brings.uid {
             0 => holder.owns_its_sockets(),
@@ -137,8 +137,8 @@ impl Start {
                     && holder.is_of(own)
                     && self.is_in_time(holder.started)
             }
-            // Who is who in there is the container's own affair; whose it is isn't. And it must have come
-            // up itself: one that has long been there has accounts of its own.
+            // Accounts inside a container mean nothing here; its owner does. And the container itself must
+            // have begun meanwhile: an older one has accounts of its own.
             Some(Home::Container { owner, .. }) => {
                 owner.is_none_or(|owner| owner == own)
                     && holder.owns_its_sockets()
@@ -149,14 +149,14 @@ impl Start {
         }
     }
 
-    /// Did what began then begin while the start command had its time?
+    /// Did a process that began then begin within the time of the start command?
     fn is_in_time(&self, began: u64) -> bool {
         self.attempt
             .as_ref()
             .is_some_and(|attempt| clock::now() < attempt.until && began >= attempt.since)
     }
 
-    /// The same of a socket whose process can't be seen: it came up in time, and is the account's.
+    /// The same for a socket whose process isn't visible: it appeared in time, and is the account's.
     pub(crate) fn may_have_made(&self, listener: &Listener) -> bool {
         listener.uid == self.brings.uid
             && self.attempt.as_ref().is_some_and(|attempt| {
@@ -165,14 +165,14 @@ impl Start {
     }
 }
 
-/// As processes tell when they began (starttime in man 5 proc_pid_stat).
+/// A time in the unit of processes' start times (starttime in man 5 proc_pid_stat).
 pub(crate) fn ticks(time: Time) -> u64 {
     let ticks =
         time.as_duration().as_nanos() * u128::from(clock_ticks_per_second()) / 1_000_000_000;
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
-/// The other way round.
+/// The time of a tick count.
 pub(crate) fn time(ticks: u64) -> Time {
     let nanoseconds = u128::from(ticks) * 1_000_000_000 / u128::from(clock_ticks_per_second());
     Time::from_boot(Duration::from_nanos(
@@ -329,10 +329,10 @@ mod tests {
         let marked = |uid| Holder {
             pid: key.pid,
             started: key.started,
-            is_marked: start.mark().began(key),
+            is_marked: start.mark().is_on(key),
             ..holder(uid, system("session-1.scope"))
         };
-        // The parent goes on before the kernel has noted where the environment is.
+        // The parent continues before the kernel has recorded where the environment is.
         let deadline = std::time::Instant::now() + Duration::from_secs(5);
         while !start.made(&marked(ALICE)) && std::time::Instant::now() < deadline {
             std::thread::yield_now();

@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// More than ever share a port.
 const MOST: usize = 64;
 
-/// Those that hold the gateway's listening sockets, and those that did and still live.
+/// Processes that hold the gateway's listening sockets, and those that did and are still alive.
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
     known: Vec<Process>,
@@ -32,7 +32,7 @@ struct Process {
     lifetime: Lifetime,
     /// The account that opened its sockets.
     uid: u32,
-    /// For people.
+    /// Its description.
     who: String,
     /// When it was first seen without a listening socket.
     closed: Option<Time>,
@@ -40,7 +40,7 @@ struct Process {
 }
 
 impl Processes {
-    /// These hold the gateway's sockets now, and nobody else does.
+    /// Exactly these hold the gateway's sockets now.
     pub(crate) fn hold<'holders>(&mut self, holders: impl Iterator<Item = &'holders Holder>) {
         let now = clock::now();
         let mut closed: Vec<&mut Process> = self.known.iter_mut().collect();
@@ -74,7 +74,7 @@ impl Processes {
         }
     }
 
-    /// Was it seen as the gateway's, with sockets of this account, and does it live?
+    /// Was it seen as the gateway's, with sockets of this account, and is it alive?
     pub(crate) fn is_known(&self, key: ProcessKey, uid: u32) -> bool {
         let mut known = self.known.iter();
         known.any(|known| known.lifetime.key() == key && known.uid == uid)
@@ -105,7 +105,7 @@ impl Processes {
         });
     }
 
-    /// Those that live on without a listening socket, and since when.
+    /// Those that are alive without a listening socket, and since when.
     pub(crate) fn terminating(&self) -> impl Iterator<Item = (u32, Time)> {
         self.known
             .iter()

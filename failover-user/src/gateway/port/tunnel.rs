@@ -1,4 +1,4 @@
-//! Does who holds the local port only lead to the primary, as `ssh -L` does? Its connections tell.
+//! Does the holder of the local port only forward to the primary, as `ssh -L` does? Its connections show it.
 //!
 //! A hint, not a proof: a gateway may well be connected to PC-A for a reason of its own, as an agent that
 //! works there over SSH. So it is reported, and decides nothing. The other way round, a
@@ -19,18 +19,18 @@ use failover_linux::{
 
 use crate::gateway::port::holder::Holder;
 
-/// More connections to one host than a forwarder has.
+/// Limit for the connections that are read; a forwarder has fewer.
 const MOST_CONNECTIONS: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A process that listens here and is connected to the primary's host.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tunnel {
-    /// Its number.
+    /// Its process ID.
     pub pid: u32,
-    /// What it runs, where that is known.
+    /// Its executable, where that is known.
     pub executable: Option<PathBuf>,
-    /// Where on the primary's host it is connected to.
+    /// The address on the primary's host that it is connected to.
     pub to: SocketAddr,
 }
 
@@ -51,11 +51,11 @@ impl fmt::Display for Tunnel {
     }
 }
 
-/// Those of the holders of this port that are connected to one of the primary's addresses, whatever the
-/// port there. What clients on the primary's host hold to the listener itself is no such connection.
+/// The holders of this port that are connected to one of the primary's addresses, on any port there.
+/// Connections from the primary's host to the listener itself don't count.
 ///
 /// # Errors
-/// When sock_diag(7) isn't there or doesn't answer.
+/// When sock_diag(7) isn't available or doesn't answer.
 pub fn tunnels<'holder>(
     holders: impl IntoIterator<Item = &'holder Holder>,
     port: NonZeroU16,
@@ -97,7 +97,7 @@ fn connected<'holder>(
     Ok(found.collect())
 }
 
-/// Inodes and far ends of the connections to these hosts that don't come in on this port.
+/// Inodes and remote addresses of the connections to these hosts, without those that come in on this port.
 fn connections_to(
     hosts: &[IpAddr],
     port: NonZeroU16,
@@ -133,11 +133,11 @@ mod tests {
     use crate::gateway::port::holder_search::holders;
     use failover_linux::sock_diag::listeners::Listeners;
 
-    /// Nobody else's.
+    /// An address that no other test uses.
     const HOST: Ipv4Addr = Ipv4Addr::new(127, 77, 66, 55);
 
     #[test]
-    fn who_listens_and_is_connected_to_the_host_leads_there_but_not_for_who_comes_in() {
+    fn a_listener_with_an_outgoing_connection_is_a_tunnel_and_an_incoming_one_is_not() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let here = listener.local_addr().unwrap();
         let port = NonZeroU16::new(here.port()).unwrap();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_leads_to_a_primary_that_has_no_host_of_its_own() {
+    fn there_is_no_tunnel_to_a_primary_on_this_machine() {
         let loopback = ["127.0.0.1:1".parse().unwrap(), "[::1]:1".parse().unwrap()];
         let holder = Holder {
             pid: std::process::id(),

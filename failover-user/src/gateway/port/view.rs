@@ -1,22 +1,22 @@
-//! The local port as others see it: data, so that nobody who shows it has to ask.
+//! A view of the local port: plain data for the observers.
 
 use failover_decide::Time;
 
 use crate::gateway::port::LocalPort;
 
-/// The local port, as it was looked at last.
+/// The local port, as the last look found it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PortView {
     pub(crate) is_listening: bool,
     pub(crate) is_foreign: bool,
     pub(crate) held_by: String,
-    /// Who listens on another address of it, and isn't the gateway.
+    /// Foreign listeners on another address of the port.
     pub(crate) beside: String,
-    /// Processes of the gateway's that listen no longer, and since when.
+    /// Terminating processes of the gateway, and since when.
     pub(crate) terminating: Vec<(u32, Time)>,
     pub(crate) has_events: bool,
     pub(crate) disagreements: u64,
-    /// Since when it is being looked at, where a look goes on.
+    /// Since when a look is in progress, if one is.
     pub(crate) looks_since: Option<Time>,
 }
 

@@ -137,7 +137,7 @@ fn by(program: &Path, arguments: &[String]) -> Vec<u8> {
 /// Defines `show`, which tells its words.
 const SHOW: &str = "show() { for word; do printf '%s\\000' \"$word\"; done; }\n";
 
-fn told(words: &[String]) -> Vec<u8> {
+fn joined(words: &[String]) -> Vec<u8> {
     words
         .iter()
         .flat_map(|word| [word.as_bytes(), b"\0"].concat())
@@ -155,7 +155,7 @@ proptest! {
             prop_assert_eq!(&command.program, Path::new("show"));
             let script = format!("{SHOW}{line}");
             let shown = by(Path::new("/bin/sh"), &["-c".to_owned(), script]);
-            prop_assert_eq!(shown, told(&command.arguments), "{:?}", line);
+            prop_assert_eq!(shown, joined(&command.arguments), "{:?}", line);
         }
     }
 
