@@ -1,11 +1,12 @@
-//! Whose answer was it? While the local gateway listens, an answer counts as the primary's only where it
-//! can't have been the local gateway's: its process is another one, or nothing reached the local port
-//! while the probe was in flight. Addresses don't tell: a balancer in front of both has one of its own.
+//! Attributes an answer to the primary or to the local gateway. While the local gateway listens, an answer
+//! counts as the primary's only if it can't have come from the local gateway: the processes differ, or nothing
+//! reached the local port during the probe. Addresses prove nothing: a load balancer in front of both has its
+//! own.
 //!
-//! What can't be distinguished is unknown. On a busy port that may be so for many probes; each of them is
-//! short, so that one that nothing coincides with comes soon, unless the answer is PC-B's own.
+//! An ambiguous answer is unknown. On a busy port many probes may be ambiguous; but each is short, so one without
+//! a coincidence comes soon, unless the answers are PC-B's own.
 //!
-//! It must not know what an answer means, nor who probes.
+//! It must not know what an answer means, nor what sends the probes.
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
@@ -26,45 +27,45 @@ use crate::{
     },
 };
 
-/// More than ever come during one probe of a quiet port; on a busier one the last ones say enough.
+/// Limit for connections during one probe, more than a quiet port gets; on a busier one the last are enough.
 const MOST_ACCEPTED: usize = 256;
-/// The ages of connections are counted in ticks of the kernel's clock, 10 ms at most (HZ=100): one may
-/// be as much older than it is.
+/// The kernel counts the ages of connections in ticks of at most 10 ms (HZ=100): an age may be too high by
+/// this much.
 const TICK: Duration = Duration::from_millis(20);
 
-const REMEDY: &str = "the answer of the primary can't be told from that of PC-B's own gateway: name an address with --primary that leads to PC-A alone, or give both gateways a token (check-token); `failover release` stops the local gateway";
+const REMEDY: &str = "the answer of the primary can't be distinguished from that of PC-B's own gateway: name an address with --primary that leads to PC-A alone, or give both gateways a token (check-token); `failover release` stops the local gateway";
 
-/// What happened on the local port while the primary is probed.
+/// What happens on the local port during a probe of the primary.
 #[derive(Debug, Default)]
 pub(crate) struct Attribution {
     accepted: VecDeque<Accepted>,
     probe: Option<Begun>,
-    /// What the local gateway said of itself last, and which processes it were.
+    /// The last readiness of the local gateway, and its processes.
     local: Option<(Readiness, Vec<ProcessKey>)>,
 }
 
-/// When a probe began.
+/// The situation when a probe began.
 #[derive(Clone, Copy, Debug)]
 struct Begun {
     at: Time,
     listened: bool,
-    /// Where no kernel events tell which ones.
+    /// The count of accepted connections, where kernel events don't list them.
     opens: Option<u64>,
-    /// Kernel events that were lost until then.
+    /// Number of lost kernel events until then.
     lost: u64,
 }
 
-/// What came to the local port during a probe.
+/// The connections to the local port during a probe.
 #[derive(Debug, Default)]
 struct Seen {
-    /// From where, where that is known.
+    /// Their remote addresses, as far as they are known.
     from: Vec<SocketAddr>,
-    /// Something may have come from elsewhere.
+    /// There may be others.
     more: bool,
 }
 
 impl Attribution {
-    /// A connection on the local port was accepted, or changed otherwise.
+    /// Records a state change of a connection on the local port.
     pub(crate) fn changed(&mut self, change: &TcpStateChange) {
         let is_child = change.old != TcpState::Listen
             && change.new != TcpState::Listen
@@ -80,15 +81,15 @@ impl Attribution {
         }
     }
 
-    /// The local gateway, these processes, has said this of itself.
+    /// Records the readiness of the local gateway, which is these processes.
     pub(crate) fn local_says(&mut self, readiness: Option<&Readiness>, holders: Vec<ProcessKey>) {
         if let Some(readiness) = readiness.filter(|readiness| readiness.started.is_some()) {
             self.local = Some((readiness.clone(), holders));
         }
     }
 
-    /// Are the primary and the local gateway, these processes now, the same process? `None`: they don't
-    /// say.
+    /// Are the primary and the local gateway, which is these processes now, the same process? `None`: not
+    /// known.
     fn is_same(&self, primary: Option<&Readiness>, holders: &[ProcessKey]) -> Option<bool> {
         let (local, were) = self.local.as_ref()?;
         let is_the_one = were == holders && !holders.is_empty();
@@ -98,26 +99,26 @@ impl Attribution {
     }
 }
 
-/// This machine, as it is now.
+/// The current state of this machine.
 pub(crate) struct Here<'now> {
     pub(crate) port: &'now LocalPort,
-    /// Kernel events tell who comes to the local port.
+    /// Kernel events list the connections to the local port.
     pub(crate) has_events: bool,
-    /// The number of them that were lost.
+    /// Number of lost kernel events.
     pub(crate) lost: u64,
     /// The local gateway is being started.
     pub(crate) is_starting: bool,
 }
 
 impl Here<'_> {
-    /// Without kernel events a listener that is coming up is seen a while later.
+    /// Without kernel events a new listener is noticed with a delay.
     fn may_listen(&self) -> bool {
         self.port.is_listening() || (!self.has_events && self.is_starting)
     }
 }
 
 impl Attribution {
-    /// A probe begins now.
+    /// Records that a probe begins.
     pub(crate) fn probe_begins(&mut self, here: &Here) {
         let listened = here.may_listen();
         self.accepted.clear();
@@ -129,8 +130,8 @@ impl Attribution {
         });
     }
 
-    /// The outcome of the probe, which was of this address, if it can be the primary's. To be asked once all is
-    /// known that the kernel has noted until now.
+    /// The outcome of the probe of this address if it can be the primary's, else unknown. Call it after all
+    /// pending kernel events are handled.
     pub(crate) fn attribute(
         &mut self,
         outcome: Outcome,
@@ -163,10 +164,10 @@ impl Attribution {
             .collect();
         let mut more = match here.has_events {
             true => here.lost != begun.lost,
-            // Whichever port those were on.
+            // On any port.
             false => begun.opens.is_none() || passive_opens() != begun.opens,
         };
-        // Proxies keep connections and use them again.
+        // Proxies reuse connections.
         match Inbound::on(here.port.number()) {
             Ok(inbound) => {
                 let during = clock::now().since(begun.at) + TICK;
@@ -182,7 +183,7 @@ impl Attribution {
     }
 }
 
-/// Why a good answer isn't known to be the primary's.
+/// Why a good answer may not be the primary's.
 fn own_answer(same: Option<bool>, seen: impl FnOnce() -> Seen) -> Option<String> {
     match same {
         Some(true) => {
@@ -206,7 +207,7 @@ fn own_answer(same: Option<bool>, seen: impl FnOnce() -> Seen) -> Option<String>
     }
 }
 
-/// Why a bad answer isn't the primary's: who was asked has asked PC-B's own gateway.
+/// Why a bad answer isn't the primary's: the probed host was connecting to PC-B's own gateway.
 fn own_failure(peer: Option<SocketAddr>, seen: &Seen) -> Option<String> {
     let peer = peer?.ip().to_canonical();
     let asked_here = seen

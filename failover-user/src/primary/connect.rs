@@ -1,4 +1,4 @@
-//! A TCP connect, and whose fault it is when it fails.
+//! A TCP connect, and where the fault is when it fails.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -21,16 +21,16 @@ use crate::primary::{
 pub(crate) enum Connect {
     /// The primary answered.
     Connected(TcpStream),
-    /// It did not.
+    /// It did not answer.
     Failed(Failure),
     /// PC-B has no route or no source address for it; with the reason.
     NoPath(String),
-    /// PC-B could not even ask; with the reason.
+    /// PC-B could not send; with the reason.
     Unknown(String),
 }
 
-/// Connects to whichever address answers first, all of them being tried within the time. Fails as the
-/// first address does, unless only a later one says something about the primary.
+/// Connects to the address that answers first; all are tried within the time. A failure is that of the first
+/// address, unless only a later one shows something about the primary.
 pub(crate) async fn any(addresses: &[SocketAddr], within: Duration) -> Connect {
     let is_good = |connect: &Connect| matches!(connect, Connect::Connected(_));
     let lost = match race(addresses, within, one, is_good).await {
@@ -48,12 +48,12 @@ pub(crate) async fn any(addresses: &[SocketAddr], within: Duration) -> Connect {
         .unwrap_or_else(|| Connect::Unknown("there is no address to connect to".to_owned()))
 }
 
-/// Connects to one address. The kernel gives up after minutes; the caller should sooner.
+/// Connects to one address. The kernel's timeout is minutes; the caller needs its own.
 pub(crate) async fn one(address: SocketAddr) -> Connect {
     from(address, true).await
 }
 
-/// The same for a connection that is kept: the port that is kept back for probes is not for that.
+/// The same for a permanent connection, which doesn't use the port that is reserved for probes.
 pub(crate) async fn to_keep(address: SocketAddr) -> Connect {
     from(address, false).await
 }
@@ -99,7 +99,7 @@ async fn from(address: SocketAddr, any_port: bool) -> Connect {
     }
 }
 
-/// A socket to connect with. Where there is no descriptor left, the one that is kept for this is used.
+/// A socket to connect with. If no descriptor is left, it uses the reserved one.
 fn socket(address: SocketAddr) -> rustix::io::Result<rustix::fd::OwnedFd> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
@@ -110,9 +110,9 @@ fn socket(address: SocketAddr) -> rustix::io::Result<rustix::fd::OwnedFd> {
     reserve::with_descriptor(socket)
 }
 
-/// The kernel refused before a packet was sent.
+/// The result if the kernel refused before a packet was sent.
 fn not_sent(address: SocketAddr, errno: Errno) -> Connect {
-    let told = |what: &str| {
+    let reason = |what: &str| {
         format!(
             "PC-B can't send to {address}: {}; {what}",
             errno::describe(errno.raw_os_error())
@@ -125,25 +125,25 @@ fn not_sent(address: SocketAddr, errno: Errno) -> Connect {
         | Errno::HOSTUNREACH
         | Errno::NETDOWN
         | Errno::NODEV
-        | Errno::ADDRNOTAVAIL => Connect::NoPath(told(&route)),
+        | Errno::ADDRNOTAVAIL => Connect::NoPath(reason(&route)),
         // A packet filter, a route that prohibits it, or a security module.
-        Errno::ACCESS | Errno::PERM => Connect::Unknown(told(&format!(
+        Errno::ACCESS | Errno::PERM => Connect::Unknown(reason(&format!(
             "{route}, `nft list ruleset`, and what confines this process"
         ))),
-        Errno::ADDRINUSE => Connect::Unknown(told(
+        Errno::ADDRINUSE => Connect::Unknown(reason(
             "all ports are used up: see `ss -s`, and net.ipv4.ip_local_port_range",
         )),
-        _ => Connect::Unknown(told(&route)),
+        _ => Connect::Unknown(reason(&route)),
     }
 }
 
-/// A connect to a port of this machine that nobody listens on succeeds where the kernel chooses that
-/// very port for its own end (simultaneous open, RFC 9293, section 3.5).
+/// A connect to a port of this machine without a listener succeeds if the kernel chooses that very port as the
+/// source (simultaneous open, RFC 9293, section 3.5).
 fn is_itself(stream: &TcpStream) -> bool {
     matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
 }
 
-/// What came back from the network, or from nobody.
+/// The result of an error from the network.
 fn classify(error: &io::Error) -> Connect {
     match error.raw_os_error() {
         Some(libc::ECONNREFUSED) => Connect::Failed(Failure::Refused),

@@ -1,12 +1,12 @@
-//! Which kernel events say something about the primary: those of connections to it. The daemon's own,
-//! probes and tripwire, aren't among them: the kernel program leaves them out.
+//! Which kernel events are evidence about the primary: those of connections to it. The kernel program filters out
+//! the daemon's own, which are probes and the tripwire.
 
 use std::{net::SocketAddr, num::NonZeroU16};
 
 use failover_decide::Evidence;
 use failover_linux::bpf::event::{TcpState, TcpStateChange};
 
-/// What the change says, if it is of somebody's connection to the primary.
+/// The evidence in a state change, if it is of a connection to the primary.
 pub(crate) fn of(
     change: &TcpStateChange,
     primary: &[SocketAddr],
@@ -89,7 +89,7 @@ mod tests {
                 Some(Evidence::Reset),
             ),
             (Established, CloseWait, None, Some(Evidence::Closed)),
-            // Somebody here hung up or gave up.
+            // A program here closed or aborted it.
             (Established, FinWait1, None, None),
             (SynSent, Close, None, None),
             (Established, Close, Some(libc::ECONNABORTED), None),

@@ -1,10 +1,10 @@
-//! Does PC-B's own packet filter keep probes from leaving? One that rejects them answers in the
-//! primary's name: a refusal, or "host unreachable". One that drops them leaves silence.
+//! Does PC-B's own packet filter block probes? A filter that rejects them answers in place of the primary: with a
+//! refusal, or "host unreachable". One that drops them causes timeouts.
 //!
-//! A TCP connect isn't told what became of its packet (tcp_connect, net/ipv4/tcp_output.c, 6.18), but who
-//! sends one over a raw socket is: the call fails with EPERM where a filter of this machine has stopped
-//! it, in whichever way, and in no other case (nf_hook_slow, net/netfilter/core.c, 6.18; a control
-//! group's filter says the same). So after a failed probe its first packet is sent once more like that.
+//! A TCP connect doesn't report the fate of its packet (tcp_connect, net/ipv4/tcp_output.c, 6.18), but sending
+//! over a raw socket does: the call fails with EPERM if a filter of this machine blocked the packet, and in no
+//! other case (nf_hook_slow, net/netfilter/core.c, 6.18; the same for a control group's filter). So after a failed
+//! probe its first packet is sent again in that way.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -22,7 +22,7 @@ const HEADER: usize = 20;
 const CHECKSUM: usize = 16;
 const SYN: u8 = 2;
 
-/// Is a SYN to this address stopped on this machine? Where that can't be found out, it isn't known to be.
+/// Is a SYN to this address blocked on this machine? False where that can't be determined.
 pub(crate) fn stops(address: SocketAddr) -> bool {
     matches!(send_syn(address), Err(Errno::PERM))
 }
@@ -44,7 +44,7 @@ fn send_syn(address: SocketAddr) -> rustix::io::Result<()> {
     Ok(())
 }
 
-/// An address and a port that a connect would be made from. The port is nobody else's meanwhile.
+/// The source address and port of a connect. The port stays reserved meanwhile.
 fn source(address: SocketAddr, family: AddressFamily) -> rustix::io::Result<(SocketAddr, OwnedFd)> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let udp = socket_with(family, SocketType::DGRAM, flags, None)?;
@@ -69,7 +69,7 @@ fn syn(from: SocketAddr, to: SocketAddr) -> [u8; HEADER] {
     header
 }
 
-/// With the pseudo header (RFC 9293, section 3.1; RFC 8200, section 8.1).
+/// The checksum with the pseudo header (RFC 9293, section 3.1; RFC 8200, section 8.1).
 fn checksum(header: &[u8], from: IpAddr, to: IpAddr) -> u16 {
     let mut covered = Vec::with_capacity(64);
     for address in [from, to] {
@@ -99,8 +99,8 @@ fn checksum(header: &[u8], from: IpAddr, to: IpAddr) -> u16 {
     !u16::try_from(sum).unwrap_or(u16::MAX)
 }
 
-/// What to do about it.
-pub(crate) fn told(address: SocketAddr) -> String {
+/// The reason, with the remedy.
+pub(crate) fn describe(address: SocketAddr) -> String {
     let family = match address.ip() {
         IpAddr::V4(_) => "iptables -S OUTPUT",
         IpAddr::V6(_) => "ip6tables -S OUTPUT",

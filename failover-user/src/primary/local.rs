@@ -1,4 +1,4 @@
-//! Asking the local gateway, in its own way: does what listens here answer, too?
+//! Probes the local gateway with its own check: does the listener also answer?
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -17,18 +17,18 @@ use crate::{
     },
 };
 
-/// What a [`LocalProber`] has to tell.
+/// The result of a probe of a [`LocalProber`].
 #[derive(Debug)]
 pub struct LocalReport<Id> {
     /// As given to [`LocalProber::start`].
     pub probe: Id,
-    /// What the probe says of the local gateway.
+    /// The outcome of the probe.
     pub outcome: Outcome,
-    /// What the gateway said of itself beside, if it did. See [`Readiness::is_same_process`].
+    /// The readiness that the gateway reported, if any. See [`Readiness::is_same_process`].
     pub readiness: Option<Readiness>,
 }
 
-/// Probes the local gateway, one probe at a time, and keeps no connection.
+/// Probes the local gateway, one probe at a time, without keeping connections.
 pub struct LocalProber<Id> {
     checker: Checker,
     memory: Memory,
@@ -37,7 +37,7 @@ pub struct LocalProber<Id> {
 }
 
 impl<Id: Clone> LocalProber<Id> {
-    /// Each probe takes no longer than the timeout.
+    /// A prober with this timeout for each probe.
     #[must_use]
     pub fn new(check: &LocalCheck, timeout: Duration) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl<Id: Clone> LocalProber<Id> {
         }
     }
 
-    /// Begins a probe of whoever listens on these addresses. One that is in flight is given up.
+    /// Starts a probe of the listener on these addresses. A probe in progress is cancelled.
     pub fn start(&mut self, probe: Id, listeners: &[SocketAddr]) {
         let mut addresses = Vec::new();
         for address in listeners.iter().copied().flat_map(reachable) {
@@ -62,12 +62,12 @@ impl<Id: Clone> LocalProber<Id> {
         self.in_flight = Some((probe, Box::pin(future)));
     }
 
-    /// Gives up a probe in flight.
+    /// Cancels a probe in progress.
     pub fn stop(&mut self) {
         self.in_flight = None;
     }
 
-    /// Waits for the probe's end; for ever where there is none. Cancel-safe.
+    /// Waits for the end of the probe; for ever without one. Cancel-safe.
     pub async fn next(&mut self) -> LocalReport<Id> {
         let (probe, verdict) = match &mut self.in_flight {
             Some((probe, asking)) => (probe.clone(), asking.as_mut().await),
@@ -83,8 +83,8 @@ impl<Id: Clone> LocalProber<Id> {
     }
 }
 
-/// Where a listener on this address is connected to from its own machine. One on `[::]` takes IPv4, too,
-/// unless it says otherwise (ipv6(7)), and where IPv6 is off that is the only way to it.
+/// The address to connect to for a listener on this machine. One on `[::]` also accepts IPv4 unless it
+/// opts out (ipv6(7)), and where IPv6 is disabled that is the only way to it.
 fn reachable(listener: SocketAddr) -> impl Iterator<Item = SocketAddr> {
     let (first, second): (IpAddr, Option<IpAddr>) = match listener.ip() {
         IpAddr::V4(address) if address.is_unspecified() => (Ipv4Addr::LOCALHOST.into(), None),
@@ -117,17 +117,17 @@ mod tests {
     const LONG: Duration = Duration::from_secs(10);
     const SHORT: Duration = Duration::from_millis(100);
 
-    async fn told(prober: &mut LocalProber<u32>) -> LocalReport<u32> {
+    async fn report_of(prober: &mut LocalProber<u32>) -> LocalReport<u32> {
         timeout(LONG, prober.next()).await.expect("it ends")
     }
 
     #[tokio::test]
-    async fn whoever_listens_everywhere_is_reached_over_the_loopback() {
+    async fn a_listener_on_all_addresses_is_reached_over_the_loopback() {
         for (everywhere, loopback) in [("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "::1")] {
             let listener = TcpListener::bind(everywhere).await.unwrap();
             let mut prober = LocalProber::new(&local_for_tests(Check::Tcp), LONG);
             prober.start(7, &[listener.local_addr().unwrap()]);
-            let report = told(&mut prober).await;
+            let report = report_of(&mut prober).await;
             assert_eq!(report.probe, 7);
             assert!(
                 matches!(report.outcome, Outcome::Connected { .. }),
@@ -158,7 +158,7 @@ mod tests {
         let mut prober = LocalProber::new(&local_for_tests(openclaw_for_tests()), SHORT * 3);
         prober.start(1, &[listener.local_addr().unwrap()]);
         assert!(timeout(SHORT, prober.next()).await.is_err());
-        let report = told(&mut prober).await;
+        let report = report_of(&mut prober).await;
         let Outcome::Failed { failure, .. } = report.outcome else {
             panic!("{report:?}");
         };
@@ -182,7 +182,7 @@ mod tests {
             request.truncate(length);
             String::from_utf8(request).unwrap()
         };
-        let (report, request) = tokio::join!(told(&mut prober), serve);
+        let (report, request) = tokio::join!(report_of(&mut prober), serve);
         assert!(
             matches!(report.outcome, Outcome::Connected { .. }),
             "{report:?}"

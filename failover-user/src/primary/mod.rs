@@ -1,8 +1,8 @@
-//! Asking the primary: one probe at a time, and the tripwire between them. Asking the local gateway in
-//! the same way. And asking others whether it is the primary that is silent, or PC-B that is cut off.
+//! Probes the primary: one probe at a time, and the tripwire between them. Probes the local gateway in the same
+//! way.
 //!
-//! A source of events: it never decides. What it reports says whether the primary failed, or
-//! something of PC-B's own did.
+//! A source of events: it never decides. Its reports distinguish failures of the primary from failures of PC-B
+//! itself.
 
 pub(crate) mod attribution;
 pub(crate) mod check;
@@ -36,12 +36,12 @@ use crate::{
 use failover_linux::carrier;
 use failover_linux::carrier::is_own;
 
-/// What a [`Prober`] reports.
+/// A report of a [`Prober`].
 #[derive(Debug)]
 pub enum Report {
     /// The probe has ended.
     Ended(ProbeReport),
-    /// The connection to the primary that is kept beside the probes has died.
+    /// The tripwire, a connection to the primary between probes, has died.
     Tripped(Evidence),
 }
 
@@ -54,20 +54,20 @@ pub struct ProbeReport {
     pub outcome: Outcome,
     /// The primary's address that was probed, where that is known.
     pub peer: Option<SocketAddr>,
-    /// The state that the primary reported with its answer, if it did.
+    /// The readiness that the primary reported, if any.
     pub readiness: Option<Readiness>,
-    /// The certificate that isn't trusted, where that is what is wrong.
+    /// The untrusted certificate, if that is the fault.
     pub certificate: Option<String>,
 }
 
-/// What a single probe has found.
+/// The result of a single probe.
 #[derive(Debug)]
 pub struct Found {
-    /// What it says.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// What the primary said of itself beside, if it did.
+    /// The readiness that the primary reported, if any.
     pub readiness: Option<Readiness>,
-    /// The certificate that isn't trusted, where that is what is wrong.
+    /// The untrusted certificate, if that is the fault.
     pub certificate: Option<String>,
     /// The primary's addresses, as far as they are known.
     pub addresses: Vec<SocketAddr>,
@@ -79,9 +79,9 @@ pub struct Prober {
     checker: Checker,
     memory: Memory,
     timeout: Duration,
-    /// The local gateway's port: whatever answers there isn't the primary.
+    /// The local gateway's port: an answer from there isn't the primary's.
     local_port: Option<NonZeroU16>,
-    /// Addresses of the primary's name that are PC-B's own, as they were told last.
+    /// PC-B's own addresses among those of the primary's name, as logged last.
     own_told: Vec<SocketAddr>,
     in_flight: Option<(ProbeId, Asking)>,
     tripwire: Option<Tripwire>,
@@ -90,7 +90,7 @@ pub struct Prober {
 type Asking = Pin<Box<dyn Future<Output = Verdict>>>;
 
 impl Prober {
-    /// A prober of this primary; each probe takes no longer than the timeout.
+    /// A prober of this primary, with this timeout for each probe.
     #[must_use]
     pub fn new(primary: PrimaryAddress, check: &Check, timeout: Duration) -> Self {
         reserve::keep();
@@ -106,39 +106,38 @@ impl Prober {
         }
     }
 
-    /// The local gateway has this port, on every address of this machine.
+    /// Sets the local gateway's port, on all addresses of this machine.
     #[must_use]
     pub fn beside(mut self, local_port: NonZeroU16) -> Self {
         self.local_port = Some(local_port);
         self
     }
 
-    /// The primary's name led to these addresses before a restart, and it answered there.
+    /// Sets the addresses of the primary's name at which it answered before a restart.
     #[must_use]
     pub fn after(mut self, good: Vec<SocketAddr>) -> Self {
         self.resolver.recall(good);
         self
     }
 
-    /// Where the primary answered, for [`Self::after`]; of a name only.
+    /// The addresses at which the primary answered, for [`Self::after`]; only for a name.
     #[must_use]
     pub fn good_addresses(&self) -> &[SocketAddr] {
         self.resolver.good()
     }
 
-    /// The answer from there was the primary's.
+    /// Records that the answer from this address was the primary's.
     pub fn answered(&mut self, at: SocketAddr) {
         self.resolver.answered(at);
     }
 
-    /// Begins a probe. One that is in flight is given up.
+    /// Starts a probe. A probe in progress is cancelled.
     pub fn start(&mut self, probe: ProbeId) {
-        self.tell_own();
+        self.log_own();
         self.in_flight = Some((probe, self.asking()));
     }
 
-    /// One probe, for who isn't going to probe again. What was found, and whom it was that was asked, as
-    /// far as that is known.
+    /// Runs a single probe. The result has the probed addresses, as far as they are known.
     pub async fn once(mut self) -> Found {
         let verdict = self.asking().await;
         self.resolver.collect();
@@ -175,8 +174,8 @@ impl Prober {
         })
     }
 
-    /// Says once which of the name's addresses are left out.
-    fn tell_own(&mut self) {
+    /// Logs once which of the name's addresses are left out.
+    fn log_own(&mut self) {
         let own = match self.resolver.known() {
             [] | [_] => Vec::new(),
             several => several
@@ -195,7 +194,7 @@ impl Prober {
         self.own_told = own;
     }
 
-    /// Waits for something to tell. Cancel-safe.
+    /// Waits for a report. Cancel-safe.
     pub async fn next(&mut self) -> Report {
         let Self {
             in_flight,
@@ -241,7 +240,7 @@ impl Prober {
         self.resolver.known()
     }
 
-    /// Inodes of the prober's own connections to the primary, for [`acknowledged`]. A probe in flight
+    /// Inodes of the prober's own connections to the primary, for [`acknowledged`]. A probe in progress
     /// has none yet: it ends with its connection.
     #[must_use]
     pub fn own_sockets(&self) -> Vec<u64> {
@@ -296,7 +295,7 @@ impl Verdict {
     }
 }
 
-/// What on PC-B a failure comes from, if it isn't the primary's.
+/// The cause of a failure on PC-B, if it isn't the primary's.
 fn reason_here(outcome: &Outcome, addresses: &[SocketAddr]) -> Option<(String, Option<Gone>)> {
     let Outcome::Failed { failure, .. } = outcome else {
         return None;
@@ -314,5 +313,5 @@ fn reason_here(outcome: &Outcome, addresses: &[SocketAddr]) -> Option<(String, O
     }
     let first = addresses.first().copied()?;
     let stopped = !failure.is_above_tcp() && addresses.iter().all(|one| filter::stops(*one));
-    stopped.then(|| (filter::told(first), None))
+    stopped.then(|| (filter::describe(first), None))
 }

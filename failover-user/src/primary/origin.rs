@@ -1,6 +1,6 @@
-//! Who was asked on this machine while the primary was being probed? A probe of the primary may end at
-//! PC-B's own gateway: through a balancer, a proxy or a forward, whatever addresses it had. Then that
-//! gateway has taken a connection meanwhile, or something came over one that it had.
+//! Connections of the local gateway during a probe of the primary. Such a probe may end at PC-B's own gateway:
+//! through a load balancer, a proxy or a forwarder, whatever its addresses. Then that gateway has accepted a
+//! connection meanwhile, or received data over an existing one.
 
 use std::{
     collections::VecDeque,
@@ -21,41 +21,41 @@ use failover_linux::{
     sock_diag::{Found, Query},
 };
 
-/// A hundred thousand connections take less. Who has more isn't known.
+/// Timeout for reading the connections. A hundred thousand take less.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Where `tcpi_last_data_recv` (milliseconds, 32 bits) begins in `struct tcp_info`
 /// (include/uapi/linux/tcp.h, 6.18).
 const LAST_DATA: usize = 52;
-/// More checks of the local gateway than ever are in flight.
+/// Limit for checks of the local gateway in progress, more than there ever are.
 const MOST_OWN: usize = 64;
 
-/// This process's own ends of connections to the local gateway, the last ones.
+/// The local addresses of this process's last connections to the local gateway.
 static OWN: Mutex<VecDeque<SocketAddr>> = Mutex::new(VecDeque::new());
 
 /// The kernel has accepted a connection on the local gateway's port, or one has ended there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Accepted {
-    /// When.
+    /// When it happened.
     pub at: Time,
-    /// The other end.
+    /// The remote address.
     pub from: SocketAddr,
 }
 
 /// A connection that the local gateway has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Inbound {
-    /// The other end.
+    /// The remote address.
     pub from: SocketAddr,
-    /// How long ago something came over it, or it was accepted, to a tick of the kernel's clock.
+    /// Time since it received data or was accepted, to a tick of the kernel's clock.
     pub idle: Duration,
 }
 
 impl Inbound {
-    /// Those on this port, but for this process's own checks.
+    /// The connections on this port, without this process's own checks.
     ///
     /// # Errors
-    /// When sock_diag(7) isn't there or doesn't answer.
+    /// When sock_diag(7) isn't available or doesn't answer.
     pub fn on(port: NonZeroU16) -> Result<Vec<Self>, NetlinkError> {
         let mut inbound = Vec::new();
         let query = Query::inbound(port.get()).with_info();
@@ -78,13 +78,13 @@ impl Inbound {
         });
         Self {
             from: SocketAddr::new(far.ip().to_canonical(), far.port()),
-            // What isn't known may have been just now.
+            // An unknown time may be just now.
             idle: idle.unwrap_or_default(),
         }
     }
 }
 
-/// This process checks the local gateway over this connection.
+/// Records that this process checks the local gateway over this connection.
 pub(crate) fn note_own_check(stream: &TcpStream) {
     if let Ok(local) = stream.local_addr() {
         let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +95,7 @@ pub(crate) fn note_own_check(stream: &TcpStream) {
     }
 }
 
-/// Is it the end of such a connection?
+/// Is it the local address of such a connection?
 #[must_use]
 pub fn is_own_check(from: SocketAddr) -> bool {
     let own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +118,7 @@ pub fn passive_opens() -> Option<u64> {
     passive_opens_in(&fs::read_to_string("/proc/thread-self/net/snmp").ok()?)
 }
 
-/// A line of names is followed by one of numbers.
+/// Parses a line of names that is followed by a line of numbers.
 fn passive_opens_in(table: &str) -> Option<u64> {
     let mut lines = table.lines().filter_map(|line| line.strip_prefix("Tcp: "));
     let place = lines

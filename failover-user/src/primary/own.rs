@@ -1,16 +1,16 @@
-//! Which of the primary's addresses are PC-B's own? What answers there isn't the primary: a floating
-//! address that has moved here, or a name that has a bridge's address which every host with one has.
+//! Which of the primary's addresses are PC-B's own? An answer there isn't the primary's: for example a floating
+//! address that has moved here, or a name with the address of a bridge that exists on every host.
 
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU16,
 };
 
-/// The addresses to ask. `good`: where the primary answered before. Where all are PC-B's own, at another
-/// port than the local gateway's, something there is to forward to the primary, as a tunnel's end.
+/// The addresses to probe. `good`: those at which the primary answered before. If all are PC-B's own, but at
+/// another port than the local gateway's, they should forward to the primary, like the end of a tunnel.
 ///
 /// # Errors
-/// Why there is none.
+/// The reason if there is none.
 pub(crate) fn others(
     addresses: &[SocketAddr],
     good: &[SocketAddr],

@@ -1,9 +1,9 @@
-//! Does who holds the local port only lead to the primary, as `ssh -L` does? Then the port is taken when
-//! it is needed most, and what listens there is dead.
+//! Does the holder of the local port only forward to the primary, as `ssh -L` does? Then the port is taken in a
+//! takeover, and its listener is dead.
 //!
-//! It is told to people, and decides nothing. What isn't known as the gateway keeps a start waiting
-//! anyway, and what is known as it stays it: a real gateway may be connected to PC-A for a reason of its
-//! own, as an agent that works there, and one that was taken for a tunnel would never be stopped.
+//! This is reported, and decides nothing. A listener that isn't recognised as the gateway blocks a start anyway,
+//! and one that is stays the gateway: a real gateway may be connected to PC-A for another reason, such as an agent
+//! that works there, and if it were taken for a tunnel it would never be stopped.
 
 use std::{collections::BTreeSet, io, net::SocketAddr, time::Duration};
 
@@ -23,46 +23,46 @@ use crate::{
     runtime::{background, background::Job},
 };
 
-/// A forwarder may connect only while it has something to forward, so it is looked at more than once.
+/// Time between looks: a forwarder may connect only while it forwards something.
 const AGAIN: Duration = Duration::from_secs(60);
-/// Where others hold the port, no sooner than so long after the last look.
+/// Time between looks when the holders of the port have changed.
 const SOON: Duration = Duration::from_secs(1);
-/// So many of the addresses that somebody listens on are asked.
+/// Limit for the local addresses that are probed.
 const MOST_ASKED: usize = 8;
 const REMEDY: &str = "stop it, or have it listen on another port: when the primary dies it is useless, and in the way of the local gateway";
 
 /// Watches whether the local port leads to the primary.
 pub(crate) struct PortForward {
-    /// Asks whoever listens here.
+    /// Probes the local listener.
     prober: LocalProber<()>,
-    /// When connections were looked at last.
+    /// When the connections were read last.
     looked: Option<Time>,
-    /// Who held the port then.
+    /// The holders of the port then.
     holders: Vec<ProcessKey>,
-    /// Others hold it than those whose connections were looked at.
+    /// The holders have changed since.
     is_news: bool,
     looking: Option<Looking>,
-    /// When who listens was asked last.
+    /// When the listener was probed last.
     asked: Option<Time>,
     /// A holder's connection to the primary's host, once it was seen.
     connected: Option<Connected>,
-    /// Who listens is the very process that the primary is.
+    /// The listener and the primary are the same process.
     same: bool,
     timeout: Duration,
-    /// Whoever listens should have answered by then.
+    /// Deadline of the pending probe.
     until: Option<Time>,
 }
 
-/// How it is known that the local port leads to the primary.
+/// The evidence that the local port leads to the primary.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum PortForwardProblem {
-    /// Who listens is the very process that the primary is.
+    /// The listener and the primary are the same process.
     SameProcess,
-    /// Who listens, for people, is connected to the primary's host.
+    /// The listener, with this description, is connected to the primary's host.
     Connected(String),
 }
 
-/// A look that goes on.
+/// A look in progress.
 struct Looking {
     job: Job<Result<Vec<tunnel::Tunnel>, NetlinkError>>,
     /// Processes that count as the gateway.
@@ -70,9 +70,9 @@ struct Looking {
 }
 
 struct Connected {
-    /// What, for people.
-    told: String,
-    /// It is known as the gateway all the same.
+    /// Its description.
+    description: String,
+    /// It counts as the gateway nevertheless.
     is_gateway: bool,
 }
 
@@ -92,8 +92,8 @@ impl PortForward {
         }
     }
 
-    /// Looks at the connections of who holds the port, when that is another than before, and each minute:
-    /// beside everything else, for there may be many.
+    /// Reads the connections of the port's holders when these have changed, and each minute: in the
+    /// background, because there may be many.
     pub(crate) fn look(&mut self, port: &LocalPort, primary: &[SocketAddr]) {
         if !port.is_listening() {
             self.forget();
@@ -112,7 +112,7 @@ impl PortForward {
         };
         let now = clock::now();
         let is_due = self.looked.is_none_or(|looked| now.since(looked) >= pause);
-        // One that is known to lead there stays what it was seen to be for as long as it lives.
+        // A holder that was seen to lead there counts as that while it lives.
         if !is_due || self.looking.is_some() || self.connected.is_some() {
             return;
         }
@@ -136,20 +136,23 @@ impl PortForward {
             return;
         };
         match found.map_err(|error| error.to_string()).and_then(|found| {
-            // Who holds the port since then is looked at next.
+            // New holders are handled by the next look.
             found.map_err(|error| error.to_string())
         }) {
             Ok(found) if !self.is_news => {
                 if let Some(tunnel) = found.first() {
                     let is_gateway = gateways.contains(&tunnel.pid);
-                    let told = tunnel.to_string();
+                    let description = tunnel.to_string();
                     warn!(
-                        held_by = told,
+                        held_by = description,
                         is_gateway,
                         remedy = REMEDY,
                         "the local port seems to lead to the primary"
                     );
-                    self.connected = Some(Connected { told, is_gateway });
+                    self.connected = Some(Connected {
+                        description,
+                        is_gateway,
+                    });
                 }
             }
             Ok(_) => {}
@@ -157,8 +160,8 @@ impl PortForward {
         }
     }
 
-    /// The primary has said this of itself: does who listens here say the same? A primary tells when it
-    /// started only to who has its token.
+    /// Probes the local listener, to compare its readiness with this one of the primary. A primary reports its
+    /// start time only to clients with its token.
     pub(crate) fn compare(&mut self, port: &LocalPort, primary: &Readiness) {
         let now = clock::now();
         let due = self.asked.is_none_or(|asked| now.since(asked) >= AGAIN);
@@ -175,12 +178,12 @@ impl PortForward {
         self.prober.start((), addresses);
     }
 
-    /// By when whoever was asked should have answered.
+    /// Deadline of the pending probe.
     pub(crate) fn asks_until(&self) -> Option<Time> {
         self.until
     }
 
-    /// Waits until who listens has answered, or a look has ended (`None`). Cancel-safe.
+    /// Waits until the listener has answered, or a look has ended (`None`). Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<LocalReport<()>> {
         let Self {
             prober, looking, ..
@@ -199,7 +202,7 @@ impl PortForward {
         None
     }
 
-    /// Who listens has answered.
+    /// Handles the answer of the listener.
     pub(crate) fn answered(
         &mut self,
         report: &LocalReport<()>,
@@ -208,7 +211,7 @@ impl PortForward {
     ) {
         self.until = None;
         let both = report.readiness.as_ref().zip(primary);
-        // Without an answer it is what it was.
+        // Without an answer nothing changes.
         let Some(same) = both.and_then(|(local, primary)| local.is_same_process(primary)) else {
             return;
         };
@@ -222,17 +225,17 @@ impl PortForward {
         self.same = same && port.is_listening();
     }
 
-    /// Where the port leads, where that is the primary.
+    /// The problem, if the port leads to the primary.
     pub(crate) fn problem(&self) -> Option<PortForwardProblem> {
         let connected = self.connected.as_ref().filter(|found| !found.is_gateway);
         match (self.same, connected) {
             (true, _) => Some(PortForwardProblem::SameProcess),
-            (false, Some(found)) => Some(PortForwardProblem::Connected(found.told.clone())),
+            (false, Some(found)) => Some(PortForwardProblem::Connected(found.description.clone())),
             (false, None) => None,
         }
     }
 
-    /// Somebody else listens, or nobody.
+    /// The listener has changed, or is gone.
     fn forget(&mut self) {
         self.connected = None;
         self.same = false;

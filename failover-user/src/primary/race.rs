@@ -1,26 +1,26 @@
-//! Several addresses of one host, tried one beside the other: Happy Eyeballs (RFC 8305).
+//! Tries several addresses of one host concurrently: Happy Eyeballs (RFC 8305).
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
 use tokio::{task::JoinSet, time::timeout};
 
-/// How long an address is tried before the next is tried beside it (RFC 8305, section 5).
+/// Delay before the next address is tried concurrently (RFC 8305, section 5).
 const STAGGER: Duration = Duration::from_millis(250);
-/// RFC 8305 wants 10 ms at least, but every address is to have its turn within the timeout.
+/// RFC 8305 requires at least 10 ms, but each address must get its turn within the timeout.
 const SHORTEST_STAGGER: Duration = Duration::from_millis(1);
 
 /// How a race ended.
 #[derive(Debug)]
 pub(crate) enum Raced<T> {
-    /// This one is good, and was the first.
+    /// The first good result.
     Won(T),
-    /// None is; in the order of the addresses, as far as they have ended.
+    /// No result is good: those that have ended, in the order of the addresses.
     Lost(Vec<T>),
 }
 
-/// Tries each address until one is good. The next one begins when the one before it has failed, and
-/// after a while at the latest: all have begun after half of the time. An attempt has to end by
-/// itself; those that are not needed any more are given up.
+/// Tries the addresses until one is good. The next attempt begins when the one before it has failed, or after
+/// the delay: all have begun after half of the time. An attempt has to end by itself; those that are no longer
+/// needed are cancelled.
 pub(crate) async fn race<T, A>(
     addresses: &[SocketAddr],
     within: Duration,
@@ -76,8 +76,8 @@ fn stagger(count: usize, within: Duration) -> Duration {
         .max(SHORTEST_STAGGER)
 }
 
-/// The families take turns, beginning with that of the first (RFC 8305, section 4); each keeps its
-/// order. No address comes twice.
+/// Alternates the address families, beginning with that of the first (RFC 8305, section 4); each family keeps
+/// its order. Duplicates are removed.
 fn mixed(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let mut mixed = Vec::with_capacity(addresses.len());
     let is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
@@ -168,7 +168,7 @@ mod tests {
         })
     }
 
-    /// By so much a loaded machine may be late.
+    /// Tolerance for a loaded machine.
     const LATE: Duration = Duration::from_secs(5);
 
     proptest! {

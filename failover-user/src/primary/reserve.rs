@@ -1,5 +1,5 @@
-//! What a probe needs from this machine, kept back for the day when others have used it up: a file
-//! descriptor, and a source port.
+//! Reserves the resources of a probe for the time when other programs have exhausted them: a file descriptor, and a
+//! source port.
 
 use std::{
     fs::File,
@@ -17,11 +17,11 @@ use rustix::{
     },
 };
 
-/// A descriptor that is given up for a socket when there is no other.
+/// A descriptor that is closed for a socket when no other is left.
 static DESCRIPTOR: Mutex<Option<File>> = Mutex::new(None);
-/// Ports of each family, held by sockets that are bound and never used. The kernel gives no other
-/// socket a port that somebody has bound (__inet_hash_connect, net/ipv4/inet_hashtables.c, 6.18). Two,
-/// as the connection of a good probe may be kept until the next one is good.
+/// Ports of each family, held by sockets that are bound and never used. The kernel gives no other socket a
+/// bound port (__inet_hash_connect, net/ipv4/inet_hashtables.c, 6.18). Two, because the connection of a good
+/// probe may be kept until the next one is good.
 static PORTS: Mutex<[[Option<Port>; 2]; 2]> = Mutex::new([[None, None], [None, None]]);
 
 struct Port {
@@ -29,14 +29,14 @@ struct Port {
     _holder: OwnedFd,
 }
 
-/// Keeps what isn't kept yet.
+/// Reserves what isn't reserved yet.
 pub(crate) fn keep() {
     keep_descriptor();
     let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     let [v4, v6] = &mut *ports;
     for (ports, any) in [(v4, ([0; 4], 0).into()), (v6, ([0_u16; 8], 0).into())] {
         for port in ports.iter_mut().filter(|port| port.is_none()) {
-            // Without: there is no such family here, or no port is left. It is tried again.
+            // Fails without that family, or when no port is left. The next call tries again.
             *port = bound(any).ok();
         }
     }
@@ -49,7 +49,7 @@ fn keep_descriptor() {
     }
 }
 
-/// Does what takes a descriptor; with the one that is kept, where there is no other.
+/// Runs an operation that takes a descriptor; with the reserved one if no other is left.
 pub(crate) fn with_descriptor<T>(
     take: impl Fn() -> rustix::io::Result<T>,
 ) -> rustix::io::Result<T> {
@@ -64,11 +64,11 @@ pub(crate) fn with_descriptor<T>(
     }
 }
 
-/// A socket that is connecting to this address from a port that is kept. It is reset when it is closed:
-/// waiting for late packets (TIME-WAIT), it would be in the way of the next one.
+/// A socket that is connecting to this address from a reserved port. Closing it resets the connection: in
+/// TIME-WAIT it would block the next one.
 ///
 /// # Errors
-/// `EADDRINUSE` where no port can be had, or as connect(2) says it.
+/// `EADDRINUSE` if no port is available, or an error of connect(2).
 pub(crate) fn connecting(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
     keep();
     let ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +84,7 @@ pub(crate) fn connecting(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
         set_socket_linger(&socket, Some(Duration::ZERO))?;
         match connect(&socket, &address) {
             Ok(()) | Err(Errno::INPROGRESS) => return Ok(socket),
-            // Connected from there already.
+            // There is a connection from that port already.
             Err(Errno::ADDRNOTAVAIL) => {}
             Err(errno) => return Err(errno),
         }
@@ -120,8 +120,8 @@ fn open(address: SocketAddr, kind: SocketType) -> rustix::io::Result<OwnedFd> {
     with_descriptor(|| socket_with(family, kind, flags, None))
 }
 
-/// Is there an address to send from? A TCP connect says EADDRNOTAVAIL where there is none, and where no
-/// port is left; a UDP one, which sends nothing, says it in the first case only.
+/// Is there a source address? A TCP connect fails with EADDRNOTAVAIL if there is none, and if no port is left; a
+/// UDP one, which sends nothing, only in the first case.
 pub(crate) fn has_source_address(address: SocketAddr) -> bool {
     open(address, SocketType::DGRAM)
         .and_then(|socket| connect(&socket, &address))

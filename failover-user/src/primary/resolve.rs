@@ -1,8 +1,8 @@
-//! A host's addresses: given, or looked up by name.
+//! A host's addresses: configured, or looked up by name.
 //!
-//! A name is looked up when there is no address yet, and again when the host stopped answering.
-//! A name server that is down costs nothing: the last good addresses go on being used, those from
-//! before a restart as well, and there is never more than one look-up at a time.
+//! A name is looked up when there is no address yet, and again when the host stops answering. A name server that
+//! is down costs nothing: the last good addresses stay in use, also across a restart, and there is never more than
+//! one look-up at a time.
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
@@ -14,11 +14,11 @@ use tokio::{
 
 use crate::{config::Host, runtime::background};
 
-/// More than a host has; a hostile name server must not make probes long.
+/// Limit for addresses, more than a host has; a hostile name server must not make probes long.
 const MOST_ADDRESSES: usize = 32;
-/// As many of the addresses that answered are kept.
+/// Limit for the stored addresses that answered.
 const MOST_KEPT: usize = 4;
-/// Where there is an address from before, a look-up is waited for no longer than this.
+/// Timeout of a look-up if there is an address from before.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 type Lookup = Result<Vec<SocketAddr>, String>;
@@ -26,10 +26,10 @@ type Lookup = Result<Vec<SocketAddr>, String>;
 pub(crate) struct Resolver {
     host: Host,
     port: u16,
-    /// Where the name was given, for people.
+    /// The option with the name, for messages.
     option: &'static str,
     known: Vec<SocketAddr>,
-    /// Those that the host answered at, the last one first; a name's, which may go with the host.
+    /// The addresses at which the host answered, the last one first; only for a name.
     good: Vec<SocketAddr>,
     looking: Option<(JoinHandle<()>, Receiver<Option<Lookup>>)>,
 }
@@ -50,7 +50,7 @@ impl Resolver {
         }
     }
 
-    /// These are where the host answered before a restart.
+    /// Sets the addresses at which the host answered before a restart.
     pub(crate) fn recall(&mut self, good: Vec<SocketAddr>) {
         if let Host::Name(_) = self.host {
             self.good = good;
@@ -58,13 +58,13 @@ impl Resolver {
         }
     }
 
-    /// The host has answered there.
+    /// Records that the host answered at this address.
     pub(crate) fn answered(&mut self, at: SocketAddr) {
         if let Host::Name(_) = self.host {
             self.good.retain(|address| *address != at);
             self.good.insert(0, at);
             self.good.truncate(MOST_KEPT);
-            // The next probe begins there: what is silent costs time.
+            // The next probe begins there: a silent address costs time.
             if let Some(place) = self.known.iter().position(|address| *address == at) {
                 let answering = self.known.remove(place);
                 self.known.insert(0, answering);
@@ -72,13 +72,13 @@ impl Resolver {
         }
     }
 
-    /// Where the host answered, for [`Self::recall`].
+    /// The addresses at which the host answered, for [`Self::recall`].
     pub(crate) fn good(&self) -> &[SocketAddr] {
         &self.good
     }
 
-    /// The addresses to use now. Waits for a look-up only where there was never one, and not for long
-    /// where there is an address from before a restart.
+    /// The addresses to use now. Waits for a look-up only if there was never one, and not for long if there
+    /// is an address from before a restart.
     pub(crate) fn addresses(&mut self) -> impl Future<Output = Lookup> + use<> {
         self.collect();
         if self.known.is_empty() {
@@ -132,13 +132,13 @@ impl Resolver {
                     "`{name}` can't be resolved ({error}); see `getent ahosts {name}`, or give {option} an address"
                 )),
             };
-            // Nobody listens when the daemon is going down.
+            // The receiver is gone when the daemon ends.
             let _ = sender.send(Some(lookup));
         });
         self.looking = Some((task, receiver));
     }
 
-    /// Takes over a finished look-up.
+    /// Applies a finished look-up.
     pub(crate) fn collect(&mut self) {
         let Some((task, answer)) = &self.looking else {
             return;

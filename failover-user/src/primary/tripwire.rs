@@ -1,12 +1,11 @@
-//! The tripwire: a connection to the primary that is kept open between probes, so that a dying
-//! primary is noticed at once, whoever else is connected. Nothing is said over it.
+//! The tripwire: an idle connection to the primary that stays open between probes, so that the death of the primary
+//! is noticed at once, even without other clients. No data is sent over it.
 //!
-//! Over the connection of an HTTP check something was said, and a server closes such a one soon
-//! (Node: after 6 s, `server.keepAliveTimeout`). So the tripwire is another one then. A silent
-//! connection, too, is closed by and by: by Node after 62 s, with a 408 (`server.headersTimeout`;
-//! both measured with OpenClaw 2026.9.6 on Node 24.21). That is not the primary's death, so it is
-//! made anew at once, and only if that fails there is something to tell. In the quiet state this
-//! costs a connect in a minute, and never a probe.
+//! A server soon closes a connection that had a request, such as that of an HTTP check (Node: after 6 s,
+//! `server.keepAliveTimeout`). So the tripwire is a separate connection then. An idle connection is closed later:
+//! by Node after 62 s, with a 408 (`server.headersTimeout`; both measured with OpenClaw 2026.9.6 on Node 24.21).
+//! That is no death of the primary, so the tripwire reconnects at once, and reports only if that fails. In the
+//! quiet state this costs a connect per minute, and no probe.
 
 use std::{future::Future, io, net::SocketAddr, pin::Pin, time::Duration};
 
@@ -23,24 +22,24 @@ use failover_linux::sock_diag::acknowledged;
 
 use crate::primary::{connect, connect::Connect};
 
-/// A silent host is noticed one idle second and three unanswered keepalives later: 4 s (tcp(7)).
+/// A silent host is noticed after one idle second and three unanswered keepalives: 4 s (tcp(7)).
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
 const KEEPALIVE_COUNT: u32 = 3;
-/// A primary that talks to somebody who said nothing is odd, but no reason to listen for long.
+/// Limit for data from the primary, which should send none before a request.
 const MOST_BYTES: usize = 64 * 1024;
-/// A dying process closes its connections one by one, often before the socket that listens: who
-/// connects at once would still be answered, by nobody.
+/// A dying process closes its connections one by one, often before its listening socket: a connect at once would
+/// still succeed, although no process is left to serve it.
 const SETTLES: Duration = Duration::from_millis(50);
-/// As long as the keepalives take.
+/// The time that the keepalives take.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// A server that closes a silent connection sooner than this is not waited for again and again.
+/// The tripwire gives up on a server that closes an idle connection sooner than this.
 const SHORTEST_LIFE: Duration = Duration::from_secs(2);
 
-/// See the module.
+/// A tripwire; see the module.
 pub(crate) struct Tripwire {
     state: State,
-    /// Whom it is made to anew, where that is done.
+    /// The address to reconnect to, if it reconnects.
     renewed_to: Option<SocketAddr>,
 }
 
@@ -51,15 +50,15 @@ enum State {
         heard: usize,
     },
     Connecting(Connecting),
-    /// There is nothing to be heard any more.
+    /// It can't notice anything any more.
     Deaf,
 }
 
-/// Boxed, as waiting for it may be interrupted.
+/// Boxed, because waiting for it may be interrupted.
 type Connecting = Pin<Box<dyn Future<Output = Connect>>>;
 
 impl Tripwire {
-    /// Over this connection, as long as it lives.
+    /// Uses this connection until it ends.
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self {
             state: watching(stream),
@@ -67,7 +66,7 @@ impl Tripwire {
         }
     }
 
-    /// Over connections of its own.
+    /// Uses its own connections.
     pub(crate) fn to(primary: SocketAddr) -> Self {
         Self {
             state: connecting(primary, Duration::ZERO),
@@ -75,12 +74,12 @@ impl Tripwire {
         }
     }
 
-    /// Is it one of its own connections to this address, and at work?
+    /// Does it use its own connections to this address, and is it active?
     pub(crate) fn leads_to(&self, primary: SocketAddr) -> bool {
         self.renewed_to == Some(primary) && !matches!(self.state, State::Deaf)
     }
 
-    /// Of its socket, as long as it has one.
+    /// The inode of its socket, while it has one.
     pub(crate) fn inode(&self) -> Option<u64> {
         match &self.state {
             State::Watching { stream, .. } => acknowledged::inode(stream),
@@ -147,7 +146,7 @@ fn connecting(primary: SocketAddr, after: Duration) -> State {
     }))
 }
 
-/// How the connection ended; `None`: too much is said over it. Cancel-safe.
+/// How the connection ended; `None`: too much data came. Cancel-safe.
 async fn listen(stream: &TcpStream, heard: &mut usize) -> Option<Evidence> {
     let mut buffer = [0; 1024];
     loop {
@@ -262,13 +261,13 @@ mod tests {
         let mut accepted = primary.meets(&mut tripwire).await;
         is_quiet(&mut tripwire, SHORTEST_LIFE).await;
         // As Node does.
-        let told = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
-        accepted.write_all(told).await.unwrap();
+        let answer = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+        accepted.write_all(answer).await.unwrap();
         drop(accepted);
         let again = primary.meets(&mut tripwire).await;
         is_quiet(&mut tripwire, WHILE).await;
         assert!(tripwire.inode().is_some());
-        // One that does so at once is not tried again and again.
+        // It gives up on a server that does so at once.
         drop(again);
         assert_eq!(tripped(&mut tripwire).await, Evidence::Closed);
     }

@@ -1,7 +1,7 @@
-//! A certificate, described for people: whose it is, who signed it, when it is valid, its fingerprint.
+//! Describes a certificate: its subject, issuer, validity and fingerprint.
 //!
-//! Only as much of X.509 is read as that takes (RFC 5280, section 4.1). What is read here decides nothing
-//! but whether a pinned certificate is valid now; trust is rustls's business.
+//! Reads only the parts of X.509 that this needs (RFC 5280, section 4.1). They decide only whether a pinned
+//! certificate is valid now; rustls decides about trust.
 
 use std::{
     fmt,
@@ -14,14 +14,14 @@ use failover_linux::escape::Escaped;
 
 use crate::config::Fingerprint;
 
-/// More names than anybody reads.
+/// Limit for names in the description.
 const MOST_NAMES: usize = 6;
 
-/// A certificate that a server has shown. Every text in it is the server's.
+/// A certificate that a server presented. Its texts are untrusted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Presented {
     fingerprint: Fingerprint,
-    /// `None`: it is no certificate that can be read.
+    /// `None`: it can't be parsed.
     content: Option<Content>,
 }
 
@@ -51,7 +51,7 @@ impl Presented {
         content.is_some_and(|content| content.subject == content.issuer)
     }
 
-    /// From when until when, where that can be read.
+    /// Its validity period, if that can be parsed.
     pub(super) fn validity(&self) -> Option<(Timestamp, Timestamp)> {
         let content = self.content.as_ref()?;
         Some((content.not_before, content.not_after))
@@ -117,7 +117,7 @@ const EXTENSIONS: u8 = 0xa3;
 const DNS_NAME: u8 = 0x82;
 const IP_ADDRESS: u8 = 0x87;
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
-/// What people call the parts of a name (RFC 4514, section 3, and PKCS #9's address).
+/// The short names of attributes (RFC 4514, section 3, and PKCS #9's address).
 const ATTRIBUTES: [(&[u8], &str); 8] = [
     (&[0x55, 0x04, 0x03], "CN"),
     (&[0x55, 0x04, 0x06], "C"),
@@ -135,18 +135,18 @@ const ATTRIBUTES: [(&[u8], &str); 8] = [
     ),
 ];
 
-/// Elements, one after another.
+/// A sequence of elements.
 #[derive(Clone, Copy)]
 struct Elements<'der>(&'der [u8]);
 
 impl<'der> Elements<'der> {
-    /// The next one's tag and content.
+    /// The next element's tag and content.
     fn next(&mut self) -> Option<(u8, &'der [u8])> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
-            // Two bytes are more than a certificate here needs, three are plenty.
+            // A certificate needs two length bytes at most.
             0x81..=0x83 => {
                 let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
                 let length = length
@@ -161,13 +161,13 @@ impl<'der> Elements<'der> {
         Some((tag, content))
     }
 
-    /// The next one, if it is of this kind.
+    /// The next element's content, if it has this tag.
     fn expect(&mut self, tag: u8) -> Option<&'der [u8]> {
         let (found, content) = self.next()?;
         (found == tag).then_some(content)
     }
 
-    /// The next one is passed over if it is of this kind.
+    /// Skips the next element if it has this tag.
     fn skip(&mut self, tag: u8) {
         let before = *self;
         if self.expect(tag).is_none() {
@@ -202,7 +202,7 @@ fn content(der: &[u8]) -> Option<Content> {
     })
 }
 
-/// In the order in which it is written, as `CN=pc-a, O=lab`.
+/// A name in its encoded order, as `CN=pc-a, O=lab`.
 fn name(content: &[u8]) -> String {
     let mut parts = Vec::new();
     let mut sets = Elements(content);
@@ -232,7 +232,7 @@ fn text(tag: u8, value: &[u8]) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// RFC 5280, section 4.1.2.5: always in UTC, to the second.
+/// A time (RFC 5280, section 4.1.2.5): always in UTC, to the second.
 fn time((tag, content): (u8, &[u8])) -> Option<Timestamp> {
     let digits = std::str::from_utf8(content).ok()?.strip_suffix('Z')?;
     let (year, rest) = match tag {
@@ -256,7 +256,7 @@ fn time((tag, content): (u8, &[u8])) -> Option<Timestamp> {
     Offset::UTC.to_timestamp(moment).ok()
 }
 
-/// Those of hosts, as people write them.
+/// The host names and addresses of subjectAltName.
 fn alternative_names(extensions: &[u8]) -> Option<Vec<String>> {
     let mut extensions = Elements(Elements(extensions).expect(SEQUENCE)?);
     while let Some(extension) = extensions.expect(SEQUENCE) {
@@ -266,19 +266,19 @@ fn alternative_names(extensions: &[u8]) -> Option<Vec<String>> {
         }
         extension.skip(BOOLEAN);
         let mut names = Elements(Elements(extension.expect(OCTET_STRING)?).expect(SEQUENCE)?);
-        let mut told = Vec::new();
+        let mut listed = Vec::new();
         while let Some((tag, name)) = names.next() {
-            if told.len() == MOST_NAMES {
-                told.push("...".to_owned());
+            if listed.len() == MOST_NAMES {
+                listed.push("...".to_owned());
                 break;
             }
             match tag {
-                DNS_NAME => told.push(String::from_utf8_lossy(name).into_owned()),
-                IP_ADDRESS => told.extend(address(name)),
+                DNS_NAME => listed.push(String::from_utf8_lossy(name).into_owned()),
+                IP_ADDRESS => listed.extend(address(name)),
                 _ => {}
             }
         }
-        return Some(told);
+        return Some(listed);
     }
     None
 }
@@ -330,10 +330,10 @@ mod tests {
     #[test]
     fn a_certificate_names_itself_in_one_harmless_line() {
         let der = named();
-        let told = Presented::read(&der).to_string();
+        let text = Presented::read(&der).to_string();
         let fingerprint = Fingerprint::of(&der);
         assert_eq!(
-            told,
+            text,
             format!(
                 "subject CN=pc-a, O=Lab\\u{{1b}}[31m\\n, self-signed, subjectAltName pc-a.lan, 10.0.0.1, fd00::1, \
                  valid 1999-12-31 to 2077-02-28, SHA-256 {fingerprint}"
@@ -342,15 +342,15 @@ mod tests {
         let bare = certificate(|parameters| {
             parameters.distinguished_name = rcgen::DistinguishedName::new();
         });
-        let told = Presented::read(&bare).to_string();
+        let text = Presented::read(&bare).to_string();
         assert!(
-            told.starts_with("subject (empty), self-signed, no subjectAltName, valid "),
-            "{told}"
+            text.starts_with("subject (empty), self-signed, no subjectAltName, valid "),
+            "{text}"
         );
-        let told = Presented::read(b"x").to_string();
+        let text = Presented::read(b"x").to_string();
         assert!(
-            told.starts_with("a certificate that can't be read, SHA-256 2D:71:16:42"),
-            "{told}"
+            text.starts_with("a certificate that can't be read, SHA-256 2D:71:16:42"),
+            "{text}"
         );
     }
 
@@ -358,8 +358,8 @@ mod tests {
     fn many_names_are_cut() {
         let names: Vec<String> = (0..40).map(|number| format!("host-{number}.lan")).collect();
         let der = certificate(|parameters| *parameters = CertificateParams::new(names).unwrap());
-        let told = Presented::read(&der).to_string();
-        assert!(told.contains("host-5.lan, ..., valid"), "{told}");
+        let text = Presented::read(&der).to_string();
+        assert!(text.contains("host-5.lan, ..., valid"), "{text}");
     }
 
     proptest! {
@@ -374,15 +374,15 @@ mod tests {
                 der[place] = value;
             }
             der.truncate(length.index(der.len()) + 1);
-            let told = Presented::read(&der).to_string();
-            prop_assert!(told.len() < 8 * 1024, "{}", told.len());
-            prop_assert!(!told.contains(char::is_control), "{told:?}");
+            let text = Presented::read(&der).to_string();
+            prop_assert!(text.len() < 8 * 1024, "{}", text.len());
+            prop_assert!(!text.contains(char::is_control), "{text:?}");
         }
 
         #[test]
         fn no_bytes_break_it(der in vec(any::<u8>(), 0..200)) {
-            let told = Presented::read(&der).to_string();
-            prop_assert!(!told.contains(char::is_control), "{told:?}");
+            let text = Presented::read(&der).to_string();
+            prop_assert!(!text.contains(char::is_control), "{text:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! OpenClaw's first word over a WebSocket: `connect.challenge`, before anybody has said who he is.
+//! OpenClaw's first message over a WebSocket: `connect.challenge`, before the client authenticates.
 
 use futures_util::StreamExt as _;
 use hyper::{Response, StatusCode};
@@ -22,7 +22,7 @@ use crate::primary::check::{
 /// The challenge takes 200 bytes (OpenClaw 2026.9.6).
 const LONGEST_MESSAGE: usize = 16 * 1024;
 const BUFFER: usize = 4 * 1024;
-/// It is the first message; before it there may be pings.
+/// Limit for messages: the challenge is the first one, but pings may precede it.
 const MOST_MESSAGES: usize = 4;
 
 #[derive(Deserialize)]
@@ -31,21 +31,21 @@ struct Event {
     event: String,
 }
 
-/// What a gateway that drains says in place of a WebSocket (OpenClaw 2026.9.6), with status 503.
+/// The answer of a draining gateway in place of a WebSocket (OpenClaw 2026.9.6), with status 503.
 const CLOSED: &[u8] = b"Gateway websocket admission closed";
 
-/// A live gateway's first word.
+/// A live gateway's first message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Greeting {
-    /// Say who you are.
+    /// It requests authentication.
     Challenge,
-    /// It finishes what it is at, and lets nobody in.
+    /// It is draining, and accepts no clients.
     Draining,
 }
 
 /// Waits for the challenge.
 pub(super) async fn await_challenge(channel: Channel, authority: &str) -> Result<Greeting, Fault> {
-    // `ws`, as the channel is encrypted already where it should be.
+    // `ws`, because the channel is already encrypted where it must be.
     let request = format!("ws://{authority}/").into_client_request();
     let request =
         request.map_err(|error| Fault::Own(format!("a request can't be made: {error}")))?;
@@ -80,7 +80,7 @@ pub(super) async fn await_challenge(channel: Channel, authority: &str) -> Result
     Err(WrongAnswer::NoChallenge.into())
 }
 
-/// A proxy before a dead gateway has the same status, and other words.
+/// A proxy in front of a dead gateway has the same status, but another body.
 fn is_draining(response: &Response<Option<Vec<u8>>>) -> bool {
     let body = response.body().as_deref().unwrap_or_default();
     response.status() == StatusCode::SERVICE_UNAVAILABLE

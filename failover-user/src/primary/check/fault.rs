@@ -1,4 +1,4 @@
-//! Why a check has no good answer, and whose fault that is.
+//! Why a check has no good answer, and where the fault is.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::primary::check::wrong_answer::WrongAnswer;
 /// Why there is no good answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Fault {
-    /// It is the gateway's.
+    /// The gateway's fault.
     Gateway(Failure),
-    /// There is no route or source address to reach it by; with the reason.
+    /// There is no route or source address to reach it; with the reason.
     NoPath(String),
-    /// It is the gateway's certificate, which is this one.
+    /// The fault of the gateway's certificate, with its description.
     Certificate(WrongAnswer, String),
-    /// Something of our own is amiss; with the reason.
+    /// A fault of PC-B; with the reason.
     Own(String),
 }
 

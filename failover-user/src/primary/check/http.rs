@@ -1,4 +1,4 @@
-//! HTTP/1.1 over one connection, kept open from one request to the next. No redirect is followed.
+//! HTTP/1.1 over one connection, kept open between requests. Redirects are not followed.
 
 use std::{error::Error, future::Future, io, pin::Pin, task::Poll};
 
@@ -20,21 +20,21 @@ use crate::primary::check::{
     wrong_answer::WrongAnswer,
 };
 
-/// More than a server that means well sends; the smallest buffer that hyper has is half of it.
+/// Limit for the head of an answer, far above normal ones; hyper's smallest buffer is half of it.
 const LONGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 100;
-/// Of a body, no more than this is read.
+/// Limit for a body.
 pub(super) const LONGEST_BODY: usize = 64 * 1024;
 const OURSELVES: &str = concat!("failover/", env!("CARGO_PKG_VERSION"));
 
-/// See the module.
+/// A connection for HTTP requests; see the module.
 pub(super) struct Conversation {
     sender: SendRequest<Empty<Bytes>>,
     transport: Option<Connection<TokioIo<Channel>, Empty<Bytes>>>,
     authority: String,
 }
 
-/// Status and headers; the body comes if it is asked for.
+/// Status and headers; the body is read on request.
 pub(super) struct Answer(Response<Incoming>);
 
 /// A body, or its beginning.
@@ -86,7 +86,7 @@ impl Answer {
         self.0.status().as_u16()
     }
 
-    /// By its own word.
+    /// By its content type.
     pub(super) fn is_html(&self) -> bool {
         let kind = self.0.headers().get(CONTENT_TYPE);
         kind.and_then(|kind| kind.to_str().ok())
@@ -135,18 +135,18 @@ impl Body {
         if !self.is_whole {
             return Err(WrongAnswer::TooLong.into());
         }
-        // Nesting is bounded by serde_json itself.
+        // serde_json limits the nesting.
         serde_json::from_slice(&self.bytes).map_err(|_| WrongAnswer::NotJson.into())
     }
 
-    /// A page for people, by its looks.
+    /// Does the body look like a web page?
     pub(super) fn looks_like_html(&self) -> bool {
         self.bytes.trim_ascii_start().first() == Some(&b'<')
     }
 }
 
-/// Awaits something of a conversation while its bytes go to and fro. A transport that has ended is
-/// dropped, so that whoever waits for it is told.
+/// Awaits a result of a conversation while driving its transport. A transport that has ended is dropped, so
+/// that its waiters get an error.
 async fn with<T>(
     transport: &mut Option<Connection<TokioIo<Channel>, Empty<Bytes>>>,
     awaited: impl Future<Output = T>,
@@ -156,7 +156,7 @@ async fn with<T>(
         if let Some(running) = transport
             && Pin::new(running).poll(context).is_ready()
         {
-            // How it ended is told to who waits, too.
+            // The waiter gets the error, too.
             *transport = None;
         }
         match awaited.as_mut().poll(context) {
@@ -184,6 +184,6 @@ fn of_http(error: &hyper::Error) -> Fault {
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         return NoAnswer::Closed.into();
     }
-    // Whatever else: chunks that are none, a message that nobody asked for.
+    // Anything else: invalid chunks, an unexpected message.
     WrongAnswer::NotHttp.into()
 }

@@ -1,8 +1,7 @@
-//! Is a gateway healthy? One question to it, from the connect to the verdict, in whichever way is
-//! configured. The same for the primary and for the local gateway.
+//! Checks whether a gateway is healthy: one configured check, from the connect to the verdict. The same for the
+//! primary and for the local gateway.
 //!
-//! What answers is hostile until proven otherwise: every header, body and message is bounded, and the
-//! deadline bounds all of it together.
+//! Answers are untrusted: each header, body and message has a limit, and one deadline covers the whole check.
 
 pub(crate) mod certificate;
 pub(crate) mod challenge;
@@ -40,15 +39,15 @@ use crate::{
     },
 };
 
-/// Asks one gateway, again and again. Everything that takes memory or time is made once.
+/// Checks one gateway repeatedly. Whatever takes memory or time to create is created once.
 #[derive(Clone)]
 pub(crate) struct Checker {
     kind: Kind,
-    /// The same over TLS, for where plain text isn't understood.
+    /// The same over TLS, in case the gateway doesn't accept plain text.
     over_tls: Option<Box<Kind>>,
-    /// Any answer is a good one.
+    /// Any answer is good.
     any_answer: bool,
-    /// Its connections are none that tell of the primary.
+    /// Its connections are no evidence of the primary.
     is_local: bool,
 }
 
@@ -59,33 +58,33 @@ enum Kind {
     Http(Target, HttpCheck),
 }
 
-/// What one check leaves for the next.
+/// State that a check keeps for the next.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {
     openclaw: openclaw::Memory,
-    /// Plain text wasn't understood, and TLS was.
+    /// The gateway accepted TLS, and no plain text.
     speaks_tls: bool,
 }
 
-/// What a check has found.
+/// The result of a check.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) outcome: Outcome,
-    /// Which address it is of.
+    /// The address that it is for.
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) readiness: Option<Readiness>,
     pub(crate) connection: Option<Connection>,
-    /// The certificate that isn't trusted, where that is what is wrong.
+    /// The untrusted certificate, if that is the fault.
     pub(crate) certificate: Option<String>,
     pub(crate) memory: Memory,
 }
 
-/// What is left of a good check.
+/// The connection that a good check leaves.
 #[derive(Debug)]
 pub(crate) enum Connection {
-    /// The connection, over which nothing was said.
+    /// An open connection without any data on it.
     Silent(TcpStream),
-    /// Whom it was to. What was said over it is over.
+    /// The address of a connection that was used and is finished.
     To(SocketAddr),
 }
 
@@ -102,9 +101,9 @@ impl Checker {
         }
     }
 
-    /// Who listens here is known by its process, so its certificate is verified only where that is
-    /// configured. And OpenClaw tells a caller on its own machine more, which it knows by address and
-    /// Host header alike.
+    /// For the local gateway, which is recognised by its process: so its certificate is verified only where
+    /// that is configured. OpenClaw reports more to a caller on its own machine, which it recognises by
+    /// address and Host header.
     pub(crate) fn of_the_local_gateway(local: &LocalCheck) -> Self {
         let kind = |over_tls: bool| {
             Kind::new(&local.check, |server| Target {
@@ -127,9 +126,9 @@ impl Checker {
         }
     }
 
-    /// Asks all of the addresses within the deadline, until one gives a good answer: they are tried as
-    /// RFC 8305 says, and each is asked to the end. A process that hangs at one address doesn't hide
-    /// that another one serves. Where none is good, what says most about the gateway counts.
+    /// Checks the addresses within the deadline until one gives a good answer, in the order and with the delays
+    /// of RFC 8305, each completely: so a process that hangs at one address doesn't hide one that serves at
+    /// another. Without a good answer, the most informative result counts.
     pub(crate) async fn ask(
         &self,
         addresses: &[SocketAddr],
@@ -158,7 +157,7 @@ impl Checker {
         verdict
     }
 
-    /// In plain text or over TLS, whichever is understood; first in the way that was last time.
+    /// Checks in plain text or over TLS, whichever the gateway accepts; first the one that worked last time.
     async fn ask_either_way(
         &self,
         over_tls: &Kind,
@@ -227,8 +226,8 @@ impl Kind {
         }
     }
 
-    /// Asks at one address. What is recorded beside the verdict may take a little longer than the
-    /// verdict, but not longer than the deadline.
+    /// Checks one address. Reading the readiness may take a little longer than the verdict, but not longer
+    /// than the deadline.
     async fn ask_at(
         &self,
         peer: SocketAddr,
@@ -269,10 +268,10 @@ impl Kind {
                 let answer = match live.unwrap_or_else(|_| late()) {
                     Ok((conversation, next)) => {
                         memory.openclaw = next;
-                        let (told, answer) = openclaw
+                        let (reported, answer) = openclaw
                             .record(conversation, deadline, &mut memory.openclaw)
                             .await;
-                        readiness = told;
+                        readiness = reported;
                         answer
                     }
                     Err(fault) => return Verdict::fault(fault, begun, memory),
@@ -285,7 +284,7 @@ impl Kind {
                 readiness,
                 ..Verdict::good(took, Connection::To(peer), memory)
             },
-            // It answers, so what is known of it goes on being known.
+            // It answers, so its state is kept.
             Err(fault) => Verdict {
                 certificate: fault.certificate(),
                 outcome: fault.outcome(took),
@@ -318,7 +317,7 @@ impl Verdict {
         matches!(self.outcome, Outcome::Connected { .. })
     }
 
-    /// Did anything come back?
+    /// Did any data come back?
     fn is_answer(&self) -> bool {
         let is_wrong = matches!(
             self.outcome,
@@ -330,7 +329,7 @@ impl Verdict {
         is_wrong || self.is_good()
     }
 
-    /// Does it look as if one side spoke TLS and the other one didn't?
+    /// Does it look as if only one side used TLS?
     fn is_misunderstood(&self) -> bool {
         let Outcome::Failed { failure, .. } = &self.outcome else {
             return false;
@@ -349,7 +348,7 @@ impl Verdict {
         }
     }
 
-    /// Whatever was known of a gateway that fails is forgotten.
+    /// A gateway that fails loses its state.
     fn fault(fault: Fault, begun: Instant, memory: Memory) -> Self {
         let memory = match &fault {
             Fault::Gateway(_) | Fault::Certificate(..) => Memory::default(),
@@ -365,7 +364,7 @@ impl Verdict {
         }
     }
 
-    /// Of several that aren't good the lowest counts, and of equals the first.
+    /// Of several bad results the lowest counts, and of equals the first.
     fn rank(&self) -> u8 {
         match &self.outcome {
             Outcome::Connected { .. } => 0,
@@ -377,7 +376,7 @@ impl Verdict {
     }
 }
 
-/// The local gateway's check, by this, with nothing special to it.
+/// The local gateway's check of this kind, with defaults.
 #[cfg(test)]
 pub(crate) fn local_for_tests(check: Check) -> LocalCheck {
     LocalCheck {
@@ -388,7 +387,7 @@ pub(crate) fn local_for_tests(check: Check) -> LocalCheck {
     }
 }
 
-/// OpenClaw's check with nothing special to it.
+/// OpenClaw's check with defaults.
 #[cfg(test)]
 pub(crate) fn openclaw_for_tests() -> Check {
     Check::OpenClaw(crate::config::OpenClawCheck {

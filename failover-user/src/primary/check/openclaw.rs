@@ -1,7 +1,7 @@
-//! The `openclaw` check. `/healthz` says whether the gateway is live, by its body: unknown paths answer
-//! 200 with a page, so the status says nothing. Releases before March 2026 have no `/healthz`; there
-//! the WebSocket's first word counts. `/startupz` and `/readyz` are recorded: a gateway that can't
-//! reach Telegram isn't ready, and isn't dead.
+//! The `openclaw` check. The body of `/healthz` shows whether the gateway is live: unknown paths answer 200 with a
+//! page, so the status proves nothing. Releases before March 2026 have no `/healthz`; there the first message
+//! of the WebSocket counts. `/startupz` and `/readyz` are only recorded: a gateway that can't reach Telegram isn't
+//! ready, but it isn't dead.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -30,9 +30,9 @@ use crate::{
     },
 };
 
-/// So long what is recorded may keep a verdict waiting. It is there in 5 ms (OpenClaw 2026.9.6).
+/// Timeout for what is only recorded. It takes 5 ms (OpenClaw 2026.9.6).
 const RECORDING: Duration = Duration::from_millis(500);
-/// A gateway without `/healthz` is asked for it again after so many checks: it may be updated.
+/// Number of checks after which `/healthz` is tried again: the gateway may have been updated.
 const ASK_AGAIN: u32 = 20;
 
 #[derive(Clone)]
@@ -41,10 +41,10 @@ pub(super) struct OpenClaw {
     check: OpenClawCheck,
 }
 
-/// Forgotten when the gateway fails.
+/// State between checks; reset when the gateway fails.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Memory {
-    /// So many checks more go straight to the WebSocket.
+    /// Number of further checks that go straight to the WebSocket.
     without_healthz: u32,
     draining_since: Option<Time>,
 }
@@ -54,7 +54,7 @@ impl OpenClaw {
         Self { target, check }
     }
 
-    /// Returns when it is known to be live; with a conversation that can go on, if there was one.
+    /// Returns once it is known to be live; with the conversation, if it can be continued.
     pub(super) async fn is_live(
         &self,
         stream: TcpStream,
@@ -86,7 +86,7 @@ impl OpenClaw {
         Ok((None, memory))
     }
 
-    /// For a WebSocket: that of an HTTP answer may be half read.
+    /// A connection for a WebSocket: that of an HTTP answer may be half read.
     async fn another_connection(&self, peer: SocketAddr) -> Result<TcpStream, Fault> {
         match connect::one(peer).await {
             Connect::Connected(stream) => Ok(stream),
@@ -96,7 +96,7 @@ impl OpenClaw {
         }
     }
 
-    /// Asks a live gateway what else there is to know. Only one that drains for too long fails by it.
+    /// Records the readiness of a live gateway. It fails only if it has been draining for too long.
     pub(super) async fn record(
         &self,
         conversation: Option<Conversation>,
@@ -139,7 +139,7 @@ impl OpenClaw {
         (Some(readiness), self.within_limit(memory, now))
     }
 
-    /// Hasn't it been draining for too long?
+    /// Is its draining within the limit?
     fn within_limit(&self, memory: &Memory, now: Time) -> Result<(), Fault> {
         match (memory.draining_since, self.check.drain_limit) {
             (Some(since), Some(limit)) if now.since(since) >= limit => {
@@ -156,7 +156,7 @@ impl OpenClaw {
     }
 }
 
-/// Is there no `/healthz`? Then there is a page or a 404, and no word of the gateway's own.
+/// Is there no `/healthz`? Then the answer is a page or a 404, and not the gateway's JSON.
 fn is_missing(answer: &Answer, body: &Body) -> bool {
     if body.json().is_ok_and(|body| body.get("ok").is_some()) {
         return false;
@@ -168,7 +168,7 @@ fn judge(answer: &Answer, body: &Body) -> Result<(), Fault> {
     let said = body.json();
     match said.as_ref().map(|said| said.get("ok")) {
         Ok(Some(Value::Bool(true))) => Ok(()),
-        // A proxy in front of a dead gateway, say: its status tells more than its body.
+        // For example a proxy in front of a dead gateway: its status is more useful than its body.
         Ok(None) | Err(_) if answer.status() != 200 => {
             Err(WrongAnswer::Status(answer.status()).into())
         }

@@ -1,4 +1,4 @@
-//! What OpenClaw says of itself beside being live: recorded for people, decides nothing.
+//! OpenClaw's own report of its readiness: recorded, and decides nothing.
 
 use std::{fmt, time::Duration};
 
@@ -9,38 +9,38 @@ use failover_linux::{clock, escape::Escaped};
 
 use crate::named::Named;
 
-/// More names of what is failing than anybody reads.
+/// Limit for the names of failing parts.
 const MOST_FAILING: usize = 16;
 const LONGEST_WORD: usize = 64;
-/// Two looks at one process's uptime differ by as much as the answers' ways, and by its clock's steps
-/// between them.
+/// Two readings of one process's uptime differ by the delay of the answers, and by steps of its clock between
+/// them.
 const SAME_START: Duration = Duration::from_secs(1);
 
-/// What a gateway said at `/startupz` and `/readyz`. What it did not say is `None`.
+/// What a gateway reported at `/startupz` and `/readyz`. What is missing there is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Readiness {
-    /// Where in its life it is.
+    /// The phase of its life.
     pub startup: Option<Startup>,
     /// Since when it has been draining.
     pub draining_since: Option<Time>,
-    /// Does it do all of its work?
+    /// Is it fully functional?
     pub ready: Option<bool>,
-    /// What is failing, as it names it. Told to its own machine, and to who has its token.
+    /// The names of its failing parts. Reported only to its own machine, and to clients with its token.
     pub failing: Vec<String>,
-    /// Its version. Told to the same.
+    /// Its version. Reported to the same clients.
     pub version: Option<String>,
-    /// When its process started, by its own clock. Told to the same.
+    /// When its process started, by its own clock. Reported to the same clients.
     pub started: Option<Time>,
 }
 
-/// What `/startupz` calls its status.
+/// The status at `/startupz`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Startup {
-    /// Not there yet.
+    /// It isn't ready to serve yet.
     Starting,
-    /// There.
+    /// It serves.
     Started,
-    /// Finishes what it is at, and goes.
+    /// It finishes its work, and ends.
     Draining,
 }
 
@@ -57,9 +57,9 @@ impl Named for Startup {
 }
 
 impl Readiness {
-    /// Are both one and the same process, as when a tunnel leads from the one's port to the other?
-    /// `None` where one of them did not say when it started. No token is needed for a gateway of this
-    /// machine, nor for one at the other end of a tunnel to its loopback.
+    /// Are both the same process, as when a tunnel leads from one's port to the other? `None` where the start
+    /// time of one is missing. A gateway of this machine reports it without a token, and so does one at the
+    /// other end of a tunnel to its loopback.
     #[must_use]
     pub fn is_same_process(&self, other: &Self) -> Option<bool> {
         let (one, other_start) = (self.started?, other.started?);
@@ -67,7 +67,7 @@ impl Readiness {
         Some(apart <= SAME_START && self.version == other.version)
     }
 
-    /// Has anything changed that people want to know?
+    /// Has anything changed that is worth reporting?
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
         (self.startup, self.ready, &self.failing, &self.version)
@@ -98,7 +98,7 @@ impl Readiness {
     }
 }
 
-/// A word of a stranger's.
+/// An untrusted word.
 fn word(text: &str) -> String {
     let short: String = text.chars().take(LONGEST_WORD).collect();
     Escaped(&short).to_string()

@@ -1,4 +1,4 @@
-//! The server that a check speaks to, and the question of `check = "http"`.
+//! The server of a check, and the request of `check = "http"`.
 
 use std::net::SocketAddr;
 
@@ -15,16 +15,16 @@ use crate::{
     },
 };
 
-/// Whom to speak to, and how.
+/// The server, and how to connect to it.
 #[derive(Clone)]
 pub(super) struct Target {
-    /// The Host header without port. `None`: the address that is connected to.
+    /// The Host header without port. `None`: the address of the connection.
     pub(super) host: Option<String>,
     pub(super) tls: Option<Tls>,
 }
 
 impl Target {
-    /// A conversation over this connection.
+    /// Begins a conversation over this connection.
     pub(super) async fn converse(
         &self,
         stream: TcpStream,
@@ -33,7 +33,7 @@ impl Target {
         Conversation::begin(self.spoken(stream).await?, self.authority(peer)).await
     }
 
-    /// The connection, with TLS over it where that is spoken.
+    /// The connection, with TLS where that is used.
     pub(super) async fn spoken(&self, stream: TcpStream) -> Result<Channel, Fault> {
         match &self.tls {
             Some(tls) => {
@@ -51,7 +51,7 @@ impl Target {
         }
     }
 
-    /// The `http` check.
+    /// Runs the `http` check.
     pub(super) async fn answer(
         &self,
         stream: TcpStream,

@@ -28,7 +28,7 @@ use crate::config::{Body, Configuration, Options};
 
 const LONG: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(200);
-/// By so much a loaded machine may be late; far less than [`LONG`].
+/// Tolerance for a loaded machine; far less than [`LONG`].
 const LATE: Duration = Duration::from_secs(4);
 
 // --- servers ----------------------------------------------------------------------------------------

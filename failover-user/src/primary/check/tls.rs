@@ -1,4 +1,4 @@
-//! TLS over a connection: who is trusted, and what is wrong where nobody is.
+//! TLS over a connection: which certificates are trusted, and what is wrong with the others.
 
 use std::{fmt, io, sync::Arc};
 
@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// Makes connections to one server.
+/// Opens TLS connections to one server.
 #[derive(Clone)]
 pub(crate) struct Tls {
     connector: TlsConnector,
@@ -37,13 +37,13 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// To a server with a certificate for the name, signed by somebody who is trusted; or with one that is
-    /// pinned.
+    /// For a server with a certificate for the name, signed by a trusted authority; or with a pinned
+    /// certificate.
     pub(crate) fn new(tls: &config::Tls) -> Self {
         let roots = tls.roots.clone();
         Self::made(tls, |provider| Trust::Some {
             pins: tls.pins.clone(),
-            // There is no verifier that trusts nobody.
+            // A verifier without authorities can't be built.
             authorities: WebPkiServerVerifier::builder_with_provider(
                 Arc::new(RootCertStore { roots }),
                 provider,
@@ -53,7 +53,7 @@ impl Tls {
         })
     }
 
-    /// To a server with any certificate.
+    /// For a server with any certificate.
     pub(super) fn with_anybody(tls: &config::Tls) -> Self {
         Self::made(tls, |_| Trust::Anybody)
     }
@@ -71,7 +71,7 @@ impl Tls {
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         configuration.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // Each probe has to see the certificate, or it would not notice that it expires.
+        // Each probe must see the certificate, to notice that it expires.
         configuration.resumption = Resumption::disabled();
         Self {
             connector: Arc::new(configuration).into(),
@@ -79,13 +79,13 @@ impl Tls {
         }
     }
 
-    /// TLS over this connection.
+    /// Opens TLS over this connection.
     pub(crate) async fn open(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.connector.connect(self.name.clone(), stream).await
     }
 }
 
-/// What is wrong with the server, if it is TLS that says so.
+/// The fault, if the error comes from TLS.
 pub(super) fn fault_in(error: &io::Error) -> Option<Fault> {
     match error.get_ref()?.downcast_ref::<Error>()? {
         Error::FailedToGetCurrentTime | Error::FailedToGetRandomBytes => {
@@ -95,25 +95,29 @@ pub(super) fn fault_in(error: &io::Error) -> Option<Fault> {
     }
 }
 
-/// A clock decides whether a certificate's time has come or is over, and PC-B's may be wrong: with an
-/// empty battery every certificate is from the future. So that is no failure of the primary's, which has
-/// answered, and is who it should be.
+/// PC-B's clock decides whether a certificate is valid now, and may be wrong: with an empty battery all
+/// certificates are from the future. So that is no failure of the primary, which has answered and has the
+/// right certificate.
 fn fault_of(what: WrongAnswer, presented: Option<&Presented>) -> Fault {
-    let told = presented.map(ToString::to_string);
-    match (what, told) {
-        (WrongAnswer::Certificate(Certificate::Expired | Certificate::NotYetValid), told) => {
-            let told = told.map(|told| format!(" ({told})")).unwrap_or_default();
+    let description = presented.map(ToString::to_string);
+    match (what, description) {
+        (
+            WrongAnswer::Certificate(Certificate::Expired | Certificate::NotYetValid),
+            description,
+        ) => {
+            let description = description.map(|text| format!(" ({text})"));
+            let description = description.unwrap_or_default();
             Fault::Own(format!(
-                "by PC-B's clock, which says {}, {what}{told}: set the clock (timedatectl), or where it is right renew the certificate",
+                "by PC-B's clock, which says {}, {what}{description}: set the clock (timedatectl), or where it is right renew the certificate",
                 Timestamp::now().strftime("%Y-%m-%d %H:%M UTC"),
             ))
         }
-        (_, Some(told)) => Fault::Certificate(what, told),
+        (_, Some(description)) => Fault::Certificate(what, description),
         (_, None) => what.into(),
     }
 }
 
-/// The same, of which the server is the cause.
+/// The fault of the server, if the error comes from TLS and is the server's.
 pub(crate) fn wrong_in(error: &io::Error) -> Option<WrongAnswer> {
     Some(match error.get_ref()?.downcast_ref::<Error>()? {
         Error::InvalidCertificate(error) => WrongAnswer::Certificate(certificate(error)),
@@ -156,7 +160,7 @@ fn refused(error: &OtherError) -> Option<&Refused> {
     error.0.downcast_ref()
 }
 
-/// A certificate that isn't trusted. rustls would say why, and not whose it is.
+/// An untrusted certificate. rustls reports only the reason, and not the certificate.
 #[derive(Debug)]
 struct Refused {
     why: Certificate,
@@ -176,7 +180,7 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Who is trusted. In any case a server has to have the key of the certificate that it shows.
+/// Which certificates are trusted. In any case a server must have the key of its certificate.
 #[derive(Debug)]
 struct Verifier {
     trust: Trust,
@@ -187,14 +191,14 @@ struct Verifier {
 enum Trust {
     Anybody,
     Some {
-        /// Whoever shows one of these.
+        /// The pinned certificates.
         pins: Vec<Fingerprint>,
-        /// Whom one of these has signed a certificate for the right name for.
+        /// The authorities whose certificates for the right name are trusted.
         authorities: Option<Arc<WebPkiServerVerifier>>,
     },
 }
 
-/// A pinned certificate is its owner's whatever is written in it; but it has its time, as any has.
+/// A pinned certificate is trusted whatever its names; but only within its validity, as any other.
 fn is_in_time(presented: &Presented, now: UnixTime) -> Result<(), Certificate> {
     let Some((not_before, not_after)) = presented.validity() else {
         return Ok(());
@@ -239,7 +243,7 @@ impl ServerCertVerifier for Verifier {
             });
             match verified {
                 Some(Err(Error::InvalidCertificate(error))) => match certificate(&error) {
-                    // An authority's, say, in a server's place.
+                    // For example an authority's certificate as a server's.
                     Certificate::Other if presented.is_self_signed() => Certificate::UnknownIssuer,
                     why => why,
                 },

@@ -1,4 +1,4 @@
-//! The connection that a check speaks over, encrypted or not, and what the kernel says of it.
+//! The connection of a check, encrypted or not, and the kernel's information about it.
 
 use std::io;
 
@@ -9,14 +9,14 @@ use failover_linux::errno;
 
 use crate::primary::check::{fault::Fault, tls, wrong_answer::WrongAnswer};
 
-/// A connection that bytes go over, encrypted or not.
+/// A byte stream, encrypted or not.
 pub(super) type Channel = Box<dyn Duplex>;
 
-/// What both kinds have in common.
+/// The common interface of both kinds.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// What the kernel says of a connection that was made.
+/// The kernel's information about an established connection.
 pub(super) fn of_io(error: &io::Error) -> Fault {
     if let Some(fault) = tls::fault_in(error) {
         return fault;

@@ -1,5 +1,5 @@
-//! What is wrong with an answer: the words of HTTP, TLS and the gateway's own protocol. To the decider
-//! it is a code ([`AnswerFault`]), made here and read back here.
+//! What is wrong with an answer, in the terms of HTTP, TLS and the gateway's own protocol. The decider has only a
+//! code of it ([`AnswerFault`]), which is encoded and decoded here.
 
 use std::fmt;
 
@@ -18,15 +18,15 @@ pub(crate) enum WrongAnswer {
     Certificate(Certificate),
     /// The status isn't the expected one.
     Status(u16),
-    /// Headers, body or message are longer than anybody reads.
+    /// Headers, body or message exceed the limit.
     TooLong,
     /// The body isn't JSON.
     NotJson,
-    /// The body doesn't say that the gateway is well.
+    /// The body doesn't report that the gateway is live.
     NotOk,
-    /// The body doesn't have what it should.
+    /// The body lacks the expected text.
     Differs,
-    /// No `connect.challenge` came first over the WebSocket.
+    /// The first message over the WebSocket is no `connect.challenge`.
     NoChallenge,
     /// It has been draining for longer than the limit.
     Draining,
@@ -59,25 +59,25 @@ impl fmt::Display for WrongAnswer {
 /// What is wrong with a certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Certificate {
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its time has not come; or the clock here is slow.
+    /// It isn't valid yet; or the clock here is slow.
     NotYetValid,
-    /// Nobody who is trusted signed it.
+    /// Its issuer isn't trusted.
     UnknownIssuer,
-    /// It is somebody else's.
+    /// It is for another name.
     OtherName,
-    /// Anything else.
+    /// Any other fault.
     Other,
 }
 
-/// The code is the kind, and below that what belongs to it.
+/// A code is the kind, and below that its value.
 const KIND: u32 = 16;
-/// The kind of a status, the only one with a number of its own.
+/// The kind of a status, the only one with a value.
 const STATUS: u32 = 6;
 
 impl WrongAnswer {
-    /// All but the status, which has as many codes as there are numbers.
+    /// All but the status, which has a code for each number.
     const ALL: [Self; 14] = [
         Self::NotHttp,
         Self::NotTls,
@@ -124,7 +124,7 @@ impl WrongAnswer {
         }
     }
 
-    /// What the prober made this code of; `None`: it made no such one.
+    /// Decodes; `None`: there is no such code.
     pub(crate) fn of(fault: AnswerFault) -> Option<Self> {
         Self::of_code(fault.code())
     }

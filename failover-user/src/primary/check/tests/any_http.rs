@@ -43,11 +43,11 @@ async fn the_body_has_to_have_the_text_or_the_value() {
         (json("/checks/0/name", Some("db")), true),
         (json("/checks/0/lag", Some("0.5")), true),
         (json("/checks/1/name", None), false),
-        // Null is as good as nothing.
+        // Null is equivalent to nothing.
         (json("/checks/0/left", None), false),
         (json("", None), true),
     ] {
-        let told = format!("{body:?}");
+        let found = format!("{body:?}");
         let checker = http("/", 200, body);
         if is_right {
             good(&checker, &server).await;
@@ -55,7 +55,7 @@ async fn the_body_has_to_have_the_text_or_the_value() {
             assert_eq!(
                 wrong(&checker, &server).await,
                 WrongAnswer::Differs,
-                "{told}"
+                "{found}"
             );
         }
     }

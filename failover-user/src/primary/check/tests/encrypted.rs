@@ -152,9 +152,9 @@ impl SelfSigned {
 }
 
 fn by_fingerprints(fingerprints: &[&SelfSigned]) -> Checker {
-    let told = fingerprints.iter().map(|one| one.fingerprint());
+    let pins = fingerprints.iter().map(|one| one.fingerprint());
     checker(&check_with(NAME, |options| {
-        options.check.check_fingerprint = Some(told.collect());
+        options.check.check_fingerprint = Some(pins.collect());
     }))
 }
 
@@ -181,11 +181,11 @@ async fn a_primary_whose_certificate_the_ca_has_signed_is_spoken_to() {
 #[tokio::test]
 async fn a_wrong_certificate_is_a_wrong_answer_that_says_what_is_wrong() {
     let authority = Authority::new("Test CA");
-    let stranger = Authority::new("Another CA");
+    let foreign = Authority::new("Another CA");
     let check = checker(&check(authority.file(), NAME, None));
     for (server, expected) in [
         (
-            stranger.server(NAME, |_| {}).await,
+            foreign.server(NAME, |_| {}).await,
             Certificate::UnknownIssuer,
         ),
         (
@@ -244,11 +244,11 @@ async fn a_certificate_of_openclaws_own_making_is_pinned_by_its_file_or_its_fing
     good(&by_fingerprints(&[&own]), &server).await;
     // While it is replaced.
     good(&by_fingerprints(&[&other, &own]), &server).await;
-    for stranger in [
+    for foreign in [
         checker(&check(other.file(), NAME, None)),
         by_fingerprints(&[&other]),
     ] {
-        let what = wrong(&stranger, &server).await;
+        let what = wrong(&foreign, &server).await;
         assert_eq!(what, WrongAnswer::Certificate(Certificate::UnknownIssuer));
     }
 }
@@ -258,20 +258,20 @@ async fn a_certificate_that_is_refused_names_itself() {
     let (own, other) = (SelfSigned::new(|_| {}), SelfSigned::new(|_| {}));
     let server = own.server().await;
     let refused = verdict(&by_fingerprints(&[&other]), &server).await;
-    let told = refused.certificate.unwrap();
+    let text = refused.certificate.unwrap();
     for part in [
         "subject CN=pc-a.lan, self-signed",
         "valid ",
         &own.fingerprint(),
     ] {
-        assert!(told.contains(part), "{told}");
+        assert!(text.contains(part), "{text}");
     }
     let authority = Authority::new("Test CA");
     let server = authority.server("pc-b.test", |_| {}).await;
     let refused = verdict(&checker(&check(authority.file(), NAME, None)), &server).await;
-    let told = refused.certificate.unwrap();
+    let text = refused.certificate.unwrap();
     for part in ["CN=Test CA", "subjectAltName pc-b.test"] {
-        assert!(told.contains(part), "{told}");
+        assert!(text.contains(part), "{text}");
     }
     assert_eq!(
         good(&by_fingerprints(&[&own]), &own.server().await)
@@ -281,7 +281,7 @@ async fn a_certificate_that_is_refused_names_itself() {
     );
 }
 
-/// Anybody can have the certificate: it is sent to whoever connects.
+/// Any client can get the certificate: the server sends it to all.
 #[tokio::test]
 async fn a_pinned_certificate_without_its_key_is_nothing() {
     let own = SelfSigned::new(|_| {});
@@ -320,9 +320,9 @@ async fn a_pinned_certificate_has_its_time_as_any_other() {
         let outcome = verdict(&by_fingerprints(&[&own]), &own.server().await)
             .await
             .outcome;
-        let told = outcome.to_string();
-        assert!(told.contains(expected), "{told}");
-        assert!(told.contains(&format!("valid {from}-01-01 to")), "{told}");
+        let text = outcome.to_string();
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains(&format!("valid {from}-01-01 to")), "{text}");
     }
 }
 

@@ -13,13 +13,13 @@ async fn an_answer_that_trickles_in_is_none_at_the_deadline() {
         })
         .await;
         for checker in both() {
-            let told = failure_within(SHORT, &checker, &server).await;
+            let found = failure_within(SHORT, &checker, &server).await;
             // A line of x is no status line, either.
             let expected = [
                 Failure::NoAnswer(NoAnswer::TimedOut),
                 Failure::from(WrongAnswer::NotHttp),
             ];
-            assert!(expected.contains(&told), "{start:?}: {told:?}");
+            assert!(expected.contains(&found), "{start:?}: {found:?}");
         }
     }
 }
