@@ -29,7 +29,7 @@ pub struct Browser {
     _driver: Process,
 }
 
-/// What is missing for one, if anything.
+/// The missing requirement, if any.
 #[must_use]
 pub fn missing() -> Option<&'static str> {
     PROGRAMS.into_iter().find(|program| find(program).is_none())
@@ -121,11 +121,10 @@ impl Browser {
         self.do_or_panic("goog/cdp/execute", &order);
     }
 
-    /// What it complained about since this was asked last: errors of scripts, and what the page's policy
-    /// forbade.
+    /// Its errors since the last call: of scripts, and of violations of the page's policy.
     ///
     /// # Panics
-    /// When it can't be asked.
+    /// When it can't be queried.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         let log = self.do_or_panic("se/log", &json!({"type": "browser"}));
@@ -143,8 +142,11 @@ impl Browser {
     fn tell(&self, method: &Method, path: &str, order: &Value) -> Result<Value> {
         let kind = [("content-type", "application/json")];
         let answer = ask(&self.host, ADDRESS, method, path, &kind, order.to_string())?;
-        let mut told: Value = serde_json::from_str(&answer.body)?;
-        let value = told.get_mut("value").map(Value::take).unwrap_or_default();
+        let mut decoded: Value = serde_json::from_str(&answer.body)?;
+        let value = decoded
+            .get_mut("value")
+            .map(Value::take)
+            .unwrap_or_default();
         ensure!(answer.status.is_success(), "{}: {value}", answer.status);
         Ok(value)
     }

@@ -1,4 +1,4 @@
-//! The demonstration: a takeover and a release, told as they happen.
+//! The demonstration: a takeover and a release, shown as they happen.
 //!
 //! What it prints is what the daemon logs and what `failover trace` shows, merged on one time line;
 //! the closing table is computed from those very lines.
@@ -28,7 +28,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the primary serves before it dies, so that a newcomer sees it healthy.
 const PEACE: Duration = Duration::from_millis(2200);
-/// Lines of two programs come in the wrong order; what is so old is shown in the right one.
+/// Lines of two programs arrive out of order; older ones than this are sorted and shown.
 const SETTLED: Duration = Duration::from_millis(40);
 const TIMINGS: [&str; 8] = [
     "--interval",
@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has all of it happen, and returns the closing table.
+/// Runs all of it, and returns the closing table.
 fn takeover_and_release(lab: &Lab, show: &mut Show) -> Result<String> {
     for line in [
         "PC-A is 10.0.0.1, PC-B is 10.0.0.2, a switch between them",
@@ -123,7 +123,7 @@ fn table(rows: &[(&str, Moment, Moment)]) -> String {
     table
 }
 
-/// Two digits that say something, where that takes no more than milliseconds.
+/// With two significant digits, down to milliseconds.
 fn rounded(duration: Duration) -> String {
     let digits = match duration.as_millis() {
         1000.. => 1,
@@ -133,7 +133,7 @@ fn rounded(duration: Duration) -> String {
     format!("{:.digits$} s", duration.as_secs_f64())
 }
 
-/// What is shown, and what it is read from.
+/// What is shown, and its sources.
 struct Show {
     began: Moment,
     standby: Host,
@@ -146,10 +146,10 @@ struct Show {
     color: bool,
     /// All that came from the daemon and the kernel, for the table.
     seen: Vec<Line>,
-    /// What is still to be shown: when, of whom, what.
+    /// What isn't shown yet: time, program, text.
     pending: Vec<(Moment, &'static str, String)>,
     /// What was shown of probes since one of the two has done something.
-    told: HashSet<String>,
+    shown_probes: HashSet<String>,
 }
 
 struct Source {
@@ -214,7 +214,7 @@ impl Show {
             color: io::stdout().is_terminal(),
             seen: Vec::new(),
             pending: Vec::new(),
-            told: HashSet::new(),
+            shown_probes: HashSet::new(),
         })
     }
 
@@ -322,11 +322,11 @@ impl Show {
         for (moment, who, what) in settled {
             // While the local gateway serves, one probe after the other shows the same.
             let is_of_probe = what.starts_with("probe: ") || what.starts_with("connection to ");
-            if is_of_probe && !self.told.insert(what.clone()) {
+            if is_of_probe && !self.shown_probes.insert(what.clone()) {
                 continue;
             }
             if !is_of_probe && who != "kernel" {
-                self.told.clear();
+                self.shown_probes.clear();
             }
             self.print(moment, who, &what);
         }

@@ -1,5 +1,5 @@
-//! A tunnel in place of `ssh -L`: it listens here, and what connects is connected to another host. Like
-//! ssh it holds one connection there for as long as it lives.
+//! A tunnel in place of `ssh -L`: it listens here, and forwards connections to another host. Like ssh it keeps one
+//! connection to that host open.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ pub struct Options {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// Where to lead
+    /// Where to forward to
     #[arg(long, value_name = "ADDRESS:PORT")]
     to: SocketAddr,
 }

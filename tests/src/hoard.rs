@@ -1,4 +1,4 @@
-//! An account without rights that takes as much as it may: sockets that listen on the gateway's port, and
+//! An unprivileged account that takes as many resources as it can get: listening sockets on the gateway's port, and
 //! open files.
 
 use std::{
@@ -23,13 +23,13 @@ const ACCOUNT: libc::uid_t = 65_534;
 /// `failover-lab hoard`
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Options {
-    /// Listen on the gateway's port at so many loopback addresses
+    /// Number of loopback addresses to listen on at the gateway's port
     #[arg(long, default_value_t = 0)]
     listeners: u32,
-    /// Have so many files open
+    /// Number of files to open
     #[arg(long, default_value_t = 0)]
     files: u32,
-    /// In so many processes
+    /// Number of processes
     #[arg(long, default_value_t = 1)]
     processes: u32,
 }
@@ -37,7 +37,7 @@ pub struct Options {
 /// Holds all of it until it is killed.
 ///
 /// # Errors
-/// When it can't have so much.
+/// When it can't get these resources.
 pub fn run(options: Options) -> Result<()> {
     let most = u64::from(options.listeners + options.files) + 100;
     let limit = Rlimit {

@@ -1,4 +1,4 @@
-//! Asking over HTTP from a host of the lab.
+//! HTTP requests from a host of the lab.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::lab::Host;
 /// A browser that starts on a loaded machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
@@ -24,10 +24,10 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Asks once, on a connection of its own. Without a `Host` header it names the address.
+/// Sends one request on its own connection. The default `Host` header is the address.
 ///
 /// # Errors
-/// When nobody answers, or no HTTP.
+/// When there is no answer, or it isn't HTTP.
 pub fn ask(
     host: &Host,
     address: SocketAddr,
@@ -65,10 +65,10 @@ pub fn ask(
     runtime.block_on(exchange)
 }
 
-/// The same with GET and nothing else.
+/// A plain GET request.
 ///
 /// # Errors
-/// When nobody answers, or no HTTP.
+/// When there is no answer, or it isn't HTTP.
 pub fn get(host: &Host, address: SocketAddr, path: &str) -> Result<Answer> {
     ask(host, address, &Method::GET, path, &[], String::new())
 }

@@ -1,11 +1,11 @@
 //! The two-host lab, and what the scenarios, the demonstration and the benchmark share.
 //!
-//! [`lab`] makes PC-A and PC-B; [`gateway`] and [`commands`] are what runs on them in place of the
-//! real gateway, and [`openclaw`] is the real one; [`daemon`] and [`trace`] run the program under test and read what it says, with a configuration file where the package has it
-//! ([`package_file`]),
-//! [`http`] and [`browser`] look at what it shows; [`demo`] and [`bench`] show it to people; [`guest`] checks a kernel with all of it.
+//! [`lab`] creates PC-A and PC-B; [`gateway`] and [`commands`] run on them in place of the real gateway, and
+//! [`openclaw`] is the real one; [`daemon`] and [`trace`] run the program under test and read its output, if needed
+//! with a configuration file in the package's place ([`package_file`]); [`http`] and [`browser`] read what it serves;
+//! [`demo`] and [`bench`] present it; [`guest`] checks a kernel with all of it.
 //!
-//! Nothing here is global: every scenario has a lab of its own, so they run side by side.
+//! Nothing here is global: each scenario has its own lab, so they run in parallel.
 
 pub mod bench;
 pub mod browser;
@@ -28,16 +28,16 @@ pub mod wait;
 
 use std::{fs::OpenOptions, io};
 
-/// The port that everything happens on.
+/// The port of all gateways.
 pub const PORT: u16 = 18789;
 
-/// Where `cargo xtask test` wants to be told of skipped tests.
+/// The file in which `cargo xtask test` expects skipped tests.
 const SKIPS_VARIABLE: &str = "FAILOVER_SKIPS";
 
-/// Tells that the calling test can't run here, so that it is counted as skipped. The test returns then.
+/// Reports that the calling test can't run here, so that it counts as skipped. The test then returns.
 ///
 /// # Panics
-/// When that can't be told: a silent skip would look like a success.
+/// When that can't be reported: a silent skip would look like a success.
 pub fn skip(why: &str) {
     let test = std::thread::current().name().unwrap_or("?").to_owned();
     eprintln!("skipped: {why}");
@@ -48,7 +48,7 @@ pub fn skip(why: &str) {
     }
 }
 
-/// In one write, so that lines of tests that run at the same time don't run into each other (write(2),
+/// Appends a line in one write, so that lines of concurrent tests don't mix (write(2),
 /// `O_APPEND`).
 fn add_line(mut list: impl io::Write, text: &str) -> io::Result<()> {
     let line = text.replace('\n', " ") + "\n";

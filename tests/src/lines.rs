@@ -1,4 +1,4 @@
-//! What a program says, line by line, as it says it.
+//! The output of a program, line by line as it is written.
 
 use std::{
     io::{BufRead as _, BufReader, Read},
@@ -13,22 +13,22 @@ use crate::moment::Moment;
 /// One line.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// As it came.
+    /// The text as written.
     pub text: String,
-    /// What it says, if it is JSON; else `null`.
+    /// Its content if it is JSON; else `null`.
     pub json: Value,
-    /// When: by its own word if it has one, else when it was read.
+    /// Its own time if it has one, else when it was read.
     pub at: Moment,
 }
 
 impl Line {
     fn new(text: String) -> Self {
         let json: Value = serde_json::from_str(&text).unwrap_or_default();
-        let told = ["timestamp", "time"]
+        let reported = ["timestamp", "time"]
             .into_iter()
             .find_map(|key| Moment::of_day(json.get(key)?.as_str()?));
         Self {
-            at: told.unwrap_or_else(Moment::now),
+            at: reported.unwrap_or_else(Moment::now),
             text,
             json,
         }

@@ -1,6 +1,6 @@
-//! `failover-lab`: the programs that run in the two-host lab, and what shows it to people.
+//! `failover-lab`: the programs of the two-host lab, the demonstration and the benchmark.
 //!
-//! This file knows the verbs; each has a module of its own.
+//! This file has the verbs; each has its own module.
 
 use std::{io::Write as _, process::ExitCode, thread};
 
@@ -90,7 +90,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells what could be left behind, then waits to be killed.
+/// Prints what could be left behind, then waits to be killed.
 fn hold(boot: bool) -> Result<()> {
     signals::heed_interrupts();
     let lab = Lab::build()?;

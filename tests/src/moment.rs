@@ -1,5 +1,5 @@
-//! One time line for everything: log lines, kernel events, what the commands noted, and the lab's
-//! own deeds all become a [`Moment`], so that they can be compared.
+//! One time line for everything: the times of log lines, kernel events, command runs and actions of the lab all become
+//! a [`Moment`], so that they can be compared.
 
 use std::{
     ops::{Add, Sub},
@@ -76,11 +76,11 @@ mod tests {
     #[test]
     fn a_time_of_day_is_found_on_the_same_line() {
         let before = Moment::now();
-        let told = Moment::of_day(&Timestamp::now().to_string()).unwrap();
+        let parsed = Moment::of_day(&Timestamp::now().to_string()).unwrap();
         let after = Moment::now();
         // Two clocks are read one after the other, and one of them is adjusted now and then.
         let slack = Duration::from_millis(5);
-        assert!(before - slack <= told && told <= after + slack);
+        assert!(before - slack <= parsed && parsed <= after + slack);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::{
     wait,
 };
 
-/// Where `cargo xtask test --openclaw` tells where the real gateway is.
+/// The variable in which `cargo xtask test --openclaw` passes the path of the real gateway.
 const OPENCLAW_VARIABLE: &str = "FAILOVER_OPENCLAW";
 /// Its listener is there after 5 to 14 s, or far later on a machine that is busy.
 pub const LONGEST_START: Duration = Duration::from_secs(180);
@@ -29,7 +29,7 @@ const PLACE: &str = "/mnt";
 /// The folder with the real gateway: `bin/openclaw` is the program.
 ///
 /// # Panics
-/// When nobody told where it is.
+/// When its path isn't configured.
 #[must_use]
 pub fn folder() -> PathBuf {
     let folder = env::var_os(OPENCLAW_VARIABLE).map(PathBuf::from);
@@ -153,10 +153,10 @@ impl OpenClaw {
         chown(&folder, owner.ok(), None).expect("giving the account its folder");
     }
 
-    /// Runs it, and waits until it is well.
+    /// Runs it, and waits until it is healthy.
     ///
     /// # Panics
-    /// When it isn't soon.
+    /// When it doesn't become healthy soon.
     #[must_use]
     pub fn start(&self) -> Running {
         let log = fs::File::options()
@@ -185,7 +185,7 @@ impl OpenClaw {
         running
     }
 
-    /// What it has said so far.
+    /// Its output so far.
     #[must_use]
     pub fn log(&self) -> String {
         read(&self.directory.join("log"))
@@ -197,7 +197,7 @@ impl OpenClaw {
 pub struct Running(Process);
 
 impl Running {
-    /// Sends a signal to it and its children, and tells when.
+    /// Sends a signal to it and its children, and returns when.
     ///
     /// # Panics
     /// When it is gone.
@@ -208,7 +208,7 @@ impl Running {
         now
     }
 
-    /// Kills it and its children, and tells when.
+    /// Kills it and its children, and returns when.
     pub fn kill(self) -> Moment {
         self.signal(Signal::KILL)
     }

@@ -1,4 +1,4 @@
-//! A configuration file where the package's is, which one command alone sees.
+//! A configuration file in the place of the package's, which only one command sees.
 
 use std::{fs, process::Command};
 

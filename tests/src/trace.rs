@@ -17,7 +17,7 @@ use crate::{
     wait,
 };
 
-/// Nobody else binds to this address: so a trace shows that it has begun.
+/// No other program binds to this address: so the event of it shows that a trace has begun.
 const MARK: Ipv4Addr = Ipv4Addr::new(127, 1, 2, 3);
 
 /// A running trace.
@@ -81,7 +81,7 @@ impl Trace {
         traces_system_calls(self.process.pid())
     }
 
-    /// Waits for an event, and goes on from there the next time.
+    /// Waits for an event, and continues from there the next time.
     ///
     /// # Panics
     /// With all events, when it doesn't come.
@@ -110,7 +110,7 @@ impl Trace {
         lines
     }
 
-    /// What it said on standard error.
+    /// Its standard error.
     #[must_use]
     pub fn errors(&self) -> &Lines {
         &self.errors
@@ -121,7 +121,7 @@ impl Trace {
         self.process.signal(signal);
     }
 
-    /// Waits for its end and its last words.
+    /// Waits for its end and its last output.
     ///
     /// # Panics
     /// When it doesn't end.
@@ -133,7 +133,7 @@ impl Trace {
     }
 }
 
-/// One end of a connection, as an event tells it.
+/// One end of a connection, as in an event.
 #[must_use]
 pub fn endpoint(event: &Line, name: &str) -> Option<SocketAddr> {
     let end = event.json.get(name)?;

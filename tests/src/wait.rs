@@ -1,11 +1,11 @@
-//! Waiting for what should happen, never for time to pass.
+//! Waits for conditions, never for time to pass.
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-/// How often a condition is looked at.
+/// Poll interval of a condition.
 pub const POLL: Duration = Duration::from_millis(5);
 
 /// Far longer than anything here takes, for what has no time of its own to keep.

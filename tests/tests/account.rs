@@ -27,9 +27,9 @@ fn alice(lab: &Lab) -> [PathBuf; 2] {
 }
 
 /// What the start command's lines of this kind say.
-fn told(daemon: &mut Daemon, kind: &str) -> String {
+fn reported(daemon: &mut Daemon, kind: &str) -> String {
     let line = daemon.says(kind, |line| {
-        line.message() == "command says" && line.field("line").starts_with(kind)
+        line.message() == "command output" && line.field("line").starts_with(kind)
     });
     let text = line.field("line");
     text.strip_prefix(kind)
@@ -54,23 +54,23 @@ fn a_command_is_the_account_with_its_groups_its_home_and_nothing_of_the_daemons(
         .argument("--user=alice")
         .spawn();
     assert_eq!(
-        told(&mut daemon, "uid"),
+        reported(&mut daemon, "uid"),
         format!("{UID} gid {GID} groups {GID} {OTHER_GROUP}")
     );
-    assert_eq!(told(&mut daemon, "in"), HOME);
-    let session = told(&mut daemon, "session");
+    assert_eq!(reported(&mut daemon, "in"), HOME);
+    let session = reported(&mut daemon, "session");
     let (session, command) = session.split_once(" of ").unwrap();
     assert_eq!(session, command);
-    assert_eq!(told(&mut daemon, "rights"), "CapEff: 0000000000000000");
+    assert_eq!(reported(&mut daemon, "rights"), "CapEff: 0000000000000000");
     // The fourth is the folder that is being read.
-    assert_eq!(told(&mut daemon, "open"), "0 1 2 3");
+    assert_eq!(reported(&mut daemon, "open"), "0 1 2 3");
     // Its output can be opened by name, too.
-    assert_eq!(told(&mut daemon, "written"), "");
+    assert_eq!(reported(&mut daemon, "written"), "");
     let ended = daemon.says("the end of it", |line| line.message() == "command ended");
     assert!(ended.field("result").contains("code 7"), "{}", ended.text);
     assert!(ended.field("output").ends_with("| end"), "{}", ended.text);
 
-    let lines = daemon.said(|line| line.message() == "command says");
+    let lines = daemon.said(|line| line.message() == "command output");
     let environment: BTreeMap<&str, &str> = lines
         .iter()
         .filter_map(|line| line.field("line").strip_prefix("env ")?.split_once('='))
@@ -111,7 +111,7 @@ fn a_fence_is_the_machines_and_not_the_accounts() {
         .argument("--user=alice")
         .argument("--fence=sh -c 'echo uid $(id -u); exit 1'")
         .spawn();
-    assert_eq!(told(&mut daemon, "uid"), "0");
+    assert_eq!(reported(&mut daemon, "uid"), "0");
     daemon.terminate();
 }
 
@@ -122,7 +122,8 @@ fn a_flood_of_lines_stays_a_few_and_says_so() {
         .command_lines("sh -c 'seq 1 200000; exit 1'", "true")
         .spawn();
     daemon.says("that there was more", |line| {
-        line.message() == "command says more than is told" && line.number("left_out") > Some(1000)
+        line.message() == "command output above the rate limit isn't logged"
+            && line.number("left_out") > Some(1000)
     });
     let first = daemon.says("its end", |line| line.message() == "command ended");
     assert!(
@@ -130,7 +131,7 @@ fn a_flood_of_lines_stays_a_few_and_says_so() {
         "{}",
         first.text
     );
-    let told = daemon.said(|line| line.message() == "command says");
-    assert!(told.len() < 100, "{} lines", told.len());
+    let logged = daemon.said(|line| line.message() == "command output");
+    assert!(logged.len() < 100, "{} lines", logged.len());
     daemon.terminate();
 }

@@ -1,4 +1,4 @@
-//! What a healthy primary has to do: more than its kernel does for it, if it is so configured.
+//! The checks of the primary beyond a TCP connect, which its kernel alone would answer.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -36,7 +36,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    /// Status line, kind and body by path. A connection over which nothing comes for so long is
+    /// Status line, kind and body by path. A connection that is idle for this time is
     /// closed.
     fn new(
         lab: &Lab,
@@ -91,12 +91,12 @@ fn converse(
         {}
         let path = request.split(' ').nth(1).unwrap_or_default();
         let (status, kind, body) = answer(path);
-        let told = format!(
+        let response = format!(
             "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let mut writer = stream;
-        if writer.write_all(told.as_bytes()).is_err() {
+        if writer.write_all(response.as_bytes()).is_err() {
             return;
         }
     }
@@ -406,7 +406,7 @@ fn a_local_gateway_that_fails_its_own_check_is_started_again() {
 #[test]
 fn a_local_gateway_that_hangs_is_stopped_after_three_strikes_of_its_own_and_started_again() {
     let lab = Lab::new();
-    // A stop has to wait until it goes on.
+    // A stop has to wait until it continues.
     let mut daemon = checking(&lab, "openclaw").stop_timeout(wait::LONG).spawn();
     daemon.becomes("active");
     // It is asked, and answers.

@@ -57,7 +57,7 @@ fn a_gateway_that_dies_while_active_is_started_again_at_once() {
 }
 
 #[test]
-fn a_start_that_failed_is_told_with_its_exit_code_what_it_said_last_and_where_the_rest_is() {
+fn a_start_that_failed_is_reported_with_its_exit_code_what_it_said_last_and_where_the_rest_is() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).starts(&["refuse", "hang"]).spawn();
     let again = daemon.says("a second attempt", |line| {
@@ -65,9 +65,9 @@ fn a_start_that_failed_is_told_with_its_exit_code_what_it_said_last_and_where_th
     });
     let (status, _) = daemon.status();
     let problem = status["problems"].to_string();
-    for told in [again.field("reason"), &problem] {
+    for text in [again.field("reason"), &problem] {
         for part in ["exit code 78", "said last: ", "start.log)"] {
-            assert!(told.contains(part), "{told}");
+            assert!(text.contains(part), "{text}");
         }
     }
     daemon.terminate();
@@ -180,7 +180,7 @@ fn a_gateway_that_never_answers_is_started_again_when_its_time_is_over() {
     daemon.ends_having_run(&["start", "stop", "start"]);
 }
 
-/// As one does that its own service manager starts again and again.
+/// As one does that its own service manager restarts repeatedly.
 #[test]
 fn a_gateway_that_crashes_and_comes_back_by_itself_is_started_and_never_stopped() {
     let lab = Lab::new();

@@ -50,7 +50,7 @@ impl Machine {
     }
 }
 
-fn told(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);
     format!(
         "{}{}",
@@ -60,10 +60,10 @@ fn told(output: &Output) -> String {
 }
 
 fn assert_refused(output: &Output, code: i32, parts: &[&str]) {
-    let told = told(output);
-    assert_eq!(output.status.code(), Some(code), "{told}");
+    let text = text_of(output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
     for part in parts {
-        assert!(told.contains(part), "`{part}` isn't told: {told}");
+        assert!(text.contains(part), "`{part}` is missing: {text}");
     }
 }
 
@@ -80,7 +80,7 @@ fn the_default_configuration_with_a_primary_can_be_run() {
     let default = shipped("failover-user/dist/failover.toml");
     let path = machine.file(&default.replace("#primary", "primary"));
     let output = machine.failover(&["config", "check"], &path);
-    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_default_configuration_is_written_once_and_lacks_but_a_primary() {
     let machine = Machine::new();
     let path = machine.lab.directory().join("etc/failover/new.toml");
     let output = machine.failover(&["config", "init", "--output"], &path);
-    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
     let written = fs::read_to_string(&path).unwrap();
     assert_eq!(written, shipped("failover-user/dist/failover.toml"));
     for verb in [&["config", "check"][..], &["run", "--config"]] {
@@ -108,7 +108,7 @@ fn checking_a_file_says_what_running_it_would() {
     let [checked, run] =
         [&["config", "check"][..], &["run", "--config"]].map(|verb| machine.failover(verb, &path));
     assert_refused(&checked, USAGE, &[":2:", "did you mean `interval`?"]);
-    assert_eq!(told(&checked), told(&run));
+    assert_eq!(text_of(&checked), text_of(&run));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn what_is_in_force_is_shown_with_where_it_comes_from() {
     ];
     let output = machine.failover(&arguments, &path);
     let settings: Vec<Value> = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", told(&output)));
+        .unwrap_or_else(|error| panic!("{error}: {}", text_of(&output)));
     let of = |option: &str| settings.iter().find(|of| of["option"] == option).unwrap();
     let strikes = of("strikes");
     assert_eq!(
@@ -159,7 +159,7 @@ fn the_package_s_file_is_read_where_none_is_named_and_flags_win() {
         assert_refused(&run(verb), USAGE, &[wrong]);
     }
     let checked = run(&["check", "--output=json"]);
-    assert!(told(&checked).contains(wrong), "{}", told(&checked));
+    assert!(text_of(&checked).contains(wrong), "{}", text_of(&checked));
     let shown = run(&["config", "show", "--interval=2s"]);
     let lines = ["interval = \"2s\"", "# /etc/failover/failover.toml:1"];
     assert_refused(&shown, 0, &lines);
@@ -211,7 +211,7 @@ fn a_path_in_the_file_is_a_whole_one_and_one_of_a_flag_begins_here() {
 fn a_flag_that_is_a_choice_of_two_is_set_with_and_without_a_value() {
     let machine = Machine::new();
     let path = machine.file("primary = \"192.0.2.1\"\n");
-    for (flag, told) in [
+    for (flag, text) in [
         (&["--dry-run"][..], "dry-run = true "),
         (&["--dry-run", "true"], "dry-run = true "),
         (&["--dry-run=false"], "dry-run = false "),
@@ -219,7 +219,7 @@ fn a_flag_that_is_a_choice_of_two_is_set_with_and_without_a_value() {
         (&["--check-tls"], "check-tls = true "),
     ] {
         let arguments = [&["config", "show"], flag, &["--config"]].concat();
-        assert_refused(&machine.failover(&arguments, &path), 0, &[told]);
+        assert_refused(&machine.failover(&arguments, &path), 0, &[text]);
     }
 }
 
@@ -241,7 +241,7 @@ fn a_file_that_others_can_write_is_refused_with_what_to_type() {
     refused(&format!("chown 0 {name}"));
     chown(&path, Some(0), None).unwrap();
     let checked = machine.failover(&["config", "check"], &path);
-    assert!(checked.status.success(), "{}", told(&checked));
+    assert!(checked.status.success(), "{}", text_of(&checked));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Other accounts may have as many sockets and files as they like: the daemon answers, watches and decides
-//! all the same.
+//! Other accounts can't disturb the daemon with any number of sockets and open files: it still answers, watches and
+//! decides.
 
 use std::{
     io::{BufRead as _, BufReader},

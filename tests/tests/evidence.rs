@@ -1,5 +1,5 @@
-//! What others' connections to the primary tell the daemon, and what its name does: they say when
-//! and whom to ask, never what the answer is.
+//! Evidence from other programs' connections to the primary, and look-ups of its name: they decide when and which
+//! address to probe, never the outcome.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ struct Peace {
     client: TcpStream,
     /// The other end of it.
     at_primary: TcpStream,
-    /// What goes on answering, and the daemon's own connections: closing those would be news.
+    /// What still answers, and the daemon's own connections: closing those would be news.
     kept: (TcpListener, Vec<TcpStream>),
 }
 
@@ -132,8 +132,8 @@ fn what_a_check_by_hand_sees_of_a_dead_primary_is_no_reason_for_anything() {
             .arg("--control")
             .arg(daemon.control());
         let output = check.output().expect("running failover check");
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert!(told.contains("refuses connections"), "{told}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("refuses connections"), "{text}");
         wait::until("the kernel tells of it", wait::LONG, || {
             (seen() > before).then_some(())
         });

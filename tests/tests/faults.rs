@@ -1,4 +1,4 @@
-//! What nobody wishes for: floods, hostile names, lost events, and things that are gone too soon.
+//! Faults: floods, hostile names, lost events, and processes that end too soon.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -57,7 +57,7 @@ fn flood(host: &Host, address: SocketAddr, period: Duration, most: u32) -> u32 {
     })
 }
 
-/// Fills the ring buffer of whoever doesn't read it now.
+/// Fills the ring buffer of a program that doesn't read it now.
 fn overflow(host: &Host) {
     let nobody = SocketAddr::from((host.address(), PORT));
     let made = flood(host, nobody, FLOOD_PATIENCE, OVERFLOW);
@@ -148,10 +148,10 @@ fn a_daemon_that_slept_through_a_flood_says_what_it_lost_and_goes_on() {
         daemon.said(|_| true).get(before).cloned()
     });
     daemon.signal(Signal::CONT);
-    let told = daemon.says("how many events were lost", |line| {
+    let reported = daemon.says("how many events were lost", |line| {
         line.message().contains("events were lost")
     });
-    assert!(told.number("lost") > Some(0), "{told:?}");
+    assert!(reported.number("lost") > Some(0), "{reported:?}");
     daemon.probes("connected");
     daemon.probes("connected");
     assert_stood_by(&daemon);
@@ -304,12 +304,12 @@ fn hostile_names_stay_inside_one_line_of_the_log() {
 fn a_hostile_command_line_of_who_holds_the_port_stays_inside_one_line() {
     for format in ["json", "text"] {
         let lab = Lab::new();
-        let mut stranger = lab.host_b().lab_command("gateway");
-        stranger
+        let mut foreign = lab.host_b().lab_command("gateway");
+        foreign
             .arg0("\x1b]0;x\x07\u{9b}31m\nERROR forged")
             .args(["--listen", &format!("0.0.0.0:{PORT}")])
             .stdout(Stdio::null());
-        let _stranger = lab.host_b().spawn(&mut stranger).unwrap();
+        let _foreign = lab.host_b().spawn(&mut foreign).unwrap();
         lab.host_b().await_listening(true);
         let path = lab.directory().join("log");
         let log = File::create(&path).unwrap();

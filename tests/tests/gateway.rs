@@ -1,5 +1,5 @@
-//! The lab's own gateway, and the commands beside it, do what
-//! OpenClaw was seen to do, so that what is proved with it holds.
+//! The lab's own gateway and its commands behave as OpenClaw was observed to, so that results with them are valid for
+//! OpenClaw.
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
@@ -32,7 +32,7 @@ fn hears(connection: &TcpStream) -> String {
     hears_within(wait::LONG, connection).expect("an answer, or the end")
 }
 
-/// The same; `None` when nothing comes for so long.
+/// The same; `None` when nothing comes for this time.
 fn hears_within(patience: Duration, mut connection: &TcpStream) -> Option<String> {
     let timeout = connection.set_read_timeout(Some(patience));
     timeout.expect("it is a socket");
@@ -118,19 +118,19 @@ fn a_draining_gateway_listens_and_is_live_until_it_ends() {
     let lab = Lab::new();
     let host = lab.host_a();
     let mut gateway = host.gateway_with(&["--drain", "3s"]).unwrap();
-    let told = gateway.signal(Signal::TERM);
+    let signalled = gateway.signal(Signal::TERM);
     wait::until("it drains", wait::LONG, || {
         answer(host, "/startupz").contains("draining").then_some(())
     });
     assert!(answer(host, "/healthz").contains(r#""ok":true"#));
     assert!(matches!(greeting(host), Err(tungstenite::Error::Http(_))));
     wait::until("it ends", wait::LONG, || gateway.ended());
-    let took = failover_tests::moment::Moment::now().since(told);
+    let took = failover_tests::moment::Moment::now().since(signalled);
     assert!(took >= Duration::from_secs(3), "{took:?}");
 }
 
 #[test]
-fn a_lingering_gateway_lives_on_without_its_port() {
+fn a_terminating_gateway_lives_on_without_its_port() {
     let lab = Lab::new();
     let host = lab.host_a();
     let mut gateway = host.gateway_with(&["--linger", "60s"]).unwrap();

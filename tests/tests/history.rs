@@ -1,4 +1,4 @@
-//! `failover history`: what is told of an incident, and what happens where it can't be kept.
+//! `failover history`: what it shows of an incident, and what happens where that can't be stored.
 
 use std::{fs, path::PathBuf};
 
@@ -44,22 +44,22 @@ fn names<'a>(incident: &'a Value, list: &str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_takeover_and_its_release_are_told_as_one_incident() {
+fn a_takeover_and_its_release_are_reported_as_one_incident() {
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
     daemon.probes("connected");
-    let _primary = daemon.takes_over_and_lets_go(&lab, primary);
-    // The stop command may outlive what it stops: then the incident is told once more.
-    let told = wait::until("the incident and its commands are over", wait::LONG, || {
-        let told = incidents(&lab);
-        let incident = told.first()?;
+    let _primary = daemon.takes_over_and_releases(&lab, primary);
+    // The stop command may outlive what it stops: then the incident is shown once more.
+    let shown = wait::until("the incident and its commands are over", wait::LONG, || {
+        let shown = incidents(&lab);
+        let incident = shown.first()?;
         let mut commands = incident["commands"].as_array()?.iter();
         let is_over = !incident["ended"].is_null() && commands.all(|one| !one["result"].is_null());
-        is_over.then_some(told)
+        is_over.then_some(shown)
     });
-    let [incident] = &told[..] else {
-        panic!("{told:#?}");
+    let [incident] = &shown[..] else {
+        panic!("{shown:#?}");
     };
     assert_eq!(
         names(incident, "phases", "state"),
@@ -100,7 +100,7 @@ fn a_takeover_and_its_release_are_told_as_one_incident() {
 }
 
 #[test]
-fn an_incident_is_told_in_parts_where_the_daemon_ended_or_was_killed_in_it() {
+fn an_incident_is_reported_in_parts_where_the_daemon_ended_or_was_killed_in_it() {
     let lab = Lab::new();
     let setup = Setup::new(&lab);
     let primary = lab.host_a().gateway().unwrap();
@@ -108,9 +108,9 @@ fn an_incident_is_told_in_parts_where_the_daemon_ended_or_was_killed_in_it() {
     daemon.probes("connected");
     primary.kill();
     daemon.becomes("active");
-    wait::until("the takeover is told of", wait::LONG, || {
-        let told = incidents(&lab);
-        let states = told.first().map(|one| names(one, "phases", "state"))?;
+    wait::until("the takeover is shown", wait::LONG, || {
+        let shown = incidents(&lab);
+        let states = shown.first().map(|one| names(one, "phases", "state"))?;
         states.contains(&"active").then_some(())
     });
     let (text, _) = history(&lab, &[]);
@@ -141,22 +141,22 @@ fn an_incident_is_told_in_parts_where_the_daemon_ended_or_was_killed_in_it() {
     let _primary = lab.host_a().gateway().unwrap();
     daemon.becomes("standby");
     daemon.terminate();
-    let told = incidents(&lab);
-    let hows: Vec<&str> = told
+    let shown = incidents(&lab);
+    let hows: Vec<&str> = shown
         .iter()
         .map(|one| one["ended"]["how"].as_str().unwrap_or("open"))
         .collect();
     assert_eq!(
         hows[..3],
         ["daemon-killed", "daemon-ended", "released"],
-        "{told:#?}"
+        "{shown:#?}"
     );
     let (_, errors) = history(&lab, &[]);
     assert!(errors.contains("1 lines"), "{errors}");
 }
 
 #[test]
-fn orders_are_told_with_who_gave_them_and_why_also_where_nothing_else_happened() {
+fn orders_are_reported_with_who_gave_them_and_why_also_where_nothing_else_happened() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();

@@ -1,4 +1,4 @@
-//! Who holds the local port: told from the sockets themselves, whoever opened them and however.
+//! The holder of the local port: found from the sockets themselves, however they were opened.
 
 use std::{net::SocketAddr, process::Stdio, time::Duration};
 
@@ -17,7 +17,7 @@ fn changed(line: &Line) -> bool {
     line.message() == "local port changed"
 }
 
-/// Its start does nothing before it is let go.
+/// Its start does nothing before it is allowed to.
 fn held(lab: &Lab) -> Setup {
     Setup::new(lab).starts(&["held"]).start_timeout(wait::LONG)
 }
@@ -29,7 +29,7 @@ fn starting(lab: &Lab) -> Daemon {
     daemon
 }
 
-/// One more gateway on PC-B, beside whoever shares the port.
+/// One more gateway on PC-B, beside others that share the port.
 fn sharing_gateway(host: &Host) -> Process {
     let mut command = host.lab_command("gateway");
     command
@@ -73,7 +73,7 @@ fn a_gateway_that_listened_before_the_daemon_is_named_as_well() {
 }
 
 #[test]
-fn a_holder_that_is_in_another_network_namespace_than_its_sockets_is_told_with_it() {
+fn a_holder_that_is_in_another_network_namespace_than_its_sockets_is_reported_with_it() {
     let lab = Lab::new();
     // A thread of this process opens it in PC-B's namespace; the process is where it was.
     let _stranger = lab.host_b().listen(([0, 0, 0, 0], PORT), 1).unwrap();
@@ -154,7 +154,7 @@ fn a_start_that_finds_the_port_taken_tells_who_has_it() {
     let lab = Lab::new();
     let mut daemon = starting(&lab);
     let _stranger = lab.host_b().listen(([0, 0, 0, 0], PORT), 1).unwrap();
-    daemon.commands().let_go();
+    daemon.commands().unblock();
     let taken = daemon.says("who has the port", |line| {
         line.message() == "the port is taken (EADDRINUSE)"
     });
@@ -168,7 +168,7 @@ fn a_start_that_finds_the_port_taken_tells_who_has_it() {
 }
 
 #[test]
-fn a_socket_that_has_the_port_and_does_not_listen_is_told_by_who_bound_it() {
+fn a_socket_that_has_the_port_and_does_not_listen_is_reported_by_who_bound_it() {
     let lab = Lab::new();
     let mut daemon = starting(&lab);
     let address = SocketAddr::from(([0, 0, 0, 0], PORT));
@@ -177,7 +177,7 @@ fn a_socket_that_has_the_port_and_does_not_listen_is_told_by_who_bound_it() {
         bind(&socket, &address).unwrap();
         socket
     });
-    daemon.commands().let_go();
+    daemon.commands().unblock();
     let taken = daemon.says("who has the port", |line| {
         line.message() == "the port is taken (EADDRINUSE)"
     });
@@ -198,7 +198,7 @@ fn other_programs_system_calls_are_not_slower_but_while_something_is_started() {
     primary.kill();
     daemon.begins(1, Command::Start);
     assert_eq!(traces_system_calls(daemon.pid()), slower);
-    daemon.commands().let_go();
+    daemon.commands().unblock();
     daemon.becomes("active");
     wait::until("system calls as before", wait::LONG, || {
         (!traces_system_calls(daemon.pid())).then_some(())

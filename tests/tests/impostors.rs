@@ -1,4 +1,4 @@
-//! Accounts without rights that try to be taken for the gateway.
+//! Unprivileged accounts that try to be taken for the gateway.
 
 use std::{
     io::IoSlice,
@@ -33,7 +33,7 @@ fn node_in(lab: &Lab, group: &ControlGroup, path: &str) -> Process {
     let program = lab.directory().join("node");
     Lab::copy_program(lab.binary(), &program);
     let group = group.below(path);
-    // The program is opened before the rights are dropped, for it is where only root gets to.
+    // The program is opened before the rights are dropped, because only root gets to its folder.
     let script = r#"echo $$ >"$1/cgroup.procs" && exec 3<"$0" && exec setpriv --reuid "$2" --regid "$2" --clear-groups /proc/self/fd/3 gateway --listen "$3""#;
     let mut command = lab.host_b().command("sh");
     command
@@ -47,12 +47,14 @@ fn node_in(lab: &Lab, group: &ControlGroup, path: &str) -> Process {
     node
 }
 
-fn assert_strangers(mut daemon: Daemon, who: &str) {
+fn assert_foreign(mut daemon: Daemon, who: &str) {
     daemon.becomes("blocked");
     let (status, _) = daemon.status();
-    let told = |name: &str| status.pointer(&format!("/gateway/{name}"));
-    assert_eq!(told("foreign"), Some(&true.into()), "{status}");
-    let held_by = told("held_by").map(ToString::to_string).unwrap_or_default();
+    let field = |name: &str| status.pointer(&format!("/gateway/{name}"));
+    assert_eq!(field("foreign"), Some(&true.into()), "{status}");
+    let held_by = field("held_by")
+        .map(ToString::to_string)
+        .unwrap_or_default();
     assert!(held_by.contains(who), "{held_by}");
     daemon.runs_nothing_for(Duration::from_millis(500));
     assert!(!daemon.states().contains(&"active".to_owned()));
@@ -86,7 +88,7 @@ fn a_unit_that_another_account_named_in_its_own_service_manager_is_not_the_gatew
         if !path.contains("user@0") {
             assert!(held_by.contains(unit), "{held_by}");
         }
-        assert_strangers(daemon, &format!("pid {}, uid {MALLORY}", node.pid()));
+        assert_foreign(daemon, &format!("pid {}, uid {MALLORY}", node.pid()));
     }
 }
 
@@ -109,11 +111,11 @@ fn a_service_of_another_account_that_comes_up_during_a_start_is_not_the_gateway(
         daemon.begins(1, Command::Start);
         let node = node_in(&lab, &group, &path);
         let who = format!("pid {}, uid {MALLORY}", node.pid());
-        assert_strangers_while_starting(daemon, &who);
+        assert_foreign_while_starting(daemon, &who);
     }
 }
 
-fn assert_strangers_while_starting(mut daemon: Daemon, who: &str) {
+fn assert_foreign_while_starting(mut daemon: Daemon, who: &str) {
     let seen = daemon.says("who listens", |line| {
         line.message() == "local port changed" && line.field("held_by").contains(who)
     });
@@ -123,8 +125,8 @@ fn assert_strangers_while_starting(mut daemon: Daemon, who: &str) {
         "{}",
         seen.text
     );
-    // The next start would begin later than the stranger.
-    daemon.commands().let_go();
+    // The next start would begin later than the foreign program.
+    daemon.commands().unblock();
     daemon.becomes("blocked");
     assert!(!daemon.states().contains(&"active".to_owned()));
     daemon.terminate();
@@ -173,5 +175,5 @@ fn a_socket_of_another_account_that_no_process_has_open_is_not_the_gateway() {
         .spawn();
     daemon.begins(1, Command::Start);
     let _socket = InFlight::on(&lab);
-    assert_strangers_while_starting(daemon, &format!("isn't visible from here (uid {MALLORY})"));
+    assert_foreign_while_starting(daemon, &format!("isn't visible from here (uid {MALLORY})"));
 }

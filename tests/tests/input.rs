@@ -1,4 +1,4 @@
-//! What people get wrong: command lines, configuration files, rights. Each is told what and where it
+//! Mistakes in command lines, configuration files and permissions. Each message shows what and where it
 //! is, and what to do, with the exit code that scripts go by; never with a panic.
 
 use std::{
@@ -46,18 +46,18 @@ fn assert_refused(command: &mut Command, code: i32, parts: &[&str]) {
         lines.ended().then(|| child.wait().expect("a child ends"))
     });
     let _ = child.kill();
-    let told = lines.text();
-    let asked = format!("{command:?}\n{told}");
+    let text = lines.text();
+    let asked = format!("{command:?}\n{text}");
     assert_eq!(
         status.and_then(|status| status.code()),
         Some(code),
         "{asked}"
     );
     for part in parts {
-        assert!(told.contains(part), "`{part}` isn't told: {asked}");
+        assert!(text.contains(part), "`{part}` is missing: {asked}");
     }
     for noise in ["panicked", "RUST_BACKTRACE", "stack backtrace"] {
-        assert!(!told.contains(noise), "`{noise}` is told: {asked}");
+        assert!(!text.contains(noise), "`{noise}` is shown: {asked}");
     }
 }
 
@@ -385,7 +385,7 @@ fn a_log_filter_that_would_be_silent_is_refused() {
 }
 
 #[test]
-fn without_rights_what_is_missing_is_told() {
+fn without_rights_what_is_missing_is_reported() {
     let lab = Lab::new();
     let state = lab.directory().join("state");
     let required = [

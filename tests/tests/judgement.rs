@@ -1,4 +1,4 @@
-//! Is it the primary that is gone, or is it me? What a daemon does that is cut off, stopped or misled.
+//! Is the primary gone, or PC-B cut off? The decisions of a daemon that is isolated, stopped or misled.
 
 use std::{
     io::{Read as _, Write as _},
@@ -36,14 +36,14 @@ fn with_witness(lab: &Lab, witness: Ipv4Addr) -> Setup {
 
 /// From now on nothing gets from the one to the other, and everything to everybody else.
 fn cut(from: &Host, to: &Host) {
-    from.run("ip", &["route", "add", "blackhole", &told(to)]);
+    from.run("ip", &["route", "add", "blackhole", &route_to(to)]);
 }
 
 fn heal(from: &Host, to: &Host) {
-    from.run("ip", &["route", "delete", "blackhole", &told(to)]);
+    from.run("ip", &["route", "delete", "blackhole", &route_to(to)]);
 }
 
-fn told(host: &Host) -> String {
+fn route_to(host: &Host) -> String {
     format!("{}/32", host.address())
 }
 
@@ -193,14 +193,14 @@ fn a_quorum_needs_as_many_witnesses_as_it_says() {
 }
 
 #[test]
-fn a_witness_that_never_answers_is_told_while_all_is_well() {
+fn a_witness_that_never_answers_is_reported_while_all_is_well() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = with_witness(&lab, NOBODY).spawn();
-    let told = daemon.says("that nobody answers", |line| {
+    let line = daemon.says("that nobody answers", |line| {
         line.message().contains("PC-B would not take over")
     });
-    assert!(told.field("answers").contains("10.0.0.99"), "{told:?}");
+    assert!(line.field("answers").contains("10.0.0.99"), "{line:?}");
     let (status, _) = daemon.status();
     assert_eq!(status["state"], "standby");
     let problem = status["problems"][0].as_str().unwrap();
@@ -210,16 +210,16 @@ fn a_witness_that_never_answers_is_told_while_all_is_well() {
 }
 
 #[test]
-fn a_witness_that_nobody_may_ping_is_told_with_the_remedy() {
+fn a_witness_that_nobody_may_ping_is_reported_with_the_remedy() {
     let lab = Lab::new();
     let third = lab.add_host("PC-C");
     let _primary = lab.host_a().gateway().unwrap();
     let setup = with_witness(&lab, third.address());
     let mut daemon = setup.without_capabilities(&["net_raw"]).spawn();
-    let told = daemon.says("that it can't be pinged", |line| {
+    let line = daemon.says("that it can't be pinged", |line| {
         line.field("answers").contains("CAP_NET_RAW")
     });
-    assert!(told.field("answers").contains("with a port"), "{told:?}");
+    assert!(line.field("answers").contains("with a port"), "{line:?}");
     daemon.ends_having_run(&[]);
 }
 

@@ -102,15 +102,15 @@ fn held(arguments: &[&str]) -> Held {
         .expect("the lab's binary can be run");
     let pid = holder.0.id();
     let lines = Lines::of(holder.0.stdout.take().expect("a pipe"));
-    // The gateway is told last.
+    // The gateway is printed last.
     let gateway = wait::until("the lab is there", wait::LONG, || {
-        told(&lines, "gateway").first()?.parse().ok()
+        printed(&lines, "gateway").first()?.parse().ok()
     });
-    let directory: PathBuf = told(&lines, "directory").join("\n").into();
-    let init: Option<u32> = told(&lines, "init")
+    let directory: PathBuf = printed(&lines, "directory").join("\n").into();
+    let init: Option<u32> = printed(&lines, "init")
         .first()
         .map(|init| init.parse().expect("a number"));
-    let inodes: Vec<u64> = told(&lines, "namespace")
+    let inodes: Vec<u64> = printed(&lines, "namespace")
         .iter()
         .map(|inode| inode.parse().expect("a number"))
         .collect();
@@ -122,14 +122,14 @@ fn held(arguments: &[&str]) -> Held {
     Held {
         holder,
         directory,
-        group: told(&lines, "group").first().map(PathBuf::from),
+        group: printed(&lines, "group").first().map(PathBuf::from),
         namespaces,
         children,
     }
 }
 
 /// What the lines that begin with this word say.
-fn told(lines: &Lines, word: &str) -> Vec<String> {
+fn printed(lines: &Lines, word: &str) -> Vec<String> {
     let lines = lines.from(0);
     let said = lines
         .iter()
@@ -267,12 +267,20 @@ fn demonstrations_run_beside_each_other_and_an_installed_service() {
         .stdin(Stdio::null())
         .output()
         .expect("unshare can be run");
-    let told = |name: &str| fs::read_to_string(lab.directory().join(name)).unwrap_or_default();
-    assert!(output.status.success(), "{output:?}\n{}", told("installed"));
+    let content = |name: &str| fs::read_to_string(lab.directory().join(name)).unwrap_or_default();
+    assert!(
+        output.status.success(),
+        "{output:?}\n{}",
+        content("installed")
+    );
     for name in ["first", "second"] {
-        let shown = told(name);
+        let shown = content(name);
         assert!(shown.contains("\ntaken over "), "{name}: {shown}");
     }
-    assert_eq!(told("after"), told("before"));
-    assert!(told("status").contains("10.0.0.1"), "{}", told("status"));
+    assert_eq!(content("after"), content("before"));
+    assert!(
+        content("status").contains("10.0.0.1"),
+        "{}",
+        content("status")
+    );
 }

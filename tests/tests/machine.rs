@@ -1,4 +1,4 @@
-//! The lab's machine with a real systemd: what others build on.
+//! The lab's machine with a real systemd, which other tests use.
 
 use failover_tests::{
     lab::{Lab, Machine, machine},

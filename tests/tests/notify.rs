@@ -1,4 +1,4 @@
-//! Telling the world: a command that is run, and a web server that is told, until it has it.
+//! Notifications: to a command, and to a web server until it accepts them.
 
 use std::{
     convert::Infallible,
@@ -117,7 +117,7 @@ impl Authority {
         Arc::new(configuration).into()
     }
 
-    /// The options by which the hook is told over TLS, and this one is trusted.
+    /// The options for a hook over TLS with this authority trusted.
     fn trusted(&self) -> [String; 2] {
         [
             format!("--webhook=https://127.0.0.1:{HOOK_PORT}/hook"),
@@ -179,19 +179,19 @@ fn webhook() -> String {
 }
 
 #[test]
-fn a_command_is_told_of_the_takeover_and_of_the_release() {
+fn a_command_is_notified_of_the_takeover_and_of_the_release() {
     let lab = Lab::new();
-    let told = lab.directory().join("told");
+    let file = lab.directory().join("notices");
     let script = format!(
         "--notify=sh -c 'cat >> {0}; echo $FAILOVER_EVENT $FAILOVER_STATE $FAILOVER_PRIMARY >> {0}'",
-        told.display()
+        file.display()
     );
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).argument(&script).spawn();
     daemon.probes("connected");
-    let _primary = daemon.takes_over_and_lets_go(&lab, primary);
-    let lines = wait::until("both are told", wait::LONG, || {
-        let text = fs::read_to_string(&told).ok()?;
+    let _primary = daemon.takes_over_and_releases(&lab, primary);
+    let lines = wait::until("both are notified", wait::LONG, || {
+        let text = fs::read_to_string(&file).ok()?;
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         (lines.len() == 4).then_some(lines)
     });
@@ -215,7 +215,7 @@ fn a_notify_command_that_never_ends_delays_nothing_and_is_killed() {
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).argument(&script).spawn();
     daemon.probes("connected");
-    let _primary = daemon.takes_over_and_lets_go(&lab, primary);
+    let _primary = daemon.takes_over_and_releases(&lab, primary);
     let text = wait::until("it runs", wait::LONG, || {
         fs::read_to_string(&pid)
             .ok()
@@ -229,7 +229,7 @@ fn a_notify_command_that_never_ends_delays_nothing_and_is_killed() {
     });
     assert!(line.field("error").contains("was killed"), "{line:?}");
     assert_eq!(line.field("event"), "takeover");
-    // The release is told by the next; it doesn't outlive the daemon.
+    // The next one notifies of the release; it doesn't outlive the daemon.
     let next = wait::until("the next runs", wait::LONG, || {
         let next = fs::read_to_string(&pid).ok()?;
         (next.ends_with('\n') && next != text).then_some(next)
@@ -243,7 +243,7 @@ fn a_notify_command_that_never_ends_delays_nothing_and_is_killed() {
 }
 
 #[test]
-fn a_web_server_that_fails_first_is_told_again_until_it_has_it() {
+fn a_web_server_that_fails_first_is_notified_again_until_it_accepts() {
     let lab = Lab::new();
     let hook = Hook::on(&lab, 503);
     let mut daemon = Setup::new(&lab).argument(&webhook()).spawn();
@@ -299,7 +299,7 @@ fn who_cannot_tell_people_says_so_in_the_status_until_it_can_and_is_safe_all_the
     assert_eq!(status["notifiers"][0]["kind"], "command");
     assert_eq!(status["notifiers"][0]["failed"], 1);
     hook.answers(204);
-    let status = wait::until("the webhook is told", wait::LONG, || {
+    let status = wait::until("the webhook is notified", wait::LONG, || {
         let (status, _) = daemon.status();
         (status["notifiers"][1]["told"] == 1).then_some(status)
     });
@@ -320,13 +320,13 @@ fn what_a_web_server_has_not_got_survives_a_daemon_that_is_killed() {
         (file.exists() && !hook.got().is_empty()).then_some(())
     });
     let mut daemon = daemon.killed_and_restarted();
-    let told = hook.got().len();
+    let count = hook.got().len();
     hook.answers(200);
     daemon.says("that the server has it", |line| {
         line.message() == "webhook notification delivered"
     });
     let got = hook.got();
-    assert!(got.len() > told, "{got:#?}");
+    assert!(got.len() > count, "{got:#?}");
     assert!(got.iter().all(|notice| notice == &got[0]), "{got:#?}");
     assert_eq!(hook.events()[0], "takeover");
     wait::until("nothing is kept any longer", wait::LONG, || {
@@ -345,7 +345,7 @@ fn a_web_server_that_nobody_can_reach_delays_nothing() {
         .argument("--notify=/bin/false")
         .spawn();
     daemon.probes("connected");
-    let _primary = daemon.takes_over_and_lets_go(&lab, primary);
+    let _primary = daemon.takes_over_and_releases(&lab, primary);
     daemon.says("that the command fails", |line| {
         line.message() == "notify command failed"
     });
@@ -355,7 +355,7 @@ fn a_web_server_that_nobody_can_reach_delays_nothing() {
 // --- over TLS ------------------------------------------------------------------------------------
 
 #[test]
-fn a_web_server_over_tls_that_fails_first_is_told_again_until_it_has_it() {
+fn a_web_server_over_tls_that_fails_first_is_notified_again_until_it_accepts() {
     let lab = Lab::new();
     let authority = Authority::new(&lab, "authority");
     let hook = Hook::encrypted(&lab, 503, &authority);
@@ -381,10 +381,10 @@ fn a_web_server_over_tls_that_fails_first_is_told_again_until_it_has_it() {
 }
 
 #[test]
-fn a_web_server_that_nobody_vouches_for_is_told_nothing_and_people_what_to_do() {
+fn an_untrusted_web_server_is_not_notified_and_the_remedy_is_shown() {
     let lab = Lab::new();
-    let [known, stranger] = ["known", "stranger"].map(|name| Authority::new(&lab, name));
-    let hook = Hook::encrypted(&lab, 204, &stranger);
+    let [known, unknown] = ["known", "unknown"].map(|name| Authority::new(&lab, name));
+    let hook = Hook::encrypted(&lab, 204, &unknown);
     let primary = lab.host_a().gateway().unwrap();
     let mut setup = Setup::new(&lab);
     for option in known.trusted() {
@@ -392,7 +392,7 @@ fn a_web_server_that_nobody_vouches_for_is_told_nothing_and_people_what_to_do() 
     }
     let mut daemon = setup.spawn();
     daemon.probes("connected");
-    let _primary = daemon.takes_over_and_lets_go(&lab, primary);
+    let _primary = daemon.takes_over_and_releases(&lab, primary);
     let line = wait::until("that it isn't trusted", wait::LONG, || {
         let said = daemon.said(|line| line.message() == "webhook notification failed");
         said.into_iter().next()
@@ -409,24 +409,24 @@ fn a_web_server_that_nobody_vouches_for_is_told_nothing_and_people_what_to_do() 
     daemon.ends_having_run(&["start", "stop"]);
 }
 
-// --- what is told --------------------------------------------------------------------------------
+// --- events that notify --------------------------------------------------------------------------
 
 #[test]
-fn whatever_should_wake_somebody_is_told() {
-    let told = |lab: &Lab| lab.directory().join("told");
+fn events_for_the_operator_on_call_are_notified() {
+    let file = |lab: &Lab| lab.directory().join("notices");
     let script = |lab: &Lab| {
-        let told = told(lab);
+        let file = file(lab);
         format!(
             "--notify=sh -c 'echo $FAILOVER_EVENT >> {}'",
-            told.display()
+            file.display()
         )
     };
-    let await_told = |lab: &Lab, expected: &[&str]| {
+    let await_notices = |lab: &Lab, expected: &[&str]| {
         wait::attempt(wait::LONG, || {
-            let text = fs::read_to_string(told(lab)).unwrap_or_default();
+            let text = fs::read_to_string(file(lab)).unwrap_or_default();
             (text.lines().collect::<Vec<_>>() == expected).then_some(())
         })
-        .unwrap_or_else(|| panic!("{expected:?}: {:?}", fs::read_to_string(told(lab))));
+        .unwrap_or_else(|| panic!("{expected:?}: {:?}", fs::read_to_string(file(lab))));
     };
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();
@@ -436,13 +436,13 @@ fn whatever_should_wake_somebody_is_told() {
         .argument(&script(&lab))
         .spawn();
     daemon.probes("connected");
-    let primary = daemon.takes_over_and_lets_go(&lab, primary);
+    let primary = daemon.takes_over_and_releases(&lab, primary);
     let before = ["failed-start", "takeover", "failed-stop", "release"];
-    await_told(&lab, &before);
+    await_notices(&lab, &before);
     // Soon after it is back.
     primary.kill();
     daemon.becomes("active");
-    await_told(&lab, &[&before[..], &["flapping", "takeover"]].concat());
+    await_notices(&lab, &[&before[..], &["flapping", "takeover"]].concat());
     daemon.terminate();
 
     let lab = Lab::new();
@@ -451,15 +451,15 @@ fn whatever_should_wake_somebody_is_told() {
         .argument(&script(&lab))
         .spawn();
     daemon.becomes("isolated");
-    await_told(&lab, &["isolated"]);
+    await_notices(&lab, &["isolated"]);
     daemon.terminate();
 }
 
 #[test]
-fn a_takeover_and_a_release_by_order_are_told_with_whose_it_was() {
+fn a_takeover_and_a_release_by_order_are_reported_with_whose_it_was() {
     let lab = Lab::new();
-    let told = lab.directory().join("told");
-    let script = format!("--notify=sh -c 'cat >> {}'", told.display());
+    let file = lab.directory().join("notices");
+    let script = format!("--notify=sh -c 'cat >> {}'", file.display());
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).argument(&script).spawn();
     daemon.probes("connected");
@@ -467,8 +467,8 @@ fn a_takeover_and_a_release_by_order_are_told_with_whose_it_was() {
     daemon.becomes("active");
     daemon.follows(&["release"]);
     daemon.becomes("standby");
-    let notices = wait::until("both are told", wait::LONG, || {
-        let text = fs::read_to_string(&told).ok()?;
+    let notices = wait::until("both are notified", wait::LONG, || {
+        let text = fs::read_to_string(&file).ok()?;
         let notices = text.lines().map(|line| serde_json::from_str(line).ok());
         let notices: Vec<Value> = notices.collect::<Option<_>>()?;
         (notices.len() == 2).then_some(notices)
@@ -483,19 +483,19 @@ fn a_takeover_and_a_release_by_order_are_told_with_whose_it_was() {
 }
 
 #[test]
-fn a_pause_is_told_with_who_ordered_it_and_why() {
+fn a_pause_is_reported_with_who_ordered_it_and_why() {
     let lab = Lab::new();
-    let told = lab.directory().join("told");
+    let file = lab.directory().join("notices");
     let script = format!(
         "--notify=sh -c 'cat >> {0}; echo $FAILOVER_EVENT: $FAILOVER_REASON >> {0}'",
-        told.display()
+        file.display()
     );
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).argument(&script).spawn();
     daemon.probes("connected");
     daemon.follows(&["pause", "--reason", "moving house"]);
-    let lines = wait::until("it is told", wait::LONG, || {
-        let text = fs::read_to_string(&told).ok()?;
+    let lines = wait::until("it is notified", wait::LONG, || {
+        let text = fs::read_to_string(&file).ok()?;
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         (lines.len() == 2).then_some(lines)
     });

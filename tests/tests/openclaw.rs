@@ -130,14 +130,14 @@ fn a_primary_that_its_supervisor_restarts_is_not_taken_over_at_the_defaults() {
 }
 
 #[test]
-fn a_stranger_on_the_port_is_neither_stopped_nor_taken_for_the_gateway() {
+fn a_foreign_listener_on_the_port_is_neither_stopped_nor_taken_for_the_gateway() {
     let lab = Lab::new();
     let [_, local] = gateways(&lab);
-    let mut stranger = lab.host_b().gateway().expect("the lab's own gateway");
+    let mut foreign = lab.host_b().gateway().expect("the lab's own gateway");
     let mut daemon = armed(&lab, &local);
     daemon.becomes("blocked");
-    assert_eq!(stranger.ended(), None);
-    stranger.kill();
+    assert_eq!(foreign.ended(), None);
+    foreign.kill();
     daemon.becomes_within(LONGEST_START, "active");
     daemon.terminate();
     assert_eq!(
@@ -169,7 +169,7 @@ fn the_backup_that_the_operating_guide_names_is_there() {
         .env("HOME", lab.directory())
         .output()
         .expect("running OpenClaw");
-    let told = String::from_utf8_lossy(&help.stdout);
+    let text = String::from_utf8_lossy(&help.stdout);
     assert!(help.status.success(), "{help:?}");
-    assert!(told.contains("openclaw backup create"), "{told}");
+    assert!(text.contains("openclaw backup create"), "{text}");
 }

@@ -109,8 +109,8 @@ fn main_process(machine: &Machine) -> u32 {
         "--property=MainPID",
         UNIT,
     ];
-    let told = machine.run_as_user(&words);
-    told.trim().parse().expect("a process number")
+    let text = machine.run_as_user(&words);
+    text.trim().parse().expect("a process number")
 }
 
 fn owner(machine: &Machine, process: u32) -> u32 {
@@ -173,7 +173,7 @@ fn it_is_started_and_stopped_through_its_service_manager() {
 }
 
 #[test]
-fn a_start_with_an_invalid_configuration_is_told_with_its_exit_code() {
+fn a_start_with_an_invalid_configuration_is_reported_with_its_exit_code() {
     let lab = Lab::new();
     let Some(machine) = machine_with_openclaw(&lab) else {
         return;
@@ -189,7 +189,7 @@ fn a_start_with_an_invalid_configuration_is_told_with_its_exit_code() {
         "--output=cat",
         "--unit=failover",
     ];
-    wait::until("the exit code is told", LONGEST_START, || {
+    wait::until("the exit code is shown", LONGEST_START, || {
         machine
             .run(&log)
             .contains("failed with exit code 78")

@@ -1,4 +1,4 @@
-//! What an operator orders: pauses, takeovers and releases by hand, and who may.
+//! Operator commands: pauses, manual takeovers and releases, and the permission for them.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_millis(400);
 /// The account `nobody`, as on every Linux.
 const NOBODY: &str = "65534";
 
-/// Its start does nothing before it is let go.
+/// Its start does nothing before it is allowed to.
 fn held(lab: &Lab) -> Setup {
     Setup::new(lab).starts(&["held"]).start_timeout(wait::LONG)
 }
@@ -32,7 +32,7 @@ fn refused(daemon: &Daemon, words: &[&str], why: &str) {
 }
 
 /// The status has this problem, and says by its exit code that there is one.
-fn is_told(daemon: &Daemon, problem: &str) {
+fn is_reported(daemon: &Daemon, problem: &str) {
     let (status, code) = daemon.status();
     let problems = status.get("problems").expect("a list").to_string();
     assert!(code == 1 && problems.contains(problem), "{status}");
@@ -90,7 +90,7 @@ fn an_order_for_less_than_a_second_is_refused() {
     for time in ["0s", "500ms"] {
         refused(&daemon, &["pause", "--for", time], "a second is the least");
     }
-    is_told(&daemon, "PAUSED");
+    is_reported(&daemon, "PAUSED");
     daemon.ends_having_run(&[]);
 }
 
@@ -138,7 +138,7 @@ fn an_order_is_decided_by_how_the_primary_is_now_and_not_by_an_answer_of_long_ag
 }
 
 #[test]
-fn what_cannot_be_found_out_is_not_told_as_an_answer() {
+fn what_cannot_be_found_out_is_not_reported_as_an_answer() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
@@ -146,11 +146,11 @@ fn what_cannot_be_found_out_is_not_told_as_an_answer() {
     lab.switch_port(lab.host_b()).down();
     daemon.probes("unknown");
     let output = daemon.order(&["takeover"]);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!told.contains("the primary answers"), "{told}");
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("says nothing: "), "{told}");
-    assert!(told.contains("--force"), "{told}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!text.contains("the primary answers"), "{text}");
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("says nothing: "), "{text}");
+    assert!(text.contains("--force"), "{text}");
     daemon.ends_having_run(&[]);
 }
 
@@ -172,8 +172,8 @@ fn on_a_terminal_a_forced_takeover_beside_a_live_primary_asks() {
             .args(["-c", &script])
             .output()
             .unwrap();
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert!(told.contains("Continue? [y/N]"), "{output:?}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("Continue? [y/N]"), "{output:?}");
         output.status.success()
     };
     assert!(!answers("n"));
@@ -211,8 +211,8 @@ fn a_second_pause_says_what_was_in_force_and_what_is() {
     assert!(shorter.contains("SHORTER"), "{shorter}");
     // Seen in the headline, although the primary is well and the state is standby.
     let output = daemon.order(&["status"]);
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(told.starts_with("STANDBY, PAUSED until 2"), "{told}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("STANDBY, PAUSED until 2"), "{text}");
     daemon.ends_having_run(&[]);
 }
 
@@ -267,12 +267,12 @@ fn a_forced_takeover_stands_beside_a_healthy_primary_until_it_is_released() {
     assert_eq!(line.field("by"), "root");
     daemon.becomes("active");
     daemon.runs_nothing_for(2 * INTERVAL);
-    is_told(&daemon, "two gateways serve");
+    is_reported(&daemon, "two gateways serve");
     // Also by the next daemon.
     let mut daemon = daemon.killed_and_restarted();
     daemon.probes("connected");
     daemon.runs_nothing_for(2 * INTERVAL);
-    is_told(&daemon, "two gateways serve");
+    is_reported(&daemon, "two gateways serve");
     assert_eq!(daemon.status().0["forced"], true);
     daemon.follows(&["release"]);
     daemon.becomes("standby");
@@ -286,14 +286,14 @@ fn a_release_that_holds_is_followed_by_no_takeover_before_it_is_resumed() {
     let mut daemon = Setup::new(&lab).spawn();
     daemon.becomes("active");
     daemon.follows(&["release", "--hold", "1h"]);
-    is_told(&daemon, "released by hand");
+    is_reported(&daemon, "released by hand");
     daemon.becomes("released");
     daemon.runs_nothing_for(3 * INTERVAL);
     refused(&daemon, &["release"], "no local gateway");
     let mut daemon = daemon.killed_and_restarted();
     daemon.becomes("released");
     daemon.runs_nothing_for(3 * INTERVAL);
-    is_told(&daemon, "released by hand");
+    is_reported(&daemon, "released by hand");
     daemon.follows(&["resume"]);
     daemon.becomes("active");
     daemon.ends_having_run(&["start", "stop", "start"]);
@@ -341,8 +341,8 @@ fn only_root_and_the_sockets_group_may_ask() {
     let refused = as_nobody(&daemon, OTHER, "status");
     assert_eq!(refused.status.code(), Some(4), "{refused:?}");
     assert_eq!(refused.stdout, b"");
-    let told = String::from_utf8_lossy(&refused.stderr);
-    assert!(told.contains("permission denied"), "{told}");
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(text.contains("permission denied"), "{text}");
     let answered = as_nobody(&daemon, GROUP, "status");
     assert_eq!(answered.status.code(), Some(0), "{answered:?}");
     daemon.ends_having_run(&[]);
@@ -353,7 +353,7 @@ fn only_root_and_who_is_named_may_order() {
     const GROUP: u32 = 65534;
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
-    // Whom it answers is one question, whom it follows another.
+    // Answering a client is one thing, following its orders another.
     let everybody = |daemon: &Daemon| {
         open_the_way(daemon);
         chmod("a+rw", daemon.control());
@@ -386,7 +386,7 @@ fn an_order_in_the_middle_of_a_start_is_followed_after_it() {
     let mut daemon = held(&lab).spawn();
     daemon.begins(1, Command::Start);
     daemon.follows(&["pause"]);
-    daemon.commands().let_go();
+    daemon.commands().unblock();
     // What runs is let run; what follows isn't begun.
     daemon.becomes("active");
     let _primary = lab.host_a().gateway().unwrap();
@@ -408,7 +408,7 @@ fn an_end_in_the_middle_of_a_start_leaves_the_start_alone_and_the_next_daemon_fi
     let mut daemon = setup.clone().spawn();
     daemon.begins(1, Command::Start);
     daemon.terminate();
-    daemon.commands().let_go();
+    daemon.commands().unblock();
     drop(daemon);
     lab.host_b().await_listening(true);
     let mut daemon = setup.spawn();

@@ -1,4 +1,4 @@
-//! Whose answer was it? What leads to PC-B's own gateway says nothing of PC-A's.
+//! The origin of an answer: one from PC-B's own gateway proves nothing about PC-A's.
 
 use std::{
     io::{Read, Write},

@@ -1,4 +1,4 @@
-//! What a gateway writes: its file stays small, and nothing that happens to daemon or relay holds the gateway up.
+//! The output of a gateway: its file stays small, and no fault of the daemon or the relay blocks the gateway.
 
 use std::{
     fs,
@@ -40,7 +40,7 @@ fn megabytes(count: &Path) -> u64 {
     fs::metadata(count).map_or(0, |found| found.len())
 }
 
-/// It goes on writing, and what is kept of it stays small.
+/// It continues to write, and its file stays small.
 fn goes_on(daemon: &Daemon, count: &Path) {
     let before = megabytes(count);
     wait::until("the gateway writes on", wait::LONG, || {

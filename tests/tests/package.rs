@@ -1,5 +1,5 @@
 //! The Debian package on a machine with a real systemd: the unit starts, survives what happens to a
-//! package, and leaves nothing behind; and how far the unit is locked in.
+//! package, and leaves nothing behind; and how far the unit is sandboxed.
 //!
 //! The package is made as by `cargo xtask dist`, with the program under test in it.
 
@@ -35,10 +35,10 @@ fn done(command: &mut Command) -> String {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {complaint}{told}");
-    told
+    assert!(output.status.success(), "{command:?}: {complaint}{text}");
+    text
 }
 
 /// The package, unpacked, with what is under test put into it.
@@ -106,8 +106,8 @@ fn configuration(lab: &Lab) -> String {
 
 fn property(machine: &Machine, name: &str) -> String {
     let argument = format!("--property={name}");
-    let told = machine.run(&["systemctl", "show", "--value", &argument, "failover"]);
-    told.trim().to_owned()
+    let text = machine.run(&["systemctl", "show", "--value", &argument, "failover"]);
+    text.trim().to_owned()
 }
 
 /// Waits until its status begins like this.
@@ -149,8 +149,8 @@ fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not
     machine.run(&["rm", "-f", "/usr/sbin/policy-rc.d"]);
 
     // Installed: it waits for a configuration, and says how to make one.
-    let told = machine.run(&["dpkg", "-i", &first]);
-    assert!(told.contains("failover config init"), "{told}");
+    let text = machine.run(&["dpkg", "-i", &first]);
+    assert!(text.contains("failover config init"), "{text}");
     assert_eq!(machine.unit_state("failover"), "inactive");
     let enabled = machine.run(&["systemctl", "is-enabled", "failover"]);
     assert_eq!(enabled.trim(), "enabled");
@@ -183,7 +183,7 @@ fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not
         "--output=cat",
         "--unit=failover",
     ];
-    // That writes by itself, and what it was told lately only when it is asked to.
+    // That writes by itself, and what it got lately only on request.
     machine.run(&["journalctl", "--sync"]);
     let found = machine.run(&[&journal[..], &["FAILOVER_STATE=active"]].concat());
     assert!(found.starts_with("state changed"), "{found}");
@@ -216,7 +216,7 @@ fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not
     becomes(&machine, "active since");
     assert_eq!(gateway(&machine), serving);
 
-    // It lets go as it should, from inside all that it is locked in.
+    // It releases as it should, also inside its sandbox.
     let primary = lab.host_a().gateway().unwrap();
     becomes(&machine, "standby since");
     lab.host_b().await_listening(false);
@@ -241,10 +241,10 @@ fn the_unit_is_locked_in_as_far_as_systemd_analyze_asks() {
     let Ok(output) = analyze.arg(dist("failover.service")).output() else {
         return skip("no systemd-analyze: apt-get install systemd");
     };
-    let told = String::from_utf8_lossy(&output.stdout);
-    let level = told
+    let text = String::from_utf8_lossy(&output.stdout);
+    let level = text
         .lines()
         .find_map(|line| line.split_once("exposure level for failover.service: "))
         .and_then(|(_, level)| level.split(' ').next()?.parse::<f64>().ok());
-    assert!(level.is_some_and(|level| level < 3.0), "{told}");
+    assert!(level.is_some_and(|level| level < 3.0), "{text}");
 }

@@ -1,4 +1,4 @@
-//! The page in a real browser, which runs on PC-B.
+//! The web page in a real browser on PC-B.
 
 use std::path::Path;
 
@@ -145,8 +145,8 @@ fn an_open_page_says_so_when_the_daemon_is_gone_and_goes_on_when_it_is_back() {
     scene.daemon.signal(rustix::process::Signal::KILL);
     scene.shows(
         "that nobody answers",
-        "const told = document.getElementById('silence');
-         return !told.hidden && told.textContent.startsWith('No word from the daemon since ')",
+        "const notice = document.getElementById('silence');
+         return !notice.hidden && notice.textContent.startsWith('No word from the daemon since ')",
     );
     scene.daemon = scene.daemon.killed_and_restarted();
     let pid = scene.daemon.pid();
@@ -154,10 +154,13 @@ fn an_open_page_says_so_when_the_daemon_is_gone_and_goes_on_when_it_is_back() {
         "the new daemon",
         "return document.getElementById('silence').hidden",
     );
-    let told = scene
+    let footer = scene
         .browser
         .run("return document.querySelector('footer').textContent");
-    assert!(told.as_str().unwrap().contains("failover"), "{pid} {told}");
+    assert!(
+        footer.as_str().unwrap().contains("failover"),
+        "{pid} {footer}"
+    );
 }
 
 #[test]

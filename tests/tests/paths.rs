@@ -1,5 +1,5 @@
-//! No way to the primary: is it PC-B's fault, or did the way go with PC-A? And what PC-B lacks for a
-//! probe although it needn't.
+//! No route to the primary: is PC-B at fault, or did the route go with PC-A? And resources of PC-B that are exhausted,
+//! without which a probe still works.
 
 use std::{fs, io, net::TcpStream, time::Duration};
 

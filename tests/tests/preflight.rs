@@ -1,4 +1,4 @@
-//! `failover check`: what keeps PC-B from protecting PC-A is told before it is needed, each with its
+//! `failover check`: what keeps PC-B from protecting PC-A is shown before it is needed, each with its
 //! remedy.
 
 use std::{
@@ -112,7 +112,7 @@ impl Findings {
     #[track_caller]
     fn assert(&self, name: &str, level: &str, parts: &[&str]) {
         let of = |finding: &&Value| finding["name"] == name && finding["level"] == level;
-        let told: Vec<String> = self
+        let shown: Vec<String> = self
             .findings
             .iter()
             .filter(of)
@@ -121,9 +121,9 @@ impl Findings {
                 format!("{} -> {}", text("message"), text("remedy"))
             })
             .collect();
-        let fits = |told: &String| parts.iter().all(|part| told.contains(part));
+        let fits = |shown: &String| parts.iter().all(|part| shown.contains(part));
         assert!(
-            told.iter().any(fits),
+            shown.iter().any(fits),
             "{name} {level} {parts:?}: {:#?}",
             self.findings
         );
@@ -135,7 +135,7 @@ impl Findings {
     }
 }
 
-/// A gateway on this host that listens where it is told.
+/// A gateway on this host that listens on this address.
 fn gateway_at(host: &Host, address: &str) -> Process {
     let mut command = host.lab_command("gateway");
     command.args(["--listen", &format!("{address}:{PORT}")]);
@@ -180,7 +180,7 @@ fn where_everything_is_fine_every_line_says_so() {
 }
 
 #[test]
-fn a_primary_that_listens_on_loopback_only_is_told_by_its_remedy() {
+fn a_primary_that_listens_on_loopback_only_is_reported_by_its_remedy() {
     let pc_b = Standby::with_commands().and(&["--check=openclaw"]);
     let _primary = gateway_at(pc_b.lab.host_a(), "127.0.0.1");
     let found = pc_b.check();
@@ -196,12 +196,12 @@ fn a_primary_that_listens_on_loopback_only_is_told_by_its_remedy() {
     // OpenClaw's words mean nothing to another gateway.
     let found = pc_b.and(&["--check=tcp"]).check();
     found.assert("primary", "error", &["refuses", "127.0.0.1", "`ss -ltn`"]);
-    let told = found.findings.iter().map(ToString::to_string);
-    assert!(!told.collect::<String>().contains("--bind"));
+    let shown = found.findings.iter().map(ToString::to_string);
+    assert!(!shown.collect::<String>().contains("--bind"));
 }
 
 #[test]
-fn a_full_disk_is_told_before_anything_is_to_be_kept_there() {
+fn a_full_disk_is_reported_before_anything_is_to_be_kept_there() {
     let mut pc_b = Standby::with_commands();
     let state = pc_b.lab.directory().join("state");
     fs::create_dir(&state).unwrap();
@@ -233,7 +233,7 @@ fn a_gateway_that_nobody_is_named_for_would_be_root_s() {
 }
 
 #[test]
-fn a_program_that_its_account_cannot_reach_is_told_with_the_folder_in_the_way() {
+fn a_program_that_its_account_cannot_reach_is_reported_with_the_folder_in_the_way() {
     let mut pc_b = Standby::with_commands().and(&["--user=nobody"]);
     let script = pc_b.lab.directory().join("home/up");
     fs::write(&script, "#!/bin/sh\n").unwrap();
@@ -250,7 +250,7 @@ fn a_program_that_its_account_cannot_reach_is_told_with_the_folder_in_the_way() 
 }
 
 #[test]
-fn a_wrong_address_and_ones_own_are_told() {
+fn a_wrong_address_and_ones_own_are_reported() {
     let wrong = Standby::with_commands().and(&["--primary=10.0.0.99", "--timeout=300ms"]);
     let found = wrong.check();
     found.assert(
@@ -287,7 +287,7 @@ fn a_layer_that_fails_is_named() {
 }
 
 #[test]
-fn a_stranger_on_the_port_and_a_tunnel_are_named() {
+fn a_foreign_listener_on_the_port_and_a_tunnel_are_named() {
     let pc_b = Standby::with_commands();
     let _primary = pc_b.lab.host_a().gateway().unwrap();
     let ssh = pc_b.lab.directory().join("ssh");
@@ -310,7 +310,7 @@ fn a_stranger_on_the_port_and_a_tunnel_are_named() {
 }
 
 #[test]
-fn a_unit_that_starts_at_boot_is_told_with_the_command_that_disables_it() {
+fn a_unit_that_starts_at_boot_is_reported_with_the_command_that_disables_it() {
     let commands = ["--gateway=openclaw", "--start=true", "--stop=true"];
     let pc_b = Standby::new().and(&commands);
     let _primary = pc_b.lab.host_a().gateway().unwrap();
@@ -337,23 +337,23 @@ fn a_unit_that_starts_at_boot_is_told_with_the_command_that_disables_it() {
     pc_b.check().assert("unit", "error", &["at boot", &remove]);
     fs::rename(installed.join(unit), wants.join(unit)).unwrap();
 
-    // The daemon says the same when it begins, and goes on.
+    // The daemon logs the same at its start, and continues.
     let mut daemon = Setup::new(&pc_b.lab)
         .gateway("openclaw")
         .environment("HOME", &pc_b.home)
         .argument("--check=tcp")
         .spawn();
-    let told = daemon.says("that the unit is enabled", |line| {
+    let shown = daemon.says("that the unit is enabled", |line| {
         line.field("check") == "unit"
     });
-    assert_eq!(told.field("level"), "ERROR", "{}", told.text);
-    assert!(told.field("remedy").contains(&command), "{}", told.text);
+    assert_eq!(shown.field("level"), "ERROR", "{}", shown.text);
+    assert!(shown.field("remedy").contains(&command), "{}", shown.text);
     daemon.probes("connected");
     daemon.ends_having_run(&[]);
 }
 
 #[test]
-fn a_start_that_cannot_work_is_told_before_it_is_needed() {
+fn a_start_that_cannot_work_is_reported_before_it_is_needed() {
     let pc_b = Standby::new().and(&["--user=root"]);
     let _primary = pc_b.lab.host_a().gateway().unwrap();
     let units = pc_b.home.join(".config/systemd/user");
@@ -553,7 +553,7 @@ fn what_systemd_enables_is_found_and_the_remedies_work() {
 }
 
 #[test]
-fn an_account_without_a_service_manager_of_its_own_is_told() {
+fn an_account_without_a_service_manager_of_its_own_is_reported() {
     let unit = ["--gateway=systemd-user", "--check=tcp"];
     let mut pc_b = Standby::new().and(&unit);
     let _primary = pc_b.lab.host_a().gateway().unwrap();
@@ -692,7 +692,7 @@ fn without_rights_the_kernel_program_is_missed_as_much_as_was_asked_for() {
 }
 
 #[test]
-fn a_daemon_that_runs_is_told_and_left_alone() {
+fn a_running_daemon_is_shown_and_left_alone() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
@@ -712,18 +712,18 @@ fn a_daemon_that_runs_is_told_and_left_alone() {
             .output()
             .expect("running failover check")
     };
-    let told = |output: &Output| {
+    let shown = |output: &Output| {
         let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
         let daemon = findings.iter().find(|one| one["name"] == "daemon").unwrap();
         daemon["message"].as_str().unwrap().to_owned()
     };
     let expected = format!("process {} is running: standby", daemon.pid());
-    wait::until("the daemon is told", wait::LONG, || {
-        told(&check(daemon.control()))
+    wait::until("the daemon is shown", wait::LONG, || {
+        shown(&check(daemon.control()))
             .starts_with(&expected)
             .then_some(())
     });
-    assert!(told(&check(&lab.directory().join("other.sock"))).starts_with("not running"));
+    assert!(shown(&check(&lab.directory().join("other.sock"))).starts_with("not running"));
     daemon.ends_having_run(&[]);
 }
 
@@ -770,8 +770,8 @@ fn where_the_daemon_counts_a_silent_router_so_does_the_check() {
 }
 
 #[test]
-fn who_would_be_told_is_looked_at_and_told_nothing() {
-    let told = |arguments: &[&str]| {
+fn notification_channels_are_checked_and_not_notified() {
+    let shown = |arguments: &[&str]| {
         let standby = Standby::with_commands().and(arguments);
         let _primary = gateway_at(standby.lab.host_a(), "0.0.0.0");
         standby.check()
@@ -780,14 +780,14 @@ fn who_would_be_told_is_looked_at_and_told_nothing() {
         "--notify=/no/such/mailer",
         "--webhook=http://127.0.0.1:8081/",
     ];
-    let findings = told(&nobody);
+    let findings = shown(&nobody);
     findings.assert("notify", "error", &["/no/such/mailer"]);
     findings.assert(
         "webhook",
         "warning",
         &["port 8081", "refused", "does the server run"],
     );
-    let findings = told(&["--webhook=http://no-such-name.invalid/"]);
+    let findings = shown(&["--webhook=http://no-such-name.invalid/"]);
     findings.assert("webhook", "warning", &["cannot resolve", "name resolution"]);
 
     let standby =

@@ -1,5 +1,5 @@
-//! Another configuration while the daemon runs: in force as a whole or not at all, and what was seen
-//! and what runs survives.
+//! Reloads of the configuration: applied as a whole or not at all, and without losing observations or running
+//! commands.
 
 use std::{
     fs::{self, Permissions},
@@ -22,7 +22,7 @@ fn accepted(daemon: &mut Daemon) -> Line {
     daemon.says(IN_FORCE, |line| line.message() == IN_FORCE)
 }
 
-/// It may be that already: nothing holds it up while it is told of other files.
+/// It may be that already: nothing holds it up while it gets other files.
 fn await_active(daemon: &Daemon) {
     wait::until("it is active", wait::LONG, || {
         daemon.states().contains(&"active".to_owned()).then_some(())
@@ -63,7 +63,7 @@ fn a_gateway_that_serves_and_the_next_command_are_what_the_new_file_says() {
     let mut daemon = Setup::new(&lab).in_file().spawn();
     daemon.becomes("active");
     let gateway = daemon.commands().gateway();
-    let flag = lab.directory().join("stopped-anew");
+    let flag = lab.directory().join("stopped-again");
     let stop = daemon.commands().line(Command::Stop);
     let stop = format!("sh -c 'touch {} && {stop}'", flag.display());
     daemon.reload(&[("stop", &format!("{stop:?}"))]);
@@ -86,7 +86,7 @@ fn a_start_in_flight_survives_a_reload() {
     daemon.begins(1, Command::Start);
     daemon.reload(&[("interval", "\"1s\"")]);
     accepted(&mut daemon);
-    daemon.commands().let_go();
+    daemon.commands().unblock();
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);
 }

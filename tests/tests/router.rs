@@ -1,5 +1,5 @@
-//! The default router as a witness: when it counts, when it abstains, and what it is worth after a restart
-//! or in another network.
+//! The default router as a witness: when it counts, when it abstains, and how that survives a restart or a change of
+//! the network.
 
 use std::{fs, net::Ipv4Addr, thread, time::Duration};
 
@@ -28,13 +28,13 @@ fn router(lab: &Lab) -> Host {
 
 /// Waits until the router has proved that it answers.
 fn counts(daemon: &mut Daemon) -> String {
-    let told = daemon.says("that the router counts", |line| {
+    let line = daemon.says("that the router counts", |line| {
         line.message().contains("so it has to before a takeover")
     });
-    told.field("router").to_owned()
+    line.field("router").to_owned()
 }
 
-/// Waits until it is told why the router abstains.
+/// Waits until it is logged why the router abstains.
 fn abstains(daemon: &mut Daemon, why: &str) {
     daemon.says(why, |line| {
         line.message().contains("the default router abstains") && line.message().contains(why)
@@ -54,9 +54,9 @@ fn before_the_primary_has_answered_the_router_is_known_and_abstains_for_the_righ
     let _router = router(&lab);
     let daemon = Setup::new(&lab).armed_by_a_success().interval(CALM).spawn();
     let (status, _) = daemon.status();
-    let told = &status["witnesses"]["router"];
-    assert_eq!(told["addresses"][0], "10.0.0.3", "{status}");
-    let why = told["why"].as_str().unwrap();
+    let router = &status["witnesses"]["router"];
+    assert_eq!(router["addresses"][0], "10.0.0.3", "{status}");
+    let why = router["why"].as_str().unwrap();
     assert!(why.contains("hasn't answered a ping yet"), "{why}");
     daemon.ends_having_run(&[]);
 }
@@ -86,8 +86,8 @@ fn the_router_is_found_in_a_nexthop_object_and_in_a_group_of_them() {
         ip(&format!("route replace default nhid {object}"));
         let daemon = Setup::new(&lab).armed_by_a_success().interval(CALM).spawn();
         let (status, _) = daemon.status();
-        let told = &status["witnesses"]["router"];
-        assert_eq!(told["addresses"][0], *address, "{object}: {status}");
+        let router = &status["witnesses"]["router"];
+        assert_eq!(router["addresses"][0], *address, "{object}: {status}");
         daemon.ends_having_run(&[]);
     }
 }
@@ -106,10 +106,10 @@ fn a_router_that_falls_silent_together_with_the_primary_is_isolation() {
     // What lies beyond PC-B's cable.
     lab.switch_down();
     daemon.becomes("isolated");
-    let told = daemon.says("whom it asked", |line| {
+    let line = daemon.says("which hosts it asked", |line| {
         line.message().contains("is PC-B cut off?")
     });
-    assert!(told.field("answers").contains("router 10.0.0.3: no answer"));
+    assert!(line.field("answers").contains("router 10.0.0.3: no answer"));
     daemon.runs_nothing_for(WHILE);
     lab.switch_up();
     daemon.becomes("standby");
@@ -168,10 +168,10 @@ fn a_router_that_answers_lets_a_dead_primary_be_taken_over() {
     let mut daemon = Setup::new(&lab).spawn();
     counts(&mut daemon);
     primary.kill();
-    let told = daemon.says("whom it asked", |line| {
+    let line = daemon.says("which hosts it asked", |line| {
         line.message().contains("the witnesses were asked")
     });
-    assert!(told.field("answers").contains("router 10.0.0.3: echo"));
+    assert!(line.field("answers").contains("router 10.0.0.3: echo"));
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);
 }
@@ -181,7 +181,7 @@ fn a_router_that_drops_a_ping_is_asked_again() {
     const PATIENT: Duration = Duration::from_secs(4);
     let lab = Lab::new();
     let router = router(&lab);
-    // No ping waits until somebody has told the hardware address.
+    // No ping waits until the hardware address is resolved.
     let link = router.run("ip", &["-oneline", "link", "show", "eth0"]);
     let mut words = link.split_whitespace();
     words.find(|word| *word == "link/ether").unwrap();
@@ -267,10 +267,10 @@ fn another_router_by_which_the_primary_never_answered_is_isolation() {
     lab.switch_port(lab.host_a()).down();
     reroute(&lab, other.address());
     daemon.becomes("isolated");
-    let told = daemon.says("whom it asked", |line| {
+    let line = daemon.says("which hosts it asked", |line| {
         line.message().contains("is PC-B cut off?")
     });
-    let answers = told.field("answers");
+    let answers = line.field("answers");
     assert!(answers.contains("leads to 10.0.0.4 now"), "{answers}");
     daemon.runs_nothing_for(WHILE);
     lab.switch_port(lab.host_a()).up();
@@ -310,8 +310,8 @@ fn a_router_with_a_link_local_address_is_asked_through_its_interface() {
         .run("ip", &[&default[..], &["dev", "eth0"]].concat());
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).interval(CALM).spawn();
-    let told = counts(&mut daemon);
-    assert!(told.starts_with("fe80::3%"), "{told}");
+    let counted = counts(&mut daemon);
+    assert!(counted.starts_with("fe80::3%"), "{counted}");
     lab.switch_down();
     daemon.becomes("isolated");
     daemon.ends_having_run(&[]);

@@ -1,5 +1,5 @@
-//! What stands between three strikes and a start, and between a success and a release: the fence, the
-//! confirm-interval, and the mistrust of a primary that flaps.
+//! The safeguards between three strikes and a start, and between a success and a release: the fence, the
+//! confirm-interval, and flap damping.
 
 use std::{fs, time::Duration};
 
@@ -39,10 +39,10 @@ fn a_fence_that_fails_is_tried_again_and_nothing_starts_before_it_succeeds() {
 }
 
 #[test]
-fn a_fence_is_told_of_which_primary_why_and_since_when() {
+fn a_fence_gets_the_primary_the_reason_and_the_time() {
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();
-    let file = lab.directory().join("told");
+    let file = lab.directory().join("environment");
     let fence = format!("/bin/sh -c 'env >\"{}\"'", file.display());
     let mut daemon = Setup::new(&lab)
         .argument("--fence")
@@ -52,23 +52,23 @@ fn a_fence_is_told_of_which_primary_why_and_since_when() {
     primary.kill();
     daemon.becomes("active");
     let strike = daemon.said(|line| line.field("to") == "suspect")[0].clone();
-    let told = fs::read_to_string(file).unwrap();
+    let text = fs::read_to_string(file).unwrap();
     let of = |name: &str| {
-        let mut lines = told.lines();
+        let mut lines = text.lines();
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
     };
     let address = lab.host_a().gateway_address().to_string();
-    assert_eq!(of("FAILOVER_PRIMARY"), Some(&*address), "{told}");
-    assert_eq!(of("FAILOVER_STRIKES"), Some("3"), "{told}");
+    assert_eq!(of("FAILOVER_PRIMARY"), Some(&*address), "{text}");
+    assert_eq!(of("FAILOVER_STRIKES"), Some("3"), "{text}");
     assert!(
         of("FAILOVER_REASON").is_some_and(|why| why.contains("refused")),
-        "{told}"
+        "{text}"
     );
-    // Probed before it was told of, in that very second or the one before.
+    // Probed before it was passed on, in that very second or the one before.
     let first: jiff::Timestamp = of("FAILOVER_FIRST_STRIKE").unwrap().parse().unwrap();
     let known: jiff::Timestamp = strike.field("timestamp").parse().unwrap();
     let after = known.duration_since(first).as_secs_f64();
-    assert!((0.0..2.0).contains(&after), "{after}: {told}");
+    assert!((0.0..2.0).contains(&after), "{after}: {text}");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_primary_that_comes_back_while_it_is_fenced_is_not_taken_over() {
 }
 
 #[test]
-fn the_next_outage_is_fenced_anew() {
+fn the_next_outage_is_fenced_again() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).fences(&["ok"]).spawn();
     daemon.becomes("active");

@@ -1,4 +1,4 @@
-//! Asking the daemon: what it says of itself, and that nobody who asks can disturb it.
+//! `failover status`: what it reports, and that clients can't disturb the daemon.
 
 use std::{
     fs::{self, Permissions},
@@ -20,7 +20,7 @@ use failover_tests::{
 };
 
 #[test]
-fn a_healthy_primary_is_told_as_standby_and_safe() {
+fn a_healthy_primary_is_reported_as_standby_and_safe() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
@@ -38,7 +38,7 @@ fn a_healthy_primary_is_told_as_standby_and_safe() {
 }
 
 #[test]
-fn times_that_do_not_change_are_told_alike_each_time_to_the_millisecond() {
+fn times_that_do_not_change_are_reported_alike_each_time_to_the_millisecond() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
@@ -67,7 +67,7 @@ fn times_that_do_not_change_are_told_alike_each_time_to_the_millisecond() {
 }
 
 #[test]
-fn a_takeover_is_told_with_its_strikes_its_reason_and_who_serves() {
+fn a_takeover_is_reported_with_its_strikes_its_reason_and_who_serves() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).spawn();
     daemon.becomes("active");
@@ -135,7 +135,7 @@ fn two_who_serve_while_a_flapping_primary_is_waited_for_are_unsafe_all_along() {
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
     daemon.probes("connected");
-    let primary = daemon.takes_over_and_lets_go(&lab, primary);
+    let primary = daemon.takes_over_and_releases(&lab, primary);
     // Soon after it was back: the next release takes three answers, three seconds apart.
     primary.kill();
     daemon.becomes("active");
@@ -167,17 +167,21 @@ fn connections_to_the_local_gateway_are_no_listeners_that_end() {
         let texts = notes.iter().map(|note| note["text"].to_string());
         texts.collect::<Vec<_>>()
     };
-    let told = notes(&daemon);
-    let ends = |told: &[String]| told.iter().any(|text| text.contains("listens no longer"));
+    let entries = notes(&daemon);
+    let ends = |entries: &[String]| {
+        entries
+            .iter()
+            .any(|text| text.contains("listens no longer"))
+    };
     assert!(
-        told.iter().any(|text| text.contains(" listens on ")),
-        "{told:#?}"
+        entries.iter().any(|text| text.contains(" listens on ")),
+        "{entries:#?}"
     );
-    assert!(!ends(&told), "{told:#?}");
-    // One that really ends is told.
+    assert!(!ends(&entries), "{entries:#?}");
+    // One that really ends is shown.
     let _primary = lab.host_a().gateway().unwrap();
     daemon.becomes("standby");
-    wait::until("its end is told", wait::LONG, || {
+    wait::until("its end is shown", wait::LONG, || {
         ends(&notes(&daemon)).then_some(())
     });
     // And a stop is no failure of the gateway's.
@@ -288,7 +292,7 @@ fn the_daemon_is_found_where_its_file_says_also_where_the_file_is_refused() {
 }
 
 #[test]
-fn who_may_not_ask_is_told_how_to_and_nobody_takes_it_for_a_state() {
+fn a_client_without_access_gets_the_remedy_and_no_state() {
     const NOBODY: &str = "65534";
     /// Of everybody's system, and without a member that matters here.
     const GROUP: (&str, u32) = ("daemon", 1);
@@ -309,24 +313,24 @@ fn who_may_not_ask_is_told_how_to_and_nobody_takes_it_for_a_state() {
             .arg(daemon.control())
             .output()
             .unwrap();
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code(), told)
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text)
     };
-    let (code, told) = ask();
-    assert_eq!(code, Some(4), "{told}");
+    let (code, text) = ask();
+    assert_eq!(code, Some(4), "{text}");
     assert!(
-        told.contains("permission denied") && told.trim_end().ends_with("run this as root"),
-        "{told}"
+        text.contains("permission denied") && text.trim_end().ends_with("run this as root"),
+        "{text}"
     );
     chown(daemon.control(), None, Some(GROUP.1)).unwrap();
-    let (code, told) = ask();
+    let (code, text) = ask();
     let remedy = format!("usermod --append --groups {} ", GROUP.0);
-    assert!(code == Some(4) && told.contains(&remedy), "{told}");
+    assert!(code == Some(4) && text.contains(&remedy), "{text}");
     daemon.ends_having_run(&[]);
 }
 
 #[test]
-fn a_second_daemon_is_refused_and_told_of_the_first() {
+fn a_second_daemon_is_refused_and_the_message_names_the_first() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
@@ -344,19 +348,19 @@ fn a_second_daemon_is_refused_and_told_of_the_first() {
         let mut second = lab.host_b().spawn(&mut command).unwrap();
         let end = wait::until("the second one ends", wait::LONG, || second.ended());
         assert_eq!(end.code(), Some(1));
-        let mut told = String::new();
+        let mut text = String::new();
         let errors = second.child().stderr.as_mut().unwrap();
-        errors.read_to_string(&mut told).unwrap();
-        told
+        errors.read_to_string(&mut text).unwrap();
+        text
     };
     let first = format!("process {}", daemon.pid());
     // By either of what only one can have.
-    let told = second(daemon.control(), &own("another"));
-    assert!(told.contains(&first), "{told}");
-    assert!(told.contains("another --control"), "{told}");
-    let told = second(&own("another.sock"), &own("state"));
-    assert!(told.contains(&first), "{told}");
-    assert!(told.contains("another --state-dir"), "{told}");
+    let text = second(daemon.control(), &own("another"));
+    assert!(text.contains(&first), "{text}");
+    assert!(text.contains("another --control"), "{text}");
+    let text = second(&own("another.sock"), &own("state"));
+    assert!(text.contains(&first), "{text}");
+    assert!(text.contains("another --state-dir"), "{text}");
     daemon.probes("connected");
     assert_eq!(daemon.status().1, 0);
 }
@@ -389,7 +393,7 @@ fn silent_endless_and_nonsensical_clients_disturb_nobody() {
         &[0xff; 100_000],
     ] {
         let mut client = connect().unwrap();
-        // It may be hung up on before all of it is sent.
+        // The connection may be closed before all of it is sent.
         let _ = client.write_all(nonsense);
         let mut answer = Vec::new();
         let _ = client.read_to_end(&mut answer);

@@ -1,4 +1,4 @@
-//! What systemd is told: started, reloading, ending, one line of status, and that the loop turns.
+//! Notifications to systemd: started, reloading, ending, one line of status, and the watchdog.
 
 use std::{
     io,

@@ -1,5 +1,5 @@
-//! Hostile and broken surroundings: decisions go on, what is lost is said, and is had again as soon as that
-//! can be. What concerns one part alone is with that part: a configuration that others can write
+//! Broken and hostile surroundings: decisions continue, losses are reported, and everything recovers as soon as
+//! possible. Tests of a single part are with that part: a configuration that others can write
 //! (`configuration`, `reload`), a second daemon (`status`), a command that never ends (`notify`), an end
 //! in the middle of a start (`orders`), clocks that are set (the guests of `cargo xtask vmtest`).
 
@@ -33,7 +33,7 @@ fn state_dir(lab: &Lab, daemon: &Daemon) -> PathBuf {
     root.join(path.strip_prefix("/").expect("an absolute path"))
 }
 
-/// Mounts its state directory anew, with these options.
+/// Remounts its state directory with these options.
 fn remount(lab: &Lab, daemon: &Daemon, options: &str) {
     let output = Command::new("nsenter")
         .args(["--mount", "--target", &daemon.pid().to_string()])
@@ -59,7 +59,7 @@ fn history(state_dir: &Path) -> Vec<Value> {
 #[test]
 fn a_state_directory_that_takes_no_writes_costs_what_it_keeps_and_only_until_it_takes_them_again() {
     // Of one page, which the lock takes: it is full.
-    for (options, mended) in [("ro", "rw"), ("size=4k", "size=1m")] {
+    for (options, fixed) in [("ro", "rw"), ("size=4k", "size=1m")] {
         let lab = Lab::new();
 
         let primary = lab.host_a().gateway().unwrap();
@@ -74,13 +74,13 @@ fn a_state_directory_that_takes_no_writes_costs_what_it_keeps_and_only_until_it_
         let note = daemon.follows(&["pause", "--for", "1h", "--reason", "moving house"]);
         assert!(note.contains("a restart forgets this order"), "{note}");
         daemon.follows(&["resume"]);
-        let primary = daemon.takes_over_and_lets_go(&lab, primary);
+        let primary = daemon.takes_over_and_releases(&lab, primary);
         let problems = || daemon.status().0["problems"].to_string();
         for loss in [HISTORY, "a restart forgets what must be remembered"] {
             assert!(problems().contains(loss), "{}", problems());
         }
 
-        remount(&lab, &daemon, mended);
+        remount(&lab, &daemon, fixed);
         let note = daemon.follows(&["pause", "--reason", "moving out"]);
         assert_eq!(note, "");
         wait::until("no loss any more", wait::LONG, || {
@@ -92,18 +92,18 @@ fn a_state_directory_that_takes_no_writes_costs_what_it_keeps_and_only_until_it_
             (again.len() == 2).then_some(())
         });
         // What happened in the meantime is there by now, too, and what happens from now on.
-        let _primary = daemon.takes_over_and_lets_go(&lab, primary);
+        let _primary = daemon.takes_over_and_releases(&lab, primary);
         let state_dir = state_dir(&lab, &daemon);
         let is_released = |line: &&Value| line["ended"]["how"] == "released";
         wait::until("both incidents", wait::LONG, || {
             (history(&state_dir).iter().filter(is_released).count() == 2).then_some(())
         });
-        let told = history(&state_dir);
-        let reasons: Vec<&str> = told
+        let shown = history(&state_dir);
+        let reasons: Vec<&str> = shown
             .iter()
             .filter_map(|line| line["reason"].as_str().filter(|_| line["kind"] == "order"))
             .collect();
-        assert_eq!(reasons, ["moving house", "moving out"], "{told:#?}");
+        assert_eq!(reasons, ["moving house", "moving out"], "{shown:#?}");
         let remembered = wait::until("no pause any more", wait::LONG, || {
             let text = fs::read_to_string(state_dir.join("remembered.json")).ok()?;
             let remembered: Value = serde_json::from_str(&text).expect("a document");
@@ -247,7 +247,7 @@ fn ten_thousand_control_connections_cost_neither_memory_nor_the_takeover_nor_the
         descriptors_now <= descriptors + 40,
         "{descriptors} -> {descriptors_now} descriptors"
     );
-    // All are hung up on: most at once, the rest when their time is over.
+    // All are disconnected: most at once, the rest when their time is over.
     for connection in &mut connections {
         connection.set_read_timeout(Some(wait::LONG)).unwrap();
         let mut answer = Vec::new();

@@ -149,9 +149,9 @@ fn a_name_server_that_never_answers_does_not_hold_up_the_end() {
         .spawn();
     // It is being asked.
     silent.recv(&mut [0; 512]).expect("a question");
-    let told = Instant::now();
+    let signalled = Instant::now();
     daemon.terminate();
-    let took = told.elapsed();
+    let took = signalled.elapsed();
     assert!(took < END, "{took:?}");
 }
 
@@ -226,7 +226,7 @@ fn a_listener_in_another_namespace_is_nobodys_gateway() {
 
 /// As OpenClaw does while an agent works: it listens and answers on, and says that it drains.
 #[test]
-fn a_local_gateway_that_drains_is_shown_and_told_to_stop_once() {
+fn a_local_gateway_that_drains_is_shown_and_stopped_once() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab)
         .argument("--check=openclaw")

@@ -1,4 +1,4 @@
-//! What `failover trace` shows, of whom, and how it ends.
+//! What `failover trace` shows, of which programs, and how it ends.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -238,11 +238,11 @@ fn another_namespaces_sockets_are_shown_only_when_asked_for() {
     let (host, third) = (lab.host_b(), lab.add_host("PC-C"));
     let mut trace = Trace::on(host, &[]);
     let mut all = Trace::on(host, &["--all-namespaces"]);
-    let stranger = third.namespace().identity().inode();
+    let foreign = third.namespace().identity().inode();
     provoke(&third);
     provoke(host);
     let strange = all.shows("the other namespace's listener", |event| {
-        is_change(event, "CLOSE", "LISTEN") && event.number("netns") == Some(stranger)
+        is_change(event, "CLOSE", "LISTEN") && event.number("netns") == Some(foreign)
     });
     assert_eq!(endpoint(&strange, "local"), Some(third.gateway_address()));
     trace.shows("the own end", |event| is_change(event, "LISTEN", "CLOSE"));
@@ -253,7 +253,7 @@ fn another_namespaces_sockets_are_shown_only_when_asked_for() {
 }
 
 #[test]
-fn several_namespaces_are_told_apart_in_text_too() {
+fn several_namespaces_are_distinguished_in_text_too() {
     let lab = Lab::new();
     let (host, third) = (lab.host_b(), lab.add_host("PC-C"));
     let mut trace = begun(host, &["--all-namespaces"]);
@@ -320,8 +320,8 @@ fn a_signal_ends_it_with_what_was_seen_and_lost() {
         let mut trace = begun(host, &["--output", "json"]);
         trace.signal(signal);
         assert_eq!(trace.end(wait::LONG).code(), Some(0));
-        let told = format!("{} events seen, 0 lost", trace.shown().len());
-        assert_eq!(trace.errors().text(), told);
+        let summary = format!("{} events seen, 0 lost", trace.shown().len());
+        assert_eq!(trace.errors().text(), summary);
     }
 }
 
@@ -388,8 +388,8 @@ fn every_line_of_json_has_every_field() {
         let form = "2026-01-01T00:00:00.000000000Z";
         assert_eq!(time.len(), form.len(), "{event:?}");
         assert!(time.ends_with('Z'), "{event:?}");
-        let told = Moment::of_day(time).unwrap();
-        assert!(before - slack <= told && told <= Moment::now() + slack);
+        let shown = Moment::of_day(time).unwrap();
+        assert!(before - slack <= shown && shown <= Moment::now() + slack);
     }
 }
 

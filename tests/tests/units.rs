@@ -64,9 +64,9 @@ fn a_user_unit_is_started_and_stopped_as_its_account_and_known_after_a_restart()
         daemon.states().contains(&"active".to_owned()).then_some(())
     });
     assert_eq!(started.field("result"), "succeeded", "{}", started.text);
-    let says = daemon.said(|line| line.message() == "command says");
-    let told = says[0].field("line");
-    assert!(told.contains("job done, active (running)"), "{told}");
+    let says = daemon.said(|line| line.message() == "command output");
+    let text = says[0].field("line");
+    assert!(text.contains("job done, active (running)"), "{text}");
     assert_eq!(machine.user_unit_state("openclaw-gateway"), "active");
     let owner = machine.run(&["pgrep", "--uid", machine::ACCOUNT, "failover-lab"]);
     assert!(!owner.trim().is_empty());
@@ -77,7 +77,7 @@ fn a_user_unit_is_started_and_stopped_as_its_account_and_known_after_a_restart()
     let _primary = lab.host_a().gateway().unwrap();
     let stopped = ended(&mut daemon, "stop");
     assert_eq!(stopped.field("result"), "succeeded", "{}", stopped.text);
-    wait::until("the gateway is let go", wait::LONG, || {
+    wait::until("the gateway is released", wait::LONG, || {
         (daemon.states().last()? == "standby").then_some(())
     });
     assert_eq!(machine.user_unit_state("openclaw-gateway"), "inactive");
@@ -86,7 +86,7 @@ fn a_user_unit_is_started_and_stopped_as_its_account_and_known_after_a_restart()
 }
 
 #[test]
-fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_told() {
+fn a_system_unit_is_started_and_stopped_and_one_that_is_missing_is_reported() {
     let lab = Lab::new();
     let Some(machine) = Machine::boot(&lab, &[]) else {
         return;

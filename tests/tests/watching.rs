@@ -1,4 +1,4 @@
-//! What others look at: the metrics, the alarms that are made of them, and the listener that serves both.
+//! Monitoring: the metrics, the alerts on them, and the web server.
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +22,7 @@ use serde_json::Value;
 const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9179);
 const OPTION: &str = "--metrics=127.0.0.1:9179";
 
-/// A daemon that is looked at, once it serves.
+/// A daemon that is observed, once it serves.
 fn watched(setup: Setup, lab: &Lab) -> Daemon {
     let daemon = setup.argument(OPTION).spawn();
     await_served(lab);
@@ -80,10 +80,10 @@ fn promtool(arguments: &[&str], input: &str) -> Option<String> {
     pipe.write_all(input.as_bytes()).expect("promtool reads");
     drop(pipe);
     let output = promtool.wait_with_output().expect("promtool ends");
-    let told = [output.stdout, output.stderr].concat();
-    let told = String::from_utf8_lossy(&told).into_owned();
-    assert!(output.status.success(), "promtool {arguments:?}: {told}");
-    Some(told)
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(output.status.success(), "promtool {arguments:?}: {text}");
+    Some(text)
 }
 
 #[test]
@@ -110,8 +110,8 @@ fn a_takeover_is_counted_and_the_names_are_what_prometheus_expects() {
     let (status, _) = daemon.status();
     assert_eq!(status["totals"]["takeovers"], 1, "{status}");
     daemon.ends_having_run(&["start"]);
-    if let Some(told) = promtool(&["check", "metrics"], &after) {
-        assert_eq!(told, "", "{after}");
+    if let Some(text) = promtool(&["check", "metrics"], &after) {
+        assert_eq!(text, "", "{after}");
     }
 }
 
@@ -128,7 +128,7 @@ fn the_heartbeat_is_the_deciding_loops_own() {
     let before = now();
     let new = || Some(beat()).filter(|beat| *beat > before);
     wait::until("a new heartbeat", wait::LONG, new);
-    // Who renders it has a clock of his own, which stands still for nobody.
+    // The browser's clock doesn't stand still.
     let same = || Some(beat()).filter(|first| beat() == *first);
     let last = wait::until("two looks at one heartbeat", wait::LONG, same);
     assert!(last <= now());
@@ -165,12 +165,12 @@ fn alarms_and_dashboard_ask_for_what_there_is_and_promtool_finds_nothing_wrong()
 
     let lab = Lab::new();
     let daemon = watched(Setup::new(&lab).argument("--witnesses=10.0.0.99"), &lab);
-    let told = wait::until("the witnesses' word", wait::LONG, || {
-        let told = metrics(&lab);
-        told.contains("\nfailover_witnesses_answered ")
-            .then_some(told)
+    let text = wait::until("the witnesses' answers", wait::LONG, || {
+        let text = metrics(&lab);
+        text.contains("\nfailover_witnesses_answered ")
+            .then_some(text)
     });
-    let there: BTreeSet<&str> = told
+    let there: BTreeSet<&str> = text
         .lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split(['{', ' ']).next())
@@ -326,7 +326,7 @@ fn silent_endless_and_greedy_clients_cost_nothing() {
     let mut daemon = watched(Setup::new(&lab), &lab);
     daemon.probes("connected");
     let connect = || lab.host_b().connect(ADDRESS);
-    // Pages that stay open and read nothing: whoever only asks still finds a place.
+    // Pages that stay open and read nothing: other requests still get a place.
     let open: Vec<TcpStream> = (0..40)
         .filter_map(|_| {
             let mut stream = connect().ok()?;
@@ -351,7 +351,7 @@ fn silent_endless_and_greedy_clients_cost_nothing() {
         .collect();
     primary.kill();
     daemon.becomes("active");
-    // After ten seconds the silent ones are hung up on.
+    // After ten seconds the silent ones are disconnected.
     wait::until("an answer in spite of them", 2 * wait::LONG, || {
         let answer = get(lab.host_b(), ADDRESS, "/metrics").ok()?;
         answer.status.is_success().then_some(())
@@ -362,7 +362,7 @@ fn silent_endless_and_greedy_clients_cost_nothing() {
 }
 
 #[test]
-fn an_open_page_is_told_of_each_state_in_turn() {
+fn an_open_page_gets_each_state_in_turn() {
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = watched(Setup::new(&lab), &lab);
@@ -371,16 +371,16 @@ fn an_open_page_is_told_of_each_state_in_turn() {
     stream.set_read_timeout(Some(wait::LONG)).unwrap();
     let request = format!("GET /events HTTP/1.1\r\nHost: {ADDRESS}\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
-    let mut told = String::new();
+    let mut text = String::new();
     let mut until = |wanted: &str| {
         let mut piece = [0; 4096];
-        // The page is told of itself again and again, so the end of patience is not the connection's.
+        // The page is updated repeatedly, so the end of patience is not the connection's.
         let began = Instant::now();
-        while !told.contains(wanted) {
-            assert!(began.elapsed() < wait::LONG, "not told {wanted}: {told}");
+        while !text.contains(wanted) {
+            assert!(began.elapsed() < wait::LONG, "{wanted} is missing: {text}");
             let length = stream.read(&mut piece).unwrap();
-            assert_ne!(length, 0, "it ended before {wanted}: {told}");
-            told.push_str(&String::from_utf8_lossy(&piece[..length]));
+            assert_ne!(length, 0, "it ended before {wanted}: {text}");
+            text.push_str(&String::from_utf8_lossy(&piece[..length]));
         }
     };
     // Then the machine's name.

@@ -18,7 +18,7 @@ use crate::{
 
 /// A monitor that was started so long ago has probed, and is at rest.
 const SETTLED: Duration = Duration::from_secs(3);
-/// The commands' log tells the times; this is only how soon the bench goes on.
+/// Poll interval. The times come from the commands' log.
 const POLL: Duration = Duration::from_millis(50);
 
 /// How PC-A is lost.

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::load::Load;
 use crate::lab::Lab;
 
-/// After the last connection, events still come for so long at most.
+/// Timeout for events after the last connection.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Of the sleeper that is woken beside the reader. Timers of threads like it may be 50 µs late by
@@ -102,13 +102,13 @@ pub(super) fn run(load: Load, place: Place) -> Result<Latency> {
             let connected = connecting.join();
             let took = connected.map_err(|_| anyhow!("the connecting thread panicked"))??;
             seen.rate = load.reached(took);
-            ensure!(!seen.delays.is_empty(), "the kernel told nothing");
+            ensure!(!seen.delays.is_empty(), "no kernel event came");
             Ok(seen)
         })
     })
 }
 
-/// Sleeps again and again for a short while, and tells how late it was woken each time.
+/// Sleeps repeatedly for a short while, and returns how late each wake-up was.
 fn sleep_until(done: &AtomicBool) -> Vec<Duration> {
     let mut late = Vec::new();
     while !done.load(Ordering::Relaxed) {

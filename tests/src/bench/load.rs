@@ -14,14 +14,14 @@ use anyhow::{Context as _, Result, anyhow};
 pub(super) struct Load {
     pub(super) port: u16,
     pub(super) connections: u32,
-    /// So many a second; else as many as the machine can.
+    /// Connections per second; else as many as possible.
     pub(super) rate: Option<u32>,
     /// Each makes its share, to a listener of its own.
     pub(super) threads: u8,
 }
 
 impl Load {
-    /// Makes them, and tells how long that took.
+    /// Makes them, and returns the time that it took.
     pub(super) fn run(self) -> Result<Duration> {
         let share = self.connections / u32::from(self.threads);
         let pause = match self.rate {
@@ -57,7 +57,7 @@ impl Load {
     }
 }
 
-/// One after the other, so many, each so long after the one before.
+/// Makes this number of connections one after the other, at this interval.
 pub(super) fn connect(listener: &TcpListener, connections: u32, pause: Duration) -> io::Result<()> {
     let address = listener.local_addr()?;
     // By the clock, so that one that was late is made up for.

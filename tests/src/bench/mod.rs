@@ -236,7 +236,7 @@ impl Bench<'_> {
     }
 }
 
-/// Does the jobs, so many at a time, in an order of their own; the first error ends it.
+/// Runs the jobs, with a limit for concurrent ones; the first error ends it.
 fn side_by_side<Job: Send, Done: Send>(
     at_a_time: usize,
     jobs: Vec<Job>,

@@ -111,7 +111,7 @@ fn host_command(lab: &Lab, words: &[String]) -> Result<Process> {
     Ok(command)
 }
 
-/// A monitor's files, and what it is told.
+/// A monitor's files and settings.
 struct Place {
     directory: PathBuf,
     commands: Commands,
@@ -158,7 +158,7 @@ impl Place {
     }
 
     /// keepalived.conf(5), 2.2: the check succeeds while the primary is gone, so that the virtual
-    /// router's master is whoever should serve. Adverts of 0.1 s, the shortest that are usual, since
+    /// router's master is the host that should serve. Adverts of 0.1 s, the shortest that are usual, since
     /// a master is one only after three of them.
     fn keepalived(&self, timing: Timing) -> Result<Vec<String>> {
         let check = self.directory.join("primary-gone.sh");

@@ -129,7 +129,7 @@ impl Commands {
     ///
     /// # Panics
     /// When that can't be written down.
-    pub fn let_go(&self) {
+    pub fn unblock(&self) {
         fs::write(let_go_file(&self.directory), "").expect("letting a start go");
     }
 
@@ -232,7 +232,7 @@ impl Commands {
 fn gateway(directory: &Path) -> Option<u32> {
     let file = pid_file(directory);
     let pid = fs::read_to_string(&file).ok()?.trim().parse().ok()?;
-    // The number may belong to somebody else by now. Who was told of this very file is ours.
+    // The number may belong to somebody else by now. A process with this file in its environment is ours.
     let arguments = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     arguments
         .split(|byte| *byte == 0)

@@ -22,7 +22,7 @@ use rustix::{
 use super::{Command, Event, Record, append, gateway, let_go_file, pid_file, records};
 use crate::{PORT, duration, moment::Moment, wait};
 
-/// A gateway that was told to end is given this long.
+/// Timeout for a gateway to end after SIGTERM.
 const LONGEST_DRAIN: Duration = Duration::from_secs(60);
 
 /// `failover-lab start`, `failover-lab stop` and `failover-lab fence`
@@ -43,7 +43,7 @@ pub(super) enum Behaviour {
     Ok,
     /// Does nothing for a while, then what `Ok` does.
     Slow(Duration),
-    /// A start that does nothing until [`super::Commands::let_go`], then what `Ok` does.
+    /// A start that does nothing until [`super::Commands::unblock`], then what `Ok` does.
     Held,
     /// Fails, and changes nothing.
     Fail,
@@ -60,7 +60,7 @@ pub(super) enum Behaviour {
     Lie,
     /// Starts a gateway that listens for this time, then is gone for as long, and so on.
     CrashLoop(Duration),
-    /// Starts a gateway that goes on for a while after SIGTERM; the stop doesn't wait for it.
+    /// Starts a gateway that continues for a while after SIGTERM; the stop doesn't wait for it.
     OkButDrain(Duration),
     /// Starts a gateway that answers only a while after it listens.
     AnswerLater(Duration),
@@ -158,18 +158,20 @@ fn start(
             }
             start_gateway(options, &[])
         }
-        Behaviour::CrashLoop(span) => start_gateway(options, &["--crash-loop", &told(span)]),
-        Behaviour::AnswerLater(span) => start_gateway(options, &["--answer-delay", &told(span)]),
+        Behaviour::CrashLoop(span) => start_gateway(options, &["--crash-loop", &span_text(span)]),
+        Behaviour::AnswerLater(span) => {
+            start_gateway(options, &["--answer-delay", &span_text(span)])
+        }
         Behaviour::Outlive(span) => {
             start_gateway(options, &[])?;
             thread::sleep(span);
             stop_gateway(options, LONGEST_DRAIN)?;
             hang(note)
         }
-        Behaviour::OkButDrain(span) => start_gateway(options, &["--drain", &told(span)]),
-        Behaviour::OkButLinger(span) => start_gateway(options, &["--linger", &told(span)]),
+        Behaviour::OkButDrain(span) => start_gateway(options, &["--drain", &span_text(span)]),
+        Behaviour::OkButLinger(span) => start_gateway(options, &["--linger", &span_text(span)]),
         Behaviour::FailButRun(span) => {
-            spawn_gateway(options, &["--start-delay", &told(span)])?;
+            spawn_gateway(options, &["--start-delay", &span_text(span)])?;
             Ok(1)
         }
         Behaviour::Foreground => {
@@ -307,6 +309,6 @@ fn hang(note: impl Fn(Event) -> Result<()>) -> Result<u8> {
     bail!("sleep infinity has ended")
 }
 
-fn told(span: Duration) -> String {
+fn span_text(span: Duration) -> String {
     format!("{}ms", span.as_millis())
 }

@@ -1,5 +1,5 @@
-//! A daemon to which the kernel tells nothing, and that doesn't know: its programs are loaded, and
-//! where it attaches them the call says that it was done.
+//! A daemon that gets no kernel events, and doesn't notice: its programs are loaded, and the call that should
+//! attach them succeeds without doing so.
 
 use std::{io, os::unix::process::CommandExt as _, process::Command};
 
@@ -54,7 +54,7 @@ fn load(offset: u32) -> libc::sock_filter {
     instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset, 0)
 }
 
-/// Goes over so many instructions unless that is what was loaded.
+/// Skips this number of instructions unless the loaded value is that one.
 fn unless(value: u32, skipped: u8) -> libc::sock_filter {
     instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, skipped)
 }

@@ -1,4 +1,4 @@
-//! The program under test as a daemon on PC-B, and what its log says.
+//! The program under test as a daemon on PC-B, and its log.
 
 mod deaf;
 mod setup;
@@ -22,7 +22,7 @@ use crate::{
 };
 pub use setup::Setup;
 
-/// A running daemon. What is waited for has not been waited for before: each wait goes on where the
+/// A running daemon. What is waited for has not been waited for before: each wait continues where the
 /// last one ended.
 #[derive(Debug)]
 pub struct Daemon {
@@ -43,7 +43,7 @@ impl Daemon {
         self.says_within(wait::LONG, what, wanted)
     }
 
-    /// The same with another patience.
+    /// The same with another timeout.
     ///
     /// # Panics
     /// With the whole log, when it doesn't come.
@@ -76,19 +76,19 @@ impl Daemon {
         self.becomes_within(wait::LONG, state)
     }
 
-    /// The same with another patience.
+    /// The same with another timeout.
     pub fn becomes_within(&mut self, patience: Duration, state: &str) -> Line {
         self.says_within(patience, &format!("state {state}"), |line| {
             is_change(line) && line.field("to") == state
         })
     }
 
-    /// Takes over from this primary, which is killed, and lets go for another one.
+    /// Takes over from this primary, which is killed, and releases for another one.
     ///
     /// # Panics
     /// With the whole log, when it doesn't.
     #[must_use]
-    pub fn takes_over_and_lets_go(&mut self, lab: &Lab, primary: Process) -> Process {
+    pub fn takes_over_and_releases(&mut self, lab: &Lab, primary: Process) -> Process {
         primary.kill();
         self.becomes("active");
         let primary = lab.host_a().gateway().expect("a primary");
@@ -110,7 +110,7 @@ impl Daemon {
             .expect("running failover")
     }
 
-    /// An order that is followed; what is said to it.
+    /// Gives it an order that it follows, and returns the output.
     ///
     /// # Panics
     /// When it isn't.
@@ -127,7 +127,7 @@ impl Daemon {
         })
     }
 
-    /// Waits until it has so many strikes.
+    /// Waits until it has this number of strikes.
     pub fn counts(&mut self, strikes: u64) -> Line {
         self.says(&format!("{strikes} strikes"), |line| {
             is_change(line) && line.number("strikes") == Some(strikes)
@@ -204,7 +204,7 @@ impl Daemon {
         }
     }
 
-    /// Waits for what a run of a command tells.
+    /// Waits for a report of a command's run.
     ///
     /// # Panics
     /// With the whole log, when it doesn't.
@@ -214,7 +214,7 @@ impl Daemon {
         })
         .unwrap_or_else(|| {
             panic!(
-                "not told by a command: {what}\n{}{}",
+                "not reported by a command: {what}\n{}{}",
                 self.setup.commands.text(),
                 self.lines.text()
             )
@@ -249,7 +249,7 @@ impl Daemon {
         self.setup.control()
     }
 
-    /// What `failover status` says of it, with the exit code.
+    /// The output of `failover status`, with the exit code.
     ///
     /// # Panics
     /// When that isn't JSON.
@@ -273,7 +273,7 @@ impl Daemon {
 
     // --- its life --------------------------------------------------------------------------------
 
-    /// Its process number.
+    /// Its process ID.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
@@ -305,12 +305,12 @@ impl Daemon {
         descriptors.expect("the daemon runs").count()
     }
 
-    /// Sends it a signal, and tells when.
+    /// Sends it a signal, and returns when.
     pub fn signal(&self, signal: Signal) -> Moment {
         self.process.signal(signal)
     }
 
-    /// Waits until what it keeps for the next daemon is like this: it is said before it is on the disk.
+    /// Waits until its persisted state is like this: it is logged before it is on disk.
     ///
     /// # Panics
     /// With what it keeps, when it never is.
@@ -324,7 +324,7 @@ impl Daemon {
         .unwrap_or_else(|| panic!("it doesn't remember {what}: {}", read()));
     }
 
-    /// Where it keeps what must survive it.
+    /// Its state directory.
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {
         self.setup.state_dir()
@@ -347,7 +347,7 @@ impl Daemon {
         assert_eq!(self.exit_code(), Some(0), "{}", self.lines.text());
     }
 
-    /// Waits until it ends, and all that it said is read; its exit code, if it has one.
+    /// Waits until it has ended and all of its output is read; its exit code, if it has one.
     ///
     /// # Panics
     /// When it doesn't end soon.

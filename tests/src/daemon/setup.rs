@@ -31,7 +31,7 @@ pub struct Setup {
     stop_timeout: Duration,
     /// Whether a primary that was never healthy is taken over.
     arm: &'static str,
-    /// What kind of gateway it is told.
+    /// The configured kind of gateway.
     gateway: &'static str,
     /// Other start and stop commands than the scripted ones; none are the kind of gateway's own.
     lines: Option<Vec<(&'static str, String)>>,
@@ -40,7 +40,7 @@ pub struct Setup {
     environment: Vec<(String, OsString)>,
     /// The options are in a file instead of on the command line.
     in_file: bool,
-    /// The kernel tells it nothing, and it doesn't know.
+    /// It gets no kernel events, and doesn't notice.
     deaf: bool,
     more: Vec<String>,
 }
@@ -267,7 +267,7 @@ impl Setup {
         self
     }
 
-    /// Its kernel program is loaded and never runs, which it isn't told.
+    /// Its kernel program is loaded and never runs, and it doesn't notice.
     #[must_use]
     pub fn deaf(mut self) -> Self {
         self.deaf = true;
@@ -289,7 +289,7 @@ impl Setup {
         self
     }
 
-    /// Writes its file anew, with these options changed or added: names and values in TOML.
+    /// Rewrites its file with these options changed or added: names and values in TOML.
     ///
     /// # Panics
     /// When it can't be written.
@@ -386,7 +386,7 @@ impl Setup {
         } else {
             let flags = self.options().into_iter();
             let flags = flags.map(|(name, value)| format!("--{name}={value}"));
-            // Whatever this machine is configured for is no matter here.
+            // This machine's own configuration is ignored here.
             let own = self.more.iter().any(|argument| argument == "--config");
             command.args((!own).then_some("--config=/dev/null"));
             command.arg("--strikes=3").args(flags);

@@ -1,4 +1,4 @@
-//! What the gateway says to a request. Status and JSON are those of OpenClaw 2026.9.6.
+//! The gateway's answers to requests. Status and JSON are those of OpenClaw 2026.9.6.
 
 use std::time::Duration;
 
@@ -9,28 +9,28 @@ use serde_json::{Value, json};
 /// The release whose answers these are.
 const VERSION: &str = "2026.9.6";
 
-/// Which gateway it plays.
+/// The gateway that it imitates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Role {
-    /// One that is well.
+    /// A healthy one.
     Healthy,
     /// One from before March 2026: no `/healthz`, so a page in its place; the WebSocket is there.
     Old,
-    /// One whose channels can't be reached: `/readyz` says 503, all else is well.
+    /// One whose channels can't be reached: `/readyz` answers 503, all else is healthy.
     NotReady,
     /// One that listens but has not finished its start.
     Starting,
-    /// One that says of itself that it is not well, with status 200.
+    /// One that reports that it is unhealthy, with status 200.
     Unhealthy,
-    /// One that says 500 to everything.
+    /// One that answers 500 to everything.
     Broken,
     /// A web server of another kind: a page at every path, no WebSocket.
     Page,
-    /// Something that isn't HTTP: it speaks first, as ssh does.
+    /// No HTTP: it sends first, as ssh does.
     Banner,
     /// One that accepts and closes.
     Close,
-    /// One that accepts and never says anything.
+    /// One that accepts and sends nothing.
     Hung,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// With the version, and how long it has run, where it tells of its start.
+    /// With the version and the uptime, where it reports its start.
     pub(super) fn with_details(self, up: Duration) -> Self {
         match serde_json::from_str(&self.body) {
             Ok(Value::Object(mut body)) if body.contains_key("status") => {
@@ -122,14 +122,14 @@ pub(super) fn to_handshake(path: &str, role: Role, drains: bool) -> Option<Answe
     }
 }
 
-/// The event that a WebSocket begins with, before anybody has said who they are.
+/// The first event of a WebSocket, before the client authenticates.
 pub(super) fn challenge() -> String {
     let nonce = format!("{:032x}", fastrand::u128(..));
     let payload = json!({"nonce": nonce, "ts": jiff::Timestamp::now().as_millisecond()});
     json!({"type": "event", "event": "connect.challenge", "payload": payload}).to_string()
 }
 
-/// What a client with a token that asks to connect is told; `None` for everybody else.
+/// The answer to a connect request with a token; `None` for other requests.
 pub(super) fn hello(request: &str, boot_id: &str) -> Option<String> {
     let request: Value = serde_json::from_str(request).ok()?;
     if request.get("method")? != "connect" || !request.pointer("/params/auth/token")?.is_string() {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_client_with_a_token_is_told_the_boot() {
+    fn only_a_client_with_a_token_gets_the_boot() {
         let with_token = r#"{"id":"7","method":"connect","params":{"auth":{"token":"test"}}}"#;
         let hello_ok: Value = serde_json::from_str(&hello(with_token, "b").unwrap()).unwrap();
         assert_eq!(hello_ok.pointer("/payload/server/bootId").unwrap(), "b");

@@ -104,7 +104,7 @@ fn respond(
         }
     } else {
         let answer = answer::to(path, role, drains);
-        // Who has its token is told more.
+        // A client with its token gets more.
         response(match request.headers().contains_key(AUTHORIZATION) {
             true => answer.with_details(gateway.began.elapsed()),
             false => answer,

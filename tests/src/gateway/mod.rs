@@ -1,8 +1,7 @@
-//! A small gateway in place of the real one: it plays what OpenClaw (2026.9.6) was seen to do when it
-//! is well, and when it is not.
+//! A small gateway in place of the real one: it behaves as OpenClaw (2026.9.6) was observed to, healthy and faulty.
 //!
-//! [`answer`] is what it says to a request, [`connection`] how one connection goes, and this file its
-//! life: when it listens, hangs, drains and ends. SIGUSR1 makes it hang, and the next one go on.
+//! [`answer`] has its answers, [`connection`] handles a connection, and this file its life: when it listens, hangs,
+//! drains and ends. SIGUSR1 makes it hang, and the next one continue.
 
 mod answer;
 mod connection;
@@ -46,10 +45,10 @@ pub struct Options {
     /// Where to listen; `[::]` takes IPv4 too unless an IPv4 address is given beside it
     #[arg(long, required = true, value_name = "ADDRESS:PORT")]
     listen: Vec<SocketAddr>,
-    /// Share the address with others who say so, too
+    /// Share the address with other programs that set this, too
     #[arg(long)]
     reuse_port: bool,
-    /// Write the process number here once it listens
+    /// Write the process ID here once it listens
     #[arg(long, value_name = "FILE")]
     pid_file: Option<PathBuf>,
     /// What it answers
@@ -58,7 +57,7 @@ pub struct Options {
     /// Listen only after this time
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     start_delay: Option<Duration>,
-    /// Answer only so long after it listens
+    /// Answer only this time after it listens
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     answer_delay: Option<Duration>,
     /// Close a connection that has been idle for this time after an answer; Node does after 5 s
@@ -71,12 +70,12 @@ pub struct Options {
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     linger: Option<Duration>,
     /// Listen for this time, then be gone for as long, and so on, as one does that its supervisor
-    /// starts again and again
+    /// restarts repeatedly
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     crash_loop: Option<Duration>,
 }
 
-/// Serves until SIGTERM, or as told.
+/// Serves until SIGTERM, or as its options require.
 ///
 /// # Errors
 /// When it can't listen.
@@ -126,7 +125,7 @@ async fn live(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What its connections must know.
+/// Shared with its connections.
 #[derive(Debug)]
 struct Gateway {
     role: Role,

@@ -28,7 +28,7 @@ const FOREIGN: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 2);
 const LAST: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 3);
 const BACKLOG: i32 = 8;
 /// The daemon's warning.
-const BINDS_ARE_NOT_TOLD: &str = "who takes the port isn't told";
+const BINDS_ARE_NOT_REPORTED: &str = "binds to the port aren't reported";
 /// Since then functions can be watched on 64-bit ARM (arch/arm64/Kconfig, 6.4,
 /// `HAVE_DYNAMIC_FTRACE_WITH_DIRECT_CALLS`).
 const DIRECT_CALLS: (u32, u32) = (6, 4);
@@ -46,8 +46,8 @@ pub(super) fn run(report: &mut Report) {
             let said = takes_over_and_releases(&lab);
             let line = said
                 .iter()
-                .find(|line| line.message() == BINDS_ARE_NOT_TOLD);
-            let why = line.expect(BINDS_ARE_NOT_TOLD).field("error");
+                .find(|line| line.message() == BINDS_ARE_NOT_REPORTED);
+            let why = line.expect(BINDS_ARE_NOT_REPORTED).field("error");
             assert!(why.contains("locked down (confidentiality"), "{why}");
         });
         return;
@@ -85,10 +85,10 @@ pub(super) fn run(report: &mut Report) {
     }
     report.check("a connection that is accepted", || watched.accepts());
     report.check("a reset", || watched.is_reset());
-    report.check("another namespace's sockets are not told", || {
+    report.check("another namespace's sockets are not shown", || {
         watched.keeps_others_out();
     });
-    report.check("another namespace's sockets are told on demand", || {
+    report.check("another namespace's sockets are shown on demand", || {
         sees_all(&lab);
     });
     drop(watched);
@@ -121,7 +121,7 @@ impl Watched {
         let mine = |event: &Line| endpoint(event, "local") == Some(address);
         let thread = thread.as_raw_nonzero().get();
         let common = [
-            ("local", told(address)),
+            ("local", end_value(address)),
             ("pid", std::process::id().into()),
             ("uid", 0.into()),
             ("netns", self.here.namespace().identity().inode().into()),
@@ -197,7 +197,7 @@ impl Watched {
     fn connects(&mut self, address: SocketAddr) {
         let (listener, client) = self.connection(address);
         let (server, _) = listener.accept().expect("accepting");
-        let local = told(client.local_addr().expect("an address"));
+        let local = end_value(client.local_addr().expect("an address"));
         let mine = [
             ("local", local),
             ("pid", std::process::id().into()),
@@ -218,7 +218,7 @@ impl Watched {
         let listener = self.here.listen(address, BACKLOG).expect("listening");
         let client = self.there.connect(address).expect("connecting");
         let remote = client.local_addr().expect("an address");
-        let ends = [("local", told(address))];
+        let ends = [("local", end_value(address))];
         self.change("SYN_RECV", "ESTABLISHED", remote, &ends);
         let (server, _) = listener.accept().expect("accepting");
         drop(client);
@@ -239,7 +239,7 @@ impl Watched {
             "CLOSE",
             address,
             &[
-                ("local", told(client.local_addr().expect("an address"))),
+                ("local", end_value(client.local_addr().expect("an address"))),
                 ("error", "ECONNRESET".into()),
                 ("comm", "client".into()),
             ],
@@ -289,7 +289,7 @@ impl Watched {
     }
 }
 
-/// That nobody else's events are told means little unless they could be.
+/// Missing events of other namespaces prove little unless they could be shown.
 fn sees_all(lab: &Lab) {
     let mut trace = Trace::on(lab.host_b(), &["--all-namespaces"]);
     let address = SocketAddr::from((FOREIGN, PORT));
@@ -299,7 +299,10 @@ fn sees_all(lab: &Lab) {
     });
     drop(listener);
     let netns = lab.host_a().namespace().identity().inode();
-    expect(&event, &[("local", told(address)), ("netns", netns.into())]);
+    expect(
+        &event,
+        &[("local", end_value(address)), ("netns", netns.into())],
+    );
 }
 
 /// Returns what the daemon warned of.
@@ -333,8 +336,8 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// One end of a connection, as an event tells it.
-fn told(end: SocketAddr) -> Value {
+/// One end of a connection, as in an event.
+fn end_value(end: SocketAddr) -> Value {
     json!({"address": end.ip().to_string(), "port": end.port()})
 }
 

@@ -1,4 +1,4 @@
-//! Which checks passed, and the one line that says so.
+//! The results of the checks, and their summary in one line.
 
 use std::{
     any::Any,
@@ -55,14 +55,14 @@ impl Report {
             self.failed.len() + self.passed
         );
         for (name, message) in &self.failed {
-            let told = message.chars().take(LONGEST_MESSAGE).collect::<String>();
-            let _ = write!(verdict, "; {name}: {}", told.escape_debug());
+            let shown = message.chars().take(LONGEST_MESSAGE).collect::<String>();
+            let _ = write!(verdict, "; {name}: {}", shown.escape_debug());
         }
         verdict
     }
 }
 
-/// What was said when it panicked.
+/// The message of the panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_in_one_line() {
+    fn a_failure_is_reported_in_one_line() {
         let mut report = Report::default();
         report.check("good", || ());
         assert_eq!(report.check::<()>("bad", || panic!("one\ntwo {}", 3)), None);

@@ -27,11 +27,11 @@ const FILE_SYSTEMS: [(&str, &str, &str); 4] = [
 ];
 /// Modules to load, in the order of their names.
 const MODULES: &str = "/modules";
-/// The kernel's note of what went wrong with it (Documentation/admin-guide/tainted-kernels.rst).
+/// The kernel's record of its own faults (Documentation/admin-guide/tainted-kernels.rst).
 const TAINTED: &str = "/proc/sys/kernel/tainted";
-/// The kernel's word on what it keeps from root (kernel_lockdown(7)).
+/// The kernel's lockdown mode (kernel_lockdown(7)).
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
-/// Set by who booted the machine so.
+/// Set where the machine was booted so.
 const LOCKED_DOWN: &str = "FAILOVER_LOCKED_DOWN";
 /// See Documentation/admin-guide/pm/sleep-states.rst.
 const POWER_STATE: &str = "/sys/power/state";
@@ -61,7 +61,7 @@ pub(super) fn prepare() -> Result<()> {
     Ok(())
 }
 
-/// Was the kernel told to keep its memory from root?
+/// Does the kernel hide its memory from root?
 pub(super) fn is_locked_down() -> bool {
     std::env::var_os(LOCKED_DOWN).is_some()
 }
@@ -76,12 +76,12 @@ pub(super) fn check_lockdown() -> Result<()> {
         None,
     )
     .context("mounting securityfs")?;
-    let told = fs::read_to_string(LOCKDOWN).with_context(|| format!("reading {LOCKDOWN}"))?;
-    ensure!(told.contains("[confidentiality]"), "{LOCKDOWN}: {told}");
+    let text = fs::read_to_string(LOCKDOWN).with_context(|| format!("reading {LOCKDOWN}"))?;
+    ensure!(text.contains("[confidentiality]"), "{LOCKDOWN}: {text}");
     Ok(())
 }
 
-/// Version and patch level of the kernel; zero where they can't be told.
+/// Version and patch level of the kernel; zero where they aren't known.
 pub(super) fn release() -> (u32, u32) {
     let name = uname();
     let release = name.release().to_string_lossy();
@@ -118,7 +118,7 @@ pub(super) fn can_suspend() -> bool {
 /// Suspends the machine to memory, and returns when it is back.
 ///
 /// # Panics
-/// When it doesn't sleep, or not for so long.
+/// When it doesn't sleep, or not for this time.
 pub(super) fn suspend(period: Duration) -> Moment {
     let began = Moment::now();
     // Of the real-time clock, in seconds from now (Documentation/admin-guide/rtc.rst).

@@ -1,4 +1,4 @@
-//! Control groups of the second version: how all that a machine of the lab runs is found and ended.
+//! Control groups of version 2, to find and kill all processes of a machine of the lab.
 
 use std::{
     fs, io,
@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result};
 use super::Lab;
 use crate::wait;
 
-/// Where they are mounted, beside the first version or alone.
+/// Their mount point, beside version 1 or alone.
 ///
 /// # Errors
-/// When they are mounted nowhere.
+/// When they aren't mounted.
 pub fn mount_point() -> Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").context("reading /proc/self/mounts")?;
     mounts
@@ -26,7 +26,7 @@ pub fn mount_point() -> Result<PathBuf> {
         .context("no cgroup2 is mounted; mount -t cgroup2 none /sys/fs/cgroup")
 }
 
-/// A control group of a lab's own, which is gone with it.
+/// A control group of a lab, which is removed with it.
 #[derive(Debug)]
 pub struct ControlGroup(PathBuf);
 
@@ -43,13 +43,13 @@ impl ControlGroup {
         Self(group)
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Where one below is, which is made if it isn't there.
+    /// The path of a group below, which is created if it doesn't exist.
     ///
     /// # Panics
     /// When it can't be made.
@@ -68,7 +68,7 @@ impl Drop for ControlGroup {
     }
 }
 
-/// Kills all that runs in the group and below, as far as the kernel can do so at once (from 5.14 on).
+/// Kills all processes in the group and below at once, where the kernel can (since 5.14).
 pub(super) fn kill(group: &Path) {
     let _ = fs::write(group.join("cgroup.kill"), "1");
 }

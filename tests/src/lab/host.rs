@@ -40,7 +40,7 @@ impl Host {
         }
     }
 
-    /// What people call it.
+    /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -58,7 +58,7 @@ impl Host {
         Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(self.number))
     }
 
-    /// Where its gateway answers.
+    /// The address of its gateway.
     #[must_use]
     pub fn gateway_address(&self) -> SocketAddr {
         (self.address(), PORT).into()
@@ -117,16 +117,16 @@ impl Host {
     /// A connection from there.
     ///
     /// # Errors
-    /// As told by the kernel.
+    /// From the kernel.
     pub fn connect(&self, address: impl Into<SocketAddr>) -> io::Result<TcpStream> {
         let address = address.into();
         self.enter("client", || TcpStream::connect(address))
     }
 
-    /// A listener there that never accepts by itself, with room for `backlog` + 1 connections.
+    /// A listener there that doesn't accept by itself, with room for `backlog` + 1 connections.
     ///
     /// # Errors
-    /// As told by the kernel.
+    /// From the kernel.
     pub fn listen(&self, address: impl Into<SocketAddr>, backlog: i32) -> io::Result<TcpListener> {
         let address = address.into();
         self.enter("listener", || {
@@ -136,13 +136,13 @@ impl Host {
         })
     }
 
-    /// Does anybody there listen on the port?
+    /// Does a process there listen on the port?
     #[must_use]
     pub fn listens(&self, port: u16) -> bool {
         self.has_socket(is_listener, port)
     }
 
-    /// Does anybody there wait for a connection to such a port to be answered?
+    /// Is a connection from there to such a port unanswered?
     #[must_use]
     pub fn connects(&self, port: u16) -> bool {
         self.has_socket(is_connecting, port)
@@ -159,7 +159,7 @@ impl Host {
         })
     }
 
-    /// Waits until somebody there listens on the gateway's port, or nobody does.
+    /// Waits until a process there listens on the gateway's port, or none does.
     ///
     /// # Panics
     /// When that takes long.
@@ -227,7 +227,7 @@ impl Process {
         &mut self.0
     }
 
-    /// Sends it a signal, and tells when.
+    /// Sends it a signal, and returns when.
     ///
     /// # Panics
     /// When it has ended and been waited for.
@@ -242,7 +242,7 @@ impl Process {
         now
     }
 
-    /// Kills it, and tells when that began. It is gone when this returns.
+    /// Kills it, and returns when that began. It is gone when this returns.
     pub fn kill(mut self) -> Moment {
         let now = self.signal(Signal::KILL);
         let _ = self.0.wait();
@@ -252,7 +252,7 @@ impl Process {
     /// Its exit status, if it has ended.
     ///
     /// # Panics
-    /// When the system can't tell.
+    /// When the system doesn't report it.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().expect("waiting for a process of the lab")
     }
@@ -278,7 +278,7 @@ pub fn end_listener(listener: TcpListener) {
 /// A socket for TCP to or from such an address, in the caller's namespace.
 ///
 /// # Errors
-/// As told by the kernel.
+/// From the kernel.
 pub fn stream_socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
     let family = match address.ip() {
         IpAddr::V4(_) => AddressFamily::INET,
@@ -290,7 +290,7 @@ pub fn stream_socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
 /// The same, bound to the address, which may have been in use until now.
 ///
 /// # Errors
-/// As told by the kernel.
+/// From the kernel.
 pub fn bound(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
     let socket = stream_socket(address)?;
     set_socket_reuseaddr(&socket, true)?;
@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_is_told_from_a_connection() {
+    fn a_listener_is_distinguished_from_a_connection() {
         let listener = "   0: 00000000:4965 00000000:0000 0A 00000000:00000000 00:00000000";
         let connection = "   1: 0100000A:4965 0200000A:9C40 01 00000000:00000000 00:00000000";
         let header = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when";

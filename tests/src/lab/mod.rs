@@ -35,9 +35,9 @@ use crate::moment::Moment;
 
 /// The lab's own binary.
 const LAB_BINARY: &str = "failover-lab";
-/// Where `cargo xtask test` tells the daemon's binary.
+/// The variable in which `cargo xtask test` passes the daemon's binary.
 const FAILOVER_VARIABLE: &str = "FAILOVER_BIN";
-/// What to do when the surroundings are not right.
+/// The remedy when the environment is incomplete.
 const HOW: &str = "run through cargo xtask test";
 
 /// Two hosts on a switch. Dropping it ends all that runs there.
@@ -128,12 +128,12 @@ impl Lab {
         }
     }
 
-    /// The switch loses its power: cables stay in, nothing passes.
+    /// Switches the switch off: cables stay in, nothing passes.
     pub fn switch_down(&self) -> Moment {
         set_link(&self.switch, "switch", "down")
     }
 
-    /// And gets it back.
+    /// Switches it on again.
     pub fn switch_up(&self) -> Moment {
         set_link(&self.switch, "switch", "up")
     }
@@ -150,8 +150,8 @@ impl Lab {
         &self.directory
     }
 
-    /// Copies a program. That is another process's work: while this one had the copy open for writing,
-    /// the child of a test that forks beside it would have it, too, and nobody could run it (ETXTBSY).
+    /// Copies a program, in another process: if this one had the copy open for writing, a child that a
+    /// concurrent test forks would inherit it, and the copy could not be run (ETXTBSY).
     ///
     /// # Panics
     /// When it can't be copied.
@@ -166,8 +166,8 @@ impl Lab {
         );
     }
 
-    /// Writes a script that everybody may run. Not in place, for the reason that
-    /// [`Self::copy_program`] has.
+    /// Writes a script that all accounts may run. Not in place, for the same reason as in
+    /// [`Self::copy_program`].
     ///
     /// # Panics
     /// When it can't be written.
@@ -211,12 +211,12 @@ pub struct SwitchPort<'lab> {
 }
 
 impl SwitchPort<'_> {
-    /// Pulls the cable, and tells when.
+    /// Pulls the cable, and returns when.
     pub fn down(&self) -> Moment {
         set_link(self.switch, &self.name, "down")
     }
 
-    /// Puts it back in, and tells when.
+    /// Puts it back in, and returns when.
     pub fn up(&self) -> Moment {
         set_link(self.switch, &self.name, "up")
     }
@@ -225,7 +225,7 @@ impl SwitchPort<'_> {
 /// The binary under test.
 ///
 /// # Panics
-/// When nobody told where it is.
+/// When its path isn't configured.
 #[must_use]
 pub fn failover_binary() -> PathBuf {
     let path = env::var_os(FAILOVER_VARIABLE).map(PathBuf::from);
@@ -250,7 +250,7 @@ fn lab_binary() -> Result<PathBuf> {
     beside.with_context(|| format!("{LAB_BINARY} is not beside {}; {HOW}", this.display()))
 }
 
-/// Told to the reaper before it is made.
+/// Announced to the reaper before it is made.
 fn directory(reaper: &mut Reaper) -> Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     // The time for processes of the same number, one after the other; two labs of one process may be

@@ -1,5 +1,5 @@
-//! A network namespace without a name: it lives as long as somebody holds it or runs in it, and
-//! leaves nothing in `/run/netns`.
+//! A network namespace without a name: it exists while a process runs in it or has it open, and leaves nothing in
+//! `/run/netns`.
 
 use std::{
     ffi::OsStr,
@@ -24,7 +24,7 @@ pub struct Namespace {
     identity: Identity,
 }
 
-/// Tells one namespace from another, as long as it is held open.
+/// Identifies a namespace while it is open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Identity {
     device: u64,
@@ -32,10 +32,10 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The namespace that a file in `/proc/PID/ns` or an open namespace stands for.
+    /// The namespace of a file in `/proc/PID/ns` or of an open namespace.
     ///
     /// # Errors
-    /// When there is none, or it may not be looked at.
+    /// When there is none, or access is denied.
     pub fn of(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|metadata| Self::from(&metadata))
     }
@@ -46,7 +46,7 @@ impl Identity {
         Self::of(Path::new(&format!("/proc/{pid}/ns/net"))).ok()
     }
 
-    /// The inode's number, as kernel events tell it.
+    /// The inode number, as in kernel events.
     #[must_use]
     pub fn inode(self) -> u64 {
         self.inode
@@ -63,7 +63,7 @@ impl From<&fs::Metadata> for Identity {
 }
 
 impl Namespace {
-    /// A new one, with nothing in it but a loopback interface that is down.
+    /// A new namespace with only a loopback interface, which is down.
     ///
     /// # Errors
     /// Without root.
@@ -84,13 +84,13 @@ impl Namespace {
         })
     }
 
-    /// Which one it is.
+    /// Its identity.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// A path that other processes can open it by, as long as this process holds it.
+    /// A path by which other processes can open it while this process has it open.
     #[must_use]
     pub fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd())
@@ -111,7 +111,7 @@ impl Namespace {
         command
     }
 
-    /// Runs `work` in it, on a thread of its own with this name. Sockets made there stay there.
+    /// Runs `work` in it, on a new thread of this name. Sockets made there stay there.
     ///
     /// # Panics
     /// When `work` does, or the namespace can't be entered.

@@ -1,9 +1,8 @@
-//! Leaving nothing behind, however a lab ends: by its end, a panic, Ctrl-C or SIGKILL.
+//! Cleans up however a lab ends: normally, by a panic, Ctrl-C or SIGKILL.
 //!
 //! A process outside the lab, the reaper, holds the lab's namespaces and one end of a pipe. When
-//! the other end closes, which the kernel sees to, it kills every process in those namespaces:
-//! whatever runs there, and in the lab's control groups, is the lab's. Then it removes those groups
-//! and the lab's directory.
+//! the other end closes, which the kernel ensures, it kills all processes in those namespaces and in the lab's
+//! control groups. Then it removes those groups and the lab's directory.
 
 use std::{
     fs::{self, File},
@@ -23,7 +22,7 @@ use super::{
 };
 use crate::{signals, wait};
 
-/// The answer to a line that was understood.
+/// The answer to a valid line.
 const HELD: &str = "held";
 /// A killed process is gone in microseconds; one that isn't by then hangs in the kernel.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -88,7 +87,7 @@ impl Reaper {
         self.order(&format!("group {}", group.display()))
     }
 
-    /// The order is in force when this returns.
+    /// The request is in force when this returns.
     fn order(&mut self, order: &str) -> Result<()> {
         let orders = self.orders.as_mut().context("the reaper was dismissed")?;
         writeln!(orders, "{order}").context("the lab's reaper is gone")?;
@@ -136,10 +135,10 @@ pub fn run() -> Result<()> {
     reaped.reap()
 }
 
-/// What is the lab's.
+/// The resources of the lab.
 #[derive(Debug, Default)]
 struct Reaped {
-    /// Held open, so that their identities can't become somebody else's.
+    /// Held open, so that their identities can't be reused.
     namespaces: Vec<File>,
     directories: Vec<PathBuf>,
     groups: Vec<PathBuf>,

@@ -1,6 +1,6 @@
-//! What the documents tell people to type is typed here: commands are run in the lab's PC-B, with a real
-//! systemd, in the situation that they are for; configurations are checked by the program. A command that
-//! no rule here knows fails the test, so that a new one must be dealt with.
+//! Runs what the documents say to type: commands run on the lab's PC-B, with a real systemd, in the situation that
+//! they are for; the program checks the configurations. A command without a rule here fails the test, so that a
+//! new one must be handled.
 
 mod pc_b;
 mod reading;
@@ -153,9 +153,9 @@ fn every_verb_of_the_program_is_in_the_documents() {
         .get_subcommands()
         .filter(|verb| !verb.is_hide_set())
     {
-        let told = ["failover", verb.get_name()];
-        let is_told = |typed: &Typed| typed.words().starts_with(&told);
-        assert!(commands.iter().any(is_told), "{}", verb.get_name());
+        let expected = ["failover", verb.get_name()];
+        let is_documented = |typed: &Typed| typed.words().starts_with(&expected);
+        assert!(commands.iter().any(is_documented), "{}", verb.get_name());
     }
 }
 
@@ -210,8 +210,8 @@ fn every_state_problem_alarm_and_event_has_its_row() {
         for problem in
             literals.filter(|literal| literal.len() > 24 && !literal.starts_with("until"))
         {
-            let is_told = pieces.iter().any(|piece| problem.contains(piece));
-            assert!(is_told, "the guide lacks the problem `{problem}`");
+            let is_documented = pieces.iter().any(|piece| problem.contains(piece));
+            assert!(is_documented, "the guide lacks the problem `{problem}`");
             count += 1;
         }
     }
@@ -442,12 +442,12 @@ fn every_command_in_the_documents_does_on_pc_b_what_it_is_for() {
             Some(Proof::Goes) => {
                 let limit = ["timeout", "--preserve-status", "--signal=INT", "3"];
                 let output = pc_b.run(&[&limit, &words[..]].concat());
-                let told = String::from_utf8_lossy(&output.stderr);
+                let text = String::from_utf8_lossy(&output.stderr);
                 let code = output.status.code();
                 match words[1] {
                     // Whatever it shows last, or ended by the signal.
-                    "status" => assert!(matches!(code, Some(0 | 1 | 130)), "`{typed}`: {told}"),
-                    _ => assert_eq!(code, Some(0), "`{typed}`: {told}"),
+                    "status" => assert!(matches!(code, Some(0 | 1 | 130)), "`{typed}`: {text}"),
+                    _ => assert_eq!(code, Some(0), "`{typed}`: {text}"),
                 }
             }
             Some(Proof::AsOwner) => {

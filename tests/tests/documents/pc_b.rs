@@ -1,4 +1,4 @@
-//! PC-B with a real systemd, and the situation that each order is for.
+//! PC-B with a real systemd, in the situation that a command is for.
 
 use std::{
     fs,
@@ -84,7 +84,7 @@ impl<'lab> PcB<'lab> {
         text = text.replace(PRIMARY, &address);
         let witness = format!("\"{}\"", self.witness);
         text = text.replace("\"192.168.1.1\", \"9.9.9.9:53\"", &witness);
-        // Whoever tries every command takes over more often than any primary flaps.
+        // A reader who tries every command takes over more often than any primary flaps.
         text.push_str("\nflap-damping = false\n");
         self.machine.write(CONFIGURATION, &text);
     }
@@ -132,7 +132,7 @@ impl<'lab> PcB<'lab> {
                 if let Some(primary) = self.primary.take() {
                     primary.kill();
                 }
-                // Told by the kernel, at once.
+                // Reported by the kernel, at once.
                 self.becomes("suspect");
                 self.machine.run(words);
                 self.becomes("active");

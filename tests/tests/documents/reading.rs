@@ -1,5 +1,5 @@
-//! What stands in the documents: fenced blocks, texts between backticks, and the commands among them. It
-//! must not know what becomes of them.
+//! Reads the documents: fenced blocks, texts between backticks, and the commands among them. It must not know how
+//! they are used.
 
 use std::{
     collections::BTreeSet,

@@ -84,18 +84,20 @@ const PERSONS: [(&str, &str); 9] = [
 ];
 
 /// The places that legitimately have one of these words.
-const EXCEPTIONS: [(&str, &str); 2] = [
+const EXCEPTIONS: [(&str, &str); 3] = [
     // loginctl(1) calls it so, and it is the name of a check.
     ("failover-user/src/preflight/gateway.rs", "lingering"),
     ("tests/tests/preflight.rs", "lingering"),
+    // A key of the status document.
+    ("tests/tests/notify.rs", "told"),
 ];
 
 /// What is still to be reworded: the longest prefix of a place counts. No number here may grow; a part that
 /// has none left gets a line with 0.
-const ALLOWED: [(&str, usize); 20] = [
+const ALLOWED: [(&str, usize); 22] = [
     ("ARCHITECTURE.md", 0),
     ("docs/operating.md", 2),
-    ("failover-user/", 289),
+    ("failover-user/", 175),
     ("failover-user/crates/linux/", 0),
     ("failover-user/src/log/", 0),
     ("failover-user/src/state_dir/", 0),
@@ -104,15 +106,17 @@ const ALLOWED: [(&str, usize); 20] = [
     ("failover-user/src/cli.rs", 0),
     ("failover-user/src/config/", 0),
     ("failover-user/src/control/", 0),
+    ("failover-user/src/gateway/", 0),
     ("failover-user/src/history/", 0),
     ("failover-user/src/main.rs", 0),
     ("failover-user/src/notify/", 0),
     ("failover-user/src/preflight/", 0),
+    ("failover-user/src/primary/", 0),
     ("failover-user/src/runtime/", 0),
     ("failover-user/src/simulate/", 0),
     ("failover-user/src/trace/", 0),
-    ("tests/src/", 51),
-    ("tests/tests/", 56),
+    ("tests/src/", 0),
+    ("tests/tests/", 0),
 ];
 
 struct Found {

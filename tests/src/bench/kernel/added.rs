@@ -32,7 +32,7 @@ use crate::{
 
 /// Labs in each round.
 const LABS: u32 = 2;
-/// In each turn. Of these, so many tenths are quicker than what counts.
+/// Batches in each turn, and the tenths of them that are faster than the one that counts.
 const BATCHES: u32 = 100;
 const QUICKER: usize = 2;
 /// Whether it is watched. In this order what changes steadily, such as the number of connections that

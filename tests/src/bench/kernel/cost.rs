@@ -1,6 +1,6 @@
 //! Run time of the kernel program for each event, beside bpftrace and tcpstates.
 //!
-//! On other ports this is mostly the two readings of the clock that it is told by, as an empty program
+//! On other ports this is mostly the two readings of the clock that measure it, as an empty program
 //! shows, and leaves out what differs most: the kernel fills a record before bpftrace's program is
 //! called. What an event costs in all, and who is better there, is in `added`.
 

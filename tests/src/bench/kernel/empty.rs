@@ -14,7 +14,7 @@ const RAW_TRACEPOINT: u32 = 17;
 /// `r0 = 0; exit`
 const INSTRUCTIONS: [u64; 2] = [0xb7, 0x95];
 
-/// What `BPF_PROG_LOAD` is told, as far as that isn't zero.
+/// The non-zero attributes of `BPF_PROG_LOAD`.
 #[repr(C)]
 #[derive(Default)]
 struct Load {
@@ -26,7 +26,7 @@ struct Load {
     rest: [u64; 3],
 }
 
-/// What `BPF_RAW_TRACEPOINT_OPEN` is told.
+/// The attributes of `BPF_RAW_TRACEPOINT_OPEN`.
 #[repr(C)]
 struct Open {
     name: u64,
@@ -64,10 +64,17 @@ impl Empty {
 }
 
 /// A call that yields a descriptor.
-fn bpf<T>(command: c_long, told: &T) -> io::Result<OwnedFd> {
-    // SAFETY: it reads what it is told, of which everything that it points to is static, and writes
+fn bpf<T>(command: c_long, attributes: &T) -> io::Result<OwnedFd> {
+    // SAFETY: it reads the attributes, and everything that they point to is static, and writes
     // nothing.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *told, size_of::<T>()) };
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            &raw const *attributes,
+            size_of::<T>(),
+        )
+    };
     let descriptor = i32::try_from(result).map_err(|_| io::ErrorKind::InvalidData)?;
     if descriptor < 0 {
         return Err(io::Error::last_os_error());

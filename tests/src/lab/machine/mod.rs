@@ -26,7 +26,7 @@ pub use boot::{ACCOUNT, HOME, Options, USER, run};
 /// The first boot reads much from a cold disk, with other tests beside it.
 const LONGEST_BOOT: Duration = Duration::from_secs(60);
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// What must be there, and the Debian package that it is in.
+/// The required programs, and their Debian packages.
 const NEEDED: [(&str, &str); 4] = [
     (boot::SYSTEMD, "systemd"),
     ("/usr/bin/dbus-daemon", "dbus"),
@@ -39,7 +39,7 @@ const NEEDED: [(&str, &str); 4] = [
 pub struct Machine {
     host: Host,
     group: PathBuf,
-    /// Its init's number, as seen from here.
+    /// Its init's process ID, as seen from here.
     init: u32,
     /// Its init's parent, and so the last to go.
     outer: Option<Process>,
@@ -100,7 +100,7 @@ impl Machine {
         let mut command = host.command("unshare");
         // SAFETY: runs between fork and exec; write is a bare system call and takes no lock.
         unsafe {
-            // Zero stands for whoever writes it.
+            // Zero stands for the writing process.
             command.pre_exec(move || (&group_file).write_all(b"0"));
         }
         command
@@ -198,7 +198,7 @@ impl Machine {
         command
     }
 
-    /// What runs a command there, in front of the command; on the machine's host.
+    /// The prefix that runs a command there, on the machine's host.
     #[must_use]
     pub fn entrance(&self) -> Vec<OsString> {
         let target = format!("--target={}", self.init);
@@ -252,16 +252,16 @@ impl Machine {
             .stdin(Stdio::null())
             .output()
             .context("running nsenter")?;
-        let (told, complaint) = (
+        let (text, complaint) = (
             String::from_utf8_lossy(&stdout),
             String::from_utf8_lossy(&stderr),
         );
         ensure!(
             status.success(),
-            "{command:?} on {}: {status}: {complaint}{told}",
+            "{command:?} on {}: {status}: {complaint}{text}",
             self.host.name()
         );
-        Ok(told.into_owned())
+        Ok(text.into_owned())
     }
 
     /// Where a path of it is found from here.
@@ -321,7 +321,7 @@ impl Drop for Machine {
     }
 }
 
-/// What systemctl says, whatever its exit code, which tells the same.
+/// The output of systemctl, whatever its exit code, which means the same.
 fn state(command: &mut Command) -> String {
     let output = command
         .stdin(Stdio::null())

@@ -1,4 +1,4 @@
-//! Who has the port and isn't the gateway: never stopped, and never mistaken for it.
+//! Foreign listeners on the port: never stopped, and never taken for the gateway.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use failover_tests::{
     wait,
 };
 
-/// A tunnel on PC-B, as far as anybody can tell: a program `ssh` that listens.
+/// Looks like a tunnel on PC-B: a program `ssh` that listens.
 fn tunnel(lab: &Lab) -> Process {
     ssh(lab, &["gateway", "--listen", &format!("0.0.0.0:{PORT}")])
 }
@@ -50,26 +50,26 @@ fn leads_to_the_primary(line: &Line) -> bool {
         || line.message().contains("leads to the primary")
 }
 
-fn tells_of(daemon: &mut Daemon, tunnel: &Process, level: &str) -> Line {
-    let told = daemon.says("who has the port", |line| {
+fn warns_of(daemon: &mut Daemon, tunnel: &Process, level: &str) -> Line {
+    let line = daemon.says("who has the port", |line| {
         line.message()
             .starts_with("the port is held by something that isn't the gateway")
             && line.field("level") == level
     });
     let pid = format!("pid {}, ", tunnel.pid());
-    assert!(told.field("held_by").contains(&pid), "{}", told.text);
-    assert!(told.field("remedy").contains("--owner"), "{}", told.text);
-    told
+    assert!(line.field("held_by").contains(&pid), "{}", line.text);
+    assert!(line.field("remedy").contains("--owner"), "{}", line.text);
+    line
 }
 
 #[test]
-fn a_start_waits_until_a_stranger_has_freed_the_port() {
+fn a_start_waits_until_a_foreign_listener_has_freed_the_port() {
     let lab = Lab::new();
     let tunnel = tunnel(&lab);
     let mut daemon = Setup::new(&lab).spawn();
-    tells_of(&mut daemon, &tunnel, "WARN");
+    warns_of(&mut daemon, &tunnel, "WARN");
     daemon.becomes("blocked");
-    tells_of(&mut daemon, &tunnel, "ERROR");
+    warns_of(&mut daemon, &tunnel, "ERROR");
     daemon.runs_nothing_for(Duration::from_secs(1));
     let (status, code) = daemon.status();
     assert_eq!(code, 1);
@@ -88,12 +88,12 @@ fn a_start_waits_until_a_stranger_has_freed_the_port() {
 }
 
 #[test]
-fn a_stranger_is_not_stopped_while_the_primary_serves() {
+fn a_foreign_listener_is_not_stopped_while_the_primary_serves() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
     let tunnel = tunnel(&lab);
     let mut daemon = Setup::new(&lab).spawn();
-    tells_of(&mut daemon, &tunnel, "WARN");
+    warns_of(&mut daemon, &tunnel, "WARN");
     daemon.probes("connected");
     daemon.probes("connected");
     daemon.runs_nothing_for(Duration::from_secs(1));
@@ -113,18 +113,18 @@ fn with_another_address(lab: &Lab) {
     host.run("ip", &["address", "add", &address, "dev", "lo"]);
 }
 
-/// A stranger that listens on the other address, and never answers.
-fn stranger_on_another_address(lab: &Lab) -> Process {
+/// A foreign program that listens on the other address, and never answers.
+fn foreign_on_another_address(lab: &Lab) -> Process {
     let listen = format!("{OTHER_ADDRESS}:{PORT}");
     ssh(lab, &["gateway", "--listen", &listen, "--plays", "hung"])
 }
 
 #[test]
-fn a_stranger_on_another_address_keeps_no_gateway_from_starting() {
+fn a_foreign_listener_on_another_address_keeps_no_gateway_from_starting() {
     for kernel_events in ["auto", "off"] {
         let lab = Lab::new();
         with_another_address(&lab);
-        let stranger = stranger_on_another_address(&lab);
+        let foreign = foreign_on_another_address(&lab);
         let primary = lab.host_a().gateway().unwrap();
         // The start stays in the foreground: it is the gateway.
         let start = format!(
@@ -147,7 +147,7 @@ fn a_stranger_on_another_address_keeps_no_gateway_from_starting() {
         assert!(!status["problems"].to_string().contains("/ssh"), "{status}");
         primary.kill();
         daemon.becomes("active");
-        // The gateway is named and asked, not the stranger, which wouldn't answer.
+        // The gateway is named and probed, not the foreign listener, which wouldn't answer.
         for _ in 0..4 {
             daemon.says("the gateway's answer", |line| {
                 line.message() == "the local gateway was checked"
@@ -160,29 +160,29 @@ fn a_stranger_on_another_address_keeps_no_gateway_from_starting() {
         assert_eq!(status["gateway_strikes"], 0, "{status}");
         assert!(!daemon.states().contains(&"blocked".to_owned()));
         assert!(lab.host_b().listens(PORT));
-        drop(stranger);
+        drop(foreign);
         daemon.terminate();
     }
 }
 
 #[test]
-fn a_stranger_on_another_address_is_in_the_way_of_a_gateway_that_binds_all() {
+fn a_foreign_listener_on_another_address_is_in_the_way_of_a_gateway_that_binds_all() {
     let lab = Lab::new();
     with_another_address(&lab);
     let primary = lab.host_a().gateway().unwrap();
     // It binds 0.0.0.0, which the daemon can only know from having seen it.
     let mut daemon = Setup::new(&lab).spawn();
-    let primary = daemon.takes_over_and_lets_go(&lab, primary);
+    let primary = daemon.takes_over_and_releases(&lab, primary);
     daemon.remembers("what the gateway bound", |kept| {
         kept["bound"]["addresses"].to_string().contains("0.0.0.0")
     });
     lab.host_b().await_listening(false);
-    let stranger = stranger_on_another_address(&lab);
+    let foreign = foreign_on_another_address(&lab);
     let mut daemon = daemon.killed_and_restarted();
-    tells_of(&mut daemon, &stranger, "WARN");
+    warns_of(&mut daemon, &foreign, "WARN");
     primary.kill();
     daemon.becomes("blocked");
-    stranger.kill();
+    foreign.kill();
     daemon.becomes("active");
     daemon.terminate();
 }
@@ -205,9 +205,9 @@ fn a_port_that_is_only_tried_out_is_held_by_nobody() {
     });
     let changed = |line: &Line| line.message() == "local port changed";
     let tunnel = tunnel(&lab);
-    let told = daemon.says("who listens", changed);
+    let line = daemon.says("who listens", changed);
     let pid = format!("pid {}, ", tunnel.pid());
-    assert!(told.field("held_by").contains(&pid), "{}", told.text);
+    assert!(line.field("held_by").contains(&pid), "{}", line.text);
     assert_eq!(daemon.said(changed).len(), 1);
     daemon.ends_having_run(&[]);
 }
@@ -218,14 +218,14 @@ fn a_tunnel_to_the_primary_is_named_until_it_is_gone() {
     let _primary = lab.host_a().gateway().unwrap();
     let tunnel = tunnel_to_the_primary(&lab);
     let mut daemon = Setup::new(&lab).spawn();
-    let told = daemon.says("where it leads", leads_to_the_primary);
+    let line = daemon.says("where it leads", leads_to_the_primary);
     let to = lab.host_a().gateway_address();
     let expected = format!("ssh (pid {}), connected to {to}", tunnel.pid());
-    assert!(told.field("held_by").ends_with(&expected), "{}", told.text);
+    assert!(line.field("held_by").ends_with(&expected), "{}", line.text);
     assert!(
-        told.field("remedy").contains("another port"),
+        line.field("remedy").contains("another port"),
         "{}",
-        told.text
+        line.text
     );
     let (status, code) = daemon.status();
     let problems = status["problems"].to_string();
@@ -254,7 +254,7 @@ fn a_tunnel_is_known_by_the_primarys_own_word_too() {
     let mut daemon = Setup::new(&lab)
         .argument("--check=openclaw")
         .argument(&format!("--check-token-file={}", token.display()))
-        // Whoever listens here isn't given the primary's token unless it is said.
+        // A listener here doesn't get the primary's token unless that is configured.
         .argument(&format!("--local-check-token-file={}", token.display()))
         .spawn();
     daemon.says("that it is the primary", |line| {
@@ -272,8 +272,8 @@ fn a_gateway_that_is_connected_to_the_primarys_host_stays_the_gateway() {
     let primary = lab.host_a().gateway().unwrap();
     let _gateway = tunnel_to_the_primary(&lab);
     let mut daemon = Setup::new(&lab).argument("--owner=executable:ssh").spawn();
-    let told = daemon.says("where it leads", leads_to_the_primary);
-    assert_eq!(told.json["is_gateway"], true, "{}", told.text);
+    let line = daemon.says("where it leads", leads_to_the_primary);
+    assert_eq!(line.json["is_gateway"], true, "{}", line.text);
     daemon.becomes("stopping");
     let (status, _) = daemon.status();
     assert_eq!(status["gateway"]["foreign"], false, "{status}");
@@ -283,7 +283,7 @@ fn a_gateway_that_is_connected_to_the_primarys_host_stays_the_gateway() {
 }
 
 #[test]
-fn a_stranger_that_comes_while_the_gateway_starts_is_waited_for() {
+fn a_foreign_listener_that_comes_while_the_gateway_starts_is_waited_for() {
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab)
         .starts(&["held", "ok"])
@@ -291,9 +291,9 @@ fn a_stranger_that_comes_while_the_gateway_starts_is_waited_for() {
         .spawn();
     daemon.begins(1, Command::Start);
     let tunnel = tunnel(&lab);
-    daemon.commands().let_go();
+    daemon.commands().unblock();
     daemon.becomes("blocked");
-    tells_of(&mut daemon, &tunnel, "ERROR");
+    warns_of(&mut daemon, &tunnel, "ERROR");
     tunnel.kill();
     daemon.becomes("active");
     let gateway = daemon.commands().gateway().unwrap();
@@ -346,7 +346,7 @@ fn a_gateway_that_somebody_else_has_started_is_not_ours_for_that() {
 #[test]
 fn a_gateway_whose_port_is_closed_is_still_there_until_its_process_has_ended() {
     let lab = Lab::new();
-    // For longer than nobody is told of it.
+    // For longer than it isn't reported.
     let mut daemon = Setup::new(&lab).starts(&["ok-but-linger 15s"]).spawn();
     daemon.becomes("active");
     let gateway = u64::from(daemon.commands().gateway().unwrap());

@@ -1,4 +1,4 @@
-//! The kernel's events and its answers (sock_diag) check each other, and the answers win.
+//! Kernel events and the answers of sock_diag check each other, and the answers win.
 
 use std::{
     net::{SocketAddr, TcpStream},
@@ -18,7 +18,7 @@ use serde_json::Value;
 /// A refused connection makes two events, and the ring buffer holds about 10,000.
 const SOME: u32 = 1000;
 const TOO_MANY: u32 = 20_000;
-/// Without a reason, nobody looks at the port before: the probes are far apart, and quiet times' own
+/// Without a reason, the port isn't polled before: the probes are far apart, and quiet times' own
 /// look comes ten seconds after the last one.
 const QUIET: Duration = Duration::from_secs(60);
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -35,8 +35,9 @@ fn changed(line: &Line) -> bool {
 
 fn disagreements(daemon: &Daemon) -> u64 {
     let (status, _) = daemon.status();
-    let told = status.pointer("/kernel_events/disagreements");
-    told.and_then(Value::as_u64)
+    let reported = status.pointer("/kernel_events/disagreements");
+    reported
+        .and_then(Value::as_u64)
         .unwrap_or_else(|| panic!("{status:#}"))
 }
 
@@ -57,11 +58,11 @@ fn events_that_stay_away_are_noticed_and_counted_and_what_sock_diag_says_is_so()
     let lab = Lab::new();
     let mut daemon = Setup::new(&lab).deaf().spawn();
     daemon.becomes("active");
-    let told = daemon.says("both views", disagrees);
-    assert_eq!(told.field("events"), "", "{told:?}");
-    let addresses = told.field("sock_diag");
-    assert!(addresses.contains(&format!("0.0.0.0:{PORT}")), "{told:?}");
-    assert_eq!(told.number("disagreements"), Some(1), "{told:?}");
+    let line = daemon.says("both views", disagrees);
+    assert_eq!(line.field("events"), "", "{line:?}");
+    let addresses = line.field("sock_diag");
+    assert!(addresses.contains(&format!("0.0.0.0:{PORT}")), "{line:?}");
+    assert_eq!(line.number("disagreements"), Some(1), "{line:?}");
     let (status, _) = daemon.status();
     assert_eq!(status["state"], "active", "{status:#}");
     assert_eq!(status["kernel_events"]["source"], "kernel", "{status:#}");
@@ -92,7 +93,7 @@ fn after_lost_events_the_port_is_looked_at_at_once() {
 }
 
 #[test]
-fn what_was_told_before_others_were_lost_is_no_disagreement() {
+fn an_event_from_before_others_were_lost_is_no_disagreement() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
     let host = lab.host_b();
