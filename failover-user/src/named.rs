@@ -76,14 +76,10 @@ impl Named for StateKind {
 }
 
 impl Named for Command {
-    const ALL: &'static [Self] = &[Self::Start, Self::Stop, Self::Fence];
+    const ALL: &'static [Self] = &Self::ALL;
 
     fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Fence => "fence",
-        }
+        self.name()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 use tokio::time::{Instant, timeout_at};
 
-use failover_decide::{Event, Order, Outcome, Refusal, State, Time};
+use failover_decide::{Event, Order, Refusal, Time};
 use failover_linux::clock;
 
 use crate::{
@@ -17,7 +17,8 @@ use crate::{
         Receipt,
         persisted::{Paused, ReleaseHold, operator},
     },
-    status::{Document, pause},
+    status::Document,
+    wording,
 };
 
 /// An answer waits this long for the order to be on disk. Decisions don't wait.
@@ -130,7 +131,9 @@ impl Daemon {
             Err(refused) => (Some(refused), Followed::default()),
         };
         let waits = match pending.request {
-            Request::Takeover { .. } if refused.is_none() => waits_for(self.decider.state()),
+            Request::Takeover { .. } if refused.is_none() => {
+                wording::order::waits_for(self.decider.state())
+            }
             _ => None,
         };
         let mut answer = Answer {
@@ -202,7 +205,11 @@ impl Daemon {
                 order,
                 OrderCourse::Refused { by, refusal },
             ));
-            return Err(Refused::because(self.explain(refusal)));
+            return Err(Refused::because(wording::order::refused(
+                refusal,
+                || self.inputs.port.held_by(),
+                self.observers.last_seen.probe.as_ref(),
+            )));
         }
         if let Request::Takeover {
             force: true,
@@ -250,7 +257,7 @@ impl Daemon {
             Request::Pause { seconds, reason } => {
                 let pause = Paused::now(*seconds, asker, reason.as_deref());
                 let before = self.state_dir.persisted().pause.as_ref();
-                let change = pause::change(before, &pause);
+                let change = wording::pause::change(before, &pause);
                 self.state_dir.pause(pause.clone());
                 return Some((pause, change));
             }
@@ -274,42 +281,10 @@ impl Daemon {
         )
     }
 
-    /// A refusal with what is known beside it, and what to do.
-    fn explain(&self, refusal: Refusal) -> String {
-        match refusal {
-            Refusal::ForeignListener => format!("{refusal}: {}", self.inputs.port.held_by()),
-            Refusal::CannotTell | Refusal::NotAsked => {
-                let why = match &self.observers.last_seen.probe {
-                    Some((at, Outcome::Unknown { reason, .. })) => {
-                        let at = clock::wall(*at).strftime("%H:%M:%S");
-                        format!(" (the probe at {at} UTC says nothing: {reason})")
-                    }
-                    _ => String::new(),
-                };
-                format!("{refusal}{why}; if you know that it is down: `failover takeover --force`")
-            }
-            _ => refusal.to_string(),
-        }
-    }
-
     /// Root, the daemon's own account, and who is named.
     fn may_order(&self, asker: u32) -> bool {
         asker == 0
             || asker == geteuid().as_raw()
             || self.settings.configuration.operators.contains(&asker)
-    }
-}
-
-/// What a takeover that is ordered waits for.
-const fn waits_for(state: State) -> Option<&'static str> {
-    match state {
-        State::Isolated => Some(
-            "not begun: no witness answers; it begins when one does and the primary still fails, and --force doesn't wait for that",
-        ),
-        State::Standby | State::Suspect { .. } => {
-            Some("not begun: the primary, or the witnesses, are asked first")
-        }
-        State::Fencing { .. } => Some("not begun: the fence has to succeed first"),
-        _ => None,
     }
 }

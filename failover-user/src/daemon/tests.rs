@@ -15,6 +15,7 @@ use super::*;
 use crate::{
     config::Configuration,
     observe::occurrence::{CommandCourse, Decided, Observer, OrderCourse, Seen, typed},
+    wording,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -38,7 +39,9 @@ impl Observer for Notes {
                     totals.takeovers, totals.releases
                 ),
             },
-            Occurrence::Seen(Seen::Probe(probe)) => format!("probe {}", probe.outcome),
+            Occurrence::Seen(Seen::Probe(probe)) => {
+                format!("probe {}", wording::probe::outcome(probe.outcome))
+            }
             Occurrence::Seen(Seen::Port(observation)) => format!("port {observation:?}"),
             Occurrence::Seen(_) => "something else is seen".to_owned(),
             Occurrence::Decided(decided) => match decided {
@@ -52,7 +55,9 @@ impl Observer for Notes {
             },
             Occurrence::Command(command, course) => match course {
                 CommandCourse::Started => format!("{command} started"),
-                CommandCourse::Ended { result, .. } => format!("{command} {result}"),
+                CommandCourse::Ended { result, .. } => {
+                    format!("{command} {}", wording::command::result(result))
+                }
             },
             Occurrence::Order(order, course) => match course {
                 OrderCourse::Given { by, .. } => format!("{} ordered by {by}", typed(*order).0),

@@ -33,6 +33,7 @@ use crate::{
     },
     primary::{check::readiness::Readiness, local::LocalProber},
     state_dir::persisted::Persisted,
+    wording,
 };
 
 /// The unit that OpenClaw installs without a profile.
@@ -472,8 +473,9 @@ fn local_check(configuration: &Configuration, outcome: &Outcome) -> Finding {
         Outcome::Failed { .. } | Outcome::Unknown { .. } => Finding::warning(
             NAME,
             format!(
-                "the local gateway fails its check (local-check {check}): {outcome}; during a takeover \
-                 it would be restarted repeatedly"
+                "the local gateway fails its check (local-check {check}): {}; during a takeover \
+                 it would be restarted repeatedly",
+                wording::probe::outcome(outcome)
             ),
             "if it is healthy, correct --local-check; local-check = \"tcp\" only tests that it listens",
         ),

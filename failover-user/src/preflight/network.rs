@@ -133,11 +133,11 @@ fn of_probe(
         ),
         // Probes report this as unknown, above.
         Failure::Gone(gone) => (
-            format!("{primary} can't be probed: {gone}"),
+            format!("{primary} can't be probed: {}", wording::probe::gone(gone)),
             "see `ip route` and `ip address`".to_owned(),
         ),
         Failure::NoAnswer(why) => (
-            format!("{primary} accepts connections, but does not answer check {check}: {why}"),
+            format!("{primary} accepts connections, but does not answer check {check}: {}", wording::probe::no_answer(why)),
             "does the gateway on PC-A hang? Does it expect TLS (see --check-tls)?".to_owned(),
         ),
         Failure::WrongAnswer(fault) => match WrongAnswer::of(fault) {

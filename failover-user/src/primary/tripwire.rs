@@ -203,7 +203,7 @@ mod tests {
         async fn meets(&self, tripwire: &mut Tripwire) -> TcpStream {
             tokio::select! {
                 accepted = timeout(LONG, self.listener.accept()) => accepted.unwrap().unwrap().0,
-                evidence = tripwire.tripped() => panic!("{evidence}"),
+                evidence = tripwire.tripped() => panic!("{evidence:?}"),
             }
         }
     }
@@ -280,7 +280,7 @@ mod tests {
         let talks = async { while accepted.write_all(&[b'x'; 4096]).await.is_ok() {} };
         tokio::select! {
             () = talks => {}
-            evidence = tripwire.tripped() => panic!("{evidence}"),
+            evidence = tripwire.tripped() => panic!("{evidence:?}"),
             () = sleep(LONG) => panic!("it listens"),
         }
         assert!(!tripwire.leads_to(primary.address));

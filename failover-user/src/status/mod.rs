@@ -5,7 +5,6 @@
 pub mod document;
 pub(crate) mod explanation;
 pub(crate) mod last_seen;
-pub(crate) mod pause;
 pub(crate) mod problem;
 pub(crate) mod protection;
 mod serve;

@@ -6,6 +6,7 @@ pub(crate) mod command;
 pub(crate) mod incident;
 pub(crate) mod notice;
 pub(crate) mod order;
+pub(crate) mod pause;
 pub(crate) mod probe;
 pub(crate) mod problem;
 pub(crate) mod reason;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use failover_decide::{Failure, Outcome, Strike};
+use failover_decide::{Failure, Gone, NoAnswer, Outcome, Strike};
 use failover_linux::{clock, errno};
 
 /// What happened, and where there is more to know, that: the errno's name, what is wrong.
@@ -11,9 +11,26 @@ pub(crate) fn failure(failure: Failure) -> (&'static str, Option<String>) {
         Failure::Refused => ("refused", None),
         Failure::TimedOut => ("timed out", None),
         Failure::Unreachable { errno } => ("unreachable", Some(errno::describe(errno))),
-        Failure::NoAnswer(why) => ("no answer", Some(why.to_string())),
+        Failure::NoAnswer(why) => ("no answer", Some(no_answer(why).to_owned())),
         Failure::WrongAnswer(what) => ("wrong answer", Some(what.to_string())),
-        Failure::Gone(gone) => ("unknown", Some(gone.to_string())),
+        Failure::Gone(what) => ("unknown", Some(gone(what).to_owned())),
+    }
+}
+
+/// Why there is no answer, though TCP connected.
+pub(crate) const fn no_answer(why: NoAnswer) -> &'static str {
+    match why {
+        NoAnswer::TimedOut => "TCP connected, then nothing in time",
+        NoAnswer::Closed => "TCP connected, then was closed",
+        NoAnswer::Reset => "TCP connected, then was reset",
+    }
+}
+
+/// What a probe lacks.
+pub(crate) const fn gone(gone: Gone) -> &'static str {
+    match gone {
+        Gone::Path => "no path to the primary",
+        Gone::Address => "the primary's address is PC-B's own",
     }
 }
 

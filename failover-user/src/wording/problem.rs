@@ -1,7 +1,5 @@
 //! What is wrong, a sentence each.
 
-use jiff::Timestamp;
-
 use failover_decide::Command;
 use failover_linux::escape::Escaped;
 
@@ -12,7 +10,7 @@ use crate::{
         problem::{DualActiveEnd, Problem},
         warning::Warning,
     },
-    wording::command::last_attempt,
+    wording::{command::last_attempt, pause},
 };
 
 /// What keeps PC-B from protecting PC-A, or from letting go.
@@ -32,7 +30,7 @@ pub(crate) fn problem(problem: &Problem) -> String {
             let reason = reason.map(|reason| format!(" ({reason})"));
             format!(
                 "PAUSED {}: nothing is started or stopped{}",
-                pause_end(*until),
+                pause::end(*until),
                 reason.unwrap_or_default()
             )
         }
@@ -117,14 +115,6 @@ pub(crate) fn dual_active_end(end: DualActiveEnd) -> String {
             "the primary flaps, so the local one is stopped after {needed} answers in a row, of which there were {seen}; \
              `failover release` stops it now"
         ),
-    }
-}
-
-/// Until when a pause lasts.
-pub(crate) fn pause_end(until: Option<Timestamp>) -> String {
-    match until {
-        Some(until) => format!("until {until:.0}"),
-        None => "until `failover resume`".to_owned(),
     }
 }
 

@@ -2,9 +2,12 @@
 
 use failover_linux::errno;
 
-use crate::witness::{
-    router::{RouterStanding, RouterStatus},
-    vote::{Answer, Silence, Vote},
+use crate::{
+    witness::{
+        router::{RouterStanding, RouterStatus},
+        vote::{Answer, Silence, Vote},
+    },
+    wording::probe,
 };
 
 /// What one witness says, in a line.
@@ -39,7 +42,7 @@ pub(crate) fn silence(silence: &Silence) -> String {
     match silence {
         Silence::TimedOut => "no answer in time".to_owned(),
         Silence::Unreachable(errno) => format!("unreachable: {}", errno::describe(*errno)),
-        Silence::Failed(failure) => failure.to_string(),
+        Silence::Failed(failure) => probe::failure_line(*failure),
         Silence::NotSent(errno) => errno::describe(*errno),
         Silence::NoAddress => "it has no address".to_owned(),
         Silence::NotAsked(reason) => reason.clone(),

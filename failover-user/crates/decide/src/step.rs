@@ -13,13 +13,24 @@ pub enum Command {
     Fence,
 }
 
-impl fmt::Display for Command {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+impl Command {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Start, Self::Stop, Self::Fence];
+
+    /// Its name, for logs and tools.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Fence => "fence",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
     }
 }
 
@@ -64,18 +75,6 @@ impl CommandResult {
             Self::Succeeded | Self::Signalled { .. } => true,
             Self::Failed { code } => !matches!(*code, 78 | 126 | 127),
             Self::NotRun { .. } | Self::Abandoned => false,
-        }
-    }
-}
-
-impl fmt::Display for CommandResult {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Succeeded => formatter.write_str("succeeded"),
-            Self::Failed { code } => write!(formatter, "failed with exit code {code}"),
-            Self::Signalled { signal } => write!(formatter, "was ended by signal {signal}"),
-            Self::NotRun { reason } => write!(formatter, "could not be run: {reason}"),
-            Self::Abandoned => formatter.write_str("was killed and did not go away"),
         }
     }
 }

@@ -12,18 +12,21 @@ use tracing::{error, info, warn};
 use failover_decide::{Command, CommandResult};
 use failover_linux::{clock, escape::Escaped};
 
-use crate::gateway::{
-    command::{
-        RunningCommand,
-        account::Account,
-        command_line::CommandLine,
-        force::Force,
-        output::{CommandOutput, NewLines},
-        start_watch::StartWatch,
-        survivors::{Found, Search},
+use crate::{
+    gateway::{
+        command::{
+            RunningCommand,
+            account::Account,
+            command_line::CommandLine,
+            force::Force,
+            output::{CommandOutput, NewLines},
+            start_watch::StartWatch,
+            survivors::{Found, Search},
+        },
+        port::{invocation::InvocationMark, started},
+        spec::Commands,
     },
-    port::{invocation::InvocationMark, started},
-    spec::Commands,
+    wording,
 };
 
 /// Environment variables of a command.
@@ -234,9 +237,15 @@ impl Executor {
         let output = self.output.as_ref();
         let last_line = output.and_then(CommandOutput::last_line);
         let output = output.map(CommandOutput::last_lines).unwrap_or_default();
+        let ended = wording::command::result(&result);
         match &result {
-            CommandResult::Succeeded => info!(%command, %result, ?took, "command ended"),
-            _ => warn!(%command, %result, ?took, output, "command ended"),
+            CommandResult::Succeeded => info!(%command, result = ended, ?took, "command ended"),
+            CommandResult::Failed { .. }
+            | CommandResult::Signalled { .. }
+            | CommandResult::NotRun { .. }
+            | CommandResult::Abandoned => {
+                warn!(%command, result = ended, ?took, output, "command ended");
+            }
         }
         let force = self.force.as_mut().filter(|_| command == Command::Stop);
         let instead = force.and_then(|force| force.ended(&result, &output));

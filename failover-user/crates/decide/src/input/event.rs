@@ -1,7 +1,5 @@
 //! What goes into a decision: what was seen.
 
-use std::fmt;
-
 use crate::{
     id::{GatewayProbeId, ProbeId, RoundId, RouterId},
     input::{evidence::Evidence, order::Order, outcome::Outcome},
@@ -124,14 +122,4 @@ pub enum Begun {
     Gone,
     /// It can't be seen.
     Unknown,
-}
-
-impl fmt::Display for Begun {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Alive => "what the start command began is coming up",
-            Self::Gone => "what the start command began is gone, and nothing listens",
-            Self::Unknown => "what the start command began can't be seen",
-        })
-    }
 }

@@ -1,7 +1,5 @@
 //! What somebody else's connection says of the primary.
 
-use std::fmt;
-
 /// What happened on a connection to the primary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Evidence {
@@ -24,18 +22,5 @@ impl Evidence {
     #[must_use]
     pub const fn is_good(self) -> bool {
         matches!(self, Self::Established | Self::Acknowledged)
-    }
-}
-
-impl fmt::Display for Evidence {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Refused => "connection refused",
-            Self::Reset => "connection reset",
-            Self::TimedOut => "connection timed out",
-            Self::Closed => "connection closed by the primary",
-            Self::Established => "connection established",
-            Self::Acknowledged => "data acknowledged",
-        })
     }
 }

@@ -1,8 +1,6 @@
 //! What the operator ordered: a pause, a takeover or a release by hand. Only keeps the orders; what
 //! they mean for a command is decided with everything else.
 
-use std::fmt;
-
 use crate::time::Time;
 
 /// What an operator may order.
@@ -49,32 +47,6 @@ pub enum Refusal {
     AlreadyActive,
     /// There is nothing to stop.
     NothingToRelease,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Paused => "paused: nothing is run; `failover resume` first",
-            Self::PrimaryAnswers => {
-                "the primary answers, so two gateways would run; --force does it all the same"
-            }
-            Self::NotAsked => {
-                "it isn't known whether the primary answers"
-            }
-            Self::CannotTell => {
-                "PC-B can't find out whether the primary still answers"
-            }
-            Self::OthersAnswered => {
-                "the last probe failed, but other clients' connections to the primary work; --force does it all the same"
-            }
-            Self::Unarmed => {
-                "the primary was never seen healthy, so its address may be wrong; --force does it all the same"
-            }
-            Self::ForeignListener => "the local port is held by something that isn't the gateway",
-            Self::AlreadyActive => "the local gateway serves already",
-            Self::NothingToRelease => "no local gateway serves or is being started",
-        })
-    }
 }
 
 /// The orders that stand until their time is over or another ends them, whatever else happens: the next

@@ -85,16 +85,6 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connected { took } => write!(formatter, "connected after {took:.1?}"),
-            Self::Failed { failure, took } => write!(formatter, "{failure} after {took:.1?}"),
-            Self::Unknown { reason, .. } => write!(formatter, "unknown: {reason}"),
-        }
-    }
-}
-
 /// How a probe failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Failure {
@@ -139,28 +129,6 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused => formatter.write_str("refused"),
-            Self::TimedOut => formatter.write_str("timed out"),
-            Self::Unreachable { errno } => write!(formatter, "unreachable (errno {errno})"),
-            Self::NoAnswer(why) => write!(formatter, "no answer ({why})"),
-            Self::WrongAnswer(what) => write!(formatter, "wrong answer ({what})"),
-            Self::Gone(gone) => write!(formatter, "{gone}"),
-        }
-    }
-}
-
-impl fmt::Display for Gone {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Path => "no path to the primary",
-            Self::Address => "the primary's address is PC-B's own",
-        })
-    }
-}
-
 /// Why there is no answer, though TCP connected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NoAnswer {
@@ -170,16 +138,6 @@ pub enum NoAnswer {
     Closed,
     /// The connection was reset first.
     Reset,
-}
-
-impl fmt::Display for NoAnswer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::TimedOut => "TCP connected, then nothing in time",
-            Self::Closed => "TCP connected, then was closed",
-            Self::Reset => "TCP connected, then was reset",
-        })
-    }
 }
 
 /// What is wrong with an answer, as a code of the prober's own.

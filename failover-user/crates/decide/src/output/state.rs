@@ -1,7 +1,5 @@
 //! The states that a person knows, and what a change of state says.
 
-use std::fmt;
-
 use crate::{
     input::{
         event::{Begun, PortObservation},
@@ -228,65 +226,4 @@ pub enum Reason {
     },
     /// So many of the witnesses count now.
     Counting(u32),
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Time => formatter.write_str("time went by"),
-            Self::Probe(outcome) => write!(formatter, "probe {outcome}"),
-            Self::Vetoed(outcome) => write!(
-                formatter,
-                "probe {outcome}, but others' connections to the primary live"
-            ),
-            Self::Evidence(evidence) => write!(formatter, "{evidence}"),
-            Self::Port(PortObservation::Listening) => {
-                formatter.write_str("the local gateway listens")
-            }
-            Self::Port(PortObservation::Absent) => {
-                formatter.write_str("nobody listens on the local port any longer")
-            }
-            Self::Port(PortObservation::Terminating) => formatter.write_str(
-                "nobody listens on the local port; the gateway's processes are still there",
-            ),
-            Self::Port(PortObservation::Foreign) => {
-                formatter.write_str("something that isn't the gateway listens on the local port")
-            }
-            Self::GatewayProbed(outcome) => {
-                write!(formatter, "the local gateway's check {outcome}")
-            }
-            Self::Ordered(Order::Pause { .. }) => {
-                formatter.write_str("an operator ordered a pause")
-            }
-            Self::Ordered(Order::Resume) => formatter.write_str("an operator ended the pause"),
-            Self::Ordered(Order::TakeOver { force: false }) => {
-                formatter.write_str("an operator ordered a takeover")
-            }
-            Self::Ordered(Order::TakeOver { force: true }) => {
-                formatter.write_str("an operator forced a takeover")
-            }
-            Self::Ordered(Order::Release { .. }) => {
-                formatter.write_str("an operator ordered a release")
-            }
-            Self::CommandEnded { command, result } => {
-                write!(formatter, "the {command} command {result}")
-            }
-            Self::Absence => formatter.write_str(
-                "this machine or daemon was suspended, stopped or stalled; strikes start again",
-            ),
-            Self::Reconfigured => formatter.write_str("another configuration is in force"),
-            Self::Witnesses { answered: 0 } => formatter.write_str("no witness answers"),
-            Self::Witnesses { answered: 1 } => formatter.write_str("one witness answers"),
-            Self::Witnesses { answered } => write!(formatter, "{answered} witnesses answer"),
-            Self::Counting(0) => formatter.write_str("the default router abstains"),
-            Self::Counting(1) => formatter.write_str("one witness counts"),
-            Self::Counting(counting) => write!(formatter, "{counting} witnesses count"),
-            Self::NeverListened => {
-                formatter.write_str("the start command ended, and nothing listened in time")
-            }
-            Self::NeverAnswered => formatter
-                .write_str("the local gateway listens, and hasn't answered as it should in time"),
-            Self::Begun(begun) => write!(formatter, "{begun}"),
-        }
-    }
 }

@@ -2,8 +2,9 @@
 
 use std::{fmt, time::Duration};
 
-use super::super::{
-    Cause, Command, CommandResult, Evidence, Order, Outcome, PortObservation, State,
+use super::{
+    super::{Cause, Command, CommandResult, Evidence, Order, Outcome, PortObservation, State},
+    words,
 };
 
 /// Something that happened.
@@ -32,7 +33,7 @@ impl fmt::Display for Entry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Probe(cause) => write!(formatter, "probe {cause}"),
-            Self::ProbeEnded(outcome) => write!(formatter, "probe {outcome}"),
+            Self::ProbeEnded(outcome) => write!(formatter, "probe {}", words::outcome(outcome)),
             Self::AskWitnesses => formatter.write_str("ask"),
             Self::Witnesses(answered) => write!(formatter, "{answered} answer"),
             Self::PingRouters => formatter.write_str("ping"),
@@ -40,16 +41,18 @@ impl fmt::Display for Entry {
             Self::Suspended => formatter.write_str("suspended"),
             Self::Run(command) => write!(formatter, "run {command}"),
             Self::Kill(command) => write!(formatter, "kill {command}"),
-            Self::Ended(command, result) => write!(formatter, "{command} {result}"),
+            Self::Ended(command, result) => {
+                write!(formatter, "{command} {}", words::result(result))
+            }
             Self::Gateway(PortObservation::Listening) => formatter.write_str("listens"),
             Self::Gateway(PortObservation::Absent) => formatter.write_str("gone"),
             Self::Gateway(PortObservation::Terminating) => formatter.write_str("ending"),
             Self::Gateway(PortObservation::Foreign) => formatter.write_str("foreign"),
             Self::GatewayProbe => formatter.write_str("check"),
-            Self::GatewayProbed(outcome) => write!(formatter, "check {outcome}"),
+            Self::GatewayProbed(outcome) => write!(formatter, "check {}", words::outcome(outcome)),
             Self::Withheld(command) => write!(formatter, "withhold {command}"),
             Self::Ordered(order) => write!(formatter, "{order:?}"),
-            Self::Evidence(evidence) => write!(formatter, "{evidence}"),
+            Self::Evidence(evidence) => formatter.write_str(words::evidence(*evidence)),
             Self::State(State::Suspect { strikes }) => write!(formatter, "suspect {strikes}"),
             Self::State(
                 state @ (State::Fencing { attempt }

@@ -9,6 +9,7 @@ mod properties;
 mod scenarios;
 mod script;
 mod strategies;
+mod words;
 mod world;
 
 use std::{num::NonZeroU32, time::Duration};

@@ -8,7 +8,7 @@ use super::{
         CommandResult, DefaultRouter, Evidence, Failure, Gone, NoAnswer, Order, Outcome,
         PortObservation, RouterId, Settings,
     },
-    mission, ms,
+    mission, ms, words,
     world::World,
 };
 
@@ -88,7 +88,7 @@ impl Primary {
             }
             Self::Gone { gone, after } => {
                 let outcome = Outcome::Unknown {
-                    reason: gone.to_string(),
+                    reason: words::gone(gone).to_owned(),
                     gone: Some(gone),
                 };
                 (after.min(timeout), outcome)

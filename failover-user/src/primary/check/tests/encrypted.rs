@@ -17,7 +17,7 @@ use tokio_rustls::{
 };
 
 use super::*;
-use crate::primary::check::wrong_answer::Certificate;
+use crate::{primary::check::wrong_answer::Certificate, wording};
 
 const NAME: &str = "pc-a.test";
 
@@ -303,7 +303,7 @@ async fn a_pinned_certificate_without_its_key_is_nothing() {
         by_fingerprints(&[&own]),
     ] {
         let failure = failure(&check, &server).await;
-        assert!(failure.is_above_tcp(), "{failure}");
+        assert!(failure.is_above_tcp(), "{failure:?}");
     }
 }
 
@@ -320,7 +320,7 @@ async fn a_pinned_certificate_has_its_time_as_any_other() {
         let outcome = verdict(&by_fingerprints(&[&own]), &own.server().await)
             .await
             .outcome;
-        let text = outcome.to_string();
+        let text = wording::probe::outcome(&outcome);
         assert!(text.contains(expected), "{text}");
         assert!(text.contains(&format!("valid {from}-01-01 to")), "{text}");
     }

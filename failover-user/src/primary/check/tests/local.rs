@@ -58,7 +58,7 @@ async fn its_silence_is_a_failure_whatever_it_is_asked() {
         assert_eq!(why, NoAnswer::TimedOut);
         let closes = Server::with(|stream| async { drop(stream) }).await;
         let why = silence(LONG, &check, &closes).await;
-        assert!(matches!(why, NoAnswer::Closed | NoAnswer::Reset), "{why}");
+        assert!(matches!(why, NoAnswer::Closed | NoAnswer::Reset), "{why:?}");
     }
 }
 

@@ -481,7 +481,7 @@ fn a_kernel_that_goes_on_answering_does_not_excuse_the_process_that_hangs_behind
         assert_eq!(
             world.journal().states(),
             ["5 suspect 1", "35 suspect 2", "65 starting 1", "67 active"],
-            "{evidence}"
+            "{evidence:?}"
         );
     }
 }

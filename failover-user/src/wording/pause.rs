@@ -1,4 +1,6 @@
-//! What a pause changes, for who ordered it. Only renders.
+//! What a pause changes, for who ordered it.
+
+use jiff::Timestamp;
 
 use failover_linux::escape::Escaped;
 
@@ -8,7 +10,7 @@ const LONGER: &str = "LONGER than before";
 
 /// What is in force from now on; where another pause was, also what that was, and which is longer.
 pub(crate) fn change(before: Option<&Paused>, now: &Paused) -> String {
-    let in_force = format!("paused {}", end(now));
+    let in_force = format!("paused {}", end(now.until));
     let Some(before) = before else {
         return in_force;
     };
@@ -22,7 +24,7 @@ pub(crate) fn change(before: Option<&Paused>, now: &Paused) -> String {
     let reason = reason.map(|reason| format!(": {}", Escaped(reason)));
     format!(
         "{in_force}, {compared}: it was paused {} ({} ordered that at {:.0}{})",
-        end(before),
+        end(before.until),
         Escaped(&before.by),
         before.since,
         reason.unwrap_or_default()
@@ -30,8 +32,8 @@ pub(crate) fn change(before: Option<&Paused>, now: &Paused) -> String {
 }
 
 /// Until when it lasts.
-pub(crate) fn end(pause: &Paused) -> String {
-    match pause.until {
+pub(crate) fn end(until: Option<Timestamp>) -> String {
+    match until {
         Some(until) => format!("until {until:.0}"),
         None => "until `failover resume`".to_owned(),
     }
@@ -72,8 +74,8 @@ mod tests {
         ] {
             let told = change(Some(&pause(before)), &pause(now));
             assert!(told.contains(word), "{told}");
-            assert!(told.contains(&end(&pause(now))), "{told}");
-            let was = format!("it was paused {} (root ordered", end(&pause(before)));
+            assert!(told.contains(&end(pause(now).until)), "{told}");
+            let was = format!("it was paused {} (root ordered", end(pause(before).until));
             assert!(told.contains(&was), "{told}");
             assert!(told.contains("03:00:00Z: disk\\n)"), "{told}");
         }
