@@ -247,6 +247,7 @@ impl World {
         let now = self.elapsed();
         // One that has begun ends when it ends: what waits for that keeps its order.
         self.script.stalls.retain(|&(from, _)| from <= now);
+        self.script.routers.retain(|(from, _)| *from <= now);
         self.plan(self.elapsed(), Happening::PrimaryBecomes(primary));
         self.script.starts = vec![Start::works(Duration::from_millis(10))];
         self.script.stops = vec![Stop::works(Duration::from_millis(10))];
