@@ -135,8 +135,13 @@ impl Decider {
         .min()
     }
 
+    /// When the probe in flight was due: it may have begun a timer's slack later.
+    pub(crate) fn probe_due(&self) -> Option<Time> {
+        self.situation.schedule.in_flight_since()
+    }
+
     /// Whoever drives the decider came much later than it should have.
-    pub(crate) fn was_absent(&self, now: Time) -> bool {
+    fn was_absent(&self, now: Time) -> bool {
         let situation = &self.situation;
         let answer = situation
             .schedule
@@ -147,7 +152,6 @@ impl Decider {
     }
 
     /// As after an absence.
-    #[cfg(test)]
     pub(crate) fn begin_anew(&mut self, now: Time) {
         self.situation.begin_anew(now);
     }
@@ -219,6 +223,11 @@ impl Decider {
     #[must_use]
     pub fn primary_drains(&self) -> bool {
         self.situation.primary_drains
+    }
+
+    /// How often the primary has flapped, as an index into [`crate::Flapping::successes`].
+    pub(crate) fn flap_level(&self) -> usize {
+        self.situation.flap_damping.history().level
     }
 
     /// Was the primary seen healthy once, or is that not asked for?

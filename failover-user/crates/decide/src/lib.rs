@@ -16,6 +16,7 @@
 mod decider;
 mod id;
 mod input;
+pub mod invariants;
 mod known;
 mod output;
 mod settings;

@@ -1,5 +1,5 @@
-//! Events in any order, of things that never happened: the laws hold even then, nothing panics, and
-//! when the nonsense ends the decider is as good as new.
+//! Events in any order, of things that never happened: the invariants hold even then, nothing panics, and
+//! when the nonsense ends the decider works as a new one does.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -9,8 +9,8 @@ use super::{
     super::{
         Action, AnswerFault, Command, CommandResult, Decider, Event, Failure, Fence, Flapping,
         GatewayProbeId, Gone, NoAnswer, Outcome, ProbeId, RoundId, Settings, State, Time,
+        invariants::Invariants,
     },
-    laws::Laws,
     ms, s,
     script::{ANSWERS, Primary, REFUSES, Script, Start, Stop},
     strategies::{begun, cases, evidence, gateway, order, result, routers, settings},
@@ -132,24 +132,24 @@ fn events() -> impl Strategy<Value = Vec<(Duration, Hostile)>> {
     vec((gap, hostile()), 0..200)
 }
 
-/// Feeds the events under the eyes of the laws, and returns the decider, its books and the time.
-fn endure(settings: &Settings, events: Vec<(Duration, Hostile)>) -> (Decider, Laws, Time) {
+/// Feeds the events to a decider that the oracle watches, and returns both and the time.
+fn endure(settings: &Settings, events: Vec<(Duration, Hostile)>) -> (Decider, Invariants, Time) {
     let mut now = Time::from_boot(s(77));
     let mut decider = Decider::new(settings.clone(), now);
-    let mut laws = Laws::new(settings.clone());
+    let mut invariants = Invariants::thorough(settings.clone());
     for (gap, hostile) in events {
         now = now + gap;
-        let event = match (hostile, laws.probe(), laws.command()) {
+        let event = match (hostile, invariants.probe(), invariants.command()) {
             (Hostile::Any(event), ..) => event,
             (Hostile::ProbeEnds(outcome), Some(probe), _) => Event::ProbeEnded { probe, outcome },
             (Hostile::CommandEnds(result), _, Some(command)) => {
                 Event::CommandEnded { command, result }
             }
-            (Hostile::GatewayProbeEnds(outcome), ..) => match laws.gateway_probe() {
+            (Hostile::GatewayProbeEnds(outcome), ..) => match invariants.gateway_probe() {
                 Some(probe) => Event::GatewayProbed { probe, outcome },
                 None => continue,
             },
-            (Hostile::WitnessesAnswer(answered), ..) => match laws.round() {
+            (Hostile::WitnessesAnswer(answered), ..) => match invariants.round() {
                 Some(round) => Event::Witnesses { round, answered },
                 None => continue,
             },
@@ -159,16 +159,18 @@ fn endure(settings: &Settings, events: Vec<(Duration, Hostile)>) -> (Decider, La
             }
             _ => continue,
         };
-        let before = decider.clone();
-        let actions = decider.handle(now, [event.clone()]);
-        laws.check(now, &event, &actions, &before, &decider);
+        invariants.before(now, &event, &decider);
+        let actions = decider.handle(now, [event]);
+        invariants.after(now, &actions, decider.next_wake(), &decider);
+        let violations = invariants.violations();
+        assert!(violations.is_empty(), "{violations:?}");
     }
-    (decider, laws, now)
+    (decider, invariants, now)
 }
 
 /// A world with causes and effects, after all that.
-fn calm_world(settings: Settings, after: (Decider, Laws, Time), primary: Primary) -> World {
-    let (decider, laws, now) = after;
+fn calm_world(settings: Settings, after: (Decider, Invariants, Time), primary: Primary) -> World {
+    let (decider, invariants, now) = after;
     // A start has four times its time after some that had all of it.
     let patience =
         settings.start_timeout * 4 + settings.stop_timeout + settings.fence_timeout + s(60);
@@ -180,7 +182,7 @@ fn calm_world(settings: Settings, after: (Decider, Laws, Time), primary: Primary
     script.stops = vec![Stop::works(ms(10))];
     script.fences = vec![Some((ms(10), CommandResult::Succeeded))];
     script.witnesses = vec![(ms(0), Some(u32::MAX))];
-    let mut world = World::around(decider, laws, script);
+    let mut world = World::around(decider, invariants, script);
     world.nothing_is_ordered();
     world.play(patience + probes);
     world
@@ -256,7 +258,7 @@ proptest! {
         shuffled in any::<prop::sample::Index>(),
         later in (0..3000_u64).prop_map(ms),
     ) {
-        let (decider, laws, now) = endure(&settings, before);
+        let (decider, invariants, now) = endure(&settings, before);
         let now = now + later;
         let mut kinds = Vec::new();
         let mut events: Vec<Event> = together
@@ -264,16 +266,16 @@ proptest! {
             .filter_map(|hostile| match hostile {
                 Hostile::Any(event) => Some(event),
                 Hostile::ProbeEnds(outcome) => {
-                    laws.probe().map(|probe| Event::ProbeEnded { probe, outcome })
+                    invariants.probe().map(|probe| Event::ProbeEnded { probe, outcome })
                 }
                 Hostile::CommandEnds(result) => {
-                    laws.command().map(|command| Event::CommandEnded { command, result })
+                    invariants.command().map(|command| Event::CommandEnded { command, result })
                 }
                 Hostile::GatewayProbeEnds(outcome) => {
-                    laws.gateway_probe().map(|probe| Event::GatewayProbed { probe, outcome })
+                    invariants.gateway_probe().map(|probe| Event::GatewayProbed { probe, outcome })
                 }
                 Hostile::WitnessesAnswer(answered) => {
-                    laws.round().map(|round| Event::Witnesses { round, answered })
+                    invariants.round().map(|round| Event::Witnesses { round, answered })
                 }
                 Hostile::Sleep => None,
             })
@@ -300,7 +302,7 @@ proptest! {
     }
 
     #[test]
-    fn the_laws_hold_whatever_is_said(settings in settings(), events in events()) {
+    fn the_invariants_hold_whatever_is_said(settings in settings(), events in events()) {
         endure(&settings, events);
     }
 

@@ -1,10 +1,11 @@
-//! What the rules promise: told in scenarios, held as laws, searched for exceptions.
+//! What the rules promise: shown in scenarios, held as invariants, searched for exceptions.
 //!
-//! [`laws`] are checked at every single event, of the scenarios and of the random worlds alike.
+//! The [invariants](crate::invariants) are checked at every single event, of the scenarios and of the
+//! random worlds alike; [`mutants`] proves that they catch broken rules.
 
 mod hostile;
 mod journal;
-mod laws;
+mod mutants;
 mod properties;
 mod scenarios;
 mod script;

@@ -1,4 +1,4 @@
-//! Whatever a world does, the [laws](super::laws) hold; and when it calms down, all is well soon.
+//! Whatever a world does, the [invariants](crate::invariants) hold; and when it calms down, all is well soon.
 
 use std::time::Duration;
 

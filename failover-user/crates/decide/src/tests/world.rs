@@ -1,5 +1,5 @@
 //! Virtual time: a real decider, driven exactly as the daemon drives it, in a world that follows a
-//! [`Script`]. Every event is checked against the [`Laws`].
+//! [`Script`]. Every event is checked against the [`Invariants`].
 
 mod daemon;
 
@@ -9,9 +9,10 @@ use super::{
     super::{
         Command, CommandResult, Decider, Event, Evidence, Order, Outcome, PortObservation, ProbeId,
         State, Strike, Time,
+        invariants::{Invariants, Violation},
     },
     journal::Journal,
-    laws::Laws,
+    mutants::Mutant,
     script::{Primary, Script, Sight, Start, Stop},
 };
 
@@ -32,13 +33,13 @@ enum Happening {
     ProcessEnds,
     /// The daemon looks what a start began.
     Look(u64),
-    /// By whoever had it.
+    /// By its owner, foreign or not.
     PortIsFreed,
     ForeignListens,
     GatewayHangs(bool),
     FirstLook,
     /// The daemon comes to know this.
-    Told(Event),
+    Arrives(Event),
 }
 
 /// The command in flight.
@@ -53,8 +54,8 @@ struct InFlight {
 
 pub(super) struct World {
     script: Script,
-    decider: Decider,
-    laws: Laws,
+    decider: Mutant,
+    invariants: Invariants,
     now: Time,
     /// In order of time, and of being planned where that is equal.
     agenda: BTreeMap<(Time, u64), Happening>,
@@ -64,7 +65,7 @@ pub(super) struct World {
     held: Option<ProbeId>,
     in_flight: Option<InFlight>,
     listener: Option<Run>,
-    /// Whoever listened is still there.
+    /// The process that listened is still there.
     ending: bool,
     /// Somebody else's listener has the port.
     foreign: bool,
@@ -94,15 +95,33 @@ impl World {
     pub(super) fn new(script: Script) -> Self {
         let now = Time::from_boot(script.boot);
         let decider = Decider::new(script.settings.clone(), now);
-        Self::around(decider, Laws::new(script.settings.clone()), script)
+        Self::around(
+            decider,
+            Invariants::thorough(script.settings.clone()),
+            script,
+        )
+    }
+
+    /// A world for a decider with a broken rule.
+    pub(super) fn mutated(mutant: Mutant, script: Script) -> Self {
+        let invariants = Invariants::thorough(script.settings.clone());
+        Self::of(mutant, invariants, script)
     }
 
     /// A world for a decider that already knows something. What is in flight ends at once, with no
     /// result.
-    pub(super) fn around(decider: Decider, laws: Laws, script: Script) -> Self {
+    pub(super) fn around(decider: Decider, invariants: Invariants, script: Script) -> Self {
+        Self::of(
+            Mutant::sound(decider, script.settings.clone()),
+            invariants,
+            script,
+        )
+    }
+
+    fn of(decider: Mutant, invariants: Invariants, script: Script) -> Self {
         let mut world = Self {
             decider,
-            laws,
+            invariants,
             now: Time::from_boot(script.boot),
             agenda: BTreeMap::new(),
             planned: 0,
@@ -141,21 +160,21 @@ impl World {
         for (at, primary) in primary {
             world.plan(at, Happening::PrimaryBecomes(primary));
         }
-        if let Some(probe) = world.laws.probe() {
+        if let Some(probe) = world.invariants.probe() {
             let outcome = Outcome::unknown("forgotten".to_owned());
             let ended = Event::ProbeEnded { probe, outcome };
-            world.plan(Duration::ZERO, Happening::Told(ended));
+            world.plan(Duration::ZERO, Happening::Arrives(ended));
         }
-        if let Some(command) = world.laws.command() {
+        if let Some(command) = world.invariants.command() {
             let ended = Event::CommandEnded {
                 command,
                 result: CommandResult::Abandoned,
             };
-            world.plan(Duration::ZERO, Happening::Told(ended));
+            world.plan(Duration::ZERO, Happening::Arrives(ended));
         }
         for (at, evidence) in evidence {
             let seen = Time::from_boot(world.script.boot) + at;
-            world.plan(at, Happening::Told(Event::Evidence(evidence, seen)));
+            world.plan(at, Happening::Arrives(Event::Evidence(evidence, seen)));
         }
         for (at, gateway) in by_hand {
             let happening = match gateway {
@@ -166,13 +185,13 @@ impl World {
             world.plan(at, happening);
         }
         for (at, order) in orders {
-            world.plan(at, Happening::Told(Event::Operator(order)));
+            world.plan(at, Happening::Arrives(Event::Operator(order)));
         }
         for (at, drains) in drains {
-            world.plan(at, Happening::Told(Event::PrimaryDrains(drains)));
+            world.plan(at, Happening::Arrives(Event::PrimaryDrains(drains)));
         }
         for (at, routers) in routers {
-            world.plan(at, Happening::Told(Event::DefaultRouters(routers)));
+            world.plan(at, Happening::Arrives(Event::DefaultRouters(routers)));
         }
         for (at, hangs) in hangs {
             world.plan(at, Happening::GatewayHangs(hangs));
@@ -181,8 +200,8 @@ impl World {
         world
     }
 
-    /// The same with events that are handed in together where they come at the same time. The laws are not
-    /// looked at: they know one event after the other.
+    /// The same with events that are handed in together where they come at the same time. The
+    /// invariants are not checked: they take one event after the other.
     pub(super) fn together(self) -> Self {
         Self {
             together: Some(Vec::new()),
@@ -222,7 +241,6 @@ impl World {
                 (_, Some(wake)) if wake <= until => {
                     self.now = wake;
                     self.wakes += 1;
-                    self.laws.timer_fired(wake);
                     self.tell(Event::Woke);
                 }
                 _ => break,
@@ -240,7 +258,7 @@ impl World {
                     | Happening::GatewayListens(Run(0), _)
                     | Happening::ForeignListens
                     | Happening::GatewayHangs(_)
-                    | Happening::Told(Event::Operator(_) | Event::DefaultRouters(_))
+                    | Happening::Arrives(Event::Operator(_) | Event::DefaultRouters(_))
             )
         };
         self.agenda.retain(|_, happening| !meddles(happening));
@@ -270,28 +288,34 @@ impl World {
         self.tell(Event::Operator(Order::Release { hold_until: None }));
     }
 
+    /// What didn't hold, of a decider with a broken rule.
+    pub(super) fn violations(&self) -> &[Violation] {
+        self.invariants.violations()
+    }
+
     pub(super) fn journal(&self) -> &Journal {
         &self.journal
     }
 
     pub(super) fn state(&self) -> State {
-        self.decider.state()
+        self.decider.decider().state()
     }
 
     /// The decider as it is now, and the time.
     pub(super) fn decider(&self) -> (Decider, Time) {
-        (self.decider.clone(), self.now)
+        (self.decider.decider().clone(), self.now)
     }
 
     /// How many witnesses have to answer as it is now.
     pub(super) fn witnesses_needed(&self) -> u32 {
         self.decider
+            .decider()
             .judges(self.script.routers_at(self.elapsed()))
             .needed
     }
 
     pub(super) fn strikes(&self) -> &[Strike] {
-        self.decider.strikes()
+        self.decider.decider().strikes()
     }
 
     pub(super) fn listens(&self) -> bool {
@@ -371,7 +395,7 @@ impl World {
                 self.looked = true;
                 self.tell_of_gateway();
             }
-            Happening::Told(event) => self.tell(event),
+            Happening::Arrives(event) => self.tell(event),
         }
     }
 

@@ -50,7 +50,7 @@ impl World {
         let awake = self.awake(self.now);
         if awake > self.now {
             let delay = awake.since(self.now);
-            self.plan_in(delay, Happening::Told(event));
+            self.plan_in(delay, Happening::Arrives(event));
             return;
         }
         self.note(&event);
@@ -58,10 +58,17 @@ impl World {
             together.push(event);
             return;
         }
-        let before = self.decider.clone();
-        let actions = self.decider.handle(self.now, [event.clone()]);
-        self.laws
-            .check(self.now, &event, &actions, &before, &self.decider);
+        self.invariants
+            .before(self.now, &event, self.decider.decider());
+        let actions = self.decider.handle(self.now, event);
+        let wake = self.decider.next_wake();
+        self.invariants
+            .after(self.now, &actions, wake, self.decider.decider());
+        let violations = self.invariants.violations();
+        assert!(
+            violations.is_empty() || self.decider.is_mutated(),
+            "{violations:?}"
+        );
         for action in actions {
             self.carry_out(action);
         }
@@ -73,7 +80,7 @@ impl World {
         let Some(events) = events.filter(|events| !events.is_empty()) else {
             return false;
         };
-        for action in self.decider.handle(self.now, events) {
+        for action in self.decider.handle_together(self.now, events) {
             self.carry_out(action);
         }
         true
@@ -118,8 +125,8 @@ impl World {
                 let answers = self.script.witnesses.iter().rev();
                 let answer = answers.into_iter().find(|(from, _)| *from <= now);
                 if let Some(&(_, Some(answered))) = answer {
-                    let told = Event::Witnesses { round, answered };
-                    self.plan_in(WITNESSES_ANSWER, Happening::Told(told));
+                    let answer = Event::Witnesses { round, answered };
+                    self.plan_in(WITNESSES_ANSWER, Happening::Arrives(answer));
                 }
                 Entry::AskWitnesses
             }
@@ -132,8 +139,8 @@ impl World {
                     Some((_, false)) | None => &[],
                 };
                 let answered = routers.iter().map(|router| router.id.clone()).collect();
-                let told = Event::RoutersPinged { answered };
-                self.plan_in(WITNESSES_ANSWER, Happening::Told(told));
+                let answer = Event::RoutersPinged { answered };
+                self.plan_in(WITNESSES_ANSWER, Happening::Arrives(answer));
                 Entry::PingRouters
             }
             Action::Run(command) => {
@@ -155,8 +162,8 @@ impl World {
                     false => Outcome::Connected { took: ANSWERS },
                 };
                 let took = if hangs { timeout } else { ANSWERS };
-                let told = Event::GatewayProbed { probe, outcome };
-                self.plan_in(took, Happening::Told(told));
+                let answer = Event::GatewayProbed { probe, outcome };
+                self.plan_in(took, Happening::Arrives(answer));
                 Entry::GatewayProbe
             }
             Action::Withhold(command) => Entry::Withheld(command),
@@ -179,8 +186,8 @@ impl World {
             Outcome::Unknown { .. } => Some(Evidence::Refused),
         };
         let seen = self.now + took;
-        let echo = echo.map(|evidence| Happening::Told(Event::Evidence(evidence, seen)));
-        let ended = Happening::Told(Event::ProbeEnded { probe, outcome });
+        let echo = echo.map(|evidence| Happening::Arrives(Event::Evidence(evidence, seen)));
+        let ended = Happening::Arrives(Event::ProbeEnded { probe, outcome });
         let order = match self.script.echo {
             Echo::No => [Some(ended), None],
             Echo::BeforeTheProbeEnds => [echo, Some(ended)],
@@ -241,7 +248,7 @@ impl World {
 
     /// Looks whether something of the start lives, again and again.
     pub(super) fn look(&mut self, turn: u64) {
-        if turn != self.look || !self.decider.awaits_start() {
+        if turn != self.look || !self.decider.decider().awaits_start() {
             return;
         }
         let awake = self.awake(self.now);

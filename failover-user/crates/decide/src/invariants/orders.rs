@@ -1,0 +1,63 @@
+//! The operator's orders in force.
+
+use crate::{Order, Time};
+
+/// See the module.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Orders {
+    /// Until when; `None`: until it is resumed.
+    pub(super) pause: Option<Option<Time>>,
+    pub(super) hold: Option<Time>,
+    /// Whether by force.
+    pub(super) takeover: Option<bool>,
+    /// And there is something left to stop.
+    pub(super) release: bool,
+}
+
+impl Orders {
+    pub(super) fn follow(&mut self, order: Order) {
+        match order {
+            Order::Pause { until } => self.pause = Some(until),
+            Order::Resume => {
+                self.pause = None;
+                self.hold = None;
+            }
+            Order::TakeOver { force } => {
+                self.takeover = Some(force);
+                self.release = false;
+                self.hold = None;
+            }
+            Order::Release { hold_until } => {
+                self.takeover = None;
+                self.release = true;
+                self.hold = hold_until;
+            }
+        }
+    }
+
+    pub(super) fn expire(&mut self, now: Time) {
+        self.pause
+            .take_if(|until| until.is_some_and(|until| until <= now));
+        self.hold.take_if(|until| *until <= now);
+    }
+
+    /// PC-B has booted: only what stands for good survives.
+    pub(super) fn boot(&mut self) {
+        self.primary_is_back();
+        self.release = false;
+    }
+
+    /// The primary is believed: an ordered takeover is over, unless it was forced.
+    pub(super) fn primary_is_back(&mut self) {
+        self.takeover.take_if(|force| !*force);
+    }
+
+    pub(super) fn forces(&self) -> bool {
+        self.takeover == Some(true)
+    }
+
+    /// Does what the primary does alone decide who serves?
+    pub(super) fn leave_it_to_the_primary(&self) -> bool {
+        self.pause.is_none() && self.hold.is_none() && self.takeover.is_none() && !self.release
+    }
+}

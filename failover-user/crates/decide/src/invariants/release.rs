@@ -1,0 +1,127 @@
+//! What a release takes, and that it comes: a stop has a reason, a gateway that is coming up has its time,
+//! and one that nobody needs isn't kept.
+
+use super::{
+    books::{Books, InFlight, SLACK},
+    violation::{Invariant, Violations},
+};
+use crate::{Command, Decider, PortObservation, Time};
+
+impl Books {
+    /// A stop has a reason: the last probe that said anything was answered since somebody listens; or
+    /// it undoes a start; or the gateway doesn't answer; or an operator says so. What isn't ours is
+    /// never stopped.
+    pub(super) fn stop_runs(&mut self, now: Time, after: &Decider, violations: &mut Violations) {
+        self.may_run(Command::Stop, violations);
+        self.is_given_its_time(now, violations);
+        let answered = matches!(
+            (self.gateway, self.success),
+            (Some((_, since)), Some(success)) if success >= since
+        );
+        let believed = self.success.is_some() && (self.listens() && answered || self.started);
+        let undoes = self.started && !self.listens();
+        let hangs = self.listens() && self.gateway_failures >= self.settings.strikes.get();
+        let ordered = self.orders.release && (self.listens() || self.started);
+        violations.unless(
+            (believed && !self.orders.forces()) || undoes || hangs || ordered,
+            Invariant::StopReason,
+            || {
+                format!(
+                    "the local port is {:?}, success {:?}, started {}, {:?}, {} failed checks",
+                    self.gateway, self.success, self.started, self.orders, self.gateway_failures
+                )
+            },
+        );
+        let needed = self.successes_needed(after);
+        violations.unless(
+            undoes || hangs || ordered || self.possibly.count >= needed,
+            Invariant::PrimaryProven,
+            || format!("{:?} of {needed}", self.possibly),
+        );
+        self.command = Some(InFlight {
+            command: Command::Stop,
+            killed: false,
+        });
+        self.started = false;
+    }
+
+    pub(super) fn kill_runs(&mut self, now: Time, command: Command, violations: &mut Violations) {
+        if command == Command::Start {
+            self.is_given_its_time(now, violations);
+        }
+        let in_flight = self.command;
+        let running = self
+            .command
+            .as_mut()
+            .filter(|in_flight| in_flight.command == command && !in_flight.killed);
+        violations.unless(running.is_some(), Invariant::KillRunning, || {
+            format!("{command}, and in flight is {in_flight:?}")
+        });
+        if let Some(running) = running {
+            running.killed = true;
+        }
+    }
+
+    /// A start whose gateway is seen to come up, and one that listens and hasn't answered yet, has all its
+    /// time: nothing but the primary's return or an order ends it before.
+    fn is_given_its_time(&self, now: Time, violations: &mut Violations) {
+        let is_over = |start: Time| now.since(start) >= self.settings.start_timeout;
+        let is_due = match self.gateway {
+            Some((PortObservation::Listening, since)) => {
+                let start = self.start.filter(|start| *start <= since);
+                let from = self.first_answer_from.or(start).unwrap_or(since);
+                self.gateway_answered || is_over(from)
+            }
+            Some((PortObservation::Absent | PortObservation::Terminating, _)) => {
+                !self.comes_up || self.start.is_none_or(is_over)
+            }
+            Some((PortObservation::Foreign, _)) | None => true,
+        };
+        violations.unless(
+            is_due || self.success.is_some() || self.orders.release,
+            Invariant::StartTime,
+            || {
+                format!(
+                    "begun at {:?}, the local port is {:?}",
+                    self.start, self.gateway
+                )
+            },
+        );
+    }
+
+    /// The successes in a row that a release takes now, at the level of flapping that the decider is at.
+    fn successes_needed(&self, after: &Decider) -> u32 {
+        let flapping = self.settings.flapping.as_ref();
+        let needed = flapping.and_then(|rules| rules.successes.get(after.flap_level()));
+        needed.map_or(1, |needed| needed.get())
+    }
+
+    /// A local gateway that nobody needs is stopped at once, unless a stop has just come to nothing: then
+    /// the next one waits.
+    pub(super) fn is_released(&self, now: Time, violations: &mut Violations) {
+        let Some((PortObservation::Listening, since)) = self.gateway else {
+            return;
+        };
+        let proven = self.success.is_some_and(|success| success >= since)
+            && self.certainly.count >= self.most_successes;
+        let unneeded = (proven && !self.orders.forces()) || self.orders.release;
+        let pause = self
+            .settings
+            .interval
+            .max(self.settings.recovery_interval)
+            .max(self.settings.stop_timeout);
+        let waits = self
+            .stopped
+            .is_some_and(|stopped| now.since(stopped) <= pause + SLACK);
+        violations.unless(
+            !unneeded || self.command.is_some() || self.orders.pause.is_some() || waits,
+            Invariant::Released,
+            || {
+                format!(
+                    "listens since {since:?}, the primary answered {:?}",
+                    self.success
+                )
+            },
+        );
+    }
+}
