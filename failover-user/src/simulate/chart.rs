@@ -128,8 +128,8 @@ impl Drawing {
                 let from = time(reach * number(bin) / number(BINS as u64));
                 if count > 0 {
                     let size = (width - 1.0, height);
-                    let told = format!("{count} of {} from {from}", times.len());
-                    self.bar(x, top + ROW - height, size, colour, &told);
+                    let label = format!("{count} of {} from {from}", times.len());
+                    self.bar(x, top + ROW - height, size, colour, &label);
                 }
                 x += width;
             }
@@ -175,13 +175,13 @@ impl Drawing {
             }) {
                 let (begin, end) = (begin.max(from), end.min(until));
                 if begin < end {
-                    let told = time(end.since(begin).as_secs_f64());
+                    let label = time(end.since(begin).as_secs_f64());
                     self.bar(
                         x(begin),
                         top,
                         (x(end) - x(begin), LANE - 6.0),
                         colour,
-                        &told,
+                        &label,
                     );
                 }
             }

@@ -42,11 +42,9 @@
 //!
 //! # Invariants
 //!
-//! Checked after every event: a start (or a fence) without fresh failures in a row, without a network,
-//! or for a primary that was never seen healthy; a start without the required fence; a command
-//! during a pause, a start while a release holds; two commands or two probes in flight; a local gateway
-//! that is kept while the primary answers; no decision due within an interval; a state that never ends,
-//! however long the primary answers or does not. A violation makes `failover simulate` fail.
+//! The [invariants](failover_decide::invariants) are checked at every event, as in the decider's own tests:
+//! when a command may run and when it may not, how often the primary is asked, that a local gateway that
+//! nobody needs is stopped, and that every state is left. A violation makes `failover simulate` fail.
 //!
 //! Each run is followed by a stress run, in which far more goes wrong, an operator gives orders, and nobody
 //! has seen the primary yet. It is checked alike, and counts in no statistic.
@@ -86,7 +84,6 @@ mod report;
 mod statistics;
 mod stress;
 mod table;
-mod watch;
 mod world;
 
 #[cfg(test)]

@@ -40,10 +40,10 @@ pub(super) fn stress(
     World::stressed(&mut environment, settings, orders).play();
     let stressed = environment.tally.statistics;
     statistics.violated += stressed.violated;
-    let told = stressed.violations.into_iter();
+    let violations = stressed.violations.into_iter();
     statistics
         .violations
-        .extend(told.map(|what| format!("under stress {what}")));
+        .extend(violations.map(|what| format!("under stress {what}")));
 }
 
 /// What goes wrong, and what the operator does.

@@ -177,7 +177,7 @@ fn heavy_loss_makes_no_more_false_takeovers_than_the_loop() {
     let of_loop = environment.tally.statistics;
     let of_daemon = played(&plain);
     let by_default = played(&settings());
-    let told = format!(
+    let summary = format!(
         "false takeovers in {days} days: loop {}, daemon {}, with its defaults {}; probes {}, {}, {}",
         of_loop.false_takeovers,
         of_daemon.false_takeovers,
@@ -186,15 +186,15 @@ fn heavy_loss_makes_no_more_false_takeovers_than_the_loop() {
         of_daemon.probes,
         by_default.probes,
     );
-    println!("{told}");
-    assert!(of_loop.false_takeovers > 50, "{told}");
+    println!("{summary}");
+    assert!(of_loop.false_takeovers > 50, "{summary}");
     assert!(
         of_daemon.false_takeovers <= of_loop.false_takeovers,
-        "{told}"
+        "{summary}"
     );
     assert!(
         by_default.false_takeovers <= of_loop.false_takeovers,
-        "{told}"
+        "{summary}"
     );
 }
 

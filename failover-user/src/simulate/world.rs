@@ -14,11 +14,10 @@ use std::time::Duration;
 use super::{
     environment::{Answer, Environment, FENCE, Orders, Start, retransmission},
     faults::Change,
-    watch::Watch,
 };
 use failover_decide::{
     Action, Begun, Command, CommandResult, Decider, Event, Evidence, Failure, Gone, Outcome,
-    PersistentState, PortObservation, ProbeId, RoundId, Settings, Time,
+    PersistentState, PortObservation, ProbeId, RoundId, Settings, Time, invariants::Invariants,
 };
 use router::Router;
 use tripwire::Tripwire;
@@ -30,7 +29,7 @@ pub(super) struct World<'s, 'a> {
     environment: &'s mut Environment<'a>,
     settings: &'s Settings,
     decider: Decider,
-    watch: Watch,
+    invariants: Invariants,
     wake: Option<Time>,
     probe: Option<Probe>,
     command: Option<Running>,
@@ -78,7 +77,7 @@ impl<'s, 'a> World<'s, 'a> {
         environment.now = begin;
         Self {
             decider: Decider::new(settings.clone(), begin),
-            watch: Watch::new(settings),
+            invariants: Invariants::new(settings.clone()),
             environment,
             settings,
             wake: None,
@@ -128,9 +127,11 @@ impl<'s, 'a> World<'s, 'a> {
                 },
             }
         }
-        self.watch.end(self.environment.now, &self.decider);
-        self.environment.tally.statistics.violated = self.watch.violated();
-        self.environment.tally.statistics.violations = self.watch.into_violations();
+        self.invariants.end(self.environment.now, &self.decider);
+        let statistics = &mut self.environment.tally.statistics;
+        statistics.violated = self.invariants.violated();
+        let violations = self.invariants.violations().iter();
+        statistics.violations = violations.map(ToString::to_string).collect();
     }
 
     /// What the daemon keeps on disk is there afterwards. The wall clock is right.
@@ -141,7 +142,7 @@ impl<'s, 'a> World<'s, 'a> {
         };
         let settings = self.settings.clone();
         self.decider = Decider::after(persistent, settings, self.environment.now);
-        self.watch.boot();
+        self.invariants.boot();
         self.probe = None;
         self.command = None;
         self.coming = None;
@@ -159,24 +160,18 @@ impl<'s, 'a> World<'s, 'a> {
     // --- time --------------------------------------------------------------------------------
 
     fn next_own(&self) -> Option<Time> {
-        let probe = self.probe.as_ref().map(|probe| probe.next);
-        let command = self.command.as_ref().map(|command| command.ends);
-        let trip = self.trip.map(|(at, _)| at);
-        let round = self.witnesses.as_ref().map(|round| round.ends);
-        let order = self.next_order();
-        [
+        let times = [
             self.wake,
             self.coming,
-            probe,
-            command,
-            trip,
-            round,
-            order,
+            self.probe.as_ref().map(|probe| probe.next),
+            self.command.as_ref().map(|command| command.ends),
+            self.trip.map(|(at, _)| at),
+            self.witnesses.as_ref().map(|round| round.ends),
+            self.next_order(),
             self.router.ends(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ];
+        // By reference: this runs for every event, and moving the array would take longest.
+        times.iter().flatten().min().copied()
     }
 
     fn own(&mut self, at: Time) {
@@ -255,7 +250,6 @@ impl<'s, 'a> World<'s, 'a> {
             *slot = *slot + slept;
         }
         self.router.slept(slept);
-        self.watch.slept(slept);
         self.tell(Event::Suspended);
         if self.coming.is_some() && self.decider.awaits_start() {
             self.tell(Event::Begun(Begun::Alive));
@@ -266,10 +260,11 @@ impl<'s, 'a> World<'s, 'a> {
 
     fn tell(&mut self, event: Event) {
         let now = self.environment.now;
-        self.watch.sees(now, &event);
+        self.invariants.before(now, &event, &self.decider);
         let actions = self.decider.handle(now, [event]);
         self.wake = self.decider.next_wake();
-        self.watch.checks(now, &actions, self.wake, &self.decider);
+        self.invariants
+            .after(now, &actions, self.wake, &self.decider);
         for action in &actions {
             self.carry_out(action);
         }
