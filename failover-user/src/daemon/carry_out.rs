@@ -158,7 +158,7 @@ impl Daemon {
     /// What a command is given to know.
     fn environment(&self) -> Environment {
         let strikes = self.decider.strikes();
-        let first = strikes.first().map(|strike| clock::told(strike.due));
+        let first = strikes.first().map(|strike| clock::rfc3339(strike.due));
         let primary = &self.settings.configuration.primary;
         let explanation = self.observers.last_seen.explanation.as_ref();
         let reason = explanation.map(wording::reason::explanation);

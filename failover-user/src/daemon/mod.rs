@@ -40,7 +40,7 @@ use crate::{
     preflight,
     runtime::{background, parts::Parts},
     state_dir::{StateDir, lock::Refusal},
-    status::{last_seen::RefusedConfiguration, snapshot, snapshot::Snapshot},
+    status::{context, last_seen::RefusedConfiguration, snapshot::Snapshot},
 };
 
 /// Runs until SIGTERM or SIGINT. A gateway that runs then, or a command in flight, is left alone. On
@@ -222,7 +222,7 @@ impl Daemon {
     fn snapshot(&self) -> Snapshot {
         let now = clock::now();
         let (settings, inputs, observers) = (&self.settings, &self.inputs, &self.observers);
-        snapshot::Context {
+        context::Context {
             now,
             host: observers.alarms.host(),
             configuration: &settings.configuration,

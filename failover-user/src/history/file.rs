@@ -164,7 +164,7 @@ impl History {
 
 fn cut_off(incident: &mut Incident) {
     incident.ended = Some(Ending {
-        at: incident.told,
+        at: incident.written,
         how: How::DaemonKilled.into(),
         reason: "the daemon was killed, or the machine went down".to_owned(),
     });
@@ -261,7 +261,7 @@ mod tests {
         );
     }
 
-    fn told(directory: &Path) -> (Vec<(String, String)>, u64) {
+    fn read_back(directory: &Path) -> (Vec<(String, String)>, u64) {
         let History {
             incidents, skipped, ..
         } = read(directory).unwrap();
@@ -279,12 +279,12 @@ mod tests {
     #[test]
     fn the_last_line_of_an_incident_counts_and_the_order_is_that_of_their_beginnings() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(told(directory.path()), (Vec::new(), 0));
+        assert_eq!(read_back(directory.path()), (Vec::new(), 0));
         for (id, reason) in [("a", "1"), ("b", "1"), ("a", "2")] {
             tell(directory.path(), id, reason);
         }
         assert_eq!(
-            told(directory.path()),
+            read_back(directory.path()),
             (pairs(&[("a", "2"), ("b", "1")]), 0)
         );
     }
@@ -307,7 +307,7 @@ mod tests {
             if skipped > 0 {
                 expected.remove(1);
             }
-            assert_eq!(told(directory.path()), (expected, skipped), "{cut}");
+            assert_eq!(read_back(directory.path()), (expected, skipped), "{cut}");
         }
     }
 
@@ -329,7 +329,7 @@ mod tests {
         ];
         fs::write(&file, [&lines.join(&b'\n')[..], b"\n\n"].concat()).unwrap();
         tell(directory.path(), "a", "1");
-        assert_eq!(told(directory.path()), (pairs(&[("a", "1")]), 8));
+        assert_eq!(read_back(directory.path()), (pairs(&[("a", "1")]), 8));
     }
 
     #[test]
@@ -339,7 +339,7 @@ mod tests {
         let mut line = serde_json::to_value(&line).unwrap();
         line["unknown-key"] = "value".into();
         append(directory.path(), line.to_string().as_bytes()).unwrap();
-        assert_eq!(told(directory.path()), (pairs(&[("a", "1")]), 0));
+        assert_eq!(read_back(directory.path()), (pairs(&[("a", "1")]), 0));
     }
 
     #[test]

@@ -21,7 +21,7 @@ const LONGEST_TEXT: usize = 400;
 
 /// What is known of an incident so far; before it begins, what it may begin with.
 #[derive(Debug)]
-pub(crate) struct Growing(Incident);
+pub(crate) struct IncidentBuilder(Incident);
 
 /// What a change of state added.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,7 +31,7 @@ pub(crate) enum Added {
     State,
 }
 
-impl Growing {
+impl IncidentBuilder {
     pub(crate) const fn new(primary: String, dry_run: bool) -> Self {
         Self(Incident::blank(primary, dry_run))
     }
@@ -179,7 +179,7 @@ impl Growing {
     }
 
     /// All that is known until now.
-    pub(crate) fn told(
+    pub(crate) fn write(
         &mut self,
         now: Time,
         lasted: Duration,
@@ -187,8 +187,8 @@ impl Growing {
         dual_active: Duration,
         counting: Option<Counting>,
     ) -> Incident {
-        self.0.told = wall(now);
-        self.0.told_at = Uptime::of(now.as_duration());
+        self.0.written = wall(now);
+        self.0.written_at = Uptime::of(now.as_duration());
         self.0.lasted_ms = Some(milliseconds(lasted));
         self.0.no_gateway_ms = milliseconds(no_gateway);
         self.0.dual_active_ms = milliseconds(dual_active);
@@ -197,7 +197,7 @@ impl Growing {
     }
 
     /// The incident as last written, with later changes.
-    pub(crate) fn into_told(self) -> Incident {
+    pub(crate) fn into_written(self) -> Incident {
         self.0
     }
 
@@ -229,7 +229,7 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Rounded to milliseconds, like [`clock::told`].
+/// Rounded to milliseconds, like [`clock::rfc3339`].
 pub(crate) fn wall(time: Time) -> Timestamp {
     let wall = clock::wall(time);
     let whole = TimestampRound::new()

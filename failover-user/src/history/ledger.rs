@@ -98,7 +98,7 @@ pub(crate) struct Ledger {
     /// Since when both are so; what came before is in the totals.
     since: Time,
     /// The time of the last report.
-    told: Time,
+    last: Time,
     /// Something bad was seen on a connection to the primary, and no probe has said yet what it means:
     /// what to count if it has failed, and if it hasn't.
     doubt: Option<Doubt>,
@@ -127,7 +127,7 @@ impl Ledger {
             primary: Primary::Unknown,
             listening: false,
             since: now,
-            told: now,
+            last: now,
             doubt: None,
             served: false,
         }
@@ -179,7 +179,7 @@ impl Ledger {
             self.totals.no_gateway += doubt.nobody;
         }
         self.primary = Primary::Failing;
-        self.told = now;
+        self.last = now;
     }
 
     /// What was known of the primary isn't true any longer.
@@ -189,16 +189,16 @@ impl Ledger {
             self.primary = Primary::Unknown;
         }
         self.doubt = None;
-        self.told = now;
+        self.last = now;
     }
 
     /// The daemon was suspended: the time since the last report counts as unknown.
     pub(crate) fn absent(&mut self, now: Time) {
-        self.settle(self.told);
+        self.settle(self.last);
         self.doubt = None;
         self.primary = Primary::Unknown;
         self.since = now;
-        self.told = now;
+        self.last = now;
     }
 
     /// Whether the local gateway listens.
@@ -207,7 +207,7 @@ impl Ledger {
             self.settle(now);
             self.listening = listening;
         }
-        self.told = now;
+        self.last = now;
     }
 
     /// The state changed.
@@ -243,7 +243,7 @@ impl Ledger {
     fn settle(&mut self, until: Time) {
         let span = until.since(self.since);
         self.since = self.since.max(until);
-        self.told = self.told.max(until);
+        self.last = self.last.max(until);
         match (&mut self.doubt, self.primary, self.listening) {
             (Some(doubt), _, false) => doubt.nobody += span,
             // What is failing already is in no doubt.

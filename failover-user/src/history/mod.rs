@@ -79,7 +79,8 @@ pub struct Incident {
     /// The same on all lines of this incident, and on no others.
     pub id: String,
     /// When this was written.
-    pub told: Timestamp,
+    #[serde(rename = "told")]
+    pub written: Timestamp,
     /// The primary, as it is configured.
     pub primary: String,
     /// Dry run: no command was run.
@@ -92,8 +93,8 @@ pub struct Incident {
     #[serde(default)]
     pub lasted_ms: Option<u64>,
     /// When this was written, by the boot clock.
-    #[serde(default)]
-    pub told_at: Option<Uptime>,
+    #[serde(default, rename = "told_at")]
+    pub written_at: Option<Uptime>,
     /// Why.
     pub reason: String,
     /// How it ended; `None`: it is ongoing.
@@ -159,12 +160,12 @@ impl Now {
 
     /// Milliseconds since this was written: by the boot clock, or by the wall clock for lines of an
     /// earlier boot, or of a version without boot times.
-    fn since(&self, told: &Incident) -> u64 {
-        match (&self.uptime, &told.told_at) {
+    fn since(&self, incident: &Incident) -> u64 {
+        match (&self.uptime, &incident.written_at) {
             (Some(now), Some(then)) if now.boot == then.boot => {
                 now.after_ms.saturating_sub(then.after_ms)
             }
-            _ => milliseconds(self.wall, told.told),
+            _ => milliseconds(self.wall, incident.written),
         }
     }
 }
@@ -332,12 +333,12 @@ impl Incident {
         Self {
             version: VERSION,
             id: String::new(),
-            told: Timestamp::UNIX_EPOCH,
+            written: Timestamp::UNIX_EPOCH,
             primary,
             dry_run,
             began: Timestamp::UNIX_EPOCH,
             lasted_ms: None,
-            told_at: None,
+            written_at: None,
             reason: String::new(),
             ended: None,
             no_gateway_ms: 0,
@@ -379,7 +380,7 @@ impl Incident {
         for span in [last, counted, lasted].into_iter().flatten() {
             *span = span.saturating_add(more);
         }
-        incident.told = now.wall.max(self.told);
+        incident.written = now.wall.max(self.written);
         incident
     }
 
@@ -393,6 +394,6 @@ impl Incident {
     /// When it ended, or was last written.
     #[must_use]
     pub fn last(&self) -> Timestamp {
-        self.ended.as_ref().map_or(self.told, |ending| ending.at)
+        self.ended.as_ref().map_or(self.written, |ending| ending.at)
     }
 }

@@ -15,7 +15,7 @@ use failover_linux::clock;
 use crate::{
     history::{
         Daemon, HISTORY, How, Line, Order, VERSION,
-        incident::{Added, Growing, bounded, wall},
+        incident::{Added, IncidentBuilder, bounded, wall},
         ledger::{Ledger, Totals},
     },
     observe::occurrence::{
@@ -37,10 +37,10 @@ pub(crate) struct Recorder {
     writer: Writer,
     state: State,
     /// The ongoing incident; before it starts, what may become its first entries.
-    incident: Growing,
+    incident: IncidentBuilder,
     open: Option<Open>,
     /// One that has ended, and whose last command hasn't.
-    over: Option<Growing>,
+    over: Option<IncidentBuilder>,
     /// When the last command was begun.
     command: Time,
     /// What the totals were after what was seen last, outside incidents.
@@ -127,7 +127,7 @@ impl Recorder {
             ledger,
             writer: Writer::new(&HISTORY, state_dir),
             state: State::Standby,
-            incident: Growing::new(primary, dry_run),
+            incident: IncidentBuilder::new(primary, dry_run),
             open: None,
             over: None,
             command: now,
@@ -278,7 +278,7 @@ impl Recorder {
         match self.over.take() {
             Some(mut over) => {
                 over.ended(took, result, &said);
-                self.write(&Line::Incident(Box::new(over.into_told())));
+                self.write(&Line::Incident(Box::new(over.into_written())));
             }
             None => self.incident.ended(took, result, &said),
         }
@@ -442,14 +442,14 @@ impl Recorder {
         };
         let totals = Spans::of(&self.ledger, now);
         self.incident.lasted(now.since(open.phase));
-        let told = self.incident.told(
+        let incident = self.incident.write(
             now,
             now.since(open.began),
             totals.no_gateway.saturating_sub(open.before.no_gateway),
             totals.dual_active.saturating_sub(open.before.dual_active),
             self.ledger.counting(),
         );
-        self.write(&Line::Incident(Box::new(told)));
+        self.write(&Line::Incident(Box::new(incident)));
     }
 
     /// An order is followed.

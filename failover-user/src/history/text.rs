@@ -28,12 +28,12 @@ impl fmt::Display for Incident {
 
 impl Incident {
     fn text(&self, now: &Now) -> String {
-        let told = self.told;
-        self.so_far(now).block(told)
+        let written = self.written;
+        self.so_far(now).block(written)
     }
 
     /// With the time at which the incident was last written.
-    fn block(&self, told: Timestamp) -> String {
+    fn block(&self, written: Timestamp) -> String {
         let mut text = String::new();
         let lasted = self.lasted();
         let so_far = if self.ended.is_none() { " so far" } else { "" };
@@ -65,8 +65,8 @@ impl Incident {
         rows(&mut text, "states", &self.phases);
         rows(&mut text, "commands", &self.commands);
         if self.left_out > 0 {
-            let told = format_args!("{} more entries", self.left_out);
-            row(&mut text, "omitted", &told);
+            let more = format_args!("{} more entries", self.left_out);
+            row(&mut text, "omitted", &more);
         }
         for (name, counted, milliseconds) in [
             ("no gateway", Counting::NoGateway, self.no_gateway_ms),
@@ -74,8 +74,8 @@ impl Incident {
         ] {
             let goes_on = self.ended.is_none() && self.counting == Some(counted.into());
             let so_far = if goes_on { " so far" } else { "" };
-            let told = format_args!("{}{so_far}", span(milliseconds));
-            row(&mut text, name, &told);
+            let value = format_args!("{}{so_far}", span(milliseconds));
+            row(&mut text, name, &value);
         }
         match &self.ended {
             Some(Ending { at, how, reason }) => {
@@ -83,7 +83,11 @@ impl Incident {
                 let ended = format_args!("{} {how}: {why}", time(*at));
                 row(&mut text, "ended", &ended);
             }
-            None => row(&mut text, "ongoing", &format_args!("as of {}", time(told))),
+            None => row(
+                &mut text,
+                "ongoing",
+                &format_args!("as of {}", time(written)),
+            ),
         }
         text
     }

@@ -208,7 +208,7 @@ fn order(order: Order, course: &OrderCourse) {
             warn!(
                 order = words,
                 by,
-                until = until.map(clock::told),
+                until = until.map(clock::rfc3339),
                 "an operator gives an order"
             );
             if let Some((_, change)) = pause {

@@ -39,7 +39,7 @@ impl PauseReminder {
         let pause = context.persisted.pause.as_ref();
         let reason = pause.and_then(|pause| pause.reason.as_ref());
         warn!(
-            until = until.map(clock::told),
+            until = until.map(clock::rfc3339),
             reason = reason.map(|reason| Escaped(reason).to_string()),
             "PAUSED: nothing is started or stopped until `failover resume`"
         );
@@ -93,7 +93,7 @@ impl Observer for DualActive {
                 self.since = Some(since);
                 let ends = DualActiveEnd::of(configuration, decider);
                 warn!(
-                    since = clock::told(since),
+                    since = clock::rfc3339(since),
                     primary = %configuration.primary,
                     local = port.held_by(),
                     ends = wording::problem::dual_active_end(ends),

@@ -13,9 +13,11 @@ use crate::{
     history::incident::wall,
     notify::{
         Notice, VERSION,
-        channel::{Channel, KINDS, Kind},
+        channel::{Channel, Kind},
+        command,
         delivery::{Delivered, Delivery},
         event::{Event, Ordered},
+        webhook,
     },
     observe::occurrence::{Context, DaemonCourse, Decided, Observer, Occurrence, OrderCourse},
     runtime::parts::{Part, Parts},
@@ -23,6 +25,9 @@ use crate::{
     status::explanation::Explanation,
     wording,
 };
+
+/// Every kind of channel, in the order in which they are served: another one is a file and a line here.
+pub(crate) const KINDS: [&Kind; 2] = [&command::KIND, &webhook::KIND];
 
 /// Longer reasons are cut.
 const LONGEST_REASON: usize = 1000;

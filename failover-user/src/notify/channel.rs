@@ -1,5 +1,4 @@
-//! The channels that people are notified through: one list, each with a file of its own. Another channel
-//! is another file and another line in [`KINDS`].
+//! What a channel is that people are notified through. It must not know which ones there are.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -8,12 +7,9 @@ use tokio::sync::oneshot;
 
 use crate::{
     config::Configuration,
-    notify::{Notice, command, delivery::Delivery, webhook},
+    notify::{Notice, delivery::Delivery},
     runtime::parts::Part,
 };
-
-/// All of them, in the order in which they are served.
-pub(crate) const KINDS: [&Kind; 2] = [&command::KIND, &webhook::KIND];
 
 /// A kind of channel.
 #[derive(Debug)]

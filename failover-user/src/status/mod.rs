@@ -2,6 +2,7 @@
 //! in one go. A [`Document`] is how that is served as JSON, and what a client reads. Text for people is
 //! made of either; the words are `wording`'s.
 
+pub(crate) mod context;
 pub mod document;
 pub(crate) mod explanation;
 pub(crate) mod last_seen;

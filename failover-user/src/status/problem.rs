@@ -16,7 +16,7 @@ use crate::{
         persisted::Paused,
         writer::{Health, NotWritten},
     },
-    status::snapshot::Context,
+    status::context::Context,
 };
 
 /// Two gateways that serve for so long are a problem, also while one of them is being stopped.

@@ -87,7 +87,7 @@ impl From<&Snapshot> for Document {
 }
 
 fn readiness(readiness: &readiness::Readiness) -> Readiness {
-    let time = clock::told;
+    let time = clock::rfc3339;
     Readiness {
         startup: readiness.startup.map(Into::into),
         draining_since: readiness.draining_since.map(time),
@@ -135,7 +135,7 @@ fn witnesses(witnesses: &snapshot::Witnesses) -> Witnesses {
     Witnesses {
         quorum: witnesses.needed,
         answered: last.map(|last| last.answered),
-        at: last.map(|last| clock::told(last.at)),
+        at: last.map(|last| clock::rfc3339(last.at)),
         names: witnesses.names.clone(),
         answers: each
             .map(|vote| Testimony {
@@ -195,7 +195,7 @@ fn notifier(channel: &ChannelStatus) -> Notifier {
         failed: delivered.failed,
         dropped: delivered.dropped,
         failing: failing.map(|(since, error)| Failing {
-            since: clock::told(*since),
+            since: clock::rfc3339(*since),
             why: error.what.clone(),
             remedy: error.remedy.to_owned(),
         }),
@@ -204,8 +204,8 @@ fn notifier(channel: &ChannelStatus) -> Notifier {
 
 fn note(note: &timeline::Note) -> Note {
     Note {
-        at: clock::told(note.last),
-        since: clock::told(note.first),
+        at: clock::rfc3339(note.last),
+        since: clock::rfc3339(note.first),
         count: note.count,
         kind: note.kind.into(),
         text: note.text.clone(),

@@ -4,31 +4,24 @@ use std::{num::NonZeroU16, time::Duration};
 
 use jiff::Timestamp;
 
-use failover_decide::{Decider, Failure, Outcome, State, Time};
+use failover_decide::{Failure, Outcome, State, Time};
 use failover_linux::clock;
 
 use crate::{
-    config,
-    gateway::port::view::PortView,
     history::ledger::Totals,
     kernel_events::Polling,
     named::Named,
     notify::alarms::ChannelStatus,
-    primary::{check::readiness::Readiness, port_forward::PortForwardProblem},
-    runtime::parts::Parts,
-    state_dir::{persisted::Persisted, writer::Health},
+    primary::check::readiness::Readiness,
     status::{
+        context::Context,
         explanation::Explanation,
-        last_seen::{LastSeen, RefusedConfiguration},
         problem::{Problem, dual_active_since, paused_until, problems},
         protection::Protection,
         warning::{Warning, warnings},
     },
     web::timeline::Note,
-    witness::{
-        quorum::{QuorumResult, QuorumView},
-        router::RouterStatus,
-    },
+    witness::{quorum::QuorumResult, router::RouterStatus},
 };
 
 /// The daemon at one moment.
@@ -226,36 +219,6 @@ pub(crate) struct Configuration {
     pub(crate) refused: Option<(Timestamp, String)>,
 }
 
-/// All that a snapshot is made of.
-pub(crate) struct Context<'daemon> {
-    pub(crate) now: Time,
-    pub(crate) host: &'daemon str,
-    pub(crate) configuration: &'daemon config::Configuration,
-    /// When that was read.
-    pub(crate) configured: Time,
-    /// A newer one that is refused.
-    pub(crate) refused: Option<&'daemon RefusedConfiguration>,
-    pub(crate) decider: &'daemon Decider,
-    pub(crate) port: PortView,
-    pub(crate) last_seen: &'daemon LastSeen,
-    pub(crate) persisted: &'daemon Persisted,
-    /// Whether what is to be kept is being kept.
-    pub(crate) kept: [Health; 2],
-    pub(crate) quorum: QuorumView,
-    /// Where the local port leads, where that is the primary.
-    pub(crate) port_forward: Option<PortForwardProblem>,
-    /// Why there are no kernel events.
-    pub(crate) polling: Option<Polling>,
-    /// Kernel events so far, and those that were lost.
-    pub(crate) events_seen: u64,
-    pub(crate) events_lost: u64,
-    pub(crate) totals: Totals,
-    pub(crate) channels: Vec<ChannelStatus>,
-    pub(crate) parts: &'daemon Parts,
-    /// What happened last, oldest first.
-    pub(crate) recent: Vec<Note>,
-}
-
 impl Context<'_> {
     /// What is so now.
     pub(crate) fn snapshot(self) -> Snapshot {
@@ -394,7 +357,7 @@ pub(crate) fn sample() -> Snapshot {
             last_probe: None,
         },
         gateway: Gateway {
-            port: config::DEFAULT_PORT,
+            port: crate::config::DEFAULT_PORT,
             check: "tcp",
             holder: Holder::Nobody,
             draining_since: None,

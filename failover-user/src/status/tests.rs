@@ -13,9 +13,10 @@ use failover_linux::clock;
 
 use super::{
     Document,
+    context::Context,
     explanation::Explanation,
     last_seen::{LastSeen, RefusedConfiguration},
-    snapshot::{Context, Snapshot},
+    snapshot::Snapshot,
 };
 use crate::{
     config::Configuration,
@@ -23,7 +24,11 @@ use crate::{
     history::{HISTORY, ledger::Ledger},
     kernel_events::Polling,
     log::lines::EvidenceLog,
-    notify::{DeliveryError, alarms::ChannelStatus, channel::KINDS, delivery::Delivered},
+    notify::{
+        DeliveryError,
+        alarms::{ChannelStatus, KINDS},
+        delivery::Delivered,
+    },
     primary::{
         check::{
             readiness::{Readiness, Startup},

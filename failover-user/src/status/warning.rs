@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use failover_linux::clock;
 
-use crate::{notify::DeliveryError, status::snapshot::Context};
+use crate::{notify::DeliveryError, status::context::Context};
 
 /// Looking at who listens takes milliseconds.
 const LONG_LOOK: Duration = Duration::from_secs(2);

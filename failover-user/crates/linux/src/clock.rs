@@ -64,7 +64,7 @@ pub fn wall(time: Time) -> Timestamp {
 
 /// The same as people and tools read it: RFC 3339, in UTC, always three digits after the second.
 #[must_use]
-pub fn told(time: Time) -> String {
+pub fn rfc3339(time: Time) -> String {
     format!("{:.3}", wall(time))
 }
 
@@ -117,9 +117,9 @@ mod tests {
     #[test]
     fn what_people_read_has_always_three_digits_after_the_second() {
         for nanoseconds in [0, 1, 999, 1_000_000, 500_000_000] {
-            let told = told(now() + Duration::from_nanos(nanoseconds));
-            assert_eq!(told.len(), "2026-01-01T00:00:00.000Z".len(), "{told}");
-            assert!(told.parse::<Timestamp>().is_ok(), "{told}");
+            let text = rfc3339(now() + Duration::from_nanos(nanoseconds));
+            assert_eq!(text.len(), "2026-01-01T00:00:00.000Z".len(), "{text}");
+            assert!(text.parse::<Timestamp>().is_ok(), "{text}");
         }
     }
 }

@@ -116,7 +116,7 @@ impl World {
         self.handle(Event::CommandEnded { command, result });
     }
 
-    fn told(&self) -> Vec<Incident> {
+    fn written(&self) -> Vec<Incident> {
         self.recorder.writer.finish(PATIENCE);
         history::read(self.directory.path()).unwrap().incidents
     }
@@ -146,9 +146,9 @@ fn a_takeover_and_its_release_are_one_incident_with_evidence_and_durations() {
     world.probe(FAILED);
     world.probe(FAILED);
     world.probe(ANSWERED);
-    let told = world.told();
-    let [incident] = &told[..] else {
-        panic!("{told:#?}");
+    let written = world.written();
+    let [incident] = &written[..] else {
+        panic!("{written:#?}");
     };
     let phases = phases(incident);
     let names: Vec<&str> = phases.iter().map(|(name, _)| *name).collect();
@@ -191,11 +191,11 @@ fn what_was_seen_before_a_good_probe_belongs_to_no_incident() {
     world.probe(ANSWERED);
     world.probe(FAILED);
     world.probe(ANSWERED);
-    let told = world.told();
-    assert_eq!(told.len(), 1);
-    assert!(told[0].events.is_empty(), "{:?}", told[0].events);
-    assert_eq!(told[0].ended.as_ref().unwrap().how, How::Recovered);
-    assert_eq!(told[0].no_gateway_ms, 30_100);
+    let written = world.written();
+    assert_eq!(written.len(), 1);
+    assert!(written[0].events.is_empty(), "{:?}", written[0].events);
+    assert_eq!(written[0].ended.as_ref().unwrap().how, How::Recovered);
+    assert_eq!(written[0].no_gateway_ms, 30_100);
 }
 
 #[test]
@@ -209,41 +209,48 @@ fn each_start_that_fails_is_a_phase_and_a_command_with_what_it_said() {
     world.pass(1000);
     world.ended(Command::Start, CommandResult::Failed { code: 1 });
     world.until(|world| world.decider.state() == State::Starting { attempt: 2 });
-    let told = world.told();
-    assert_eq!(told.len(), 1);
-    // It isn't over, and told as it is.
-    assert!(told[0].ended.is_none());
-    assert_eq!(told[0].phases.last().unwrap().attempt, Some(2));
-    assert_eq!(told[0].counting, Some(history::Counting::NoGateway.into()));
-    world.recorder.end(world.now);
-    let told = world.told();
-    // By now nobody is asked any longer; how long it was so is known.
-    assert!(told[0].no_gateway_ms > 60_000, "{}", told[0].no_gateway_ms);
-    let attempts: Vec<_> = told[0].phases.iter().map(|one| one.attempt).collect();
-    assert_eq!(attempts, [None, Some(1), Some(2)]);
-    assert_eq!(told[0].commands[0].said, "no such file");
+    let written = world.written();
+    assert_eq!(written.len(), 1);
+    // It is ongoing, and written as it is.
+    assert!(written[0].ended.is_none());
+    assert_eq!(written[0].phases.last().unwrap().attempt, Some(2));
     assert_eq!(
-        told[0].commands[0].result.as_deref(),
+        written[0].counting,
+        Some(history::Counting::NoGateway.into())
+    );
+    world.recorder.end(world.now);
+    let written = world.written();
+    // By now nobody is asked any longer; how long it was so is known.
+    assert!(
+        written[0].no_gateway_ms > 60_000,
+        "{}",
+        written[0].no_gateway_ms
+    );
+    let attempts: Vec<_> = written[0].phases.iter().map(|one| one.attempt).collect();
+    assert_eq!(attempts, [None, Some(1), Some(2)]);
+    assert_eq!(written[0].commands[0].said, "no such file");
+    assert_eq!(
+        written[0].commands[0].result.as_deref(),
         Some("failed with exit code 1")
     );
-    assert_eq!(told[0].commands[1].command, Command::Stop);
-    assert_eq!(told[0].ended.as_ref().unwrap().how, How::DaemonEnded);
+    assert_eq!(written[0].commands[1].command, Command::Stop);
+    assert_eq!(written[0].ended.as_ref().unwrap().how, How::DaemonEnded);
 }
 
 #[test]
-fn what_an_operator_orders_and_what_a_pause_withholds_is_told() {
+fn what_an_operator_orders_and_what_a_pause_withholds_is_written() {
     let mut world = World::new();
     world.probe(ANSWERED);
     world.probe(FAILED);
     world.handle(Event::Operator(decide::Order::Pause { until: None }));
     world.probe(FAILED);
     world.probe(FAILED);
-    let told = world.told();
-    let names: Vec<&str> = phases(&told[0]).iter().map(|(name, _)| *name).collect();
+    let written = world.written();
+    let names: Vec<&str> = phases(&written[0]).iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["suspect", "paused"]);
     world.recorder.end(world.now);
-    let told = world.told();
-    let events: Vec<&str> = told[0].events.iter().map(|note| &*note.what).collect();
+    let written = world.written();
+    let events: Vec<&str> = written[0].events.iter().map(|note| &*note.what).collect();
     assert_eq!(
         events,
         [
@@ -267,10 +274,13 @@ fn an_incident_of_years_stays_small() {
         world.ended(Command::Start, CommandResult::Failed { code: 1 });
     }
     world.recorder.end(world.now);
-    let told = world.told();
-    assert_eq!(told.len(), 1);
-    let size = serde_json::to_string(&told[0]).unwrap().len();
+    let written = world.written();
+    assert_eq!(written.len(), 1);
+    let size = serde_json::to_string(&written[0]).unwrap().len();
     assert!(size < 100_000, "{size}");
-    assert!(told[0].left_out > 1000, "{}", told[0].left_out);
-    assert_eq!(told[0].phases[0].state, failover_decide::StateKind::Suspect);
+    assert!(written[0].left_out > 1000, "{}", written[0].left_out);
+    assert_eq!(
+        written[0].phases[0].state,
+        failover_decide::StateKind::Suspect
+    );
 }

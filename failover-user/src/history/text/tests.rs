@@ -36,12 +36,12 @@ fn takeover() -> Incident {
     Incident {
         version: VERSION,
         id: "a1".to_owned(),
-        told: at("03:15:00"),
+        written: at("03:15:00"),
         primary: "pc-a:18789".to_owned(),
         dry_run: false,
         began: at("03:00:00.5"),
         lasted_ms: None,
-        told_at: None,
+        written_at: None,
         reason: "probe refused".to_owned(),
         ended: Some(Ending {
             at: at("03:12:01.5"),
@@ -121,7 +121,7 @@ fn an_order_is_one_line_with_who_what_until_when_and_why() {
 fn one_that_goes_on_says_so_and_one_without_a_takeover_says_why() {
     let mut incident = takeover();
     incident.ended = None;
-    let text = incident.text(&wall(incident.told));
+    let text = incident.text(&wall(incident.written));
     let lasted = "TAKEOVER, ongoing, 14m 59s so far";
     assert!(text.contains(lasted), "{text}");
     assert!(text.contains("as of 03:15:00"), "{text}");
@@ -176,13 +176,13 @@ fn a_wall_clock_that_is_set_distorts_no_duration() {
     // Eleven minutes by the boot clock, while somebody set the other one an hour back.
     let mut incident = takeover();
     incident.ended.as_mut().unwrap().at = at("02:11:00.5");
-    incident.told = at("02:11:00.5");
+    incident.written = at("02:11:00.5");
     incident.lasted_ms = Some(660_000);
     let text = incident.to_string();
     assert!(text.contains("TAKEOVER, released, 11m  ["), "{text}");
-    // One that ongoing, set a year forward since it was told.
+    // One that is ongoing; the clock was set a year forward since it was written.
     incident.ended = None;
-    incident.told_at = uptime(5000);
+    incident.written_at = uptime(5000);
     incident.counting = Some(Counting::DualActive.into());
     let now = Now {
         wall: "2027-11-24T03:00:00Z".parse().unwrap(),
@@ -197,8 +197,8 @@ fn a_wall_clock_that_is_set_distorts_no_duration() {
         assert!(text.contains(part), "{part}: {text}");
     }
     // After a restart of the machine there is nothing but the wall clock.
-    incident.told_at.as_mut().unwrap().boot = "another".to_owned();
-    incident.told = at("03:00:00");
+    incident.written_at.as_mut().unwrap().boot = "another".to_owned();
+    incident.written = at("03:00:00");
     let now = Now {
         wall: at("03:02:00"),
         ..now

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    notify::{DeliveryError, channel::KINDS, delivery::Delivered},
+    notify::{DeliveryError, alarms::KINDS, delivery::Delivered},
     status::{problem::Problem, snapshot::sample},
 };
 use failover_decide::{Failure, Outcome, Time};
