@@ -7,8 +7,7 @@ use failover_decide::{Action, Change, Command, CommandResult, Event, Inhibitor, 
 use failover_linux::clock;
 
 use crate::{
-    config::Configuration,
-    daemon::Daemon,
+    daemon::{Daemon, armed_for},
     gateway::command::executor::{Environment, Launched},
     observe::occurrence::{CommandCourse, Decided, Occurrence},
     state_dir,
@@ -199,9 +198,4 @@ impl Daemon {
             self.decide([Event::Armed]);
         }
     }
-}
-
-/// What was seen healthy: this primary, asked this.
-pub(super) fn armed_for(configuration: &Configuration) -> String {
-    format!("{} {}", configuration.primary, configuration.check)
 }

@@ -118,7 +118,7 @@ impl Daemon {
         let persisted = state_dir.persisted();
         let primary = configuration.primary.to_string();
         let decider = Decider::after(
-            persisted.state(&primary, &carry_out::armed_for(&configuration)),
+            persisted.state(&primary, &armed_for(&configuration)),
             configuration.decide.clone(),
             clock::now(),
         );
@@ -245,4 +245,9 @@ impl Daemon {
         }
         .snapshot()
     }
+}
+
+/// What was seen healthy: this primary, asked this.
+pub(super) fn armed_for(configuration: &Configuration) -> String {
+    format!("{} {}", configuration.primary, configuration.check)
 }

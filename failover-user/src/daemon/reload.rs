@@ -8,7 +8,7 @@ use failover_linux::{clock, escape::Escaped};
 
 use crate::{
     config::{Configuration, PrimaryAddress},
-    daemon::{Daemon, carry_out::armed_for, inputs::reader::Reading},
+    daemon::{Daemon, armed_for, inputs::reader::Reading},
     observe::occurrence::{DaemonCourse, Decided, Occurrence},
     status::last_seen::RefusedConfiguration,
 };

@@ -79,6 +79,7 @@ pub struct Incident {
     /// The same on all lines of this incident, and on no others.
     pub id: String,
     /// When this was written.
+    // The stored key stays.
     #[serde(rename = "told")]
     pub written: Timestamp,
     /// The primary, as it is configured.

@@ -99,7 +99,7 @@ fn daemon(course: &DaemonCourse, context: &Context) {
             if decider.release_needs() > 1 {
                 warn!(
                     successes = decider.release_needs(),
-                    "the primary flapped before this daemon started: its next release takes so many successes in a row"
+                    "the primary flapped before this daemon started: its next release takes this number of successes in a row"
                 );
             }
         }
@@ -118,7 +118,7 @@ fn daemon(course: &DaemonCourse, context: &Context) {
             no_gateway = format_args!("{:.1?}", totals.no_gateway),
             dual_active = format_args!("{:.1?}", totals.dual_active),
             listening = port.is_listening(),
-            "ending; a gateway that runs goes on"
+            "stopping; the gateway keeps running"
         ),
         DaemonCourse::Watches | DaemonCourse::Reconfigured(_) | DaemonCourse::Ends => {}
     }

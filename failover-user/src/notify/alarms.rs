@@ -46,7 +46,7 @@ pub(crate) struct Alarms {
     order: Option<Ordered>,
     /// The daemon watches: what was so before is no event.
     watches: bool,
-    /// The primary flapped when that was looked at last.
+    /// The primary flapped at the last look.
     flaps: bool,
 }
 

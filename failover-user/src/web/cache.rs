@@ -16,7 +16,10 @@ use tokio::{
 
 use crate::{
     runtime::waiting::Waiting,
-    web::{View, ViewRequest, page},
+    web::{
+        page,
+        view::{View, ViewRequest},
+    },
 };
 
 /// Soon enough for people, seldom enough for the daemon.

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use failover_decide::{StateKind, Time};
 
 use crate::web::{
-    View,
     timeline::{REACH, SLOT, Slot},
+    view::View,
 };
 
 /// What it can show: the shortest that holds all there is.

@@ -13,9 +13,9 @@ use crate::{
     observe::occurrence::{CommandCourse, Context, Decided, Observer, Occurrence, Seen, Source},
     status::snapshot::Snapshot,
     web::{
-        View, ViewRequest,
         metrics::Probes,
         timeline::{Note, Timeline},
+        view::{View, ViewRequest},
     },
     wording,
 };

@@ -1,5 +1,5 @@
 //! What others look at: `/metrics` for Prometheus, a page for people, and the document for tools, over
-//! HTTP. A source of requests and a renderer of the answers: it knows nothing that it wasn't told.
+//! HTTP. A source of requests and a renderer of the answers: it shows only what it is given.
 
 pub(crate) mod cache;
 pub(crate) mod chart;
@@ -8,53 +8,21 @@ pub mod metrics;
 pub(crate) mod page;
 pub(crate) mod server;
 pub mod timeline;
+pub mod view;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 
 use failover_decide::Time;
 
 use crate::{
-    runtime::{
-        parts,
-        parts::Part,
-        waiting::{Ticket, Waiting},
-    },
-    status::snapshot::Snapshot,
-    web::{metrics::Probes, timeline::Timeline},
+    runtime::{parts, parts::Part, waiting::Waiting},
+    web::view::ViewRequest,
 };
-
-/// All that is shown, at one moment.
-#[derive(Clone, Debug)]
-pub struct View {
-    /// When it was made.
-    pub(crate) now: Time,
-    /// The daemon.
-    pub(crate) snapshot: Snapshot,
-    /// The last hours.
-    pub(crate) timeline: Timeline,
-    /// How long probes took.
-    pub(crate) probes: Probes,
-}
-
-/// Somebody looks, and waits for what there is to see.
-#[derive(Debug)]
-pub struct ViewRequest {
-    answer: oneshot::Sender<View>,
-    /// Until the daemon has taken it.
-    _ticket: Option<Ticket>,
-}
-
-impl ViewRequest {
-    /// Shows it. Whoever has left is no matter.
-    pub fn answer(self, view: View) {
-        let _ = self.answer.send(view);
-    }
-}
 
 /// The listener. Dropping it ends it and all its connections.
 #[derive(Debug)]
@@ -65,7 +33,7 @@ pub struct Web {
 }
 
 impl Web {
-    /// Listens there, as soon as that can be; and again, should that end. What is shown is made anew when
+    /// Listens there, as soon as that can be; and again, should that end. What is shown is made again when
     /// something has changed. Inside a tokio runtime.
     #[must_use]
     pub fn at(address: SocketAddr, part: Part, changed: watch::Receiver<()>) -> Self {

@@ -62,7 +62,7 @@ pub(crate) enum Input {
     Request(Pending),
     /// An order has waited for long enough.
     OrderOverdue,
-    View(web::ViewRequest),
+    View(web::view::ViewRequest),
     Configuration(Box<Reading>),
     Lock(Result<(), Refusal>),
     /// The local port may have changed, or it is time to look.
@@ -358,7 +358,7 @@ fn prober(configuration: &Configuration, persisted: &Persisted) -> Prober {
 }
 
 /// Waits until somebody looks at the page or the metrics. Cancel-safe.
-async fn view(web: &mut Option<Web>) -> web::ViewRequest {
+async fn view(web: &mut Option<Web>) -> web::view::ViewRequest {
     match web {
         Some(web) => web.next().await,
         None => std::future::pending().await,

@@ -19,8 +19,9 @@ use crate::{
         snapshot::{Holder, Snapshot},
     },
     web::{
-        View, chart,
+        chart,
         page::html::{Clock, Html, Moment, nonce},
+        view::View,
     },
     wording,
 };

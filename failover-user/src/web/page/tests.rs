@@ -14,9 +14,9 @@ use crate::{
         warning::Warning,
     },
     web::{
-        View,
         metrics::Probes,
         timeline::{Kind, Note, Timeline},
+        view::View,
     },
     witness::{
         quorum::QuorumResult,
