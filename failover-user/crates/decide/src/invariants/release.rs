@@ -96,8 +96,8 @@ impl Books {
         needed.map_or(1, |needed| needed.get())
     }
 
-    /// A local gateway that nobody needs is stopped at once, unless a stop has just come to nothing: then
-    /// the next one waits.
+    /// A local gateway that nobody needs is stopped, at the latest after the pause that follows a stop which
+    /// came to nothing: one that came up during that pause waits for its end.
     pub(super) fn is_released(&self, now: Time, violations: &mut Violations) {
         let Some((PortObservation::Listening, since)) = self.gateway else {
             return;
@@ -110,9 +110,8 @@ impl Books {
             .interval
             .max(self.settings.recovery_interval)
             .max(self.settings.stop_timeout);
-        let waits = self
-            .stopped
-            .is_some_and(|stopped| now.since(stopped) <= pause + SLACK);
+        let from = self.stopped.map_or(since, |stopped| stopped.max(since));
+        let waits = now.since(from) <= pause + SLACK;
         violations.unless(
             !unneeded || self.command.is_some() || self.orders.pause.is_some() || waits,
             Invariant::Released,
