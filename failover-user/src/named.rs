@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use failover_decide::{Command, StateKind};
+use failover_decide::{StateKind, Step};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An enumeration that tools know by its values' names.
@@ -75,7 +75,7 @@ impl Named for StateKind {
     }
 }
 
-impl Named for Command {
+impl Named for Step {
     const ALL: &'static [Self] = &Self::ALL;
 
     fn name(self) -> &'static str {

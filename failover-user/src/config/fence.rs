@@ -55,7 +55,7 @@ impl FenceError {
 #[derive(Debug)]
 pub(super) struct Fence {
     pub(super) command: Option<CommandLine>,
-    pub(super) mode: failover_decide::Fence,
+    pub(super) mode: failover_decide::Demand,
     pub(super) timeout: Duration,
 }
 
@@ -67,10 +67,10 @@ impl FenceValues {
             fence_timeout,
         } = self;
         let mode = match (&fence, fence_required) {
-            (None, None) => failover_decide::Fence::None,
+            (None, None) => failover_decide::Demand::None,
             (None, Some(_)) => return Err(FenceError::NothingToRequire),
-            (Some(_), None | Some(true)) => failover_decide::Fence::Required,
-            (Some(_), Some(false)) => failover_decide::Fence::Optional,
+            (Some(_), None | Some(true)) => failover_decide::Demand::Required,
+            (Some(_), Some(false)) => failover_decide::Demand::Optional,
         };
         Ok(Fence {
             command: fence.map(|line| command("fence", &line)).transpose()?,

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use failover_decide::{Action, Change, Command, CommandResult, Event, Inhibitor, State};
+use failover_decide::{Action, Change, CommandResult, Event, Inhibitor, State, Step};
 use failover_linux::clock;
 
 use crate::{
@@ -122,10 +122,10 @@ impl Daemon {
     // --- commands ----------------------------------------------------------------------------
 
     /// Runs a command. Its result, where that is known at once.
-    pub(super) fn run(&mut self, command: Command) -> Option<CommandResult> {
+    pub(super) fn run(&mut self, command: Step) -> Option<CommandResult> {
         // Before it can bind.
         self.inputs.kernel.tell_binds(true);
-        if command == Command::Start && !self.executor.is_dry() {
+        if command == Step::START && !self.executor.is_dry() {
             let limit = self.decider.start_limit();
             self.inputs.port.start_begins(limit);
         }
@@ -134,11 +134,7 @@ impl Daemon {
     }
 
     /// A command began like this. Its result, where that is known at once.
-    pub(super) fn launched(
-        &mut self,
-        command: Command,
-        launched: Launched,
-    ) -> Option<CommandResult> {
+    pub(super) fn launched(&mut self, command: Step, launched: Launched) -> Option<CommandResult> {
         match launched {
             Launched::Runs => {
                 self.observe(&Occurrence::Command(command, CommandCourse::Started));

@@ -3,7 +3,7 @@
 
 use rustix::process::geteuid;
 
-use failover_decide::Command;
+use failover_decide::Step;
 
 use crate::gateway::{
     command::{account::Account, command_line::CommandLine, unit::Scope},
@@ -50,21 +50,22 @@ pub struct Commands {
 impl Commands {
     /// The command line of a command; only the fence may be missing.
     #[must_use]
-    pub const fn line(&self, command: Command) -> Option<&CommandLine> {
+    pub fn line(&self, command: Step) -> Option<&CommandLine> {
         match command {
-            Command::Start => Some(&self.gateway.start),
-            Command::Stop => Some(&self.gateway.stop),
-            Command::Fence => self.fence.as_ref(),
+            Step::START => Some(&self.gateway.start),
+            Step::STOP => Some(&self.gateway.stop),
+            Step::FENCE => self.fence.as_ref(),
+            _ => None,
         }
     }
 
     /// The account that a command runs as, if it isn't the daemon's own. The fence belongs to the machine,
     /// not to the gateway.
     #[must_use]
-    pub const fn account(&self, command: Command) -> Option<&Account> {
+    pub fn account(&self, command: Step) -> Option<&Account> {
         match command {
-            Command::Start | Command::Stop => self.gateway.user.as_ref(),
-            Command::Fence => None,
+            Step::START | Step::STOP => self.gateway.user.as_ref(),
+            _ => None,
         }
     }
 }

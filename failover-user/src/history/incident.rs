@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-use failover_decide::{Change, Command, CommandResult, Outcome, Time};
+use failover_decide::{Change, CommandResult, Outcome, Step, Time};
 use failover_linux::clock;
 
 use crate::{
@@ -98,7 +98,7 @@ impl IncidentBuilder {
         }
     }
 
-    pub(crate) fn run(&mut self, now: Time, command: Command) {
+    pub(crate) fn run(&mut self, now: Time, command: Step) {
         let command = history::Command {
             command: command.into(),
             began: wall(now),

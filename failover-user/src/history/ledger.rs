@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use failover_decide::{Change, Command, CommandResult, State, Time};
+use failover_decide::{Change, CommandResult, State, Step, Time};
 
 use crate::{history::Counting, named::Named};
 
@@ -71,18 +71,18 @@ pub(crate) struct Totals {
     /// How often it served, and was stopped because the primary was back or an operator said so.
     pub(crate) releases: u64,
     /// How often each command ended in each way, as far as it did.
-    commands: Vec<(Command, ResultKind, u64)>,
+    commands: Vec<(Step, ResultKind, u64)>,
 }
 
 impl Totals {
     /// How often each command ended in each way, those that never did included.
-    pub(crate) fn commands(&self) -> impl Iterator<Item = (Command, ResultKind, u64)> {
-        let all = Command::ALL.iter();
+    pub(crate) fn commands(&self) -> impl Iterator<Item = (Step, ResultKind, u64)> {
+        let all = Step::ALL.iter();
         let all = all.flat_map(|command| ResultKind::ALL.iter().map(|result| (*command, *result)));
         all.map(|(command, result)| (command, result, self.count(command, result)))
     }
 
-    fn count(&self, command: Command, result: ResultKind) -> u64 {
+    fn count(&self, command: Step, result: ResultKind) -> u64 {
         let mut counts = self.commands.iter();
         let found = counts.find(|(one, how, _)| (*one, *how) == (command, result));
         found.map_or(0, |(_, _, count)| *count)
@@ -230,7 +230,7 @@ impl Ledger {
     }
 
     /// A command ended.
-    pub(crate) fn ended(&mut self, command: Command, result: &CommandResult) {
+    pub(crate) fn ended(&mut self, command: Step, result: &CommandResult) {
         let result = ResultKind::of(result);
         let mut counts = self.totals.commands.iter_mut();
         match counts.find(|(one, how, _)| (*one, *how) == (command, result)) {
@@ -380,17 +380,17 @@ mod tests {
     #[test]
     fn every_result_of_every_command_is_counted_apart() {
         let mut ledger = healthy();
-        ledger.ended(Command::Start, &CommandResult::Failed { code: 1 });
-        ledger.ended(Command::Start, &CommandResult::Failed { code: 2 });
-        ledger.ended(Command::Fence, &CommandResult::Abandoned);
+        ledger.ended(Step::START, &CommandResult::Failed { code: 1 });
+        ledger.ended(Step::START, &CommandResult::Failed { code: 2 });
+        ledger.ended(Step::FENCE, &CommandResult::Abandoned);
         let counted: Vec<_> = ledger.totals(at(0)).commands().collect();
-        assert_eq!(counted.len(), Command::ALL.len() * ResultKind::ALL.len());
+        assert_eq!(counted.len(), Step::ALL.len() * ResultKind::ALL.len());
         let some: Vec<_> = counted.into_iter().filter(|one| one.2 > 0).collect();
         assert_eq!(
             some,
             [
-                (Command::Start, ResultKind::Failed, 2),
-                (Command::Fence, ResultKind::Abandoned, 1)
+                (Step::START, ResultKind::Failed, 2),
+                (Step::FENCE, ResultKind::Abandoned, 1)
             ]
         );
     }

@@ -265,7 +265,7 @@ pub struct Round {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Command {
     /// Which.
-    pub command: Value<failover_decide::Command>,
+    pub command: Value<failover_decide::Step>,
     /// When it was begun.
     pub began: Timestamp,
     /// How long it took; `None`: it runs.

@@ -8,7 +8,7 @@ mod tests;
 use std::{mem, path::Path, time::Duration};
 
 use failover_decide::{
-    Action, Change, Command, CommandResult, Decider, Event, Outcome, PortObservation, State, Time,
+    Action, Change, CommandResult, Decider, Event, Outcome, PortObservation, State, Step, Time,
 };
 use failover_linux::clock;
 
@@ -360,7 +360,7 @@ impl Recorder {
         self.strike = newest.max(self.strike);
     }
 
-    fn run(&mut self, now: Time, command: Command) {
+    fn run(&mut self, now: Time, command: Step) {
         self.command = now;
         self.over = None;
         self.incident.run(now, command);

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use failover_decide::{
-    Action, Cause, Command, CommandResult, Decider, Event, Evidence, Order, Outcome,
-    PortObservation, Probing, Refusal, Time,
+    Action, Cause, CommandResult, Decider, Event, Evidence, Order, Outcome, PortObservation,
+    Probing, Refusal, Step, Time,
 };
 use failover_linux::bpf::event::{Bind, Origin, TcpStateChange};
 
@@ -53,7 +53,7 @@ pub(crate) enum Occurrence<'a> {
     /// Something was decided.
     Decided(Decided<'a>),
     /// A command takes its course.
-    Command(Command, CommandCourse<'a>),
+    Command(Step, CommandCourse<'a>),
     /// An operator gives an order.
     Order(Order, OrderCourse<'a>),
     /// All that follows from what woke the loop is done, for now.
@@ -167,7 +167,7 @@ pub(crate) enum Decided<'a> {
     /// The state changed, for this reason.
     State(&'a Explanation),
     /// This command would be run now, but for a pause.
-    Withheld(Command),
+    Withheld(Step),
     /// A pause is in force that an operator ordered.
     Paused,
     /// The pause is over.

@@ -6,8 +6,7 @@ use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU16, path::Path};
 use rustix::process::geteuid;
 use tokio::time::sleep;
 
-use failover_decide as decide;
-use failover_decide::Outcome;
+use failover_decide::{Outcome, Step};
 use failover_linux::{
     clock, escape,
     sock_diag::{
@@ -42,15 +41,11 @@ const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
 /// Does the command's program exist, and can it run?
 pub(super) fn command(
     configuration: &Configuration,
-    command: decide::Command,
+    step: Step,
     account: Option<&Account>,
 ) -> Finding {
-    let name = match command {
-        decide::Command::Start => "start",
-        decide::Command::Stop => "stop",
-        decide::Command::Fence => "fence",
-    };
-    match configuration.commands().line(command) {
+    let name = step.name();
+    match configuration.commands().line(step) {
         Some(line) => program(name, line, account, configuration.dry_run),
         None => Finding::ok(name, "none"),
     }

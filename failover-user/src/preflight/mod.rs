@@ -16,7 +16,7 @@ pub(crate) mod startup;
 pub use finding::{Finding, Level, Report};
 pub use network::first_probe;
 
-use failover_decide::Command;
+use failover_decide::Step;
 
 use crate::{
     config::{Configuration, ConfigurationError, Fault, Options, Validation},
@@ -50,13 +50,13 @@ pub async fn check(options: Options) -> Report {
     if let Some(account) = &account {
         findings.extend(account.as_ref().err().cloned());
         findings.extend(gateway::owner(&configuration));
-        findings.extend([Command::Start, Command::Stop].map(|command| {
+        findings.extend([Step::START, Step::STOP].map(|command| {
             let account = configuration.gateway.user.as_ref();
             gateway::command(&configuration, command, account)
         }));
     }
     if configuration.fence.is_some() {
-        findings.push(gateway::command(&configuration, Command::Fence, None));
+        findings.push(gateway::command(&configuration, Step::FENCE, None));
     }
     findings.extend(gateway::notify(&configuration));
     let known = account.and_then(Result::ok);

@@ -12,7 +12,7 @@ use super::{
     stress, table,
     world::World,
 };
-use failover_decide::{Fence, Settings, Time};
+use failover_decide::{Demand, Settings, Time};
 
 use crate::config::Configuration;
 
@@ -75,7 +75,7 @@ fn nothing_happens_that_must_never_happen() {
 #[test]
 fn stress_starts_and_stops_gateways_and_finds_nothing() {
     let settings = Settings {
-        fence: Fence::Required,
+        fence: Demand::Required,
         ..settings()
     };
     for model in &MODELS {
@@ -262,13 +262,13 @@ fn odd_settings_are_no_bug_of_the_state_machines() {
             ..settings()
         },
         Settings {
-            fence: Fence::Required,
+            fence: Demand::Required,
             fence_timeout: short,
             timeout: settings().interval,
             ..settings()
         },
         Settings {
-            fence: Fence::Optional,
+            fence: Demand::Optional,
             witness_quorum: 0,
             ..settings()
         },

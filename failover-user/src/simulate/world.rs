@@ -16,8 +16,9 @@ use super::{
     faults::Change,
 };
 use failover_decide::{
-    Action, Begun, Command, CommandResult, Decider, Event, Evidence, Failure, Gone, Outcome,
-    PersistentState, PortObservation, ProbeId, RoundId, Settings, Time, invariants::Invariants,
+    Action, Begun, CommandResult, Decider, Event, Evidence, Failure, Gone, Outcome,
+    PersistentState, PortObservation, ProbeId, RoundId, Settings, Step, Time,
+    invariants::Invariants,
 };
 use router::Router;
 use tripwire::Tripwire;
@@ -64,7 +65,7 @@ struct Round {
 
 /// A command in flight.
 struct Running {
-    command: Command,
+    command: Step,
     ends: Time,
     result: CommandResult,
 }
@@ -336,11 +337,11 @@ impl<'s, 'a> World<'s, 'a> {
         } = ended;
         let worked = result == CommandResult::Succeeded;
         match command {
-            Command::Start if worked && !self.environment.listens => {
+            Step::START if worked && !self.environment.listens => {
                 self.environment.set_listens(true);
                 self.tell(Event::Port(PortObservation::Listening));
             }
-            Command::Stop => {
+            Step::STOP => {
                 if worked {
                     self.coming = None;
                     self.environment.set_listens(false);
@@ -348,18 +349,18 @@ impl<'s, 'a> World<'s, 'a> {
                 }
                 self.environment.set_stopping(false);
             }
-            Command::Fence if worked => {
+            Step::FENCE if worked => {
                 let change = self.environment.fence();
                 self.mind_the_tripwire(change);
             }
-            Command::Start | Command::Fence => {}
+            _ => {}
         }
         let left = match self.coming {
             Some(_) => Begun::Alive,
             None => Begun::Gone,
         };
         self.tell(Event::CommandEnded { command, result });
-        if command == Command::Start && self.decider.awaits_start() {
+        if command == Step::START && self.decider.awaits_start() {
             self.tell(Event::Begun(left));
         }
     }
@@ -418,9 +419,14 @@ impl<'s, 'a> World<'s, 'a> {
         });
     }
 
-    fn run(&mut self, command: Command) {
+    /// The switch that PC-A's power hangs on is reached over the network, and so is whatever else there is.
+    fn over_the_network(&self) -> (Duration, bool) {
+        (FENCE, self.environment.net.connected())
+    }
+
+    fn run(&mut self, command: Step) {
         let (takes, works) = match command {
-            Command::Start => {
+            Step::START => {
                 self.environment.tally.started();
                 let Start {
                     takes,
@@ -435,15 +441,15 @@ impl<'s, 'a> World<'s, 'a> {
                     None => (takes, works),
                 }
             }
-            Command::Stop => {
+            Step::STOP => {
                 self.environment.set_stopping(true);
                 (self.environment.draw_stop(), true)
             }
-            // The switch that PC-A's power hangs on is reached over the network.
-            Command::Fence => {
+            Step::FENCE => {
                 self.environment.tally.fenced();
-                (FENCE, self.environment.net.connected())
+                self.over_the_network()
             }
+            _ => self.over_the_network(),
         };
         let result = if works {
             CommandResult::Succeeded

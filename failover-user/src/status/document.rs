@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use failover_decide::{Command, StateKind};
+use failover_decide::{StateKind, Step};
 
 use crate::{
     history::ledger::ResultKind,
@@ -124,7 +124,7 @@ pub struct Totals {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct CommandCount {
     /// Which.
-    pub command: Value<Command>,
+    pub command: Value<Step>,
     /// How it ended.
     pub result: Value<ResultKind>,
     /// So often.

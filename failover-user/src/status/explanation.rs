@@ -1,7 +1,7 @@
 //! Why the state is what it is: the change that made it so, and what was known beside it. Only data:
 //! how it is said is `wording`'s.
 
-use failover_decide::{Change, Command, Inhibitor, State, Time};
+use failover_decide::{Change, Inhibitor, State, Step, Time};
 
 use crate::gateway::command::failures::{Failure, Failures};
 
@@ -44,10 +44,10 @@ impl Explanation {
     ) -> Self {
         let last = |command| failures.of(command).cloned().map(Detail::LastAttempt);
         let detail = match change.to {
-            State::Starting { attempt: 2.. } => last(Command::Start),
-            State::Fencing { attempt: 2.. } => last(Command::Fence),
+            State::Starting { attempt: 2.. } => last(Step::START),
+            State::Fencing { attempt: 2.. } => last(Step::FENCE),
             State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
-                last(Command::Stop)
+                last(Step::STOP)
             }
             State::Inhibited(Inhibitor::ForeignListener) => Some(Detail::HeldBy(held_by())),
             State::Standby

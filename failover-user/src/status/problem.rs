@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use failover_decide::{Command, Decider, Gone, Outcome, State, Time};
+use failover_decide::{Decider, Gone, Outcome, State, Step, Time};
 use failover_linux::clock;
 
 use crate::{
@@ -50,7 +50,7 @@ pub(crate) enum Problem {
     GatewayHangs,
     /// A command is run again, as it fails.
     Fails {
-        command: Command,
+        command: Step,
         attempt: u32,
         last: Option<Failure>,
     },
@@ -196,9 +196,9 @@ fn of_state(context: &Context<'_>) -> Option<Problem> {
     match context.decider.state() {
         State::Isolated => Some(Problem::Isolated),
         State::Restarting { .. } => Some(Problem::GatewayHangs),
-        State::Fencing { attempt } => fails(Command::Fence, attempt),
-        State::Starting { attempt } => fails(Command::Start, attempt),
-        State::Stopping { attempt } => fails(Command::Stop, attempt),
+        State::Fencing { attempt } => fails(Step::FENCE, attempt),
+        State::Starting { attempt } => fails(Step::START, attempt),
+        State::Stopping { attempt } => fails(Step::STOP, attempt),
         // What keeps a takeover from being made is a problem whatever the state.
         State::Inhibited(_) | State::Standby | State::Suspect { .. } | State::Active => None,
     }

@@ -6,8 +6,8 @@ use std::{fs, path::Path, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use failover_decide::{
-    Action, Begun, Command, CommandResult, Decider, Event, Evidence, Failure, Fence, Gone,
-    NoAnswer, Order, Outcome, PortObservation, RoundId, Time,
+    Action, Begun, CommandResult, Decider, Demand, Event, Evidence, Failure, Gone, NoAnswer, Order,
+    Outcome, PortObservation, RoundId, Step, Time,
 };
 use failover_linux::clock;
 
@@ -235,7 +235,7 @@ impl Daemon {
         self.until(92);
     }
 
-    fn ended(&mut self, seconds: u64, command: Command, code: i32, said: Option<&str>) {
+    fn ended(&mut self, seconds: u64, command: Step, code: i32, said: Option<&str>) {
         let result = match code {
             0 => CommandResult::Succeeded,
             code => CommandResult::Failed { code },
@@ -472,9 +472,9 @@ fn too_few_witnesses_in_quiet_times() {
 fn a_start_that_fails_again() {
     let mut daemon = Daemon::watching();
     daemon.fails(Failure::Refused);
-    daemon.ended(92, Command::Start, 78, Some("no \u{1b}[2Jsuch file"));
+    daemon.ended(92, Step::START, 78, Some("no \u{1b}[2Jsuch file"));
     daemon.handle(93, Event::Begun(Begun::Gone));
-    daemon.ended(110, Command::Stop, 0, None);
+    daemon.ended(110, Step::STOP, 0, None);
     daemon.until(120);
     daemon.is_served_as("starting-again");
 }
@@ -484,7 +484,7 @@ fn a_takeover_that_serves() {
     let mut daemon = Daemon::watching();
     daemon.fails(Failure::Refused);
     daemon.serves(95);
-    daemon.ended(96, Command::Start, 0, None);
+    daemon.ended(96, Step::START, 0, None);
     daemon.last_seen.gateway_draining = Some(daemon.at(99));
     daemon.is_served_as("active");
 }
@@ -494,7 +494,7 @@ fn a_gateway_that_hangs() {
     let mut daemon = Daemon::with(|configuration| configuration.decide.watch_gateway = true).well();
     daemon.fails(Failure::Refused);
     daemon.serves(95);
-    daemon.ended(96, Command::Start, 0, None);
+    daemon.ended(96, Step::START, 0, None);
     daemon.probe(97, failed(Failure::Refused));
     daemon.until(130);
     daemon.gateway_hangs = true;
@@ -516,10 +516,10 @@ fn a_release_that_fails() {
     let mut daemon = Daemon::watching();
     daemon.fails(Failure::Refused);
     daemon.serves(95);
-    daemon.ended(96, Command::Start, 0, None);
+    daemon.ended(96, Step::START, 0, None);
     daemon.probe(100, answered());
     daemon.port.terminating = vec![(4321, daemon.at(99))];
-    daemon.ended(101, Command::Stop, 1, None);
+    daemon.ended(101, Step::STOP, 1, None);
     daemon.until(110);
     daemon.is_served_as("stopping-again");
 }
@@ -527,9 +527,9 @@ fn a_release_that_fails() {
 #[test]
 fn a_fence_that_fails() {
     let mut daemon =
-        Daemon::with(|configuration| configuration.decide.fence = Fence::Required).well();
+        Daemon::with(|configuration| configuration.decide.fence = Demand::Required).well();
     daemon.fails(Failure::TimedOut);
-    daemon.ended(95, Command::Fence, 1, Some("no such outlet"));
+    daemon.ended(95, Step::FENCE, 1, Some("no such outlet"));
     daemon.until(110);
     daemon.is_served_as("fencing-again");
 }
@@ -554,7 +554,7 @@ fn a_release_by_hand_that_holds() {
     let mut daemon = Daemon::watching();
     daemon.fails(Failure::Refused);
     daemon.serves(95);
-    daemon.ended(96, Command::Start, 0, None);
+    daemon.ended(96, Step::START, 0, None);
     let hold = Some(daemon.at(400));
     daemon.handle(100, Event::Operator(Order::Release { hold_until: hold }));
     daemon.port = PortView {
@@ -562,7 +562,7 @@ fn a_release_by_hand_that_holds() {
         ..PortView::default()
     };
     daemon.handle(101, Event::Port(PortObservation::Absent));
-    daemon.ended(102, Command::Stop, 0, None);
+    daemon.ended(102, Step::STOP, 0, None);
     daemon.until(260);
     daemon.is_served_as("released");
 }

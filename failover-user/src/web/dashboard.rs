@@ -3,7 +3,7 @@
 
 use tokio::sync::watch;
 
-use failover_decide::{Command, State};
+use failover_decide::{State, Step};
 use failover_linux::{
     bpf::event::{Bind, TcpStateChange},
     clock,
@@ -119,7 +119,7 @@ impl Dashboard {
         self.news();
     }
 
-    fn command(&mut self, command: Command, course: &CommandCourse, context: &Context) {
+    fn command(&mut self, command: Step, course: &CommandCourse, context: &Context) {
         let text = match course {
             CommandCourse::Started => wording::command::started(command),
             CommandCourse::Ended { result, .. } => wording::command::ended(command, result),

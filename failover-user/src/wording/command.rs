@@ -1,17 +1,17 @@
 //! What becomes of commands.
 
-use failover_decide::{Command, CommandResult};
+use failover_decide::{CommandResult, Step};
 use failover_linux::escape::Escaped;
 
 use crate::gateway::command::failures::Failure;
 
 /// It runs.
-pub(crate) fn started(command: Command) -> String {
+pub(crate) fn started(command: Step) -> String {
     format!("the {command} command was started")
 }
 
 /// It has ended.
-pub(crate) fn ended(command: Command, result: &CommandResult) -> String {
+pub(crate) fn ended(command: Step, result: &CommandResult) -> String {
     format!("the {command} command {}", self::result(result))
 }
 
@@ -35,16 +35,16 @@ pub(crate) fn last_attempt(failure: &Failure) -> String {
         log,
     } = failure;
     let ended = self::result(result);
-    match (command, result) {
-        (Command::Start, CommandResult::Succeeded) => {
+    match (*command, result) {
+        (Step::START, CommandResult::Succeeded) => {
             "; the last one succeeded, but nothing listened afterwards".to_owned()
         }
-        (Command::Stop, CommandResult::Succeeded) => {
+        (Step::STOP, CommandResult::Succeeded) => {
             "; the last one succeeded, but something listens still".to_owned()
         }
         (_, CommandResult::NotRun { .. }) => format!("; the last one {ended}"),
         (
-            Command::Fence | Command::Start | Command::Stop,
+            _,
             CommandResult::Succeeded
             | CommandResult::Failed { .. }
             | CommandResult::Signalled { .. }
@@ -63,7 +63,7 @@ pub(crate) fn last_attempt(failure: &Failure) -> String {
 mod tests {
     use super::*;
 
-    fn failure(command: Command, result: CommandResult, last_line: Option<&str>) -> String {
+    fn failure(command: Step, result: CommandResult, last_line: Option<&str>) -> String {
         last_attempt(&Failure {
             command,
             result,
@@ -76,23 +76,19 @@ mod tests {
     fn a_failure_says_how_it_ended_what_it_said_last_and_where_the_rest_is() {
         let failed = CommandResult::Failed { code: 7 };
         assert_eq!(
-            failure(
-                Command::Start,
-                failed.clone(),
-                Some("no \u{1b}[2Jsuch file")
-            ),
+            failure(Step::START, failed.clone(), Some("no \u{1b}[2Jsuch file")),
             "; the last one failed with exit code 7, and said last: no \\u{1b}[2Jsuch file \
              (see /state/start.log)"
         );
         assert_eq!(
-            failure(Command::Fence, failed, None),
+            failure(Step::FENCE, failed, None),
             "; the last one failed with exit code 7, and said nothing (see /state/fence.log)"
         );
         let not_run = CommandResult::NotRun {
             reason: "it isn't there".to_owned(),
         };
         assert_eq!(
-            failure(Command::Stop, not_run, None),
+            failure(Step::STOP, not_run, None),
             "; the last one could not be run: it isn't there"
         );
     }
@@ -100,7 +96,7 @@ mod tests {
     #[test]
     fn a_success_that_led_to_nothing_is_said_to_be_that() {
         assert_eq!(
-            failure(Command::Start, CommandResult::Succeeded, Some("started")),
+            failure(Step::START, CommandResult::Succeeded, Some("started")),
             "; the last one succeeded, but nothing listened afterwards"
         );
     }

@@ -1,6 +1,6 @@
 //! What is wrong, a sentence each.
 
-use failover_decide::Command;
+use failover_decide::Step;
 use failover_linux::escape::Escaped;
 
 use crate::{
@@ -118,11 +118,12 @@ pub(crate) fn dual_active_end(end: DualActiveEnd) -> String {
     }
 }
 
-const fn fails(command: Command) -> &'static str {
-    match command {
-        Command::Start => "the local gateway doesn't start",
-        Command::Stop => "the local gateway doesn't stop",
-        Command::Fence => "the fence fails",
+fn fails(step: Step) -> String {
+    match step {
+        Step::START => "the local gateway doesn't start".to_owned(),
+        Step::STOP => "the local gateway doesn't stop".to_owned(),
+        Step::FENCE => "the fence fails".to_owned(),
+        other => format!("the {other} command fails"),
     }
 }
 

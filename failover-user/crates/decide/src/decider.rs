@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    gate::Gates,
     id::GatewayProbeId,
     input::{
         event::Event,
@@ -16,12 +17,9 @@ use crate::{
         situation::{Attempt, PortState, Primary, Situation},
         strikes::Strike,
     },
-    output::{
-        action::Action,
-        state::{Reason, State},
-    },
+    output::{action::Action, change::Reason, state::State},
     settings::Settings,
-    step::Command,
+    step::{Step, Steps},
     time::Time,
 };
 
@@ -33,6 +31,7 @@ const ABSENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Decider {
     situation: Situation,
+    gates: Gates,
 }
 
 impl Decider {
@@ -45,8 +44,20 @@ impl Decider {
     /// The same after another one, which handed this out.
     #[must_use]
     pub fn after(persistent: PersistentState, settings: Settings, now: Time) -> Self {
+        Self::with(Steps::STANDARD, Gates::STANDARD, persistent, settings, now)
+    }
+
+    /// The same with these steps and gates.
+    pub(crate) fn with(
+        steps: Steps,
+        gates: Gates,
+        persistent: PersistentState,
+        settings: Settings,
+        now: Time,
+    ) -> Self {
         Self {
-            situation: Situation::new(persistent, settings, now),
+            situation: Situation::new(steps, persistent, settings, now),
+            gates,
         }
     }
 
@@ -98,13 +109,14 @@ impl Decider {
 
     /// Whatever follows from what is known now.
     fn conclude(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
-        let situation = &mut self.situation;
+        let (situation, gates) = (&mut self.situation, self.gates);
+        situation.now = now;
         let mut commands = Vec::new();
         let reason = situation.expire_start(now, reason);
         situation.forget_strikes(now);
-        situation.command(now, &mut commands);
+        situation.command(gates, now, &mut commands);
         // People read why before they read what.
-        situation.note_change(now, reason, actions);
+        situation.note_change(gates, now, reason, actions);
         actions.append(&mut commands);
         // After the change of state, which sets the pace.
         let pace = situation.pace();
@@ -126,7 +138,7 @@ impl Decider {
         let probe = situation.schedule.next(situation.pace());
         [
             probe,
-            situation.next_command(),
+            situation.next_command(self.gates),
             situation.liveness.next(),
             situation.orders.next(),
         ]
@@ -270,7 +282,7 @@ impl Decider {
     /// not while the gateway is being stopped: then it is expected.
     #[must_use]
     pub fn counts_gateway_probe(&self, probe: GatewayProbeId) -> bool {
-        let stopping = matches!(self.situation.attempt, Attempt::Running { command, .. } if command == Command::Stop);
+        let stopping = matches!(self.situation.attempt, Attempt::Running { command, .. } if command == Step::STOP);
         self.situation.liveness.awaits(probe) && !stopping && !self.situation.lets_go()
     }
 

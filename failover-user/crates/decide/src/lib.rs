@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod decider;
+mod gate;
 mod id;
 mod input;
 pub mod invariants;
@@ -44,8 +45,9 @@ pub use known::{
 };
 pub use output::{
     action::{Action, Cause},
-    state::{Change, Inhibitor, Reason, State, StateKind},
+    change::{Change, Reason},
+    state::{Inhibitor, State, StateKind},
 };
-pub use settings::{Fence, Flapping, Settings};
-pub use step::{Command, CommandResult};
+pub use settings::{Demand, Flapping, Settings};
+pub use step::{CommandResult, Step};
 pub use time::Time;

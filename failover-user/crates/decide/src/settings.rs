@@ -31,7 +31,7 @@ pub struct Settings {
     /// Is the default router one more, once it has answered pings?
     pub router_is_witness: bool,
     /// What proves that the primary is gone.
-    pub fence: Fence,
+    pub fence: Demand,
     /// How long the fence command may take.
     pub fence_timeout: Duration,
     /// How many failed probes in a row others' connections may gainsay.
@@ -44,14 +44,14 @@ pub struct Settings {
     pub flapping: Option<Flapping>,
 }
 
-/// Is there a command that makes sure that the primary is gone, before the local gateway starts?
+/// Is a step of a takeover taken, and has it to succeed?
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fence {
-    /// There is none.
+pub enum Demand {
+    /// It isn't taken.
     None,
-    /// One that is tried once.
+    /// It is tried once.
     Optional,
-    /// One that has to succeed.
+    /// It has to succeed.
     Required,
 }
 

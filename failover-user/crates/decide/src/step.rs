@@ -1,36 +1,178 @@
-//! What is run on PC-B for a takeover and for a release, and how it ends.
+//! The steps of a takeover and of a release: what each is for, its limit, its pauses and its end. A further
+//! step is a further definition in one of the lists.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-/// The commands.
+use crate::{
+    output::state::State,
+    settings::{Demand, Settings},
+};
+
+/// A step of a takeover or of a release, by the name that tools know its command by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Command {
-    /// Start the local gateway.
-    Start,
-    /// Stop the local gateway.
-    Stop,
-    /// Make sure that the primary is gone.
-    Fence,
-}
+pub struct Step(&'static str);
 
-impl Command {
-    /// Every one.
-    pub const ALL: [Self; 3] = [Self::Start, Self::Stop, Self::Fence];
+impl Step {
+    /// Make sure that the primary is gone.
+    pub const FENCE: Self = Self("fence");
+    /// Start the local gateway.
+    pub const START: Self = Self("start");
+    /// Stop the local gateway.
+    pub const STOP: Self = Self("stop");
+    /// Every step, for tools.
+    pub const ALL: [Self; 3] = [Self::START, Self::STOP, Self::FENCE];
+
+    /// The step that is called so.
+    #[cfg(test)]
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
 
     /// Its name, for logs and tools.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Fence => "fence",
-        }
+        self.0
     }
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+        formatter.write_str(self.0)
+    }
+}
+
+/// When a step is done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// Its command has succeeded. Of a takeover that holds for the outage: what was seen before it counts no
+    /// longer once the primary answers.
+    Success,
+    /// The local gateway listens. Exit codes only say when to look again.
+    Listening,
+    /// It no longer does.
+    Closed,
+}
+
+/// All that there is to know of a step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Definition {
+    pub(crate) step: Step,
+    pub(crate) end: End,
+    pub(crate) demand: fn(&Settings) -> Demand,
+    /// How long its command may take.
+    pub(crate) limit: fn(&Settings) -> Duration,
+    /// The first pause after an attempt that failed, and the longest.
+    pub(crate) backoff: fn(&Settings) -> (Duration, Duration),
+    /// What people see while it is taken, by the attempt from 1.
+    pub(crate) state: fn(u32) -> State,
+    /// The step of a release that undoes this one of a takeover.
+    pub(crate) undone_by: Option<Step>,
+}
+
+/// Nothing pauses for longer than an interval: then there is a new strike.
+pub(crate) fn backoff(settings: &Settings) -> (Duration, Duration) {
+    (settings.recovery_interval, settings.interval)
+}
+
+/// Makes sure that the primary is gone.
+pub(crate) const FENCE: Definition = Definition {
+    step: Step::FENCE,
+    end: End::Success,
+    demand: |settings| settings.fence,
+    limit: |settings| settings.fence_timeout,
+    backoff,
+    state: |attempt| State::Fencing { attempt },
+    undone_by: None,
+};
+
+/// Starts the local gateway.
+pub(crate) const START: Definition = Definition {
+    step: Step::START,
+    end: End::Listening,
+    demand: |_| Demand::Required,
+    limit: |settings| settings.start_timeout,
+    backoff,
+    state: |attempt| State::Starting { attempt },
+    // What a start leaves behind is seen, or owed: see `Situation::stop_owed`.
+    undone_by: None,
+};
+
+/// Stops it.
+pub(crate) const STOP: Definition = Definition {
+    step: Step::STOP,
+    end: End::Closed,
+    demand: |_| Demand::Required,
+    limit: |settings| settings.stop_timeout,
+    backoff,
+    state: |attempt| State::Stopping { attempt },
+    undone_by: None,
+};
+
+/// The steps, each in the order in which they are taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Steps {
+    /// Ends with the start of the local gateway.
+    pub(crate) takeover: &'static [Definition],
+    /// Begins with its stop.
+    pub(crate) release: &'static [Definition],
+}
+
+impl Steps {
+    /// The steps that there are.
+    pub(crate) const STANDARD: Self = Self {
+        takeover: &[FENCE, START],
+        release: &[STOP],
+    };
+
+    /// All of them.
+    pub(crate) fn all(self) -> impl Iterator<Item = &'static Definition> {
+        self.takeover.iter().chain(self.release)
+    }
+
+    pub(crate) fn get(self, step: Step) -> Option<&'static Definition> {
+        self.all().find(|definition| definition.step == step)
+    }
+
+    pub(crate) fn is_of_takeover(self, step: Step) -> bool {
+        self.takeover.iter().any(|one| one.step == step)
+    }
+
+    /// Those of a takeover that are taken before this one.
+    pub(crate) fn before(self, step: Step) -> impl Iterator<Item = &'static Definition> {
+        let takeover = self.takeover.iter();
+        takeover.take_while(move |definition| definition.step != step)
+    }
+}
+
+/// Something for each step.
+#[derive(Clone, Debug)]
+pub(crate) struct PerStep<T>(Vec<(Step, T)>);
+
+impl<T> PerStep<T> {
+    pub(crate) fn of(steps: Steps, one: impl Fn(&Definition) -> T) -> Self {
+        let each = steps.all();
+        Self(each.map(|step| (step.step, one(step))).collect())
+    }
+
+    /// `None`: there is no such step.
+    pub(crate) fn get(&self, step: Step) -> Option<&T> {
+        let mut each = self.0.iter();
+        each.find(|(one, _)| *one == step).map(|(_, of)| of)
+    }
+
+    pub(crate) fn get_mut(&mut self, step: Step) -> Option<&mut T> {
+        let mut each = self.0.iter_mut();
+        each.find(|(one, _)| *one == step).map(|(_, of)| of)
+    }
+
+    pub(crate) fn set(&mut self, step: Step, of: T) {
+        if let Some(one) = self.get_mut(step) {
+            *one = of;
+        }
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Step, &mut T)> {
+        self.0.iter_mut().map(|(step, of)| (*step, of))
     }
 }
 
@@ -70,7 +212,7 @@ impl CommandResult {
     /// configuration is wrong (78, `EX_CONFIG` in sysexits(3)) or the program isn't there (126 and 127 of
     /// a shell, POSIX 2.8.2) says that there is nothing to wait for.
     #[must_use]
-    pub(super) const fn may_have_begun(&self) -> bool {
+    pub(crate) const fn may_have_begun(&self) -> bool {
         match self {
             Self::Succeeded | Self::Signalled { .. } => true,
             Self::Failed { code } => !matches!(*code, 78 | 126 | 127),

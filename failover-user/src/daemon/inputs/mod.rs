@@ -9,9 +9,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use failover_decide::{
-    Cause, Command, CommandResult, Decider, GatewayProbeId, ProbeId, State, Time,
-};
+use failover_decide::{Cause, CommandResult, Decider, GatewayProbeId, ProbeId, State, Step, Time};
 use failover_linux::{bpf::load::Batch, clock};
 
 use crate::{
@@ -54,7 +52,7 @@ pub(crate) enum Input {
     /// The listener on the local port has answered who it is, or its connections were checked.
     PortForward(Option<LocalReport<()>>),
     Witnesses(Answers<Purpose>),
-    CommandEnded(Command, CommandResult),
+    CommandEnded(Step, CommandResult),
     /// Somebody looked what a start began.
     StartSeen(Found),
     /// It is time to read what a command writes.

@@ -1,6 +1,6 @@
 //! The local gateway: its checks, the commands that start and stop it, and what a start began.
 
-use failover_decide::{Begun, Command, CommandResult, Event, GatewayProbeId};
+use failover_decide::{Begun, CommandResult, Event, GatewayProbeId, Step};
 
 use crate::{
     daemon::Daemon,
@@ -40,7 +40,7 @@ impl Daemon {
     }
 
     /// A command has ended.
-    pub(super) fn command_ended(&mut self, command: Command, result: CommandResult) {
+    pub(super) fn command_ended(&mut self, command: Step, result: CommandResult) {
         // What the kernel saw of it comes first: a refused bind is the command's, not the next one's.
         let batch = self.inputs.kernel.drain();
         let mut events = match batch {

@@ -9,7 +9,7 @@ use rustix::process::geteuid;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
-use failover_decide::{Command, CommandResult};
+use failover_decide::{CommandResult, Step};
 use failover_linux::{clock, escape::Escaped};
 
 use crate::{
@@ -114,8 +114,8 @@ impl Executor {
     }
 
     /// Runs a command, if it is configured, with these additions to the environment.
-    pub(crate) fn run(&mut self, command: Command, environment: Environment) -> Launched {
-        let force = self.force.as_mut().filter(|_| command == Command::Stop);
+    pub(crate) fn run(&mut self, command: Step, environment: Environment) -> Launched {
+        let force = self.force.as_mut().filter(|_| command == Step::STOP);
         let line = match force {
             Some(force) => Some(force.line()),
             None => self.commands.line(command).cloned(),
@@ -128,20 +128,20 @@ impl Executor {
             info!(%command, line = line.shown(), "dry run: the command isn't run");
             return self.pretend(command);
         }
-        if command == Command::Start {
+        if command == Step::START {
             let search = self.search();
             self.start.begin(search);
         }
         self.spawn(command, &line, environment)
     }
 
-    fn pretend(&mut self, command: Command) -> Launched {
+    fn pretend(&mut self, command: Step) -> Launched {
         match command {
-            Command::Start => {
+            Step::START => {
                 self.running = Some(Running::Pretended);
                 Launched::Pretended
             }
-            Command::Stop | Command::Fence => Launched::Ended(CommandResult::Succeeded),
+            _ => Launched::Ended(CommandResult::Succeeded),
         }
     }
 
@@ -159,18 +159,13 @@ impl Executor {
         }
     }
 
-    fn spawn(
-        &mut self,
-        command: Command,
-        line: &CommandLine,
-        environment: Environment,
-    ) -> Launched {
+    fn spawn(&mut self, command: Step, line: &CommandLine, environment: Environment) -> Launched {
         let account = self.commands.account(command);
         let mut output = CommandOutput::create(&self.state_dir, command, account)
             .inspect_err(|error| warn!(%command, %error, "the command's output is lost"))
             .ok();
         let mut variables = environment.clone();
-        if command == Command::Start {
+        if command == Step::START {
             variables.push((InvocationMark::VARIABLE, self.mark.value()));
         }
         match RunningCommand::spawn(command, line, account, &variables, output.as_ref()) {
@@ -180,7 +175,7 @@ impl Executor {
                     output.release();
                 }
                 info!(%command, line = line.shown(), user, pid = process.id(), "command started");
-                if command == Command::Start {
+                if command == Step::START {
                     self.start.runs(process.id());
                 }
                 self.running = Some(Running::Real {
@@ -205,7 +200,7 @@ impl Executor {
     }
 
     /// Kills the command in progress with its process group. Returns its result if that is known at once.
-    pub(crate) fn kill(&mut self, command: Command) -> Option<CommandResult> {
+    pub(crate) fn kill(&mut self, command: Step) -> Option<CommandResult> {
         match &mut self.running {
             Some(Running::Real { process, .. }) => {
                 warn!(%command, elapsed = ?process.elapsed(), "killing the command and its process group");
@@ -222,8 +217,8 @@ impl Executor {
     }
 
     /// The command in progress has ended: the slot is free, unless another form of it has to run.
-    pub(crate) fn finish(&mut self, command: Command, result: CommandResult) -> Ended {
-        if command == Command::Start {
+    pub(crate) fn finish(&mut self, command: Step, result: CommandResult) -> Ended {
+        if command == Step::START {
             self.start.command_ended();
         }
         let (took, environment) = match self.running.take() {
@@ -247,7 +242,7 @@ impl Executor {
                 warn!(%command, result = ended, ?took, output, "command ended");
             }
         }
-        let force = self.force.as_mut().filter(|_| command == Command::Stop);
+        let force = self.force.as_mut().filter(|_| command == Step::STOP);
         let instead = force.and_then(|force| force.ended(&result, &output));
         Ended {
             result,
@@ -310,7 +305,7 @@ impl Executor {
     pub(crate) fn awaited(
         &mut self,
     ) -> (
-        impl Future<Output = (Command, CommandResult)>,
+        impl Future<Output = (Step, CommandResult)>,
         impl Future<Output = ()>,
         impl Future<Output = Found>,
     ) {
@@ -341,7 +336,7 @@ impl Executor {
 async fn ended(
     running: &mut Option<Running>,
     output: &mut Option<CommandOutput>,
-) -> (Command, CommandResult) {
+) -> (Step, CommandResult) {
     match running {
         Some(Running::Real { process, .. }) => {
             let result = process.ended().await;
@@ -365,7 +360,7 @@ fn force(commands: &Commands) -> Option<Force> {
 /// doesn't, as with a start that is the gateway itself and runs for weeks.
 #[derive(Debug, Default)]
 struct OutputPoll {
-    of: Option<Command>,
+    of: Option<Step>,
     pause: Duration,
     next: Option<Instant>,
 }
@@ -374,7 +369,7 @@ impl OutputPoll {
     const SOONEST: Duration = Duration::from_millis(50);
     const LATEST: Duration = Duration::from_secs(2);
 
-    fn beginning(of: Command) -> Self {
+    fn beginning(of: Step) -> Self {
         let mut poll = Self {
             of: Some(of),
             ..Self::default()
@@ -411,7 +406,7 @@ mod tests {
 
     #[test]
     fn output_is_read_ever_less_often_while_there_is_none() {
-        let mut poll = OutputPoll::beginning(Command::Start);
+        let mut poll = OutputPoll::beginning(Step::START);
         let mut pauses = Vec::new();
         for _ in 0..7 {
             poll.found(false);

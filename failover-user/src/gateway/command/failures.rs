@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use failover_decide::{Command, CommandResult};
+use failover_decide::{CommandResult, Step};
 
 /// How a command ended that has to be run again.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Failure {
     /// Which.
-    pub(crate) command: Command,
+    pub(crate) command: Step,
     /// How it ended. Where it succeeded, that led to nothing.
     pub(crate) result: CommandResult,
     /// What it said last.
@@ -26,14 +26,14 @@ impl Failures {
     /// Records how a command ended. Its output is in the state directory; this was its last line.
     pub(crate) fn ended(
         &mut self,
-        command: Command,
+        command: Step,
         result: &CommandResult,
         last_line: Option<&str>,
         state_dir: &Path,
     ) {
         self.0.retain(|failure| failure.command != command);
         // Shown only when there is a further attempt; a fence that succeeded needs none.
-        if command == Command::Fence && result.is_success() {
+        if command == Step::FENCE && result.is_success() {
             return;
         }
         self.0.push(Failure {
@@ -45,7 +45,7 @@ impl Failures {
     }
 
     /// Why there is a further attempt.
-    pub(crate) fn of(&self, command: Command) -> Option<&Failure> {
+    pub(crate) fn of(&self, command: Step) -> Option<&Failure> {
         self.0.iter().find(|failure| failure.command == command)
     }
 }
@@ -59,15 +59,15 @@ mod tests {
         let mut failures = Failures::default();
         let state_dir = Path::new("/state");
         let failed = |code| CommandResult::Failed { code };
-        failures.ended(Command::Start, &failed(1), Some("no such file"), state_dir);
-        failures.ended(Command::Fence, &failed(2), None, state_dir);
-        failures.ended(Command::Fence, &failed(3), None, state_dir);
-        let start = failures.of(Command::Start).unwrap();
+        failures.ended(Step::START, &failed(1), Some("no such file"), state_dir);
+        failures.ended(Step::FENCE, &failed(2), None, state_dir);
+        failures.ended(Step::FENCE, &failed(3), None, state_dir);
+        let start = failures.of(Step::START).unwrap();
         assert_eq!(start.last_line.as_deref(), Some("no such file"));
         assert_eq!(start.log, Path::new("/state/start.log"));
-        assert_eq!(failures.of(Command::Fence).unwrap().result, failed(3));
-        failures.ended(Command::Fence, &CommandResult::Succeeded, None, state_dir);
-        assert_eq!(failures.of(Command::Fence), None);
-        assert_eq!(failures.of(Command::Stop), None);
+        assert_eq!(failures.of(Step::FENCE).unwrap().result, failed(3));
+        failures.ended(Step::FENCE, &CommandResult::Succeeded, None, state_dir);
+        assert_eq!(failures.of(Step::FENCE), None);
+        assert_eq!(failures.of(Step::STOP), None);
     }
 }

@@ -28,7 +28,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use failover_decide::{Command, CommandResult};
+use failover_decide::{CommandResult, Step};
 
 use crate::gateway::command::{account::Account, command_line::CommandLine, output::CommandOutput};
 use failover_linux::spawn;
@@ -40,7 +40,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A command in progress.
 #[derive(Debug)]
 pub struct RunningCommand {
-    command: Command,
+    command: Step,
     since: Instant,
     child: Child,
     give_up: Option<Instant>,
@@ -52,7 +52,7 @@ impl RunningCommand {
     /// # Errors
     /// When there is no such program, no process can be made, or it can't become the account.
     pub fn spawn(
-        command: Command,
+        command: Step,
         line: &CommandLine,
         account: Option<&Account>,
         environment: &[(&str, String)],
@@ -74,7 +74,7 @@ impl RunningCommand {
 
     /// The command.
     #[must_use]
-    pub fn command(&self) -> Command {
+    pub fn command(&self) -> Step {
         self.command
     }
 
@@ -188,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn a_command_inherits_no_descriptor_and_has_a_session_of_its_own() {
         let folder = state_dir();
-        let mut output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        let mut output = CommandOutput::create(folder.path(), Step::START, None).unwrap();
         // Open across exec, as one that a careless starter left.
         let null = fs::File::open("/dev/null").unwrap();
         let leaked = rustix::io::fcntl_dupfd_cloexec(&null, 100).unwrap();
@@ -198,7 +198,7 @@ mod tests {
             leaked.as_raw_fd()
         ));
         let mut running =
-            RunningCommand::spawn(Command::Start, &line, None, &[], Some(&output)).unwrap();
+            RunningCommand::spawn(Step::START, &line, None, &[], Some(&output)).unwrap();
         let pid = running.id().unwrap();
         assert_eq!(running.ended().await, CommandResult::Succeeded);
         output.arrived().await;
@@ -210,9 +210,9 @@ mod tests {
     #[tokio::test]
     async fn a_command_has_the_usual_mask_whatever_the_daemons_is() {
         let folder = state_dir();
-        let mut output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        let mut output = CommandOutput::create(folder.path(), Step::START, None).unwrap();
         let before = umask(Mode::from_raw_mode(0o077));
-        let running = RunningCommand::spawn(Command::Start, &sh("umask"), None, &[], Some(&output));
+        let running = RunningCommand::spawn(Step::START, &sh("umask"), None, &[], Some(&output));
         umask(before);
         assert_eq!(running.unwrap().ended().await, CommandResult::Succeeded);
         output.arrived().await;
@@ -222,10 +222,10 @@ mod tests {
     #[tokio::test]
     async fn the_exit_code_is_told_and_the_last_lines_are_kept() {
         let folder = state_dir();
-        let mut output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        let mut output = CommandOutput::create(folder.path(), Step::START, None).unwrap();
         let line = sh("echo one; printf 'two\\033[2J\\n' >&2; exit 7");
         let mut running =
-            RunningCommand::spawn(Command::Start, &line, None, &[], Some(&output)).unwrap();
+            RunningCommand::spawn(Step::START, &line, None, &[], Some(&output)).unwrap();
         assert_eq!(running.ended().await, CommandResult::Failed { code: 7 });
         output.arrived().await;
         assert_eq!(output.last_lines(), "one | two [2J");
@@ -234,10 +234,10 @@ mod tests {
     #[tokio::test]
     async fn a_kill_takes_the_whole_group_with_it() {
         let folder = state_dir();
-        let mut output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        let mut output = CommandOutput::create(folder.path(), Step::START, None).unwrap();
         let line = sh("sleep 1000 & echo $!; wait");
         let mut running =
-            RunningCommand::spawn(Command::Start, &line, None, &[], Some(&output)).unwrap();
+            RunningCommand::spawn(Step::START, &line, None, &[], Some(&output)).unwrap();
         while output.last_lines().is_empty() {
             output.arrived().await;
         }

@@ -14,7 +14,7 @@ use rustix::{
 };
 use tokio::time::{Instant, sleep};
 
-use failover_decide::Command;
+use failover_decide::Step;
 use failover_linux::files::{folder::Folder, ownership::Sticky};
 
 use crate::gateway::command::{account::Account, relay};
@@ -78,11 +78,7 @@ impl CommandOutput {
     ///
     /// # Errors
     /// When the relay can't be started.
-    pub fn create(
-        state_dir: &Path,
-        command: Command,
-        account: Option<&Account>,
-    ) -> io::Result<Self> {
+    pub fn create(state_dir: &Path, command: Step, account: Option<&Account>) -> io::Result<Self> {
         let (stream, pipe, file) = match kept(state_dir, command, account) {
             Ok((stream, pipe, file)) => (stream, pipe, Some(file)),
             Err(error) => {
@@ -261,7 +257,7 @@ impl CommandOutput {
 /// A named pipe, both ends, and the file, in the state directory.
 fn kept(
     state_dir: &Path,
-    command: Command,
+    command: Step,
     account: Option<&Account>,
 ) -> io::Result<(OwnedFd, OwnedFd, File)> {
     let folder = Folder::open(state_dir, Sticky::IsNotEnough)?;
@@ -302,7 +298,7 @@ mod tests {
 
     fn output() -> (tempfile::TempDir, CommandOutput) {
         let folder = tempfile::tempdir().unwrap();
-        let output = CommandOutput::create(folder.path(), Command::Start, None).unwrap();
+        let output = CommandOutput::create(folder.path(), Step::START, None).unwrap();
         (folder, output)
     }
 
@@ -420,7 +416,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_kept_is_told_all_the_same() {
         let missing = Path::new("/no/such/folder");
-        let mut output = CommandOutput::create(missing, Command::Start, None).unwrap();
+        let mut output = CommandOutput::create(missing, Step::START, None).unwrap();
         write(&output, b"on a full disk\n");
         assert_eq!(lines(&mut output, false).await, ["on a full disk"]);
     }

@@ -40,7 +40,7 @@ use rustix::{
     process::{Pid, PidfdFlags, pidfd_open},
 };
 
-use failover_decide::Command;
+use failover_decide::Step;
 use failover_linux::files::{folder::Folder, ownership::Sticky};
 
 use crate::gateway::command::command_line::THIS_PROGRAM;
@@ -510,7 +510,7 @@ fn has_writer(pipe: &OwnedFd) -> bool {
 
 /// Gateways that an earlier daemon left behind may have lost their relays since.
 pub fn restore(state_dir: &Path) {
-    for command in [Command::Start, Command::Stop, Command::Fence] {
+    for command in [Step::START, Step::STOP, Step::FENCE] {
         let opened = || {
             let folder = Folder::open(state_dir, Sticky::IsNotEnough)?;
             // First: without a pipe there is nothing to be made.
@@ -531,7 +531,7 @@ pub fn restore(state_dir: &Path) {
 }
 
 /// The end that is read.
-pub(crate) fn open_pipe(folder: &Folder, command: Command) -> io::Result<OwnedFd> {
+pub(crate) fn open_pipe(folder: &Folder, command: Step) -> io::Result<OwnedFd> {
     let pipe = folder.open_pipe(format!("{command}.pipe"), OFlags::RDONLY | OFlags::NONBLOCK)?;
     Ok(pipe)
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::*;
 use failover_decide as decide;
-use failover_decide::{Evidence, Failure, Fence, ProbeId, Settings};
+use failover_decide::{Demand, Evidence, Failure, ProbeId, Settings};
 
 use crate::{history, history::Incident};
 
@@ -39,7 +39,7 @@ impl World {
             witness_quorum: 0,
             named_witnesses: 0,
             router_is_witness: false,
-            fence: Fence::None,
+            fence: Demand::None,
             fence_timeout: seconds(60),
             veto_limit: 3,
             watch_gateway: false,
@@ -68,10 +68,10 @@ impl World {
         for action in actions {
             match action {
                 Action::Probe { probe, .. } => self.probe = Some(probe),
-                Action::Run(Command::Stop) => {
+                Action::Run(Step::STOP) => {
                     self.pass(200);
                     self.handle(Event::CommandEnded {
-                        command: Command::Stop,
+                        command: Step::STOP,
                         result: CommandResult::Succeeded,
                     });
                     self.handle(Event::Port(PortObservation::Absent));
@@ -112,7 +112,7 @@ impl World {
         self.handle(Event::ProbeEnded { probe, outcome });
     }
 
-    fn ended(&mut self, command: Command, result: CommandResult) {
+    fn ended(&mut self, command: Step, result: CommandResult) {
         self.handle(Event::CommandEnded { command, result });
     }
 
@@ -139,7 +139,7 @@ fn a_takeover_and_its_release_are_one_incident_with_evidence_and_durations() {
         world.probe(FAILED);
     }
     world.pass(2000);
-    world.ended(Command::Start, CommandResult::Succeeded);
+    world.ended(Step::START, CommandResult::Succeeded);
     world.pass(500);
     world.handle(Event::Port(PortObservation::Listening));
     let nobody = u64::try_from(world.now.since(reset).as_millis()).unwrap();
@@ -207,7 +207,7 @@ fn each_start_that_fails_is_a_phase_and_a_command_with_what_it_said() {
     }
     world.recorder.said("no such file");
     world.pass(1000);
-    world.ended(Command::Start, CommandResult::Failed { code: 1 });
+    world.ended(Step::START, CommandResult::Failed { code: 1 });
     world.until(|world| world.decider.state() == State::Starting { attempt: 2 });
     let written = world.written();
     assert_eq!(written.len(), 1);
@@ -233,7 +233,7 @@ fn each_start_that_fails_is_a_phase_and_a_command_with_what_it_said() {
         written[0].commands[0].result.as_deref(),
         Some("failed with exit code 1")
     );
-    assert_eq!(written[0].commands[1].command, Command::Stop);
+    assert_eq!(written[0].commands[1].command, Step::STOP);
     assert_eq!(written[0].ended.as_ref().unwrap().how, How::DaemonEnded);
 }
 
@@ -271,7 +271,7 @@ fn an_incident_of_years_stays_small() {
             .recorder
             .note(world.now, &format!("{attempt} {}", "x".repeat(10_000)));
         world.until(|world| world.decider.state() == State::Starting { attempt });
-        world.ended(Command::Start, CommandResult::Failed { code: 1 });
+        world.ended(Step::START, CommandResult::Failed { code: 1 });
     }
     world.recorder.end(world.now);
     let written = world.written();

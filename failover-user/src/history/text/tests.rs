@@ -1,5 +1,7 @@
 //! What an incident looks like, whatever is in the files.
 
+use failover_decide::Step;
+
 use super::*;
 use crate::{
     history::{How, Uptime, VERSION},
@@ -70,7 +72,7 @@ fn takeover() -> Incident {
         }],
         witnesses: Vec::new(),
         commands: vec![Command {
-            command: failover_decide::Command::Start.into(),
+            command: Step::START.into(),
             began: at("03:01:00.5"),
             took_ms: Some(250),
             result: Some("failed with exit code 1".to_owned()),

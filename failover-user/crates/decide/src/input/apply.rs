@@ -15,12 +15,9 @@ use crate::{
         situation::{Attempt, PortState, Primary, Situation},
         strikes::{Strike, Strikes},
     },
-    output::{
-        action::Cause,
-        state::{Reason, State},
-    },
-    settings::Fence,
-    step::{Command, CommandResult},
+    output::{action::Cause, change::Reason, state::State},
+    settings::Demand,
+    step::{CommandResult, Definition, End, Step},
     time::Time,
 };
 
@@ -71,7 +68,8 @@ impl Situation {
             Event::GatewayDrains => {
                 // It was told to stop, and does: telling it again would change nothing.
                 if let Some(since) = self.outlived_stop {
-                    self.stops.wait(since + self.settings.stop_timeout);
+                    let until = since + self.settings.stop_timeout;
+                    self.back_off(Step::STOP, |pause| pause.wait(until));
                 }
                 Reason::Time
             }
@@ -121,12 +119,14 @@ impl Situation {
         if let Primary::Failing(strikes) = &mut self.primary {
             *strikes = Strikes::new(&self.settings);
         }
-        self.discount_fence();
+        self.discount_steps();
     }
 
-    /// What a fence has made sure of, or is about to, holds for what was seen until now.
-    pub(crate) fn discount_fence(&mut self) {
-        self.fenced = false;
+    /// What a step of a takeover has made sure of, or is about to, holds for what was seen until now.
+    pub(crate) fn discount_steps(&mut self) {
+        for (_, done) in self.done.iter_mut() {
+            *done = false;
+        }
         if let Attempt::Running { outdated, .. } = &mut self.attempt {
             *outdated = true;
         }
@@ -192,7 +192,7 @@ impl Situation {
                 }
                 if is_new {
                     self.primary = Primary::Failing(Strikes::new(&self.settings));
-                    self.stops.reset(now);
+                    self.reset_attempts(now, |step| step == Step::STOP);
                 }
                 if let Primary::Failing(strikes) = &mut self.primary {
                     strikes.add(strike);
@@ -248,9 +248,8 @@ impl Situation {
         // A takeover that doesn't ask for the primary goes on as it was.
         if !self.orders.forces() {
             self.overdue = 0;
-            self.starts.reset(now);
-            self.fences.reset(now);
-            self.discount_fence();
+            self.reset_takeover(now);
+            self.discount_steps();
         }
         self.isolation.forget();
         if self.settings.router_is_witness {
@@ -289,7 +288,7 @@ impl Situation {
             strikes.take_back();
             if strikes.count() == 0 {
                 self.primary = Primary::Unproven;
-                self.discount_fence();
+                self.discount_steps();
             }
         }
     }
@@ -305,7 +304,7 @@ impl Situation {
         if matches!(self.primary, Primary::Failing(_)) {
             self.primary = Primary::Unproven;
         }
-        self.discount_fence();
+        self.discount_steps();
         self.isolation.forget();
         self.schedule.distrust();
         self.liveness.begin_anew(now);
@@ -345,7 +344,7 @@ impl Situation {
         if gateway == PortObservation::Listening {
             let began = match self.attempt {
                 Attempt::Running {
-                    command: Command::Start,
+                    command: Step::START,
                     since,
                     ..
                 }
@@ -371,7 +370,7 @@ impl Situation {
             // before its unit takes it.
             let limit = self.start_limit();
             if let Attempt::Running {
-                command: Command::Start,
+                command: Step::START,
                 since,
                 killed: false,
                 came_up,
@@ -389,12 +388,13 @@ impl Situation {
                 self.state,
                 State::Stopping { .. } | State::Restarting { .. }
             ) {
-                self.stops.reset(now);
+                self.reset_attempts(now, |step| step == Step::STOP);
             }
             if matches!(self.state, State::Stopping { .. }) {
                 // As it should be.
             } else if let Some(PortState::Listening { since }) = before {
-                self.starts.vanished(now, now.since(since));
+                let uptime = now.since(since);
+                self.back_off(Step::START, |pause| pause.vanished(now, uptime));
             }
         }
         Reason::Port(gateway)
@@ -410,13 +410,10 @@ impl Situation {
                 // What failed until now was known to who ordered it.
                 self.discount_failures();
                 self.isolation.forget();
-                for pauses in [&mut self.starts, &mut self.fences, &mut self.stops] {
-                    pauses.reset(now);
-                }
+                self.reset_attempts(now, |_| true);
             }
             Order::TakeOver { .. } => {
-                self.starts.reset(now);
-                self.fences.reset(now);
+                self.reset_takeover(now);
                 self.isolation.hurry();
                 self.flap_damping.ordered();
                 if matches!(&self.primary, Primary::Failing(strikes) if strikes.count() == 0) {
@@ -428,7 +425,7 @@ impl Situation {
         Reason::Ordered(order)
     }
 
-    fn apply_command(&mut self, now: Time, ended: Command, result: CommandResult) -> Reason {
+    fn apply_command(&mut self, now: Time, ended: Step, result: CommandResult) -> Reason {
         let Attempt::Running {
             command,
             since,
@@ -440,16 +437,17 @@ impl Situation {
         else {
             return Reason::Time;
         };
-        if command != ended {
+        let definition = self.steps.get(ended).filter(|_| command == ended);
+        let Some(definition) = definition else {
             return Reason::Time;
-        }
+        };
         self.attempt = Attempt::Idle;
         let listening = self.listening();
-        match command {
-            Command::Start if listening || came_up => {}
+        match definition.end {
+            End::Listening if listening || came_up => {}
             // Cut short because the primary is back: no failure of the gateway's.
-            Command::Start if killed && self.stop_owed => {}
-            Command::Start if !killed && self.may_come_up(&result) => {
+            End::Listening if killed && self.stop_owed => {}
+            End::Listening if !killed && self.may_come_up(&result) => {
                 self.begun = None;
                 self.attempt = Attempt::Activating {
                     since,
@@ -459,32 +457,49 @@ impl Situation {
                 };
             }
             // Nothing was run, so there is nothing to clean up.
-            Command::Start if matches!(result, CommandResult::NotRun { .. }) => {
-                self.starts.failed(now);
+            End::Listening if matches!(result, CommandResult::NotRun { .. }) => {
+                self.back_off(Step::START, |pause| pause.failed(now));
             }
             // That was counted when it was lost.
-            Command::Start if vanished => self.stop_owed = true,
-            Command::Start => self.start_failed(now),
-            Command::Stop => {
+            End::Listening if vanished => self.stop_owed = true,
+            End::Listening => self.start_failed(now),
+            End::Closed => {
                 self.stop_owed = false;
                 if listening {
-                    self.stops.failed(now);
+                    self.back_off(Step::STOP, |pause| pause.failed(now));
                     self.outlived_stop = Some(since);
                     self.liveness.hurry();
                 } else {
-                    self.stops.reset(now);
+                    self.reset_attempts(now, |step| step == Step::STOP);
                 }
             }
-            Command::Fence if outdated => {}
-            Command::Fence => {
-                self.fenced =
-                    result == CommandResult::Succeeded || self.settings.fence == Fence::Optional;
-                if !self.fenced {
-                    self.fences.failed(now);
-                }
-            }
+            End::Success => self.apply_success_of(now, definition, &result, outdated),
         }
         Reason::CommandEnded { command, result }
+    }
+
+    /// The command has ended of a step that is done when it succeeds, or was tried where that is enough.
+    fn apply_success_of(
+        &mut self,
+        now: Time,
+        definition: &Definition,
+        result: &CommandResult,
+        outdated: bool,
+    ) {
+        let step = definition.step;
+        let is_of_takeover = self.steps.is_of_takeover(step);
+        if is_of_takeover && outdated {
+            return;
+        }
+        let is_enough = (definition.demand)(&self.settings) == Demand::Optional;
+        if !result.is_success() && !is_enough {
+            self.back_off(step, |pause| pause.failed(now));
+        } else if is_of_takeover {
+            self.done.set(step, true);
+        } else {
+            self.owed.set(step, false);
+            self.reset_attempts(now, |one| one == step);
+        }
     }
 
     /// Is a start worth waiting for that ended like this? On a port that somebody else has it can't come up.
@@ -495,7 +510,7 @@ impl Situation {
 
     /// It may have left something running that never listens: OpenClaw's unit, say.
     fn start_failed(&mut self, now: Time) {
-        self.starts.failed(now);
+        self.back_off(Step::START, |pause| pause.failed(now));
         self.stop_owed = true;
     }
 
@@ -506,7 +521,7 @@ impl Situation {
             && strikes.as_slice().is_empty()
         {
             self.primary = Primary::Unproven;
-            self.discount_fence();
+            self.discount_steps();
         }
     }
 
@@ -519,7 +534,7 @@ impl Situation {
             && strikes.as_slice().is_empty()
         {
             self.primary = Primary::Unproven;
-            self.discount_fence();
+            self.discount_steps();
         }
     }
 }

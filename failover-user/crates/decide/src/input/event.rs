@@ -4,7 +4,7 @@ use crate::{
     id::{GatewayProbeId, ProbeId, RoundId, RouterId},
     input::{evidence::Evidence, order::Order, outcome::Outcome},
     known::router::DefaultRouter,
-    step::{Command, CommandResult},
+    step::{CommandResult, Step},
     time::Time,
 };
 
@@ -67,7 +67,7 @@ pub enum Event {
     /// The command in flight has ended.
     CommandEnded {
         /// Which.
-        command: Command,
+        command: Step,
         /// How.
         result: CommandResult,
     },

@@ -24,7 +24,8 @@ impl Situation {
             Order::TakeOver { force: false } if !failing => Some(Refusal::NotAsked),
             Order::TakeOver { force: false } if !self.armed => Some(Refusal::Unarmed),
             Order::Release { .. } => {
-                let idle = self.attempt == Attempt::Idle && !orders.takes_over();
+                let idle =
+                    self.attempt == Attempt::Idle && !orders.takes_over() && self.owed().is_none();
                 (idle && !self.listening()).then_some(Refusal::NothingToRelease)
             }
             Order::TakeOver { .. } | Order::Pause { .. } | Order::Resume => None,

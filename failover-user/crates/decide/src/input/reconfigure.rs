@@ -6,6 +6,7 @@ use crate::{
         situation::{Primary, Situation},
     },
     settings::Settings,
+    step::Step,
     time::Time,
 };
 
@@ -27,8 +28,11 @@ impl Situation {
     pub(crate) fn reconfigure(&mut self, now: Time, settings: Settings, probing: Probing) {
         self.isolation.reconfigure(&settings, now);
         self.flap_damping.reconfigure(&settings);
-        for pauses in [&mut self.starts, &mut self.stops, &mut self.fences] {
-            pauses.reconfigure(settings.recovery_interval, settings.interval, now);
+        for definition in self.steps.all() {
+            let (first, longest) = (definition.backoff)(&settings);
+            self.back_off(definition.step, |pause| {
+                pause.reconfigure(first, longest, now);
+            });
         }
         if let Primary::Failing(strikes) = &mut self.primary {
             strikes.reconfigure(&settings);
@@ -47,8 +51,11 @@ impl Situation {
             self.armed = !self.settings.needs_arming;
         }
         if probing == Probing::OfAnother {
-            self.discount_fence();
-            self.fences.reset(now);
+            self.discount_steps();
+            let takeover = self.steps;
+            self.reset_attempts(now, |step| {
+                step != Step::START && takeover.is_of_takeover(step)
+            });
             self.isolation.forget();
             // Who was silent while another one answered.
             self.router.primary_fails();

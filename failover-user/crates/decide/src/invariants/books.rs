@@ -8,9 +8,8 @@ use std::{num::NonZeroU32, time::Duration};
 
 use super::{orders::Orders, successes::Successes};
 use crate::{
-    Begun, Cause, Command, CommandResult, Decider, DefaultRouter, Event, Failure, Fence,
-    GatewayProbeId, Gone, Order, Outcome, PortObservation, ProbeId, RoundId, RouterId, Settings,
-    Time,
+    Begun, Cause, CommandResult, Decider, DefaultRouter, Demand, Event, Failure, GatewayProbeId,
+    Gone, Order, Outcome, PortObservation, ProbeId, RoundId, RouterId, Settings, Step, Time,
 };
 
 /// A driver that is later than this was absent.
@@ -96,7 +95,7 @@ pub(super) struct Books {
 /// A command in flight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InFlight {
-    pub(super) command: Command,
+    pub(super) command: Step,
     pub(super) killed: bool,
 }
 
@@ -290,17 +289,18 @@ impl Books {
         }
     }
 
-    fn command_ended(&mut self, now: Time, command: Command, result: &CommandResult) {
+    fn command_ended(&mut self, now: Time, command: Step, result: &CommandResult) {
         let ended = self
             .command
             .take_if(|in_flight| in_flight.command == command);
         match command {
-            Command::Start => self.comes_up = false,
-            Command::Stop => self.stopped = Some(now),
-            Command::Fence => {
-                let good = result.is_success() || self.settings.fence == Fence::Optional;
+            Step::START => self.comes_up = false,
+            Step::STOP => self.stopped = Some(now),
+            Step::FENCE => {
+                let good = result.is_success() || self.settings.fence == Demand::Optional;
                 self.fenced |= ended.is_some() && good && !self.outdated;
             }
+            _ => {}
         }
     }
 

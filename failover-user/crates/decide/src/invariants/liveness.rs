@@ -8,8 +8,8 @@ use super::{
     violation::{Invariant, Violations},
 };
 use crate::{
-    Action, Command, CommandResult, Decider, Event, Failure, GatewayProbeId, Outcome,
-    PortObservation, ProbeId, RoundId, Settings, State, Time,
+    Action, CommandResult, Decider, Event, Failure, GatewayProbeId, Outcome, PortObservation,
+    ProbeId, RoundId, Settings, State, Step, Time,
 };
 
 /// How long a probe that is answered and a command take here: less than any timeout can be.
@@ -72,7 +72,7 @@ struct CalmWorld {
     answers: bool,
     probe: Option<(Time, ProbeId)>,
     gateway_probe: Option<(Time, GatewayProbeId)>,
-    command: Option<(Time, Command, bool)>,
+    command: Option<(Time, Step, bool)>,
     witnesses: Option<(Time, RoundId)>,
     listening: bool,
 }
@@ -167,12 +167,12 @@ impl CalmWorld {
         true
     }
 
-    fn command_ended(&mut self, command: Command, works: bool) {
+    fn command_ended(&mut self, command: Step, works: bool) {
         let result = if works {
             let gateway = match command {
-                Command::Start => Some(PortObservation::Listening),
-                Command::Stop => Some(PortObservation::Absent),
-                Command::Fence => None,
+                Step::START => Some(PortObservation::Listening),
+                Step::STOP => Some(PortObservation::Absent),
+                _ => None,
             };
             if let Some(gateway) = gateway {
                 self.listening = gateway == PortObservation::Listening;

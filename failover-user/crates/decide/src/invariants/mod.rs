@@ -23,7 +23,7 @@ use violation::Violations;
 pub use violation::{Invariant, Violation};
 
 use crate::{
-    Action, Command, Decider, Event, GatewayProbeId, ProbeId, RoundId, Settings, State, Time,
+    Action, Decider, Event, GatewayProbeId, ProbeId, RoundId, Settings, State, Step, Time,
 };
 
 /// One action of each kind comes of an event at most.
@@ -152,9 +152,12 @@ impl Invariants {
                 Action::Probe { probe, cause } => {
                     books.probe_begins(now, (*probe, *cause), violations);
                 }
-                Action::Run(Command::Start) => books.start_runs(now, decider, violations),
-                Action::Run(Command::Stop) => books.stop_runs(now, decider, violations),
-                Action::Run(Command::Fence) => books.fence_runs(now, decider, violations),
+                Action::Run(step) => match *step {
+                    Step::START => books.start_runs(now, decider, violations),
+                    Step::STOP => books.stop_runs(now, decider, violations),
+                    Step::FENCE => books.fence_runs(now, decider, violations),
+                    step => books.other_runs(step),
+                },
                 Action::Kill(command) => books.kill_runs(now, *command, violations),
                 Action::AskWitnesses { round } => books.witnesses_asked(now, *round),
                 Action::PingRouters => books.routers_pinged(now, violations),
@@ -222,7 +225,7 @@ impl Invariants {
 
     /// The command in flight.
     #[must_use]
-    pub fn command(&self) -> Option<Command> {
+    pub fn command(&self) -> Option<Step> {
         self.books.command.map(|in_flight| in_flight.command)
     }
 

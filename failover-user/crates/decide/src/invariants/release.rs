@@ -5,14 +5,14 @@ use super::{
     books::{Books, InFlight, SLACK},
     violation::{Invariant, Violations},
 };
-use crate::{Command, Decider, PortObservation, Time};
+use crate::{Decider, PortObservation, Step, Time};
 
 impl Books {
     /// A stop has a reason: the last probe that said anything was answered since somebody listens; or
     /// it undoes a start; or the gateway doesn't answer; or an operator says so. What isn't ours is
     /// never stopped.
     pub(super) fn stop_runs(&mut self, now: Time, after: &Decider, violations: &mut Violations) {
-        self.may_run(Command::Stop, violations);
+        self.may_run(Step::STOP, violations);
         self.is_given_its_time(now, violations);
         let answered = matches!(
             (self.gateway, self.success),
@@ -39,14 +39,14 @@ impl Books {
             || format!("{:?} of {needed}", self.possibly),
         );
         self.command = Some(InFlight {
-            command: Command::Stop,
+            command: Step::STOP,
             killed: false,
         });
         self.started = false;
     }
 
-    pub(super) fn kill_runs(&mut self, now: Time, command: Command, violations: &mut Violations) {
-        if command == Command::Start {
+    pub(super) fn kill_runs(&mut self, now: Time, command: Step, violations: &mut Violations) {
+        if command == Step::START {
             self.is_given_its_time(now, violations);
         }
         let in_flight = self.command;

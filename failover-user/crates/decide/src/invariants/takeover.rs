@@ -6,13 +6,13 @@ use super::{
     books::{Books, InFlight, SLACK},
     violation::{Invariant, Violations},
 };
-use crate::{Command, Decider, Failure, Fence, Gone, PortObservation, Time};
+use crate::{Decider, Demand, Failure, Gone, PortObservation, Step, Time};
 
 impl Books {
     pub(super) fn start_runs(&mut self, now: Time, after: &Decider, violations: &mut Violations) {
-        self.takeover_begins(now, Command::Start, after, violations);
+        self.takeover_begins(now, Step::START, after, violations);
         violations.unless(
-            self.fenced || self.settings.fence == Fence::None,
+            self.fenced || self.settings.fence == Demand::None,
             Invariant::Fenced,
             || "the fence hasn't ended well since the primary answered",
         );
@@ -24,18 +24,18 @@ impl Books {
 
     pub(super) fn fence_runs(&mut self, now: Time, after: &Decider, violations: &mut Violations) {
         violations.unless(
-            self.settings.fence != Fence::None && !self.fenced,
+            self.settings.fence != Demand::None && !self.fenced,
             Invariant::FencedOnce,
             || format!("{:?}, fenced {}", self.settings.fence, self.fenced),
         );
-        self.takeover_begins(now, Command::Fence, after, violations);
+        self.takeover_begins(now, Step::FENCE, after, violations);
         self.outdated = false;
     }
 
     fn takeover_begins(
         &mut self,
         now: Time,
-        command: Command,
+        command: Step,
         after: &Decider,
         violations: &mut Violations,
     ) {
@@ -59,6 +59,11 @@ impl Books {
         );
         self.has_failed(now, command, after, violations);
         self.path_is_still_missing(after, violations);
+        self.other_runs(command);
+    }
+
+    /// A step of which nothing more is known.
+    pub(super) fn other_runs(&mut self, command: Step) {
         self.command = Some(InFlight {
             command,
             killed: false,
@@ -66,7 +71,7 @@ impl Books {
     }
 
     /// What holds for every command.
-    pub(super) fn may_run(&self, command: Command, violations: &mut Violations) {
+    pub(super) fn may_run(&self, command: Step, violations: &mut Violations) {
         violations.unless(self.command.is_none(), Invariant::OneCommand, || {
             format!("{command} beside {:?}", self.command)
         });
@@ -74,7 +79,7 @@ impl Books {
     }
 
     /// Enough witnesses were asked within an interval, and answered.
-    fn network_is_there(&self, now: Time, command: Command, violations: &mut Violations) {
+    fn network_is_there(&self, now: Time, command: Step, violations: &mut Violations) {
         let fresh = self.witnesses.is_some_and(|(_, asked, answered)| {
             now.since(asked) <= self.settings.interval
                 && answered.is_some_and(|answered| answered >= self.needed())
@@ -88,13 +93,7 @@ impl Books {
 
     /// Enough failures in a row, none of them old, none too close to the next; one is enough for an
     /// ordered takeover, and none for a forced one.
-    fn has_failed(
-        &self,
-        now: Time,
-        command: Command,
-        after: &Decider,
-        violations: &mut Violations,
-    ) {
+    fn has_failed(&self, now: Time, command: Step, after: &Decider, violations: &mut Violations) {
         let mut spaced: Vec<Time> = Vec::new();
         for began in &self.failures {
             let is_fresh = now.since(*began) <= self.settings.strike_lifetime() + SLACK;

@@ -1,6 +1,6 @@
 //! What is known, each part with its own rules.
 
-mod backoff;
+pub(crate) mod backoff;
 pub(crate) mod flap_damping;
 mod gateway_health;
 pub(crate) mod isolation;

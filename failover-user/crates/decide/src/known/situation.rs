@@ -19,7 +19,7 @@ use crate::{
     },
     output::state::State,
     settings::Settings,
-    step::Command,
+    step::{PerStep, Step, Steps},
     time::Time,
 };
 
@@ -27,6 +27,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Situation {
     pub(crate) settings: Settings,
+    /// When something was taken in last, or looked at.
+    pub(crate) now: Time,
     pub(crate) primary: Primary,
     /// `None` until somebody has looked: before that, nothing is run.
     pub(crate) port: Option<PortState>,
@@ -46,12 +48,13 @@ pub(crate) struct Situation {
     /// The primary was seen healthy, once and under this configuration: its address is no mistake.
     pub(crate) armed: bool,
     /// What a pause kept from being run, as it was told last.
-    pub(crate) withheld: Option<Command>,
-    pub(crate) starts: Backoff,
-    pub(crate) stops: Backoff,
-    pub(crate) fences: Backoff,
-    /// The primary was made sure of since it answered last.
-    pub(crate) fenced: bool,
+    pub(crate) withheld: Option<Step>,
+    pub(crate) steps: Steps,
+    pub(crate) backoffs: PerStep<Backoff>,
+    /// The steps of a takeover that were done since the primary answered last, as far as their end is a success.
+    pub(crate) done: PerStep<bool>,
+    /// The steps of a release that have something to undo.
+    pub(crate) owed: PerStep<bool>,
     pub(crate) isolation: Isolation,
     pub(crate) router: RouterWitness,
     pub(crate) flap_damping: FlapDamping,
@@ -107,7 +110,7 @@ pub(crate) enum PortState {
 pub(crate) enum Attempt {
     Idle,
     Running {
-        command: Command,
+        command: Step,
         since: Time,
         killed: bool,
         came_up: bool,
@@ -130,14 +133,19 @@ pub(crate) enum Attempt {
 
 impl Situation {
     /// Nobody has looked at anything yet; this is left of what was known before.
-    pub(crate) fn new(persistent: PersistentState, settings: Settings, now: Time) -> Self {
+    pub(crate) fn new(
+        steps: Steps,
+        persistent: PersistentState,
+        settings: Settings,
+        now: Time,
+    ) -> Self {
         let router = if settings.router_is_witness {
             RouterWitness::after(persistent.routers)
         } else {
             RouterWitness::default()
         };
-        let backoff = Backoff::new(settings.recovery_interval, settings.interval, now);
         Self {
+            now,
             primary: Primary::Unproven,
             port: None,
             attempt: Attempt::Idle,
@@ -149,10 +157,13 @@ impl Situation {
             orders: Orders::of(persistent.standing),
             armed: persistent.armed || !settings.needs_arming,
             withheld: None,
-            starts: backoff.clone(),
-            stops: backoff.clone(),
-            fences: backoff,
-            fenced: false,
+            steps,
+            backoffs: PerStep::of(steps, |step| {
+                let (first, longest) = (step.backoff)(&settings);
+                Backoff::new(first, longest, now)
+            }),
+            done: PerStep::of(steps, |_| false),
+            owed: PerStep::of(steps, |_| false),
             isolation: Isolation::new(&settings, counting(&settings, &router)),
             router,
             flap_damping: FlapDamping::new(&settings, persistent.flap_history, now),
@@ -226,16 +237,6 @@ impl Situation {
                 if strikes.reached() || (needs_one && strikes.count() > 0))
     }
 
-    /// Strikes for want of a path count once a witness has answered and the path was still gone after
-    /// that: had it come back in between, the witness would say nothing of the time before.
-    pub(crate) fn awaits_probe(&self) -> bool {
-        matches!(&self.primary, Primary::Failing(strikes) if strikes.need_witness())
-            && self
-                .isolation
-                .connected_at()
-                .is_some_and(|answered| self.pathless.is_none_or(|pathless| pathless < answered))
-    }
-
     /// The local gateway listens and doesn't answer, and would be started again.
     pub(crate) fn hangs(&self) -> bool {
         self.listening() && self.liveness.hangs() && self.is_failed() && !self.lets_go()
@@ -246,12 +247,49 @@ impl Situation {
         self.orders.releases() || (self.trusted() && !self.orders.forces())
     }
 
-    pub(crate) fn pauses(&self, command: Command) -> &Backoff {
-        match command {
-            Command::Start => &self.starts,
-            Command::Stop => &self.stops,
-            Command::Fence => &self.fences,
+    /// Which attempt at this step it is, from 1.
+    pub(crate) fn attempt_of(&self, step: Step) -> u32 {
+        self.backoffs.get(step).map_or(1, Backoff::attempt)
+    }
+
+    /// How long the next attempt at this step would wait, if this one failed.
+    pub(crate) fn pause_of(&self, step: Step) -> Duration {
+        self.backoffs
+            .get(step)
+            .map_or(Duration::ZERO, Backoff::pause)
+    }
+
+    /// Changes the pauses of this step.
+    pub(crate) fn back_off(&mut self, step: Step, change: impl FnOnce(&mut Backoff)) {
+        if let Some(backoff) = self.backoffs.get_mut(step) {
+            change(backoff);
         }
+    }
+
+    /// The next attempts at these steps are the first.
+    pub(crate) fn reset_attempts(&mut self, now: Time, which: impl Fn(Step) -> bool) {
+        for (step, backoff) in self.backoffs.iter_mut() {
+            if which(step) {
+                backoff.reset(now);
+            }
+        }
+    }
+
+    /// The same for all steps of a takeover.
+    pub(crate) fn reset_takeover(&mut self, now: Time) {
+        let steps = self.steps;
+        self.reset_attempts(now, |step| steps.is_of_takeover(step));
+    }
+
+    /// Was this step done in this outage?
+    pub(crate) fn is_done(&self, step: Step) -> bool {
+        self.done.get(step).is_some_and(|done| *done)
+    }
+
+    /// The first step of a release after the stop that has something to undo.
+    pub(crate) fn owed(&self) -> Option<Step> {
+        let mut release = self.steps.release.iter().map(|one| one.step);
+        release.find(|step| self.owed.get(*step).is_some_and(|owed| *owed))
     }
 
     /// Is a start under way whose gateway doesn't listen yet?
@@ -282,7 +320,7 @@ impl Attempt {
             self,
             Self::Activating { .. }
                 | Self::Running {
-                    command: Command::Start,
+                    command: Step::START,
                     ..
                 }
         )

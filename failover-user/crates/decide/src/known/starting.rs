@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::{
     input::event::Begun,
     known::situation::{Attempt, PortState, Situation},
-    output::state::Reason,
-    step::Command,
+    output::change::Reason,
+    step::Step,
     time::Time,
 };
 
@@ -16,6 +16,7 @@ use crate::{
 const UNSEEN: Duration = Duration::from_secs(90);
 /// Whoever looks what a start began has said so by then.
 const LOOKED: Duration = Duration::from_secs(10);
+
 impl Situation {
     /// Somebody looked what the start command began.
     pub(crate) fn apply_begun(&mut self, now: Time, begun: Begun) {
@@ -55,8 +56,8 @@ impl Situation {
         self.stop_owed = true;
         match self.begun {
             // That pause is over already, see `activating_deadline`.
-            Some(Begun::Gone) if !failed => self.starts.gave_up(now),
-            _ => self.starts.failed(now),
+            Some(Begun::Gone) if !failed => self.back_off(Step::START, |pause| pause.gave_up(now)),
+            _ => self.back_off(Step::START, |pause| pause.failed(now)),
         }
         if self.begun == Some(Begun::Alive) {
             self.overdue = self.overdue.saturating_add(1);
@@ -93,7 +94,7 @@ impl Situation {
             Some(Begun::Alive) if self.port != Some(PortState::Foreign) => since + limit,
             Some(Begun::Alive) => unseen.min(since + limit),
             // At once the first time. Later on, what can't be seen has ever more time to come up.
-            Some(Begun::Gone) if !failed => gone.unwrap_or(ended) + self.starts.pause(),
+            Some(Begun::Gone) if !failed => gone.unwrap_or(ended) + self.pause_of(Step::START),
             Some(Begun::Gone) => ended,
             Some(Begun::Unknown) if failed => ended,
             None if failed => ended + LOOKED.min(limit),
@@ -106,11 +107,11 @@ impl Situation {
         match self.attempt {
             // A start command that stays in the foreground is the gateway itself: leave it alone.
             Attempt::Running {
-                command: Command::Start,
+                command: Step::START,
                 ..
             } if self.listening() => None,
             Attempt::Running {
-                command: Command::Start,
+                command: Step::START,
                 since,
                 killed: false,
                 vanished,
@@ -123,17 +124,14 @@ impl Situation {
                 gone,
             } => Some(self.activating_deadline(since, ended, failed, gone)),
             Attempt::Running {
-                command: Command::Stop,
+                command,
                 since,
                 killed: false,
                 ..
-            } => Some(since + self.settings.stop_timeout),
-            Attempt::Running {
-                command: Command::Fence,
-                since,
-                killed: false,
-                ..
-            } => Some(since + self.settings.fence_timeout),
+            } => {
+                let definition = self.steps.get(command)?;
+                Some(since + (definition.limit)(&self.settings))
+            }
             Attempt::Running { killed: true, .. } | Attempt::Idle => None,
         }
     }

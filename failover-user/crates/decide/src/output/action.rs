@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::{
     id::{GatewayProbeId, ProbeId, RoundId},
-    output::state::Change,
-    step::Command,
+    output::change::Change,
+    step::Step,
 };
 
 /// Something to be done by whoever drives the decider.
@@ -19,9 +19,9 @@ pub enum Action {
         cause: Cause,
     },
     /// Run the command, and report [`crate::Event::CommandEnded`] when it has ended.
-    Run(Command),
+    Run(Step),
     /// End the command in flight with its whole process group; then the same report.
-    Kill(Command),
+    Kill(Step),
     /// Ask the witnesses, and report [`crate::Event::Witnesses`] within the timeout.
     AskWitnesses {
         /// To be told with the answer.
@@ -37,7 +37,7 @@ pub enum Action {
         probe: GatewayProbeId,
     },
     /// Tell people that this command would have been run, but for the pause.
-    Withhold(Command),
+    Withhold(Step),
     /// Tell people.
     Record(Change),
 }

@@ -1,23 +1,34 @@
-//! Deciding: which command is due, and whether it may run now. The only place where a start can come
+//! Deciding: which step is due, and whether it may be taken now. The only place where a start can come
 //! from.
 
 use crate::{
+    gate::{Gates, Passage, Question, Wait},
     input::{event::Begun, order::Order},
-    known::situation::{Attempt, PortState, Primary, Situation},
-    output::{action::Action, state::Inhibitor},
-    settings::Fence,
-    step::Command,
+    known::{
+        backoff::Backoff,
+        situation::{Attempt, PortState, Primary, Situation},
+    },
+    output::action::Action,
+    step::Step,
     time::Time,
 };
 
+/// A step that is due, and what it waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Due {
+    pub(crate) step: Step,
+    pub(crate) wait: Option<Wait>,
+}
+
 impl Situation {
-    /// Starts or ends a command where what is seen asks for it.
-    pub(crate) fn command(&mut self, now: Time, actions: &mut Vec<Action>) {
-        if self.attempt == Attempt::Idle && !self.listening() && !self.stop_owed {
-            // There is nothing left that a release could stop.
+    /// Begins the step that is due, where the gates are open, or ends the one that is taken.
+    pub(crate) fn command(&mut self, gates: Gates, now: Time, actions: &mut Vec<Action>) {
+        let is_idle = self.attempt == Attempt::Idle;
+        if is_idle && !self.listening() && !self.stop_owed && self.owed().is_none() {
+            // There is nothing left that a release could undo.
             self.orders.released();
         }
-        if self.orders.pause().is_none() {
+        if gates.inhibitor(self, Step::STOP).is_none() {
             self.cut_short(now, actions);
         }
         match self.attempt {
@@ -26,48 +37,53 @@ impl Situation {
                 killed: false,
                 ..
             } if self.deadline().is_some_and(|deadline| now >= deadline) => {
-                if command == Command::Start && self.begun != Some(Begun::Gone) {
+                if command == Step::START && self.begun != Some(Begun::Gone) {
                     self.overdue = self.overdue.saturating_add(1);
                 }
                 self.kill(actions);
             }
             Attempt::Running { .. } | Attempt::Activating { .. } => {}
             Attempt::Idle => {
-                if let Some(command) = self.wanted()
-                    && now >= self.pauses(command).not_before()
+                if let Some(due) = self.due(gates)
+                    && now >= self.not_before(due.step)
                 {
-                    let passes = command == Command::Stop || self.orders.forces();
-                    if passes || (self.isolation.ruled_out(now) && !self.awaits_probe()) {
-                        self.run(now, command, actions);
-                    } else if self.isolation.ruled_out(now) {
-                        // A probe says whether the path is still gone.
-                        self.schedule.ask_too(now);
-                    } else if let Some(round) = self.isolation.ask(now) {
-                        actions.push(Action::AskWitnesses { round });
-                    }
+                    self.take(now, due, actions);
                 }
             }
         }
-        self.note_withheld(actions);
+        self.note_withheld(gates, actions);
+    }
+
+    /// Takes a step whose pause is over, or asks what it waits for.
+    fn take(&mut self, now: Time, due: Due, actions: &mut Vec<Action>) {
+        let Some(wait) = due.wait else {
+            return self.run(now, due.step, actions);
+        };
+        match wait.question {
+            Some(Question::Witnesses) => {
+                let round = self.isolation.ask(now);
+                actions.extend(round.map(|round| Action::AskWitnesses { round }));
+            }
+            Some(Question::Primary) => self.schedule.ask_too(now),
+            None => {}
+        }
     }
 
     /// When a command is to be ended, or begun unless something else happens before.
-    pub(crate) fn next_command(&self) -> Option<Time> {
+    pub(crate) fn next_command(&self, gates: Gates) -> Option<Time> {
         match self.attempt {
             Attempt::Running { .. } | Attempt::Activating { .. } => self.deadline(),
-            Attempt::Idle => self.wanted().map(|command| {
-                let paused = self.pauses(command).not_before();
-                let gate = match command {
-                    Command::Start | Command::Fence if !self.orders.forces() => {
-                        match self.awaits_probe() {
-                            true => self.isolation.counts_until(),
-                            false => self.isolation.waits_until(),
-                        }
-                    }
-                    Command::Start | Command::Fence | Command::Stop => None,
-                };
-                gate.map_or(paused, |gate| gate.max(paused))
-            }),
+            Attempt::Idle => {
+                let due = self.due(gates)?;
+                let not_before = self.not_before(due.step);
+                match due.wait {
+                    None => Some(not_before),
+                    Some(wait) => match (wait.until, wait.question) {
+                        (Some(until), _) => Some(until.max(not_before)),
+                        (None, question) => question.map(|_| not_before),
+                    },
+                }
+            }
         }
     }
 
@@ -76,7 +92,7 @@ impl Situation {
         match self.attempt {
             // Good news is believed at once: a start in flight is cut short, then undone.
             Attempt::Running {
-                command: Command::Start,
+                command: Step::START,
                 killed,
                 ..
             } if self.lets_go() => {
@@ -87,11 +103,11 @@ impl Situation {
             }
             Attempt::Activating { .. } if self.lets_go() => {
                 self.attempt = Attempt::Idle;
-                self.run(now, Command::Stop, actions);
+                self.run(now, Step::STOP, actions);
             }
             // A start that stays in the foreground is the gateway: one that hangs ends with it.
             Attempt::Running {
-                command: Command::Start,
+                command: Step::START,
                 killed: false,
                 ..
             } if self.hangs() => {
@@ -100,100 +116,100 @@ impl Situation {
                 self.kill(actions);
             }
             Attempt::Running {
-                command: Command::Fence,
+                command,
                 killed: false,
                 ..
-            } if self.orders.releases() || (self.healthy() && !self.orders.forces()) => {
+            } if self.is_preparation(command)
+                && (self.orders.releases() || (self.healthy() && !self.orders.forces())) =>
+            {
                 self.kill(actions);
             }
             Attempt::Running { .. } | Attempt::Activating { .. } | Attempt::Idle => {}
         }
     }
 
-    /// The command that what is seen asks for, and nobody forbids.
-    pub(crate) fn wanted(&self) -> Option<Command> {
-        match self.orders.pause() {
-            Some(_) => None,
-            None => self.needed(),
+    /// The step that is due, unless something keeps it from being taken: the one that what is seen asks for,
+    /// or one that has to be taken before it.
+    pub(crate) fn due(&self, gates: Gates) -> Option<Due> {
+        let mut step = self.asked_for()?;
+        // Each turn goes to an earlier step.
+        for _ in self.steps.all() {
+            let wait = match gates.check(self, step) {
+                Passage::Open => None,
+                Passage::Waits(wait) => Some(wait),
+                Passage::Inhibited(_) => return None,
+                Passage::After(earlier) => {
+                    step = earlier;
+                    continue;
+                }
+            };
+            return Some(Due { step, wait });
         }
+        None
     }
 
-    /// The command that what is seen asks for.
-    fn needed(&self) -> Option<Command> {
+    /// The step that what is seen asks for.
+    fn asked_for(&self) -> Option<Step> {
         match (self.port?, &self.primary) {
             // What a failed start left behind goes before anything else, unless it serves by now.
-            (gateway, _) if self.stop_owed && (self.lets_go() || !gateway.listens()) => {
-                Some(Command::Stop)
-            }
+            (port, _) if self.stop_owed && (self.lets_go() || !port.listens()) => Some(Step::STOP),
             (PortState::Listening { .. }, _) if self.orders.releases() || self.hangs() => {
-                Some(Command::Stop)
+                Some(Step::STOP)
             }
             // Only an answer since it listens counts: somebody may have started it for a reason
             // that no probe has seen yet.
             (PortState::Listening { since }, Primary::Healthy { at, .. })
                 if *at >= since && self.lets_go() =>
             {
-                Some(Command::Stop)
+                Some(Step::STOP)
             }
-            (PortState::Absent | PortState::Terminating, _)
-                if self.is_failed() && self.inhibitor().is_none() =>
+            (PortState::Listening { .. }, _) => None,
+            (PortState::Absent | PortState::Foreign, _)
+                if self.lets_go() && self.owed().is_some() =>
             {
-                let made_sure = self.fenced || self.settings.fence == Fence::None;
-                Some(if made_sure {
-                    Command::Start
-                } else {
-                    Command::Fence
-                })
+                self.owed()
             }
-            _ => None,
-        }
-    }
-
-    /// What keeps a takeover from being made, although the primary has failed.
-    pub(crate) fn inhibitor(&self) -> Option<Inhibitor> {
-        if self.orders.pause().is_some() {
-            Some(Inhibitor::Paused)
-        } else if self.orders.hold_until().is_some() {
-            Some(Inhibitor::Released)
-        } else if !self.armed && !self.orders.forces() {
-            Some(Inhibitor::Unarmed)
-        } else if self.port == Some(PortState::Foreign) {
-            Some(Inhibitor::ForeignListener)
-        } else {
-            None
+            (PortState::Absent | PortState::Terminating | PortState::Foreign, _) => {
+                self.is_failed().then_some(Step::START)
+            }
         }
     }
 
     /// During a pause people are told what would have been run.
-    fn note_withheld(&mut self, actions: &mut Vec<Action>) {
-        let needed = match (self.orders.pause(), self.attempt) {
-            (Some(_), Attempt::Idle) => self.needed_but_for_pause(),
+    fn note_withheld(&mut self, gates: Gates, actions: &mut Vec<Action>) {
+        let withheld = match (self.orders.pause(), self.attempt) {
+            (Some(_), Attempt::Idle) => self.due_but_for_pause(gates),
             _ => None,
         };
-        if needed != self.withheld {
-            self.withheld = needed;
-            actions.extend(needed.map(Action::Withhold));
+        if withheld != self.withheld {
+            self.withheld = withheld;
+            actions.extend(withheld.map(Action::Withhold));
         }
     }
 
-    fn needed_but_for_pause(&self) -> Option<Command> {
+    fn due_but_for_pause(&self, gates: Gates) -> Option<Step> {
         let mut resumed = self.clone();
         resumed.orders.follow(Order::Resume);
-        resumed.needed()
+        resumed.due(gates).map(|due| due.step)
     }
 
-    fn run(&mut self, now: Time, command: Command, actions: &mut Vec<Action>) {
-        match command {
-            Command::Start => {
-                self.starts.begin();
-                // One that an operator orders says nothing of the primary.
-                if !self.orders.takes_over() {
-                    let failed = self.strikes().first().map_or(now, |strike| strike.due);
-                    self.flap_damping.takeover(failed);
-                }
-            }
-            Command::Stop => self.stops.begin(),
-            Command::Fence => self.fences.begin(),
+    /// Before this time the step waits, as its last attempts failed.
+    fn not_before(&self, step: Step) -> Time {
+        self.backoffs
+            .get(step)
+            .map_or(self.now, Backoff::not_before)
+    }
+
+    fn run(&mut self, now: Time, command: Step, actions: &mut Vec<Action>) {
+        self.back_off(command, Backoff::begin);
+        let definition = self.steps.get(command);
+        if let Some(undo) = definition.and_then(|definition| definition.undone_by) {
+            self.owed.set(undo, true);
+        }
+        // One that an operator orders says nothing of the primary.
+        if command == Step::START && !self.orders.takes_over() {
+            let failed = self.strikes().first().map_or(now, |strike| strike.due);
+            self.flap_damping.takeover(failed);
         }
         self.attempt = Attempt::Running {
             command,
@@ -205,6 +221,11 @@ impl Situation {
         };
         self.begun = None;
         actions.push(Action::Run(command));
+    }
+
+    /// Is it a step of a takeover that comes before the start?
+    fn is_preparation(&self, step: Step) -> bool {
+        step != Step::START && self.steps.is_of_takeover(step)
     }
 
     fn kill(&mut self, actions: &mut Vec<Action>) {

@@ -4,18 +4,26 @@
 use std::time::Duration;
 
 use crate::{
+    gate::{Gates, Shown},
     known::situation::{Attempt, PortState, Primary, Situation},
     output::{
         action::Action,
-        state::{Change, Reason, State},
+        change::{Change, Reason},
+        state::State,
     },
-    step::Command,
+    step::Step,
     time::Time,
 };
 
 impl Situation {
-    pub(crate) fn note_change(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
-        let state = self.derived_state();
+    pub(crate) fn note_change(
+        &mut self,
+        gates: Gates,
+        now: Time,
+        reason: Reason,
+        actions: &mut Vec<Action>,
+    ) {
+        let state = self.derived_state(gates);
         if state == self.state {
             return;
         }
@@ -32,55 +40,60 @@ impl Situation {
         actions.push(Action::Record(change));
     }
 
-    fn derived_state(&self) -> State {
-        let runs = match self.attempt {
+    fn derived_state(&self, gates: Gates) -> State {
+        let taken = match self.attempt {
             Attempt::Idle => None,
             Attempt::Running { command, .. } => Some(command),
-            Attempt::Activating { .. } => Some(Command::Start),
+            Attempt::Activating { .. } => Some(Step::START),
         };
+        let due = self.due(gates);
+        let stop_is_due = due.is_some_and(|due| due.step == Step::STOP);
+        let stop_is_taken = taken == Some(Step::STOP);
         let starting = State::Starting {
-            attempt: self.starts.attempt(),
+            attempt: self.attempt_of(Step::START),
         };
         let stopping = State::Stopping {
-            attempt: self.stops.attempt(),
+            attempt: self.attempt_of(Step::STOP),
         };
-        let fencing = State::Fencing {
-            attempt: self.fences.attempt(),
-        };
-        let wanted = self.wanted();
-        let stop_wanted = wanted == Some(Command::Stop);
-        let ruled_out = self.isolation.was_ruled_out() || self.orders.forces();
-        match &self.primary {
-            _ if self.stop_owed && self.lets_go() && (stop_wanted || runs.is_some()) => stopping,
-            _ if self.listening() && (stop_wanted || runs == Some(Command::Stop)) => {
+        let inhibitor = gates
+            .inhibitor(self, Step::START)
+            .filter(|_| self.is_failed());
+        match (taken, due) {
+            _ if self.stop_owed && self.lets_go() && (stop_is_due || taken.is_some()) => stopping,
+            _ if self.listening() && (stop_is_due || stop_is_taken) => {
                 if self.lets_go() {
                     stopping
                 } else {
                     State::Restarting {
-                        attempt: self.stops.attempt(),
+                        attempt: self.attempt_of(Step::STOP),
                     }
                 }
             }
             _ if self.listening() => State::Active,
             _ if self.port == Some(PortState::Terminating) && self.lets_go() => stopping,
-            _ if runs == Some(Command::Start) => starting,
-            _ if runs == Some(Command::Fence) => fencing,
+            (Some(step), _) if !stop_is_taken => self.state_of(step),
             // What a failed start left behind is cleaned up before the next.
-            _ if self.stop_owed && self.is_failed() && (stop_wanted || runs.is_some()) => starting,
-            _ if self.is_failed() && self.inhibitor().is_some() => {
-                self.inhibitor().map_or(State::Standby, State::Inhibited)
-            }
-            _ if wanted.is_some() && !ruled_out && self.isolation.is_isolated() => State::Isolated,
-            // The witnesses have answered, and a last probe says whether the path is still gone.
-            Primary::Failing(strikes)
-                if wanted.is_some() && self.awaits_probe() && !self.orders.forces() =>
-            {
-                State::Suspect {
-                    strikes: strikes.count(),
-                }
-            }
-            _ if wanted == Some(Command::Fence) && ruled_out => fencing,
-            _ if wanted == Some(Command::Start) && ruled_out => starting,
+            _ if self.stop_owed && self.is_failed() && (stop_is_due || stop_is_taken) => starting,
+            _ if let Some(inhibitor) = inhibitor => State::Inhibited(inhibitor),
+            (_, Some(due)) if !stop_is_due => match due.wait.map(|wait| wait.shown) {
+                None | Some(Shown::Step) => self.state_of(due.step),
+                Some(Shown::Isolated) => State::Isolated,
+                Some(Shown::Suspect) => self.state_of_primary(),
+            },
+            (None | Some(_), _) => self.state_of_primary(),
+        }
+    }
+
+    /// The state while this step is taken.
+    fn state_of(&self, step: Step) -> State {
+        let definition = self.steps.get(step);
+        let attempt = self.attempt_of(step);
+        definition.map_or(State::Standby, |definition| (definition.state)(attempt))
+    }
+
+    /// The state while no step is taken.
+    fn state_of_primary(&self) -> State {
+        match &self.primary {
             Primary::Failing(strikes) => State::Suspect {
                 strikes: strikes.count(),
             },

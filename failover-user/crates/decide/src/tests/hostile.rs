@@ -7,8 +7,8 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{
     super::{
-        Action, AnswerFault, Command, CommandResult, Decider, Event, Failure, Fence, Flapping,
-        GatewayProbeId, Gone, NoAnswer, Outcome, ProbeId, RoundId, Settings, State, Time,
+        Action, AnswerFault, CommandResult, Decider, Demand, Event, Failure, Flapping,
+        GatewayProbeId, Gone, NoAnswer, Outcome, ProbeId, RoundId, Settings, State, Step, Time,
         invariants::Invariants,
     },
     ms, s,
@@ -75,8 +75,8 @@ fn failure() -> Outcome {
     }
 }
 
-fn command() -> impl Strategy<Value = Command> {
-    prop::sample::select(vec![Command::Start, Command::Stop, Command::Fence])
+fn command() -> impl Strategy<Value = Step> {
+    prop::sample::select(vec![Step::START, Step::STOP, Step::FENCE])
 }
 
 fn hostile() -> impl Strategy<Value = Hostile> {
@@ -226,7 +226,11 @@ fn absurd_settings() -> impl Strategy<Value = Settings> {
             witness_quorum,
             named_witnesses: veto_limit,
             router_is_witness: fence,
-            fence: if fence { Fence::Required } else { Fence::None },
+            fence: if fence {
+                Demand::Required
+            } else {
+                Demand::None
+            },
             fence_timeout,
             veto_limit,
             watch_gateway: true,
@@ -336,7 +340,7 @@ proptest! {
             let event = match hostile {
                 Hostile::Any(event) => event,
                 Hostile::ProbeEnds(outcome) => Event::ProbeEnded { probe: ProbeId(probes), outcome },
-                Hostile::CommandEnds(result) => Event::CommandEnded { command: Command::Start, result },
+                Hostile::CommandEnds(result) => Event::CommandEnded { command: Step::START, result },
                 Hostile::GatewayProbeEnds(outcome) => {
                     Event::GatewayProbed { probe: GatewayProbeId(1), outcome }
                 }

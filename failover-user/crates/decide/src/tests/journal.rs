@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    super::{Cause, Command, CommandResult, Evidence, Order, Outcome, PortObservation, State},
+    super::{Cause, CommandResult, Evidence, Order, Outcome, PortObservation, State, Step},
     words,
 };
 
@@ -17,15 +17,15 @@ pub(super) enum Entry {
     PingRouters,
     Pinged(usize),
     Suspended,
-    Run(Command),
-    Kill(Command),
-    Ended(Command, CommandResult),
+    Run(Step),
+    Kill(Step),
+    Ended(Step, CommandResult),
     Gateway(PortObservation),
     Evidence(Evidence),
     State(State),
     GatewayProbe,
     GatewayProbed(Outcome),
-    Withheld(Command),
+    Withheld(Step),
     Ordered(Order),
 }
 

@@ -3,6 +3,7 @@
 //! The [invariants](crate::invariants) are checked at every single event, of the scenarios and of the
 //! random worlds alike; [`mutants`] proves that they catch broken rules.
 
+mod further_steps;
 mod hostile;
 mod journal;
 mod mutants;
@@ -15,7 +16,7 @@ mod world;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{Fence, Settings};
+use super::{Demand, Settings};
 
 /// Seconds.
 const fn s(seconds: u64) -> Duration {
@@ -40,7 +41,7 @@ pub(super) fn mission() -> Settings {
         witness_quorum: 0,
         named_witnesses: u32::MAX,
         router_is_witness: false,
-        fence: Fence::None,
+        fence: Demand::None,
         fence_timeout: s(10),
         veto_limit: 0,
         watch_gateway: false,

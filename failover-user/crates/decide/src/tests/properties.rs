@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    super::{Evidence, Fence, Settings, State},
+    super::{Demand, Evidence, Settings, State},
     ms, s,
     script::{ANSWERS, MOVED, PATHLESS, Primary, REFUSES, SILENT, Script},
     strategies::{cases, horizon, news, script, settings},
@@ -100,7 +100,7 @@ proptest! {
     ) {
         let settings = Settings {
             witness_quorum: 0,
-            fence: Fence::None,
+            fence: Demand::None,
             veto_limit: 0,
             ..settings
         };

@@ -6,7 +6,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{
     super::{
-        Begun, CommandResult, DefaultRouter, Evidence, Fence, Flapping, Gone, Order,
+        Begun, CommandResult, DefaultRouter, Demand, Evidence, Flapping, Gone, Order,
         PortObservation, Settings, Time,
     },
     ms, s,
@@ -65,8 +65,13 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
 }
 
 /// Each rule half of the time.
-fn judgement() -> impl Strategy<Value = ((u32, u32, bool), Fence, u32, Option<Flapping>)> {
-    let fences = vec![Fence::None, Fence::None, Fence::Optional, Fence::Required];
+fn judgement() -> impl Strategy<Value = ((u32, u32, bool), Demand, u32, Option<Flapping>)> {
+    let fences = vec![
+        Demand::None,
+        Demand::None,
+        Demand::Optional,
+        Demand::Required,
+    ];
     let needed = (1..12_u32).prop_map(|needed| NonZeroU32::new(needed).unwrap());
     let flapping = (
         millis(100..1_000_000),

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     super::{
-        Command, CommandResult, Decider, Event, Evidence, Order, Outcome, PortObservation, ProbeId,
-        State, Strike, Time,
+        CommandResult, Decider, Event, Evidence, Order, Outcome, PortObservation, ProbeId, State,
+        Step, Strike, Time,
         invariants::{Invariants, Violation},
     },
     journal::Journal,
@@ -46,7 +46,7 @@ enum Happening {
 #[derive(Clone, Debug)]
 struct InFlight {
     run: Run,
-    command: Command,
+    command: Step,
     /// Of a start, see there.
     foreground: bool,
     survives: bool,
@@ -419,7 +419,7 @@ impl World {
                 command: ended.command,
                 result,
             });
-            if ended.command == Command::Start {
+            if ended.command == Step::START {
                 self.look_anew();
             }
         }

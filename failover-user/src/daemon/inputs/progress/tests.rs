@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::*;
-use failover_decide::{Action, Command, GatewayProbeId};
+use failover_decide::{Action, GatewayProbeId, Step};
 use failover_linux::clock;
 
 use crate::{
@@ -117,7 +117,7 @@ impl Lab {
         daemon.inputs.port_forward.ask(&[]);
         let judges = daemon.judges();
         daemon.inputs.quorum.check(&judges);
-        assert!(daemon.run(Command::Start).is_none());
+        assert!(daemon.run(Step::START).is_none());
         // An answer would be taken by whatever looks next.
         if stall == Some(Source::Look) {
             daemon.inputs.hang();
@@ -162,7 +162,7 @@ async fn the_watchdog_fires_for_each_source_that_stalls_alone() {
             tokio::task::spawn_local(async move {
                 let mut lab = Lab::new(Some(source), Duration::from_millis(500)).await;
                 let fires = timeout(LONG, lab.fires()).await;
-                lab.daemon.executor.kill(Command::Start);
+                lab.daemon.executor.kill(Step::START);
                 (source, fires)
             })
         });

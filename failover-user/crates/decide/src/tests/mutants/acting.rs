@@ -2,8 +2,8 @@
 
 use super::{Mutation, SOUND};
 use crate::{
-    Action, Cause, Command, CommandResult, Decider, Event, GatewayProbeId, Order, Outcome,
-    PortObservation,
+    Action, Cause, CommandResult, Decider, Event, GatewayProbeId, Order, Outcome, PortObservation,
+    Step,
     invariants::Invariant,
     tests::{ms, s, script::Script},
 };
@@ -11,9 +11,9 @@ use crate::{
 mutants! {
     two_commands_at_a_time: OneCommand => {
         does: |mutant, _, actions| {
-            if actions.contains(&Action::Run(Command::Start)) {
+            if actions.contains(&Action::Run(Step::START)) {
                 let ended = Event::CommandEnded {
-                    command: Command::Start,
+                    command: Step::START,
                     result: CommandResult::Failed { code: 78 },
                 };
                 mutant.tell(ended, actions);
@@ -33,10 +33,10 @@ mutants! {
 
     a_fence_counts_that_is_out_of_date: Fenced => {
         does: |mutant, _, actions| {
-            if mutant.fenced && actions.contains(&Action::Run(Command::Fence)) {
-                actions.retain(|action| *action != Action::Run(Command::Fence));
+            if mutant.fenced && actions.contains(&Action::Run(Step::FENCE)) {
+                actions.retain(|action| *action != Action::Run(Step::FENCE));
                 let ended = Event::CommandEnded {
-                    command: Command::Fence,
+                    command: Step::FENCE,
                     result: CommandResult::Succeeded,
                 };
                 mutant.tell(ended, actions);
@@ -60,7 +60,7 @@ mutants! {
         does: |mutant, event, actions| {
             let listens = *event == Event::Port(PortObservation::Listening);
             if listens && mutant.answered == Some(true) && mutant.command.is_none() {
-                actions.push(Action::Run(Command::Stop));
+                actions.push(Action::Run(Step::STOP));
             }
         },
     }
@@ -69,7 +69,7 @@ mutants! {
         does: |mutant, _, actions| {
             let failing = mutant.answered == Some(false);
             if mutant.listening && failing && mutant.command.is_none() {
-                actions.push(Action::Run(Command::Stop));
+                actions.push(Action::Run(Step::STOP));
             }
         },
     }
@@ -77,7 +77,7 @@ mutants! {
     a_command_is_killed_that_does_not_run: KillRunning => {
         does: |mutant, _, actions| {
             if mutant.command.is_none() && actions.is_empty() {
-                actions.push(Action::Kill(Command::Stop));
+                actions.push(Action::Kill(Step::STOP));
             }
         },
     }
@@ -154,7 +154,7 @@ mutants! {
     }
 
     a_command_is_withheld_without_a_pause: Withheld FewActions => {
-        does: |_, _, actions| actions.extend([const { Action::Withhold(Command::Start) }; 6]),
+        does: |_, _, actions| actions.extend([const { Action::Withhold(Step::START) }; 6]),
     }
 
     an_ordered_takeover_counts_as_a_flap: OrdersAreNoFlaps => {

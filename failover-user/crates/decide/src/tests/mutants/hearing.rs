@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Mutation, SOUND};
 use crate::{
-    Command, CommandResult, Event, Failure, Gone, Order, Outcome, PortObservation, Time,
+    CommandResult, Event, Failure, Gone, Order, Outcome, PortObservation, Step, Time,
     invariants::Invariant,
     tests::{
         s,
@@ -19,7 +19,7 @@ const SILENCE: Outcome = Outcome::Failed {
 const NOTHING: Outcome = Outcome::unknown(String::new());
 
 /// The end of a command, as the decider hears it.
-const fn ended(command: Command, result: CommandResult) -> Option<Event> {
+const fn ended(command: Step, result: CommandResult) -> Option<Event> {
     Some(Event::CommandEnded { command, result })
 }
 
@@ -89,7 +89,7 @@ mutants! {
     a_fence_that_failed_is_enough: Fenced => {
         hears: |_, event| match event {
             Event::CommandEnded {
-                command: command @ Command::Fence,
+                command: command @ Step::FENCE,
                 ..
             } => ended(command, CommandResult::Succeeded),
             event => Some(event),
@@ -99,7 +99,7 @@ mutants! {
     a_fence_that_succeeded_is_repeated: FencedOnce => {
         hears: |_, event| match event {
             Event::CommandEnded {
-                command: command @ Command::Fence,
+                command: command @ Step::FENCE,
                 ..
             } => ended(command, CommandResult::Failed { code: 1 }),
             event => Some(event),
@@ -195,7 +195,7 @@ mutants! {
     a_start_that_has_ended_is_killed: KillRunning => {
         hears: |_, event| match event {
             Event::CommandEnded {
-                command: Command::Start,
+                command: Step::START,
                 ..
             } => None,
             event => Some(event),

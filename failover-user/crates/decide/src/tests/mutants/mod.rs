@@ -17,7 +17,7 @@ use super::{
     world::World,
 };
 use crate::{
-    Action, Command, Decider, Event, Outcome, PortObservation, ProbeId, Settings, Time,
+    Action, Decider, Event, Outcome, PortObservation, ProbeId, Settings, Step, Time,
     invariants::Invariant,
 };
 
@@ -77,7 +77,7 @@ pub(super) struct Mutant {
     /// The time that was hidden from it.
     lost: Duration,
     probe: Option<(ProbeId, Time)>,
-    command: Option<Command>,
+    command: Option<Step>,
     /// The last probe that said anything was answered; `None`: none did.
     answered: Option<bool>,
     listening: bool,
@@ -189,7 +189,7 @@ impl Mutant {
         }
         if let Event::CommandEnded { command, result } = event {
             self.command = None;
-            self.fenced |= *command == Command::Fence && result.is_success();
+            self.fenced |= *command == Step::FENCE && result.is_success();
         }
     }
 }

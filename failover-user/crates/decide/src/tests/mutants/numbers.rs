@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::{Mutation, SOUND};
 use crate::{
-    Fence, Settings,
+    Demand, Settings,
     invariants::Invariant,
     tests::{
         mission, s,
@@ -26,7 +26,7 @@ mutants! {
     }
 
     a_start_without_a_fence: Fenced => {
-        settings: |settings| settings.fence = Fence::None,
+        settings: |settings| settings.fence = Demand::None,
     }
 
     a_start_without_witnesses: Connected => {

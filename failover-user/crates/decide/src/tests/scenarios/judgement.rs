@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::super::{
     super::{
-        Action, CommandResult, Decider, Event, Evidence, Fence, Flapping, Order, Settings, State,
+        Action, CommandResult, Decider, Demand, Event, Evidence, Flapping, Order, Settings, State,
         Time,
     },
     mission, ms, s,
@@ -27,7 +27,7 @@ fn routed() -> Settings {
     }
 }
 
-fn fenced(fence: Fence) -> Settings {
+fn fenced(fence: Demand) -> Settings {
     Settings { fence, ..mission() }
 }
 
@@ -147,7 +147,7 @@ fn what_the_witnesses_said_before_an_absence_opens_no_gate_after_it() {
     let settings = Settings {
         witness_quorum: 1,
         confirm_interval: s(1),
-        ..fenced(Fence::Required)
+        ..fenced(Demand::Required)
     };
     let world = Script::new(settings)
         .primary([(s(0), ANSWERS), (s(10), REFUSES)])
@@ -268,7 +268,7 @@ fn an_active_gateway_is_left_alone_when_the_witnesses_fall_silent() {
 
 #[test]
 fn a_fence_comes_before_the_start() {
-    let world = Script::new(fenced(Fence::Required))
+    let world = Script::new(fenced(Demand::Required))
         .primary([(s(0), REFUSES)])
         .play(s(70));
     assert_eq!(
@@ -286,7 +286,7 @@ fn a_fence_comes_before_the_start() {
 fn a_required_fence_that_fails_blocks_the_takeover_and_is_tried_again() {
     let failed = Some((ms(500), CommandResult::Failed { code: 1 }));
     let worked = Some((ms(500), CommandResult::Succeeded));
-    let world = Script::new(fenced(Fence::Required))
+    let world = Script::new(fenced(Demand::Required))
         .primary([(s(0), REFUSES)])
         .fences([failed.clone(), failed, worked])
         .play(s(70));
@@ -303,7 +303,7 @@ fn a_required_fence_that_fails_blocks_the_takeover_and_is_tried_again() {
 
 #[test]
 fn an_optional_fence_that_fails_is_tried_once() {
-    let world = Script::new(fenced(Fence::Optional))
+    let world = Script::new(fenced(Demand::Optional))
         .primary([(s(0), REFUSES)])
         .fences([Some((ms(500), CommandResult::Failed { code: 1 }))])
         .play(s(70));
@@ -313,7 +313,7 @@ fn an_optional_fence_that_fails_is_tried_once() {
 #[test]
 fn a_fence_that_hangs_is_killed_and_tried_again() {
     let worked = Some((ms(500), CommandResult::Succeeded));
-    let world = Script::new(fenced(Fence::Required))
+    let world = Script::new(fenced(Demand::Required))
         .primary([(s(0), REFUSES)])
         .fences([None, worked])
         .play(s(80));
@@ -333,7 +333,7 @@ fn a_fence_that_hangs_is_killed_and_tried_again() {
 
 #[test]
 fn a_primary_that_comes_back_while_it_is_fenced_is_let_be() {
-    let world = Script::new(fenced(Fence::Required))
+    let world = Script::new(fenced(Demand::Required))
         .primary([(s(0), REFUSES), (s(65), ANSWERS)])
         .fences([None])
         .play(s(300));
@@ -350,7 +350,7 @@ fn a_primary_that_comes_back_while_it_is_fenced_is_let_be() {
 
 #[test]
 fn each_outage_is_fenced_anew() {
-    let world = Script::new(fenced(Fence::Required))
+    let world = Script::new(fenced(Demand::Required))
         .primary([(s(0), REFUSES), (s(100), ANSWERS), (s(200), REFUSES)])
         .play(s(400));
     let fences = world.journal().runs();
@@ -361,7 +361,7 @@ fn each_outage_is_fenced_anew() {
 #[test]
 fn what_a_fence_made_sure_of_before_a_release_by_hand_is_not_so_after_it() {
     let hold = Some(Time::from_boot(s(1000 + 4000)));
-    let world = Script::new(fenced(Fence::Required))
+    let world = Script::new(fenced(Demand::Required))
         .primary([(s(0), REFUSES)])
         .orders([(s(200), Order::Release { hold_until: hold })])
         .play(s(4100));
@@ -376,7 +376,7 @@ fn what_a_fence_made_sure_of_before_a_release_by_hand_is_not_so_after_it() {
 fn what_a_fence_made_sure_of_before_an_isolation_is_not_so_after_it() {
     let settings = Settings {
         witness_quorum: 1,
-        ..fenced(Fence::Required)
+        ..fenced(Demand::Required)
     };
     let world = Script::new(settings)
         .primary([(s(0), REFUSES)])
@@ -392,7 +392,7 @@ fn what_a_fence_made_sure_of_before_an_isolation_is_not_so_after_it() {
 fn a_fence_whose_end_is_read_after_an_absence_has_made_sure_of_nothing() {
     let settings = Settings {
         fence_timeout: s(100),
-        ..fenced(Fence::Required)
+        ..fenced(Demand::Required)
     };
     let world = Script::new(settings)
         .primary([(s(0), REFUSES)])
@@ -406,7 +406,7 @@ fn a_fence_whose_end_is_read_after_an_absence_has_made_sure_of_nothing() {
 #[test]
 fn a_release_ends_a_fence_in_flight() {
     let hold = Some(Time::from_boot(s(1000 + 500)));
-    let world = Script::new(fenced(Fence::Required))
+    let world = Script::new(fenced(Demand::Required))
         .primary([(s(0), REFUSES)])
         .fences([None])
         .orders([(s(63), Order::Release { hold_until: hold })])
@@ -639,7 +639,7 @@ fn a_shorter_confirm_interval_takes_over_sooner_with_as_many_strikes() {
 #[test]
 fn a_fence_that_ends_after_the_primary_has_answered_says_nothing_of_its_next_outage() {
     let settings = Settings {
-        fence: Fence::Optional,
+        fence: Demand::Optional,
         confirm_interval: s(1),
         ..mission()
     };

@@ -2,8 +2,8 @@
 
 use super::super::{
     super::{
-        Action, Cause, Command, Decider, Event, Evidence, Failure, GatewayProbeId, Order, Outcome,
-        PortObservation, ProbeId, Refusal, Settings, State, Time,
+        Action, Cause, Decider, Event, Evidence, Failure, GatewayProbeId, Order, Outcome,
+        PortObservation, ProbeId, Refusal, Settings, State, Step, Time,
     },
     mission, ms, s,
     script::{ANSWERS, REFUSES, Script, Start, Stop},
@@ -293,7 +293,7 @@ fn no_order_is_refused_by_an_answer_of_long_ago() {
     assert_eq!(probed.ends(FAILED), Cause::Ordered);
     assert_eq!(probed.refusal(), None);
     let actions = probed.handle(Event::Operator(TAKE_OVER));
-    let start = Action::Run(Command::Start);
+    let start = Action::Run(Step::START);
     assert!(actions.contains(&start), "{actions:?}");
 }
 

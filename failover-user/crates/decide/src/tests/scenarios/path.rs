@@ -1,7 +1,7 @@
 //! No path to the primary: PC-B's own fault, unless a witness answers over another one.
 
 use super::super::{
-    super::{Fence, Gone, Settings, State},
+    super::{Demand, Gone, Settings, State},
     mission, ms, s,
     script::{
         ANSWERS, MOVED, PATHLESS, Primary, REFUSES, SILENT, Script, primary_as_router, router,
@@ -118,7 +118,7 @@ fn a_path_that_comes_and_goes_makes_a_takeover_in_the_end() {
 #[test]
 fn a_fence_needs_the_same_and_so_does_an_order() {
     let settings = Settings {
-        fence: Fence::Required,
+        fence: Demand::Required,
         ..witnessed()
     };
     let world = Script::new(settings)

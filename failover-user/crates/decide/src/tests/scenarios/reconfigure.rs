@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::super::{
     super::{
-        Action, Command, CommandResult, Decider, Event, Failure, FlapHistory, Outcome,
-        PortObservation, ProbeId, Probing, Settings, State, Time,
+        Action, CommandResult, Decider, Event, Failure, FlapHistory, Outcome, PortObservation,
+        ProbeId, Probing, Settings, State, Step, Time,
     },
     mission, s,
     script::{REFUSES, Script, Start},
@@ -73,10 +73,7 @@ fn strikes_survive_and_the_next_one_counts_by_the_new_numbers() {
     let probe = probe_in(&decider.handle(now + s(10), [Event::Woke])).unwrap();
     let outcome = refused();
     let actions = decider.handle(now + s(10), [Event::ProbeEnded { probe, outcome }]);
-    assert!(
-        actions.contains(&Action::Run(Command::Start)),
-        "{actions:?}"
-    );
+    assert!(actions.contains(&Action::Run(Step::START)), "{actions:?}");
 }
 
 #[test]
@@ -87,10 +84,7 @@ fn fewer_strikes_that_are_there_already_are_a_takeover() {
         ..mission()
     };
     let actions = decider.reconfigure(now, hasty, Probing::AsBefore);
-    assert!(
-        actions.contains(&Action::Run(Command::Start)),
-        "{actions:?}"
-    );
+    assert!(actions.contains(&Action::Run(Step::START)), "{actions:?}");
 }
 
 #[test]
@@ -110,7 +104,7 @@ fn a_command_in_flight_goes_on_and_its_end_is_heard() {
     assert_eq!(decider.state(), State::Starting { attempt: 1 });
     decider.handle(now, [Event::Port(PortObservation::Listening)]);
     let ended = Event::CommandEnded {
-        command: Command::Start,
+        command: Step::START,
         result: CommandResult::Succeeded,
     };
     decider.handle(now, [ended]);
@@ -129,7 +123,7 @@ fn a_start_that_has_had_its_time_by_the_new_numbers_is_killed_and_costs_no_strik
         ..mission()
     };
     let actions = decider.reconfigure(now, impatient, Probing::AsBefore);
-    assert_eq!(actions[0], Action::Kill(Command::Start));
+    assert_eq!(actions[0], Action::Kill(Step::START));
     assert_eq!(decider.strikes().len(), 3);
 }
 

@@ -1,7 +1,7 @@
 //! Stop commands that fail, hang or lie, and a primary that fails again meanwhile.
 
 use super::super::{
-    super::{Action, Command, Decider, Event, Time},
+    super::{Action, Decider, Event, Step, Time},
     ms, s,
     script::{ANSWERS, REFUSES, Script, Stop},
 };
@@ -209,7 +209,7 @@ fn a_stop_needs_no_second_success() {
 fn next_stop(mut decider: Decider, mut now: Time) -> Time {
     loop {
         let actions = decider.handle(now, [Event::Woke]);
-        if actions.contains(&Action::Run(Command::Stop)) {
+        if actions.contains(&Action::Run(Step::STOP)) {
             return now;
         }
         now = now + ms(100);

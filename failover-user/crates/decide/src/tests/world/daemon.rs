@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{
     super::{
         super::{
-            Action, Begun, Command, CommandResult, Event, Evidence, Failure, Outcome,
-            PortObservation, ProbeId, Time,
+            Action, Begun, CommandResult, Event, Evidence, Failure, Outcome, PortObservation,
+            ProbeId, Step, Time,
         },
         journal::Entry,
         script::{Echo, Sight},
@@ -18,6 +18,8 @@ use super::{
 const WITNESSES_ANSWER: Duration = Duration::from_millis(10);
 /// The local gateway is nearer.
 const ANSWERS: Duration = Duration::from_millis(1);
+/// A step that only a test has takes this time.
+const STEP: Duration = Duration::from_millis(300);
 /// So often the daemon looks what a start began.
 const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 
@@ -198,11 +200,11 @@ impl World {
         }
     }
 
-    fn run(&mut self, command: Command) {
+    fn run(&mut self, command: Step) {
         let run = Run(self.last_run.0 + 1);
         self.last_run = run;
         let (ends, foreground, survives) = match command {
-            Command::Start => {
+            Step::START => {
                 let scripts = &self.script.starts;
                 let start = scripts[self.starts.min(scripts.len() - 1)].clone();
                 self.starts += 1;
@@ -212,7 +214,7 @@ impl World {
                 }
                 (start.ends, start.foreground, start.survives)
             }
-            Command::Stop => {
+            Step::STOP => {
                 let scripts = &self.script.stops;
                 let stop = scripts[self.stops.min(scripts.len() - 1)].clone();
                 self.stops += 1;
@@ -221,12 +223,14 @@ impl World {
                 }
                 (stop.ends, false, false)
             }
-            Command::Fence => {
+            Step::FENCE => {
                 let scripts = &self.script.fences;
                 let ends = scripts[self.fences.min(scripts.len() - 1)].clone();
                 self.fences += 1;
                 (ends, false, false)
             }
+            // One that only a test has.
+            _ => (Some((STEP, CommandResult::Succeeded)), false, false),
         };
         if let Some((delay, result)) = ends {
             self.plan_in(delay, Happening::CommandEnds(run, result));

@@ -1,0 +1,224 @@
+//! What a step has to pass before it is taken, each time. A further gate is a further entry in the list.
+
+use std::fmt;
+
+use crate::{
+    known::situation::{PortState, Primary, Situation},
+    output::state::Inhibitor,
+    settings::Demand,
+    step::Step,
+    time::Time,
+};
+
+/// Something that a step has to pass.
+pub(crate) trait Gate: fmt::Debug + Sync {
+    /// Does this step have to pass it? Those of a takeover do, unless the gate says otherwise.
+    fn concerns(&self, situation: &Situation, step: Step) -> bool {
+        situation.steps.is_of_takeover(step)
+    }
+
+    /// Does this step pass it now?
+    fn check(&self, situation: &Situation, step: Step) -> Passage;
+}
+
+/// What a gate says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Passage {
+    /// It passes.
+    Open,
+    /// Not while this is so, which people see as the state.
+    Inhibited(Inhibitor),
+    /// Another step is taken first.
+    After(Step),
+    /// Not yet.
+    Waits(Wait),
+}
+
+/// What a step waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Wait {
+    /// Until when, unless something happens before. `None`: nothing more is known of it.
+    pub(crate) until: Option<Time>,
+    /// What has to be asked; `None`: it opens by itself.
+    pub(crate) question: Option<Question>,
+    /// What people see meanwhile.
+    pub(crate) shown: Shown,
+}
+
+/// What has to be asked for a gate to open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Question {
+    /// The witnesses, unless they are being asked.
+    Witnesses,
+    /// The primary, once more.
+    Primary,
+}
+
+/// What people see while a step waits at a gate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Shown {
+    /// That the primary failed, and nothing more.
+    Suspect,
+    /// That PC-B has no network.
+    Isolated,
+    /// The step, as if it were being taken: the gate has opened before.
+    Step,
+}
+
+/// The gates, in the order in which they are asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gates(pub(crate) &'static [&'static dyn Gate]);
+
+impl Gates {
+    /// The gates that there are.
+    pub(crate) const STANDARD: Self = Self(&[
+        &Pause,
+        &Hold,
+        &Arming,
+        &ForeignListener,
+        &EarlierSteps,
+        &Witnesses,
+    ]);
+
+    /// What they say of a step: the first that isn't open has the word.
+    pub(crate) fn check(self, situation: &Situation, step: Step) -> Passage {
+        let mut passages = self.passages(situation, step);
+        let closed = passages.find(|passage| *passage != Passage::Open);
+        closed.unwrap_or(Passage::Open)
+    }
+
+    /// What keeps a step from being taken, whatever else it waits for.
+    pub(crate) fn inhibitor(self, situation: &Situation, step: Step) -> Option<Inhibitor> {
+        let mut passages = self.passages(situation, step);
+        passages.find_map(|passage| match passage {
+            Passage::Inhibited(inhibitor) => Some(inhibitor),
+            Passage::Open | Passage::After(_) | Passage::Waits(_) => None,
+        })
+    }
+
+    fn passages(self, situation: &Situation, step: Step) -> impl Iterator<Item = Passage> {
+        let gates = self.0.iter();
+        let concerned = gates.filter(move |gate| gate.concerns(situation, step));
+        concerned.map(move |gate| gate.check(situation, step))
+    }
+}
+
+/// An operator's pause. Nothing is run then, a stop no more than a start.
+#[derive(Debug)]
+struct Pause;
+
+impl Gate for Pause {
+    fn concerns(&self, _: &Situation, _: Step) -> bool {
+        true
+    }
+
+    fn check(&self, situation: &Situation, _: Step) -> Passage {
+        match situation.orders.pause() {
+            Some(_) => Passage::Inhibited(Inhibitor::Paused),
+            None => Passage::Open,
+        }
+    }
+}
+
+/// A release by hand that holds.
+#[derive(Debug)]
+struct Hold;
+
+impl Gate for Hold {
+    fn check(&self, situation: &Situation, _: Step) -> Passage {
+        match situation.orders.hold_until() {
+            Some(_) => Passage::Inhibited(Inhibitor::Released),
+            None => Passage::Open,
+        }
+    }
+}
+
+/// A primary that was never seen healthy may have another address.
+#[derive(Debug)]
+struct Arming;
+
+impl Gate for Arming {
+    fn check(&self, situation: &Situation, _: Step) -> Passage {
+        if situation.armed || situation.orders.forces() {
+            Passage::Open
+        } else {
+            Passage::Inhibited(Inhibitor::Unarmed)
+        }
+    }
+}
+
+/// A port that somebody else has.
+#[derive(Debug)]
+struct ForeignListener;
+
+impl Gate for ForeignListener {
+    fn check(&self, situation: &Situation, _: Step) -> Passage {
+        if situation.port == Some(PortState::Foreign) {
+            Passage::Inhibited(Inhibitor::ForeignListener)
+        } else {
+            Passage::Open
+        }
+    }
+}
+
+/// The fence, and whatever else has to be done before in this outage.
+#[derive(Debug)]
+struct EarlierSteps;
+
+impl Gate for EarlierSteps {
+    fn check(&self, situation: &Situation, step: Step) -> Passage {
+        let mut before = situation.steps.before(step);
+        let missing = before.find(|one| {
+            let is_asked_for = (one.demand)(&situation.settings) != Demand::None;
+            is_asked_for && !situation.is_done(one.step)
+        });
+        missing.map_or(Passage::Open, |missing| Passage::After(missing.step))
+    }
+}
+
+/// Witnesses that have answered within an interval: PC-B's own network is well. Where the path to the primary is
+/// gone, it has to be still gone after their answer.
+#[derive(Debug)]
+struct Witnesses;
+
+impl Gate for Witnesses {
+    fn check(&self, situation: &Situation, _: Step) -> Passage {
+        let isolation = &situation.isolation;
+        let is_fresh = isolation.ruled_out(situation.now);
+        let awaits_probe = awaits_probe(situation);
+        if situation.orders.forces() || (is_fresh && !awaits_probe) {
+            return Passage::Open;
+        }
+        Passage::Waits(Wait {
+            until: if awaits_probe {
+                isolation.counts_until()
+            } else {
+                isolation.waits_until()
+            },
+            question: Some(if is_fresh {
+                Question::Primary
+            } else {
+                Question::Witnesses
+            }),
+            shown: if isolation.is_isolated() {
+                Shown::Isolated
+            } else if awaits_probe || !isolation.was_ruled_out() {
+                Shown::Suspect
+            } else {
+                Shown::Step
+            },
+        })
+    }
+}
+
+/// Strikes for want of a path count once a witness has answered and the path was still gone after
+/// that: had it come back in between, the witness would say nothing of the time before.
+fn awaits_probe(situation: &Situation) -> bool {
+    let answered = situation.isolation.connected_at();
+    matches!(&situation.primary, Primary::Failing(strikes) if strikes.need_witness())
+        && answered.is_some_and(|answered| {
+            situation
+                .pathless
+                .is_none_or(|pathless| pathless < answered)
+        })
+}
