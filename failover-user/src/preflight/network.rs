@@ -143,13 +143,17 @@ fn of_probe(
         Failure::WrongAnswer(fault) => match WrongAnswer::of(fault) {
             Some(WrongAnswer::Certificate(what)) => (
                 format!(
-                    "{primary}: certificate rejected: {fault}{}",
+                    "{primary}: certificate rejected: {}{}",
+                    wording::probe::wrong_answer(fault),
                     certificate.map(|told| format!(" ({told})")).unwrap_or_default()
                 ),
                 untrusted(what).to_owned(),
             ),
             Some(_) | None => (
-                format!("{primary} gives a wrong answer to check {check}: {fault}"),
+                format!(
+                    "{primary} gives a wrong answer to check {check}: {}",
+                    wording::probe::wrong_answer(fault)
+                ),
                 match configuration.check {
                     Check::OpenClaw(_) => {
                         "is it an OpenClaw gateway? If not, choose another --check"

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use failover_decide::{Failure, Gone, NoAnswer, Outcome, Strike};
+use failover_decide::{AnswerFault, Failure, Gone, NoAnswer, Outcome, Strike};
 use failover_linux::{clock, errno};
+
+use crate::primary::check::wrong_answer::WrongAnswer;
 
 /// What happened, and where there is more to know, that: the errno's name, what is wrong.
 pub(crate) fn failure(failure: Failure) -> (&'static str, Option<String>) {
@@ -12,7 +14,7 @@ pub(crate) fn failure(failure: Failure) -> (&'static str, Option<String>) {
         Failure::TimedOut => ("timed out", None),
         Failure::Unreachable { errno } => ("unreachable", Some(errno::describe(errno))),
         Failure::NoAnswer(why) => ("no answer", Some(no_answer(why).to_owned())),
-        Failure::WrongAnswer(what) => ("wrong answer", Some(what.to_string())),
+        Failure::WrongAnswer(fault) => ("wrong answer", Some(wrong_answer(fault))),
         Failure::Gone(what) => ("unknown", Some(gone(what).to_owned())),
     }
 }
@@ -24,6 +26,11 @@ pub(crate) const fn no_answer(why: NoAnswer) -> &'static str {
         NoAnswer::Closed => "TCP connected, then was closed",
         NoAnswer::Reset => "TCP connected, then was reset",
     }
+}
+
+/// What is wrong with an answer. The terms of the protocols stand beside those.
+pub(crate) fn wrong_answer(fault: AnswerFault) -> String {
+    WrongAnswer::of(fault).map_or_else(|| format!("code {}", fault.code()), |what| what.to_string())
 }
 
 /// What a probe lacks.

@@ -1,6 +1,6 @@
 //! What a probe says: of the primary, or of the local gateway.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 /// What a probe says of the primary.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -143,47 +143,20 @@ pub enum NoAnswer {
 /// What is wrong with an answer, as a code of the prober's own.
 ///
 /// The core knows no protocol: it carries the code from the probe to whoever shows it, compares it, and
-/// never reads it. The prober makes it of what it found, and finds that again in [`Self::code`]; with the
-/// code comes how it is shown.
-#[derive(Clone, Copy)]
-pub struct AnswerFault {
-    code: u32,
-    describe: Describe,
-}
-
-/// Writes what a code means, without the words around it.
-type Describe = fn(u32, &mut fmt::Formatter<'_>) -> fmt::Result;
+/// never reads it. The prober encodes what it found, and decodes it again for those who show it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AnswerFault(u32);
 
 impl AnswerFault {
-    /// This code, which `describe` can show.
+    /// What the prober encoded like this.
     #[must_use]
-    pub const fn new(code: u32, describe: Describe) -> Self {
-        Self { code, describe }
+    pub const fn new(code: u32) -> Self {
+        Self(code)
     }
 
-    /// For who made it.
+    /// The code, for the prober.
     #[must_use]
     pub const fn code(self) -> u32 {
-        self.code
-    }
-}
-
-impl PartialEq for AnswerFault {
-    fn eq(&self, other: &Self) -> bool {
-        self.code == other.code
-    }
-}
-
-impl Eq for AnswerFault {}
-
-impl fmt::Display for AnswerFault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self.describe)(self.code, formatter)
-    }
-}
-
-impl fmt::Debug for AnswerFault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "AnswerFault({}: {self})", self.code)
+        self.0
     }
 }

@@ -141,7 +141,10 @@ fn fenced() -> (Decider, Time) {
     let mut now = LEASED + s(1000);
     let mut decider = decider(now);
     let mut actions = decider.handle(now, [Event::Port(PortObservation::Absent)]);
-    while !runs(&actions, Step::FENCE) {
+    for _ in 0..10 {
+        if runs(&actions, Step::FENCE) {
+            break;
+        }
         let ended = probe_in(&actions).map(|probe| Event::ProbeEnded {
             probe,
             outcome: Outcome::Failed {
@@ -182,7 +185,10 @@ fn a_step_that_fails_is_tried_again_after_growing_pauses_and_no_start_comes_befo
     for _ in 0..3 {
         let before = now;
         let mut actions = decider.handle(now, [failed()]);
-        while !runs(&actions, ADDRESS_UP) {
+        for _ in 0..10 {
+            if runs(&actions, ADDRESS_UP) {
+                break;
+            }
             assert!(!runs(&actions, Step::START) && !runs(&actions, Step::FENCE));
             now = decider.next_wake().unwrap();
             actions = decider.handle(now, []);

@@ -50,10 +50,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             took
         }),
         Just(Outcome::Failed {
-            failure: Failure::WrongAnswer(AnswerFault::new(7, |code, formatter| write!(
-                formatter,
-                "{code}"
-            ))),
+            failure: Failure::WrongAnswer(AnswerFault::new(7)),
             took
         }),
         Just(Outcome::unknown(String::new())),

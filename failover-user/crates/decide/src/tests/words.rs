@@ -20,7 +20,7 @@ fn failure(failure: Failure) -> String {
         Failure::NoAnswer(NoAnswer::TimedOut) => "silent".to_owned(),
         Failure::NoAnswer(NoAnswer::Closed) => "closed".to_owned(),
         Failure::NoAnswer(NoAnswer::Reset) => "reset".to_owned(),
-        Failure::WrongAnswer(what) => format!("wrong answer ({what})"),
+        Failure::WrongAnswer(fault) => format!("wrong answer ({})", fault.code()),
         Failure::Gone(what) => gone(what).to_owned(),
     }
 }
