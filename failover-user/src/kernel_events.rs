@@ -14,12 +14,35 @@ use failover_linux::{
     clock,
 };
 
-use crate::config::{Configuration, KernelEventsMode};
+use crate::{
+    config::{Configuration, KernelEventsMode},
+    named::Named,
+};
 
 /// Before loading is tried again for the first time; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 /// Loading takes a tenth of a second of the loop's time, and 20 MB for a moment.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// How changes of the local port are noticed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EventSource {
+    /// The kernel program.
+    Kernel,
+    /// It is not loaded: the port is polled.
+    Polling,
+}
+
+impl Named for EventSource {
+    const ALL: &'static [Self] = &[Self::Kernel, Self::Polling];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Polling => "polling",
+        }
+    }
+}
 
 /// Where the kernel's events come from.
 pub(crate) struct KernelSource {

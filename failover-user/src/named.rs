@@ -1,5 +1,5 @@
-//! Values of enumerations that are served to tools or kept in files, by their names. Another version may
-//! know other values: whoever reads one that it doesn't know shows it as given.
+//! Values of enumerations that are served to tools, or stored in files, by name. Another version may have
+//! other values: an unknown one is shown as given.
 
 use std::fmt;
 

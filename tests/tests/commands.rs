@@ -66,7 +66,7 @@ fn a_start_that_failed_is_reported_with_its_exit_code_what_it_said_last_and_wher
     let (status, _) = daemon.status();
     let problem = status["problems"].to_string();
     for text in [again.field("reason"), &problem] {
-        for part in ["exit code 78", "said last: ", "start.log)"] {
+        for part in ["exit code 78", "last output: ", "start.log)"] {
             assert!(text.contains(part), "{text}");
         }
     }

@@ -149,7 +149,7 @@ fn what_cannot_be_found_out_is_not_reported_as_an_answer() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!text.contains("the primary answers"), "{text}");
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("says nothing: "), "{text}");
+    assert!(text.contains("is unknown: "), "{text}");
     assert!(text.contains("--force"), "{text}");
     daemon.ends_having_run(&[]);
 }
@@ -286,14 +286,14 @@ fn a_release_that_holds_is_followed_by_no_takeover_before_it_is_resumed() {
     let mut daemon = Setup::new(&lab).spawn();
     daemon.becomes("active");
     daemon.follows(&["release", "--hold", "1h"]);
-    is_reported(&daemon, "released by hand");
+    is_reported(&daemon, "released by an operator");
     daemon.becomes("released");
     daemon.runs_nothing_for(3 * INTERVAL);
     refused(&daemon, &["release"], "no local gateway");
     let mut daemon = daemon.killed_and_restarted();
     daemon.becomes("released");
     daemon.runs_nothing_for(3 * INTERVAL);
-    is_reported(&daemon, "released by hand");
+    is_reported(&daemon, "released by an operator");
     daemon.follows(&["resume"]);
     daemon.becomes("active");
     daemon.ends_having_run(&["start", "stop", "start"]);

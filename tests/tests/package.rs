@@ -174,7 +174,7 @@ fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not
     // Whose it is, is seen although it is another account's.
     assert!(status.contains(&format!("uid {USER}")), "{status}");
     assert!(status.starts_with("ACTIVE"), "{status}");
-    assert!(status.contains("kernel, 0 lost"), "{status}");
+    assert!(status.contains("on (eBPF), 0 lost"), "{status}");
 
     // The journal finds the takeover by its state.
     let journal = [

@@ -88,7 +88,7 @@ fn a_takeover_shows_on_the_open_page_within_a_second() {
     for part in [
         "active",
         "the local gateway serves",
-        "doesn't answer",
+        "does not answer",
         "3 of 3",
         "starting to active",
     ] {
@@ -99,10 +99,9 @@ fn a_takeover_shows_on_the_open_page_within_a_second() {
     let host = name.nodename().to_string_lossy();
     let title = format!("(degraded) active - {host} - failover");
     assert_eq!(scene.browser.run("return document.title"), title);
-    let picture =
-        "return ['.states .s-active', '.probes .p-failed', '.strikes rect', '.kernel rect']
+    let chart = "return ['.states .s-active', '.probes .p-failed', '.strikes rect', '.kernel rect']
         .filter(part => !document.querySelector(part)).join()";
-    assert_eq!(scene.browser.run(picture), "");
+    assert_eq!(scene.browser.run(chart), "");
     assert_eq!(scene.browser.complaints(), Vec::<String>::new());
     scene.daemon.ends_having_run(&["start"]);
 }
@@ -146,7 +145,7 @@ fn an_open_page_says_so_when_the_daemon_is_gone_and_goes_on_when_it_is_back() {
     scene.shows(
         "that nobody answers",
         "const notice = document.getElementById('silence');
-         return !notice.hidden && notice.textContent.startsWith('No word from the daemon since ')",
+         return !notice.hidden && notice.textContent.startsWith('No update from the daemon since ')",
     );
     scene.daemon = scene.daemon.killed_and_restarted();
     let pid = scene.daemon.pid();

@@ -740,7 +740,7 @@ fn where_the_daemon_counts_a_silent_router_so_does_the_check() {
         .armed_by_a_success()
         .spawn();
     daemon.says("that the router counts", |line| {
-        line.message().contains("so it has to before a takeover")
+        line.message().contains("required for a takeover")
     });
     router.run("sysctl", &["-w", "net.ipv4.icmp_echo_ignore_all=1"]);
     primary.kill();

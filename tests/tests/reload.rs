@@ -151,7 +151,7 @@ fn a_refused_file_is_warned_of_until_one_is_accepted() {
     assert_eq!(code, 0, "{status:#}");
     let warning = status["warnings"][0].as_str().unwrap();
     for part in [
-        "is refused",
+        "was rejected",
         "failover.toml:4: interval",
         "systemctl reload",
     ] {

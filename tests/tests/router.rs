@@ -29,7 +29,7 @@ fn router(lab: &Lab) -> Host {
 /// Waits until the router has proved that it answers.
 fn counts(daemon: &mut Daemon) -> String {
     let line = daemon.says("that the router counts", |line| {
-        line.message().contains("so it has to before a takeover")
+        line.message().contains("required for a takeover")
     });
     line.field("router").to_owned()
 }
@@ -57,7 +57,7 @@ fn before_the_primary_has_answered_the_router_is_known_and_abstains_for_the_righ
     let router = &status["witnesses"]["router"];
     assert_eq!(router["addresses"][0], "10.0.0.3", "{status}");
     let why = router["why"].as_str().unwrap();
-    assert!(why.contains("hasn't answered a ping yet"), "{why}");
+    assert!(why.contains("has not answered a ping yet"), "{why}");
     daemon.ends_having_run(&[]);
 }
 
@@ -152,7 +152,7 @@ fn a_router_that_gave_up_answering_is_not_believed_again_after_a_restart() {
     router.run("sysctl", &["-w", "net.ipv4.icmp_echo_ignore_all=1"]);
     let mut daemon = daemon.killed_and_restarted();
     counts(&mut daemon);
-    abstains(&mut daemon, "it doesn't answer pings (no answer in time)");
+    abstains(&mut daemon, "it does not answer pings (no answer in time)");
     remembers(&daemon, &[]);
     let mut daemon = daemon.killed_and_restarted();
     primary.kill();
@@ -207,7 +207,7 @@ fn a_router_that_never_answered_a_ping_abstains() {
     router.run("sysctl", &["-w", "net.ipv4.icmp_echo_ignore_all=1"]);
     let primary = lab.host_a().gateway().unwrap();
     let mut daemon = Setup::new(&lab).spawn();
-    abstains(&mut daemon, "it doesn't answer pings (no answer in time)");
+    abstains(&mut daemon, "it does not answer pings (no answer in time)");
     let (status, code) = daemon.status();
     assert_eq!(code, 0, "{status}");
     assert_eq!(status["witnesses"]["router"]["counts"], false);
@@ -271,7 +271,7 @@ fn another_router_by_which_the_primary_never_answered_is_isolation() {
         line.message().contains("is PC-B cut off?")
     });
     let answers = line.field("answers");
-    assert!(answers.contains("leads to 10.0.0.4 now"), "{answers}");
+    assert!(answers.contains("now leads to 10.0.0.4"), "{answers}");
     daemon.runs_nothing_for(WHILE);
     lab.switch_port(lab.host_a()).up();
     daemon.becomes("standby");
@@ -291,7 +291,7 @@ fn another_router_counts_once_the_primary_has_answered_by_it() {
     assert_eq!(counts(&mut daemon), "10.0.0.4");
     // A mute one, too, doesn't keep the old one's place.
     reroute(&lab, NOBODY);
-    abstains(&mut daemon, "it hasn't answered a ping yet");
+    abstains(&mut daemon, "it has not answered a ping yet");
     primary.kill();
     daemon.becomes("active");
     daemon.ends_having_run(&["start"]);

@@ -8,7 +8,7 @@ use crate::{
         command::CommandError,
         error::ConfigurationError,
         local_check::LocalCheck,
-        notify::Webhook,
+        notify::Notifications,
         operation::{KernelEventsMode, LogFormat},
         options::{OptionValues, Options},
         primary::PrimaryAddress,
@@ -39,10 +39,8 @@ pub struct Configuration {
     pub gateway: LocalGateway,
     /// Makes sure that the primary is gone, if there is one.
     pub fence: Option<CommandLine>,
-    /// Run when something happens that somebody should know.
-    pub notify: Option<CommandLine>,
-    /// The same is sent there.
-    pub webhook: Option<Webhook>,
+    /// The channels that events are sent to.
+    pub notifications: Notifications,
     /// Directory for the history, the daemon's state and the output of commands.
     pub state_dir: PathBuf,
     /// The control socket.
@@ -81,7 +79,7 @@ impl Configuration {
             ("start", Some(&mut self.gateway.start), user),
             ("stop", Some(&mut self.gateway.stop), user),
             ("fence", self.fence.as_mut(), None),
-            ("notify", self.notify.as_mut(), None),
+            ("notify", self.notifications.command.as_mut(), None),
         ];
         let mut faults = Vec::new();
         for (option, line, account) in commands {
@@ -157,8 +155,7 @@ impl Configuration {
             decide,
             gateway: gateway.gateway,
             fence: fence.command,
-            notify: notify.checked()?,
-            webhook: webhook.checked()?,
+            notifications: Notifications::checked::<ConfigurationError>(notify, webhook)?,
             state_dir: operation.state_dir,
             control: operation.control,
             operators: operation.operators,

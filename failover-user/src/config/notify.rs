@@ -52,6 +52,27 @@ option_set! {
     }
 }
 
+/// The channels that events are sent to, as far as they are configured.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Notifications {
+    /// The command to run.
+    pub command: Option<CommandLine>,
+    /// The webhook to call.
+    pub webhook: Option<Webhook>,
+}
+
+impl Notifications {
+    pub(super) fn checked<E: From<CommandError> + From<WebhookError>>(
+        notify: NotifyValues,
+        webhook: WebhookValues,
+    ) -> Result<Self, E> {
+        Ok(Self {
+            command: notify.checked()?,
+            webhook: webhook.checked()?,
+        })
+    }
+}
+
 /// Where notices are sent. The path may be a secret, so it isn't shown.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Webhook {
@@ -106,14 +127,14 @@ impl WebhookError {
 }
 
 impl NotifyValues {
-    pub(super) fn checked(self) -> Result<Option<CommandLine>, CommandError> {
+    fn checked(self) -> Result<Option<CommandLine>, CommandError> {
         let Self { notify } = self;
         notify.map(|line| command("notify", &line)).transpose()
     }
 }
 
 impl WebhookValues {
-    pub(super) fn checked(self) -> Result<Option<Webhook>, WebhookError> {
+    fn checked(self) -> Result<Option<Webhook>, WebhookError> {
         let Self {
             webhook,
             webhook_token_file,

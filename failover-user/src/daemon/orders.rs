@@ -132,7 +132,7 @@ impl Daemon {
         };
         let waits = match pending.request {
             Request::Takeover { .. } if refused.is_none() => {
-                wording::order::waits_for(self.decider.state())
+                wording::state::waits_for(self.decider.state())
             }
             _ => None,
         };

@@ -118,8 +118,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         decide: _,
         gateway: _,
         fence: _,
-        notify: _,
-        webhook: _,
+        notifications: _,
         operators: _,
         dry_run: _,
     } = new;

@@ -177,17 +177,10 @@ pub(crate) fn state(explanation: &Explanation) {
     let reason = wording::reason::explanation(explanation);
     let (from, to) = (change.from.name(), change.to.name());
     let strikes = change.strikes.len();
-    match change.to {
-        State::Fencing { attempt }
-        | State::Starting { attempt }
-        | State::Restarting { attempt }
-        | State::Stopping { attempt } => {
-            warn!(from, to, strikes, attempt, reason, "state changed");
-        }
-        State::Suspect { .. } | State::Isolated | State::Inhibited(_) | State::Active => {
-            warn!(from, to, strikes, reason, "state changed");
-        }
-        State::Standby => info!(from, to, strikes, reason, "state changed"),
+    let attempt = change.to.attempt();
+    match change.to == State::Standby {
+        true => info!(from, to, strikes, reason, "state changed"),
+        false => warn!(from, to, strikes, attempt, reason, "state changed"),
     }
 }
 

@@ -99,7 +99,7 @@ fn daemon(course: &DaemonCourse, context: &Context) {
             if decider.release_needs() > 1 {
                 warn!(
                     successes = decider.release_needs(),
-                    "the primary flapped before this daemon started: its next release takes this number of successes in a row"
+                    "the primary flapped before this daemon started: its next release needs this number of successes in a row"
                 );
             }
         }

@@ -46,7 +46,7 @@ pub(crate) struct Alarms {
     order: Option<Ordered>,
     /// The daemon watches: what was so before is no event.
     watches: bool,
-    /// The primary flapped at the last look.
+    /// The primary was flapping at the last check.
     flaps: bool,
 }
 
@@ -145,17 +145,7 @@ impl Alarms {
     fn changed(&mut self, explanation: &Explanation) {
         let change = &explanation.change;
         let event = Event::of(change, self.served, self.order.as_ref());
-        match change.to {
-            State::Active => self.served = true,
-            State::Standby => self.served = false,
-            State::Suspect { .. }
-            | State::Isolated
-            | State::Fencing { .. }
-            | State::Starting { .. }
-            | State::Inhibited(_)
-            | State::Restarting { .. }
-            | State::Stopping { .. } => {}
-        }
+        self.served = change.to == State::Active || (self.served && change.to != State::Standby);
         if let Some(event) = event {
             let reason = wording::reason::explanation(explanation);
             self.notify(&event, change.to, &reason);

@@ -39,9 +39,9 @@ const MOST_SAID: usize = 1024;
 pub(crate) const KIND: Kind = Kind {
     name: "command",
     part: "the notify command",
-    is_same: |before, now| before.notify == now.notify,
+    is_same: |before, now| before.notifications.command == now.notifications.command,
     open: |configuration, delivery, part| {
-        let line = configuration.notify.clone()?;
+        let line = configuration.notifications.command.clone()?;
         Some(Box::new(CommandNotifier::new(line, delivery, part)))
     },
 };
@@ -290,7 +290,7 @@ mod tests {
         let mut notice = notice("a");
         notice.reason = "x".repeat(1 << 20);
         notice.text.clear();
-        // Too long for an environment, so it is told as what it is.
+        // Too long for an environment: an error of its own.
         let error = send(&sh("exit 0"), &notice, LONG).await.unwrap_err();
         assert!(error.what.contains("could not be run"), "{error}");
         notice.reason = "x".repeat(100_000);

@@ -62,9 +62,9 @@ const OURSELVES: &str = concat!("failover/", env!("CARGO_PKG_VERSION"));
 pub(crate) const KIND: Kind = Kind {
     name: "webhook",
     part: "the webhook",
-    is_same: |before, now| before.webhook == now.webhook,
+    is_same: |before, now| before.notifications.webhook == now.notifications.webhook,
     open: |configuration, delivery, part| {
-        let webhook = configuration.webhook.clone()?;
+        let webhook = configuration.notifications.webhook.clone()?;
         let state_dir = &configuration.state_dir;
         Some(Box::new(WebhookNotifier::new(
             webhook, state_dir, delivery, part,

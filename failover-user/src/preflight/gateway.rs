@@ -53,7 +53,7 @@ pub(super) fn command(
 
 /// The same check of the notify command, without which the daemon does not start.
 pub(super) fn notify(configuration: &Configuration) -> Option<Finding> {
-    let line = configuration.notify.as_ref()?;
+    let line = configuration.notifications.command.as_ref()?;
     Some(program("notify", line, None, configuration.dry_run))
 }
 

@@ -89,7 +89,7 @@ pub async fn check(options: Options) -> Report {
         let router = router_in(daemon.as_ref().ok(), &configuration);
         findings.push(network::witnesses(&configuration, &primary.addresses, router).await);
     }
-    if let Some(webhook) = &configuration.webhook {
+    if let Some(webhook) = &configuration.notifications.webhook {
         findings.push(network::webhook(webhook).await);
     }
     findings.push(machine::state_dir(&configuration).await);

@@ -30,7 +30,7 @@ pub(crate) struct Context<'daemon> {
     pub(crate) port: PortView,
     pub(crate) last_seen: &'daemon LastSeen,
     pub(crate) persisted: &'daemon Persisted,
-    /// Whether what is to be kept is being kept.
+    /// Whether the history and the persisted state can be written.
     pub(crate) kept: [Health; 2],
     pub(crate) quorum: QuorumView,
     /// Where the local port leads, where that is the primary.

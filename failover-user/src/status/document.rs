@@ -1,16 +1,13 @@
-//! The document, as it is served to tools and read by clients, perhaps of another version: its keys and
-//! the values of its enumerations stay. Sentences in it are for people.
+//! The document as it is served, and as clients read it, perhaps of another version. Its keys, and the
+//! values of its enumerations, never change; sentences in it are for people.
 
 use serde::{Deserialize, Serialize};
 
 use failover_decide::{StateKind, Step};
 
 use crate::{
-    history::ledger::ResultKind,
-    named::Value,
-    primary::check::readiness::Startup,
-    status::{protection::Protection, snapshot::EventSource},
-    web::timeline::Kind,
+    history::ledger::ResultKind, kernel_events::EventSource, named::Value,
+    primary::check::readiness::Startup, status::protection::Protection, web::timeline::Kind,
 };
 
 /// Version of the document. Fields may be added within a version, never changed or removed.
@@ -28,11 +25,11 @@ pub struct Document {
     pub host: String,
     /// Process number of the daemon.
     pub pid: u32,
-    /// When this was written: how old the news is.
+    /// When this was made.
     pub heartbeat: String,
-    /// What keeps PC-B from protecting PC-A, a sentence each; empty when nothing does.
+    /// What prevents a takeover or a release, one sentence each.
     pub problems: Vec<String>,
-    /// What people should see to although it keeps PC-B from nothing, a sentence each.
+    /// What needs attention, but prevents nothing, one sentence each.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// How well PC-B protects PC-A, with the problems taken into account.
@@ -55,7 +52,7 @@ pub struct Document {
     /// What the local gateway has to do: `tcp`, `openclaw`, `http` or `any`.
     #[serde(default)]
     pub local_check: String,
-    /// What it said of itself last, where it did.
+    /// Its last report about itself.
     #[serde(default)]
     pub readiness: Option<Readiness>,
     /// The failed probes in a row that count.
@@ -64,32 +61,32 @@ pub struct Document {
     pub strikes_needed: u32,
     /// The last probe that has ended.
     pub last_probe: Option<Probe>,
-    /// When something is due, if nothing happens before.
+    /// When the next timer expires.
     pub next: Option<String>,
     /// The local port.
     pub gateway: Gateway,
     /// How changes of the local port are noticed.
     pub kernel_events: KernelEvents,
-    /// The witnesses' last word, where there are any.
+    /// The last answers of the witnesses, if there are any.
     pub witnesses: Option<Witnesses>,
-    /// So many successes in a row make a release: more than one after the primary has flapped.
+    /// Number of successes in a row for a release: more than one while the primary is flapping.
     pub release_needs: u32,
     /// Was the primary seen healthy once, or is that not asked for? Before, nothing is taken over.
     #[serde(default)]
     pub armed: bool,
-    /// The pause in force, in which nothing is run.
+    /// The pause in force.
     #[serde(default)]
     pub paused: Option<Pause>,
-    /// The local gateway serves whatever the primary does, as an operator ordered.
+    /// A forced takeover: the local gateway keeps running even if the primary answers.
     #[serde(default)]
     pub forced: bool,
-    /// Until when nothing is taken over after a release by hand.
+    /// Until when an operator's release prevents a takeover.
     #[serde(default)]
     pub held_until: Option<String>,
     /// Checks of the local gateway in a row that failed.
     #[serde(default)]
     pub gateway_strikes: u32,
-    /// Nothing is run.
+    /// No command is run.
     pub dry_run: bool,
     /// What was counted since the daemon began.
     #[serde(default)]
@@ -100,7 +97,7 @@ pub struct Document {
     /// The channels that people are notified through, and how each does.
     #[serde(default)]
     pub notifiers: Vec<Notifier>,
-    /// What happened last, oldest first; not more than fits on a screen or two.
+    /// The last events, oldest first: a screen or two.
     #[serde(default)]
     pub recent: Vec<Note>,
 }

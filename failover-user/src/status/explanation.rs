@@ -1,7 +1,7 @@
-//! Why the state is what it is: the change that made it so, and what was known beside it. Only data:
-//! how it is said is `wording`'s.
+//! Why the state is what it is: the change, and what was known beside it. Only data; the texts are in
+//! `wording`.
 
-use failover_decide::{Change, Inhibitor, State, Step, Time};
+use failover_decide::{Change, StateKind, Step, Time};
 
 use crate::gateway::command::failures::{Failure, Failures};
 
@@ -30,7 +30,7 @@ pub(crate) enum Detail {
 pub(crate) struct Connections {
     /// When, and what, oldest first.
     pub(crate) events: Vec<(Time, String)>,
-    /// So many before those are forgotten.
+    /// Number of earlier events that are dropped.
     pub(crate) forgotten: u64,
 }
 
@@ -42,23 +42,22 @@ impl Explanation {
         held_by: impl FnOnce() -> String,
         connections: Connections,
     ) -> Self {
-        let last = |command| failures.of(command).cloned().map(Detail::LastAttempt);
-        let detail = match change.to {
-            State::Starting { attempt: 2.. } => last(Step::START),
-            State::Fencing { attempt: 2.. } => last(Step::FENCE),
-            State::Stopping { attempt: 2.. } | State::Restarting { attempt: 2.. } => {
-                last(Step::STOP)
+        let again = change.to.attempt().is_some_and(|attempt| attempt > 1);
+        let last = |step| failures.of(step).filter(|_| again).cloned();
+        let detail = match change.to.kind() {
+            StateKind::Starting => last(Step::START).map(Detail::LastAttempt),
+            StateKind::Fencing => last(Step::FENCE).map(Detail::LastAttempt),
+            StateKind::Stopping | StateKind::Restarting => {
+                last(Step::STOP).map(Detail::LastAttempt)
             }
-            State::Inhibited(Inhibitor::ForeignListener) => Some(Detail::HeldBy(held_by())),
-            State::Standby
-            | State::Suspect { .. }
-            | State::Isolated
-            | State::Active
-            | State::Inhibited(Inhibitor::Paused | Inhibitor::Released | Inhibitor::Unarmed)
-            | State::Starting { .. }
-            | State::Fencing { .. }
-            | State::Stopping { .. }
-            | State::Restarting { .. } => None,
+            StateKind::Blocked => Some(Detail::HeldBy(held_by())),
+            StateKind::Standby
+            | StateKind::Suspect
+            | StateKind::Isolated
+            | StateKind::Paused
+            | StateKind::Released
+            | StateKind::Unarmed
+            | StateKind::Active => None,
         };
         Self {
             change,

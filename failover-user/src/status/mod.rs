@@ -1,6 +1,6 @@
-//! What the daemon says of itself when it is asked. A `Snapshot` is what is so at one moment, typed, made
-//! in one go. A [`Document`] is how that is served as JSON, and what a client reads. Text for people is
-//! made of either; the words are `wording`'s.
+//! The daemon's status. A `Snapshot` is its state at one moment: typed, and made in one step. A
+//! [`Document`] is the JSON that is made of it, which clients read. The renderers must not know where
+//! anything comes from; their texts are in `wording`.
 
 pub(crate) mod context;
 pub mod document;

@@ -1,5 +1,4 @@
-//! What keeps PC-B from protecting PC-A, or from letting go. Only data, and when it is so; how it is said
-//! is `wording`'s.
+//! Problems: what prevents a takeover or a release. Data, and the conditions; the texts are in `wording`.
 
 use std::time::Duration;
 
@@ -16,13 +15,13 @@ use crate::{
         persisted::Paused,
         writer::{Health, NotWritten},
     },
-    status::context::Context,
+    status::{context::Context, protection::Protection},
 };
 
-/// Two gateways that serve for so long are a problem, also while one of them is being stopped.
+/// Two gateways that serve longer than this are a problem even while one of them is being stopped.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
-/// Something that keeps PC-B from protecting PC-A, or from letting go.
+/// Something that prevents a takeover or a release.
 #[derive(Clone, Debug)]
 pub(crate) enum Problem {
     /// Two gateways serve.
@@ -40,7 +39,7 @@ pub(crate) enum Problem {
     },
     /// An operator ordered a release that holds.
     Released { until: Timestamp },
-    /// An operator ordered that the local gateway serves whatever the primary does.
+    /// An operator forced a takeover.
     Forced,
     /// No probe of the primary has said anything yet.
     PrimaryUnknown,
@@ -58,7 +57,7 @@ pub(crate) enum Problem {
     ForeignListener { held_by: String },
     /// The local port leads to the primary.
     PortForward(PortForwardProblem),
-    /// The primary can't be probed.
+    /// The primary cannot be probed.
     Unprobed {
         reason: String,
         /// It would count if a witness answered.
@@ -71,7 +70,7 @@ pub(crate) enum Problem {
         /// The local gateway serves all the same, as an operator ordered.
         forced: bool,
     },
-    /// What is to be kept isn't written.
+    /// The history or the persisted state cannot be written.
     NotWritten(NotWritten),
     /// Nothing is run.
     DryRun,
@@ -90,9 +89,9 @@ pub(crate) enum DualActiveEnd {
     BeingStopped,
     /// Enough successes of a primary that flaps.
     Successes {
-        /// So many.
+        /// Needed.
         needed: u32,
-        /// So many were there.
+        /// So far.
         seen: u32,
     },
 }
@@ -184,6 +183,24 @@ pub(super) fn problems(context: &Context<'_>) -> Vec<Problem> {
         .collect()
 }
 
+/// How well PC-B protects PC-A with these problems.
+pub(super) fn protection(problems: &[Problem], decider: &Decider) -> Protection {
+    let begins = match decider.state() {
+        State::Fencing { .. } | State::Starting { .. } | State::Restarting { .. } => true,
+        State::Standby
+        | State::Suspect { .. }
+        | State::Isolated
+        | State::Active
+        | State::Inhibited(_)
+        | State::Stopping { .. } => false,
+    };
+    match (problems.is_empty(), begins || decider.is_listening()) {
+        (false, _) => Protection::Unsafe,
+        (true, true) => Protection::Degraded,
+        (true, false) => Protection::Safe,
+    }
+}
+
 /// What the state itself means.
 fn of_state(context: &Context<'_>) -> Option<Problem> {
     let fails = |command, attempt: u32| {
@@ -204,7 +221,7 @@ fn of_state(context: &Context<'_>) -> Option<Problem> {
     }
 }
 
-/// The primary can't be probed. Where that counts as its failure, and PC-B serves, it is no problem.
+/// The primary cannot be probed. Where that counts as its failure, and PC-B serves, it is no problem.
 fn unprobed(context: &Context<'_>) -> Option<Problem> {
     let Some((_, Outcome::Unknown { reason, gone })) = &context.last_seen.probe else {
         return None;

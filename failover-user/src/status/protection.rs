@@ -1,7 +1,5 @@
 //! How well PC-B protects PC-A.
 
-use failover_decide::{Decider, State};
-
 use crate::named::Named;
 
 /// How well PC-B protects PC-A.
@@ -9,29 +7,10 @@ use crate::named::Named;
 pub enum Protection {
     /// One gateway serves, and PC-B would take over if it died.
     Safe,
-    /// The primary is down, and PC-B serves or is about to: nothing stands behind it.
+    /// The primary is down, and PC-B serves or is about to: it has no standby.
     Degraded,
-    /// There is a problem: PC-B would not take over, or not let go, or two gateways serve.
+    /// There is a problem: PC-B would not take over, or not release, or two gateways serve.
     Unsafe,
-}
-
-impl Protection {
-    /// While nothing keeps PC-B from taking over and letting go.
-    pub(crate) fn without_problems(decider: &Decider) -> Self {
-        let begins = match decider.state() {
-            State::Fencing { .. } | State::Starting { .. } | State::Restarting { .. } => true,
-            State::Standby
-            | State::Suspect { .. }
-            | State::Isolated
-            | State::Active
-            | State::Inhibited(_)
-            | State::Stopping { .. } => false,
-        };
-        match begins || decider.is_listening() {
-            true => Self::Degraded,
-            false => Self::Safe,
-        }
-    }
 }
 
 impl Named for Protection {

@@ -1,4 +1,4 @@
-//! What is so at one moment: typed, for whoever renders it, and made in one go. Only looks.
+//! The state of the daemon at one moment: typed, for every renderer, and made in one step. Reads only.
 
 use std::{num::NonZeroU16, time::Duration};
 
@@ -9,14 +9,13 @@ use failover_linux::clock;
 
 use crate::{
     history::ledger::Totals,
-    kernel_events::Polling,
-    named::Named,
+    kernel_events::{EventSource, Polling},
     notify::alarms::ChannelStatus,
     primary::check::readiness::Readiness,
     status::{
         context::Context,
         explanation::Explanation,
-        problem::{Problem, dual_active_since, paused_until, problems},
+        problem::{Problem, dual_active_since, paused_until, problems, protection},
         protection::Protection,
         warning::{Warning, warnings},
     },
@@ -31,11 +30,11 @@ pub(crate) struct Snapshot {
     pub(crate) host: String,
     /// Process number of the daemon.
     pub(crate) pid: u32,
-    /// When this was made.
+    /// When the snapshot was made.
     pub(crate) now: Timestamp,
-    /// What keeps PC-B from protecting PC-A.
+    /// What prevents a takeover or a release.
     pub(crate) problems: Vec<Problem>,
-    /// What people should see to although it keeps PC-B from nothing.
+    /// What needs attention, but prevents nothing.
     pub(crate) warnings: Vec<Warning>,
     /// How well PC-B protects PC-A, with the problems taken into account.
     pub(crate) protection: Protection,
@@ -44,27 +43,27 @@ pub(crate) struct Snapshot {
     pub(crate) state: State,
     /// Since when.
     pub(crate) since: Timestamp,
-    /// Why; `None`: it was so at the beginning.
+    /// Why; `None`: since the start of the daemon.
     pub(crate) explanation: Option<Explanation>,
     pub(crate) primary: Primary,
     pub(crate) gateway: Gateway,
-    /// When something is due, if nothing happens before.
+    /// When the next timer expires.
     pub(crate) next: Option<Timestamp>,
     pub(crate) kernel_events: KernelEvents,
     /// `None`: none are asked.
     pub(crate) witnesses: Option<Witnesses>,
-    /// So many successes in a row make a release.
+    /// Number of successes in a row for a release.
     pub(crate) release_needs: u32,
     /// Was the primary seen healthy once, or is that not asked for?
     pub(crate) armed: bool,
     pub(crate) paused: Option<Pause>,
-    /// The local gateway serves whatever the primary does, as an operator ordered.
+    /// A forced takeover: the local gateway keeps running even if the primary answers.
     pub(crate) forced: bool,
-    /// Until when nothing is taken over after a release by hand.
+    /// Until when an operator's release prevents a takeover.
     pub(crate) held_until: Option<Timestamp>,
-    /// Nothing is run.
+    /// No command is run.
     pub(crate) dry_run: bool,
-    /// What was counted since the daemon began.
+    /// Counters since the daemon started.
     pub(crate) totals: Totals,
     pub(crate) configuration: Configuration,
     /// Every kind of channel, and how it does.
@@ -80,7 +79,7 @@ pub(crate) struct Primary {
     pub(crate) address: String,
     /// The check's name.
     pub(crate) check: &'static str,
-    /// What it last said of itself.
+    /// Its last report about itself.
     pub(crate) readiness: Option<Readiness>,
     /// The failed probes in a row that count.
     pub(crate) strikes: Vec<FailedProbe>,
@@ -105,7 +104,7 @@ pub(crate) struct LastProbe {
     /// When it ended.
     pub(crate) at: Timestamp,
     pub(crate) outcome: Outcome,
-    /// The certificate that it didn't trust.
+    /// The certificate that was not trusted.
     pub(crate) certificate: Option<String>,
 }
 
@@ -167,26 +166,6 @@ pub(crate) struct KernelEvents {
     pub(crate) disagreements: u64,
 }
 
-/// What tells that the local port has changed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum EventSource {
-    /// The kernel program.
-    Kernel,
-    /// It isn't loaded: the port is looked at again and again.
-    Polling,
-}
-
-impl Named for EventSource {
-    const ALL: &'static [Self] = &[Self::Kernel, Self::Polling];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Kernel => "kernel",
-            Self::Polling => "polling",
-        }
-    }
-}
-
 /// The witnesses, as they were asked last.
 #[derive(Clone, Debug)]
 pub(crate) struct Witnesses {
@@ -220,7 +199,7 @@ pub(crate) struct Configuration {
 }
 
 impl Context<'_> {
-    /// What is so now.
+    /// The snapshot of now.
     pub(crate) fn snapshot(self) -> Snapshot {
         let wall = clock::wall;
         let decider = self.decider;
@@ -230,10 +209,7 @@ impl Context<'_> {
             host: self.host.to_owned(),
             pid: std::process::id(),
             now: wall(self.now),
-            protection: match problems.is_empty() {
-                true => Protection::without_problems(decider),
-                false => Protection::Unsafe,
-            },
+            protection: protection(&problems, decider),
             problems,
             warnings: warnings(&self),
             dual_active_since: dual_active_since(self.configuration, decider, self.now).map(wall),

@@ -1,5 +1,5 @@
-//! The served document stays what it is, byte for byte: representative ones, made from what the daemon
-//! knows, beside what was served before (`golden/`). To accept a change, run with `GOLDEN=write`.
+//! The served document stays the same, byte for byte: representative ones are compared with `golden/`.
+//! To accept a change, run with `GOLDEN=write`.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -121,8 +121,8 @@ impl Daemon {
         let mut configuration = Configuration::load(options.unwrap()).unwrap();
         configuration.decide.witness_quorum = 0;
         configure(&mut configuration);
-        // A whole second of the wall clock, so that no text depends on when the test runs; and later than
-        // that, so that what is so while it runs is told from what happens here.
+        // A whole second of the wall clock, so that no text depends on when the test runs; and in the
+        // future, so that the time of the run differs from every time here.
         let boot = Time::from_boot(Duration::ZERO);
         let nanoseconds = clock::wall(boot).subsec_nanosecond().unsigned_abs();
         let base =
@@ -295,8 +295,8 @@ impl Daemon {
         assert_eq!(served, before.trim_end(), "{name}");
     }
 
-    /// The same whenever it is made: times count from [`EPOCH`], and what is so while the test runs has
-    /// none.
+    /// Independent of the time of the run: times count from [`EPOCH`], and the time of the run becomes
+    /// `NOW`.
     fn steady(&self, served: &str) -> String {
         let program = format!("\"program\":\"{}\"", env!("CARGO_PKG_VERSION"));
         let pid = format!("\"pid\":{}", std::process::id());

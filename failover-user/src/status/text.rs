@@ -49,8 +49,8 @@ impl fmt::Display for Document {
             row(&mut text, "readiness", &readiness.to_string());
         }
         if let Some(probe) = &self.last_probe {
-            let told = format!("{}, {}", probe.outcome, with_age(&probe.at));
-            row(&mut text, "last probe", &told);
+            let ended = format!("{}, {}", probe.outcome, with_age(&probe.at));
+            row(&mut text, "last probe", &ended);
         }
         let count = format!("{} of {}", self.strikes.len(), self.strikes_needed);
         row(&mut text, "strikes", &count);
@@ -72,11 +72,15 @@ impl fmt::Display for Document {
         };
         row(&mut text, "local gateway", &gateway);
         if let Some(since) = draining_since {
-            row(&mut text, "", &format!("drains since {}", with_age(since)));
+            row(
+                &mut text,
+                "",
+                &format!("draining since {}", with_age(since)),
+            );
         }
         for EndingProcess { pid, since } in ending {
-            let told = format!("pid {pid} is still there, since {}", with_age(since));
-            row(&mut text, "", &told);
+            let process = format!("pid {pid} is terminating, since {}", with_age(since));
+            row(&mut text, "", &process);
         }
         if let Some(witnesses) = &self.witnesses {
             row(&mut text, "witnesses", &witnesses.to_string());
@@ -88,15 +92,15 @@ impl fmt::Display for Document {
             }
         }
         if self.release_needs > 1 {
-            let told = format!(
-                "the primary flaps: a release takes {} successes in a row",
+            let needs = format!(
+                "the primary is flapping: a release needs {} successes in a row",
                 self.release_needs
             );
-            row(&mut text, "release", &told);
+            row(&mut text, "release", &needs);
         }
         let events = &self.kernel_events;
         let events = wording::kernel_events(
-            events.source.name(),
+            &events.source,
             events.reason.as_deref(),
             events.lost,
             events.disagreements,
@@ -139,16 +143,16 @@ impl fmt::Display for Readiness {
 impl fmt::Display for Witnesses {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.answered, &self.at) {
-            _ if self.quorum == 0 => formatter.write_str("none counts, so none is asked"),
+            _ if self.quorum == 0 => formatter.write_str("none counts"),
             (Some(answered), Some(at)) => write!(
                 formatter,
-                "{answered} answered, {} needed, asked {}",
+                "{answered} answered, {} needed, probed {}",
                 self.quorum,
                 with_age(at)
             ),
             _ => write!(
                 formatter,
-                "{} needed, asked before a takeover: {}",
+                "{} needed, probed before a takeover: {}",
                 self.quorum,
                 self.names.join(", ")
             ),
@@ -208,24 +212,24 @@ mod tests {
     #[test]
     fn a_warning_is_shown_and_is_no_problem() {
         let mut status = status();
-        status.warnings.push("nobody is told".to_owned());
+        status.warnings.push("notifications fail".to_owned());
         assert_eq!(status.protection(), Protection::Safe);
         let text = status.to_string();
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some("STANDBY (safe)"));
-        assert_eq!(lines.next(), Some("  warning        nobody is told"));
+        assert_eq!(lines.next(), Some("  warning        notifications fail"));
         assert_eq!(lines.next(), Some("  host           pc-b"));
     }
 
     #[test]
     fn fields_of_a_later_version_are_passed_over() {
         let mut json = serde_json::to_value(status()).unwrap();
-        json["weather"] = "fine".into();
+        json["later"] = "field".into();
         assert_eq!(serde_json::from_value::<Document>(json).unwrap(), status());
     }
 
     #[test]
-    fn each_witness_is_named_with_what_it_said_or_before_it_is_asked() {
+    fn each_witness_is_named_with_its_answer_or_before_it_is_probed() {
         let mut status = status();
         let mut witnesses = Witnesses {
             quorum: 1,
@@ -298,7 +302,7 @@ mod tests {
         status.gateway.listening = true;
         status.protection = Protection::Degraded.into();
         let screen = status.to_string();
-        let headline = "ACTIVE (degraded: PC-B serves, and nothing stands behind it)\n";
+        let headline = "ACTIVE (degraded: PC-B serves without a standby)\n";
         assert!(screen.starts_with(headline), "{screen}");
         status.problems.push("something".to_owned());
         assert_eq!(status.protection(), Protection::Unsafe);
@@ -332,12 +336,12 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_with_their_age() {
+    fn times_have_their_age() {
         let then = Timestamp::now() - jiff::SignedDuration::from_secs(3725);
-        let told = with_age(&then.to_string());
+        let text = with_age(&then.to_string());
         assert!(
-            told.ends_with("(1h 2m 5s ago)") || told.ends_with("(1h 2m 6s ago)"),
-            "{told}"
+            text.ends_with("(1h 2m 5s ago)") || text.ends_with("(1h 2m 6s ago)"),
+            "{text}"
         );
         assert_eq!(with_age("never"), "never");
     }

@@ -1,5 +1,5 @@
-//! What people should see to, although it keeps PC-B from nothing as long as all else is well. Only data,
-//! and when it is so; how it is said is `wording`'s.
+//! Warnings: what needs attention, but prevents nothing. Data, and the conditions; the texts are in
+//! `wording`.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use failover_linux::clock;
 
 use crate::{notify::DeliveryError, status::context::Context};
 
-/// Looking at who listens takes milliseconds.
+/// A scan takes milliseconds.
 const LONG_LOOK: Duration = Duration::from_secs(2);
 
-/// Something that people should see to.
+/// Something that needs attention.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Warning {
-    /// A part of the daemon doesn't work.
+    /// A part of the daemon does not work.
     PartAway {
         part: &'static str,
         since: Timestamp,
@@ -23,16 +23,16 @@ pub(crate) enum Warning {
     },
     /// A configuration was read and is refused.
     ConfigurationRefused { at: Timestamp, error: String },
-    /// Who listens on the local port isn't known for long.
+    /// The scan of the local port takes long.
     SlowLook { since: Timestamp },
-    /// People aren't notified.
+    /// Notifications fail.
     NotificationsFail {
         /// The channel, for people.
         channel: &'static str,
         since: Timestamp,
         error: DeliveryError,
     },
-    /// Somebody else listens on another address of the local port.
+    /// Another program listens on another address of the local port.
     ListenerBeside { held_by: String },
 }
 

@@ -22,12 +22,12 @@ use crate::{
 };
 
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Where a terminal doesn't tell how large it is.
+/// The size of a terminal that does not report it.
 const USUAL: (usize, usize) = (80, 24);
-/// Where the document's values begin; what doesn't fit on a line goes on there.
+/// The column of the document's values, and the indent of continued lines.
 const INDENT: usize = 17;
 
-/// Shows it until Ctrl-C, and tells how it was last. A daemon that is restarted meanwhile is waited for.
+/// Shows it until Ctrl-C, and returns the last one. Waits for a daemon that is restarted meanwhile.
 ///
 /// # Errors
 /// When there is no daemon to begin with, or the terminal is gone.
@@ -100,7 +100,7 @@ fn drawn(status: &Document, silence: Option<&str>, columns: usize, rows: usize) 
     let mut lines = Vec::new();
     if let Some(silence) = silence {
         lines.extend(wrapped(&format!("NO ANSWER: {silence}"), columns));
-        lines.push("what is below is how it was last".to_owned());
+        lines.push("below: the last status that was received".to_owned());
     }
     for line in status.to_string().lines() {
         lines.extend(wrapped(&one_line(line), columns));
@@ -110,7 +110,7 @@ fn drawn(status: &Document, silence: Option<&str>, columns: usize, rows: usize) 
     let room = rows.saturating_sub(lines.len() + 2);
     if room > 0 && !status.recent.is_empty() {
         lines.push(String::new());
-        lines.push("what happened last".to_owned());
+        lines.push("recent events".to_owned());
         let skipped = status.recent.len().saturating_sub(room);
         let notes = status.recent.iter().skip(skipped);
         lines.extend(notes.map(|note| cut(&line(note), columns)));
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(lines[0], "STANDBY (safe)");
         let heading = lines
             .iter()
-            .position(|line| line == "what happened last")
+            .position(|line| line == "recent events")
             .unwrap();
         assert!(lines[heading + 1].starts_with("  12:30:00 probe   number "));
         assert!(lines[23].contains("number 39"), "{lines:?}");
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_is_gone_is_told_first() {
+    fn a_daemon_that_does_not_answer_comes_first() {
         let drawn = drawn(&sample(), Some("no daemon listens"), 80, 24);
         assert!(drawn.starts_with("\x1b[HNO ANSWER: no daemon listens\x1b[K\r\n"));
     }

@@ -24,14 +24,14 @@ use crate::{
 
 /// Soon enough for people, seldom enough for the daemon.
 const PACE: Duration = Duration::from_millis(250);
-/// A view in which nothing changed is as good as a new one for so long.
+/// A view in which nothing changed is reused for this time.
 const FRESH: Duration = Duration::from_secs(1);
-/// Without news, an open page is told this often that the daemon lives.
+/// Without changes, an open page gets an update this often.
 const STILL_HERE: Duration = Duration::from_secs(10);
 
 /// Then an open page connects again, by itself: one that is gone or doesn't read keeps no place for ever.
 pub(crate) const LONGEST: Duration = Duration::from_secs(600);
-/// What it is told of how soon, in milliseconds.
+/// The reconnection time that it gets, in milliseconds.
 const AGAIN: u32 = 500;
 
 /// Where views come from.
@@ -123,7 +123,7 @@ impl Source {
         Some(shown)
     }
 
-    /// The view now, and then each new one. Whoever reads slowly misses those in between.
+    /// The view now, and then each new one. A slow reader misses those in between.
     pub(crate) fn events(
         self: Arc<Self>,
     ) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send {

@@ -1,4 +1,4 @@
-//! The last hours as a picture: one strip each for states, probes, strikes and kernel events, with time
+//! The last hours as a chart: one strip each for states, probes, strikes and kernel events, with time
 //! from left to right. Drawn wide and low, and stretched to whatever the screen has; words stand beside it,
 //! so that they are readable on a phone.
 
@@ -154,8 +154,7 @@ fn states(html: &mut String, view: &View, window: &Window) -> fmt::Result {
 }
 
 fn probes(html: &mut String, window: &Window, columns: &BTreeMap<u128, Slot>) -> fmt::Result {
-    let about = "Probes: the higher, the slower";
-    strip(html, "Probes, the higher the slower", "probes", about)?;
+    strip(html, "Probe latency", "probes", "Probe latency")?;
     for (number, slot) in columns {
         let class = match slot {
             Slot { failed: 1.., .. } => "p-failed",

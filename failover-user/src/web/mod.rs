@@ -1,5 +1,5 @@
-//! What others look at: `/metrics` for Prometheus, a page for people, and the document for tools, over
-//! HTTP. A source of requests and a renderer of the answers: it shows only what it is given.
+//! The web server: `/metrics` for Prometheus, a page for people, and the status document for tools. A
+//! source of requests, and the renderer of their answers; it has no other data.
 
 pub(crate) mod cache;
 pub(crate) mod chart;
@@ -33,7 +33,7 @@ pub struct Web {
 }
 
 impl Web {
-    /// Listens there, as soon as that can be; and again, should that end. What is shown is made again when
+    /// Listens there as soon as that is possible, and restarts when that ends. The view is made again when
     /// something has changed. Inside a tokio runtime.
     #[must_use]
     pub fn at(address: SocketAddr, part: Part, changed: watch::Receiver<()>) -> Self {

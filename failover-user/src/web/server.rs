@@ -1,5 +1,5 @@
-//! The listener. Whoever connects may be slow, silent or hostile: their number, size and time are limited,
-//! and they may only look.
+//! The listener. Clients may be slow, silent or hostile: their number, size and time are limited, and they
+//! can only read.
 
 use std::{
     convert::Infallible,
@@ -35,9 +35,9 @@ use crate::{
     web::{cache as live, cache::Source, metrics, page},
 };
 
-/// More connections there are not at a time; the next is hung up on.
+/// Limit for connections; further ones are closed at once.
 const MOST: usize = 32;
-/// So many of them may be pages that stay open: whoever only asks always finds a place.
+/// Limit for pages that stay open, so that other requests always find a place.
 const MOST_LIVE: usize = 16;
 /// From connecting to having read the answer.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
-//! What happened in the last hours, in little memory: for pictures and lists. No clock, no I/O: it is told
-//! what was seen and when; it must not know who tells it or who looks.
+//! The events of the last hours, in little memory: for charts and lists. No clock, no I/O: events come
+//! with their times. It must not know where they come from or who shows them.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -9,14 +9,14 @@ use crate::{named::Named, wording};
 
 /// How far back it goes.
 pub const REACH: Duration = Duration::from_secs(6 * 3600);
-/// What happens within so long is one mark in a picture.
+/// Events within this time are one mark in a chart.
 pub const SLOT: Duration = Duration::from_secs(10);
 /// Changes of state, and what people look for first: too few of them to be lost among the others.
 const MOST_CHANGES: usize = 128;
 /// Others may cause kernel events as fast as they please.
 const MOST_OTHERS: usize = 64;
-/// The same again becomes one note with a count if no more than so many others lie between, and no change
-/// of state.
+/// A repeated event becomes one note with a count, if at most this number of others lie between, and no
+/// change of state.
 const LOOK_BACK: usize = 4;
 /// A note is a line.
 const LONGEST: usize = 200;
@@ -55,7 +55,7 @@ pub struct Slot {
 pub enum Kind {
     /// A probe of the primary ended.
     Probe,
-    /// The kernel told of something.
+    /// A kernel event.
     Kernel,
     /// The state changed.
     State,
@@ -135,7 +135,7 @@ impl Timeline {
         self.note(now, Kind::Probe, &wording::probe::happened(outcome));
     }
 
-    /// The kernel told of something.
+    /// A kernel event.
     pub fn kernel(&mut self, now: Time, text: &str) {
         self.mark(
             now,

@@ -53,7 +53,7 @@ pub(crate) struct Router {
     said: Option<(Routers, Result<(), Silence>)>,
     /// That is news.
     is_news: bool,
-    /// Its answer counted at the last look.
+    /// Its answer counted at the last check.
     counted: bool,
 }
 

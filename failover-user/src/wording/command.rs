@@ -20,9 +20,9 @@ pub(crate) fn result(result: &CommandResult) -> String {
     match result {
         CommandResult::Succeeded => "succeeded".to_owned(),
         CommandResult::Failed { code } => format!("failed with exit code {code}"),
-        CommandResult::Signalled { signal } => format!("was ended by signal {signal}"),
+        CommandResult::Signalled { signal } => format!("was terminated by signal {signal}"),
         CommandResult::NotRun { reason } => format!("could not be run: {reason}"),
-        CommandResult::Abandoned => "was killed and did not go away".to_owned(),
+        CommandResult::Abandoned => "was killed but did not exit".to_owned(),
     }
 }
 
@@ -37,12 +37,12 @@ pub(crate) fn last_attempt(failure: &Failure) -> String {
     let ended = self::result(result);
     match (*command, result) {
         (Step::START, CommandResult::Succeeded) => {
-            "; the last one succeeded, but nothing listened afterwards".to_owned()
+            "; the last attempt succeeded, but nothing listened".to_owned()
         }
         (Step::STOP, CommandResult::Succeeded) => {
-            "; the last one succeeded, but something listens still".to_owned()
+            "; the last attempt succeeded, but something still listens".to_owned()
         }
-        (_, CommandResult::NotRun { .. }) => format!("; the last one {ended}"),
+        (_, CommandResult::NotRun { .. }) => format!("; the last attempt {ended}"),
         (
             _,
             CommandResult::Succeeded
@@ -50,11 +50,11 @@ pub(crate) fn last_attempt(failure: &Failure) -> String {
             | CommandResult::Signalled { .. }
             | CommandResult::Abandoned,
         ) => {
-            let said = match last_line {
-                Some(line) => format!(", and said last: {}", Escaped(line)),
-                None => ", and said nothing".to_owned(),
+            let output = match last_line {
+                Some(line) => format!("; last output: {}", Escaped(line)),
+                None => "; no output".to_owned(),
             };
-            format!("; the last one {ended}{said} (see {})", log.display())
+            format!("; the last attempt {ended}{output} (see {})", log.display())
         }
     }
 }
@@ -73,31 +73,31 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_how_it_ended_what_it_said_last_and_where_the_rest_is() {
+    fn a_failure_has_its_result_the_last_output_and_the_log() {
         let failed = CommandResult::Failed { code: 7 };
         assert_eq!(
             failure(Step::START, failed.clone(), Some("no \u{1b}[2Jsuch file")),
-            "; the last one failed with exit code 7, and said last: no \\u{1b}[2Jsuch file \
+            "; the last attempt failed with exit code 7; last output: no \\u{1b}[2Jsuch file \
              (see /state/start.log)"
         );
         assert_eq!(
             failure(Step::FENCE, failed, None),
-            "; the last one failed with exit code 7, and said nothing (see /state/fence.log)"
+            "; the last attempt failed with exit code 7; no output (see /state/fence.log)"
         );
         let not_run = CommandResult::NotRun {
             reason: "it isn't there".to_owned(),
         };
         assert_eq!(
             failure(Step::STOP, not_run, None),
-            "; the last one could not be run: it isn't there"
+            "; the last attempt could not be run: it isn't there"
         );
     }
 
     #[test]
-    fn a_success_that_led_to_nothing_is_said_to_be_that() {
+    fn a_success_without_effect_is_described_as_one() {
         assert_eq!(
             failure(Step::START, CommandResult::Succeeded, Some("started")),
-            "; the last one succeeded, but nothing listened afterwards"
+            "; the last attempt succeeded, but nothing listened"
         );
     }
 }

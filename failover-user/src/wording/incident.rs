@@ -1,10 +1,9 @@
 //! What incidents come to.
 
-use failover_decide::StateKind;
-
 use crate::{
     history::{How, Incident, Layer},
     named::Value,
+    wording::state::{Outcome, outcome, progress},
 };
 
 /// What an incident was, in a few words.
@@ -26,45 +25,6 @@ pub(crate) fn headline(incident: &Incident) -> String {
         },
         Outcome::NoTakeover(Some(why)) => format!("NO TAKEOVER: {why}"),
         Outcome::NoTakeover(None) => "probe failures, no takeover".to_owned(),
-    }
-}
-
-/// What an incident came to that came to this state, and no further.
-enum Outcome {
-    Takeover,
-    /// Why there was none, where it was due.
-    NoTakeover(Option<&'static str>),
-}
-
-const fn outcome(state: StateKind) -> Outcome {
-    let why = match state {
-        StateKind::Active => return Outcome::Takeover,
-        StateKind::Starting => "the local gateway did not start",
-        StateKind::Fencing => "the primary was not fenced",
-        StateKind::Isolated => "no witness answered",
-        StateKind::Blocked => "another program held the port",
-        StateKind::Unarmed => "the primary was never seen healthy",
-        StateKind::Paused => "paused",
-        StateKind::Released => "released by an operator",
-        StateKind::Standby | StateKind::Suspect | StateKind::Restarting | StateKind::Stopping => {
-            return Outcome::NoTakeover(None);
-        }
-    };
-    Outcome::NoTakeover(Some(why))
-}
-
-/// How far a takeover has come in this state.
-const fn progress(state: StateKind) -> u8 {
-    match state {
-        StateKind::Standby | StateKind::Suspect | StateKind::Restarting | StateKind::Stopping => 0,
-        StateKind::Released => 1,
-        StateKind::Paused => 2,
-        StateKind::Unarmed => 3,
-        StateKind::Blocked => 4,
-        StateKind::Isolated => 5,
-        StateKind::Fencing => 6,
-        StateKind::Starting => 7,
-        StateKind::Active => 8,
     }
 }
 

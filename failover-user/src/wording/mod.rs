@@ -1,6 +1,6 @@
-//! What people read: one sentence a state, a reason, a failure, a problem, an outcome, and nowhere else.
-//! Whoever shows something, be it in the log, the status, the page, the history or a notice, has its
-//! words from here. Pure: what is said depends on what is given alone.
+//! The texts that people read: one sentence for each state, reason, failure, problem and outcome, and no
+//! such sentence anywhere else. The log, the status, the page, the history and notices take their words
+//! from here. Pure functions of typed data.
 
 pub(crate) mod command;
 pub(crate) mod incident;
@@ -10,45 +10,24 @@ pub(crate) mod pause;
 pub(crate) mod probe;
 pub(crate) mod problem;
 pub(crate) mod reason;
+pub(crate) mod state;
 pub(crate) mod witness;
 
-use failover_decide::StateKind;
+use crate::{
+    kernel_events::{EventSource, Polling},
+    named::Value,
+    status::protection::Protection,
+};
 
-use crate::{kernel_events::Polling, status::protection::Protection};
-
-/// What a state means, as a sentence.
-pub(crate) const fn meaning(state: StateKind) -> &'static str {
-    match state {
-        StateKind::Standby => "The primary serves; this machine watches.",
-        StateKind::Suspect => "The last probes failed, too few to act.",
-        StateKind::Isolated => {
-            "No witness answers: this machine itself is cut off, so nothing is started."
-        }
-        StateKind::Fencing => "The primary has failed, and is being made sure of.",
-        StateKind::Starting => "The primary has failed; the local gateway is being started.",
-        StateKind::Active => "The local gateway serves.",
-        StateKind::Restarting => "The local gateway doesn't answer; it is being started again.",
-        StateKind::Stopping => "The primary is back; the local gateway is being stopped.",
-        StateKind::Paused => {
-            "The primary has failed, and a pause keeps the local gateway from being started."
-        }
-        StateKind::Released => "Released by hand: nothing is started for now.",
-        StateKind::Unarmed => "The primary was never seen healthy, so nothing is started.",
-        StateKind::Blocked => "Something else has the local port, so nothing can be started.",
-    }
-}
-
-/// The same while two gateways serve, whatever the state.
+/// The meaning of any state while two gateways serve.
 pub(crate) const DUAL_ACTIVE: &str = "The primary and the local gateway both serve.";
 
 /// How well PC-B protects PC-A, with what it means where that isn't said elsewhere.
 pub(crate) const fn verdict(protection: Protection, listening: bool) -> &'static str {
     match (protection, listening) {
         (Protection::Safe, _) => "safe",
-        (Protection::Degraded, true) => "degraded: PC-B serves, and nothing stands behind it",
-        (Protection::Degraded, false) => {
-            "degraded: the primary is down, and nothing stands behind PC-B"
-        }
+        (Protection::Degraded, true) => "degraded: PC-B serves without a standby",
+        (Protection::Degraded, false) => "degraded: the primary is down, and PC-B has no standby",
         (Protection::Unsafe, _) => "NOT SAFE",
     }
 }
@@ -71,16 +50,26 @@ pub(crate) fn marks(
         .collect()
 }
 
-/// Where kernel events come from, and how that goes.
+/// Where kernel events come from, why there are none, and how many were lost.
 pub(crate) fn kernel_events(
-    source: &str,
+    source: &Value<EventSource>,
     reason: Option<&str>,
     lost: u64,
     disagreements: u64,
 ) -> String {
-    let reason = reason.map(|reason| format!(" ({reason})"));
-    let reason = reason.unwrap_or_default();
-    format!("{source}{reason}, {lost} lost, {disagreements} disagreements")
+    let mut text = match source {
+        Value::Known(EventSource::Kernel) => "on (eBPF)".to_owned(),
+        Value::Known(EventSource::Polling) => "off, polling".to_owned(),
+        Value::Unknown(source) => source.clone(),
+    };
+    if let Some(reason) = reason {
+        text.push_str(&format!(" ({reason})"));
+    }
+    text.push_str(&format!(", {lost} lost"));
+    if disagreements > 0 {
+        text.push_str(&format!(", {disagreements} disagreements"));
+    }
+    text
 }
 
 /// Why there are no kernel events.

@@ -7,18 +7,18 @@ use crate::{notify::event::Event, state_dir::persisted::Paused};
 /// What happened, as the beginning of a sentence.
 pub(crate) const fn event(event: &Event) -> &'static str {
     match event {
-        Event::Takeover { .. } => "the primary is down and the local gateway serves",
-        Event::Release { .. } => "the local gateway is stopped again",
-        Event::FailedStart => "the local gateway doesn't start",
-        Event::FailedStop => "the local gateway doesn't stop",
+        Event::Takeover { .. } => "takeover: the primary is down, and the local gateway serves",
+        Event::Release { .. } => "release: the local gateway is stopped",
+        Event::FailedStart => "the local gateway does not start",
+        Event::FailedStop => "the local gateway does not stop",
         Event::FailedFence => "the primary is down and cannot be fenced",
-        Event::GatewayHung => "the local gateway doesn't answer and is started again",
-        Event::Isolated => "no witness answers, so nothing is taken over",
-        Event::Unarmed => "the primary was never seen healthy, so nothing is taken over",
-        Event::Blocked => "the local port is taken, so nothing is taken over",
-        Event::Paused(_) => "paused, so nothing is taken over",
-        Event::Resumed => "the pause is over",
-        Event::Flapping { .. } => "the primary keeps failing soon after it is back",
+        Event::GatewayHung => "the local gateway does not answer and is being restarted",
+        Event::Isolated => "no witness answers, so there is no takeover",
+        Event::Unarmed => "the primary was never seen healthy, so there is no takeover",
+        Event::Blocked => "another program holds the local port, so there is no takeover",
+        Event::Paused(_) => "paused: no takeover, no release",
+        Event::Resumed => "resumed",
+        Event::Flapping { .. } => "the primary is flapping",
     }
 }
 
@@ -31,9 +31,9 @@ pub(crate) fn ordered_by(by: &str) -> String {
 pub(crate) fn own_reason(event: &Event) -> Option<String> {
     match event {
         Event::Paused(pause) => Some(paused(pause.as_ref())),
-        Event::Resumed => Some("an operator ordered it, or its time is over".to_owned()),
+        Event::Resumed => Some("an operator ordered it, or the pause expired".to_owned()),
         Event::Flapping { release_needs } => Some(format!(
-            "a release takes {release_needs} successes in a row from now on"
+            "a release now needs {release_needs} successes in a row"
         )),
         Event::Takeover { .. }
         | Event::Release { .. }

@@ -1,26 +1,26 @@
-//! What operators are answered.
+//! Answers to operators.
 
-use failover_decide::{Inhibitor, Outcome, Refusal, State, Time};
+use failover_decide::{Outcome, Refusal, Time};
 use failover_linux::clock;
 
-/// Why an order isn't followed.
+/// Why an order is refused.
 pub(crate) const fn refusal(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::Paused => "paused: nothing is run; `failover resume` first",
+        Refusal::Paused => "paused: run `failover resume` first",
         Refusal::PrimaryAnswers => {
-            "the primary answers, so two gateways would run; --force does it all the same"
+            "the primary answers, so two gateways would run; use --force to do it anyway"
         }
-        Refusal::NotAsked => "it isn't known whether the primary answers",
-        Refusal::CannotTell => "PC-B can't find out whether the primary still answers",
+        Refusal::NotAsked => "the primary's state is not known",
+        Refusal::CannotTell => "PC-B cannot tell whether the primary still answers",
         Refusal::OthersAnswered => {
-            "the last probe failed, but other clients' connections to the primary work; --force does it all the same"
+            "the last probe failed, but other clients' connections to the primary work; use --force to do it anyway"
         }
         Refusal::Unarmed => {
-            "the primary was never seen healthy, so its address may be wrong; --force does it all the same"
+            "the primary was never seen healthy, so its address may be wrong; use --force to do it anyway"
         }
-        Refusal::ForeignListener => "the local port is held by something that isn't the gateway",
-        Refusal::AlreadyActive => "the local gateway serves already",
-        Refusal::NothingToRelease => "no local gateway serves or is being started",
+        Refusal::ForeignListener => "another program holds the local port",
+        Refusal::AlreadyActive => "the local gateway is already running",
+        Refusal::NothingToRelease => "there is no local gateway to stop",
     }
 }
 
@@ -37,13 +37,13 @@ pub(crate) fn refused(
             let probe = match last_probe {
                 Some((at, Outcome::Unknown { reason, .. })) => {
                     let at = clock::wall(*at).strftime("%H:%M:%S");
-                    format!(" (the probe at {at} UTC says nothing: {reason})")
+                    format!(" (the result of the probe at {at} UTC is unknown: {reason})")
                 }
                 Some((_, Outcome::Connected { .. } | Outcome::Failed { .. })) | None => {
                     String::new()
                 }
             };
-            format!("{why}{probe}; if you know that it is down: `failover takeover --force`")
+            format!("{why}{probe}; if you are sure that it is down: `failover takeover --force`")
         }
         Refusal::Paused
         | Refusal::PrimaryAnswers
@@ -51,28 +51,5 @@ pub(crate) fn refused(
         | Refusal::Unarmed
         | Refusal::AlreadyActive
         | Refusal::NothingToRelease => why.to_owned(),
-    }
-}
-
-/// What a takeover that is ordered waits for, if for anything.
-pub(crate) const fn waits_for(state: State) -> Option<&'static str> {
-    match state {
-        State::Isolated => Some(
-            "not begun: no witness answers; it begins when one does and the primary still fails, and --force doesn't wait for that",
-        ),
-        State::Standby | State::Suspect { .. } => {
-            Some("not begun: the primary, or the witnesses, are asked first")
-        }
-        State::Fencing { .. } => Some("not begun: the fence has to succeed first"),
-        State::Starting { .. }
-        | State::Active
-        | State::Inhibited(
-            Inhibitor::Paused
-            | Inhibitor::Released
-            | Inhibitor::Unarmed
-            | Inhibitor::ForeignListener,
-        )
-        | State::Restarting { .. }
-        | State::Stopping { .. } => None,
     }
 }

@@ -1,4 +1,4 @@
-//! What a pause changes, for who ordered it.
+//! What a pause changes, for the operator.
 
 use jiff::Timestamp;
 
@@ -72,12 +72,12 @@ mod tests {
             (None, FIVE, "SHORTER"),
             (None, None, "as long as before"),
         ] {
-            let told = change(Some(&pause(before)), &pause(now));
-            assert!(told.contains(word), "{told}");
-            assert!(told.contains(&end(pause(now).until)), "{told}");
+            let text = change(Some(&pause(before)), &pause(now));
+            assert!(text.contains(word), "{text}");
+            assert!(text.contains(&end(pause(now).until)), "{text}");
             let was = format!("it was paused {} (root ordered", end(pause(before).until));
-            assert!(told.contains(&was), "{told}");
-            assert!(told.contains("03:00:00Z: disk\\n)"), "{told}");
+            assert!(text.contains(&was), "{text}");
+            assert!(text.contains("03:00:00Z: disk\\n)"), "{text}");
         }
     }
 }

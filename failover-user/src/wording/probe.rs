@@ -1,4 +1,4 @@
-//! How probes end.
+//! The results of probes.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use failover_linux::{clock, errno};
 
 use crate::primary::check::wrong_answer::WrongAnswer;
 
-/// What happened, and where there is more to know, that: the errno's name, what is wrong.
+/// What failed, and the detail, if there is one: the errno's name, what is wrong.
 pub(crate) fn failure(failure: Failure) -> (&'static str, Option<String>) {
     match failure {
         Failure::Refused => ("refused", None),
@@ -22,9 +22,9 @@ pub(crate) fn failure(failure: Failure) -> (&'static str, Option<String>) {
 /// Why there is no answer, though TCP connected.
 pub(crate) const fn no_answer(why: NoAnswer) -> &'static str {
     match why {
-        NoAnswer::TimedOut => "TCP connected, then nothing in time",
-        NoAnswer::Closed => "TCP connected, then was closed",
-        NoAnswer::Reset => "TCP connected, then was reset",
+        NoAnswer::TimedOut => "connected, then timed out",
+        NoAnswer::Closed => "connected, then closed",
+        NoAnswer::Reset => "connected, then reset",
     }
 }
 
@@ -69,9 +69,9 @@ pub(crate) fn happened(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Connected { .. } => "the primary answered".to_owned(),
         Outcome::Failed { failure, .. } => {
-            format!("the probe failed: {}", failure_line(*failure))
+            format!("probe failed: {}", failure_line(*failure))
         }
-        Outcome::Unknown { reason, .. } => format!("the probe says nothing: {reason}"),
+        Outcome::Unknown { reason, .. } => format!("probe result unknown: {reason}"),
     }
 }
 

@@ -1,14 +1,14 @@
 //! Why the state is what it is.
 
 use failover_decide::{
-    Begun, Change, Evidence, Inhibitor, Order, Outcome, PortObservation, Reason, State,
+    Begun, Change, Evidence, Order, Outcome, PortObservation, Reason, StateKind,
 };
 use failover_linux::clock;
 
 use crate::{
     observe::occurrence::{Sighting, Source},
     status::explanation::{Connections, Detail, Explanation},
-    wording::{command, command::last_attempt, probe},
+    wording::{command, command::last_attempt, probe, state},
 };
 
 /// All of it: what happened, what else is known of it, the strikes, what connections showed.
@@ -49,93 +49,61 @@ fn connections(connections: &Connections) -> Option<String> {
 pub(crate) fn change(change: &Change) -> String {
     match &change.reason {
         Reason::Time => time(change),
-        Reason::Port(PortObservation::Absent) => absent(change.from).to_owned(),
+        Reason::Port(PortObservation::Absent) => state::absent(change.from).to_owned(),
         other => reason(other),
     }
 }
 
-/// What was waited for, where nothing happened but that its time came.
+/// Which timer expired.
 fn time(change: &Change) -> String {
-    const DUE: &str = "its time has come";
-    let waited = match (change.from, change.to) {
-        (State::Suspect { .. }, State::Standby | State::Suspect { .. }) => {
-            "failed probes are too long ago to count any longer"
+    let (from, to) = (change.from, change.to);
+    let is_attempt = from.kind() == to.kind();
+    match (
+        from.kind(),
+        to.kind(),
+        from.attempt().filter(|_| is_attempt),
+    ) {
+        (StateKind::Suspect, StateKind::Standby | StateKind::Suspect, _) => {
+            "the failed probes are too old to count".to_owned()
         }
-        (State::Inhibited(Inhibitor::Paused), _) => "the pause has had its time",
-        (State::Inhibited(Inhibitor::Released), _) => "the time is over for which it was released",
-        (_, State::Isolated) => "the witnesses didn't answer in time",
-        (from, to) if from.kind() == to.kind() => match from.attempt() {
-            Some(attempt) => {
-                return format!("attempt {attempt} failed, and the pause after it is over");
-            }
-            None => DUE,
-        },
-        (
-            State::Standby
-            | State::Suspect { .. }
-            | State::Isolated
-            | State::Fencing { .. }
-            | State::Starting { .. }
-            | State::Active
-            | State::Inhibited(Inhibitor::Unarmed | Inhibitor::ForeignListener)
-            | State::Restarting { .. }
-            | State::Stopping { .. },
-            _,
-        ) => DUE,
-    };
-    waited.to_owned()
-}
-
-/// Nobody listens any longer; why depends on what was so before.
-const fn absent(from: State) -> &'static str {
-    match from {
-        State::Stopping { .. } => "the local gateway is stopped",
-        State::Active => "the local gateway has gone by itself",
-        State::Inhibited(Inhibitor::ForeignListener) => "the local port is free again",
-        State::Standby
-        | State::Suspect { .. }
-        | State::Isolated
-        | State::Fencing { .. }
-        | State::Starting { .. }
-        | State::Inhibited(Inhibitor::Paused | Inhibitor::Released | Inhibitor::Unarmed)
-        | State::Restarting { .. } => "nobody listens on the local port any longer",
+        (StateKind::Paused, ..) => "the pause expired".to_owned(),
+        (StateKind::Released, ..) => "the release expired".to_owned(),
+        (_, StateKind::Isolated, _) => "the witnesses did not answer in time".to_owned(),
+        (_, _, Some(attempt)) => format!("attempt {attempt} failed; retrying"),
+        (_, _, None) => "timer expired".to_owned(),
     }
 }
 
 /// What happened.
 pub(crate) fn reason(reason: &Reason) -> String {
     match reason {
-        Reason::Time => "time went by",
+        Reason::Time => "timer expired",
         Reason::Probe(outcome) => return format!("probe {}", probe::outcome(outcome)),
         Reason::Vetoed(outcome) => {
             return format!(
-                "probe {}, but others' connections to the primary live",
+                "probe {}, but other clients' connections to the primary work",
                 probe::outcome(outcome)
             );
         }
         Reason::Evidence(what) => evidence(*what),
         Reason::Port(PortObservation::Listening) => "the local gateway listens",
-        Reason::Port(PortObservation::Absent) => "nobody listens on the local port any longer",
+        Reason::Port(PortObservation::Absent) => "nothing listens on the local port any more",
         Reason::Port(PortObservation::Terminating) => {
-            "nobody listens on the local port; the gateway's processes are still there"
+            "nothing listens on the local port, but processes of the gateway still run"
         }
-        Reason::Port(PortObservation::Foreign) => {
-            "something that isn't the gateway listens on the local port"
-        }
+        Reason::Port(PortObservation::Foreign) => "another program listens on the local port",
         Reason::GatewayProbed(outcome) => return gateway_probed(outcome),
         Reason::Ordered(what) => order(*what),
         Reason::CommandEnded { command, result } => {
             return command::ended(*command, result);
         }
-        Reason::NeverListened => "the start command ended, and nothing listened in time",
-        Reason::NeverAnswered => {
-            "the local gateway listens, and hasn't answered as it should in time"
-        }
+        Reason::NeverListened => "the start command ended, but nothing listened in time",
+        Reason::NeverAnswered => "the local gateway listens, but did not answer in time",
         Reason::Begun(what) => begun(*what),
         Reason::Absence => {
-            "this machine or daemon was suspended, stopped or stalled; strikes start again"
+            "the machine or the daemon was suspended or stalled; strikes start again"
         }
-        Reason::Reconfigured => "another configuration is in force",
+        Reason::Reconfigured => "configuration reloaded",
         Reason::Witnesses { answered: 0 } => "no witness answers",
         Reason::Witnesses { answered: 1 } => "one witness answers",
         Reason::Witnesses { answered } => return format!("{answered} witnesses answer"),
@@ -149,15 +117,15 @@ pub(crate) fn reason(reason: &Reason) -> String {
 /// What became of what the start command began.
 pub(crate) const fn begun(begun: Begun) -> &'static str {
     match begun {
-        Begun::Alive => "what the start command began is coming up",
-        Begun::Gone => "what the start command began is gone, and nothing listens",
-        Begun::Unknown => "what the start command began can't be seen",
+        Begun::Alive => "the started gateway is coming up",
+        Begun::Gone => "the started gateway has exited, and nothing listens",
+        Begun::Unknown => "the started gateway cannot be observed",
     }
 }
 
 /// How the local gateway's check ended.
 pub(crate) fn gateway_probed(outcome: &Outcome) -> String {
-    format!("the local gateway's check {}", probe::outcome(outcome))
+    format!("check of the local gateway: {}", probe::outcome(outcome))
 }
 
 /// What an operator ordered.
@@ -183,7 +151,7 @@ pub(crate) const fn evidence(evidence: Evidence) -> &'static str {
     }
 }
 
-/// The same, with how that is known.
+/// The same, with its source.
 pub(crate) fn sighting(sighting: &Sighting) -> String {
     let evidence = evidence(sighting.evidence);
     match &sighting.source {
@@ -197,7 +165,7 @@ pub(crate) fn sighting(sighting: &Sighting) -> String {
 mod tests {
     use std::time::Duration;
 
-    use failover_decide::{Failure, Time};
+    use failover_decide::{Failure, Inhibitor, State, Time};
 
     use super::*;
 
@@ -211,19 +179,19 @@ mod tests {
     }
 
     #[test]
-    fn where_only_time_went_by_it_says_what_was_waited_for() {
+    fn a_timer_that_expired_is_named() {
         let starting = |attempt| State::Starting { attempt };
         let suspect = |strikes| State::Suspect { strikes };
         for (from, to, part) in [
-            (suspect(1), State::Standby, "too long ago"),
-            (suspect(2), suspect(1), "too long ago"),
+            (suspect(1), State::Standby, "too old"),
+            (suspect(2), suspect(1), "too old"),
             (State::Inhibited(Inhibitor::Paused), starting(1), "pause"),
             (
                 State::Inhibited(Inhibitor::Released),
                 starting(1),
-                "released",
+                "release expired",
             ),
-            (suspect(3), State::Isolated, "witnesses didn't answer"),
+            (suspect(3), State::Isolated, "witnesses did not answer"),
             (starting(3), starting(4), "attempt 3 failed"),
         ] {
             let why = why(from, to, Reason::Time);
@@ -232,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_that_was_stopped_is_told_from_one_that_went_by_itself() {
+    fn a_gateway_that_was_stopped_differs_from_one_that_exited_by_itself() {
         let gone = |from, to| why(from, to, Reason::Port(PortObservation::Absent));
         let stopping = State::Stopping { attempt: 1 };
         assert_eq!(
@@ -264,13 +232,13 @@ mod tests {
     #[test]
     fn what_is_forgotten_of_connections_is_counted() {
         let events = vec![(Time::default(), "connection reset".to_owned())];
-        let told = connections(&Connections {
+        let text = connections(&Connections {
             events,
             forgotten: 7,
         });
-        let told = told.unwrap();
-        assert!(told.starts_with("7 earlier, "), "{told}");
-        assert!(told.ends_with(" connection reset"), "{told}");
+        let text = text.unwrap();
+        assert!(text.starts_with("7 earlier, "), "{text}");
+        assert!(text.ends_with(" connection reset"), "{text}");
         assert_eq!(connections(&Connections::default()), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What witnesses say.
+//! The answers of witnesses.
 
 use failover_linux::errno;
 
@@ -10,7 +10,7 @@ use crate::{
     wording::probe,
 };
 
-/// What one witness says, in a line.
+/// The answer of one witness, in a line.
 pub(crate) fn vote(vote: &Vote) -> String {
     let Vote {
         witness,
@@ -23,7 +23,7 @@ pub(crate) fn vote(vote: &Vote) -> String {
     }
 }
 
-/// What all of them say.
+/// The answers of all of them.
 pub(crate) fn votes<'vote>(votes: impl IntoIterator<Item = &'vote Vote>) -> String {
     let each: Vec<String> = votes.into_iter().map(vote).collect();
     each.join("; ")
@@ -44,23 +44,23 @@ pub(crate) fn silence(silence: &Silence) -> String {
         Silence::Unreachable(errno) => format!("unreachable: {}", errno::describe(*errno)),
         Silence::Failed(failure) => probe::failure_line(*failure),
         Silence::NotSent(errno) => errno::describe(*errno),
-        Silence::NoAddress => "it has no address".to_owned(),
+        Silence::NoAddress => "its name has no address".to_owned(),
         Silence::NotAsked(reason) => reason.clone(),
         Silence::NoRoute => "there is no default route any more".to_owned(),
         Silence::OtherRoute(routers) => format!(
-            "the default route leads to {routers} now, by which the primary hasn't answered"
+            "the default route now leads to {routers}, and the primary has not answered since"
         ),
     }
 }
 
-/// How the default router stands, and why.
+/// Whether the default router counts, and why.
 pub(crate) fn router_standing(standing: &RouterStanding) -> String {
     match standing {
         RouterStanding::IsPrimary(primary) => {
             format!("the default router abstains: {primary} is the primary itself")
         }
         RouterStanding::Counts => {
-            "the default router answered pings, so it has to before a takeover".to_owned()
+            "the default router answers pings: required for a takeover".to_owned()
         }
         RouterStanding::Gone(why) => {
             format!("the default router answered pings, but {}", silence(why))
@@ -69,21 +69,21 @@ pub(crate) fn router_standing(standing: &RouterStanding) -> String {
             "the default router abstains: there is no default route with a router".to_owned()
         }
         RouterStanding::Mute(why) => format!(
-            "the default router abstains: it doesn't answer pings ({})",
+            "the default router abstains: it does not answer pings ({})",
             silence(why)
         ),
         RouterStanding::Unproven => {
-            "the default router abstains: it hasn't answered a ping yet while the primary was well"
+            "the default router abstains: it has not answered a ping yet while the primary was up"
                 .to_owned()
         }
     }
 }
 
-/// The same, with what it said last.
+/// The same, with its last answer.
 pub(crate) fn router(router: &RouterStatus) -> String {
     let standing = router_standing(&router.standing);
     match router.is_silent {
-        true => format!("{standing}; it was silent when it was asked last"),
+        true => format!("{standing}; it did not answer the last ping"),
         false => standing,
     }
 }

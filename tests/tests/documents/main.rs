@@ -214,7 +214,7 @@ fn every_state_problem_alarm_and_event_has_its_row() {
             count += 1;
         }
     }
-    assert!(count >= 14, "{count}");
+    assert!(count >= 20, "{count}");
     let alerts = source("dist/alerts.yml").expect("the alarms");
     let alerts = alerts
         .lines()

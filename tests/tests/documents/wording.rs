@@ -84,22 +84,23 @@ const PERSONS: [(&str, &str); 9] = [
 ];
 
 /// The places that legitimately have one of these words.
-const EXCEPTIONS: [(&str, &str); 4] = [
-    // A stored key.
-    ("failover-user/src/history/mod.rs", "told"),
+const EXCEPTIONS: [(&str, &str); 6] = [
     // loginctl(1) calls it so, and it is the name of a check.
     ("failover-user/src/preflight/gateway.rs", "lingering"),
     ("tests/tests/preflight.rs", "lingering"),
-    // A key of the status document.
+    // A key of the status document, a key of the history, a label of a metric.
     ("tests/tests/notify.rs", "told"),
+    ("failover-user/src/status/document.rs", "told"),
+    ("failover-user/src/history/mod.rs", "told"),
+    ("failover-user/src/web/metrics/mod.rs", "told"),
 ];
 
 /// What is still to be reworded: the longest prefix of a place counts. No number here may grow; a part that
 /// has none left gets a line with 0.
-const ALLOWED: [(&str, usize); 22] = [
+const ALLOWED: [(&str, usize); 25] = [
     ("ARCHITECTURE.md", 0),
     ("docs/operating.md", 2),
-    ("failover-user/", 175),
+    ("failover-user/", 66),
     ("failover-user/crates/linux/", 0),
     ("failover-user/src/log/", 0),
     ("failover-user/src/state_dir/", 0),
@@ -116,7 +117,10 @@ const ALLOWED: [(&str, usize); 22] = [
     ("failover-user/src/primary/", 0),
     ("failover-user/src/runtime/", 0),
     ("failover-user/src/simulate/", 0),
+    ("failover-user/src/status/", 0),
     ("failover-user/src/trace/", 0),
+    ("failover-user/src/web/", 0),
+    ("failover-user/src/wording/", 0),
     ("tests/src/", 0),
     ("tests/tests/", 0),
 ];

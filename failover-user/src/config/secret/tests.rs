@@ -119,10 +119,10 @@ fn commands(configuration: &Configuration) -> Vec<String> {
     let Configuration {
         gateway,
         fence,
-        notify,
+        notifications,
         ..
     } = configuration;
-    let optional = [fence, notify].into_iter().flatten();
+    let optional = [fence, &notifications.command].into_iter().flatten();
     let lines = [&gateway.start, &gateway.stop].into_iter().chain(optional);
     lines
         .map(crate::gateway::command::command_line::CommandLine::shown)

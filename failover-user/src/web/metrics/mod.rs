@@ -19,12 +19,10 @@ use prometheus_client::{
 use failover_decide::StateKind;
 
 use crate::{
+    kernel_events::EventSource,
     named::Named as _,
     notify::alarms::ChannelStatus,
-    status::{
-        Protection,
-        snapshot::{EventSource, Snapshot},
-    },
+    status::{Protection, snapshot::Snapshot},
     web::metrics::{format::older, rows::Rows},
 };
 
@@ -94,19 +92,19 @@ fn registry(snapshot: &Snapshot, probes: &Probes) -> Registry {
     });
     to.register(
         "state",
-        "1 for the state that it is in, 0 for the others",
+        "1 for the current state, 0 for the others",
         Rows(states.collect()),
     );
     seconds_at(
         to,
         "state_since",
-        "When it came into this state",
+        "When this state began",
         Some(snapshot.since),
     );
     seconds_at(
         to,
         "heartbeat",
-        "When the deciding loop last answered",
+        "When the daemon made this",
         Some(snapshot.now),
     );
     let primary = &snapshot.primary;
@@ -119,7 +117,7 @@ fn registry(snapshot: &Snapshot, probes: &Probes) -> Registry {
     );
     to.register(
         "protected",
-        "1 if nothing keeps this machine from taking over and letting go",
+        "1 if this machine can take over and release",
         gauge(snapshot.protection != Protection::Unsafe),
     );
     let levels = Protection::ALL.iter().map(|protection| {
@@ -128,7 +126,7 @@ fn registry(snapshot: &Snapshot, probes: &Probes) -> Registry {
     });
     to.register(
         "protection",
-        "1 for how well this machine protects the primary, 0 for the others",
+        "1 for the current level of protection, 0 for the others",
         Rows(levels.collect()),
     );
     to.register(
@@ -144,43 +142,43 @@ fn registry(snapshot: &Snapshot, probes: &Probes) -> Registry {
     );
     to.register(
         "problems",
-        "How many things keep this machine from protecting the primary",
+        "Number of problems that prevent a takeover or a release",
         count(snapshot.problems.len()),
     );
     to.register(
         "armed",
-        "1 once the primary was seen healthy, or where that isn't asked for",
+        "1 once the primary was seen healthy, or if that is not required",
         gauge(snapshot.armed),
     );
     to.register(
         "paused",
-        "1 while an operator's pause keeps it from running anything",
+        "1 while an operator has paused takeovers and releases",
         gauge(snapshot.paused.is_some()),
     );
     to.register(
         "forced",
-        "1 while the local gateway serves whatever the primary does, as an operator ordered",
+        "1 during a forced takeover: the local gateway keeps running even if the primary answers",
         gauge(snapshot.forced),
     );
     to.register(
         "held",
-        "1 while an operator's release keeps it from taking over",
+        "1 while an operator's release prevents a takeover",
         gauge(snapshot.held_until.is_some()),
     );
     seconds_at(
         to,
         "held_until",
-        "Until when an operator's release keeps it from taking over",
+        "End of the time in which an operator's release prevents a takeover",
         snapshot.held_until,
     );
     to.register(
         "warnings",
-        "How many things people should see to, although they keep this machine from nothing",
+        "Number of warnings: what needs attention, but prevents nothing",
         count(snapshot.warnings.len()),
     );
     to.register(
         "dry_run",
-        "1 if it never runs anything",
+        "1 in a dry run, in which no command is run",
         gauge(snapshot.dry_run),
     );
     to.register(
@@ -190,7 +188,7 @@ fn registry(snapshot: &Snapshot, probes: &Probes) -> Registry {
     );
     to.register(
         "strikes_needed",
-        "How many of them make a takeover",
+        "How many of them are needed for a takeover",
         ConstGauge::new(primary.strikes_needed),
     );
     to.register(
@@ -200,7 +198,7 @@ fn registry(snapshot: &Snapshot, probes: &Probes) -> Registry {
     );
     to.register_with_unit(
         "probe_duration",
-        "How long probes of the primary took that said something",
+        "Duration of the probes of the primary, by result",
         Unit::Seconds,
         probes.durations(),
     );
@@ -219,13 +217,13 @@ fn witnesses(to: &mut Registry, snapshot: &Snapshot) {
     };
     to.register(
         "witnesses_quorum",
-        "How many witnesses have to answer before a takeover",
+        "How many witnesses must answer before a takeover",
         ConstGauge::new(witnesses.needed),
     );
     if let Some(last) = &witnesses.last {
         to.register(
             "witnesses_answered",
-            "How many answered when they were asked last",
+            "How many answered the last time",
             ConstGauge::new(last.answered),
         );
     }
@@ -239,7 +237,7 @@ fn gateway(to: &mut Registry, snapshot: &Snapshot) {
     );
     to.register(
         "local_port_foreign",
-        "1 if something that isn't the gateway listens on its port",
+        "1 if another program listens on the local gateway's port",
         gauge(snapshot.gateway.holder.is_foreign()),
     );
 }
@@ -248,12 +246,12 @@ fn totals(to: &mut Registry, snapshot: &Snapshot) {
     let totals = &snapshot.totals;
     to.register(
         "takeovers",
-        "How often the local gateway came up because it was started here",
+        "Takeovers: the local gateway was started and came up",
         ConstCounter::new(totals.takeovers),
     );
     to.register(
         "releases",
-        "How often it served and was stopped",
+        "Releases: the local gateway served and was stopped",
         ConstCounter::new(totals.releases),
     );
     let commands = totals.commands().map(|(command, result, count)| {
@@ -306,7 +304,7 @@ fn channels(to: &mut Registry, channels: &[ChannelStatus]) {
     }
     to.register(
         "notifications",
-        "How often it was tried to tell people, and what was given up",
+        "Attempts to send notifications, and dropped notifications",
         Rows(tried),
     );
     let failing = channels.iter().map(|channel| {
@@ -315,7 +313,7 @@ fn channels(to: &mut Registry, channels: &[ChannelStatus]) {
     });
     to.register(
         "notifications_failing",
-        "1 while the last attempt to tell people failed",
+        "1 while the last attempt to send a notification failed",
         Rows(failing.collect()),
     );
 }
@@ -324,7 +322,7 @@ fn configuration(to: &mut Registry, snapshot: &Snapshot) {
     let configuration = &snapshot.configuration;
     to.register(
         "config_last_reload_successful",
-        "1 if the configuration that was read last is in force",
+        "1 if the last reload of the configuration succeeded",
         gauge(configuration.refused.is_none()),
     );
     seconds_at(
@@ -339,22 +337,22 @@ fn kernel_events(to: &mut Registry, snapshot: &Snapshot) {
     let events = &snapshot.kernel_events;
     to.register(
         "kernel_events_on",
-        "1 if the kernel program tells of changes, 0 if the port is looked at every second",
+        "1 if kernel events are on, 0 if the port is polled every second",
         gauge(events.source == EventSource::Kernel),
     );
     to.register(
         "kernel_events",
-        "Events that the kernel program has told",
+        "Events received from the kernel program",
         ConstCounter::new(events.seen),
     );
     to.register(
         "kernel_events_lost",
-        "Events that found no room",
+        "Kernel events lost because the buffer was full",
         ConstCounter::new(events.lost),
     );
     to.register(
         "kernel_disagreements",
-        "How often events and the kernel's own list of listeners disagreed",
+        "How often kernel events and sock_diag disagreed",
         ConstCounter::new(events.disagreements),
     );
 }

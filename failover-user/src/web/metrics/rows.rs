@@ -1,4 +1,4 @@
-//! The same metric several times, told apart by labels.
+//! A metric with labels.
 
 use std::fmt::{self, Debug};
 
@@ -7,7 +7,7 @@ use prometheus_client::{
     metrics::{MetricType, TypedMetric},
 };
 
-/// The same metric several times, told apart by labels.
+/// A metric once for each set of labels.
 #[derive(Debug)]
 pub(super) struct Rows<Labels, Metric>(pub(super) Vec<(Labels, Metric)>);
 

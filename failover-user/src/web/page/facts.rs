@@ -1,4 +1,4 @@
-//! What the page tells beside who serves: the last probe, the strikes, the witnesses and so on.
+//! The details on the page: the last probe, the strikes, the witnesses and so on.
 
 use std::fmt::Write as _;
 
@@ -36,11 +36,11 @@ pub(super) fn facts(snapshot: &Snapshot) -> String {
     }));
     fact("Strikes", lines.join("<br>"));
     if let Some(said) = &primary.readiness {
-        fact("Primary says", readiness(said));
+        fact("Readiness", readiness(said));
     }
     let gateway = match &snapshot.gateway.holder {
         Holder::Gateway(held_by) | Holder::Foreign(held_by) => text(held_by),
-        Holder::Nobody => "nobody listens".to_owned(),
+        Holder::Nobody => "nothing listens".to_owned(),
     };
     fact("Local gateway", gateway);
     if let Some(asked) = &snapshot.witnesses {
@@ -55,14 +55,15 @@ pub(super) fn facts(snapshot: &Snapshot) -> String {
         }
     }
     if snapshot.release_needs > 1 {
-        let needs = format!("takes {} successes in a row", snapshot.release_needs);
+        let needs = format!("needs {} successes in a row", snapshot.release_needs);
         fact("Release", needs);
     }
     if snapshot.forced {
-        fact("By order", "serves whatever the primary does".to_owned());
+        let forced = "keeps running even if the primary answers";
+        fact("Forced takeover", forced.to_owned());
     }
     if let Some(until) = snapshot.held_until {
-        fact("Takes over again", Moment(until).to_string());
+        fact("Released until", Moment(until).to_string());
     }
     fact(
         "Kernel events",
@@ -73,7 +74,7 @@ pub(super) fn facts(snapshot: &Snapshot) -> String {
         "takeovers: {}, releases: {}",
         totals.takeovers, totals.releases
     );
-    fact("Since it began", counts);
+    fact("Since start", counts);
     if let Some(next) = snapshot.next {
         fact("Next", Moment(next).to_string());
     }
@@ -84,14 +85,14 @@ pub(super) fn facts(snapshot: &Snapshot) -> String {
 fn witnesses(witnesses: &Witnesses) -> String {
     let needed = witnesses.needed;
     let mut lines = vec![match &witnesses.last {
-        _ if needed == 0 => "none counts, so none is asked".to_owned(),
+        _ if needed == 0 => "none counts".to_owned(),
         Some(last) => {
             let at = Moment(clock::wall(last.at));
             format!("{} answered, {needed} needed, {at}", last.answered)
         }
         None => {
             let names = witnesses.names.join(", ");
-            format!("{needed} needed, not asked yet: {}", Html(&names))
+            format!("{needed} needed, not probed yet: {}", Html(&names))
         }
     }];
     let votes = witnesses.last.iter().flat_map(|last| &last.votes);
@@ -122,7 +123,7 @@ fn readiness(readiness: &Readiness) -> String {
 fn kernel_events(events: &KernelEvents) -> String {
     let reason = events.polling.as_ref().map(wording::polling);
     wording::kernel_events(
-        events.source.name(),
+        &events.source.into(),
         reason.as_deref(),
         events.lost,
         events.disagreements,

@@ -1,4 +1,4 @@
-//! The page: the snapshot for people's eyes. Whatever comes from outside is text and stays text.
+//! The page: the snapshot as HTML. All text from outside is escaped.
 
 mod facts;
 mod html;
@@ -87,7 +87,7 @@ fn parts_of(view: &View) -> [(&'static str, String); 4] {
     let snapshot = &view.snapshot;
     [
         ("now", now(snapshot).unwrap_or_default()),
-        ("picture", chart::render(view)),
+        ("chart", chart::render(view)),
         ("facts", facts::facts(snapshot)),
         ("recent", recent(snapshot).unwrap_or_default()),
     ]
@@ -103,7 +103,7 @@ fn title(snapshot: &Snapshot) -> String {
     format!("{verdict}{state} - {} - failover", snapshot.host)
 }
 
-/// What a person wants to know first: who serves, and is it safe?
+/// The most important first: which gateway serves, and is it safe?
 fn now(snapshot: &Snapshot) -> Result<String, fmt::Error> {
     let mut html = String::new();
     let state = snapshot.state.kind();
@@ -126,7 +126,7 @@ fn now(snapshot: &Snapshot) -> Result<String, fmt::Error> {
         verdict = wording::verdict(snapshot.protection, listening),
         meaning = match is_dual {
             true => wording::DUAL_ACTIVE,
-            false => wording::meaning(state),
+            false => wording::state::meaning(state),
         },
     )?;
     html.push_str("<div class=\"hosts\">");
@@ -135,8 +135,8 @@ fn now(snapshot: &Snapshot) -> Result<String, fmt::Error> {
     host(&mut html, "PC-A, the primary", class, answers, address)?;
     let (class, listens) = match &snapshot.gateway.holder {
         Holder::Gateway(_) => ("serves", "serves"),
-        Holder::Foreign(_) => ("fails", "port taken by something else"),
-        Holder::Nobody => ("idle", "stands by"),
+        Holder::Foreign(_) => ("fails", "port held by another program"),
+        Holder::Nobody => ("idle", "standby"),
     };
     let place = format!("{}, port {}", snapshot.host, snapshot.gateway.port);
     host(&mut html, "PC-B, this machine", class, listens, &place)?;
@@ -189,8 +189,8 @@ fn primary(snapshot: &Snapshot) -> (&'static str, &'static str) {
     {
         None => ("idle", "not probed yet"),
         Some(Outcome::Connected { .. }) => ("serves", "answers"),
-        Some(Outcome::Unknown { .. }) => ("idle", "can't be probed"),
-        Some(Outcome::Failed { .. }) => ("fails", "doesn't answer"),
+        Some(Outcome::Unknown { .. }) => ("idle", "cannot be probed"),
+        Some(Outcome::Failed { .. }) => ("fails", "does not answer"),
     }
 }
 
@@ -198,7 +198,7 @@ fn recent(snapshot: &Snapshot) -> Result<String, fmt::Error> {
     if snapshot.recent.is_empty() {
         return Ok(String::new());
     }
-    let mut html = String::from("<h2>What happened last</h2><ol>");
+    let mut html = String::from("<h2>Recent events</h2><ol>");
     for note in snapshot.recent.iter().rev().take(MOST_NOTES) {
         write!(
             html,

@@ -6,16 +6,16 @@ function ages() {
   const time = now + performance.now() - heard;
   for (const age of document.querySelectorAll(".age")) {
     const ago = Math.round((time - age.dataset.at) / 1000), far = Math.abs(ago);
-    const told = far < 120 ? far + " s" : far < 7200 ? Math.floor(far / 60) + " min"
+    const age_text = far < 120 ? far + " s" : far < 7200 ? Math.floor(far / 60) + " min"
       : far < 172800 ? Math.floor(far / 3600) + " h" : Math.floor(far / 86400) + " days";
-    age.textContent = ago < 0 ? "in " + told : told + " ago";
+    age.textContent = ago < 0 ? "in " + age_text : age_text + " ago";
   }
   if (performance.now() - heard > 25000) silent();
 }
 
 function silent() {
   const since = new Date(now).toISOString().slice(11, 19);
-  silence.textContent = "No word from the daemon since " + since + ": what is below may be out of date.";
+  silence.textContent = "No update from the daemon since " + since + ": this page may be out of date.";
   silence.hidden = false;
 }
 

@@ -107,8 +107,7 @@ fn two_gateways_and_a_pause_are_in_the_headline_and_the_colour_is_that_of_the_pr
     view.snapshot.gateway.holder = Holder::Gateway("node".to_owned());
     view.snapshot.protection = Protection::Degraded;
     let html = render(&view).html;
-    let verdict =
-        "<p class=\"verdict degraded\">degraded: PC-B serves, and nothing stands behind it</p>";
+    let verdict = "<p class=\"verdict degraded\">degraded: PC-B serves without a standby</p>";
     assert!(html.contains(verdict), "{html}");
     assert!(html.contains("<title>(degraded) active"), "{html}");
     assert!(!html.contains("verdict mark"), "{html}");
