@@ -17,8 +17,8 @@ use crate::{
     step::{self, Definition, End, Steps},
 };
 
-const ADDRESS_UP: Step = Step::new("address-up");
-const ADDRESS_DOWN: Step = Step::new("address-down");
+const ADDRESS_UP: Step = Step::further("address-up");
+const ADDRESS_DOWN: Step = Step::further("address-down");
 
 const TAKE_ADDRESS: Definition = Definition {
     step: ADDRESS_UP,
