@@ -72,9 +72,9 @@ impl Decider {
     /// In which order events come doesn't matter, but for those of one kind: each is applied before the
     /// kinds that are judged by it. Nothing is decided until all are.
     pub fn handle(&mut self, now: Time, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
-        let mut events: Vec<Event> = events.into_iter().collect();
-        events.sort_by_key(Event::rank);
-        let absent = events.contains(&Event::Suspended) || self.was_absent(now);
+        let mut events = by_rank(events).peekable();
+        let suspended = matches!(events.peek(), Some(Event::Suspended));
+        let absent = suspended || self.was_absent(now);
         if absent {
             self.situation.begin_anew(now);
         }
@@ -346,4 +346,16 @@ impl Decider {
     pub fn must_probe_first(&self, now: Time, order: Order) -> bool {
         self.situation.must_probe_first(now, order)
     }
+}
+
+/// In the order in which they are taken in. Most come alone, and are not collected.
+fn by_rank(events: impl IntoIterator<Item = Event>) -> impl Iterator<Item = Event> {
+    let mut events = events.into_iter();
+    let mut alone = events.next();
+    let mut together: Vec<Event> = events.collect();
+    if !together.is_empty() {
+        together.splice(0..0, alone.take());
+        together.sort_by_key(Event::rank);
+    }
+    alone.into_iter().chain(together)
 }

@@ -91,13 +91,13 @@ impl RouterWitness {
         if replaced || matches!(self.standing, Standing::Doubted(_)) {
             self.standing = Standing::Unproven;
         }
-        let routers: Vec<RouterId> = self.found.iter().map(|router| router.id.clone()).collect();
+        let routers = || self.found.iter().map(|router| &router.id);
         let due = self.pinged.as_ref().is_none_or(|(pinged, who)| {
-            let others = !routers.is_empty() && *who != routers;
+            let others = !self.found.is_empty() && !who.iter().eq(routers());
             others || now.since(*pinged) >= PAUSE
         });
         if due {
-            self.pinged = Some((now, routers));
+            self.pinged = Some((now, routers().cloned().collect()));
             self.is_due = true;
         }
     }

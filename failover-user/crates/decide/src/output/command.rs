@@ -28,7 +28,7 @@ impl Situation {
             // There is nothing left that a release could undo.
             self.orders.released();
         }
-        if gates.inhibitor(self, Step::STOP).is_none() {
+        if !is_idle && gates.inhibitor(self, Step::STOP).is_none() {
             self.cut_short(now, actions);
         }
         match self.attempt {
@@ -178,7 +178,7 @@ impl Situation {
     /// During a pause people are told what would have been run.
     fn note_withheld(&mut self, gates: Gates, actions: &mut Vec<Action>) {
         let withheld = match (self.orders.pause(), self.attempt) {
-            (Some(_), Attempt::Idle) => self.due_but_for_pause(gates),
+            (Some(_), Attempt::Idle) => self.due_without_pause(gates),
             _ => None,
         };
         if withheld != self.withheld {
@@ -187,10 +187,13 @@ impl Situation {
         }
     }
 
-    fn due_but_for_pause(&self, gates: Gates) -> Option<Step> {
-        let mut resumed = self.clone();
-        resumed.orders.follow(Order::Resume);
-        resumed.due(gates).map(|due| due.step)
+    /// The step that would be due if the pause were over.
+    fn due_without_pause(&mut self, gates: Gates) -> Option<Step> {
+        let orders = self.orders;
+        self.orders.follow(Order::Resume);
+        let due = self.due(gates);
+        self.orders = orders;
+        due.map(|due| due.step)
     }
 
     /// Before this time the step waits, as its last attempts failed.

@@ -55,9 +55,6 @@ impl Situation {
         let stopping = State::Stopping {
             attempt: self.attempt_of(Step::STOP),
         };
-        let inhibitor = gates
-            .inhibitor(self, Step::START)
-            .filter(|_| self.is_failed());
         match (taken, due) {
             _ if self.stop_owed && self.lets_go() && (stop_is_due || taken.is_some()) => stopping,
             _ if self.listening() && (stop_is_due || stop_is_taken) => {
@@ -74,7 +71,11 @@ impl Situation {
             (Some(step), _) if !stop_is_taken => self.state_of(step),
             // What a failed start left behind is cleaned up before the next.
             _ if self.stop_owed && self.is_failed() && (stop_is_due || stop_is_taken) => starting,
-            _ if let Some(inhibitor) = inhibitor => State::Inhibited(inhibitor),
+            _ if self.is_failed()
+                && let Some(inhibitor) = gates.inhibitor(self, Step::START) =>
+            {
+                State::Inhibited(inhibitor)
+            }
             (_, Some(due)) if !stop_is_due => match due.wait.map(|wait| wait.shown) {
                 None | Some(Shown::Step) => self.state_of(due.step),
                 Some(Shown::Isolated) => State::Isolated,
