@@ -148,7 +148,7 @@ fn a_unit_that_dies_is_started_again_at_once_and_one_that_is_slow_is_waited_for(
         ended(&mut daemon, "start");
         ended(&mut daemon, "stop");
     }
-    let gone = daemon.said(|line| line.message().contains("is gone"));
+    let gone = daemon.said(|line| line.message().contains("has exited"));
     assert!(
         gone[0].field("found").contains("bot.service is failed"),
         "{gone:?}"

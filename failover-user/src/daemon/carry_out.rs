@@ -107,6 +107,14 @@ impl Daemon {
                 self.record(change);
                 None
             }
+            Action::Standby(state) => {
+                self.observe(&Occurrence::Decided(Decided::Standby(state)));
+                None
+            }
+            Action::DrillEnded(end) => {
+                self.observe(&Occurrence::Decided(Decided::DrillEnded(end)));
+                None
+            }
         }
     }
 

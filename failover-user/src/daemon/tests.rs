@@ -49,6 +49,8 @@ impl Observer for Notes {
                 Decided::Actions(_) => "actions".to_owned(),
                 Decided::State(explanation) => explanation.change.to.name().to_owned(),
                 Decided::Armed => "armed".to_owned(),
+                Decided::Standby(state) => state.name().to_owned(),
+                Decided::DrillEnded(end) => format!("drill {end:?}"),
                 Decided::Withheld(_) | Decided::Paused | Decided::PauseOver | Decided::HoldOver => {
                     "a pause or a hold".to_owned()
                 }

@@ -257,6 +257,8 @@ impl Recorder {
             | Event::GatewayBegan(_)
             | Event::Begun(_)
             | Event::Woke
+            | Event::Parking(_)
+            | Event::Standby { .. }
             | Event::Armed => {}
         }
     }
@@ -343,6 +345,8 @@ impl Recorder {
                 Action::Kill(_)
                 | Action::AskWitnesses { .. }
                 | Action::PingRouters
+                | Action::Standby(_)
+                | Action::DrillEnded(_)
                 | Action::ProbeGateway { .. } => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use tracing::{debug, error, info, warn};
 
-use failover_decide::{Order, Outcome};
+use failover_decide::{DrillEnd, Order, Outcome};
 use failover_linux::{bpf::event::Bind, clock, escape::Escaped};
 
 use crate::{
@@ -182,6 +182,16 @@ fn decided(decided: &Decided, context: &Context) {
             primary = %context.configuration.primary,
             "the primary was seen healthy; from now on it is taken over when it fails"
         ),
+        Decided::Standby(state) => info!(
+            state = state.name(),
+            mode = context.decider.standby_mode().name(),
+            "standby changed"
+        ),
+        Decided::DrillEnded(end) => match end {
+            DrillEnd::Passed => info!("drill passed: the local gateway was parked"),
+            DrillEnd::Failed => error!("drill failed: the local gateway could not be parked"),
+            DrillEnd::Interrupted => warn!("drill interrupted"),
+        },
         Decided::Event(_) | Decided::Actions(_) | Decided::Paused => {}
     }
 }

@@ -137,7 +137,7 @@ impl Alarms {
         self.order = match order {
             Order::TakeOver { .. } => Some(Ordered::Takeover(by.to_owned())),
             Order::Release { .. } => Some(Ordered::Release(by.to_owned())),
-            Order::Pause { .. } | Order::Resume => return,
+            Order::Pause { .. } | Order::Resume | Order::Drill => return,
         };
     }
 
@@ -164,6 +164,8 @@ impl Alarms {
             | Decided::Actions(_)
             | Decided::Withheld(_)
             | Decided::HoldOver
+            | Decided::Standby(_)
+            | Decided::DrillEnded(_)
             | Decided::Armed => return,
         };
         self.lasting(&event, context.decider);

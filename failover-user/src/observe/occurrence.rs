@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use failover_decide::{
-    Action, Cause, CommandResult, Decider, Event, Evidence, Order, Outcome, PortObservation,
-    Probing, Refusal, Step, Time,
+    Action, Cause, CommandResult, Decider, DrillEnd, Event, Evidence, Order, Outcome,
+    PortObservation, Probing, Refusal, StandbyState, Step, Time,
 };
 use failover_linux::bpf::event::{Bind, Origin, TcpStateChange};
 
@@ -176,6 +176,10 @@ pub(crate) enum Decided<'a> {
     HoldOver,
     /// The primary was seen healthy for the first time.
     Armed,
+    /// The local gateway is so ready now.
+    Standby(StandbyState),
+    /// A drill has ended.
+    DrillEnded(DrillEnd),
 }
 
 /// The course of a command.
@@ -217,6 +221,7 @@ pub(crate) const fn typed(order: Order) -> (&'static str, Option<Time>) {
         Order::Resume => ("resume", None),
         Order::TakeOver { force: false } => ("takeover", None),
         Order::TakeOver { force: true } => ("takeover --force", None),
+        Order::Drill => ("drill", None),
         Order::Release { hold_until } => ("release", hold_until),
     }
 }

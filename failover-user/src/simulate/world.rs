@@ -386,7 +386,11 @@ impl<'s, 'a> World<'s, 'a> {
                     };
                 }
             }
-            Action::Record(_) | Action::ProbeGateway { .. } | Action::Withhold(_) => {}
+            Action::Record(_)
+            | Action::ProbeGateway { .. }
+            | Action::Withhold(_)
+            | Action::Standby(_)
+            | Action::DrillEnded(_) => {}
         }
     }
 

@@ -95,6 +95,8 @@ impl LastSeen {
             | Decided::Paused
             | Decided::PauseOver
             | Decided::HoldOver
+            | Decided::Standby(_)
+            | Decided::DrillEnded(_)
             | Decided::Armed => {}
         }
     }

@@ -217,7 +217,12 @@ impl Daemon {
                     self.timeline.change(now, &explanation.change, &why);
                     self.last_seen.explanation = Some(explanation);
                 }
-                Action::Run(_) | Action::Kill(_) | Action::PingRouters | Action::Withhold(_) => {}
+                Action::Run(_)
+                | Action::Kill(_)
+                | Action::PingRouters
+                | Action::Withhold(_)
+                | Action::Standby(_)
+                | Action::DrillEnded(_) => {}
             }
         }
     }

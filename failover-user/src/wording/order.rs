@@ -21,6 +21,11 @@ pub(crate) const fn refusal(refusal: Refusal) -> &'static str {
         Refusal::ForeignListener => "another program holds the local port",
         Refusal::AlreadyActive => "the local gateway is already running",
         Refusal::NothingToRelease => "there is no local gateway to stop",
+        Refusal::PrimaryFails => "the primary fails; a drill would be in the way of a takeover",
+        Refusal::DrillRuns => "a drill is already running",
+        Refusal::CannotPark => {
+            "the local gateway cannot be parked on this machine; see `failover check`"
+        }
     }
 }
 
@@ -50,6 +55,9 @@ pub(crate) fn refused(
         | Refusal::OthersAnswered
         | Refusal::Unarmed
         | Refusal::AlreadyActive
-        | Refusal::NothingToRelease => why.to_owned(),
+        | Refusal::NothingToRelease
+        | Refusal::PrimaryFails
+        | Refusal::DrillRuns
+        | Refusal::CannotPark => why.to_owned(),
     }
 }

@@ -123,7 +123,9 @@ fn fails(step: Step) -> String {
         Step::START => "the local gateway does not start".to_owned(),
         Step::STOP => "the local gateway does not stop".to_owned(),
         Step::FENCE => "the fence fails".to_owned(),
-        other => format!("the {other} command fails"),
+        Step::PARK => "the local gateway cannot be parked".to_owned(),
+        Step::DISCARD => "a parked gateway cannot be ended".to_owned(),
+        other => format!("{other} fails"),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     },
     known::{
         isolation::Judges,
+        parking::{StandbyMode, StandbyState},
         persistent::PersistentState,
         router::DefaultRouter,
         situation::{Attempt, PortState, Primary, Situation},
@@ -117,7 +118,10 @@ impl Decider {
         situation.command(gates, now, &mut commands);
         // People read why before they read what.
         situation.note_change(gates, now, reason, actions);
+        let drill_end = situation.parking.drill_end.take();
+        actions.extend(drill_end.map(Action::DrillEnded));
         actions.append(&mut commands);
+        situation.note_standby(now, actions);
         // After the change of state, which sets the pace.
         let pace = situation.pace();
         if let Some((probe, cause)) = situation.schedule.probe(now, pace) {
@@ -326,6 +330,30 @@ impl Decider {
     #[must_use]
     pub fn router_counts(&self) -> bool {
         self.situation.router.counts()
+    }
+
+    /// How ready the local gateway is.
+    #[must_use]
+    pub fn standby_state(&self) -> StandbyState {
+        self.situation.parking.state
+    }
+
+    /// Since when it is so ready.
+    #[must_use]
+    pub fn standby_since(&self) -> Time {
+        self.situation.parking.since
+    }
+
+    /// How ready it is to be kept.
+    #[must_use]
+    pub fn standby_mode(&self) -> StandbyMode {
+        self.situation.parking.mode
+    }
+
+    /// Is a drill under way?
+    #[must_use]
+    pub fn drills(&self) -> bool {
+        self.situation.parking.drill.is_some()
     }
 
     /// The local gateway is to go: the primary is believed, or an operator says so.

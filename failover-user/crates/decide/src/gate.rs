@@ -108,8 +108,9 @@ impl Gates {
 struct Pause;
 
 impl Gate for Pause {
-    fn concerns(&self, _: &Situation, _: Step) -> bool {
-        true
+    fn concerns(&self, _: &Situation, step: Step) -> bool {
+        // A parked gateway serves nobody, and the operator may want to work on it.
+        step != Step::DISCARD
     }
 
     fn check(&self, situation: &Situation, _: Step) -> Passage {

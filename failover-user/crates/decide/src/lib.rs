@@ -39,12 +39,13 @@ pub use input::{
 pub use known::{
     flap_damping::{Back, FlapHistory},
     isolation::Judges,
+    parking::{ParkingObservation, StandbyMode, StandbyState},
     persistent::PersistentState,
     router::DefaultRouter,
     strikes::Strike,
 };
 pub use output::{
-    action::{Action, Cause},
+    action::{Action, Cause, DrillEnd},
     change::{Change, Reason},
     state::{Inhibitor, State, StateKind},
 };

@@ -18,6 +18,8 @@ enum Id {
     Fence,
     Start,
     Stop,
+    Park,
+    Discard,
     #[cfg_attr(not(test), expect(dead_code, reason = "so far only tests have any"))]
     Further(&'static str),
 }
@@ -29,8 +31,24 @@ impl Step {
     pub const START: Self = Self(Id::Start);
     /// Stop the local gateway.
     pub const STOP: Self = Self(Id::Stop);
+    /// Start the local gateway up to its bind, where the kernel stops it.
+    pub const PARK: Self = Self(Id::Park);
+    /// End a parked gateway, which has not served.
+    pub const DISCARD: Self = Self(Id::Discard);
     /// Every step, for tools.
-    pub const ALL: [Self; 3] = [Self::START, Self::STOP, Self::FENCE];
+    pub const ALL: [Self; 5] = [
+        Self::START,
+        Self::STOP,
+        Self::FENCE,
+        Self::PARK,
+        Self::DISCARD,
+    ];
+
+    /// Does it only change how ready the local gateway is?
+    #[must_use]
+    pub fn is_of_standby(self) -> bool {
+        self == Self::PARK || self == Self::DISCARD
+    }
 
     /// A further step, which is called so.
     #[cfg(test)]
@@ -45,6 +63,8 @@ impl Step {
             Id::Fence => "fence",
             Id::Start => "start",
             Id::Stop => "stop",
+            Id::Park => "park",
+            Id::Discard => "discard",
             Id::Further(name) => name,
         }
     }
@@ -66,6 +86,10 @@ pub(crate) enum End {
     Listening,
     /// It no longer does.
     Closed,
+    /// The local gateway is parked.
+    Parked,
+    /// Nothing is left of a parked one.
+    Discarded,
 }
 
 /// All that there is to know of a step.
@@ -78,8 +102,8 @@ pub(crate) struct Definition {
     pub(crate) limit: fn(&Settings) -> Duration,
     /// The first pause after an attempt that failed, and the longest.
     pub(crate) backoff: fn(&Settings) -> (Duration, Duration),
-    /// What people see while it is taken, by the attempt from 1.
-    pub(crate) state: fn(u32) -> State,
+    /// What people see while it is taken, by the attempt from 1; `None`: what they see anyway.
+    pub(crate) state: Option<fn(u32) -> State>,
     /// The step of a release that undoes this one of a takeover.
     pub(crate) undone_by: Option<Step>,
 }
@@ -96,7 +120,7 @@ pub(crate) const FENCE: Definition = Definition {
     demand: |settings| settings.fence,
     limit: |settings| settings.fence_timeout,
     backoff,
-    state: |attempt| State::Fencing { attempt },
+    state: Some(|attempt| State::Fencing { attempt }),
     undone_by: None,
 };
 
@@ -107,7 +131,7 @@ pub(crate) const START: Definition = Definition {
     demand: |_| Demand::Required,
     limit: |settings| settings.start_timeout,
     backoff,
-    state: |attempt| State::Starting { attempt },
+    state: Some(|attempt| State::Starting { attempt }),
     // What a start leaves behind is seen, or owed: see `Situation::stop_owed`.
     undone_by: None,
 };
@@ -119,7 +143,36 @@ pub(crate) const STOP: Definition = Definition {
     demand: |_| Demand::Required,
     limit: |settings| settings.stop_timeout,
     backoff,
-    state: |attempt| State::Stopping { attempt },
+    state: Some(|attempt| State::Stopping { attempt }),
+    undone_by: None,
+};
+
+/// The longest pause before a gateway that could not be parked, or died while it was, is begun anew: an hour
+/// of a processor's time a day, at most.
+const LONGEST_PARKING_PAUSE: Duration = Duration::from_secs(3600);
+/// Ending a parked gateway takes a tenth of a second, and its unit's stop as long again. Nothing waits longer
+/// for it.
+const DISCARD_LIMIT: Duration = Duration::from_secs(20);
+
+/// Parks the local gateway.
+pub(crate) const PARK: Definition = Definition {
+    step: Step::PARK,
+    end: End::Parked,
+    demand: |_| Demand::Required,
+    limit: |settings| settings.start_timeout,
+    backoff: |settings| (settings.interval, LONGEST_PARKING_PAUSE),
+    state: None,
+    undone_by: None,
+};
+
+/// Ends a parked one.
+pub(crate) const DISCARD: Definition = Definition {
+    step: Step::DISCARD,
+    end: End::Discarded,
+    demand: |_| Demand::Required,
+    limit: |settings| settings.stop_timeout.min(DISCARD_LIMIT),
+    backoff,
+    state: None,
     undone_by: None,
 };
 
@@ -130,6 +183,8 @@ pub(crate) struct Steps {
     pub(crate) takeover: &'static [Definition],
     /// Begins with its stop.
     pub(crate) release: &'static [Definition],
+    /// Those that change how ready the local gateway is, in no order.
+    pub(crate) standby: &'static [Definition],
 }
 
 impl Steps {
@@ -137,11 +192,12 @@ impl Steps {
     pub(crate) const STANDARD: Self = Self {
         takeover: &[FENCE, START],
         release: &[STOP],
+        standby: &[PARK, DISCARD],
     };
 
     /// All of them.
     pub(crate) fn all(self) -> impl Iterator<Item = &'static Definition> {
-        self.takeover.iter().chain(self.release)
+        self.takeover.iter().chain(self.release).chain(self.standby)
     }
 
     pub(crate) fn get(self, step: Step) -> Option<&'static Definition> {

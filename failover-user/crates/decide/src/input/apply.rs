@@ -51,6 +51,15 @@ impl Situation {
                 self.count_witnesses(now)
             }
             Event::Port(gateway) => self.apply_port(now, gateway),
+            Event::Parking(seen) => {
+                self.apply_parking(now, seen);
+                Reason::Time
+            }
+            Event::Standby { mode, can_park } => {
+                self.parking.mode = mode;
+                self.parking.is_possible = can_park;
+                Reason::Time
+            }
             Event::GatewayProbed { probe, outcome } => {
                 if self.liveness.ended(probe, &outcome) {
                     self.overdue = 0;
@@ -420,6 +429,7 @@ impl Situation {
                     self.schedule.ask(now);
                 }
             }
+            Order::Drill => self.begin_drill(now),
             Order::Pause { .. } | Order::Resume => {}
         }
         Reason::Ordered(order)
@@ -474,6 +484,8 @@ impl Situation {
                 }
             }
             End::Success => self.apply_success_of(now, definition, &result, outdated),
+            End::Parked => self.parking_ended(now, killed, result.is_success()),
+            End::Discarded => self.discard_ended(now, result.is_success()),
         }
         Reason::CommandEnded { command, result }
     }

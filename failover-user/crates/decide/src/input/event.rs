@@ -3,7 +3,10 @@
 use crate::{
     id::{GatewayProbeId, ProbeId, RoundId, RouterId},
     input::{evidence::Evidence, order::Order, outcome::Outcome},
-    known::router::DefaultRouter,
+    known::{
+        parking::{ParkingObservation, StandbyMode},
+        router::DefaultRouter,
+    },
     step::{CommandResult, Step},
     time::Time,
 };
@@ -42,6 +45,15 @@ pub enum Event {
     Suspended,
     /// Somebody looked at the local port.
     Port(PortObservation),
+    /// Somebody looked for a parked gateway.
+    Parking(ParkingObservation),
+    /// So ready the local gateway is to be kept from now on.
+    Standby {
+        /// As configured, and as is safe here.
+        mode: StandbyMode,
+        /// This machine can park this gateway: a drill can.
+        can_park: bool,
+    },
     /// The local gateway was asked whether it answers.
     GatewayProbed {
         /// As in [`crate::Action::ProbeGateway`].
@@ -82,20 +94,22 @@ impl Event {
             Self::Suspended => 0,
             Self::Armed => 1,
             Self::Port(_) => 2,
-            Self::Begun(_) => 3,
-            Self::GatewayBegan(_) => 4,
-            Self::GatewayDrains => 5,
-            Self::PrimaryDrains(_) => 6,
-            Self::DefaultRouters(_) => 7,
-            Self::RoutersPinged { .. } => 8,
-            Self::Witnesses { .. } => 9,
-            Self::Evidence(..) => 10,
-            Self::ProbeEnded { .. } => 11,
-            Self::GatewayProbed { .. } => 12,
-            Self::CommandEnded { .. } => 13,
-            Self::ProbeWanted => 14,
-            Self::Operator(_) => 15,
-            Self::Woke => 16,
+            Self::Parking(_) => 3,
+            Self::Standby { .. } => 4,
+            Self::Begun(_) => 5,
+            Self::GatewayBegan(_) => 6,
+            Self::GatewayDrains => 7,
+            Self::PrimaryDrains(_) => 8,
+            Self::DefaultRouters(_) => 9,
+            Self::RoutersPinged { .. } => 10,
+            Self::Witnesses { .. } => 11,
+            Self::Evidence(..) => 12,
+            Self::ProbeEnded { .. } => 13,
+            Self::GatewayProbed { .. } => 14,
+            Self::CommandEnded { .. } => 15,
+            Self::ProbeWanted => 16,
+            Self::Operator(_) => 17,
+            Self::Woke => 18,
         }
     }
 }

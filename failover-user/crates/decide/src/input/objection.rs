@@ -24,10 +24,11 @@ impl Situation {
             Order::TakeOver { force: false } if !failing => Some(Refusal::NotAsked),
             Order::TakeOver { force: false } if !self.armed => Some(Refusal::Unarmed),
             Order::Release { .. } => {
-                let idle =
-                    self.attempt == Attempt::Idle && !orders.takes_over() && self.owed().is_none();
+                let is_unused = self.attempt == Attempt::Idle || self.attempt.is_of_standby();
+                let idle = is_unused && !orders.takes_over() && self.owed().is_none();
                 (idle && !self.listening()).then_some(Refusal::NothingToRelease)
             }
+            Order::Drill => self.drill_objection(),
             Order::TakeOver { .. } | Order::Pause { .. } | Order::Resume => None,
         }
     }
@@ -59,6 +60,23 @@ impl Situation {
             Refusal::OthersAnswered
         } else {
             Refusal::CannotTell
+        }
+    }
+
+    /// Why no drill is made now.
+    fn drill_objection(&self) -> Option<Refusal> {
+        if self.orders.pause().is_some() {
+            Some(Refusal::Paused)
+        } else if self.port == Some(PortState::Foreign) {
+            Some(Refusal::ForeignListener)
+        } else if self.listening() || self.attempt.is_start() {
+            Some(Refusal::AlreadyActive)
+        } else if matches!(self.primary, Primary::Failing(_)) {
+            Some(Refusal::PrimaryFails)
+        } else if !self.parking.is_possible {
+            Some(Refusal::CannotPark)
+        } else {
+            self.parking.drill.map(|_| Refusal::DrillRuns)
         }
     }
 }

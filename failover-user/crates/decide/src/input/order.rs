@@ -19,6 +19,8 @@ pub enum Order {
         /// gateway serves until a release is ordered.
         force: bool,
     },
+    /// Park the local gateway and end it again, to show that it could serve.
+    Drill,
     /// Stop the local gateway, although the primary doesn't answer. A new takeover needs new strikes.
     Release {
         /// And isn't made before this time; `None`: as soon as there are enough.
@@ -47,6 +49,12 @@ pub enum Refusal {
     AlreadyActive,
     /// There is nothing to stop.
     NothingToRelease,
+    /// The primary fails: a takeover may be near.
+    PrimaryFails,
+    /// A drill is under way.
+    DrillRuns,
+    /// A local gateway can't be parked here.
+    CannotPark,
 }
 
 /// The orders that stand until their time is over or another ends them, whatever else happens: the next
@@ -103,6 +111,7 @@ impl Orders {
     pub(crate) fn follow(&mut self, order: Order) {
         match order {
             Order::Pause { until } => self.pause = Some(Pause { until }),
+            Order::Drill => {}
             Order::Resume => {
                 self.pause = None;
                 self.hold_until = None;

@@ -6,7 +6,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{orders::Orders, successes::Successes};
+use super::{orders::Orders, parking::Parking, successes::Successes};
 use crate::{
     Begun, Cause, CommandResult, Decider, DefaultRouter, Demand, Event, Failure, GatewayProbeId,
     Gone, Order, Outcome, PortObservation, ProbeId, RoundId, RouterId, Settings, Step, Time,
@@ -73,6 +73,7 @@ pub(super) struct Books {
     /// The primary was seen healthy once.
     pub(super) armed: bool,
     pub(super) orders: Orders,
+    pub(super) parking: Parking,
     /// The check of the local gateway that isn't answered yet, and how many failed in a row.
     pub(super) gateway_probe: Option<GatewayProbeId>,
     pub(super) gateway_failures: u32,
@@ -142,6 +143,7 @@ impl Books {
             started: false,
             armed: !settings.needs_arming,
             orders: Orders::default(),
+            parking: Parking::default(),
             gateway_probe: None,
             gateway_failures: 0,
             gateway_answered: false,
@@ -187,6 +189,8 @@ impl Books {
             Event::GatewayBegan(_) => self.gateway_answered = true,
             Event::Armed => self.armed = true,
             Event::Operator(order) => self.ordered(now, *order, before),
+            Event::Parking(seen) => self.parking_seen(*seen, before),
+            Event::Standby { mode, can_park } => self.standby_changes(*mode, *can_park),
             Event::GatewayProbed { probe, outcome } => self.gateway_probed(*probe, outcome),
             Event::DefaultRouters(routers) => self.routers_found(routers),
             Event::RoutersPinged { answered } => self.routers_answered(answered),
@@ -208,7 +212,10 @@ impl Books {
             }
             Event::CommandEnded { command, result } => self.command_ended(now, *command, result),
         }
-        if self.command.is_none() && !self.listens() && !self.started {
+        let undoes = self
+            .command
+            .is_some_and(|in_flight| !in_flight.command.is_of_standby());
+        if !undoes && !self.listens() && !self.started {
             self.orders.release = false;
         }
     }
@@ -293,6 +300,9 @@ impl Books {
         let ended = self
             .command
             .take_if(|in_flight| in_flight.command == command);
+        if ended.is_some() {
+            self.parking_command_ended(now, command, result);
+        }
         match command {
             Step::START => self.comes_up = false,
             Step::STOP => self.stopped = Some(now),
@@ -316,6 +326,9 @@ impl Books {
             return;
         }
         self.orders.follow(order);
+        if order == Order::Drill {
+            self.drill_begins();
+        }
         if matches!(order, Order::Release { .. }) {
             // The operator knows what failed until now.
             self.failures.clear();

@@ -68,6 +68,8 @@ impl Books {
             | Event::GatewayBegan(_)
             | Event::Begun(_)
             | Event::Armed
+            | Event::Parking(_)
+            | Event::Standby { .. }
             | Event::Operator(_) => false,
             Event::DefaultRouters(routers) => {
                 self.needed_by(&self.proven, routers) == self.needed()

@@ -197,7 +197,11 @@ impl CalmWorld {
                 Action::ProbeGateway { probe } => {
                     self.gateway_probe = Some((self.now + ANSWER, probe));
                 }
-                Action::Record(_) | Action::PingRouters | Action::Withhold(_) => {}
+                Action::Record(_)
+                | Action::PingRouters
+                | Action::Withhold(_)
+                | Action::Standby(_)
+                | Action::DrillEnded(_) => {}
             }
         }
     }

@@ -11,6 +11,7 @@ mod books;
 mod copies;
 mod liveness;
 mod orders;
+mod parking;
 mod probing;
 mod release;
 mod successes;
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// One action of each kind comes of an event at most.
-const MOST_ACTIONS: usize = 6;
+const MOST_ACTIONS: usize = 8;
 
 /// How often copies of the decider are played on, beside what is checked at every event: that takes far
 /// longer than everything else.
@@ -156,6 +157,8 @@ impl Invariants {
                     Step::START => books.start_runs(now, decider, violations),
                     Step::STOP => books.stop_runs(now, decider, violations),
                     Step::FENCE => books.fence_runs(now, decider, violations),
+                    Step::PARK => books.park_runs(decider, violations),
+                    Step::DISCARD => books.discard_runs(decider, violations),
                     step => books.other_runs(step),
                 },
                 Action::Kill(command) => books.kill_runs(now, *command, violations),
@@ -167,10 +170,12 @@ impl Invariants {
                         command
                     });
                 }
-                Action::Record(_) => {}
+                Action::DrillEnded(_) => books.drill_ends(violations),
+                Action::Record(_) | Action::Standby(_) => {}
             }
         }
         books.is_released(now, violations);
+        books.parked_is_discarded(now, decider, violations);
         books.strikes_are_failures(now, decider, violations);
         books.decision_is_due(now, wake, violations);
         self.changes_are_recorded(actions, decider);
@@ -181,6 +186,7 @@ impl Invariants {
             } = self;
             books.refusals_are_fresh(now, decider, violations);
             books.timer_moves(now, decider, violations);
+            books.parking_delays_nothing(now, decider, violations);
         }
         if decider.state() != self.before.state && self.changes_left > 0 {
             self.changes_left -= 1;

@@ -18,6 +18,7 @@ impl Orders {
     pub(super) fn follow(&mut self, order: Order) {
         match order {
             Order::Pause { until } => self.pause = Some(until),
+            Order::Drill => {}
             Order::Resume => {
                 self.pause = None;
                 self.hold = None;

@@ -17,6 +17,7 @@ impl Books {
             || "the fence hasn't ended well since the primary answered",
         );
         self.started = true;
+        self.parked_is_used();
         self.orders.release = false;
         self.start = Some(now);
         self.comes_up = false;

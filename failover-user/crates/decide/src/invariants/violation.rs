@@ -51,6 +51,16 @@ pub enum Invariant {
     StartTime,
     /// A local gateway that nobody needs is stopped.
     Released,
+    /// A gateway is parked where that has a reason, in the order's, the mode's or a drill's name.
+    ParkingReason,
+    /// Only what is parked is discarded, and never a gateway that is needed.
+    DiscardReason,
+    /// A parked gateway doesn't outlive its reason.
+    Discarded,
+    /// Being ready never delays a takeover.
+    ParkingDelaysNothing,
+    /// Every drill ends once.
+    DrillEnds,
     /// Only what runs is killed, and once.
     KillRunning,
     /// Every change of state is recorded once, from the state that was.
@@ -98,6 +108,11 @@ impl fmt::Display for Invariant {
             Self::PrimaryProven => "a release before the primary has answered often enough",
             Self::StartTime => "a gateway that is coming up is ended",
             Self::Released => "a local gateway that is not needed is kept",
+            Self::ParkingReason => "a gateway is parked without a reason",
+            Self::DiscardReason => "a gateway is discarded without a reason",
+            Self::Discarded => "a parked gateway outlives its reason",
+            Self::ParkingDelaysNothing => "parking delays a takeover",
+            Self::DrillEnds => "a drill ends that was not under way",
             Self::KillRunning => "a command is killed that is not running",
             Self::ChangeRecorded => "a change of state is not recorded once",
             Self::Withheld => "a command is withheld without a pause",

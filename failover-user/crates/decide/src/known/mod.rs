@@ -4,6 +4,7 @@ pub(crate) mod backoff;
 pub(crate) mod flap_damping;
 mod gateway_health;
 pub(crate) mod isolation;
+pub(crate) mod parking;
 pub(crate) mod persistent;
 pub(crate) mod router;
 pub(crate) mod schedule;

@@ -12,6 +12,7 @@ use crate::{
         flap_damping::FlapDamping,
         gateway_health::Liveness,
         isolation::{Isolation, Judges},
+        parking::Parking,
         persistent::PersistentState,
         router::{DefaultRouter, RouterWitness},
         schedule::Schedule,
@@ -55,6 +56,7 @@ pub(crate) struct Situation {
     pub(crate) done: PerStep<bool>,
     /// The steps of a release that have something to undo.
     pub(crate) owed: PerStep<bool>,
+    pub(crate) parking: Parking,
     pub(crate) isolation: Isolation,
     pub(crate) router: RouterWitness,
     pub(crate) flap_damping: FlapDamping,
@@ -164,6 +166,10 @@ impl Situation {
             }),
             done: PerStep::of(steps, |_| false),
             owed: PerStep::of(steps, |_| false),
+            parking: Parking {
+                since: now,
+                ..Parking::default()
+            },
             isolation: Isolation::new(&settings, counting(&settings, &router)),
             router,
             flap_damping: FlapDamping::new(&settings, persistent.flap_history, now),
@@ -315,6 +321,27 @@ impl PortState {
 }
 
 impl Attempt {
+    /// The step whose command runs.
+    pub(crate) fn step(&self) -> Option<Step> {
+        match self {
+            Self::Running { command, .. } => Some(*command),
+            Self::Activating { .. } | Self::Idle => None,
+        }
+    }
+
+    /// Is a command under way that starts or ends the local gateway, parked or not?
+    pub(crate) fn changes_gateway(&self) -> bool {
+        self.is_start()
+            || [Step::STOP, Step::PARK, Step::DISCARD]
+                .into_iter()
+                .any(|step| self.step() == Some(step))
+    }
+
+    /// Is one under way that only changes how ready it is?
+    pub(crate) fn is_of_standby(&self) -> bool {
+        self.step().is_some_and(Step::is_of_standby)
+    }
+
     pub(crate) fn is_start(&self) -> bool {
         matches!(
             self,

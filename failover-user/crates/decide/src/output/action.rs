@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     id::{GatewayProbeId, ProbeId, RoundId},
+    known::parking::StandbyState,
     output::change::Change,
     step::Step,
 };
@@ -40,6 +41,21 @@ pub enum Action {
     Withhold(Step),
     /// Tell people.
     Record(Change),
+    /// Tell people how ready the local gateway is now.
+    Standby(StandbyState),
+    /// Tell people that a drill has ended.
+    DrillEnded(DrillEnd),
+}
+
+/// How a drill ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DrillEnd {
+    /// The local gateway was parked: it could serve.
+    Passed,
+    /// It could not be parked.
+    Failed,
+    /// Something that matters more came between.
+    Interrupted,
 }
 
 /// Why a probe was made.

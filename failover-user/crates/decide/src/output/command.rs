@@ -6,6 +6,7 @@ use crate::{
     input::{event::Begun, order::Order},
     known::{
         backoff::Backoff,
+        parking::Parked,
         situation::{Attempt, PortState, Primary, Situation},
     },
     output::action::Action,
@@ -23,14 +24,16 @@ pub(crate) struct Due {
 impl Situation {
     /// Begins the step that is due, where the gates are open, or ends the one that is taken.
     pub(crate) fn command(&mut self, gates: Gates, now: Time, actions: &mut Vec<Action>) {
-        let is_idle = self.attempt == Attempt::Idle;
+        let is_idle = self.attempt == Attempt::Idle || self.attempt.is_of_standby();
         if is_idle && !self.listening() && !self.stop_owed && self.owed().is_none() {
             // There is nothing left that a release could undo.
             self.orders.released();
         }
+        self.interrupt_drill();
         if !is_idle && gates.inhibitor(self, Step::STOP).is_none() {
             self.cut_short(now, actions);
         }
+        self.cut_parking_short(actions);
         match self.attempt {
             Attempt::Running {
                 command,
@@ -41,6 +44,17 @@ impl Situation {
                     self.overdue = self.overdue.saturating_add(1);
                 }
                 self.kill(actions);
+            }
+            // Being ready never delays a takeover: what its gates wait for is asked meanwhile.
+            Attempt::Running { killed, .. } if self.attempt.is_of_standby() => {
+                if let Some(due) = self.due_takeover(gates) {
+                    if due.wait.is_some() {
+                        self.take(now, due, actions);
+                    } else if !killed && self.attempt.step() == Some(Step::PARK) {
+                        // It goes on by itself, and the start lets it.
+                        self.kill(actions);
+                    }
+                }
             }
             Attempt::Running { .. } | Attempt::Activating { .. } => {}
             Attempt::Idle => {
@@ -72,18 +86,25 @@ impl Situation {
     /// When a command is to be ended, or begun unless something else happens before.
     pub(crate) fn next_command(&self, gates: Gates) -> Option<Time> {
         match self.attempt {
-            Attempt::Running { .. } | Attempt::Activating { .. } => self.deadline(),
-            Attempt::Idle => {
-                let due = self.due(gates)?;
-                let not_before = self.not_before(due.step);
-                match due.wait {
-                    None => Some(not_before),
-                    Some(wait) => match (wait.until, wait.question) {
-                        (Some(until), _) => Some(until.max(not_before)),
-                        (None, question) => question.map(|_| not_before),
-                    },
-                }
+            Attempt::Running { .. } if self.attempt.is_of_standby() => {
+                let due = self.waiting_takeover(gates);
+                let takeover = due.and_then(|due| self.next_of(due));
+                [self.deadline(), takeover].into_iter().flatten().min()
             }
+            Attempt::Running { .. } | Attempt::Activating { .. } => self.deadline(),
+            Attempt::Idle => self.next_of(self.due(gates)?),
+        }
+    }
+
+    /// When this is to be begun, or what it waits for to be asked.
+    fn next_of(&self, due: Due) -> Option<Time> {
+        let not_before = self.not_before(due.step);
+        match due.wait {
+            None => Some(not_before),
+            Some(wait) => match (wait.until, wait.question) {
+                (Some(until), _) => Some(until.max(not_before)),
+                (None, question) => question.map(|_| not_before),
+            },
         }
     }
 
@@ -128,6 +149,40 @@ impl Situation {
         }
     }
 
+    /// Ends a parking that has lost its reason.
+    fn cut_parking_short(&mut self, actions: &mut Vec<Action>) {
+        if let Attempt::Running {
+            command: Step::PARK,
+            killed: false,
+            ..
+        } = self.attempt
+            && (self.listening() || !self.wants_parked())
+        {
+            self.kill(actions);
+        }
+    }
+
+    /// The step of a takeover that is due, and whose pause is over.
+    fn due_takeover(&self, gates: Gates) -> Option<Due> {
+        let due = self.due(gates)?;
+        let is_ready = self.now >= self.not_before(due.step);
+        (is_ready && self.steps.is_of_takeover(due.step)).then_some(due)
+    }
+
+    /// The step of a takeover that is due and will do something about a command in the slot.
+    fn waiting_takeover(&self, gates: Gates) -> Option<Due> {
+        let due = self.due(gates)?;
+        let parks = matches!(
+            self.attempt,
+            Attempt::Running {
+                command: Step::PARK,
+                killed: false,
+                ..
+            }
+        );
+        (self.steps.is_of_takeover(due.step) && (parks || due.wait.is_some())).then_some(due)
+    }
+
     /// The step that is due, unless something keeps it from being taken: the one that what is seen asks for,
     /// or one that has to be taken before it.
     pub(crate) fn due(&self, gates: Gates) -> Option<Due> {
@@ -163,14 +218,20 @@ impl Situation {
             {
                 Some(Step::STOP)
             }
-            (PortState::Listening { .. }, _) => None,
+            (PortState::Listening { .. }, _) if self.is_failed() => None,
+            (port @ PortState::Listening { .. }, _) => self.standby_step(port),
             (PortState::Absent | PortState::Foreign, _)
                 if self.lets_go() && self.owed().is_some() =>
             {
                 self.owed()
             }
-            (PortState::Absent | PortState::Terminating | PortState::Foreign, _) => {
-                self.is_failed().then_some(Step::START)
+            (PortState::Absent | PortState::Terminating | PortState::Foreign, _)
+                if self.is_failed() && !self.must_discard_first() =>
+            {
+                Some(Step::START)
+            }
+            (port @ (PortState::Absent | PortState::Terminating | PortState::Foreign), _) => {
+                self.standby_step(port)
             }
         }
     }
@@ -193,11 +254,11 @@ impl Situation {
         self.orders.follow(Order::Resume);
         let due = self.due(gates);
         self.orders = orders;
-        due.map(|due| due.step)
+        due.map(|due| due.step).filter(|step| !step.is_of_standby())
     }
 
     /// Before this time the step waits, as its last attempts failed.
-    fn not_before(&self, step: Step) -> Time {
+    pub(crate) fn not_before(&self, step: Step) -> Time {
         self.backoffs
             .get(step)
             .map_or(self.now, Backoff::not_before)
@@ -213,6 +274,10 @@ impl Situation {
         if command == Step::START && !self.orders.takes_over() {
             let failed = self.strikes().first().map_or(now, |strike| strike.due);
             self.flap_damping.takeover(failed);
+        }
+        if command == Step::START {
+            // It lets one that is parked go on.
+            self.parking.parked = Parked::Absent;
         }
         self.attempt = Attempt::Running {
             command,

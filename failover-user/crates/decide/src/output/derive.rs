@@ -40,13 +40,23 @@ impl Situation {
         actions.push(Action::Record(change));
     }
 
+    pub(crate) fn note_standby(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let state = self.standby_state();
+        if state != self.parking.state {
+            self.parking.state = state;
+            self.parking.since = now;
+            actions.push(Action::Standby(state));
+        }
+    }
+
     fn derived_state(&self, gates: Gates) -> State {
         let taken = match self.attempt {
             Attempt::Idle => None,
             Attempt::Running { command, .. } => Some(command),
             Attempt::Activating { .. } => Some(Step::START),
         };
-        let due = self.due(gates);
+        let taken = taken.filter(|step| !step.is_of_standby());
+        let due = self.due(gates).filter(|due| !due.step.is_of_standby());
         let stop_is_due = due.is_some_and(|due| due.step == Step::STOP);
         let stop_is_taken = taken == Some(Step::STOP);
         let starting = State::Starting {
@@ -89,7 +99,8 @@ impl Situation {
     fn state_of(&self, step: Step) -> State {
         let definition = self.steps.get(step);
         let attempt = self.attempt_of(step);
-        definition.map_or(State::Standby, |definition| (definition.state)(attempt))
+        let state = definition.and_then(|definition| definition.state);
+        state.map_or_else(|| self.state_of_primary(), |state| state(attempt))
     }
 
     /// The state while no step is taken.

@@ -26,13 +26,13 @@ const TAKE_ADDRESS: Definition = Definition {
     demand: |_| Demand::Required,
     limit: |_| s(2),
     backoff: step::backoff,
-    state: |attempt| State::Starting { attempt },
+    state: Some(|attempt| State::Starting { attempt }),
     undone_by: Some(ADDRESS_DOWN),
 };
 
 const GIVE_ADDRESS_BACK: Definition = Definition {
     step: ADDRESS_DOWN,
-    state: |attempt| State::Stopping { attempt },
+    state: Some(|attempt| State::Stopping { attempt }),
     undone_by: None,
     ..TAKE_ADDRESS
 };
@@ -40,6 +40,7 @@ const GIVE_ADDRESS_BACK: Definition = Definition {
 const STEPS: Steps = Steps {
     takeover: &[step::FENCE, TAKE_ADDRESS, step::START],
     release: &[step::STOP, GIVE_ADDRESS_BACK],
+    ..Steps::STANDARD
 };
 
 /// The lease is held from then on.

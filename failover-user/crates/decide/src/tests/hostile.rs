@@ -13,7 +13,9 @@ use super::{
     },
     ms, s,
     script::{ANSWERS, Primary, REFUSES, Script, Start, Stop},
-    strategies::{begun, cases, evidence, gateway, order, result, routers, settings},
+    strategies::{
+        begun, cases, evidence, gateway, order, parked, result, routers, settings, standby,
+    },
     world::World,
 };
 
@@ -73,7 +75,7 @@ fn failure() -> Outcome {
 }
 
 fn command() -> impl Strategy<Value = Step> {
-    prop::sample::select(vec![Step::START, Step::STOP, Step::FENCE])
+    prop::sample::select(Step::ALL.to_vec())
 }
 
 fn hostile() -> impl Strategy<Value = Hostile> {
@@ -86,6 +88,8 @@ fn hostile() -> impl Strategy<Value = Hostile> {
         (evidence(), 0..1000_u64)
             .prop_map(|(evidence, seen)| { Event::Evidence(evidence, Time::from_boot(s(seen))) }),
         gateway().prop_map(Event::Port),
+        parked().prop_map(Event::Parking),
+        (standby(), any::<bool>()).prop_map(|(mode, can_park)| Event::Standby { mode, can_park }),
         (0..20_u64, outcome()).prop_map(|(probe, outcome)| Event::GatewayProbed {
             probe: GatewayProbeId(probe),
             outcome

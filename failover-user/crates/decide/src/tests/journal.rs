@@ -3,7 +3,10 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    super::{Cause, CommandResult, Evidence, Order, Outcome, PortObservation, State, Step},
+    super::{
+        Cause, CommandResult, DrillEnd, Evidence, Order, Outcome, PortObservation, StandbyState,
+        State, Step,
+    },
     words,
 };
 
@@ -27,6 +30,8 @@ pub(super) enum Entry {
     GatewayProbed(Outcome),
     Withheld(Step),
     Ordered(Order),
+    Standby(StandbyState),
+    DrillEnded(DrillEnd),
 }
 
 impl fmt::Display for Entry {
@@ -52,6 +57,8 @@ impl fmt::Display for Entry {
             Self::GatewayProbed(outcome) => write!(formatter, "check {}", words::outcome(outcome)),
             Self::Withheld(command) => write!(formatter, "withhold {command}"),
             Self::Ordered(order) => write!(formatter, "{order:?}"),
+            Self::Standby(state) => formatter.write_str(state.name()),
+            Self::DrillEnded(end) => write!(formatter, "drill {end:?}"),
             Self::Evidence(evidence) => formatter.write_str(words::evidence(*evidence)),
             Self::State(State::Suspect { strikes }) => write!(formatter, "suspect {strikes}"),
             Self::State(
@@ -94,6 +101,16 @@ impl Journal {
     /// What was run, or would have been but for a pause.
     pub(super) fn runs_and_withheld(&self) -> Vec<String> {
         self.lines(|entry| matches!(entry, Entry::Run(_) | Entry::Withheld(_)))
+    }
+
+    /// How ready the local gateway was, how drills ended, and what was run.
+    pub(super) fn standby_state(&self) -> Vec<String> {
+        self.lines(|entry| {
+            matches!(
+                entry,
+                Entry::Run(_) | Entry::Standby(_) | Entry::DrillEnded(_)
+            )
+        })
     }
 
     /// The states it went through.

@@ -124,6 +124,7 @@ proptest! {
         let horizon = horizon(&script.settings);
         let mut quiet = script;
         quiet.orders = Vec::new();
+        quiet.standby = Vec::new();
         quiet.primary = vec![(s(0), Primary::Unknown { after: ms(1) })];
         let world = quiet.play_one_by_one(horizon);
         prop_assert_eq!(world.journal().commands(), [""; 0]);

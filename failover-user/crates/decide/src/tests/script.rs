@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{
     super::{
         CommandResult, DefaultRouter, Evidence, Failure, Gone, NoAnswer, Order, Outcome,
-        PortObservation, RouterId, Settings,
+        ParkingObservation, PortObservation, RouterId, Settings, StandbyMode,
     },
     mission, ms, words,
     world::World,
@@ -271,6 +271,9 @@ pub(super) enum Sight {
     None,
 }
 
+/// When the command that parks ends, and how; `None`: it hangs.
+pub(super) type Park = Option<(Duration, CommandResult)>;
+
 /// A whole world's script.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
@@ -281,6 +284,16 @@ pub(super) struct Script {
     /// The last one is repeated for ever, here and below.
     pub(super) starts: Vec<Start>,
     pub(super) stops: Vec<Stop>,
+    /// How ready the local gateway is to be kept from when on, and whether one can be parked here.
+    pub(super) standby: Vec<(Duration, StandbyMode, bool)>,
+    /// What each run of the command that parks does.
+    pub(super) parks: Vec<Park>,
+    /// What a start does that lets a parked gateway go on.
+    pub(super) goes_on: Start,
+    /// How the command that ends a parked gateway ends, and when; `None`: it hangs.
+    pub(super) discards: Vec<Option<(Duration, CommandResult)>>,
+    /// What becomes of a parked gateway, and is seen.
+    pub(super) parking: Vec<(Duration, ParkingObservation)>,
     /// How long the gateway's process lives on when a stop has closed its port.
     pub(super) lingers: Duration,
     /// How long a killed command takes to go.
@@ -325,6 +338,11 @@ impl Script {
             primary: vec![(ms(0), ANSWERS)],
             starts: vec![Start::works(ms(2000))],
             stops: vec![Stop::works(ms(1000))],
+            standby: Vec::new(),
+            parks: vec![Some((ms(15_000), CommandResult::Succeeded))],
+            goes_on: Start::works(ms(11)),
+            discards: vec![Some((ms(100), CommandResult::Succeeded))],
+            parking: Vec::new(),
             lingers: ms(0),
             dying: ms(20),
             sight: Sight::Good,
@@ -367,6 +385,31 @@ impl Script {
     pub(super) fn stops<const N: usize>(self, stops: [Stop; N]) -> Self {
         Self {
             stops: stops.into(),
+            ..self
+        }
+    }
+
+    /// It can park, and is to be this ready.
+    pub(super) fn standby(self, mode: StandbyMode) -> Self {
+        Self {
+            standby: vec![(ms(0), mode, true)],
+            ..self
+        }
+    }
+
+    pub(super) fn parks<const N: usize>(self, parks: [Park; N]) -> Self {
+        Self {
+            parks: parks.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn parking<const N: usize>(
+        self,
+        parking: [(Duration, ParkingObservation); N],
+    ) -> Self {
+        Self {
+            parking: parking.into(),
             ..self
         }
     }

@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*};
 use super::{
     super::{
         Begun, CommandResult, DefaultRouter, Demand, Evidence, Flapping, Gone, Order,
-        PortObservation, Settings, Time,
+        ParkingObservation, PortObservation, Settings, StandbyMode, Time,
     },
     ms, s,
     script::{ANSWERS, Echo, Primary, Script, Sight, Start, Stop, primary_as_router, router},
@@ -134,6 +134,19 @@ pub(super) fn gateway() -> impl Strategy<Value = PortObservation> {
     ])
 }
 
+pub(super) fn standby() -> impl Strategy<Value = StandbyMode> {
+    prop::sample::select(StandbyMode::ALL.to_vec())
+}
+
+pub(super) fn parked() -> impl Strategy<Value = ParkingObservation> + Clone {
+    prop::sample::select(vec![
+        ParkingObservation::Absent,
+        ParkingObservation::Parked,
+        ParkingObservation::Outdated,
+        ParkingObservation::Broken,
+    ])
+}
+
 /// An order at this time.
 pub(super) fn order(now: Duration) -> impl Strategy<Value = Order> {
     let until = move |span: Duration| Time::from_boot(now) + span;
@@ -142,6 +155,7 @@ pub(super) fn order(now: Duration) -> impl Strategy<Value = Order> {
             until: span.map(until)
         }),
         Just(Order::Resume),
+        Just(Order::Drill),
         any::<bool>().prop_map(|force| Order::TakeOver { force }),
         prop::option::of(millis(0..200_000)).prop_map(move |span| Order::Release {
             hold_until: span.map(until)
@@ -257,6 +271,19 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
             timeline(interval * 6, routers(), 4),
             timeline(interval * 4, any::<bool>(), 4),
         );
+        let parking = (
+            timeline(interval * 6, (standby(), prop::bool::weighted(0.8)), 4),
+            vec(
+                prop::option::weighted(0.8, (millis(0..100_000), result())),
+                1..4,
+            ),
+            prop_oneof![2 => Just(Start::works(ms(11))), 1 => start()],
+            vec(
+                prop::option::weighted(0.8, (millis(0..30_000), result())),
+                1..4,
+            ),
+            timeline(interval * 4, parked(), 4),
+        );
         let meddling = (
             timeline(interval * 6, gateway(), 4),
             timeline(interval * 6, order(s(1000) + interval * 12), 4),
@@ -274,12 +301,13 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
             ),
             meddling,
             news,
-            (driver, judges),
+            (driver, judges, parking),
         )
             .prop_map(move |(primary, starts, stops, meddling, news, driver)| {
                 let (stops, lingers, answers_after, sight) = stops;
                 let (by_hand, orders, hangs, drains) = meddling;
-                let (driver, (fences, witnesses, routers, pings)) = driver;
+                let (driver, (fences, witnesses, routers, pings), parking) = driver;
+                let (standby, parks, goes_on, discards, parking) = parking;
                 let (tripwire, echo, evidence) = news;
                 let (lateness, stalls, first_look, dying, boot) = driver;
                 let stall = |(from, factor): (Duration, f64)| {
@@ -295,6 +323,14 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                     primary: [(s(0), ANSWERS)].into_iter().chain(primary).collect(),
                     starts,
                     stops,
+                    standby: standby
+                        .into_iter()
+                        .map(|(at, (mode, can_park))| (at, mode, can_park))
+                        .collect(),
+                    parks,
+                    goes_on,
+                    discards,
+                    parking,
                     lingers,
                     dying,
                     sight,

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     super::{
-        CommandResult, Decider, Event, Evidence, Order, Outcome, PortObservation, ProbeId, State,
-        Step, Strike, Time,
+        CommandResult, Decider, Event, Evidence, Order, Outcome, ParkingObservation,
+        PortObservation, ProbeId, State, Step, Strike, Time,
         invariants::{Invariants, Violation},
     },
     journal::Journal,
@@ -37,6 +37,7 @@ enum Happening {
     PortIsFreed,
     ForeignListens,
     GatewayHangs(bool),
+    ParkedBecomes(ParkingObservation),
     FirstLook,
     /// The daemon comes to know this.
     Arrives(Event),
@@ -75,6 +76,8 @@ pub(super) struct World {
     answers: Time,
     /// Something of this start lives until then, or until it is stopped.
     lives: Option<(Run, Time)>,
+    /// A gateway is parked.
+    parked: bool,
     last_run: Run,
     /// What these runs started doesn't come up any more.
     dead: Vec<Run>,
@@ -82,6 +85,8 @@ pub(super) struct World {
     starts: usize,
     stops: usize,
     fences: usize,
+    parks: usize,
+    discards: usize,
     wakes: usize,
     looked: bool,
     /// Looks at what a start began, one after the other; older ones are given up.
@@ -134,11 +139,14 @@ impl World {
             hangs: false,
             answers: Time::from_boot(script.boot),
             lives: None,
+            parked: false,
             last_run: Run(0),
             dead: Vec::new(),
             starts: 0,
             stops: 0,
             fences: 0,
+            parks: 0,
+            discards: 0,
             wakes: 0,
             looked: false,
             look: 0,
@@ -153,6 +161,8 @@ impl World {
             orders,
             drains,
             hangs,
+            standby,
+            parking,
             routers,
             first_look,
             ..
@@ -192,6 +202,12 @@ impl World {
         }
         for (at, routers) in routers {
             world.plan(at, Happening::Arrives(Event::DefaultRouters(routers)));
+        }
+        for (at, mode, can_park) in standby {
+            world.plan(at, Happening::Arrives(Event::Standby { mode, can_park }));
+        }
+        for (at, becomes) in parking {
+            world.plan(at, Happening::ParkedBecomes(becomes));
         }
         for (at, hangs) in hangs {
             world.plan(at, Happening::GatewayHangs(hangs));
@@ -258,6 +274,7 @@ impl World {
                     | Happening::GatewayListens(Run(0), _)
                     | Happening::ForeignListens
                     | Happening::GatewayHangs(_)
+                    | Happening::ParkedBecomes(_)
                     | Happening::Arrives(Event::Operator(_) | Event::DefaultRouters(_))
             )
         };
@@ -271,6 +288,9 @@ impl World {
         self.script.stops = vec![Stop::works(Duration::from_millis(10))];
         self.script.fences = vec![Some((Duration::from_millis(10), CommandResult::Succeeded))];
         self.script.witnesses = vec![(Duration::ZERO, Some(u32::MAX))];
+        self.script.parks = vec![Some((Duration::from_millis(10), CommandResult::Succeeded))];
+        self.script.goes_on = Start::works(Duration::from_millis(10));
+        self.script.discards = self.script.parks.clone();
         self.script.lateness = vec![Duration::ZERO];
         self.hangs = false;
         self.script.answers_after = Duration::ZERO;
@@ -370,6 +390,12 @@ impl World {
                 }
             }
             Happening::GatewayHangs(hangs) => self.hangs = hangs,
+            Happening::ParkedBecomes(becomes) => {
+                if self.parked {
+                    self.parked = becomes == ParkingObservation::Parked;
+                    self.tell(Event::Parking(becomes));
+                }
+            }
             Happening::Look(turn) => self.look(turn),
             Happening::PortIsFreed => {
                 self.happen(Happening::GatewayIsStopped);
@@ -414,6 +440,11 @@ impl World {
             if ended.foreground {
                 self.dead.push(run);
                 self.gateway_dies(run);
+            }
+            match ended.command {
+                Step::PARK => self.parked = result.is_success(),
+                Step::DISCARD => self.parked &= !result.is_success(),
+                _ => {}
             }
             self.tell(Event::CommandEnded {
                 command: ended.command,

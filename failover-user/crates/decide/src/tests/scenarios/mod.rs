@@ -10,6 +10,7 @@ mod hanging;
 mod holding;
 mod judgement;
 mod operator;
+mod parking;
 mod path;
 mod reconfigure;
 mod release;

@@ -97,6 +97,8 @@ impl World {
             | Event::ProbeWanted
             | Event::GatewayBegan(_)
             | Event::Begun(_)
+            | Event::Parking(_)
+            | Event::Standby { .. }
             | Event::DefaultRouters(_)
             | Event::Armed => return,
             Event::GatewayProbed { outcome, .. } => Entry::GatewayProbed(outcome.clone()),
@@ -170,6 +172,8 @@ impl World {
             }
             Action::Withhold(command) => Entry::Withheld(command),
             Action::Record(change) => Entry::State(change.to),
+            Action::Standby(state) => Entry::Standby(state),
+            Action::DrillEnded(end) => Entry::DrillEnded(end),
         };
         self.journal.write(self.elapsed(), entry);
     }
@@ -206,7 +210,11 @@ impl World {
         let (ends, foreground, survives) = match command {
             Step::START => {
                 let scripts = &self.script.starts;
-                let start = scripts[self.starts.min(scripts.len() - 1)].clone();
+                let start = if std::mem::take(&mut self.parked) {
+                    self.script.goes_on.clone()
+                } else {
+                    scripts[self.starts.min(scripts.len() - 1)].clone()
+                };
                 self.starts += 1;
                 self.lives = Some((run, self.now + start.lives));
                 if let Some(delay) = start.listens {
@@ -227,6 +235,18 @@ impl World {
                 let scripts = &self.script.fences;
                 let ends = scripts[self.fences.min(scripts.len() - 1)].clone();
                 self.fences += 1;
+                (ends, false, false)
+            }
+            Step::PARK => {
+                let scripts = &self.script.parks;
+                let ends = scripts[self.parks.min(scripts.len() - 1)].clone();
+                self.parks += 1;
+                (ends, false, false)
+            }
+            Step::DISCARD => {
+                let scripts = &self.script.discards;
+                let ends = scripts[self.discards.min(scripts.len() - 1)].clone();
+                self.discards += 1;
                 (ends, false, false)
             }
             // One that only a test has.
