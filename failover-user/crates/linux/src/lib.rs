@@ -4,6 +4,7 @@
 pub mod bpf;
 pub mod carrier;
 pub mod clock;
+pub mod control_group;
 pub mod errno;
 pub mod escape;
 pub mod files;

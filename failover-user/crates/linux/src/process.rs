@@ -193,6 +193,34 @@ impl Stat {
     }
 }
 
+/// Was this very process stopped by a signal, with all of its threads? `false` also of one that is gone. In a
+/// frozen control group it still is.
+#[must_use]
+pub fn is_stopped(process: ProcessKey) -> bool {
+    let tasks = PathBuf::from(format!("/proc/{}/task", process.pid));
+    let Ok(threads) = fs::read_dir(tasks) else {
+        return false;
+    };
+    let mut states = threads
+        .flatten()
+        .map(|thread| state_in(&read(&thread.path().join("stat"), LONGEST_STAT)))
+        // One that has ended meanwhile.
+        .filter(Option::is_some)
+        .peekable();
+    let any = states.peek().is_some();
+    any && states.all(|state| state == Some(STOPPED))
+        && started(process.pid) == Some(process.started)
+}
+
+/// `T` in the third field (man 5 proc_pid_stat).
+const STOPPED: char = 'T';
+
+/// The name, in parentheses, may hold anything.
+fn state_in(stat: &[u8]) -> Option<char> {
+    let text = String::from_utf8_lossy(stat);
+    text.rsplit_once(") ")?.1.chars().next()
+}
+
 /// The accounts that a process runs as: real, effective, saved and of the file system (credentials(7)),
 /// each once. None when it is gone.
 #[must_use]
@@ -275,6 +303,36 @@ mod tests {
         let pid = std::process::id();
         let started = started(pid).unwrap() - 1;
         assert!(Lifetime::of(ProcessKey { pid, started }).is_none());
+    }
+
+    #[test]
+    fn a_process_is_stopped_from_sigstop_to_sigcont() {
+        use rustix::process::{Signal, kill_process};
+
+        let mut child = sleeper();
+        let key = ProcessKey::of(child.id()).unwrap();
+        let pid = Pid::from_child(&child);
+        let becomes = |wanted| {
+            let deadline = std::time::Instant::now() + Duration::from_secs(5);
+            while is_stopped(key) != wanted && std::time::Instant::now() < deadline {
+                std::thread::yield_now();
+            }
+            is_stopped(key) == wanted
+        };
+        let mut seen = vec![!is_stopped(key)];
+        kill_process(pid, Signal::STOP).unwrap();
+        seen.push(becomes(true));
+        let later = ProcessKey {
+            started: key.started + 1,
+            ..key
+        };
+        seen.push(!is_stopped(later));
+        kill_process(pid, Signal::CONT).unwrap();
+        seen.push(becomes(false));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        seen.push(!is_stopped(key));
+        assert_eq!(seen, [true; 5]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod acknowledged;
 pub mod bound;
+pub mod bound_only;
 pub mod destroyed;
 pub mod listeners;
 
@@ -42,6 +43,8 @@ const FAMILIES: [u8; 2] = [AF_INET, AF_INET6];
 /// States, as bits (include/net/tcp_states.h, 6.18).
 const ESTABLISHED: u32 = 1 << 1;
 const LISTEN: u32 = 1 << 10;
+/// No state of a socket: bound, and nothing else (since 6.8; before that it is nobody's).
+const BOUND_INACTIVE: u32 = 1 << 13;
 /// With FIN_WAIT1 and 2, CLOSE_WAIT, LAST_ACK and CLOSING.
 const CONNECTED: u32 = ESTABLISHED | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11;
 
@@ -66,6 +69,14 @@ impl Query {
             destination_port: 0,
             hosts: Vec::new(),
             has_info: false,
+        }
+    }
+
+    /// Those that are bound to this port, and neither listen nor are connected.
+    pub fn bound_only(port: u16) -> Self {
+        Self {
+            states: BOUND_INACTIVE,
+            ..Self::listeners(port)
         }
     }
 
