@@ -5,29 +5,17 @@
 //! call of every process is: 64 ns on the machine where it was measured, 40 % of a short one.
 //! They are used where functions can't be watched, in `bind_call`.
 
-use aya_ebpf::{
-    helpers::{bpf_probe_read_user, generated::bpf_ktime_get_boot_ns},
-    macros::fexit,
-    programs::FExitContext,
-};
+use aya_ebpf::{helpers::generated::bpf_ktime_get_boot_ns, macros::fexit, programs::FExitContext};
 use aya_log_ebpf::debug;
-use failover_ebpf::{AF_INET, AF_INET6, Event, IPPROTO_TCP, KIND_BIND};
+use failover_ebpf::{Event, KIND_BIND};
 
 use crate::{
-    kernel::{Typed, global, read, wanted_namespace, watched},
+    address::{Asked, asked},
+    filter::{wanted_namespace, watched},
+    kernel::{Typed, global},
     owner, report,
-    state::widened,
+    socket::is_tcp_stream,
 };
-
-/// `SOCK_STREAM` (include/linux/net.h, 6.18).
-pub const SOCK_STREAM: u16 = 1;
-/// `IPPROTO_MPTCP` (include/uapi/linux/in.h, 6.18).
-const IPPROTO_MPTCP: u16 = 262;
-/// `AF_UNSPEC`, which `bind` takes for `AF_INET` on the wildcard address (inet_bind_sk, 6.18).
-const AF_UNSPEC: u16 = 0;
-/// Shortest `sockaddr_in` and `sockaddr_in6` that `bind` takes (inet_bind_sk and inet6_bind_sk).
-const SOCKADDR_IN_LENGTH: i32 = 16;
-const SOCKADDR_IN6_LENGTH: i32 = 24;
 
 /// A bind to tell.
 #[repr(C)]
@@ -37,17 +25,6 @@ pub struct Bind {
     pub netns: u32,
     pub uid: u32,
     pub asked: Asked,
-}
-
-/// The address asked for.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Asked {
-    pub port: u16,
-    pub family: u16,
-    pub address: [u8; 16],
-    /// Keeps the size a multiple of eight without hidden padding.
-    pub reserved: u32,
 }
 
 /// Binds of IPv4 sockets.
@@ -74,14 +51,15 @@ pub fn mptcp_bind(context: FExitContext) -> i32 {
 /// `int inet_bind(struct socket *sock, struct sockaddr *uaddr, int addr_len)`, and the like.
 #[inline(always)]
 fn returned(context: &FExitContext) {
-    let Some(asked) = asked::<false>(context.arg(1), context.arg::<u64>(2) as i32) else {
+    let Some(asked) = asked::<false>(context.arg(1), context.arg::<u64>(2) as i32, is_watched)
+    else {
         return;
     };
     let socket = Typed(context.arg(0)).target(global!(LAYOUT.members.socket_sk));
-    // SCTP's are stream sockets, too, and MPTCP's are told: below them there are TCP's.
-    let protocol: u16 = socket.member(global!(LAYOUT.members.sock_protocol));
-    let kind: u16 = socket.member(global!(LAYOUT.members.sock_type));
-    if kind != SOCK_STREAM || !carries_tcp(protocol) {
+    if !is_tcp_stream(
+        socket.member(global!(LAYOUT.members.sock_type)),
+        socket.member(global!(LAYOUT.members.sock_protocol)),
+    ) {
         return;
     }
     let netns = socket.namespace();
@@ -89,7 +67,7 @@ fn returned(context: &FExitContext) {
         return;
     }
     let bind = Bind {
-        socket: socket.address(),
+        socket: socket.0 as u64,
         netns,
         uid: socket.member(global!(LAYOUT.members.sock_uid)),
         asked,
@@ -99,10 +77,10 @@ fn returned(context: &FExitContext) {
     debug!(context, "bind on port {}", asked.port);
 }
 
-/// Is it TCP, or has it TCP below?
+/// Is this a port to tell binds of?
 #[inline(always)]
-pub fn carries_tcp(protocol: u16) -> bool {
-    protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP
+pub fn is_watched(port: u16) -> bool {
+    watched(port, port)
 }
 
 /// Tells a bind of the current task's.
@@ -129,41 +107,4 @@ pub fn tell(bind: &Bind, result: i32) {
         remote_address: [0; 16],
         comm: owner.comm,
     });
-}
-
-/// Reads a `struct sockaddr`. `None` when it is not one to tell: another port or family, or not
-/// readable.
-#[inline(always)]
-pub fn asked<const OF_USER: bool>(address: u64, length: i32) -> Option<Asked> {
-    if length < SOCKADDR_IN_LENGTH {
-        return None;
-    }
-    // sa_family and the port lie at the same place in sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)).
-    let [family, port] = read_from::<[u16; 2], OF_USER>(address, 0)?;
-    let port = u16::from_be(port);
-    if !watched(port, port) {
-        return None;
-    }
-    let (family, address) = match family {
-        AF_INET | AF_UNSPEC => (AF_INET, widened(read_from::<_, OF_USER>(address, 4)?)),
-        AF_INET6 if length >= SOCKADDR_IN6_LENGTH => {
-            (AF_INET6, read_from::<_, OF_USER>(address, 8)?)
-        }
-        _ => return None,
-    };
-    Some(Asked {
-        port,
-        family,
-        address,
-        reserved: 0,
-    })
-}
-
-#[inline(always)]
-fn read_from<T: Copy, const OF_USER: bool>(address: u64, offset: u32) -> Option<T> {
-    if !OF_USER {
-        return read(address, offset);
-    }
-    // SAFETY: the helper checks the address.
-    unsafe { bpf_probe_read_user(address.wrapping_add(u64::from(offset)) as *const T) }.ok()
 }

@@ -4,7 +4,7 @@
 //! Binds through io_uring don't pass here (since 6.11); the LISTEN that follows does, in `state`.
 
 use aya_ebpf::{
-    helpers::{bpf_get_current_pid_tgid, generated::bpf_get_current_task},
+    helpers::bpf_get_current_pid_tgid,
     macros::{map, tracepoint},
     maps::LruHashMap,
     programs::TracePointContext,
@@ -12,9 +12,12 @@ use aya_ebpf::{
 use aya_log_ebpf::debug;
 
 use crate::{
-    bind::{Bind, SOCK_STREAM, asked, carries_tcp, tell},
-    kernel::{field, global, read, wanted_namespace},
+    address::asked,
+    bind::{Bind, is_watched, tell},
+    filter::wanted_namespace,
+    kernel::{field, global, read},
     report,
+    socket::stream_behind,
 };
 
 /// By thread. A thread killed in between leaves its entry, which the next one displaces.
@@ -59,16 +62,9 @@ pub fn sys_exit_bind(context: TracePointContext) -> u32 {
 fn enter(context: &TracePointContext) -> Option<Bind> {
     let user_address: u64 = field(context, global!(LAYOUT.bind.umyaddr))?;
     let length = field::<u64>(context, global!(LAYOUT.bind.addrlen))? as i32;
-    let asked = asked::<true>(user_address, length)?;
+    let asked = asked::<true>(user_address, length, is_watched)?;
     let descriptor = field::<u64>(context, global!(LAYOUT.bind.fd))? as i32;
-    let socket = socket_of(descriptor)?;
-    if read::<u16>(socket, global!(LAYOUT.members.sock_type))? != SOCK_STREAM
-        || !carries_tcp(read(socket, global!(LAYOUT.members.sock_protocol))?)
-    {
-        return None;
-    }
-    let net: u64 = read(socket, global!(LAYOUT.members.sock_net))?;
-    let netns = read(net, global!(LAYOUT.members.net_inum))?;
+    let (socket, netns) = stream_behind(descriptor)?;
     if !wanted_namespace(netns) {
         return None;
     }
@@ -79,23 +75,4 @@ fn enter(context: &TracePointContext) -> Option<Bind> {
         uid,
         asked,
     })
-}
-
-/// The `struct sock` behind a descriptor of the current task. A descriptor that is no socket yields
-/// some address of another kind, which reads as no stream socket of our namespace.
-#[inline(always)]
-fn socket_of(descriptor: i32) -> Option<u64> {
-    // SAFETY: no arguments.
-    let task = unsafe { bpf_get_current_task() };
-    let files: u64 = read(task, global!(LAYOUT.members.task_files))?;
-    let table: u64 = read(files, global!(LAYOUT.members.files_fdt))?;
-    let count: u32 = read(table, global!(LAYOUT.members.fdtable_max_fds))?;
-    let descriptor = u32::try_from(descriptor).ok()?;
-    if descriptor >= count {
-        return None;
-    }
-    let array: u64 = read(table, global!(LAYOUT.members.fdtable_fd))?;
-    let file: u64 = read(array.wrapping_add(u64::from(descriptor) * 8), 0)?;
-    let socket: u64 = read(file, global!(LAYOUT.members.file_private_data))?;
-    read(socket, global!(LAYOUT.members.socket_sk))
 }

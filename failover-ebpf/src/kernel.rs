@@ -5,22 +5,26 @@
 use core::{array::from_fn, mem::transmute, ptr::read_volatile};
 
 use aya_ebpf::{EbpfContext as _, helpers::bpf_probe_read_kernel, programs::TracePointContext};
-use failover_ebpf::{Filter, Layout};
+use failover_ebpf::Layout;
 
 /// Where things lie. Set by user space before loading, constant to the verifier.
 #[unsafe(no_mangle)]
 pub static LAYOUT: Layout = Layout::ZERO;
 
-/// What to report. Set likewise.
-#[unsafe(no_mangle)]
-pub static FILTER: Filter = Filter::ZERO;
-
 /// Reads one member of a global that the loader has overwritten: volatile, so that the compiler
 /// doesn't take the value it was compiled with.
 macro_rules! global {
-    ($global:ident . $($member:ident).+) => {
+    (LAYOUT . $($member:ident).+) => {
         // SAFETY: a valid, aligned, immutable static.
-        unsafe { core::ptr::read_volatile(&raw const $crate::kernel::$global.$($member).+) }
+        unsafe { core::ptr::read_volatile(&raw const $crate::kernel::LAYOUT.$($member).+) }
+    };
+    (FILTER . $($member:ident).+) => {
+        // SAFETY: the same.
+        unsafe { core::ptr::read_volatile(&raw const $crate::filter::FILTER.$($member).+) }
+    };
+    (TASKS . $($member:ident).+) => {
+        // SAFETY: the same.
+        unsafe { core::ptr::read_volatile(&raw const $crate::task::TASKS.$($member).+) }
     };
 }
 pub(crate) use global;
@@ -65,11 +69,6 @@ impl Typed {
         let net = self.target(global!(LAYOUT.members.sock_net));
         net.member(global!(LAYOUT.members.net_inum))
     }
-
-    #[inline(always)]
-    pub fn address(self) -> u64 {
-        self.0 as u64
-    }
 }
 
 /// A member of a kernel structure.
@@ -78,18 +77,4 @@ pub fn read<T: Copy>(structure: u64, offset: u32) -> Option<T> {
     let address = structure.wrapping_add(u64::from(offset)) as *const T;
     // SAFETY: the helper checks the address; `T` is a plain number or an array of bytes.
     unsafe { bpf_probe_read_kernel(address) }.ok()
-}
-
-/// Is one of the ports watched?
-#[inline(always)]
-pub fn watched(one: u16, other: u16) -> bool {
-    let (local, primary) = (global!(FILTER.local_port), global!(FILTER.primary_port));
-    one == local || one == primary || other == local || other == primary
-}
-
-/// Is this a namespace to report?
-#[inline(always)]
-pub fn wanted_namespace(netns: u32) -> bool {
-    let wanted = global!(FILTER.netns);
-    wanted == 0 || wanted == netns
 }

@@ -1,9 +1,11 @@
-//! The contract between the kernel program and user space: the event that goes through the ring
+//! The contract between the kernel programs and user space: the event that goes through the ring
 //! buffer, the names of the maps and globals, and the layout of the running kernel's structures.
 //!
 //! This is the only thing that both sides share. It knows nothing of aya, of tokio, or of what
 //! anybody does with an event.
 #![no_std]
+
+pub mod stop;
 
 use core::mem::size_of;
 

@@ -5,15 +5,21 @@
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
 
 #[cfg(target_arch = "bpf")]
+mod address;
+#[cfg(target_arch = "bpf")]
 mod bind;
 #[cfg(target_arch = "bpf")]
 mod bind_call;
+#[cfg(target_arch = "bpf")]
+mod filter;
 #[cfg(target_arch = "bpf")]
 mod kernel;
 #[cfg(target_arch = "bpf")]
 mod owner;
 #[cfg(target_arch = "bpf")]
 mod report;
+#[cfg(target_arch = "bpf")]
+mod socket;
 #[cfg(target_arch = "bpf")]
 mod state;
 

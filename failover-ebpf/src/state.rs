@@ -13,7 +13,9 @@ use aya_log_ebpf::debug;
 use failover_ebpf::{AF_INET, AF_INET6, Event, IPPROTO_TCP, KIND_TCP_STATE, tcp_state::CLOSE};
 
 use crate::{
-    kernel::{Typed, global, wanted_namespace, watched},
+    address::widened,
+    filter::{wanted_namespace, watched},
+    kernel::{Typed, global},
     owner, report,
 };
 
@@ -76,14 +78,14 @@ fn tell(context: &BtfTracePointContext, socket: Typed, local_port: u16, remote_p
         CLOSE => socket.member(global!(LAYOUT.members.sock_err)),
         _ => 0,
     };
-    let owner = owner::of_socket(socket.address(), old_state, new_state);
+    let owner = owner::of_socket(socket.0 as u64, old_state, new_state);
     if owner.pid != 0 && owner.pid == global!(FILTER.ignored_pid) {
         return;
     }
     report::send(&Event {
         // SAFETY: no arguments.
         time: unsafe { bpf_ktime_get_boot_ns() },
-        socket: socket.address(),
+        socket: socket.0 as u64,
         pid: owner.pid,
         tid: owner.tid,
         uid: socket.member(global!(LAYOUT.members.sock_uid)),
@@ -104,10 +106,4 @@ fn tell(context: &BtfTracePointContext, socket: Typed, local_port: u16, remote_p
         context,
         "port {} to {}: state {} to {}", local_port, remote_port, old_state, new_state
     );
-}
-
-/// An IPv4 address in the room of an IPv6 one.
-#[inline(always)]
-pub fn widened([a, b, c, d]: [u8; 4]) -> [u8; 16] {
-    [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
 }

@@ -16,7 +16,9 @@ pub(crate) fn run(workspace: &Workspace, target: Option<Target>) -> Result<()> {
     workspace.steps.plan(setup::planned(workspace));
     workspace.steps.plan(planned_product(workspace, target));
     let tools = setup::ready(workspace)?;
-    say_size(workspace, &kernel::build(workspace, &tools)?)?;
+    for object in kernel::build(workspace, &tools)? {
+        say_size(workspace, &object)?;
+    }
     let failover = match target {
         None => product(workspace)?,
         // The kernel program is the same: both kinds of machine put the low byte first.

@@ -1,4 +1,4 @@
-//! Building the kernel program into `target/kernel/failover.o`.
+//! Building the kernel programs into `target/kernel`.
 
 use std::fs;
 use std::io;
@@ -24,11 +24,24 @@ const PROFILE: [(&str, &str); 5] = [
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
 ];
 
+/// The programs of failover-ebpf, and the files that they become.
+const OBJECTS: [(&str, &str); 2] = [
+    ("failover-ebpf", "failover.o"),
+    ("failover-stopper", "stopper.o"),
+];
+
 /// ELF's number for BPF (`EM_BPF`, include/uapi/linux/elf-em.h).
 const ELF_MACHINE_BPF: u16 = 247;
 
-/// Builds the object and puts it where failover-user's build script looks.
-pub(crate) fn build(workspace: &Workspace, tools: &Tools) -> Result<PathBuf> {
+/// Are they there, of whatever version?
+pub(crate) fn is_built(workspace: &Workspace) -> bool {
+    OBJECTS
+        .iter()
+        .all(|(_, name)| workspace.kernel_object(name).exists())
+}
+
+/// Builds the objects and puts them where the build script of failover-linux looks.
+pub(crate) fn build(workspace: &Workspace, tools: &Tools) -> Result<Vec<PathBuf>> {
     let build_directory = workspace.kernel().join("build");
     let toolchain = &tools.toolchain;
     let cargo = toolchain.cargo().unwrap_or_else(cargo::program);
@@ -42,7 +55,10 @@ pub(crate) fn build(workspace: &Workspace, tools: &Tools) -> Result<PathBuf> {
         "--package",
         "failover-ebpf",
     ]);
-    command.args(["--bin", "failover-ebpf", "--target", TARGET]);
+    for (program, _) in OBJECTS {
+        command.args(["--bin", program]);
+    }
+    command.args(["--target", TARGET]);
     command.arg("--target-dir").arg(&build_directory);
     match toolchain.core {
         Core::Source => {
@@ -75,17 +91,27 @@ pub(crate) fn build(workspace: &Workspace, tools: &Tools) -> Result<PathBuf> {
         )
     })?;
 
-    let built = build_directory.join(TARGET).join("release/failover-ebpf");
-    let object = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    let built = build_directory.join(TARGET).join("release");
+    OBJECTS
+        .into_iter()
+        .map(|(program, name)| {
+            let destination = workspace.kernel_object(name);
+            put(&built.join(program), &destination)?;
+            Ok(destination)
+        })
+        .collect()
+}
+
+/// Puts an object in its place, if a loader can use it.
+fn put(built: &Path, destination: &Path) -> Result<()> {
+    let object = fs::read(built).with_context(|| format!("cannot read {}", built.display()))?;
     if let Err(objection) = check(&object) {
         bail!(
             "the kernel program in {} is unusable: {objection}",
             built.display()
         );
     }
-    let destination = workspace.kernel_object();
-    replace_if_different(&destination, &object)?;
-    Ok(destination)
+    replace_if_different(destination, &object)
 }
 
 fn compiler_flags(workspace: &Workspace, tools: &Tools) -> Vec<String> {

@@ -54,7 +54,7 @@ pub(crate) fn present(workspace: &Workspace) -> Option<Tools> {
 /// done.
 pub(crate) fn planned(workspace: &Workspace) -> Vec<Work> {
     let toolchain = toolchain::find(workspace).is_err();
-    let object = !workspace.kernel_object().exists();
+    let object = !crate::kernel::is_built(workspace);
     [
         toolchain.then_some(Work::Toolchain),
         linker::planned(workspace),

@@ -54,9 +54,9 @@ impl Workspace {
         self.target().join("kernel")
     }
 
-    /// The object that failover-user's build script embeds.
-    pub(crate) fn kernel_object(&self) -> PathBuf {
-        self.kernel().join("failover.o")
+    /// An object that the build script of failover-linux embeds.
+    pub(crate) fn kernel_object(&self, name: &str) -> PathBuf {
+        self.kernel().join(name)
     }
 
     /// Kernels to test on, as downloaded; nothing to do with [`Self::kernel`].

@@ -5,7 +5,7 @@ use std::str;
 
 use failover_ebpf::COMM_LENGTH;
 
-use crate::bpf::{btf::Btf, event::KernelEvent, format::offset};
+use crate::bpf::{btf::Btf, event::KernelEvent, format::offset, stopper::StopEvent};
 
 /// A tracepoint's format file: a field that is found is in the file, with the size asked for.
 pub fn format(bytes: &[u8]) {
@@ -50,4 +50,12 @@ pub fn event(bytes: &[u8]) {
         KernelEvent::TcpState(change) => assert!(change.error.is_none_or(|errno| errno > 0)),
         KernelEvent::Bind(bind) => assert!(bind.result.err().is_none_or(|errno| errno > 0)),
     }
+}
+
+/// A record of the stopper's ring buffer, likewise.
+pub fn stop(bytes: &[u8]) {
+    let Some(stop) = StopEvent::parse(bytes) else {
+        return;
+    };
+    assert!(stop.signal.err().is_none_or(|errno| errno > 0));
 }

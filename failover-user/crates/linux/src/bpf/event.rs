@@ -195,7 +195,7 @@ impl KernelEvent {
 }
 
 /// IPv4-mapped addresses become what they stand for.
-fn address(family: u16, bytes: [u8; 16]) -> Option<IpAddr> {
+pub(super) fn address(family: u16, bytes: [u8; 16]) -> Option<IpAddr> {
     match family {
         contract::AF_INET => {
             let [a, b, c, d, ..] = bytes;
@@ -233,10 +233,10 @@ fn read_record(bytes: &[u8]) -> Option<contract::Event> {
     })
 }
 
-struct Cursor<'a>(&'a [u8]);
+pub(super) struct Cursor<'a>(pub &'a [u8]);
 
 impl Cursor<'_> {
-    fn take<const LENGTH: usize>(&mut self) -> Option<[u8; LENGTH]> {
+    pub fn take<const LENGTH: usize>(&mut self) -> Option<[u8; LENGTH]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*taken)

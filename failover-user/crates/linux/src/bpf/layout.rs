@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use failover_ebpf::{BindFields, Members};
+use failover_ebpf::{BindFields, Members, stop::TaskMembers};
 use thiserror::Error;
 
 use crate::bpf::{
@@ -65,16 +65,32 @@ pub struct Kernel {
 
 /// Reads the kernel's BTF.
 pub fn kernel() -> Result<Kernel, LayoutError> {
-    // At once: the file is made anew for each read, and many small ones took 1.7 s.
-    let bytes = fs::read(BTF).map_err(|source| LayoutError::Read {
+    let bytes = read_btf()?;
+    Ok(Kernel::of(&Btf::parse(&bytes)?)?)
+}
+
+/// The same, and what leads from a task to its control group.
+pub fn kernel_and_tasks() -> Result<(Kernel, TaskMembers), LayoutError> {
+    let bytes = read_btf()?;
+    let btf = Btf::parse(&bytes)?;
+    Ok((Kernel::of(&btf)?, task_members(&btf)?))
+}
+
+/// At once: the file is made again for each read, and many small ones took 1.7 s.
+fn read_btf() -> Result<Vec<u8>, LayoutError> {
+    fs::read(BTF).map_err(|source| LayoutError::Read {
         path: BTF.to_owned(),
         source,
-    })?;
-    let btf = Btf::parse(&bytes)?;
-    Ok(Kernel {
-        members: members(&btf)?,
-        bind_functions: bind_functions(&btf),
     })
+}
+
+impl Kernel {
+    fn of(btf: &Btf<'_>) -> Result<Self, BtfError> {
+        Ok(Self {
+            members: members(btf)?,
+            bind_functions: bind_functions(btf),
+        })
+    }
 }
 
 fn bind_functions(btf: &Btf<'_>) -> Vec<&'static str> {
@@ -115,6 +131,28 @@ fn members(btf: &Btf<'_>) -> Result<Members, BtfError> {
         fdtable_fd: btf.offset("fdtable", "fd")?,
         file_private_data: btf.offset("file", "private_data")?,
         socket_sk: btf.offset("socket", "sk")?,
+    })
+}
+
+fn task_members(btf: &Btf<'_>) -> Result<TaskMembers, BtfError> {
+    Ok(TaskMembers {
+        task_cgroups: btf.offset("task_struct", "cgroups")?,
+        css_set_dfl_cgrp: btf.offset("css_set", "dfl_cgrp")?,
+        cgroup_kn: btf.offset("cgroup", "kn")?,
+        kernfs_name: btf.offset("kernfs_node", "name")?,
+        // Without the underscores up to 6.14.
+        kernfs_parent: btf
+            .offset("kernfs_node", "__parent")
+            .or_else(|_| btf.offset("kernfs_node", "parent"))?,
+        kernfs_id: btf.offset("kernfs_node", "id")?,
+        task_real_parent: btf.offset("task_struct", "real_parent")?,
+        task_group_leader: btf.offset("task_struct", "group_leader")?,
+        task_thread_pid: btf.offset("task_struct", "thread_pid")?,
+        pid_level: btf.offset("pid", "level")?,
+        pid_numbers: btf.offset("pid", "numbers")?,
+        upid_nr: btf.offset("upid", "nr")?,
+        upid_ns: btf.offset("upid", "ns")?,
+        pid_namespace_inum: btf.offset("pid_namespace", "ns.inum")?,
     })
 }
 

@@ -13,8 +13,9 @@ use aya::{
     programs::BtfTracePoint,
 };
 use aya_log::EbpfLogger;
-use failover_ebpf::{Filter, GLOBAL_FILTER, GLOBAL_LAYOUT, Layout, MAP_EVENTS, MAP_LOST};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use failover_ebpf::{
+    Filter, GLOBAL_FILTER, GLOBAL_LAYOUT, Layout, MAP_EVENTS, MAP_LOST, RING_BYTES,
+};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
@@ -22,7 +23,8 @@ use crate::{
         binds::Binds,
         error::{LoadError, program},
         event::KernelEvent,
-        layout,
+        layout, limits,
+        pod::Pod,
         ring::Ring,
     },
     trim::give_back_free_memory,
@@ -95,15 +97,7 @@ impl KernelEvents {
         if OBJECT.is_empty() {
             return Err(LoadError::NotBuiltIn);
         }
-        // Up to 5.10 BPF memory counts against this limit; where raising it isn't allowed, loading
-        // may work all the same.
-        let _ = setrlimit(
-            Resource::Memlock,
-            Rlimit {
-                current: None,
-                maximum: None,
-            },
-        );
+        limits::lift();
         let kernel = layout::kernel()?;
         // Whether it is needed shows later.
         let bind = layout::bind_fields();
@@ -136,7 +130,7 @@ impl KernelEvents {
         drop(btf);
         give_back_free_memory();
         Ok(Self {
-            events: readable(Ring::new(events)?)?,
+            events: readable(Ring::new(events, MAP_EVENTS, RING_BYTES)?)?,
             last: None,
             lost: PerCpuArray::try_from(lost)?,
             lost_told: 0,
@@ -272,13 +266,3 @@ fn readable<T: AsRawFd>(source: T) -> Result<AsyncFd<T>, LoadError> {
     unsafe { AsyncFd::register_with_interest(source, Interest::READABLE) }
         .map_err(|error| LoadError::Wait(error.into()))
 }
-
-/// A record that goes into a global as it is.
-#[repr(transparent)]
-#[derive(Clone, Copy)]
-struct Pod<T>(T);
-
-// SAFETY: `repr(C)`, only numbers, no padding (sizes asserted in failover-ebpf), valid for any bits.
-unsafe impl aya::Pod for Pod<Layout> {}
-// SAFETY: the same.
-unsafe impl aya::Pod for Pod<Filter> {}

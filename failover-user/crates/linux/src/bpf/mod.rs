@@ -1,4 +1,4 @@
-//! The kernel side, as user space sees it: loading the program, and a stream of checked events.
+//! The kernel side, as user space sees it: loading the programs, a stream of checked events, and the stopper.
 //!
 //! A source of events: it never decides, and knows nothing of primaries or strikes.
 
@@ -8,6 +8,10 @@ pub mod error;
 pub mod event;
 pub(crate) mod format;
 mod layout;
+mod limits;
 pub mod load;
+mod pod;
 mod ring;
+pub mod sent;
+pub mod stopper;
 mod tracefs;

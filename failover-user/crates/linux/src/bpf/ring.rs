@@ -1,4 +1,4 @@
-//! Taking records out of the kernel program's ring buffer (kernel/bpf/ringbuf.c, 6.18).
+//! Taking records out of a kernel program's ring buffer (kernel/bpf/ringbuf.c, 6.18).
 //!
 //! The kernel wakes a reader for a new record when it knows that the reader has taken all before.
 //! Waking costs it more than everything else that the program does, so this reader reports its position only when
@@ -6,14 +6,13 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, AsRawFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     ptr::{self, NonNull},
     slice,
     sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence},
 };
 
 use aya::maps::{Map, MapData};
-use failover_ebpf::{MAP_EVENTS, RING_BYTES};
 use rustix::{
     mm::{MapFlags, ProtFlags, mmap, munmap},
     param::page_size,
@@ -25,9 +24,8 @@ use crate::bpf::error::LoadError;
 const HEADER: usize = 8;
 const BUSY: u32 = 1 << 31;
 const DISCARD: u32 = 1 << 30;
-const SIZE: usize = RING_BYTES as usize;
-/// Number of bytes that may be read before the position is reported; the rest is left for a flood.
-const UNTOLD: usize = SIZE / 16;
+/// The part of the ring that may be read before the position is reported; the rest is left for a flood.
+const UNTOLD: usize = 16;
 
 /// The reader's end of the ring buffer.
 pub struct Ring {
@@ -37,18 +35,21 @@ pub struct Ring {
     /// The kernel's position, and a page later the records, twice in a row: so none is split.
     producer: Mapping,
     page: usize,
+    size: usize,
     position: usize,
     told: usize,
 }
 
 impl Ring {
-    pub fn new(map: Map) -> Result<Self, LoadError> {
+    /// Of the map with this name and size.
+    pub fn new(map: Map, name: &'static str, bytes: u32) -> Result<Self, LoadError> {
         let Map::RingBuf(map) = map else {
-            return Err(LoadError::Incomplete(MAP_EVENTS));
+            return Err(LoadError::Incomplete(name));
         };
+        let size = bytes as usize;
         let page = page_size();
         let consumer = Mapping::new(&map, page, ProtFlags::READ | ProtFlags::WRITE, 0);
-        let producer = Mapping::new(&map, page + 2 * SIZE, ProtFlags::READ, page);
+        let producer = Mapping::new(&map, page + 2 * size, ProtFlags::READ, page);
         let (consumer, producer) = consumer
             .and_then(|consumer| Ok((consumer, producer?)))
             .map_err(LoadError::Wait)?;
@@ -58,6 +59,7 @@ impl Ring {
             consumer,
             producer,
             page,
+            size,
             position,
             told: position,
         })
@@ -101,7 +103,11 @@ impl Ring {
             return None;
         }
         // SAFETY: within the mapping, the position being taken modulo the size.
-        let place = unsafe { self.producer.start.add(self.page + self.position % SIZE) };
+        let place = unsafe {
+            self.producer
+                .start
+                .add(self.page + self.position % self.size)
+        };
         // SAFETY: records are aligned to eight bytes and begin with their header.
         let header = unsafe { place.cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire);
         (header & BUSY == 0).then_some((header, place))
@@ -110,7 +116,7 @@ impl Ring {
     fn advance(&mut self, length: usize) {
         let whole = (HEADER + length).next_multiple_of(8);
         self.position = self.position.wrapping_add(whole);
-        if self.position.wrapping_sub(self.told) > UNTOLD {
+        if self.position.wrapping_sub(self.told) > self.size / UNTOLD {
             self.tell();
         }
     }
@@ -119,6 +125,12 @@ impl Ring {
         let position = self.consumer.position();
         position.store(self.position, Ordering::Release);
         self.told = self.position;
+    }
+}
+
+impl AsFd for Ring {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.map.fd().as_fd()
     }
 }
 
