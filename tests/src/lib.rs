@@ -8,6 +8,7 @@
 //! Nothing here is global: each scenario has its own lab, so they run in parallel.
 
 pub mod bench;
+pub mod binder;
 pub mod browser;
 pub mod commands;
 pub mod daemon;

@@ -7,7 +7,7 @@ use std::{io::Write as _, process::ExitCode, thread};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use failover_tests::{
-    bench,
+    bench, binder,
     commands::{self, Command},
     demo, forward, gateway, guest, hoard,
     lab::{Lab, Machine, machine, reaper},
@@ -34,6 +34,9 @@ enum Verb {
     Forward(forward::Options),
     /// Listen and have files open without end, as another account
     Hoard(hoard::Options),
+    /// Bind and listen, once for each byte on standard input
+    #[command(hide = true)]
+    Binder(binder::Options),
     /// Start the gateway as the plan says, and note it
     Start(commands::Options),
     /// Stop the gateway as the plan says, and note it
@@ -78,6 +81,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Gateway(options) => gateway::run(&options)?,
         Verb::Forward(options) => forward::run(options)?,
         Verb::Hoard(options) => hoard::run(options)?,
+        Verb::Binder(options) => binder::run(&options)?,
         Verb::Start(options) => return commands::run(Command::Start, &options),
         Verb::Stop(options) => return commands::run(Command::Stop, &options),
         Verb::Fence(options) => return commands::run(Command::Fence, &options),
