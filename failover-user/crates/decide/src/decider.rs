@@ -21,7 +21,7 @@ use crate::{
     output::{action::Action, change::Reason, state::State},
     settings::Settings,
     step::{Step, Steps},
-    time::Time,
+    time::{Time, earliest},
 };
 
 /// A timer this late was not late: whoever waited for it was away. Far more than a loaded machine
@@ -33,6 +33,8 @@ const ABSENCE: Duration = Duration::from_secs(2);
 pub struct Decider {
     situation: Situation,
     gates: Gates,
+    /// See [`Self::next_wake`]; as of the last conclusion.
+    wake: Option<Time>,
 }
 
 impl Decider {
@@ -56,10 +58,13 @@ impl Decider {
         settings: Settings,
         now: Time,
     ) -> Self {
-        Self {
+        let mut decider = Self {
             situation: Situation::new(steps, persistent, settings, now),
             gates,
-        }
+            wake: None,
+        };
+        decider.note_wake();
+        decider
     }
 
     /// What the next decider needs to know, and nobody can look up: to be kept whenever it changes.
@@ -73,8 +78,31 @@ impl Decider {
     /// In which order events come doesn't matter, but for those of one kind: each is applied before the
     /// kinds that are judged by it. Nothing is decided until all are.
     pub fn handle(&mut self, now: Time, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
-        let mut events = by_rank(events).peekable();
-        let suspended = matches!(events.peek(), Some(Event::Suspended));
+        let mut events = events.into_iter();
+        let first = events.next();
+        let reason = match events.next() {
+            // Most come alone.
+            None => self.take_in(now, matches!(first, Some(Event::Suspended)), first),
+            Some(second) => {
+                let mut together: Vec<Event> =
+                    first.into_iter().chain([second]).chain(events).collect();
+                together.sort_by_key(Event::rank);
+                let suspended = matches!(together.first(), Some(Event::Suspended));
+                self.take_in(now, suspended, together)
+            }
+        };
+        let mut actions = Vec::new();
+        self.conclude(now, reason, &mut actions);
+        actions
+    }
+
+    /// Takes these in as they are sorted, and returns for which reason a state that follows is entered.
+    fn take_in(
+        &mut self,
+        now: Time,
+        suspended: bool,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Reason {
         let absent = suspended || self.was_absent(now);
         if absent {
             self.situation.begin_anew(now);
@@ -83,16 +111,11 @@ impl Decider {
         let mut reason = Reason::Time;
         for event in events {
             let news = self.situation.apply(now, event);
-            if news != Reason::Time {
+            if !matches!(news, Reason::Time) {
                 reason = news;
             }
         }
-        if absent {
-            reason = Reason::Absence;
-        }
-        let mut actions = Vec::new();
-        self.conclude(now, reason, &mut actions);
-        actions
+        if absent { Reason::Absence } else { reason }
     }
 
     /// Takes new settings over. Strikes, the state and a command in flight survive; what is due by the
@@ -133,22 +156,25 @@ impl Decider {
         if let Some(probe) = situation.liveness.probe(now) {
             actions.push(Action::ProbeGateway { probe });
         }
+        self.note_wake();
     }
 
     /// When to call [`Self::handle`], if nothing happens before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Time> {
+        self.wake
+    }
+
+    /// It is requested twice: by whoever drives the decider, and to find out whether that one was away.
+    fn note_wake(&mut self) {
         let situation = &self.situation;
         let probe = situation.schedule.next(situation.pace());
-        [
+        self.wake = earliest(&[
             probe,
             situation.next_command(self.gates),
             situation.liveness.next(),
             situation.orders.next(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ]);
     }
 
     /// When the probe in flight was due: it may have begun a timer's slack later.
@@ -163,13 +189,14 @@ impl Decider {
             .schedule
             .in_flight_since()
             .map(|since| since + situation.settings.timeout);
-        let expected = [self.next_wake(), answer].into_iter().flatten().min();
+        let expected = earliest(&[self.wake, answer]);
         expected.is_some_and(|expected| now.since(expected) > ABSENCE)
     }
 
     /// As after an absence.
     pub(crate) fn begin_anew(&mut self, now: Time) {
         self.situation.begin_anew(now);
+        self.note_wake();
     }
 
     /// The state, as people name it.
@@ -299,6 +326,7 @@ impl Decider {
     /// The local gateway is asked in another way from now on: what failed until now counts for nothing.
     pub fn forget_gateway_checks(&mut self) {
         self.situation.liveness.forget();
+        self.note_wake();
     }
 
     /// Is a start under way whose gateway doesn't listen yet? Then [`Event::Begun`] is of use.
@@ -374,16 +402,4 @@ impl Decider {
     pub fn must_probe_first(&self, now: Time, order: Order) -> bool {
         self.situation.must_probe_first(now, order)
     }
-}
-
-/// In the order in which they are taken in. Most come alone, and are not collected.
-fn by_rank(events: impl IntoIterator<Item = Event>) -> impl Iterator<Item = Event> {
-    let mut events = events.into_iter();
-    let mut alone = events.next();
-    let mut together: Vec<Event> = events.collect();
-    if !together.is_empty() {
-        together.splice(0..0, alone.take());
-        together.sort_by_key(Event::rank);
-    }
-    alone.into_iter().chain(together)
 }

@@ -33,3 +33,9 @@ impl Add<Duration> for Time {
         Self(self.0.saturating_add(distance))
     }
 }
+
+/// The earliest of these, if any. Taken by reference: this runs for each event, and moving the times would take
+/// longer than comparing them.
+pub(crate) fn earliest(times: &[Option<Time>]) -> Option<Time> {
+    times.iter().flatten().min().copied()
+}

@@ -1,7 +1,7 @@
 //! What the operator ordered: a pause, a takeover or a release by hand. Only keeps the orders; what
 //! they mean for a command is decided with everything else.
 
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 /// What an operator may order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -139,7 +139,7 @@ impl Orders {
     /// When something of this is over.
     pub(crate) fn next(&self) -> Option<Time> {
         let pause = self.pause.and_then(|pause| pause.until);
-        [pause, self.hold_until].into_iter().flatten().min()
+        earliest(&[pause, self.hold_until])
     }
 
     /// Nothing is left of the local gateway: that is what a release is for.

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use crate::{id::GatewayProbeId, input::outcome::Outcome, settings::Settings, time::Time};
+use crate::{
+    id::GatewayProbeId,
+    input::outcome::Outcome,
+    settings::Settings,
+    time::{Time, earliest},
+};
 
 /// The checks of the local gateway, while it listens.
 #[derive(Clone, Debug)]
@@ -113,10 +118,7 @@ impl Liveness {
         let first_answer = (self.wanted && self.comes_up() && self.strikes >= self.needed)
             .then(|| self.began.map(|began| began + self.patience))
             .flatten();
-        [self.next_check(), first_answer]
-            .into_iter()
-            .flatten()
-            .min()
+        earliest(&[self.next_check(), first_answer])
     }
 
     /// When the next check is due.

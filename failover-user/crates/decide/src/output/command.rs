@@ -25,8 +25,7 @@ impl Situation {
     /// Begins the step that is due, where the gates are open, or ends the one that is taken.
     pub(crate) fn command(&mut self, gates: Gates, now: Time, actions: &mut Vec<Action>) {
         let is_idle = self.attempt == Attempt::Idle || self.attempt.is_of_standby();
-        if is_idle && !self.listening() && !self.stop_owed && self.owed().is_none() {
-            // There is nothing left that a release could undo.
+        if self.orders.releases() && is_idle && self.leaves_nothing() {
             self.orders.released();
         }
         self.interrupt_drill();
@@ -66,6 +65,11 @@ impl Situation {
             }
         }
         self.note_withheld(gates, actions);
+    }
+
+    /// Is there nothing left that a release could undo?
+    fn leaves_nothing(&self) -> bool {
+        !self.listening() && !self.stop_owed && self.owed().is_none()
     }
 
     /// Takes a step whose pause is over, or asks what it waits for.
