@@ -52,12 +52,9 @@ impl SentCounter {
             .ok_or(LoadError::Incomplete(MAP_UNCOUNTED))?;
         let count: &mut CgroupSkb = program(&mut programs, "count_sent")?;
         count.load()?;
-        // Beside whatever else is attached there or below, systemd's own for instance.
-        count.attach(
-            group,
-            CgroupSkbAttachType::Egress,
-            CgroupAttachMode::AllowMultiple,
-        )?;
+        // Beside whatever else is attached there or below, systemd's own for instance: a link allows that
+        // by itself, and takes no flag for it (cgroup_bpf_link_attach, kernel/bpf/cgroup.c, 6.18).
+        count.attach(group, CgroupSkbAttachType::Egress, CgroupAttachMode::Single)?;
         Ok(Self {
             sent: PerCpuHashMap::try_from(sent)?,
             uncounted: PerCpuArray::try_from(uncounted)?,

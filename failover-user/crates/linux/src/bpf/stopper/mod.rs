@@ -50,7 +50,7 @@ pub struct Stopper {
 
 impl Stopper {
     /// The one whose pins are in this directory of a BPF file system (`/sys/fs/bpf/failover/18789`), disarmed if
-    /// it is a new one. Mounts the file system where nobody has. Some 100 ms for a new one.
+    /// it is a new one. Mounts the file system where nobody has. A new one takes up to a second.
     ///
     /// # Errors
     /// A [`StopperError`], which says what to do; the standby is cold then.
@@ -108,7 +108,7 @@ impl Stopper {
     }
 
     /// From now on stops the target at its next bind of the port. Forgets stops that nobody has waited for.
-    /// Attaches what was taken away, which may take some 10 ms.
+    /// Attaches what was taken away, which takes a millisecond, and some 10 just after it was detached.
     ///
     /// # Errors
     /// When that can't be done; it is disarmed then.
@@ -153,7 +153,7 @@ impl Stopper {
     }
 
     /// Disarms it, and detaches what slows down others: where binds are seen by the system call, every system
-    /// call of the machine takes longer until this is done. Some 10 ms, so after the gateway has been continued.
+    /// call of the machine takes longer until this is done. It is done some 10 ms after this returns.
     ///
     /// # Errors
     /// When a pin can't be removed.

@@ -1,11 +1,19 @@
 //! The stopper's programs: which of them this kernel can run, loading them, and attaching them so that they
 //! stay attached without a process.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
-    programs::{BtfTracePoint, FExit, TracePoint, links::FdLink},
+    programs::{
+        BtfTracePoint, FExit, ProgramError, TracePoint, links::FdLink,
+        trace_point::TracePointLinkId,
+    },
 };
 use failover_ebpf::{
     GLOBAL_LAYOUT, Layout,
@@ -28,6 +36,10 @@ const CALLS: [&str; 2] = ["sys_exit_bind", "sys_enter_bind"];
 /// The last resort, always there while it is armed.
 const LISTEN: &str = "inet_sock_set_state";
 const MAPS: [&str; 3] = [MAP_CONTROL, MAP_TARGET, MAP_STOPS];
+
+/// It takes some 10 ms, and much more where the machine is busy.
+const LONGEST_DETACH: Duration = Duration::from_secs(2);
+const DETACH_LOOK: Duration = Duration::from_millis(1);
 
 /// How binds are seen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -157,12 +169,32 @@ fn attach_calls(place: &Path) -> Result<(), StopperError> {
         let pin = link_pin(place, name);
         if !pin.exists() {
             let mut call = TracePoint::from_pin(program_pin(place, name))?;
-            let id = call.attach("syscalls", name)?;
+            let id = attach_call(&mut call, name)?;
             let link = FdLink::try_from(call.take_link(id)?).map_err(not_pinnable(name))?;
             link.pin(&pin).map_err(pinning(name, pin))?;
         }
     }
     Ok(())
+}
+
+/// A link that was taken away is detached a moment later, by a thread of the kernel's (bpf_link_put_deferred,
+/// kernel/bpf/syscall.c, 6.18). Until then the same program can't be attached there again.
+fn attach_call(
+    call: &mut TracePoint,
+    name: &'static str,
+) -> Result<TracePointLinkId, ProgramError> {
+    let deadline = Instant::now() + LONGEST_DETACH;
+    loop {
+        match call.attach("syscalls", name) {
+            Err(ProgramError::SyscallError(error))
+                if error.io_error.kind() == io::ErrorKind::AlreadyExists
+                    && Instant::now() < deadline =>
+            {
+                thread::sleep(DETACH_LOOK);
+            }
+            attached => return attached,
+        }
+    }
 }
 
 /// Takes away what is attached only while it is armed.
