@@ -3,8 +3,11 @@
 use std::{
     io::{self, Read as _, Write as _},
     net::SocketAddr,
+    num::NonZeroU16,
     os::fd::{AsRawFd as _, OwnedFd},
+    path::PathBuf,
     process::{Command, Stdio},
+    thread,
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -12,7 +15,11 @@ use clap::{Args, ValueEnum};
 use io_uring::{IoUring, opcode, squeue, types::Fd};
 use rustix::net::{bind, listen};
 
-use crate::lab::host::stream_socket;
+use crate::{PORT, lab::host::stream_socket};
+use failover_linux::{
+    bpf::stopper::{GroupPath, MainProcess, Stopper, Target},
+    control_group,
+};
 
 /// What it says when it listens.
 pub const LISTENS: u8 = b'L';
@@ -41,6 +48,38 @@ pub enum Way {
     Calls,
     /// Both in one submission to io_uring
     Linked,
+}
+
+/// `failover-lab arm`
+#[derive(Args, Clone, Debug)]
+pub struct ArmOptions {
+    /// Directory of the pins
+    pins: PathBuf,
+    /// Directory of the unit's control group
+    group: PathBuf,
+    /// Whose child the main process is
+    manager: u32,
+}
+
+/// Arms a stopper for such a program, says so with one byte, and waits to be killed.
+///
+/// # Errors
+/// When it can't be armed.
+pub fn arm(options: &ArmOptions) -> Result<()> {
+    let root = control_group::mount_point().context("no control groups of version 2")?;
+    let mut stopper = Stopper::open(&options.pins)?;
+    stopper.arm(&Target {
+        port: NonZeroU16::new(PORT).context("no port")?,
+        netns: None,
+        control_group: GroupPath::below(&root, options.group.strip_prefix(&root)?)?,
+        main: MainProcess::ChildOf(options.manager),
+    })?;
+    let mut output = io::stdout();
+    output.write_all(b"A")?;
+    output.flush()?;
+    loop {
+        thread::park();
+    }
 }
 
 /// For each byte that comes in: binds, listens, says how that went; at the next byte it closes the socket.

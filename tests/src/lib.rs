@@ -1,7 +1,7 @@
 //! The two-host lab, and what the scenarios, the demonstration and the benchmark share.
 //!
 //! [`lab`] creates PC-A and PC-B; [`gateway`] and [`commands`] run on them in place of the real gateway, and
-//! [`openclaw`] is the real one; [`daemon`] and [`trace`] run the program under test and read its output, if needed
+//! [`openclaw`] is the real one; [`parker`] stops one of them ([`binder`]) in its bind; [`daemon`] and [`trace`] run the program under test and read its output, if needed
 //! with a configuration file in the package's place ([`package_file`]); [`http`] and [`browser`] read what it serves;
 //! [`demo`] and [`bench`] present it; [`guest`] checks a kernel with all of it.
 //!
@@ -23,6 +23,7 @@ pub mod lines;
 pub mod moment;
 pub mod openclaw;
 pub mod package_file;
+pub mod parker;
 pub mod signals;
 pub mod trace;
 pub mod wait;

@@ -37,6 +37,9 @@ enum Verb {
     /// Bind and listen, once for each byte on standard input
     #[command(hide = true)]
     Binder(binder::Options),
+    /// Arm a stopper, then wait to be killed
+    #[command(hide = true)]
+    Arm(binder::ArmOptions),
     /// Start the gateway as the plan says, and note it
     Start(commands::Options),
     /// Stop the gateway as the plan says, and note it
@@ -82,6 +85,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Forward(options) => forward::run(options)?,
         Verb::Hoard(options) => hoard::run(options)?,
         Verb::Binder(options) => binder::run(&options)?,
+        Verb::Arm(options) => binder::arm(&options)?,
         Verb::Start(options) => return commands::run(Command::Start, &options),
         Verb::Stop(options) => return commands::run(Command::Stop, &options),
         Verb::Fence(options) => return commands::run(Command::Fence, &options),
