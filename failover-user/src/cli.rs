@@ -14,7 +14,13 @@ use crate::{
         HumanDuration, Locations, Options, count, path, port,
     },
     control::Request,
-    gateway::command::unit::UnitVerb,
+    gateway::{
+        command::unit::UnitVerb,
+        parking::{
+            manager::ManagerVerb,
+            place::{DEFAULT_DIRECTORY, Place},
+        },
+    },
     history::Since,
     simulate,
     trace::{Color, Format},
@@ -87,6 +93,12 @@ pub enum Verb {
     /// Print the state of a unit, as the account of its service manager
     #[command(hide = true)]
     UnitState(UnitName),
+    /// Park the local gateway, continue or discard it
+    #[command(hide = true, subcommand)]
+    Parking(ParkingVerb),
+    /// Prepare a unit for parking, as the account of its service manager
+    #[command(hide = true)]
+    ParkingUnit(ParkingUnit),
 }
 
 /// The daemon to connect to.
@@ -218,6 +230,89 @@ pub struct UnitJob {
 #[derive(Args, Debug)]
 pub struct UnitName {
     /// The unit's full name, or a glob pattern with `*`
+    pub unit: String,
+    /// Use this account's service manager, not the system's
+    #[arg(long)]
+    pub user: bool,
+}
+
+/// Subcommands of `failover parking`, which the daemon runs, and an operator may. Run as root.
+#[derive(Debug, Subcommand)]
+pub enum ParkingVerb {
+    /// Start the unit, and stop it in its bind of the port, before it listens
+    Park(ParkOptions),
+    /// Continue the parked gateway, so that it serves
+    Continue(ParkingPlace),
+    /// End what is parked without it having served
+    Discard(DiscardOptions),
+    /// Show what is parked
+    Look(LookOptions),
+}
+
+/// Where it is noted what is parked.
+#[derive(Args, Debug)]
+pub struct ParkingPlace {
+    /// The daemon's runtime directory
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DIRECTORY)]
+    pub directory: PathBuf,
+    /// The local gateway's port
+    #[arg(long, default_value_t = DEFAULT_PORT, value_parser = port)]
+    pub port: NonZeroU16,
+}
+
+impl ParkingPlace {
+    /// The same for the procedures.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place::new(&self.directory, self.port)
+    }
+}
+
+/// Options of `failover parking park`.
+#[derive(Args, Debug)]
+pub struct ParkOptions {
+    /// Where it is noted.
+    #[command(flatten)]
+    pub place: ParkingPlace,
+    /// The unit's full name
+    #[arg(long, value_name = "NAME")]
+    pub unit: String,
+    /// The account whose service manager has it [default: the system's has it]
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// Time limit
+    #[arg(long, value_name = "DURATION", default_value = "6m")]
+    pub within: HumanDuration,
+}
+
+/// Options of `failover parking discard`.
+#[derive(Args, Debug)]
+pub struct DiscardOptions {
+    /// The daemon's runtime directory
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DIRECTORY)]
+    pub directory: PathBuf,
+    /// Only that of this port [default: of every port]
+    #[arg(long, value_parser = port)]
+    pub port: Option<NonZeroU16>,
+}
+
+/// Options of `failover parking look`.
+#[derive(Args, Debug)]
+pub struct LookOptions {
+    /// Where it is noted.
+    #[command(flatten)]
+    pub place: ParkingPlace,
+    /// Output format
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+}
+
+/// What `failover parking` asks of a unit's service manager.
+#[derive(Args, Debug)]
+pub struct ParkingUnit {
+    /// The operation.
+    pub verb: ManagerVerb,
+    /// The unit's full name
     pub unit: String,
     /// Use this account's service manager, not the system's
     #[arg(long)]

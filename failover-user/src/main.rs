@@ -15,14 +15,17 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use failover::{
     cli::{
-        AskOptions, CheckOptions, Cli, ConfigVerb, HistoryOptions, ShowOptions, StatusOptions,
-        TraceOptions, UnitJob, UnitName, Verb,
+        AskOptions, CheckOptions, Cli, ConfigVerb, DiscardOptions, HistoryOptions, ParkingUnit,
+        ParkingVerb, ShowOptions, StatusOptions, TraceOptions, UnitJob, UnitName, Verb,
     },
     config::{self, Configuration, ConfigurationError, Faults, Locations, Options},
     control::{self, AskError, Request},
-    gateway::command::{
-        relay,
-        unit::{Scope, UnitCommand, UnitState},
+    gateway::{
+        command::{
+            relay,
+            unit::{Scope, UnitCommand, UnitState},
+        },
+        parking::{self, ParkedUnit, manager, place::Place},
     },
     history, log,
     runtime::rights,
@@ -69,6 +72,10 @@ fn main() -> ExitCode {
             };
         }
         Verb::UnitState(name) => unit_state(&name).map(|()| ExitCode::SUCCESS),
+        Verb::Parking(verb) => parking(verb).map(|()| ExitCode::SUCCESS),
+        Verb::ParkingUnit(ParkingUnit { verb, unit, user }) => runtime()
+            .and_then(|runtime| runtime.block_on(manager::run(verb, scope(user), &unit)))
+            .map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,
@@ -383,6 +390,37 @@ fn unit_state(name: &UnitName) -> anyhow::Result<()> {
         println!("{}", state.line());
     }
     Ok(())
+}
+
+/// Parks, continues, discards, or looks. Blocking: such a command does nothing else.
+fn parking(verb: ParkingVerb) -> anyhow::Result<()> {
+    match verb {
+        ParkingVerb::Park(options) => {
+            let unit = ParkedUnit {
+                name: options.unit,
+                account: options.account,
+            };
+            let within = options.within.get();
+            parking::park(&options.place.place(), unit.checked()?, within)
+        }
+        ParkingVerb::Continue(options) => parking::proceed(&options.place()),
+        ParkingVerb::Discard(DiscardOptions { directory, port }) => {
+            let places = match port {
+                Some(port) => vec![Place::new(&directory, port)],
+                None => Place::all_in(&directory)
+                    .with_context(|| format!("reading {}", directory.display()))?,
+            };
+            places.iter().try_for_each(parking::discard)
+        }
+        ParkingVerb::Look(options) => {
+            let found = parking::look(&options.place.place());
+            match options.output {
+                trace::Format::Text => println!("{found}"),
+                trace::Format::Json => println!("{}", found.json()?),
+            }
+            Ok(())
+        }
+    }
 }
 
 const fn scope(of_user: bool) -> Scope {

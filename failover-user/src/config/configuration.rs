@@ -16,6 +16,7 @@ use crate::{
     },
     gateway::{
         command::command_line::CommandLine,
+        parking::place::Place,
         spec::{Commands, LocalGateway},
     },
 };
@@ -65,7 +66,14 @@ impl Configuration {
             gateway: self.gateway.clone(),
             fence: self.fence.clone(),
             dry_run: self.dry_run,
+            parking: self.parking(),
         }
+    }
+
+    /// Where it is noted that the local gateway is parked: beside the control socket.
+    #[must_use]
+    pub fn parking(&self) -> Place {
+        Place::beside(&self.control, self.port)
     }
 
     /// With the programs of its commands looked up, as the accounts that run them find them; or all that

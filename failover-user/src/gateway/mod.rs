@@ -5,5 +5,6 @@
 
 pub(crate) mod boot;
 pub mod command;
+pub mod parking;
 pub mod port;
 pub(crate) mod spec;

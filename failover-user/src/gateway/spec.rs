@@ -7,6 +7,7 @@ use failover_decide::Step;
 
 use crate::gateway::{
     command::{account::Account, command_line::CommandLine, unit::Scope},
+    parking::place::Place,
     port::identity::Identity,
 };
 
@@ -45,6 +46,8 @@ pub struct Commands {
     pub fence: Option<CommandLine>,
     /// Dry run: no command is run.
     pub dry_run: bool,
+    /// Where it is noted that the gateway is parked.
+    pub parking: Place,
 }
 
 impl Commands {

@@ -6,7 +6,9 @@ use std::{ffi::CString, io, os::unix::process::CommandExt as _, process::Command
 
 use rustix::{
     fs::{Gid, Mode, Uid},
-    process::{chdir, geteuid, setsid, umask},
+    process::{
+        Signal, chdir, geteuid, getpid, getppid, set_parent_process_death_signal, setsid, umask,
+    },
     thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 
@@ -75,6 +77,27 @@ pub fn isolated(command: &mut Command, account: Option<AccountChange>) {
         limits::restore_descriptors();
         close_descriptors();
         account.as_ref().map_or(Ok(()), AccountChange::apply)
+    };
+    // SAFETY: makes bare system calls only: nothing is allocated, no lock is taken. What the closure owns was
+    // made before.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// A part of this process's own work that needs another account: it is of this process's group and session, and is
+/// killed when the calling thread ends, so that nothing of the work goes on after a kill of either.
+pub fn dependent(command: &mut Command, account: Option<AccountChange>) {
+    let parent = getpid();
+    let prepare = move || {
+        umask(USUAL_MASK);
+        close_descriptors();
+        account.as_ref().map_or(Ok(()), AccountChange::apply)?;
+        // Last: a change of credentials takes it back (PR_SET_PDEATHSIG(2const)).
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have ended before that.
+        match getppid() == Some(parent) {
+            true => Ok(()),
+            false => Err(io::ErrorKind::BrokenPipe.into()),
+        }
     };
     // SAFETY: makes bare system calls only: nothing is allocated, no lock is taken. What the closure owns was
     // made before.

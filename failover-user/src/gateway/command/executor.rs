@@ -23,6 +23,7 @@ use crate::{
             start_watch::StartWatch,
             survivors::{Found, Search},
         },
+        parking::{Phase, Record, spec},
         port::{invocation::InvocationMark, started},
         spec::Commands,
     },
@@ -53,9 +54,20 @@ enum Running {
         process: Box<RunningCommand>,
         /// For a second run in another form.
         environment: Environment,
+        /// It is the step's own command line.
+        is_own: bool,
     },
     /// A dry run's start, which never ends by itself.
     Pretended,
+}
+
+/// What carries out a step.
+struct Means {
+    line: CommandLine,
+    /// Whom it runs as, if it isn't the daemon's own account.
+    account: Option<Account>,
+    /// It is the step's own command line.
+    is_own: bool,
 }
 
 /// How a command began.
@@ -115,24 +127,63 @@ impl Executor {
 
     /// Runs a command, if it is configured, with these additions to the environment.
     pub(crate) fn run(&mut self, command: Step, environment: Environment) -> Launched {
-        let force = self.force.as_mut().filter(|_| command == Step::STOP);
-        let line = match force {
-            Some(force) => Some(force.line()),
-            None => self.commands.line(command).cloned(),
-        };
-        let Some(line) = line else {
+        let Some(means) = self.means(command) else {
             let reason = "there is no such command".to_owned();
             return Launched::Ended(CommandResult::NotRun { reason });
         };
         if self.commands.dry_run {
-            info!(%command, line = line.shown(), "dry run: the command isn't run");
+            info!(%command, line = means.line.shown(), "dry run: the command isn't run");
             return self.pretend(command);
         }
         if command == Step::START {
             let search = self.search();
             self.start.begin(search);
         }
-        self.spawn(command, &line, environment)
+        self.spawn(command, &means, environment)
+    }
+
+    /// What carries out a step now. A gateway that is parked is continued in place of a start, and discarded in place
+    /// of a stop, which would wake it.
+    fn means(&mut self, command: Step) -> Option<Means> {
+        if let Some(line) = self.of_parked(command) {
+            return Some(Means {
+                line,
+                account: None,
+                is_own: false,
+            });
+        }
+        let force = self.force.as_mut().filter(|_| command == Step::STOP);
+        let line = match force {
+            Some(force) => force.line(),
+            None => self.commands.line(command)?.clone(),
+        };
+        Some(self.own(command, line))
+    }
+
+    fn own(&self, command: Step, line: CommandLine) -> Means {
+        Means {
+            line,
+            account: self.commands.account(command).cloned(),
+            is_own: true,
+        }
+    }
+
+    fn of_parked(&self, command: Step) -> Option<CommandLine> {
+        let place = &self.commands.parking;
+        let is_start = command == Step::START;
+        if self.commands.dry_run || !(is_start || command == Step::STOP) {
+            return None;
+        }
+        match Record::read(place) {
+            Ok(Some(_)) if is_start => Some(spec::proceed(place)),
+            // What held it is left, and nothing else of the parking.
+            Ok(Some(record)) => (record.phase != Phase::Continued).then(|| spec::discard(place)),
+            Ok(None) => None,
+            Err(error) => {
+                warn!(%command, %error, "whether the gateway is parked can't be read");
+                None
+            }
+        }
     }
 
     fn pretend(&mut self, command: Step) -> Launched {
@@ -159,8 +210,13 @@ impl Executor {
         }
     }
 
-    fn spawn(&mut self, command: Step, line: &CommandLine, environment: Environment) -> Launched {
-        let account = self.commands.account(command);
+    fn spawn(&mut self, command: Step, means: &Means, environment: Environment) -> Launched {
+        let Means {
+            line,
+            account,
+            is_own,
+        } = means;
+        let account = account.as_ref();
         let mut output = CommandOutput::create(&self.state_dir, command, account)
             .inspect_err(|error| warn!(%command, %error, "the command's output is lost"))
             .ok();
@@ -181,6 +237,7 @@ impl Executor {
                 self.running = Some(Running::Real {
                     process: Box::new(process),
                     environment,
+                    is_own: *is_own,
                 });
                 // Without a relay, there is nothing to read.
                 self.poll = match output {
@@ -221,12 +278,13 @@ impl Executor {
         if command == Step::START {
             self.start.command_ended();
         }
-        let (took, environment) = match self.running.take() {
+        let (took, environment, is_own) = match self.running.take() {
             Some(Running::Real {
                 process,
                 environment,
-            }) => (process.elapsed(), environment),
-            Some(Running::Pretended) | None => (Duration::ZERO, Environment::new()),
+                is_own,
+            }) => (process.elapsed(), environment, is_own),
+            Some(Running::Pretended) | None => (Duration::ZERO, Environment::new(), true),
         };
         self.log_output(true);
         let output = self.output.as_ref();
@@ -242,13 +300,15 @@ impl Executor {
                 warn!(%command, result = ended, ?took, output, "command ended");
             }
         }
-        let force = self.force.as_mut().filter(|_| command == Step::STOP);
+        let force = self.force.as_mut();
+        let force = force.filter(|_| command == Step::STOP && is_own);
         let instead = force.and_then(|force| force.ended(&result, &output));
+        let instead = instead.map(|line| self.own(command, line));
         Ended {
             result,
             output,
             last_line,
-            instead: instead.map(|line| self.spawn(command, &line, environment)),
+            instead: instead.map(|means| self.spawn(command, &means, environment)),
         }
     }
 
@@ -402,7 +462,71 @@ impl OutputPoll {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU16;
+
     use super::*;
+    use crate::gateway::{
+        parking::{ParkedUnit, Process, place::Place},
+        port::identity::Identity,
+        spec::LocalGateway,
+    };
+
+    fn command(words: &str) -> CommandLine {
+        CommandLine::parse(words).unwrap()
+    }
+
+    #[test]
+    fn a_parked_gateway_is_continued_by_a_start_and_discarded_by_a_stop_and_never_stopped_plainly()
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(folder.path(), NonZeroU16::MIN);
+        let unit = ParkedUnit {
+            name: "bot.service".to_owned(),
+            account: None,
+        };
+        let commands = Commands {
+            gateway: LocalGateway {
+                user: Some(Account::own().unwrap()),
+                start: command("begin it"),
+                stop: command("end it"),
+                stop_may_need_force: false,
+                identity: Identity::of_account(0),
+                unit: None,
+            },
+            fence: Some(command("fence it")),
+            dry_run: false,
+            parking: place.clone(),
+        };
+        let mark = InvocationMark::of(folder.path());
+        let mut executor = Executor::new(commands, folder.path().to_owned(), mark);
+        let mut lines = |record: Option<Phase>| {
+            if let Some(phase) = record {
+                let record = Record::new(place.port(), unit.clone(), "/bot.service".to_owned());
+                record.in_phase(phase).write(&place).unwrap();
+            }
+            [Step::START, Step::STOP, Step::FENCE].map(|step| {
+                let means = executor.means(step).unwrap();
+                // Only root may continue and discard.
+                let own = matches!((step, means.is_own), (Step::START | Step::STOP, true));
+                assert_eq!(means.account.is_some(), own);
+                means.line
+            })
+        };
+        let [start, stop, fence] = ["begin it", "end it", "fence it"].map(command);
+        assert_eq!(lines(None), [start, stop.clone(), fence.clone()]);
+        let process = Process { pid: 1, started: 1 };
+        for phase in [
+            Phase::Parking,
+            Phase::Parked { process },
+            Phase::Continuing { process: None },
+        ] {
+            let expected = [spec::proceed(&place), spec::discard(&place), fence.clone()];
+            assert_eq!(lines(Some(phase)), expected, "{phase:?}");
+        }
+        // It serves: a stop is an ordinary one.
+        let expected = [spec::proceed(&place), stop, fence];
+        assert_eq!(lines(Some(Phase::Continued)), expected);
+    }
 
     #[test]
     fn output_is_read_ever_less_often_while_there_is_none() {

@@ -8,6 +8,7 @@ pub(crate) mod command_line;
 pub(crate) mod executor;
 pub(crate) mod failures;
 pub(crate) mod force;
+pub(crate) mod manager;
 pub(crate) mod output;
 pub mod relay;
 pub(crate) mod shell;

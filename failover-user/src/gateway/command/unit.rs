@@ -6,40 +6,27 @@
 
 use std::{fmt, time::Duration};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use clap::ValueEnum;
-use rustix::process::geteuid;
 use tokio::time::timeout;
-use zbus::{
-    Connection, MatchRule, MessageStream,
-    connection::Builder,
-    export::ordered_stream::OrderedStreamExt as _,
-    message::Type,
-    zvariant::{OwnedObjectPath, OwnedValue},
-};
+use zbus::zvariant::OwnedObjectPath;
 
 use failover_linux::escape::Escaped;
 
-use crate::gateway::command::command_line::{CommandLine, THIS_PROGRAM};
+pub use crate::gateway::command::manager::Scope;
+use crate::gateway::command::{
+    command_line::{CommandLine, THIS_PROGRAM},
+    manager::{MANAGER, Manager, PATH},
+};
+
 /// Hidden verbs of the command line.
 const VERB: &str = "unit-job";
 const STATE_VERB: &str = "unit-state";
 /// Limit for the units that a pattern matches.
 const MOST_UNITS: usize = 16;
 
-const DESTINATION: &str = "org.freedesktop.systemd1";
-const PATH: &str = "/org/freedesktop/systemd1";
-const MANAGER: &str = "org.freedesktop.systemd1.Manager";
-const UNIT: &str = "org.freedesktop.systemd1.Unit";
-const SERVICE: &str = "org.freedesktop.systemd1.Service";
-const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
-/// Timeout of a manager's answer: systemd's own default for clients (sd_bus_set_method_call_timeout(3)).
-const ANSWER: Duration = Duration::from_secs(25);
-const CONNECT: Duration = Duration::from_secs(5);
 /// Timeout if the daemon, which kills it long before, is gone.
 const LONGEST_JOB: Duration = Duration::from_secs(3600);
-/// Limit for signals that aren't read yet: a booting machine sends many.
-const MOST_SIGNALS: usize = 1024;
 
 /// An operation on a unit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -48,15 +35,6 @@ pub enum UnitVerb {
     Start,
     /// Stop it.
     Stop,
-}
-
-/// The service manager that has a unit.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Scope {
-    /// The system's.
-    System,
-    /// The one of the account that runs this.
-    User,
 }
 
 /// An operation on a certain unit.
@@ -134,22 +112,7 @@ impl UnitCommand {
             // A unit that failed too often would not be started; what is wanted now is wanted.
             let _ = manager.ask("ResetFailedUnit", &self.unit).await;
         }
-        // Before the job, or its end could be missed.
-        let mut signals = manager.job_ends().await?;
-        let job: OwnedObjectPath = manager
-            .call(PATH, MANAGER, self.verb.method(), &(&self.unit, "replace"))
-            .await?
-            .body()
-            .deserialize()?;
-        let result = loop {
-            let signal = signals.next().await.context("the manager is gone")??;
-            let body = signal.body();
-            let (_, ended, _, result): (u32, OwnedObjectPath, String, String) =
-                body.deserialize()?;
-            if ended == job {
-                break result;
-            }
-        };
+        let result = manager.job(self.verb.method(), &self.unit).await?;
         let state: String = manager.property(&unit, "ActiveState").await?;
         let detail: String = manager.property(&unit, "SubState").await?;
         println!("{self}: job {result}, {state} ({detail})");
@@ -292,100 +255,6 @@ impl Scope {
             Self::System => "systemctl",
             Self::User => "systemctl --user",
         }
-    }
-}
-
-/// A connection to a service manager.
-struct Manager {
-    connection: Connection,
-}
-
-impl Manager {
-    /// Over the message bus. zbus can't use the manager's own socket, which systemctl prefers: it takes the
-    /// sender name of the signals there for an error (systemd 252, zbus 5.19).
-    async fn connect(scope: Scope) -> anyhow::Result<Self> {
-        let uid = geteuid().as_raw();
-        let (bus, remedy) = match scope {
-            Scope::System => (
-                "/run/dbus/system_bus_socket".to_owned(),
-                "is this machine run by systemd, with dbus installed?",
-            ),
-            Scope::User => (
-                format!("/run/user/{uid}/bus"),
-                "the account needs a service manager while nobody is logged in (`loginctl enable-linger NAME`) and a bus (Debian's dbus-user-session)",
-            ),
-        };
-        let build = || async {
-            let builder = Builder::address(format!("unix:path={bus}").as_str())?;
-            let building = builder.method_timeout(ANSWER).build();
-            anyhow::Ok(timeout(CONNECT, building).await.context("no answer")??)
-        };
-        let connection = build()
-            .await
-            .with_context(|| format!("connecting to {bus} as uid {uid}: {remedy}"))?;
-        Ok(Self { connection })
-    }
-
-    async fn call<B>(
-        &self,
-        path: &str,
-        interface: &str,
-        method: &str,
-        body: &B,
-    ) -> zbus::Result<zbus::Message>
-    where
-        B: serde::Serialize + zbus::zvariant::DynamicType,
-    {
-        let destination = Some(DESTINATION);
-        self.connection
-            .call_method(destination, path, Some(interface), method, body)
-            .await
-    }
-
-    async fn ask(&self, method: &str, unit: &str) -> zbus::Result<zbus::Message> {
-        self.call(PATH, MANAGER, method, &unit).await
-    }
-
-    /// The unit's object; fails if there is no such unit.
-    async fn load(&self, unit: &str) -> anyhow::Result<OwnedObjectPath> {
-        let object: OwnedObjectPath = self.ask("LoadUnit", unit).await?.body().deserialize()?;
-        let state: String = self.property(&object, "LoadState").await?;
-        match state.as_str() {
-            "not-found" => bail!("there is no such unit; is the gateway installed as one?"),
-            "masked" => bail!("the unit is masked; `systemctl unmask` frees it"),
-            "loaded" => Ok(object),
-            other => bail!("the unit can't be loaded ({other}); `systemctl status` says more"),
-        }
-    }
-
-    async fn property(&self, unit: &OwnedObjectPath, name: &str) -> anyhow::Result<String> {
-        let answer = self
-            .call(unit.as_str(), PROPERTIES, "Get", &(UNIT, name))
-            .await?;
-        let value: OwnedValue = answer.body().deserialize()?;
-        Ok(String::try_from(value)?)
-    }
-
-    async fn restarts(&self, unit: &OwnedObjectPath) -> anyhow::Result<u32> {
-        let answer = self
-            .call(unit.as_str(), PROPERTIES, "Get", &(SERVICE, "NRestarts"))
-            .await?;
-        let value: OwnedValue = answer.body().deserialize()?;
-        Ok(u32::try_from(value)?)
-    }
-
-    async fn job_ends(&self) -> anyhow::Result<MessageStream> {
-        let rule = MatchRule::builder()
-            .msg_type(Type::Signal)
-            .path(PATH)?
-            .interface(MANAGER)?
-            .member("JobRemoved")?
-            .sender(DESTINATION)?
-            .build();
-        let signals =
-            MessageStream::for_match_rule(rule, &self.connection, Some(MOST_SIGNALS)).await?;
-        self.call(PATH, MANAGER, "Subscribe", &()).await?;
-        Ok(signals)
     }
 }
 

@@ -147,6 +147,8 @@ fn file_systems(root: &Path) -> Result<()> {
     new("cgroup2", "sys/fs/cgroup", NO_PROGRAMS, None)?;
     // Not every kernel has it, and the daemon says so.
     let _ = new("tracefs", "sys/kernel/tracing", NO_PROGRAMS, None);
+    // systemd mounts it on machines, and not in containers.
+    let _ = new("bpf", "sys/fs/bpf", NO_PROGRAMS, Some(c"mode=0700"));
     let read_only = NO_PROGRAMS | MountFlags::RDONLY | MountFlags::BIND;
     mount_remount(root.join("sys"), read_only, "").context("protecting /sys")?;
     new("tmpfs", "run", NO_DEVICES, Some(c"mode=0755"))?;
