@@ -9,8 +9,14 @@ pub const VERSION: u32 = 1;
 
 /// The most groups in a control group's path: a user's unit lies five deep, in containers a few more.
 pub const MOST_GROUPS: usize = 16;
-/// Longest name of a control group with its zero: `NAME_MAX` (include/uapi/linux/limits.h, 6.18) and one.
-pub const GROUP_NAME_LENGTH: usize = 256;
+/// Longest name of a control group: `NAME_MAX` (include/uapi/linux/limits.h, 6.18).
+pub const GROUP_NAME_LENGTH: usize = 255;
+/// Characters of a [`GroupName`]'s piece: 64 bytes with the zero, for a kernel program's stack has 512.
+pub const PIECE_LENGTH: usize = 63;
+
+/// A control group's name in pieces of at most 63 characters, each with zeros up to 64 bytes. The first that is
+/// shorter, or empty, is the last.
+pub type GroupName = [[u64; (PIECE_LENGTH + 1) / 8]; GROUP_NAME_LENGTH / PIECE_LENGTH + 1];
 /// The most process-number namespaces in one another, and the machine's own (`MAX_PID_NS_LEVEL`,
 /// include/linux/pid_namespace.h, 6.18).
 pub const MOST_PID_NAMESPACES: u32 = 33;
@@ -30,8 +36,8 @@ pub struct Control {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Target {
-    /// Names of the control group and of those above it, from the innermost on; each ends with zeros.
-    pub groups: [[u64; GROUP_NAME_LENGTH / 8]; MOST_GROUPS],
+    /// Names of the control group and of those above it, from the innermost on.
+    pub groups: [GroupName; MOST_GROUPS],
     /// Id of the group in which the outermost of these lies (the inode of its directory).
     pub root: u64,
     /// How many names there are.
@@ -48,7 +54,7 @@ pub struct Target {
     pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<Target>() == MOST_GROUPS * GROUP_NAME_LENGTH + 8 + 6 * 4);
+const _: () = assert!(size_of::<Target>() == MOST_GROUPS * size_of::<GroupName>() + 8 + 6 * 4);
 
 /// [`Target::which`]: that very process.
 pub const PROCESS: u32 = 1;

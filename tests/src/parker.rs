@@ -97,8 +97,17 @@ impl Parker {
     /// Without control groups of version 2.
     #[must_use]
     pub fn target(&self) -> Target {
+        self.target_named("unit.service")
+    }
+
+    /// The same of another unit.
+    ///
+    /// # Panics
+    /// Without control groups of version 2.
+    #[must_use]
+    pub fn target_named(&self, unit: &str) -> Target {
         let root = control_group::mount_point().expect("control groups");
-        let path = self.slice.join("unit.service");
+        let path = self.slice.join(unit);
         let path = path.strip_prefix(&root).expect("below the mount point");
         Target {
             port: NonZeroU16::new(PORT).expect("a port"),

@@ -122,6 +122,33 @@ fn a_process_can_be_named_itself_and_that_of_another_number_is_not_stopped() {
     });
 }
 
+/// The kernel program compares names in pieces of 63 characters.
+#[test]
+fn names_of_any_length_are_compared_to_their_end() {
+    on_host(|parker| {
+        let mut stopper = open(parker);
+        for length in [1, 62, 63, 64, 126, 127, 255] {
+            let name = "x".repeat(length);
+            stopper.arm(&parker.target_named(&name)).expect("arming");
+            let shorter = "x".repeat(length - 1);
+            let longer = "x".repeat(length + 1);
+            let others = [shorter, format!("{}y", &name[1..]), longer];
+            for other in others.iter().filter(|name| (1..256).contains(&name.len())) {
+                let mut other = parker.start_in(&parker.group(other), &[]);
+                other.go();
+                assert_eq!(other.says(), Some(LISTENS), "beside {length} characters");
+            }
+            let mut main = parker.start_in(&parker.group(&name), &[]);
+            main.go();
+            assert_eq!(
+                next_stop(&mut stopper).pid,
+                main.id(),
+                "{length} characters"
+            );
+        }
+    });
+}
+
 #[test]
 fn a_bind_that_fails_stops_nobody() {
     on_host(|parker| {

@@ -5,7 +5,7 @@
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel_str};
 use failover_ebpf::stop::{
-    GROUP_NAME_LENGTH, MOST_GROUPS, MOST_PID_NAMESPACES, Target, TaskMembers,
+    GroupName, MOST_GROUPS, MOST_PID_NAMESPACES, PIECE_LENGTH, Target, TaskMembers,
 };
 
 use crate::kernel::{global, read};
@@ -104,28 +104,35 @@ impl Group {
     }
 
     #[inline(always)]
-    fn is_named(self, wanted: &[u64; GROUP_NAME_LENGTH / 8]) -> bool {
-        let Some(name) = read::<u64>(self.0, global!(TASKS.kernfs_name)) else {
+    fn is_named(self, wanted: &GroupName) -> bool {
+        let Some(mut name) = read::<u64>(self.0, global!(TASKS.kernfs_name)) else {
             return false;
         };
-        // On the stack: what is kept for each CPU could be overwritten by another task that takes its turn.
-        let mut found = [0_u64; GROUP_NAME_LENGTH / 8];
-        // SAFETY: the helper writes at most as much, and checks the address that it reads from.
-        let length = unsafe {
-            bpf_probe_read_kernel_str(
-                found.as_mut_ptr().cast(),
-                GROUP_NAME_LENGTH as u32,
-                name as *const _,
-            )
-        };
-        if length <= 0 {
-            return false;
-        }
-        for word in 0..GROUP_NAME_LENGTH / 8 {
-            if found[word] != wanted[word] {
+        for piece in 0..wanted.len() {
+            // On the stack: what is kept for each CPU could be overwritten by another task that takes its turn.
+            let mut found = [0_u64; (PIECE_LENGTH + 1) / 8];
+            // SAFETY: the helper writes at most as much, and checks the address that it reads from.
+            let length = unsafe {
+                bpf_probe_read_kernel_str(
+                    found.as_mut_ptr().cast(),
+                    PIECE_LENGTH as u32 + 1,
+                    name as *const _,
+                )
+            };
+            if length <= 0 {
                 return false;
             }
+            for word in 0..found.len() {
+                if found[word] != wanted[piece][word] {
+                    return false;
+                }
+            }
+            // With its zero: a piece that isn't full is the last.
+            if length <= PIECE_LENGTH as i64 {
+                return true;
+            }
+            name = name.wrapping_add(PIECE_LENGTH as u64);
         }
-        true
+        false
     }
 }

@@ -8,7 +8,9 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use failover_ebpf::stop::{self as contract, GROUP_NAME_LENGTH, MOST_GROUPS};
+use failover_ebpf::stop::{
+    self as contract, GROUP_NAME_LENGTH, GroupName, MOST_GROUPS, PIECE_LENGTH,
+};
 use thiserror::Error;
 
 const PID_NAMESPACE: &str = "/proc/self/ns/pid";
@@ -91,7 +93,7 @@ impl GroupPath {
             })
             .collect();
         let names = names.ok_or_else(no_path)?;
-        let is_short = |name: &Vec<u8>| name.len() < GROUP_NAME_LENGTH && !name.contains(&0);
+        let is_short = |name: &Vec<u8>| name.len() <= GROUP_NAME_LENGTH && !name.contains(&0);
         if !(1..=MOST_GROUPS).contains(&names.len()) || !names.iter().all(is_short) {
             return Err(no_path());
         }
@@ -106,10 +108,10 @@ impl Target {
     /// As the kernel program reads it.
     pub(super) fn record(&self) -> Result<contract::Target, TargetError> {
         let namespace = fs::metadata(PID_NAMESPACE).map_err(TargetError::PidNamespace)?;
-        let mut groups = [[0; GROUP_NAME_LENGTH / 8]; MOST_GROUPS];
+        let mut groups = [GroupName::default(); MOST_GROUPS];
         let names = self.control_group.names.iter().rev();
         for (group, name) in groups.iter_mut().zip(names) {
-            *group = padded(name);
+            *group = in_pieces(name);
         }
         let (which, process) = match self.main {
             MainProcess::ChildOf(process) => (contract::CHILD, process),
@@ -130,17 +132,19 @@ impl Target {
     }
 }
 
-/// With zeros behind it, in words.
-fn padded(name: &[u8]) -> [u64; GROUP_NAME_LENGTH / 8] {
-    let mut words = [0; GROUP_NAME_LENGTH / 8];
-    for (word, bytes) in words.iter_mut().zip(name.chunks(8)) {
-        let mut whole = [0; 8];
-        for (to, from) in whole.iter_mut().zip(bytes) {
-            *to = *from;
+/// As the kernel program compares it.
+fn in_pieces(name: &[u8]) -> GroupName {
+    let mut pieces = GroupName::default();
+    for (piece, characters) in pieces.iter_mut().zip(name.chunks(PIECE_LENGTH)) {
+        for (word, bytes) in piece.iter_mut().zip(characters.chunks(8)) {
+            let mut whole = [0; 8];
+            for (to, from) in whole.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+            *word = u64::from_ne_bytes(whole);
         }
-        *word = u64::from_ne_bytes(whole);
     }
-    words
+    pieces
 }
 
 #[cfg(test)]
@@ -160,11 +164,24 @@ mod tests {
     fn names_go_from_the_innermost_on_and_end_with_zeros() {
         let record = target("/user.slice/x").record().unwrap();
         assert_eq!(record.depth, 2);
-        assert_eq!(record.groups[0][0], u64::from_ne_bytes(*b"x\0\0\0\0\0\0\0"));
-        assert_eq!(record.groups[1][0], u64::from_ne_bytes(*b"user.sli"));
-        assert_eq!(record.groups[1][1], u64::from_ne_bytes(*b"ce\0\0\0\0\0\0"));
-        assert_eq!(record.groups[2], [0; 32]);
+        let word = |text: &[u8; 8]| u64::from_ne_bytes(*text);
+        assert_eq!(record.groups[0][0][0], word(b"x\0\0\0\0\0\0\0"));
+        assert_eq!(record.groups[1][0][0], word(b"user.sli"));
+        assert_eq!(record.groups[1][0][1], word(b"ce\0\0\0\0\0\0"));
+        assert_eq!(record.groups[2], GroupName::default());
         assert_eq!((record.which, record.process), (contract::CHILD, 7));
+    }
+
+    #[test]
+    fn a_long_name_is_in_pieces_of_sixty_three_characters() {
+        let name = format!("{}y", "x".repeat(126));
+        let [first, second, third, ..] = in_pieces(name.as_bytes());
+        assert_eq!(first, second);
+        assert_eq!(first[7].to_ne_bytes(), *b"xxxxxxx\0");
+        assert_eq!(third[0].to_ne_bytes(), *b"y\0\0\0\0\0\0\0");
+        // One that ends with a piece has an empty one behind it.
+        assert_eq!(in_pieces(&name.as_bytes()[..126])[2], [0; 8]);
+        assert_ne!(in_pieces(&[b'x'; 255])[4], [0; 8]);
     }
 
     #[test]
