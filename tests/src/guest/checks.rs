@@ -10,7 +10,7 @@ use std::{
 use rustix::{io::Errno, net::sockopt::set_socket_linger, thread::gettid};
 use serde_json::{Value, json};
 
-use super::{clocks, report::Report, system};
+use super::{clocks, parking, report::Report, system};
 use crate::{
     PORT,
     daemon::Setup,
@@ -50,6 +50,7 @@ pub(super) fn run(report: &mut Report) {
             let why = line.expect(BINDS_ARE_NOT_REPORTED).field("error");
             assert!(why.contains("locked down (confidentiality"), "{why}");
         });
+        parking::run_locked_down(report, &lab);
         return;
     }
     let load = || Trace::on(lab.host_b(), &[]);
@@ -95,6 +96,7 @@ pub(super) fn run(report: &mut Report) {
     report.check("a takeover and a release", || {
         takes_over_and_releases(&lab);
     });
+    parking::run(report, &lab);
     drop(lab);
     clocks::run(report);
     report.check("the kernel has no complaint", || {

@@ -3,6 +3,7 @@
 
 mod checks;
 mod clocks;
+mod parking;
 mod report;
 mod system;
 

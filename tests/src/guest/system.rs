@@ -19,11 +19,12 @@ use rustix::{
 use crate::moment::Moment;
 
 /// Source, type and place of the file systems.
-const FILE_SYSTEMS: [(&str, &str, &str); 4] = [
+const FILE_SYSTEMS: [(&str, &str, &str); 5] = [
     ("proc", "proc", "/proc"),
     ("sysfs", "sysfs", "/sys"),
     ("devtmpfs", "devtmpfs", "/dev"),
     ("tmpfs", "tmpfs", "/tmp"),
+    ("cgroup2", "cgroup2", "/sys/fs/cgroup"),
 ];
 /// Modules to load, in the order of their names.
 const MODULES: &str = "/modules";
