@@ -21,6 +21,7 @@ pub mod preflight;
 pub mod primary;
 pub mod runtime;
 pub mod simulate;
+pub(crate) mod standby;
 pub(crate) mod state_dir;
 pub mod status;
 pub mod trace;

@@ -12,6 +12,7 @@ use crate::{
         operation::{KernelEventsMode, LogFormat},
         options::{OptionValues, Options},
         primary::PrimaryAddress,
+        standby::Standby,
         witness::{Witness, counted},
     },
     gateway::{
@@ -38,6 +39,8 @@ pub struct Configuration {
     pub decide: failover_decide::Settings,
     /// The local gateway: how it is started and stopped, and what counts as it.
     pub gateway: LocalGateway,
+    /// How ready it is kept.
+    pub standby: Standby,
     /// Makes sure that the primary is gone, if there is one.
     pub fence: Option<CommandLine>,
     /// The channels that events are sent to.
@@ -111,6 +114,7 @@ impl Configuration {
             primary,
             check,
             gateway,
+            standby,
             local_check,
             takeover,
             witness,
@@ -162,6 +166,7 @@ impl Configuration {
             port: gateway.port,
             decide,
             gateway: gateway.gateway,
+            standby: standby.checked()?,
             fence: fence.command,
             notifications: Notifications::checked::<ConfigurationError>(notify, webhook)?,
             state_dir: operation.state_dir,

@@ -12,7 +12,8 @@ use failover_linux::escape;
 use crate::config::{
     check::CheckError, command::CommandError, fence::FenceError, flap_damping::NoSuccesses,
     gateway::GatewayError, notify::WebhookError, operation::OperationError, option::OptionError,
-    takeover::TakeoverError, trust::NotTrusted, values::Toml, witness::WitnessesError,
+    standby::StandbyError, takeover::TakeoverError, trust::NotTrusted, values::Toml,
+    witness::WitnessesError,
 };
 
 /// What is wrong with a configuration. Each message names the option and what to do.
@@ -73,6 +74,9 @@ pub enum ConfigurationError {
     /// Probes can't follow each other like this.
     #[error(transparent)]
     Takeover(#[from] TakeoverError),
+    /// The local gateway can't be kept ready like this.
+    #[error(transparent)]
+    Standby(#[from] StandbyError),
     /// The witnesses can't be asked like this.
     #[error(transparent)]
     Witnesses(#[from] WitnessesError),
@@ -210,6 +214,7 @@ impl ConfigurationError {
             | Self::Option(_)
             | Self::Check(_)
             | Self::Takeover(_)
+            | Self::Standby(_)
             | Self::Witnesses(_)
             | Self::Fence(FenceError::NothingToRequire)
             | Self::FlapDamping(_)
@@ -227,6 +232,7 @@ impl ConfigurationError {
             Self::Command(error) => error.option,
             Self::Check(error) => error.option(),
             Self::Takeover(error) => error.option(),
+            Self::Standby(_) => "drill-every",
             Self::Witnesses(error) => error.option(),
             Self::Fence(error) => error.option(),
             Self::FlapDamping(NoSuccesses) => "flap-successes",

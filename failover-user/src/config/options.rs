@@ -17,6 +17,7 @@ use crate::config::{
     operation::{OperationOptions, OperationValues},
     option::{Description, OptionError, OptionSet},
     primary::{PrimaryOptions, PrimaryValues},
+    standby::{StandbyOptions, StandbyValues},
     takeover::{TakeoverOptions, TakeoverValues},
     witness::{WitnessOptions, WitnessValues},
 };
@@ -109,6 +110,8 @@ options! {
     check: CheckOptions => CheckValues;
     /// The local gateway.
     gateway: GatewayOptions => GatewayValues;
+    /// How ready it is kept.
+    standby: StandbyOptions => StandbyValues;
     /// How that is checked.
     local_check: LocalCheckOptions => LocalCheckValues;
     /// When the primary counts as failed.
@@ -165,6 +168,7 @@ impl Options {
             primary,
             check,
             gateway,
+            standby,
             local_check,
             takeover,
             witness,
@@ -183,6 +187,7 @@ impl Options {
             primary: primary.resolve()?,
             check,
             gateway,
+            standby: standby.resolve()?,
             local_check: local_check.resolve(local_default)?,
             takeover,
             witness: witness.resolve()?,

@@ -116,6 +116,7 @@ impl From<&ConfigurationError> for Faulty {
             ConfigurationError::Option(error) => Self::Option(error.option()),
             ConfigurationError::Takeover(error) => Self::Option(error.option()),
             ConfigurationError::Operation(error) => Self::Option(error.option()),
+            ConfigurationError::Standby(_) => Self::Option("drill-every"),
             ConfigurationError::FlapDamping(_) => Self::Option("flap-successes"),
             ConfigurationError::Check(error) => Self::Set(error.option()),
             ConfigurationError::Witnesses(error) => Self::Set(error.option()),

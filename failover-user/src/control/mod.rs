@@ -47,6 +47,8 @@ pub enum Request {
         #[serde(default)]
         yes: bool,
     },
+    /// Park the local gateway and end it again, to show that it could serve.
+    Drill,
     /// Stop the local gateway, although the primary does not answer.
     Release {
         /// Prevent a takeover for this time.

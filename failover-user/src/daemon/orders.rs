@@ -176,6 +176,7 @@ impl Daemon {
                 until: seconds.map(|seconds| now + Duration::from_secs(seconds)),
             },
             Request::Status | Request::Resume => Order::Resume,
+            Request::Drill => Order::Drill,
             Request::Takeover { force, .. } => Order::TakeOver { force: *force },
             Request::Release { hold_seconds } => Order::Release {
                 hold_until: hold_seconds.map(|seconds| now + Duration::from_secs(seconds)),
@@ -267,7 +268,7 @@ impl Daemon {
                     .release(hold_seconds.and_then(ReleaseHold::now));
             }
             // It is forgotten once the decider has.
-            Request::Status | Request::Resume => {}
+            Request::Status | Request::Resume | Request::Drill => {}
         }
         None
     }

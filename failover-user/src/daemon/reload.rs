@@ -117,6 +117,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         local_check: _,
         decide: _,
         gateway: _,
+        standby: _,
         fence: _,
         notifications: _,
         operators: _,

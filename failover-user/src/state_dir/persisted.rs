@@ -24,6 +24,7 @@ use failover_linux::{clock, escape::Escaped, files, sock_diag::bound::Bound};
 pub(crate) use crate::state_dir::persisted::flapping::Flapping;
 use crate::{
     gateway::spec::LocalGateway,
+    standby::drill::Drill,
     state_dir::writer::{Backlog, Target},
 };
 
@@ -55,6 +56,8 @@ pub(crate) struct Persisted {
     addresses: Option<Addresses>,
     /// What the gateway bound last.
     pub(crate) bound: Option<Binds>,
+    /// The last drill.
+    pub(crate) drill: Option<Drill>,
 }
 
 /// Addresses of a primary's name.
@@ -94,6 +97,7 @@ impl Default for Persisted {
             routers: Vec::new(),
             addresses: None,
             bound: None,
+            drill: None,
         }
     }
 }
@@ -202,6 +206,7 @@ impl Persisted {
             routers: parts.take("routers").unwrap_or_default(),
             addresses: parts.take("addresses"),
             bound: parts.take("bound"),
+            drill: parts.take("drill"),
         }
     }
 
