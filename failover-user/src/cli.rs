@@ -77,6 +77,11 @@ pub enum Verb {
     ///
     /// New strikes lead to a new takeover.
     Release(ReleaseOptions),
+    /// Show that the local gateway could serve: start it up to its bind, and end it again
+    ///
+    /// PC-A keeps serving; the local gateway never listens. Prints how long it took, what it sent, and what
+    /// it logged. Exit code 0: passed, 1: failed, or not possible.
+    Drill(DrillOptions),
     /// Show kernel events of the port as they happen
     Trace(TraceOptions),
     /// Simulate settings: years of modelled networks in seconds
@@ -212,6 +217,23 @@ impl ReleaseOptions {
             hold_seconds: self.hold.map(|span| span.get().as_secs()),
         }
     }
+}
+
+/// Options of `failover drill`.
+#[derive(Args, Debug)]
+pub struct DrillOptions {
+    /// The daemon to connect to.
+    #[command(flatten)]
+    pub ask: AskOptions,
+    /// Take over for real, and hand back: the bots are silent twice for a moment, and two gateways serve in between
+    #[arg(long)]
+    pub full: bool,
+    /// Do not ask for confirmation of a full drill
+    #[arg(long, requires = "full")]
+    pub yes: bool,
+    /// Output format
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 }
 
 /// The command that the daemon runs to start or stop a unit.

@@ -15,11 +15,12 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use failover::{
     cli::{
-        AskOptions, CheckOptions, Cli, ConfigVerb, DiscardOptions, HistoryOptions, ParkingUnit,
-        ParkingVerb, ShowOptions, StatusOptions, TraceOptions, UnitJob, UnitName, Verb,
+        AskOptions, CheckOptions, Cli, ConfigVerb, DiscardOptions, DrillOptions, HistoryOptions,
+        ParkingUnit, ParkingVerb, ShowOptions, StatusOptions, TraceOptions, UnitJob, UnitName,
+        Verb,
     },
     config::{self, Configuration, ConfigurationError, Faults, Locations, Options},
-    control::{self, AskError, Request},
+    control::{self, AskError, Request, drill::DrillError},
     gateway::{
         command::{
             relay,
@@ -45,6 +46,9 @@ const NO_ANSWER: u8 = 4;
 /// Time limit for blocking tasks when the daemon stops.
 const LAST_PATIENCE: Duration = Duration::from_millis(500);
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// What a full drill does, for who has to confirm it.
+const FULL_DRILL: &str =
+    "the local gateway takes over for real, beside the primary where that answers, and hands back";
 /// Limit for an answer on the terminal, in bytes.
 const LONGEST_ANSWER: u64 = 1024;
 
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Resume(options) => order(&options, &Request::Resume),
         Verb::Takeover(options) => order(&options.ask, &options.request()),
         Verb::Release(options) => order(&options.ask, &options.request()),
+        Verb::Drill(options) => drill(&options),
         Verb::Trace(options) => trace(&options).map(|()| ExitCode::SUCCESS),
         Verb::Config(ConfigVerb::Init { output }) => init(output.as_deref()),
         Verb::Config(ConfigVerb::Check { file }) => check(file),
@@ -346,6 +351,45 @@ fn confirmed(why: &str) -> bool {
         .take(LONGEST_ANSWER)
         .read_line(&mut answer);
     read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES")
+}
+
+/// Drills, and reports. A full one is a real takeover.
+fn drill(options: &DrillOptions) -> anyhow::Result<ExitCode> {
+    let locations = options.ask.locations()?;
+    let socket = &locations.control;
+    if options.full {
+        if !options.yes && !confirmed(FULL_DRILL) {
+            return Ok(ExitCode::FAILURE);
+        }
+        return match control::drill::full_drill(socket, true) {
+            Ok([taken, handed_back]) => print(&format!(
+                "taken over in {:.1} s, handed back in {:.1} s\n",
+                taken.as_secs_f64(),
+                handed_back.as_secs_f64()
+            )),
+            Err(error) => drill_failed(error, &locations),
+        };
+    }
+    match control::drill::drill(socket) {
+        Ok(drill) => {
+            print(&match options.output {
+                trace::Format::Text => drill.report(),
+                trace::Format::Json => serde_json::to_string(&drill)? + "\n",
+            })?;
+            Ok(match control::drill::has_passed(&drill) {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            })
+        }
+        Err(error) => drill_failed(error, &locations),
+    }
+}
+
+fn drill_failed(error: DrillError, locations: &Locations) -> anyhow::Result<ExitCode> {
+    match error {
+        DrillError::Ask(error) => Ok(unanswered(&error, locations)),
+        error => Err(error.into()),
+    }
 }
 
 /// Updates in place, until Ctrl-C.

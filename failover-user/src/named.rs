@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use failover_decide::{StateKind, Step};
+use failover_decide::{StandbyMode, StandbyState, StateKind, Step};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An enumeration that tools know by its values' names.
@@ -76,6 +76,22 @@ impl Named for StateKind {
 }
 
 impl Named for Step {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl Named for StandbyMode {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl Named for StandbyState {
     const ALL: &'static [Self] = &Self::ALL;
 
     fn name(self) -> &'static str {

@@ -34,6 +34,7 @@ complete -c failover -n "__fish_failover_needs_command" -f -a "pause" -d 'Pause 
 complete -c failover -n "__fish_failover_needs_command" -f -a "resume" -d 'End the pause, and the hold of a release'
 complete -c failover -n "__fish_failover_needs_command" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
 complete -c failover -n "__fish_failover_needs_command" -f -a "release" -d 'Stop the local gateway now, although the primary does not answer'
+complete -c failover -n "__fish_failover_needs_command" -f -a "drill" -d 'Show that the local gateway could serve: start it up to its bind, and end it again'
 complete -c failover -n "__fish_failover_needs_command" -f -a "trace" -d 'Show kernel events of the port as they happen'
 complete -c failover -n "__fish_failover_needs_command" -f -a "simulate" -d 'Simulate settings: years of modelled networks in seconds'
 complete -c failover -n "__fish_failover_needs_command" -f -a "config" -d 'Write, check or show a configuration'
@@ -67,6 +68,12 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l stop -d 'Comma
 complete -c failover -n "__fish_failover_using_subcommand run" -l start-timeout -d 'Time limit of a start: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once [default: 6m] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l stop-timeout -d 'Timeout of the stop command; then it is killed and retried [default: 5m 40s] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l owner -d 'Which process on the port is the local gateway: unit:NAME, account:NAME, executable:PATH or executable:FILE of the gateway\'s account; of another one as "unit:NAME of ACCOUNT" [default: set by gateway]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l standby -d 'How ready the local gateway is kept: started when it is needed (cold), started at the first strike and stopped by the kernel before it listens (warm), kept so all the time (hot), or warm once a drill has passed (auto) [default: auto]' -r -f -a "auto\t'Warm once a drill of this very gateway has passed and there is memory for it; until then cold'
+cold\t'Started when it is needed'
+warm\t'Parked from the first strike on'
+hot\t'Parked all the time'"
+complete -c failover -n "__fish_failover_using_subcommand run" -l hot-refresh -d 'Shortest time between two new starts of a hot gateway whose program or configuration has changed [default: 10m] [range: 10s to 8760h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l drill-every -d 'Time between automatic drills: the local gateway is started up to its bind, and ended; 0s: never [default: 24h] [range: 0s to 8760h]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l local-check -d 'What a healthy local gateway must do. tcp: listen; openclaw: report that it is live; http: answer as the local-check-* options require; any: answer an HTTP request at all. If it fails --strikes checks in a row while it is needed, it is restarted [default: openclaw; for other gateways that of check, but any for http]' -r -f -a "tcp\t'Listen'
 openclaw\t'Report that it is live, by OpenClaw\'s protocol'
 http\t'Answer an HTTP request as configured'
@@ -146,6 +153,12 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l stop -d 'Com
 complete -c failover -n "__fish_failover_using_subcommand check" -l start-timeout -d 'Time limit of a start: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once [default: 6m] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l stop-timeout -d 'Timeout of the stop command; then it is killed and retried [default: 5m 40s] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l owner -d 'Which process on the port is the local gateway: unit:NAME, account:NAME, executable:PATH or executable:FILE of the gateway\'s account; of another one as "unit:NAME of ACCOUNT" [default: set by gateway]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l standby -d 'How ready the local gateway is kept: started when it is needed (cold), started at the first strike and stopped by the kernel before it listens (warm), kept so all the time (hot), or warm once a drill has passed (auto) [default: auto]' -r -f -a "auto\t'Warm once a drill of this very gateway has passed and there is memory for it; until then cold'
+cold\t'Started when it is needed'
+warm\t'Parked from the first strike on'
+hot\t'Parked all the time'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l hot-refresh -d 'Shortest time between two new starts of a hot gateway whose program or configuration has changed [default: 10m] [range: 10s to 8760h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l drill-every -d 'Time between automatic drills: the local gateway is started up to its bind, and ended; 0s: never [default: 24h] [range: 0s to 8760h]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l local-check -d 'What a healthy local gateway must do. tcp: listen; openclaw: report that it is live; http: answer as the local-check-* options require; any: answer an HTTP request at all. If it fails --strikes checks in a row while it is needed, it is restarted [default: openclaw; for other gateways that of check, but any for http]' -r -f -a "tcp\t'Listen'
 openclaw\t'Report that it is live, by OpenClaw\'s protocol'
 http\t'Answer an HTTP request as configured'
@@ -227,6 +240,13 @@ complete -c failover -n "__fish_failover_using_subcommand release" -l control -d
 complete -c failover -n "__fish_failover_using_subcommand release" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand release" -l hold -d 'Prevent a takeover for this time' -r
 complete -c failover -n "__fish_failover_using_subcommand release" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand drill" -l control -d 'The daemon\'s control socket [default: from the configuration file, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand drill" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand drill" -l output -d 'Output format' -r -f -a "text\t'Aligned columns'
+json\t'JSON, one object a line'"
+complete -c failover -n "__fish_failover_using_subcommand drill" -l full -d 'Take over for real, and hand back: the bots are silent twice for a moment, and two gateways serve in between'
+complete -c failover -n "__fish_failover_using_subcommand drill" -l yes -d 'Do not ask for confirmation of a full drill'
+complete -c failover -n "__fish_failover_using_subcommand drill" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand trace" -l port -d 'The port to trace, local or remote' -r
 complete -c failover -n "__fish_failover_using_subcommand trace" -l output -d 'Output format' -r -f -a "text\t'Aligned columns'
 json\t'JSON, one object a line'"
@@ -303,6 +323,12 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l start-timeout -d 'Time limit of a start: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once [default: 6m] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-timeout -d 'Timeout of the stop command; then it is killed and retried [default: 5m 40s] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l owner -d 'Which process on the port is the local gateway: unit:NAME, account:NAME, executable:PATH or executable:FILE of the gateway\'s account; of another one as "unit:NAME of ACCOUNT" [default: set by gateway]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l standby -d 'How ready the local gateway is kept: started when it is needed (cold), started at the first strike and stopped by the kernel before it listens (warm), kept so all the time (hot), or warm once a drill has passed (auto) [default: auto]' -r -f -a "auto\t'Warm once a drill of this very gateway has passed and there is memory for it; until then cold'
+cold\t'Started when it is needed'
+warm\t'Parked from the first strike on'
+hot\t'Parked all the time'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l hot-refresh -d 'Shortest time between two new starts of a hot gateway whose program or configuration has changed [default: 10m] [range: 10s to 8760h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l drill-every -d 'Time between automatic drills: the local gateway is started up to its bind, and ended; 0s: never [default: 24h] [range: 0s to 8760h]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l local-check -d 'What a healthy local gateway must do. tcp: listen; openclaw: report that it is live; http: answer as the local-check-* options require; any: answer an HTTP request at all. If it fails --strikes checks in a row while it is needed, it is restarted [default: openclaw; for other gateways that of check, but any for http]' -r -f -a "tcp\t'Listen'
 openclaw\t'Report that it is live, by OpenClaw\'s protocol'
 http\t'Answer an HTTP request as configured'
@@ -360,18 +386,19 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check a configuration file like `run` does'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the settings of `run` with these flags and this file, and where each value comes from'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "run" -d 'Run the daemon: take over when the primary is down, release when it is back'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "check" -d 'Check that a takeover would work, and how to fix what would not'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "status" -d 'Show who serves, and whether PC-A is protected'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "history" -d 'List incidents: time, cause, evidence, and the duration of each phase'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "pause" -d 'Pause takeovers and releases (maintenance)'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "resume" -d 'End the pause, and the hold of a release'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "release" -d 'Stop the local gateway now, although the primary does not answer'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "trace" -d 'Show kernel events of the port as they happen'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "simulate" -d 'Simulate settings: years of modelled networks in seconds'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "config" -d 'Write, check or show a configuration'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release trace simulate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "run" -d 'Run the daemon: take over when the primary is down, release when it is back'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "check" -d 'Check that a takeover would work, and how to fix what would not'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "status" -d 'Show who serves, and whether PC-A is protected'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "history" -d 'List incidents: time, cause, evidence, and the duration of each phase'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "pause" -d 'Pause takeovers and releases (maintenance)'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "resume" -d 'End the pause, and the hold of a release'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "release" -d 'Stop the local gateway now, although the primary does not answer'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "drill" -d 'Show that the local gateway could serve: start it up to its bind, and end it again'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "trace" -d 'Show kernel events of the port as they happen'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "simulate" -d 'Simulate settings: years of modelled networks in seconds'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "config" -d 'Write, check or show a configuration'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill trace simulate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the default configuration, with comments'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file like `run` does'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show the settings of `run` with these flags and this file, and where each value comes from'

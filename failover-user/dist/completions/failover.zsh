@@ -58,6 +58,12 @@ systemd\:"A system unit, through D-Bus"))' \
 '--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
+'--standby=[How ready the local gateway is kept\: started when it is needed (cold), started at the first strike and stopped by the kernel before it listens (warm), kept so all the time (hot), or warm once a drill has passed (auto) \[default\: auto\]]:MODE:((auto\:"Warm once a drill of this very gateway has passed and there is memory for it; until then cold"
+cold\:"Started when it is needed"
+warm\:"Parked from the first strike on"
+hot\:"Parked all the time"))' \
+'--hot-refresh=[Shortest time between two new starts of a hot gateway whose program or configuration has changed \[default\: 10m\] \[range\: 10s to 8760h\]]:DURATION:_default' \
+'--drill-every=[Time between automatic drills\: the local gateway is started up to its bind, and ended; 0s\: never \[default\: 24h\] \[range\: 0s to 8760h\]]:DURATION:_default' \
 '--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails --strikes checks in a row while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
 openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request as configured"
@@ -137,6 +143,12 @@ systemd\:"A system unit, through D-Bus"))' \
 '--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
+'--standby=[How ready the local gateway is kept\: started when it is needed (cold), started at the first strike and stopped by the kernel before it listens (warm), kept so all the time (hot), or warm once a drill has passed (auto) \[default\: auto\]]:MODE:((auto\:"Warm once a drill of this very gateway has passed and there is memory for it; until then cold"
+cold\:"Started when it is needed"
+warm\:"Parked from the first strike on"
+hot\:"Parked all the time"))' \
+'--hot-refresh=[Shortest time between two new starts of a hot gateway whose program or configuration has changed \[default\: 10m\] \[range\: 10s to 8760h\]]:DURATION:_default' \
+'--drill-every=[Time between automatic drills\: the local gateway is started up to its bind, and ended; 0s\: never \[default\: 24h\] \[range\: 0s to 8760h\]]:DURATION:_default' \
 '--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails --strikes checks in a row while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
 openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request as configured"
@@ -247,6 +259,18 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
+(drill)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--output=[Output format]:FORMAT:((text\:"Aligned columns"
+json\:"JSON, one object a line"))' \
+'--full[Take over for real, and hand back\: the bots are silent twice for a moment, and two gateways serve in between]' \
+'--yes[Do not ask for confirmation of a full drill]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
 (trace)
 _arguments "${_arguments_options[@]}" : \
 '--port=[The port to trace, local or remote]:PORT:_default' \
@@ -352,6 +376,12 @@ systemd\:"A system unit, through D-Bus"))' \
 '--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
+'--standby=[How ready the local gateway is kept\: started when it is needed (cold), started at the first strike and stopped by the kernel before it listens (warm), kept so all the time (hot), or warm once a drill has passed (auto) \[default\: auto\]]:MODE:((auto\:"Warm once a drill of this very gateway has passed and there is memory for it; until then cold"
+cold\:"Started when it is needed"
+warm\:"Parked from the first strike on"
+hot\:"Parked all the time"))' \
+'--hot-refresh=[Shortest time between two new starts of a hot gateway whose program or configuration has changed \[default\: 10m\] \[range\: 10s to 8760h\]]:DURATION:_default' \
+'--drill-every=[Time between automatic drills\: the local gateway is started up to its bind, and ended; 0s\: never \[default\: 24h\] \[range\: 0s to 8760h\]]:DURATION:_default' \
 '--local-check=[What a healthy local gateway must do. tcp\: listen; openclaw\: report that it is live; http\: answer as the local-check-* options require; any\: answer an HTTP request at all. If it fails --strikes checks in a row while it is needed, it is restarted \[default\: openclaw; for other gateways that of check, but any for http\]]:CHECK:((tcp\:"Listen"
 openclaw\:"Report that it is live, by OpenClaw'\''s protocol"
 http\:"Answer an HTTP request as configured"
@@ -484,6 +514,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(drill)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (trace)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -544,6 +578,7 @@ _failover_commands() {
 'resume:End the pause, and the hold of a release' \
 'takeover:Take over now, without waiting for the strikes' \
 'release:Stop the local gateway now, although the primary does not answer' \
+'drill:Show that the local gateway could serve\: start it up to its bind, and end it again' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Simulate settings\: years of modelled networks in seconds' \
 'config:Write, check or show a configuration' \
@@ -611,6 +646,11 @@ _failover__subcmd__config__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'failover config show commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__drill_commands] )) ||
+_failover__subcmd__drill_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover drill commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__help_commands] )) ||
 _failover__subcmd__help_commands() {
     local commands; commands=(
@@ -622,6 +662,7 @@ _failover__subcmd__help_commands() {
 'resume:End the pause, and the hold of a release' \
 'takeover:Take over now, without waiting for the strikes' \
 'release:Stop the local gateway now, although the primary does not answer' \
+'drill:Show that the local gateway could serve\: start it up to its bind, and end it again' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Simulate settings\: years of modelled networks in seconds' \
 'config:Write, check or show a configuration' \
@@ -657,6 +698,11 @@ _failover__subcmd__help__subcmd__config__subcmd__init_commands() {
 _failover__subcmd__help__subcmd__config__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'failover help config show commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__drill_commands] )) ||
+_failover__subcmd__help__subcmd__drill_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help drill commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__help__subcmd__help_commands] )) ||
 _failover__subcmd__help__subcmd__help_commands() {

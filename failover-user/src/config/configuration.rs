@@ -70,6 +70,7 @@ impl Configuration {
             fence: self.fence.clone(),
             dry_run: self.dry_run,
             parking: self.parking(),
+            park_within: self.decide.start_timeout,
         }
     }
 

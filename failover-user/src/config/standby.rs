@@ -6,6 +6,8 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::named::Named;
+
 use crate::config::{
     duration::{HumanDuration, days, hours, minutes, seconds},
     option::{Always, local_gateway, option_set},
@@ -56,10 +58,10 @@ pub enum StandbyChoice {
     Hot,
 }
 
-impl StandbyChoice {
-    /// Its name, as it is configured.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+impl Named for StandbyChoice {
+    const ALL: &'static [Self] = &[Self::Auto, Self::Cold, Self::Warm, Self::Hot];
+
+    fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Cold => "cold",

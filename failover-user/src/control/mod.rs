@@ -2,6 +2,7 @@
 //! line of JSON. It must not know the answers, and decides nothing.
 
 mod client;
+pub mod drill;
 mod server;
 pub(crate) mod waiting;
 

@@ -108,11 +108,12 @@ impl Daemon {
                 None
             }
             Action::Standby(state) => {
+                self.inputs.standby.hurry();
                 self.observe(&Occurrence::Decided(Decided::Standby(state)));
                 None
             }
             Action::DrillEnded(end) => {
-                self.observe(&Occurrence::Decided(Decided::DrillEnded(end)));
+                self.drill_ended(end);
                 None
             }
         }

@@ -235,6 +235,7 @@ impl Daemon {
             kept: [observers.recorder.health(), self.state_dir.health()],
             quorum: inputs.quorum.view(&self.judges()),
             port_forward: inputs.port_forward.problem(),
+            standby: inputs.standby.last(),
             polling: inputs.kernel.polling().cloned(),
             events_seen: observers.dashboard.events_seen(),
             events_lost: inputs.kernel.lost(),

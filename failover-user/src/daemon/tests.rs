@@ -50,7 +50,10 @@ impl Observer for Notes {
                 Decided::State(explanation) => explanation.change.to.name().to_owned(),
                 Decided::Armed => "armed".to_owned(),
                 Decided::Standby(state) => state.name().to_owned(),
-                Decided::DrillEnded(end) => format!("drill {end:?}"),
+                Decided::DrillEnded(drill) => {
+                    format!("drill {}", crate::named::Named::name(drill.result))
+                }
+                Decided::StandbyMode(effective) => effective.mode.name().to_owned(),
                 Decided::Withheld(_) | Decided::Paused | Decided::PauseOver | Decided::HoldOver => {
                     "a pause or a hold".to_owned()
                 }

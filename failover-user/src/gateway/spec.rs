@@ -1,6 +1,8 @@
 //! The local gateway as configured: how it is started and stopped, and how it is recognised. It must not
 //! know the options.
 
+use std::time::Duration;
+
 use rustix::process::geteuid;
 
 use failover_decide::Step;
@@ -48,6 +50,8 @@ pub struct Commands {
     pub dry_run: bool,
     /// Where it is noted that the gateway is parked.
     pub parking: Place,
+    /// How long parking may take.
+    pub park_within: Duration,
 }
 
 impl Commands {

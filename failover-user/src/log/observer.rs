@@ -2,7 +2,7 @@
 
 use tracing::{debug, error, info, warn};
 
-use failover_decide::{DrillEnd, Order, Outcome};
+use failover_decide::{Order, Outcome};
 use failover_linux::{bpf::event::Bind, clock, escape::Escaped};
 
 use crate::{
@@ -10,10 +10,12 @@ use crate::{
         lines,
         lines::{Losses, Probes},
     },
+    named::Named as _,
     observe::occurrence::{
         Context, DaemonCourse, Decided, GatewayProbeSeen, Observer, Occurrence, OrderCourse,
         ProbeSeen, Seen, Sighting, Source, typed,
     },
+    standby::drill::{Drill, DrillResult},
     wording,
 };
 
@@ -187,12 +189,29 @@ fn decided(decided: &Decided, context: &Context) {
             mode = context.decider.standby_mode().name(),
             "standby changed"
         ),
-        Decided::DrillEnded(end) => match end {
-            DrillEnd::Passed => info!("drill passed: the local gateway was parked"),
-            DrillEnd::Failed => error!("drill failed: the local gateway could not be parked"),
-            DrillEnd::Interrupted => warn!("drill interrupted"),
-        },
+        Decided::DrillEnded(drill) => drill_ended(drill),
+        Decided::StandbyMode(effective) => info!(
+            mode = effective.mode.name(),
+            reason = wording::standby::why(&effective.why),
+            "standby mode"
+        ),
         Decided::Event(_) | Decided::Actions(_) | Decided::Paused => {}
+    }
+}
+
+fn drill_ended(drill: &Drill) {
+    let result = drill.result.name();
+    let (took, sent) = (drill.took_ms, drill.packets_sent);
+    match drill.result {
+        DrillResult::Passed => info!(result, took_ms = took, packets_sent = sent, "drill ended"),
+        DrillResult::Sent | DrillResult::Failed => error!(
+            result,
+            took_ms = took,
+            packets_sent = sent,
+            said = drill.said,
+            "drill ended"
+        ),
+        DrillResult::Interrupted => warn!(result, "drill ended"),
     }
 }
 

@@ -166,6 +166,7 @@ impl Alarms {
             | Decided::HoldOver
             | Decided::Standby(_)
             | Decided::DrillEnded(_)
+            | Decided::StandbyMode(_)
             | Decided::Armed => return,
         };
         self.lasting(&event, context.decider);

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use failover_decide::{
-    Action, Cause, CommandResult, Decider, DrillEnd, Event, Evidence, Order, Outcome,
-    PortObservation, Probing, Refusal, StandbyState, Step, Time,
+    Action, Cause, CommandResult, Decider, Event, Evidence, Order, Outcome, PortObservation,
+    Probing, Refusal, StandbyState, Step, Time,
 };
 use failover_linux::bpf::event::{Bind, Origin, TcpStateChange};
 
@@ -14,6 +14,7 @@ use crate::{
     gateway::{command::survivors::Found, port::LocalPort},
     history::ledger::Totals,
     primary::check::readiness::Readiness,
+    standby::{drill::Drill, mode::Effective},
     state_dir::{
         Receipt,
         persisted::{Paused, Persisted},
@@ -179,7 +180,9 @@ pub(crate) enum Decided<'a> {
     /// The local gateway is so ready now.
     Standby(StandbyState),
     /// A drill has ended.
-    DrillEnded(DrillEnd),
+    DrillEnded(&'a Drill),
+    /// The local gateway is kept so ready from now on.
+    StandbyMode(&'a Effective),
 }
 
 /// The course of a command.

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use failover_decide::DrillEnd;
 
+use crate::{gateway::parking::Fingerprint, named::Named};
+
 /// The first drill waits until the daemon has watched a primary that answers for so long.
 const FIRST_AFTER: Duration = Duration::from_secs(600);
 /// After one that was interrupted or failed: the next isn't the next day.
@@ -24,9 +26,9 @@ pub(crate) struct Drill {
     pub(crate) packets_sent: Option<u64>,
     /// Memory of its control group, in bytes.
     pub(crate) memory_bytes: Option<u64>,
-    /// Which program, configuration and unit: a digest.
+    /// The program, configuration and unit that it was of.
     #[serde(default)]
-    pub(crate) of: String,
+    pub(crate) read: Fingerprint,
     /// The last line of what the drill's command said.
     #[serde(default)]
     pub(crate) said: Option<String>,
@@ -35,7 +37,7 @@ pub(crate) struct Drill {
 /// How a drill ended.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum DrillResult {
+pub enum DrillResult {
     /// The local gateway was parked, and had sent nothing.
     Passed,
     /// It was parked, and had sent something before.
@@ -56,9 +58,12 @@ impl DrillResult {
             (DrillEnd::Interrupted, _) => Self::Interrupted,
         }
     }
+}
 
-    /// Its name, for logs and tools.
-    pub(crate) const fn name(self) -> &'static str {
+impl Named for DrillResult {
+    const ALL: &'static [Self] = &[Self::Passed, Self::Sent, Self::Failed, Self::Interrupted];
+
+    fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Sent => "sent",
@@ -108,7 +113,7 @@ mod tests {
             took_ms: Some(9000),
             packets_sent: Some(0),
             memory_bytes: Some(600_000_000),
-            of: "one".to_owned(),
+            read: Fingerprint::default(),
             said: None,
         }
     }

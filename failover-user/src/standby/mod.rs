@@ -3,3 +3,4 @@
 
 pub(crate) mod drill;
 pub(crate) mod mode;
+pub(crate) mod watch;

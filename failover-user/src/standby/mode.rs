@@ -142,7 +142,7 @@ mod tests {
                 took_ms: None,
                 packets_sent: Some(0),
                 memory_bytes: Some(600),
-                of: String::new(),
+                read: crate::gateway::parking::Fingerprint::default(),
                 said: None,
             }),
             drill_is_current: true,

@@ -14,6 +14,7 @@ use failover_linux::sock_diag::bound::Bound;
 
 use crate::{
     gateway::spec::LocalGateway,
+    standby::drill::Drill,
     state_dir::{
         lock::{Lock, Refusal},
         persisted::{Binds, PERSISTED, Paused, Persisted, ReleaseHold, flapping::Flapping},
@@ -100,6 +101,12 @@ impl StateDir {
     pub(crate) fn release(&mut self, hold: Option<ReleaseHold>) {
         self.persisted.forced = false;
         self.persisted.hold = hold;
+    }
+
+    /// A drill has ended.
+    pub(crate) fn drilled(&mut self, drill: Drill) {
+        self.persisted.drill = Some(drill);
+        drop(self.write());
     }
 
     // --- keeping -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ use crate::{
     notify::alarms::ChannelStatus,
     primary::port_forward::PortForwardProblem,
     runtime::parts::Parts,
+    standby::watch::Sight,
     state_dir::{persisted::Persisted, writer::Health},
     status::last_seen::{LastSeen, RefusedConfiguration},
     web::timeline::Note,
@@ -35,6 +36,8 @@ pub(crate) struct Context<'daemon> {
     pub(crate) quorum: QuorumView,
     /// Where the local port leads, where that is the primary.
     pub(crate) port_forward: Option<PortForwardProblem>,
+    /// The last look for a parked gateway.
+    pub(crate) standby: Option<&'daemon Sight>,
     /// Why there are no kernel events.
     pub(crate) polling: Option<Polling>,
     /// Kernel events so far, and those that were lost.

@@ -3,11 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use failover_decide::{StateKind, Step};
+use failover_decide::{StandbyMode, StandbyState, StateKind, Step};
 
 use crate::{
-    history::ledger::ResultKind, kernel_events::EventSource, named::Value,
-    primary::check::readiness::Startup, status::protection::Protection, web::timeline::Kind,
+    config::StandbyChoice, history::ledger::ResultKind, kernel_events::EventSource, named::Value,
+    primary::check::readiness::Startup, standby::drill::DrillResult,
+    status::protection::Protection, web::timeline::Kind, wording,
 };
 
 /// Version of the document. Fields may be added within a version, never changed or removed.
@@ -65,6 +66,9 @@ pub struct Document {
     pub next: Option<String>,
     /// The local port.
     pub gateway: Gateway,
+    /// How ready the local gateway is.
+    #[serde(default)]
+    pub standby: Option<Standby>,
     /// How changes of the local port are noticed.
     pub kernel_events: KernelEvents,
     /// The last answers of the witnesses, if there are any.
@@ -248,6 +252,61 @@ pub struct Gateway {
     pub ending: Vec<EndingProcess>,
 }
 
+/// How ready the local gateway is.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Standby {
+    /// The mode, as configured.
+    pub configured: Value<StandbyChoice>,
+    /// The mode in force.
+    pub mode: Value<StandbyMode>,
+    /// Why that one is.
+    pub why: String,
+    /// How ready it is now.
+    pub state: Value<StandbyState>,
+    /// Since when.
+    pub since: String,
+    /// The parked gateway, if one is.
+    pub parked: Option<Parked>,
+    /// A drill is under way.
+    pub drill_runs: bool,
+    /// How the last drill went.
+    pub last_drill: Option<Drill>,
+    /// Seconds between automatic drills; `None`: there are none.
+    pub drill_every_seconds: Option<u64>,
+}
+
+/// A parked gateway.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Parked {
+    /// Its main process.
+    pub pid: u32,
+    /// How long it took to be parked.
+    pub took_milliseconds: u64,
+    /// Bytes of memory of its control group, where the kernel counts them.
+    pub memory_bytes: Option<u64>,
+    /// Packets that it sent before its bind, where they were counted.
+    pub packets_sent: Option<u64>,
+    /// A file that it has read and that has changed since.
+    pub outdated: Option<String>,
+}
+
+/// A drill: the local gateway was parked, and ended again.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Drill {
+    /// When it ended.
+    pub at: String,
+    /// How.
+    pub result: Value<DrillResult>,
+    /// How long the gateway took to its bind.
+    pub took_milliseconds: Option<u64>,
+    /// Packets that it sent before, where they were counted.
+    pub packets_sent: Option<u64>,
+    /// Bytes of its memory, where the kernel counts them.
+    pub memory_bytes: Option<u64>,
+    /// The last line of output.
+    pub last_line: Option<String>,
+}
+
 /// A process of the gateway's that listens no longer, and hasn't ended.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct EndingProcess {
@@ -320,6 +379,14 @@ fn safe() -> Value<Protection> {
     Protection::Safe.into()
 }
 
+impl Drill {
+    /// For people, in lines.
+    #[must_use]
+    pub fn report(&self) -> String {
+        wording::standby::report(self)
+    }
+}
+
 impl Document {
     /// How well PC-B protects PC-A, also by a document of a daemon that doesn't say. What this version
     /// doesn't know is nothing to rely on.
@@ -364,6 +431,7 @@ pub(crate) fn sample() -> Document {
             draining_since: None,
             ending: Vec::new(),
         },
+        standby: None,
         kernel_events: KernelEvents {
             source: EventSource::Kernel.into(),
             reason: None,

@@ -11,6 +11,7 @@ use crate::{
         Source,
     },
     primary::check::readiness::Readiness,
+    standby::mode::Effective,
     status::explanation::Explanation,
     wording,
 };
@@ -28,6 +29,8 @@ pub(crate) struct LastSeen {
     pub(crate) gateway_draining: Option<Time>,
     /// How commands failed.
     pub(crate) failures: Failures,
+    /// How ready the local gateway is kept, and why.
+    pub(crate) standby: Option<Effective>,
     /// Why the state changed last.
     pub(crate) explanation: Option<Explanation>,
     /// What happened on connections to the primary since the last good probe.
@@ -89,6 +92,7 @@ impl LastSeen {
                     .ended(*command, result, last_line.as_deref(), state_dir);
             }
             Decided::State(explanation) => self.explanation = Some((*explanation).clone()),
+            Decided::StandbyMode(effective) => self.standby = Some((*effective).clone()),
             Decided::Event(_)
             | Decided::Actions(_)
             | Decided::Withheld(_)

@@ -10,9 +10,9 @@ use crate::{
     primary::check::readiness,
     status::{
         document::{
-            CommandCount, Configuration, Document, EndingProcess, Failing, Gateway, KernelEvents,
-            Note, Notifier, Pause, Probe, Readiness, Refused, Router, Testimony, Totals, VERSION,
-            Witnesses,
+            CommandCount, Configuration, Document, Drill, EndingProcess, Failing, Gateway,
+            KernelEvents, Note, Notifier, Parked, Pause, Probe, Readiness, Refused, Router,
+            Standby, Testimony, Totals, VERSION, Witnesses,
         },
         snapshot,
         snapshot::{Holder, Snapshot},
@@ -21,7 +21,7 @@ use crate::{
     witness::router::RouterStatus,
     wording,
 };
-use failover_linux::clock;
+use failover_linux::{clock, escape};
 
 /// As people and tools read it: RFC 3339, in UTC, always three digits after the second.
 fn time(at: Timestamp) -> String {
@@ -65,6 +65,7 @@ impl From<&Snapshot> for Document {
             }),
             next: snapshot.next.map(time),
             gateway: gateway(&snapshot.gateway),
+            standby: Some(standby(&snapshot.standby)),
             kernel_events: kernel_events(&snapshot.kernel_events),
             witnesses: snapshot.witnesses.as_ref().map(witnesses),
             release_needs: snapshot.release_needs,
@@ -119,6 +120,45 @@ fn gateway(gateway: &snapshot::Gateway) -> Gateway {
     }
 }
 
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn standby(standby: &snapshot::Standby) -> Standby {
+    let parked = standby.parked.as_ref();
+    let drill = standby.last_drill.as_ref();
+    Standby {
+        configured: standby.choice.into(),
+        mode: standby.effective.mode.into(),
+        why: wording::standby::why(&standby.effective.why),
+        state: standby.state.into(),
+        since: time(standby.since),
+        parked: parked.map(|parked| Parked {
+            pid: parked.process.pid,
+            took_milliseconds: milliseconds(parked.took),
+            memory_bytes: parked.memory,
+            packets_sent: parked.sent,
+            outdated: parked
+                .outdated
+                .as_ref()
+                .map(|path| escape::one_line(&path.to_string_lossy()).to_string()),
+        }),
+        drill_runs: standby.drills,
+        last_drill: drill.map(|drill| Drill {
+            at: time(drill.at),
+            result: drill.result.into(),
+            took_milliseconds: drill.took_ms,
+            packets_sent: drill.packets_sent,
+            memory_bytes: drill.memory_bytes,
+            last_line: drill
+                .said
+                .as_ref()
+                .map(|line| escape::one_line(line).to_string()),
+        }),
+        drill_every_seconds: standby.drill_every.map(|every| every.as_secs()),
+    }
+}
+
 fn kernel_events(events: &snapshot::KernelEvents) -> KernelEvents {
     KernelEvents {
         source: events.source.into(),
@@ -157,7 +197,6 @@ fn router(router: &RouterStatus) -> Router {
 }
 
 fn totals(totals: &ledger::Totals) -> Totals {
-    let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let commands = totals.commands();
     Totals {
         takeovers: totals.takeovers,

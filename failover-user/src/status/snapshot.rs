@@ -4,14 +4,20 @@ use std::{num::NonZeroU16, time::Duration};
 
 use jiff::Timestamp;
 
-use failover_decide::{Failure, Outcome, State, Time};
+use failover_decide::{Failure, Outcome, StandbyState, State, Time};
 use failover_linux::clock;
 
 use crate::{
+    config::StandbyChoice,
+    gateway::parking::situation::{Parked, Situation},
     history::ledger::Totals,
     kernel_events::{EventSource, Polling},
     notify::alarms::ChannelStatus,
     primary::check::readiness::Readiness,
+    standby::{
+        drill::Drill,
+        mode::{Effective, effective},
+    },
     status::{
         context::Context,
         explanation::Explanation,
@@ -47,6 +53,7 @@ pub(crate) struct Snapshot {
     pub(crate) explanation: Option<Explanation>,
     pub(crate) primary: Primary,
     pub(crate) gateway: Gateway,
+    pub(crate) standby: Standby,
     /// When the next timer expires.
     pub(crate) next: Option<Timestamp>,
     pub(crate) kernel_events: KernelEvents,
@@ -121,6 +128,25 @@ pub(crate) struct Gateway {
     pub(crate) terminating: Vec<(u32, Timestamp)>,
     /// Checks in a row that failed.
     pub(crate) strikes: u32,
+}
+
+/// How ready the local gateway is.
+#[derive(Clone, Debug)]
+pub(crate) struct Standby {
+    /// As configured.
+    pub(crate) choice: StandbyChoice,
+    /// The mode in force, and why.
+    pub(crate) effective: Effective,
+    pub(crate) state: StandbyState,
+    /// Since when.
+    pub(crate) since: Timestamp,
+    /// The gateway that is parked.
+    pub(crate) parked: Option<Parked>,
+    /// A drill is under way.
+    pub(crate) drills: bool,
+    pub(crate) last_drill: Option<Drill>,
+    /// Between automatic drills; `None`: there are none.
+    pub(crate) drill_every: Option<Duration>,
 }
 
 /// Who listens on the local port.
@@ -218,6 +244,7 @@ impl Context<'_> {
             explanation: self.last_seen.explanation.clone(),
             primary: self.primary(),
             gateway: self.gateway(),
+            standby: self.standby(),
             next: decider.next_wake().map(wall),
             kernel_events: self.kernel_events(),
             release_needs: decider.release_needs(),
@@ -287,6 +314,29 @@ impl Context<'_> {
         }
     }
 
+    fn standby(&self) -> Standby {
+        let decider = self.decider;
+        let configured = &self.configuration.standby;
+        let seen = self.last_seen.standby.clone();
+        let parked = self.standby.and_then(|sight| match &sight.situation {
+            Situation::Parked(parked) => Some(parked.clone()),
+            Situation::Absent
+            | Situation::Parking { .. }
+            | Situation::Continuing
+            | Situation::Broken(_) => None,
+        });
+        Standby {
+            choice: configured.choice,
+            effective: seen.unwrap_or_else(|| effective(configured.choice, None)),
+            state: decider.standby_state(),
+            since: clock::wall(decider.standby_since()),
+            parked: parked.filter(|_| decider.standby_state() == StandbyState::Parked),
+            drills: decider.drills(),
+            last_drill: self.persisted.drill.clone(),
+            drill_every: configured.drill_every,
+        }
+    }
+
     fn kernel_events(&self) -> KernelEvents {
         KernelEvents {
             source: match self.port.has_events {
@@ -339,6 +389,16 @@ pub(crate) fn sample() -> Snapshot {
             draining_since: None,
             terminating: Vec::new(),
             strikes: 0,
+        },
+        standby: Standby {
+            choice: StandbyChoice::Auto,
+            effective: effective(StandbyChoice::Auto, None),
+            state: StandbyState::Cold,
+            since: now,
+            parked: None,
+            drills: false,
+            last_drill: None,
+            drill_every: None,
         },
         next: None,
         kernel_events: KernelEvents {

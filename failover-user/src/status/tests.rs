@@ -271,6 +271,7 @@ impl Daemon {
             kept: self.kept.clone(),
             quorum: self.quorum.clone(),
             port_forward: self.port_forward.clone(),
+            standby: None,
             polling: self.polling.clone(),
             events_seen: 17,
             events_lost: self.events_lost,

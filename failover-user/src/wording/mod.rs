@@ -10,6 +10,7 @@ pub(crate) mod pause;
 pub(crate) mod probe;
 pub(crate) mod problem;
 pub(crate) mod reason;
+pub(crate) mod standby;
 pub(crate) mod state;
 pub(crate) mod witness;
 

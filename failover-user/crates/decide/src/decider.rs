@@ -378,6 +378,12 @@ impl Decider {
         self.situation.parking.mode
     }
 
+    /// Can this machine park this gateway?
+    #[must_use]
+    pub fn can_park(&self) -> bool {
+        self.situation.parking.is_possible
+    }
+
     /// Is a drill under way?
     #[must_use]
     pub fn drills(&self) -> bool {

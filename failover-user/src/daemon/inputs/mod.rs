@@ -32,6 +32,7 @@ use crate::{
         port_forward::PortForward,
     },
     runtime::parts::Parts,
+    standby::watch::{Sight, StandbyWatch},
     state_dir::{StateDir, lock::Refusal, persisted::Persisted},
     web,
     web::Web,
@@ -69,6 +70,8 @@ pub(crate) enum Input {
     KernelEventsDue,
     /// The watchdog has to be fed.
     Watchdog,
+    /// Somebody looked for a parked gateway.
+    Standby(Box<Sight>),
     /// The decider asked to be woken.
     Time,
 }
@@ -84,6 +87,7 @@ pub(crate) struct Inputs {
     pub(crate) quorum: Quorum,
     pub(crate) port: LocalPort,
     pub(crate) port_forward: PortForward,
+    pub(crate) standby: StandbyWatch,
     /// When the process began that listens.
     gateway_began: Option<Time>,
     /// Refused binds are followed up only so often.
@@ -147,6 +151,7 @@ impl Inputs {
             ),
             kernel,
             port_forward: PortForward::new(&configuration.local_check, settings.timeout),
+            standby: StandbyWatch::new(configuration),
             gateway_began: None,
             refused_binds: RateLimit::default(),
             control: sources.control,
@@ -186,6 +191,7 @@ impl Inputs {
         let attempt = self.kernel.next_attempt().filter(|_| !executor.is_busy());
         let stall = self.stall;
         let (ended, output, started) = executor.awaited();
+        let drill = state_dir.persisted().drill.clone();
         let input = tokio::select! {
             batch = stall.pass(Source::KernelEvents, self.kernel.next()) => Input::KernelEvents(batch),
             report = stall.pass(Source::Probe, self.prober.next()) => Input::Probe(report),
@@ -194,6 +200,7 @@ impl Inputs {
             answers = stall.pass(Source::Witnesses, self.quorum.next()) => Input::Witnesses(answers),
             (command, result) = stall.pass(Source::Command, ended) => Input::CommandEnded(command, result),
             found = started => Input::StartSeen(found),
+            sight = self.standby.next(drill.as_ref()) => Input::Standby(Box::new(sight)),
             () = stall.pass(Source::Output, output) => Input::Output,
             pending = stall.pass(Source::ControlSocket, self.control.next()) => Input::Request(pending),
             () = pause(self.waiting.next()) => Input::OrderOverdue,
@@ -229,6 +236,7 @@ impl Inputs {
             | Input::Configuration(_)
             | Input::Lock(_)
             | Input::Look
+            | Input::Standby(_)
             | Input::KernelEventsDue
             | Input::Watchdog
             | Input::Time => {}

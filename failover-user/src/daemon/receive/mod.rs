@@ -4,6 +4,7 @@
 mod gateway;
 mod kernel;
 mod primary;
+mod standby;
 
 use failover_decide::{Event, Judges};
 use failover_linux::clock;
@@ -75,6 +76,7 @@ impl Daemon {
             Input::Configuration(read) => self.reloaded(*read),
             Input::Lock(acquired) => acquired?,
             Input::Look => self.look_and_decide(),
+            Input::Standby(sight) => self.standby_seen(&sight),
             Input::PortForward(None) | Input::Watchdog => {}
             Input::Time => self.decide([Event::Woke]),
         }

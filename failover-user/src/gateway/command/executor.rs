@@ -23,7 +23,7 @@ use crate::{
             start_watch::StartWatch,
             survivors::{Found, Search},
         },
-        parking::{Phase, Record, spec},
+        parking::{ParkedUnit, Phase, Record, spec},
         port::{invocation::InvocationMark, started},
         spec::Commands,
     },
@@ -171,6 +171,14 @@ impl Executor {
     fn of_parked(&self, command: Step) -> Option<CommandLine> {
         let place = &self.commands.parking;
         let is_start = command == Step::START;
+        match command {
+            Step::PARK => {
+                let unit = ParkedUnit::of(&self.commands.gateway).ok()?;
+                return Some(spec::park(place, &unit, self.commands.park_within));
+            }
+            Step::DISCARD => return Some(spec::discard(place)),
+            _ => {}
+        }
         if self.commands.dry_run || !(is_start || command == Step::STOP) {
             return None;
         }
@@ -496,6 +504,7 @@ mod tests {
             fence: Some(command("fence it")),
             dry_run: false,
             parking: place.clone(),
+            park_within: Duration::from_secs(60),
         };
         let mark = InvocationMark::of(folder.path());
         let mut executor = Executor::new(commands, folder.path().to_owned(), mark);

@@ -79,7 +79,7 @@ impl Fingerprint {
     }
 
     /// The first file that isn't any longer what it was.
-    pub(super) fn changed(&self, account: Option<&Account>) -> Option<PathBuf> {
+    pub(crate) fn changed(&self, account: Option<&Account>) -> Option<PathBuf> {
         let _rights = credentials(account);
         let changed = self.0.iter().find(|(path, before)| stamp(path) != *before);
         changed.map(|(path, _)| PathBuf::from(path))

@@ -32,6 +32,7 @@ pub use park::park;
 pub use proceed::proceed;
 pub use unit::{NotParkable, ParkedUnit};
 
+pub(crate) use fingerprint::Fingerprint;
 /// How far a parked gateway of this place has come, for who has to choose how to start or end it.
 #[cfg(test)]
 pub(crate) use record::Process;

@@ -1,0 +1,241 @@
+//! Looks for a parked gateway, and at what decides how ready the local gateway is kept: in the background, at
+//! intervals. It must not know what follows from a look.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use failover_linux::{bpf::stopper::Stopper, procfs};
+use tokio::time::sleep_until;
+
+use crate::{
+    config::{Configuration, KernelEventsMode},
+    gateway::parking::{self, ParkedUnit, place::Place, situation::Situation},
+    runtime::background::{self, Job},
+    standby::{drill::Drill, mode::Known},
+};
+
+/// While something is parked: one that died, or was let go on by somebody else, is noticed within this time.
+const PACE: Duration = Duration::from_secs(1);
+/// Otherwise nothing changes by itself but memory.
+const QUIET_PACE: Duration = Duration::from_secs(30);
+/// Where a thread can't be had.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Some tasks stalled for want of memory for this share of the last ten seconds, in percent (PSI,
+/// Documentation/accounting/psi.rst, 6.18): the machine is about to swap.
+const PRESSURE: f64 = 10.0;
+/// After that nothing is parked for a while: parking is what takes the memory.
+const AFTER_PRESSURE: Duration = Duration::from_secs(600);
+/// /proc/meminfo and /proc/pressure/memory.
+const LONGEST: u64 = 16 * 1024;
+
+/// What a look has found.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight {
+    pub(crate) situation: Situation,
+    pub(crate) known: Known,
+}
+
+/// See the module.
+pub(crate) struct StandbyWatch {
+    place: Place,
+    /// Why parking is out of the question; `None`: the kernel and the service manager decide.
+    hindrance: Option<String>,
+    unit: Option<ParkedUnit>,
+    /// Whether this machine can park, once that was tried.
+    support: Option<Result<(), String>>,
+    looking: Option<Job<Look>>,
+    next: Instant,
+    pressed: Option<Instant>,
+    /// The last result.
+    last: Option<Sight>,
+}
+
+/// One look, as the thread returns it.
+struct Look {
+    situation: Situation,
+    support: Result<(), String>,
+    drill_is_current: bool,
+    memory_available: Option<u64>,
+    pressure: bool,
+}
+
+impl StandbyWatch {
+    pub(crate) fn new(configuration: &Configuration) -> Self {
+        let unit = ParkedUnit::of(&configuration.gateway);
+        Self {
+            place: configuration.parking(),
+            hindrance: hindrance(configuration, unit.as_ref().err()),
+            unit: unit.ok(),
+            support: None,
+            looking: None,
+            next: Instant::now(),
+            pressed: None,
+            last: None,
+        }
+    }
+
+    /// Where it is noted that a gateway is parked.
+    pub(crate) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The last look.
+    pub(crate) const fn last(&self) -> Option<&Sight> {
+        self.last.as_ref()
+    }
+
+    /// Something has changed: a look under way is out of date.
+    pub(crate) fn hurry(&mut self) {
+        self.looking = None;
+        self.next = Instant::now();
+    }
+
+    /// Waits for the next look's result. Cancel-safe.
+    pub(crate) async fn next(&mut self, drill: Option<&Drill>) -> Sight {
+        loop {
+            if let Some(looking) = &mut self.looking {
+                let look = looking.await;
+                self.looking = None;
+                if let Ok(look) = look {
+                    return self.seen(look, drill);
+                }
+                self.next = Instant::now() + AGAIN;
+            }
+            sleep_until(self.next.into()).await;
+            self.looking = self.begin(drill);
+            if self.looking.is_none() {
+                self.next = Instant::now() + AGAIN;
+            }
+        }
+    }
+
+    fn begin(&self, drill: Option<&Drill>) -> Option<Job<Look>> {
+        let place = self.place.clone();
+        let support = self.support.clone();
+        let hindrance = self.hindrance.clone();
+        let read = drill.map(|drill| drill.read.clone());
+        let unit = self.unit.clone();
+        let look = move || {
+            let support = match (hindrance, support) {
+                (Some(hindrance), _) => Err(hindrance),
+                (None, Some(support)) => support,
+                (None, None) => Stopper::probe(&place.pins())
+                    .map(drop)
+                    .map_err(|error| error.to_string()),
+            };
+            Look {
+                situation: parking::look(&place),
+                support,
+                drill_is_current: match (read, unit) {
+                    (Some(read), Some(unit)) => is_current(&read, &unit),
+                    (Some(_) | None, _) => false,
+                },
+                memory_available: memory_available(),
+                pressure: pressure().is_some_and(|share| share >= PRESSURE),
+            }
+        };
+        background::begin("parking", look).ok()
+    }
+
+    fn seen(&mut self, look: Look, drill: Option<&Drill>) -> Sight {
+        let now = Instant::now();
+        let is_parked = matches!(look.situation, Situation::Parked(_));
+        if look.pressure {
+            self.pressed = Some(now);
+        }
+        let pressed = self.pressed.is_some_and(|at| now < at + AFTER_PRESSURE);
+        self.next = now
+            + match look.situation {
+                Situation::Absent | Situation::Continuing => QUIET_PACE,
+                Situation::Parking { .. } | Situation::Parked(_) | Situation::Broken(_) => PACE,
+            };
+        self.support = Some(look.support.clone());
+        let sight = Sight {
+            situation: look.situation,
+            known: Known {
+                not_parkable: look.support.err(),
+                drill: drill.cloned(),
+                drill_is_current: look.drill_is_current,
+                memory_available: look.memory_available,
+                is_parked,
+                memory_pressure: pressed,
+            },
+        };
+        self.last = Some(sight.clone());
+        sight
+    }
+}
+
+/// Is what a gateway had read still what is there?
+fn is_current(read: &parking::Fingerprint, unit: &ParkedUnit) -> bool {
+    unit.manager_account()
+        .is_ok_and(|account| read.changed(account.as_ref()).is_none())
+}
+
+/// What the configuration itself says against parking.
+fn hindrance(configuration: &Configuration, unit: Option<&parking::NotParkable>) -> Option<String> {
+    if configuration.dry_run {
+        return Some("dry-run is set".to_owned());
+    }
+    match configuration.kernel_events {
+        KernelEventsMode::Off => Some("kernel-events is off".to_owned()),
+        KernelEventsMode::Auto | KernelEventsMode::Required => unit.map(ToString::to_string),
+    }
+}
+
+/// Bytes that can be had without swapping (`MemAvailable`, proc_meminfo(5)).
+fn memory_available() -> Option<u64> {
+    available_in(&text("/proc/meminfo"))
+}
+
+fn available_in(text: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// The share of the last ten seconds in which some task stalled for want of memory, in percent; `None`: the
+/// kernel doesn't say.
+fn pressure() -> Option<f64> {
+    pressure_in(&text("/proc/pressure/memory"))
+}
+
+fn text(path: &str) -> String {
+    String::from_utf8_lossy(&procfs::read(Path::new(path), LONGEST)).into_owned()
+}
+
+fn pressure_in(text: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("some "))?;
+    let value = line
+        .split(' ')
+        .find_map(|word| word.strip_prefix("avg10="))?;
+    value.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn memory_and_its_pressure_are_read_as_the_kernel_writes_them() {
+        let text = "MemTotal:       24689784 kB\nMemFree:  1 kB\nMemAvailable:   20480 kB\n";
+        assert_eq!(available_in(text), Some(20_480 * 1024));
+        assert_eq!(available_in("MemTotal: 1 kB\n"), None);
+        let text = "some avg10=12.50 avg60=3.00 avg300=0.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
+        assert_eq!(pressure_in(text), Some(12.5));
+        assert_eq!(pressure_in("full avg10=1.00\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_it(text in ".{0,200}") {
+            let _ = (available_in(&text), pressure_in(&text));
+        }
+    }
+}
