@@ -95,7 +95,12 @@ fn standby(socket: &Path) -> Result<Standby, DrillError> {
 pub fn has_passed(drill: &Drill) -> bool {
     match &drill.result {
         Value::Known(DrillResult::Passed) => true,
-        Value::Known(DrillResult::Sent | DrillResult::Failed | DrillResult::Interrupted)
+        Value::Known(
+            DrillResult::Sent
+            | DrillResult::Uncounted
+            | DrillResult::Failed
+            | DrillResult::Interrupted,
+        )
         | Value::Unknown(_) => false,
     }
 }

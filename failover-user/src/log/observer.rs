@@ -211,7 +211,7 @@ fn drill_ended(drill: &Drill) {
             said = drill.said,
             "drill ended"
         ),
-        DrillResult::Interrupted => warn!(result, "drill ended"),
+        DrillResult::Uncounted | DrillResult::Interrupted => warn!(result, "drill ended"),
     }
 }
 

@@ -42,6 +42,8 @@ pub enum DrillResult {
     Passed,
     /// It was parked, and had sent something before.
     Sent,
+    /// It was parked, and what it had sent could not be counted.
+    Uncounted,
     /// It could not be parked.
     Failed,
     /// Something that matters more came between.
@@ -53,7 +55,8 @@ impl DrillResult {
     pub(crate) const fn of(end: DrillEnd, packets_sent: Option<u64>) -> Self {
         match (end, packets_sent) {
             (DrillEnd::Passed, Some(0)) => Self::Passed,
-            (DrillEnd::Passed, Some(_) | None) => Self::Sent,
+            (DrillEnd::Passed, Some(_)) => Self::Sent,
+            (DrillEnd::Passed, None) => Self::Uncounted,
             (DrillEnd::Failed, _) => Self::Failed,
             (DrillEnd::Interrupted, _) => Self::Interrupted,
         }
@@ -61,12 +64,19 @@ impl DrillResult {
 }
 
 impl Named for DrillResult {
-    const ALL: &'static [Self] = &[Self::Passed, Self::Sent, Self::Failed, Self::Interrupted];
+    const ALL: &'static [Self] = &[
+        Self::Passed,
+        Self::Sent,
+        Self::Uncounted,
+        Self::Failed,
+        Self::Interrupted,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Sent => "sent",
+            Self::Uncounted => "uncounted",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
         }
@@ -145,7 +155,7 @@ mod tests {
         let result = |sent| DrillResult::of(DrillEnd::Passed, sent);
         assert_eq!(result(Some(0)), DrillResult::Passed);
         assert_eq!(result(Some(1)), DrillResult::Sent);
-        assert_eq!(result(None), DrillResult::Sent);
+        assert_eq!(result(None), DrillResult::Uncounted);
         assert_eq!(
             DrillResult::of(DrillEnd::Failed, Some(0)),
             DrillResult::Failed

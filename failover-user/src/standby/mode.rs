@@ -110,7 +110,10 @@ fn automatic(known: &Known) -> Option<Why> {
     match drill.result {
         // It says nothing of the one before.
         DrillResult::Passed => {}
-        result @ (DrillResult::Sent | DrillResult::Failed | DrillResult::Interrupted) => {
+        result @ (DrillResult::Sent
+        | DrillResult::Uncounted
+        | DrillResult::Failed
+        | DrillResult::Interrupted) => {
             return Some(Why::DrillNotPassed(result));
         }
     }

@@ -60,6 +60,7 @@ pub(crate) const fn drill(result: DrillResult) -> &'static str {
     match result {
         DrillResult::Passed => "passed",
         DrillResult::Sent => "failed: the gateway sent packets before its bind",
+        DrillResult::Uncounted => "could not count what the gateway sends",
         DrillResult::Failed => "failed: the gateway could not be parked",
         DrillResult::Interrupted => "was interrupted",
     }
