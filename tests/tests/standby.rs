@@ -81,7 +81,8 @@ impl Site {
 }
 
 fn standby(daemon: &Daemon) -> Value {
-    daemon.status().0["standby"].clone()
+    let (status, _) = daemon.status();
+    status.get("standby").cloned().unwrap_or_default()
 }
 
 /// Waits until the standby is like that, and shows it if it never is.
