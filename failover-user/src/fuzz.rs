@@ -4,7 +4,7 @@
 use std::{path::Path, str};
 
 use failover_linux::bpf::event::KernelEvent;
-pub use failover_linux::fuzz::{btf, format};
+pub use failover_linux::fuzz::{btf, format, stop};
 
 use crate::{
     config::{Configuration, PrimaryAddress, file},

@@ -315,6 +315,30 @@ fn a_stopper_that_is_detached_slows_nobody_down_and_can_be_armed_again() {
 }
 
 #[test]
+fn a_parked_process_that_is_woken_by_a_foreign_sigcont_never_serves() {
+    on_host(|parker| {
+        let mut stopper = open(parker);
+        for _ in 0..50 {
+            stopper.arm(&parker.target()).expect("arming");
+            let mut main = parker.start(&[]);
+            main.go();
+            assert_eq!(next_stop(&mut stopper).caught, Caught::Bound);
+            stopper.guard().expect("guarding");
+            let entries = fs::read_dir(parker.pins()).expect("its pins");
+            let mut names = entries.map(|entry| entry.expect("a pin").file_name());
+            assert!(names.all(|name| !name.to_string_lossy().contains("link_sys_")));
+            main.await_stopped();
+            main.signal(Signal::CONT);
+            assert_eq!(main.says(), None, "it said that it listens");
+            let stop = next_stop(&mut stopper);
+            assert_eq!((stop.caught, stop.pid), (Caught::Listened, main.id()));
+            main.end();
+            assert_nobody_listens(&mut Listeners::on(PORT));
+        }
+    });
+}
+
+#[test]
 fn a_machine_is_tried_without_leaving_anything() {
     on_host(|parker| {
         let way = Stopper::probe(parker.pins());

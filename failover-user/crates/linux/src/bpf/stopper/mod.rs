@@ -7,6 +7,11 @@
 //! listen without having been stopped (a bind through io_uring otherwise, a bind linked with its listen, a
 //! second thread that is quicker) is killed in the same system call, and reported as [`Caught::Listened`]: it
 //! listens for some microseconds and never accepts.
+//!
+//! What it doesn't cover: a process that isn't the main process (a gateway below a wrapper script), a socket that
+//! is handed over by the service manager, and, on a kernel that may preempt itself, a bind and its listen that both
+//! run on a processor while it is in the midst of the same program for another task (the kernel skips those:
+//! `bpf_prog_active`, `active` of a program). So the caller has to treat a listener as a failure all the same.
 
 mod error;
 mod event;
@@ -119,6 +124,16 @@ impl Stopper {
         programs::attach(&self.place)?;
         while self.stops.next(|_| ()).is_some() {}
         self.set_port(u32::from(target.port.get()))
+    }
+
+    /// For as long as the target stays stopped: it remains armed, but where binds are seen by the system call
+    /// their tracepoints are taken away, so that nobody is slowed down for hours. Should the target run all the
+    /// same, it is killed when it listens ([`Caught::Listened`]). [`Self::arm`] stops binds again.
+    ///
+    /// # Errors
+    /// When a pin can't be removed.
+    pub fn guard(&mut self) -> Result<(), StopperError> {
+        programs::detach_calls(&self.place)
     }
 
     /// From now on stops nobody: at once, but for a bind that is under way on another processor ([`Self::settle`]).

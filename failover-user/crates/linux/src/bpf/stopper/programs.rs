@@ -25,7 +25,10 @@ use crate::bpf::{
     error::{LoadError, program},
     layout, limits,
     pod::Pod,
-    stopper::error::{StopperError, not_pinnable, pinning},
+    stopper::{
+        error::{StopperError, not_pinnable, pinning},
+        pins::unpin,
+    },
 };
 
 /// Put here by the build script; empty when it wasn't built.
@@ -199,9 +202,13 @@ fn attach_call(
 
 /// Takes away what is attached only while it is armed.
 pub fn detach(place: &Path) -> Result<(), StopperError> {
+    detach_calls(place)?;
+    unpin(&link_pin(place, LISTEN))
+}
+
+/// Takes away only what slows down others.
+pub fn detach_calls(place: &Path) -> Result<(), StopperError> {
     let [exit, enter] = CALLS;
-    for name in [enter, exit, LISTEN] {
-        super::pins::unpin(&link_pin(place, name))?;
-    }
-    Ok(())
+    unpin(&link_pin(place, enter))?;
+    unpin(&link_pin(place, exit))
 }
