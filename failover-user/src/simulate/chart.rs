@@ -6,9 +6,10 @@ use std::{fmt::Write as _, time::Duration};
 use failover_decide::Time;
 
 use crate::simulate::{
-    Simulation,
     report::number,
-    statistics::{NEEDED_AFTER, View},
+    simulation::Simulation,
+    statistics::View,
+    story::{BEFORE, outage, spans},
     table::time,
 };
 
@@ -19,11 +20,6 @@ const LEFT: f64 = 200.0;
 const ROW: f64 = 70.0;
 const LANE: f64 = 26.0;
 const BINS: usize = 40;
-/// What a timeline shows before and after its outage.
-const BEFORE: Duration = Duration::from_secs(30);
-const AFTER: Duration = Duration::from_secs(90);
-/// A longer outage would be mostly one colour.
-const LONGEST_SHOWN: Duration = Duration::from_secs(900);
 
 /// Colours that differ in brightness, too.
 const TAKEOVER: &str = "#b04a2f";
@@ -222,40 +218,6 @@ fn counts(times: &[Duration], reach: f64) -> [u64; BINS] {
         }
     }
     counts
-}
-
-/// The first outage that needs a takeover and isn't too long to be drawn, with its surroundings.
-pub(super) fn outage(story: &[(Time, View)]) -> Option<(Time, Time)> {
-    spans(story, |view| !view.primary && view.connected)
-        .find(|(from, until)| {
-            let lasts = until.since(*from);
-            lasts >= NEEDED_AFTER && lasts <= LONGEST_SHOWN && from.as_duration() > BEFORE
-        })
-        .map(|(from, until)| {
-            let begin = Time::from_boot(from.as_duration().saturating_sub(BEFORE));
-            (begin, until + AFTER)
-        })
-}
-
-/// From when to when something held. What holds at the end is left out.
-fn spans(
-    story: &[(Time, View)],
-    holds: impl Fn(&View) -> bool,
-) -> impl Iterator<Item = (Time, Time)> {
-    let mut since = None;
-    story
-        .iter()
-        .filter_map(move |(at, view)| match (since, holds(view)) {
-            (None, true) => {
-                since = Some(*at);
-                None
-            }
-            (Some(from), false) => {
-                since = None;
-                Some((from, *at))
-            }
-            _ => None,
-        })
 }
 
 /// Text that is safe inside an element. What XML can't hold at all becomes a question mark.

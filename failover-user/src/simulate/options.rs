@@ -10,13 +10,21 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::{Contender, How, Loop, Simulation, chart, table};
-use failover_decide::Settings;
+use failover_decide::{Settings, StandbyMode};
 use failover_linux::escape::Escaped;
 
-use crate::config::{
-    Configuration, ConfigurationError, Fault, Faults, FenceOptions, FlapDampingOptions,
-    HumanDuration, Options as RunOptions, PrimaryAddress, TakeoverOptions, WitnessOptions, count,
+use crate::{
+    config::{
+        Configuration, ConfigurationError, Fault, Faults, FenceOptions, FlapDampingOptions,
+        HumanDuration, Options as RunOptions, PrimaryAddress, TakeoverOptions, WitnessOptions,
+        count,
+    },
+    simulate::{
+        baseline::Loop,
+        chart::chart,
+        simulation::{Contender, How, Simulation},
+        table::table,
+    },
 };
 
 /// A placeholder address that is never probed (RFC 5737).
@@ -48,6 +56,10 @@ pub struct Options {
     /// Also draw histograms and a timeline
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
+
+    /// How ready the local gateway is kept; several are compared
+    #[arg(long, value_name = "MODES", value_delimiter = ',', default_value = "cold", value_parser = mode)]
+    pub standby: Vec<StandbyMode>,
 
     // As for `run`; they override the files.
     /// When the primary counts as failed.
@@ -118,10 +130,14 @@ impl Options {
                 loops.push(plain);
             }
             let name = file.map_or_else(|| "failover".to_owned(), |path| self.name(path));
-            contenders.push(Contender {
-                name,
-                how: How::Daemon(settings),
+            let modes = self.standby.iter().map(|mode| Contender {
+                name: match mode {
+                    StandbyMode::Cold => name.clone(),
+                    StandbyMode::Warm | StandbyMode::Hot => format!("{name} {}", mode.name()),
+                },
+                how: How::Daemon(settings.clone(), *mode),
             });
+            contenders.extend(modes);
         }
         contenders.extend(loops.into_iter().map(|plain| {
             let interval = HumanDuration::from(plain.interval);
@@ -170,6 +186,14 @@ impl Options {
             ..loaded.decide
         })
     }
+}
+
+/// A mode by its name.
+fn mode(name: &str) -> Result<StandbyMode, String> {
+    let named = StandbyMode::ALL
+        .into_iter()
+        .find(|mode| mode.name() == name);
+    named.ok_or_else(|| "write cold, warm or hot".to_owned())
 }
 
 fn lack_a_primary(faults: &[Fault]) -> bool {
@@ -223,7 +247,7 @@ mod tests {
             let [
                 Contender {
                     name,
-                    how: How::Daemon(settings),
+                    how: How::Daemon(settings, StandbyMode::Cold),
                 },
             ] = &contenders[..]
             else {

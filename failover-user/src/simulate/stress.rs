@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use failover_decide::{Order, Settings, Time};
+use failover_decide::{Order, Settings, StandbyMode, Time};
 
 use crate::simulate::{
     chance::{exponential, generator, seconds},
@@ -29,15 +29,15 @@ const LASTS: f64 = 300.0;
 pub(super) fn stress(
     model: &Model,
     settings: &Settings,
+    mode: StandbyMode,
     length: Duration,
-    seed: u64,
-    run: u64,
+    (seed, run): (u64, u64),
     statistics: &mut Statistics,
 ) {
     let length = length / PART;
     let (faults, orders) = prepared(model, length, &mut generator(seed, run, 2));
     let mut environment = Environment::new(model, &faults, length, generator(seed, run, 3));
-    World::stressed(&mut environment, settings, orders).play();
+    World::stressed(&mut environment, settings, mode, orders).play();
     let stressed = environment.tally.statistics;
     statistics.violated += stressed.violated;
     let violations = stressed.violations.into_iter();

@@ -12,7 +12,7 @@ use super::{
     stress, table,
     world::World,
 };
-use failover_decide::{Demand, Settings, Time};
+use failover_decide::{Demand, Settings, StandbyMode, Time};
 
 use crate::config::Configuration;
 
@@ -25,7 +25,7 @@ fn contenders() -> Vec<Contender> {
     vec![
         Contender {
             name: "A & B".to_owned(),
-            how: How::Daemon(settings()),
+            how: How::Daemon(settings(), StandbyMode::Cold),
         },
         Contender {
             name: "loop".to_owned(),
@@ -35,10 +35,10 @@ fn contenders() -> Vec<Contender> {
 }
 
 /// One run of the daemon with these faults, on a wired network.
-fn played(faults: &[Change], length: u64, seed: u64) -> super::Statistics {
+fn played(faults: &[Change], length: u64, seed: u64) -> super::statistics::Statistics {
     let length = Duration::from_secs(length);
     let mut environment = Environment::new(&MODELS[0], faults, length, generator(seed, 0, 0));
-    World::new(&mut environment, &settings()).play();
+    World::new(&mut environment, &settings(), StandbyMode::Cold).play();
     environment.tally.statistics
 }
 
@@ -78,12 +78,12 @@ fn stress_starts_and_stops_gateways_and_finds_nothing() {
         fence: Demand::Required,
         ..settings()
     };
-    for model in &MODELS {
+    for (model, mode) in MODELS.iter().zip(StandbyMode::ALL.into_iter().cycle()) {
         let days = Duration::from_secs(5 * 86_400);
         let mut rng = generator(7, 0, 2);
         let (faults, orders) = stress::prepared(model, days, &mut rng);
         let mut environment = Environment::new(model, &faults, days, rng);
-        World::stressed(&mut environment, &settings, orders).play();
+        World::stressed(&mut environment, &settings, mode, orders).play();
         let statistics = environment.tally.statistics;
         assert_eq!(statistics.violations, [""; 0], "{}", model.name);
         assert!(statistics.takeovers > 5, "{}: {statistics:?}", model.name);
@@ -130,7 +130,7 @@ fn a_direct_cable_that_dies_with_pc_a_is_an_outage_like_any_other() {
             let faults = span(part, 200, 1000);
             let length = Duration::from_secs(1500);
             let mut environment = Environment::new(&DIRECT, &faults, length, generator(seed, 0, 0));
-            World::new(&mut environment, &settings()).play();
+            World::new(&mut environment, &settings(), StandbyMode::Cold).play();
             let statistics = environment.tally.statistics;
             assert_eq!(
                 (statistics.needed, statistics.missed),
@@ -168,7 +168,7 @@ fn heavy_loss_makes_no_more_false_takeovers_than_the_loop() {
     };
     let played = |settings: &Settings| {
         let mut environment = Environment::new(&MODELS[0], &faults, length, generator(1, 0, 0));
-        World::new(&mut environment, settings).play();
+        World::new(&mut environment, settings, StandbyMode::Cold).play();
         assert_eq!(environment.tally.statistics.violations, [""; 0]);
         environment.tally.statistics
     };
@@ -275,9 +275,38 @@ fn odd_settings_are_no_bug_of_the_state_machines() {
     ];
     let contenders = odd.map(|settings| Contender {
         name: String::new(),
-        how: How::Daemon(settings),
+        how: How::Daemon(settings, StandbyMode::Cold),
     });
     for of in Simulation::of(&contenders, 8, 1, None).report().all {
         assert_eq!(of.violations, [""; 0]);
+    }
+}
+
+/// What is parked serves at once, and what is parked only from the first strike on is parked by the third.
+#[test]
+fn a_parked_gateway_takes_over_in_no_time_and_nothing_happens_that_must_not() {
+    let contenders = StandbyMode::ALL.map(|mode| Contender {
+        name: mode.name().to_owned(),
+        how: How::Daemon(settings(), mode),
+    });
+    let report = Simulation::of(&contenders, 400, 1, None).report();
+    let [cold, warm, hot] = &report.all[..] else {
+        panic!("{report:?}");
+    };
+    for of in [cold, warm, hot] {
+        assert_eq!(of.violations, [""; 0], "{}", of.name);
+        assert!(of.takeover.count > 5, "{of:?}");
+    }
+    for ready in [warm, hot] {
+        assert!(cold.takeover.p50 - ready.takeover.p50 > 2.0, "{report:?}");
+        assert!(
+            ready.none_avoidable_per_year < cold.none_avoidable_per_year,
+            "{report:?}"
+        );
+        // Being ready makes nobody bolder.
+        assert!(
+            ready.false_takeovers <= cold.false_takeovers + 1,
+            "{report:?}"
+        );
     }
 }

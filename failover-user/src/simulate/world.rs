@@ -7,21 +7,20 @@
 //! modelled, so there is no other evidence.
 
 mod router;
-mod tripwire;
 
 use std::time::Duration;
 
 use super::{
     environment::{Answer, Environment, FENCE, Orders, Start, retransmission},
     faults::Change,
+    parking::Parking,
+    tripwire::Tripwire,
 };
 use failover_decide::{
-    Action, Begun, CommandResult, Decider, Event, Evidence, Failure, Gone, Outcome,
-    PersistentState, PortObservation, ProbeId, RoundId, Settings, Step, Time,
-    invariants::Invariants,
+    Action, Begun, CommandResult, Decider, Event, Failure, Gone, Outcome, PersistentState,
+    PortObservation, ProbeId, RoundId, Settings, StandbyMode, Step, Time, invariants::Invariants,
 };
 use router::Router;
-use tripwire::Tripwire;
 
 /// A killed command is gone after this time.
 const DYING: Duration = Duration::from_millis(10);
@@ -39,7 +38,7 @@ pub(super) struct World<'s, 'a> {
     router: Router,
     witnesses: Option<Round>,
     tripwire: Tripwire,
-    trip: Option<(Time, Evidence)>,
+    parking: Parking,
     asleep: Option<Time>,
     rebooted: bool,
     /// What an operator does next; `None` where there is none, and the primary was seen long ago.
@@ -72,7 +71,11 @@ struct Running {
 
 impl<'s, 'a> World<'s, 'a> {
     /// A daemon that is armed at a random time within its first interval.
-    pub(super) fn new(environment: &'s mut Environment<'a>, settings: &'s Settings) -> Self {
+    pub(super) fn new(
+        environment: &'s mut Environment<'a>,
+        settings: &'s Settings,
+        mode: StandbyMode,
+    ) -> Self {
         let begin = Time::default() + settings.interval.mul_f64(environment.rng.f64());
         while environment.next_change() < begin && environment.change().is_some() {}
         environment.now = begin;
@@ -87,8 +90,8 @@ impl<'s, 'a> World<'s, 'a> {
             coming: None,
             router: Router::default(),
             witnesses: None,
-            tripwire: Tripwire::None,
-            trip: None,
+            tripwire: Tripwire::default(),
+            parking: Parking::of(mode),
             asleep: None,
             rebooted: false,
             operator: None,
@@ -99,11 +102,12 @@ impl<'s, 'a> World<'s, 'a> {
     pub(super) fn stressed(
         environment: &'s mut Environment<'a>,
         settings: &'s Settings,
+        mode: StandbyMode,
         orders: Orders,
     ) -> Self {
         Self {
             operator: Some(orders),
-            ..Self::new(environment, settings)
+            ..Self::new(environment, settings, mode)
         }
     }
 
@@ -148,13 +152,16 @@ impl<'s, 'a> World<'s, 'a> {
         self.command = None;
         self.coming = None;
         self.witnesses = None;
-        self.trip = None;
-        self.tripwire = Tripwire::None;
+        self.tripwire = Tripwire::default();
+        self.parking.forget();
         self.router.give_up();
         if self.operator.is_none() || self.environment.rng.bool() {
             self.tell(Event::Armed);
         }
         self.tell(Router::found());
+        if let Some(standby) = self.parking.standby() {
+            self.tell(standby);
+        }
         self.tell(Event::Port(PortObservation::Absent));
     }
 
@@ -166,7 +173,7 @@ impl<'s, 'a> World<'s, 'a> {
             self.coming,
             self.probe.as_ref().map(|probe| probe.next),
             self.command.as_ref().map(|command| command.ends),
-            self.trip.map(|(at, _)| at),
+            self.tripwire.ends(),
             self.witnesses.as_ref().map(|round| round.ends),
             self.next_order(),
             self.router.ends(),
@@ -183,8 +190,7 @@ impl<'s, 'a> World<'s, 'a> {
         } else if self.coming.take_if(|coming| *coming <= at).is_some() {
             self.environment.set_listens(true);
             self.tell(Event::Port(PortObservation::Listening));
-        } else if let Some((_, evidence)) = self.trip.take_if(|(trip, _)| *trip <= at) {
-            self.tripwire = Tripwire::None;
+        } else if let Some(evidence) = self.tripwire.ended(at) {
             self.tell(Event::Evidence(evidence, self.environment.now));
         } else if let Some(round) = self.witnesses.take_if(|round| round.ends <= at) {
             self.tell(Event::Witnesses {
@@ -235,7 +241,12 @@ impl<'s, 'a> World<'s, 'a> {
             }
             _ => {}
         }
-        self.mind_the_tripwire(change);
+        self.changes_tripwire(change);
+    }
+
+    fn changes_tripwire(&mut self, change: Change) {
+        self.tripwire
+            .changed(change, self.environment, self.settings.interval);
     }
 
     /// Timers stood still while PC-B slept.
@@ -244,13 +255,14 @@ impl<'s, 'a> World<'s, 'a> {
             self.probe.as_mut().map(|probe| &mut probe.next),
             self.command.as_mut().map(|command| &mut command.ends),
             self.coming.as_mut(),
-            self.trip.as_mut().map(|(at, _)| at),
             self.witnesses.as_mut().map(|round| &mut round.ends),
         ];
         for slot in slots.into_iter().flatten() {
             *slot = *slot + slept;
         }
         self.router.slept(slept);
+        self.tripwire.slept(slept);
+        self.parking.slept(slept);
         self.tell(Event::Suspended);
         if self.coming.is_some() && self.decider.awaits_start() {
             self.tell(Event::Begun(Begun::Alive));
@@ -294,8 +306,8 @@ impl<'s, 'a> World<'s, 'a> {
             },
         };
         if matches!(outcome, Outcome::Connected { .. }) {
-            self.tripwire = Tripwire::Live;
-            self.fade();
+            self.tripwire
+                .connected(self.environment, self.settings.interval);
         }
         let probe = probe.id;
         self.tell(Event::ProbeEnded { probe, outcome });
@@ -349,9 +361,10 @@ impl<'s, 'a> World<'s, 'a> {
                 }
                 self.environment.set_stopping(false);
             }
+            Step::PARK if worked => self.parking.parked(),
             Step::FENCE if worked => {
                 let change = self.environment.fence();
-                self.mind_the_tripwire(change);
+                self.changes_tripwire(change);
             }
             _ => {}
         }
@@ -396,8 +409,7 @@ impl<'s, 'a> World<'s, 'a> {
 
     fn begin_probe(&mut self, id: ProbeId) {
         self.environment.tally.statistics.probes += 1;
-        self.tripwire = Tripwire::None;
-        self.trip = None;
+        self.tripwire = Tripwire::default();
         let now = self.environment.now;
         let mut probe = Probe {
             id,
@@ -432,6 +444,9 @@ impl<'s, 'a> World<'s, 'a> {
         let (takes, works) = match command {
             Step::START => {
                 self.environment.tally.started();
+                if let Some(takes) = self.parking.goes_on(self.environment.now) {
+                    return self.runs(command, takes, true);
+                }
                 let Start {
                     takes,
                     works,
@@ -453,8 +468,14 @@ impl<'s, 'a> World<'s, 'a> {
                 self.environment.tally.fenced();
                 self.over_the_network()
             }
+            Step::PARK => self.parking.begins(self.environment),
+            Step::DISCARD => self.parking.ends(),
             _ => self.over_the_network(),
         };
+        self.runs(command, takes, works);
+    }
+
+    fn runs(&mut self, command: Step, takes: Duration, works: bool) {
         let result = if works {
             CommandResult::Succeeded
         } else {
