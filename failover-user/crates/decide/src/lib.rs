@@ -39,13 +39,13 @@ pub use input::{
 pub use known::{
     flap_damping::{Back, FlapHistory},
     isolation::Judges,
-    parking::{ParkingObservation, StandbyMode, StandbyState},
+    parking::{DrillEnd, ParkingObservation, StandbyMode, StandbyState},
     persistent::PersistentState,
     router::DefaultRouter,
     strikes::Strike,
 };
 pub use output::{
-    action::{Action, Cause, DrillEnd},
+    action::{Action, Cause},
     change::{Change, Reason},
     state::{Inhibitor, State, StateKind},
 };

@@ -6,7 +6,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{orders::Orders, parking::Parking, successes::Successes};
+use super::{orders::Orders, parked::Parking, successes::Successes};
 use crate::{
     Begun, Cause, CommandResult, Decider, DefaultRouter, Demand, Event, Failure, GatewayProbeId,
     Gone, Order, Outcome, PortObservation, ProbeId, RoundId, RouterId, Settings, Step, Time,

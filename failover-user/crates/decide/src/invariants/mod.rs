@@ -11,6 +11,7 @@ mod books;
 mod copies;
 mod liveness;
 mod orders;
+mod parked;
 mod parking;
 mod probing;
 mod release;

@@ -10,18 +10,6 @@ use crate::{
     Time,
 };
 
-/// What is known of a parked gateway.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Parking {
-    mode: StandbyMode,
-    can_park: bool,
-    drill: bool,
-    /// Something of one may be there.
-    there: bool,
-    /// When the last command that changed it ended.
-    changed: Option<Time>,
-}
-
 impl Books {
     pub(super) fn standby_changes(&mut self, mode: StandbyMode, can_park: bool) {
         self.parking.mode = mode;

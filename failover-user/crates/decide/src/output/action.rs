@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     id::{GatewayProbeId, ProbeId, RoundId},
-    known::parking::StandbyState,
+    known::parking::{DrillEnd, StandbyState},
     output::change::Change,
     step::Step,
 };
@@ -45,17 +45,6 @@ pub enum Action {
     Standby(StandbyState),
     /// Tell people that a drill has ended.
     DrillEnded(DrillEnd),
-}
-
-/// How a drill ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum DrillEnd {
-    /// The local gateway was parked: it could serve.
-    Passed,
-    /// It could not be parked.
-    Failed,
-    /// Something that matters more came between.
-    Interrupted,
 }
 
 /// Why a probe was made.

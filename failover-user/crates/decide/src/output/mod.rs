@@ -4,4 +4,5 @@ pub(crate) mod action;
 pub(crate) mod change;
 mod command;
 mod derive;
+mod standby;
 pub(crate) mod state;
