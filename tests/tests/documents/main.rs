@@ -2,6 +2,7 @@
 //! they are for; the program checks the configurations. A command without a rule here fails the test, so that a
 //! new one must be handled.
 
+mod behaviour;
 mod pc_b;
 mod reading;
 mod rust_source;
