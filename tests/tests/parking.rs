@@ -591,3 +591,111 @@ fn a_park_that_is_killed_leaves_something_that_goes_on_as_a_start() {
     site.run("continue");
     site.await_listening();
 }
+
+/// The unit that the package brings.
+const SHIPPED: &str = include_str!("../../failover-user/dist/failover.service");
+
+impl Site {
+    /// The program where the package has it, and the group that its unit names.
+    fn install(&self) {
+        let program = failover_binary();
+        let program = program.to_str().expect("its path is text");
+        self.machine.run(&["install", program, "/usr/bin/failover"]);
+        self.machine.run(&["groupadd", "--system", "failover"]);
+    }
+
+    /// Runs a command in the sandbox of the shipped unit.
+    fn run_in_sandbox(&self, verb: &str) {
+        let arguments = match (verb, self.kind) {
+            ("park", Kind::User) => format!("--unit {UNIT} --account {}", machine::ACCOUNT),
+            ("park", Kind::System) => format!("--unit {UNIT}"),
+            _ => String::new(),
+        };
+        let left_out = [
+            "ConditionPathExists=",
+            "ExecReload=",
+            "ExecStopPost=",
+            "Restart=",
+            "RestartSec=",
+            "RuntimeDirectoryPreserve=",
+            "WatchdogSec=",
+        ];
+        let lines = SHIPPED
+            .lines()
+            .filter(|line| !left_out.iter().any(|key| line.starts_with(key)));
+        let unit: String = lines
+            .map(|line| match line.split_once('=') {
+                // Otherwise its directory is gone with it.
+                Some(("Type", _)) => "Type=oneshot\nRuntimeDirectoryPreserve=yes\n".to_owned(),
+                Some(("ExecStart", _)) => {
+                    format!("ExecStart=/usr/bin/failover parking {verb} {arguments}\n")
+                }
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        self.machine
+            .write("/etc/systemd/system/sandbox.service", &unit);
+        self.machine.run(&["systemctl", "daemon-reload"]);
+        let mut start = self.machine.command("systemctl");
+        let status = start
+            .args(["start", "sandbox"])
+            .status()
+            .expect("nsenter can be run");
+        assert!(status.success(), "{verb}: {}", self.journal());
+    }
+}
+
+#[test]
+fn the_sandbox_of_the_shipped_unit_is_open_for_it() {
+    for kind in [Kind::User, Kind::System] {
+        let Some(site) = Site::new(kind) else { return };
+        site.install();
+        site.run_in_sandbox("park");
+        site.assert_parked();
+        site.run_in_sandbox("continue");
+        site.await_listening();
+        assert_eq!(site.situation(), "absent");
+        site.systemctl(&["stop", UNIT]);
+        site.run_in_sandbox("park");
+        site.assert_parked();
+        site.run_in_sandbox("discard");
+        site.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn an_orderly_end_of_the_daemon_discards_it_and_a_crash_does_not() {
+    let Some(site) = Site::new(Kind::User) else {
+        return;
+    };
+    let Site { lab, machine, .. } = &site;
+    site.install();
+    let _primary = lab.host_a().gateway().expect("PC-A's gateway starts");
+    let configuration = format!(
+        "primary = \"{}\"\nuser = \"{}\"\ngateway = \"systemd-user\"\n",
+        lab.host_a().gateway_address(),
+        machine::ACCOUNT
+    );
+    machine.write("/etc/failover/failover.toml", &configuration);
+    machine.write("/etc/systemd/system/failover.service", SHIPPED);
+    machine.run(&["systemctl", "daemon-reload"]);
+    machine.run(&["systemctl", "start", "failover"]);
+    let watcher = Watcher::of(&site);
+    site.run("park");
+
+    machine.run(&["systemctl", "kill", "--signal=KILL", "failover"]);
+    wait::until("it is restarted", wait::LONG, || {
+        let restarts = machine.run(&[
+            "systemctl",
+            "show",
+            "--value",
+            "--property=NRestarts",
+            "failover",
+        ]);
+        (restarts.trim() == "1" && machine.unit_state("failover") == "active").then_some(())
+    });
+    site.assert_parked();
+    machine.run(&["systemctl", "stop", "failover"]);
+    site.assert_nothing_is_left();
+    watcher.assert_nobody_listened();
+}

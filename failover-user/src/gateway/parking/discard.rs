@@ -40,7 +40,7 @@ pub(super) fn end(place: &Place, record: &Record) -> anyhow::Result<()> {
         return Ok(Record::remove(place)?);
     }
     let unit = Unit::of(record)?;
-    if serves(place, record) {
+    if serves(place, record, &unit) {
         return proceed::tidy(place, record, &unit);
     }
     // SIGKILL first: a stop by the manager would wake a gateway whose drop-in isn't in force.
@@ -57,12 +57,13 @@ pub(super) fn end(place: &Place, record: &Record) -> anyhow::Result<()> {
 }
 
 /// Was it continued, and does it listen?
-fn serves(place: &Place, record: &Record) -> bool {
+fn serves(place: &Place, record: &Record, unit: &Unit) -> bool {
     match record.phase {
         Phase::Continued => true,
         Phase::Continuing {
             process: Some(Process { pid, .. }),
-        } => kernel::sockets(place.port()).is_ok_and(|sockets| sockets.listener_of(pid).is_some()),
+        } => kernel::sockets(place.port())
+            .is_ok_and(|sockets| sockets.listener_of(unit, pid).is_some()),
         Phase::Continuing { process: None } | Phase::Parking | Phase::Parked { .. } => false,
     }
 }

@@ -3,7 +3,9 @@
 
 use std::{
     collections::BTreeSet,
+    net::SocketAddr,
     num::NonZeroU16,
+    ops::ControlFlow,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -13,14 +15,11 @@ use anyhow::{Context as _, ensure};
 use failover_linux::{
     control_group::{self, ControlGroup},
     fs_credentials::FsCredentials,
+    netlink::NetlinkError,
     open_sockets,
     process::ProcessKey,
     procfs,
-    sock_diag::{
-        bound::Bound,
-        bound_only::{self, BoundSocket},
-        listeners::{Listener, Listeners},
-    },
+    sock_diag::{self, Query, bound::Bound, bound_only},
 };
 use rustix::{
     io::Errno,
@@ -37,6 +36,10 @@ const FROZEN: Duration = Duration::from_secs(5);
 /// Ending 627 MB took 106 ms.
 const ENDED: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_micros(500);
+/// A dump takes microseconds, and this long only where somebody hinders it.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Any account can open as many as it likes.
+const MOST_SOCKETS: usize = 4096;
 /// A number.
 const LONGEST_MEMORY: u64 = 64;
 
@@ -160,70 +163,124 @@ pub(super) fn until(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool
 #[derive(Debug)]
 pub(super) struct Sockets {
     /// Those that listen.
-    pub(super) listening: Vec<Listener>,
+    pub(super) listening: Vec<PortSocket>,
     /// Those that are bound and do nothing else; `None` where the kernel doesn't tell.
-    bound: Option<Vec<BoundSocket>>,
+    bound: Option<Vec<PortSocket>>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct PortSocket {
+    pub(super) address: SocketAddr,
+    pub(super) uid: u32,
+    inode: u32,
+    only_v6: bool,
+    /// Number of the control group that it was opened in.
+    group: Option<u64>,
 }
 
 /// Another program's socket, which would keep a gateway from listening.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum InTheWay {
     /// It listens.
-    Listening(Listener),
+    Listening(PortSocket),
     /// It is bound, and could listen first.
-    Bound(BoundSocket),
+    Bound(PortSocket),
 }
 
 /// Those that have it now.
 pub(super) fn sockets(port: NonZeroU16) -> anyhow::Result<Sockets> {
-    let listening = Listeners::on(port.get()).now()?;
-    let bound = bound_only::on(port.get());
+    let asked = || format!("asking the kernel whose sockets have port {port}");
+    let port = port.get();
+    let listening = ask(&Query::listeners(port), port).with_context(asked)?;
+    let bound = ask(&Query::bound_only(port), port).with_context(asked)?;
+    // None may mean that the kernel doesn't know such a question.
+    let tells = !bound.is_empty() || bound_only::on(port).with_context(asked)?.is_some();
     Ok(Sockets {
         listening,
-        bound: bound.with_context(|| format!("asking the kernel who has bound port {port}"))?,
+        bound: tells.then_some(bound),
     })
 }
 
+fn ask(query: &Query, port: u16) -> Result<Vec<PortSocket>, NetlinkError> {
+    let mut sockets = Vec::new();
+    let deadline = Instant::now() + ANSWER;
+    sock_diag::each(&sock_diag::open()?, query, deadline, |found| {
+        if found.source.port() == port {
+            sockets.push(PortSocket {
+                address: SocketAddr::new(found.source.ip().to_canonical(), port),
+                uid: found.uid,
+                inode: found.inode,
+                only_v6: found.is_only_v6(),
+                group: found.control_group(),
+            });
+        }
+        match sockets.len() < MOST_SOCKETS {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    })?;
+    Ok(sockets)
+}
+
+impl PortSocket {
+    const fn bound(&self) -> Bound {
+        Bound {
+            ip: self.address.ip(),
+            only_v6: self.only_v6,
+        }
+    }
+}
+
+/// How a unit's sockets are known: by the group that they were opened in, and by the descriptors of its process, which
+/// root without CAP_SYS_PTRACE doesn't see of a process that has more rights.
+struct Owner {
+    group: Option<u64>,
+    inodes: BTreeSet<u32>,
+}
+
+impl Owner {
+    fn of(unit: &Unit, pid: u32) -> Self {
+        Self {
+            group: unit.id(),
+            inodes: open_sockets::of(Path::new(&format!("/proc/{pid}"))).0,
+        }
+    }
+
+    fn has(&self, socket: &PortSocket) -> bool {
+        let is_of_group = self.group.is_some() && socket.group == self.group;
+        is_of_group || self.inodes.contains(&socket.inode)
+    }
+}
+
 impl Sockets {
-    /// The first with which this process listens.
-    pub(super) fn listener_of(&self, pid: u32) -> Option<&Listener> {
-        let open = open_sockets::of(Path::new(&format!("/proc/{pid}"))).0;
-        self.listening
-            .iter()
-            .find(|socket| open.contains(&socket.inode))
+    /// The first with which this process of the unit listens.
+    pub(super) fn listener_of(&self, unit: &Unit, pid: u32) -> Option<&PortSocket> {
+        let owner = Owner::of(unit, pid);
+        self.listening.iter().find(|socket| owner.has(socket))
     }
 
-    /// Has this process bound a socket that does nothing else? Taken for granted where the kernel doesn't tell.
-    pub(super) fn is_bound_by(&self, pid: u32) -> bool {
-        let open = open_sockets::of(Path::new(&format!("/proc/{pid}"))).0;
-        let Some(bound) = &self.bound else {
-            return true;
-        };
-        bound.iter().any(|socket| open.contains(&socket.inode))
+    /// Has this process of the unit bound a socket that does nothing else? Taken for granted where the kernel doesn't
+    /// tell.
+    pub(super) fn is_bound_by(&self, unit: &Unit, pid: u32) -> bool {
+        let owner = Owner::of(unit, pid);
+        let bound = self.bound.as_ref();
+        bound.is_none_or(|bound| bound.iter().any(|socket| owner.has(socket)))
     }
 
-    /// The first of somebody else's that would keep this process from listening.
-    pub(super) fn in_the_way_of(&self, pid: u32) -> Option<InTheWay> {
-        let open: BTreeSet<u32> = open_sockets::of(Path::new(&format!("/proc/{pid}"))).0;
+    /// The first of somebody else's that would keep this process of the unit from listening.
+    pub(super) fn in_the_way_of(&self, unit: &Unit, pid: u32) -> Option<InTheWay> {
+        let owner = Owner::of(unit, pid);
         let bound = self.bound.as_deref().unwrap_or_default();
-        // Whether it takes IPv4 as well isn't told.
-        let place = |socket: &BoundSocket| Bound {
-            ip: socket.address.ip(),
-            only_v6: false,
+        let own = bound.iter().filter(|socket| owner.has(socket));
+        let wanted: Vec<Bound> = own.map(PortSocket::bound).collect();
+        let foreign = |sockets: &[PortSocket]| {
+            let mut sockets = sockets.iter().filter(|socket| !owner.has(socket));
+            sockets
+                .find(|socket| Bound::is_blocked_by(&wanted, socket.bound()))
+                .copied()
         };
-        let (own, foreign): (Vec<&BoundSocket>, Vec<&BoundSocket>) = bound
-            .iter()
-            .partition(|socket| open.contains(&socket.inode));
-        let wanted: Vec<Bound> = own.into_iter().map(place).collect();
-        let listens = self.listening.iter().find(|socket| {
-            !open.contains(&socket.inode) && Bound::is_blocked_by(&wanted, socket.bound())
-        });
-        let binds = || {
-            let mut foreign = foreign.into_iter();
-            foreign.find(|socket| Bound::is_blocked_by(&wanted, place(socket)))
-        };
-        listens
-            .map(|socket| InTheWay::Listening(*socket))
-            .or_else(|| binds().map(|socket| InTheWay::Bound(*socket)))
+        let listens = foreign(&self.listening).map(InTheWay::Listening);
+        listens.or_else(|| foreign(bound).map(InTheWay::Bound))
     }
 }

@@ -51,10 +51,10 @@ fn parked(place: &Place, record: &Record, process: Process) -> Result<Parked, Br
     }
     let sockets =
         kernel::sockets(place.port()).map_err(|error| unreadable(&format!("{error:#}")))?;
-    if sockets.listener_of(process.pid).is_some() {
+    if sockets.listener_of(&unit, process.pid).is_some() {
         return Err(Broken::Listening);
     }
-    if !sockets.is_bound_by(process.pid) {
+    if !sockets.is_bound_by(&unit, process.pid) {
         return Err(Broken::Unbound);
     }
     if !guard::is_armed(place) {

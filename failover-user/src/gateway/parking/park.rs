@@ -116,8 +116,8 @@ impl Attempt<'_> {
 
         let stopped = self.stopped(&mut guard)?;
         self.record.times.bound = Some(milliseconds());
-        self.unit.freeze()?;
-        let process = self.checked(stopped)?;
+        let process = self.frozen(stopped.pid)?;
+        self.check(stopped, process)?;
         self.record.sent = counter.and_then(|counter| counter.of(&self.unit));
         self.record.times.parked = Some(milliseconds());
         self.record.phase = Phase::Parked {
@@ -161,19 +161,26 @@ impl Attempt<'_> {
         }
     }
 
-    /// Is the stopped process what was to be parked, and nothing of it at large?
-    fn checked(&self, stopped: StopEvent) -> anyhow::Result<ProcessKey> {
-        let pid = stopped.pid;
+    /// Freezes the unit once its process is stopped: a thread that is frozen on its way back from its bind has yet to
+    /// take the signal (get_signal, kernel/signal.c, 6.18).
+    fn frozen(&self, pid: u32) -> anyhow::Result<ProcessKey> {
         let process = ProcessKey::of(pid)
             .with_context(|| format!("process {pid} has ended while it was parked"))?;
+        ensure!(
+            kernel::until(STOPPED, || process::is_stopped(process)),
+            "process {pid} wasn't stopped within {STOPPED:?}"
+        );
+        self.unit.freeze()?;
+        Ok(process)
+    }
+
+    /// Is the stopped process what was to be parked, and nothing of it at large?
+    fn check(&self, stopped: StopEvent, process: ProcessKey) -> anyhow::Result<()> {
+        let pid = process.pid;
         ensure!(
             self.unit.id() == Some(stopped.control_group) && self.unit.holds(pid),
             "process {pid} isn't in {}",
             self.record.group
-        );
-        ensure!(
-            kernel::until(STOPPED, || process::is_stopped(process)),
-            "process {pid} wasn't stopped within {STOPPED:?}"
         );
         let facts = self.ask(ManagerVerb::Look)?;
         // Before a unit's first start its manager says that it has no watchdog (service_start, `core/service.c`,
@@ -192,15 +199,15 @@ impl Attempt<'_> {
         );
         in_force(&facts)?;
         let sockets = kernel::sockets(self.place.port())?;
-        if let Some(listener) = sockets.listener_of(pid) {
+        if let Some(listener) = sockets.listener_of(&self.unit, pid) {
             bail!("it listens on {} already", listener.address);
         }
         ensure!(
-            sockets.is_bound_by(pid),
+            sockets.is_bound_by(&self.unit, pid),
             "process {pid} has no socket that is bound to port {}",
             self.place.port()
         );
-        Ok(process)
+        Ok(())
     }
 }
 

@@ -61,7 +61,7 @@ fn release(
     unit: &Unit,
     process: ProcessKey,
 ) -> anyhow::Result<Record> {
-    refuse_if_taken(place, process.pid)?;
+    refuse_if_taken(place, unit, process.pid)?;
     ensure!(
         ProcessKey::of(process.pid) == Some(process),
         "process {} has ended while it was parked",
@@ -80,8 +80,8 @@ fn release(
 }
 
 /// Another program's socket on the port: the parked bind keeps nobody out who sets SO_REUSEADDR.
-fn refuse_if_taken(place: &Place, pid: u32) -> anyhow::Result<()> {
-    match kernel::sockets(place.port())?.in_the_way_of(pid) {
+fn refuse_if_taken(place: &Place, unit: &Unit, pid: u32) -> anyhow::Result<()> {
+    match kernel::sockets(place.port())?.in_the_way_of(unit, pid) {
         Some(InTheWay::Listening(socket)) => bail!(
             "another program (uid {}) listens on {}; the gateway stays parked",
             socket.uid,
@@ -99,7 +99,7 @@ fn refuse_if_taken(place: &Place, pid: u32) -> anyhow::Result<()> {
 /// One that isn't known to be stopped yet goes on as an ordinary start; one that hasn't begun is started.
 fn start(place: &Place, record: Record, unit: &Unit) -> anyhow::Result<()> {
     let facts = manager::call(&record.unit, unit.account(), ManagerVerb::Look)?;
-    refuse_if_taken(place, facts.main_process)?;
+    refuse_if_taken(place, unit, facts.main_process)?;
     let record = record.in_phase(Phase::Continuing { process: None });
     record.write(place)?;
     guard::disarm(place)?;

@@ -33,6 +33,8 @@ const NO_COOKIE: u32 = u32::MAX;
 const INFO: u16 = 2;
 /// `INET_DIAG_SKV6ONLY`.
 const ONLY_V6: u16 = 11;
+/// `INET_DIAG_CGROUP_ID`.
+const CONTROL_GROUP: u16 = 21;
 
 /// `IPPROTO_TCP`.
 const TCP: u8 = 6;
@@ -229,6 +231,12 @@ impl<'message> Found<'message> {
     pub fn is_only_v6(&self) -> bool {
         let value = self.attribute(ONLY_V6).and_then(<[u8]>::first);
         value.is_some_and(|value| *value != 0)
+    }
+
+    /// Id of the control group that it was opened in (the inode of its directory), where the kernel knows that.
+    pub fn control_group(&self) -> Option<u64> {
+        let value = self.attribute(CONTROL_GROUP)?.first_chunk()?;
+        Some(u64::from_ne_bytes(*value))
     }
 
     fn attribute(&self, wanted: u16) -> Option<&'message [u8]> {

@@ -174,7 +174,7 @@ impl Stopper {
     /// When a pin can't be removed.
     pub fn detach(&mut self) -> Result<(), StopperError> {
         self.disarm()?;
-        programs::detach(&self.place)
+        programs::detach_calls(&self.place)
     }
 
     /// Takes away programs, links, maps and the directory, of whatever version: nobody is stopped any more.

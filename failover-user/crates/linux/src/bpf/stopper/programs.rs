@@ -36,7 +36,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/st
 
 /// The exit first: an enter without one would leave its note behind.
 const CALLS: [&str; 2] = ["sys_exit_bind", "sys_enter_bind"];
-/// The last resort, always there while it is armed.
+/// The last resort, always there.
 const LISTEN: &str = "inet_sock_set_state";
 const MAPS: [&str; 3] = [MAP_CONTROL, MAP_TARGET, MAP_STOPS];
 
@@ -101,8 +101,13 @@ pub fn load(place: &Path) -> Result<(), StopperError> {
     let btf = Btf::from_sys_fs().map_err(LoadError::from)?;
     let listen: &mut BtfTracePoint = program(&mut programs, LISTEN)?;
     listen.load(LISTEN, &btf)?;
-    let pin = program_pin(place, LISTEN);
-    listen.pin(&pin).map_err(pinning(LISTEN, pin))?;
+    // Once and for all, because finding such a program again by its pin takes CAP_SYS_ADMIN: aya asks for the BTF that
+    // it is attached by (BPF_BTF_GET_FD_BY_ID, kernel/bpf/syscall.c, 6.18).
+    let id = listen.attach()?;
+    let pin = link_pin(place, LISTEN);
+    FdLink::from(listen.take_link(id)?)
+        .pin(&pin)
+        .map_err(pinning(LISTEN, pin))?;
     let watched = watch_functions(&mut programs, &kernel.bind_functions, &btf, place);
     let Err(error) = watched else {
         return Ok(());
@@ -117,7 +122,7 @@ pub fn load(place: &Path) -> Result<(), StopperError> {
     }
     // Can they be kept at all? Tried now, so that it is known before a gateway is started.
     attach_calls(place)?;
-    detach(place)
+    detach_calls(place)
 }
 
 /// All or none. Attached from now on: before 5.13 the kernel attaches such a program but once
@@ -154,13 +159,6 @@ pub fn way(place: &Path) -> Way {
 
 /// Attaches what isn't attached yet, and pins that.
 pub fn attach(place: &Path) -> Result<(), StopperError> {
-    let pin = link_pin(place, LISTEN);
-    if !pin.exists() {
-        let mut listen = BtfTracePoint::from_pin(program_pin(place, LISTEN))?;
-        let id = listen.attach()?;
-        let link = FdLink::from(listen.take_link(id)?);
-        link.pin(&pin).map_err(pinning(LISTEN, pin))?;
-    }
     match way(place) {
         Way::Functions => Ok(()),
         Way::Calls => attach_calls(place),
@@ -200,13 +198,7 @@ fn attach_call(
     }
 }
 
-/// Takes away what is attached only while it is armed.
-pub fn detach(place: &Path) -> Result<(), StopperError> {
-    detach_calls(place)?;
-    unpin(&link_pin(place, LISTEN))
-}
-
-/// Takes away only what slows down others.
+/// Takes away what slows down others. What ends a listener stays.
 pub fn detach_calls(place: &Path) -> Result<(), StopperError> {
     let [exit, enter] = CALLS;
     unpin(&link_pin(place, enter))?;
