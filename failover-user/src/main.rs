@@ -336,7 +336,7 @@ fn order(ask: &AskOptions, request: &Request) -> anyhow::Result<ExitCode> {
 /// Asks for confirmation on the terminal. Without one, as in a script, --force is enough, with a
 /// warning.
 fn confirmed(why: &str) -> bool {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !is_interactive() {
         let _ = writeln!(
             io::stderr(),
             "failover: the primary answers, too: both gateways serve until `failover release`"
@@ -353,13 +353,25 @@ fn confirmed(why: &str) -> bool {
     read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES")
 }
 
+/// Can somebody be asked?
+fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Drills, and reports. A full one is a real takeover.
 fn drill(options: &DrillOptions) -> anyhow::Result<ExitCode> {
     let locations = options.ask.locations()?;
     let socket = &locations.control;
     if options.full {
-        if !options.yes && !confirmed(FULL_DRILL) {
-            return Ok(ExitCode::FAILURE);
+        if !options.yes {
+            if !is_interactive() {
+                return Err(anyhow!(
+                    "{FULL_DRILL}; without a terminal: failover drill --full --yes"
+                ));
+            }
+            if !confirmed(FULL_DRILL) {
+                return Ok(ExitCode::FAILURE);
+            }
         }
         return match control::drill::full_drill(socket, true) {
             Ok([taken, handed_back]) => print(&format!(

@@ -435,3 +435,14 @@ fn an_order_that_was_answered_survives_a_kill_at_once() {
     }
     daemon.ends_having_run(&[]);
 }
+
+#[test]
+fn a_full_drill_is_a_takeover_so_without_a_terminal_it_has_to_be_confirmed_by_an_option() {
+    let lab = Lab::new();
+    let primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).armed_by_a_success().spawn();
+    daemon.probes("connected");
+    refused(&daemon, &["drill", "--full"], "failover drill --full --yes");
+    drop(primary);
+    daemon.ends_having_run(&[]);
+}

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use failover_linux::files::{folder::Folder, ownership::Sticky};
 
 use crate::{
-    history::{Ending, How, Incident, Line, Order, VERSION},
+    history::{Drill, Ending, How, Incident, Line, Order, VERSION},
     state_dir::writer::{Backlog, Target},
 };
 
@@ -39,6 +39,8 @@ pub struct History {
     pub incidents: Vec<Incident>,
     /// Orders that were followed, oldest first.
     pub orders: Vec<Order>,
+    /// Drills, oldest first.
+    pub drills: Vec<Drill>,
     /// Lines that are no history, or of a later version.
     pub skipped: u64,
 }
@@ -132,6 +134,7 @@ pub fn read(directory: &Path) -> io::Result<History> {
                 }
             },
             Some(Line::Order(order)) => history.orders.push(order),
+            Some(Line::Drill(drill)) => history.drills.push(drill),
             // Whatever went on before it began is over.
             Some(Line::Daemon(daemon)) if daemon.began => {
                 let open = history.incidents.iter_mut();
@@ -152,9 +155,11 @@ impl History {
         let incidents = self.incidents.into_iter();
         let incidents = incidents.filter(|one| one.ended.is_none() || is_wanted(one.last()));
         let orders = self.orders.into_iter().filter(|one| is_wanted(one.at));
+        let drills = self.drills.into_iter().filter(|one| is_wanted(one.at));
         let mut lines: Vec<(Timestamp, Line)> = incidents
             .map(|one| (one.began, Line::Incident(Box::new(one))))
             .chain(orders.map(|one| (one.at, Line::Order(one))))
+            .chain(drills.map(|one| (one.at, Line::Drill(one))))
             .collect();
         // Each kind stays in the order in which it was written.
         lines.sort_by_key(|(began, _)| *began);
@@ -230,7 +235,7 @@ fn parse(bytes: &[u8]) -> Option<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Daemon;
+    use crate::{history::Daemon, standby::drill::DrillResult};
 
     fn incident(id: &str, reason: &str) -> Incident {
         Incident {
@@ -343,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_stand_between_the_incidents_where_they_were_given() {
+    fn orders_and_drills_stand_between_the_incidents_where_they_belong() {
         let directory = tempfile::tempdir().unwrap();
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         let ordered = |seconds, order: &str| {
@@ -363,16 +368,25 @@ mod tests {
             how: How::Recovered.into(),
             reason: String::new(),
         });
+        let drill = Line::Drill(Drill {
+            version: VERSION,
+            at: at(15),
+            result: DrillResult::Passed.into(),
+            took_ms: Some(9200),
+            packets_sent: Some(0),
+            memory_bytes: None,
+            said: None,
+        });
         let (pause, late, resume) = (
             ordered(10, "pause"),
             Line::Incident(Box::new(late)),
             ordered(30, "resume"),
         );
-        for line in [&late, &pause, &resume] {
+        for line in [&late, &drill, &pause, &resume] {
             write(directory.path(), line);
         }
         let since = |since| read(directory.path()).unwrap().since(since);
-        assert_eq!(since(None), [pause, late.clone(), resume.clone()]);
+        assert_eq!(since(None), [pause, drill, late.clone(), resume.clone()]);
         assert_eq!(since(Some(at(25))), [late, resume.clone()]);
         assert_eq!(since(Some(at(26))), [resume]);
     }

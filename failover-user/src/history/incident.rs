@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-use failover_decide::{Change, CommandResult, Outcome, Step, Time};
+use failover_decide::{Change, CommandResult, Outcome, StandbyState, StateKind, Step, Time};
 use failover_linux::clock;
 
 use crate::{
@@ -142,13 +142,16 @@ impl IncidentBuilder {
         self.0.reason = bounded(reason);
     }
 
-    pub(crate) fn enter(&mut self, now: Time, change: &Change) -> Added {
+    /// The state changed; the local gateway was this ready until then.
+    pub(crate) fn enter(&mut self, now: Time, change: &Change, standby: StandbyState) -> Added {
+        let is_start = change.to.kind() == StateKind::Starting;
         let phase = Phase {
             state: change.to.kind().into(),
             attempt: change.to.attempt(),
             began: wall(now),
             took_ms: 0,
             reason: bounded(&wording::reason::change(change)),
+            standby: is_start.then(|| standby.into()),
         };
         let added = match self.0.phases.last() {
             Some(last) if last.state == phase.state && last.attempt == phase.attempt => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use failover_decide::{Change, CommandResult, State, Step, Time};
 
-use crate::{history::Counting, named::Named};
+use crate::{history::Counting, named::Named, standby::drill::DrillResult};
 
 /// How a command ended, without its data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,6 +70,8 @@ pub(crate) struct Totals {
     pub(crate) takeovers: u64,
     /// How often it served, and was stopped because the primary was back or an operator said so.
     pub(crate) releases: u64,
+    /// How often drills ended in each way, as far as they did.
+    drills: Vec<(DrillResult, u64)>,
     /// How often each command ended in each way, as far as it did.
     commands: Vec<(Step, ResultKind, u64)>,
 }
@@ -80,6 +82,15 @@ impl Totals {
         let all = Step::ALL.iter();
         let all = all.flat_map(|command| ResultKind::ALL.iter().map(|result| (*command, *result)));
         all.map(|(command, result)| (command, result, self.count(command, result)))
+    }
+
+    /// How often drills ended in each way, those that never happened included.
+    pub(crate) fn drills(&self) -> impl Iterator<Item = (DrillResult, u64)> {
+        DrillResult::ALL.iter().map(|result| {
+            let mut counts = self.drills.iter();
+            let found = counts.find(|(one, _)| one == result);
+            (*result, found.map_or(0, |(_, count)| *count))
+        })
     }
 
     fn count(&self, command: Step, result: ResultKind) -> u64 {
@@ -239,6 +250,15 @@ impl Ledger {
         }
     }
 
+    /// A drill ended.
+    pub(crate) fn drilled(&mut self, result: DrillResult) {
+        let mut counts = self.totals.drills.iter_mut();
+        match counts.find(|(one, _)| *one == result) {
+            Some((_, count)) => *count = count.saturating_add(1),
+            None => self.totals.drills.push((result, 1)),
+        }
+    }
+
     /// Counts what was so until this time.
     fn settle(&mut self, until: Time) {
         let span = until.since(self.since);
@@ -375,6 +395,24 @@ mod tests {
         ledger.changed(&change(stopping, State::Suspect { strikes: 1 }));
         let totals = ledger.totals(at(0));
         assert_eq!((totals.takeovers, totals.releases), (1, 2));
+    }
+
+    #[test]
+    fn drills_are_counted_by_result() {
+        let mut ledger = healthy();
+        ledger.drilled(DrillResult::Sent);
+        ledger.drilled(DrillResult::Sent);
+        let counted: Vec<_> = ledger.totals(at(0)).drills().collect();
+        assert_eq!(
+            counted,
+            [
+                (DrillResult::Passed, 0),
+                (DrillResult::Sent, 2),
+                (DrillResult::Uncounted, 0),
+                (DrillResult::Failed, 0),
+                (DrillResult::Interrupted, 0),
+            ]
+        );
     }
 
     #[test]

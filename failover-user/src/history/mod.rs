@@ -15,10 +15,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use failover_decide::StateKind;
+use failover_decide::{StandbyState, StateKind};
 use failover_linux::clock;
 
-use crate::named::{Named, Value};
+use crate::{
+    named::{Named, Value},
+    standby::drill::DrillResult,
+};
 
 pub(crate) use file::HISTORY;
 pub use file::{History, read};
@@ -35,8 +38,29 @@ pub enum Line {
     Incident(Box<Incident>),
     /// An operator command that was accepted.
     Order(Order),
+    /// A drill ended.
+    Drill(Drill),
     /// A daemon began or ended.
     Daemon(Daemon),
+}
+
+/// A drill: the local gateway was parked, and ended again. No incident, and nothing that flap damping counts.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Drill {
+    /// [`VERSION`].
+    pub version: u32,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How.
+    pub result: Value<DrillResult>,
+    /// Time from its beginning to the bind.
+    pub took_ms: Option<u64>,
+    /// Packets that the gateway sent before its bind, where they were counted.
+    pub packets_sent: Option<u64>,
+    /// Bytes of its memory, where the kernel counts them.
+    pub memory_bytes: Option<u64>,
+    /// The last line of its output.
+    pub said: Option<String>,
 }
 
 /// An operator command that was accepted, during an incident or not.
@@ -222,6 +246,9 @@ pub struct Phase {
     pub took_ms: u64,
     /// The reason for the change to it.
     pub reason: String,
+    /// For a start: how ready the local gateway was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<Value<StandbyState>>,
 }
 
 /// A probe that was not successful.

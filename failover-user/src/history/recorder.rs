@@ -8,13 +8,14 @@ mod tests;
 use std::{mem, path::Path, time::Duration};
 
 use failover_decide::{
-    Action, Change, CommandResult, Decider, Event, Outcome, PortObservation, State, Step, Time,
+    Action, Change, CommandResult, Decider, Event, Outcome, PortObservation, StandbyState, State,
+    Step, Time,
 };
 use failover_linux::clock;
 
 use crate::{
     history::{
-        Daemon, HISTORY, How, Line, Order, VERSION,
+        Daemon, Drill, HISTORY, How, Line, Order, VERSION,
         incident::{Added, IncidentBuilder, bounded, wall},
         ledger::{Ledger, Totals},
     },
@@ -22,6 +23,7 @@ use crate::{
         CommandCourse, Context, DaemonCourse, Decided, Observer, Occurrence, OrderCourse, Seen,
         Source, typed,
     },
+    standby::drill,
     state_dir::{
         Receipt,
         writer::{Health, Writer},
@@ -36,6 +38,8 @@ pub(crate) struct Recorder {
     ledger: Ledger,
     writer: Writer,
     state: State,
+    /// How ready the local gateway was before what is decided now.
+    standby: StandbyState,
     /// The ongoing incident; before it starts, what may become its first entries.
     incident: IncidentBuilder,
     open: Option<Open>,
@@ -97,6 +101,7 @@ impl Observer for Recorder {
             Occurrence::Decided(Decided::Actions(actions)) => {
                 self.decided(now, context.decider, actions);
             }
+            Occurrence::Decided(Decided::DrillEnded(drill)) => self.drilled(drill),
             Occurrence::Command(_, CommandCourse::Ended { output, .. }) => self.said(output),
             Occurrence::Order(order, OrderCourse::Given { by, pause }) => {
                 let reason = pause.and_then(|(pause, _)| pause.reason.as_deref());
@@ -127,6 +132,7 @@ impl Recorder {
             ledger,
             writer: Writer::new(&HISTORY, state_dir),
             state: State::Standby,
+            standby: StandbyState::Cold,
             incident: IncidentBuilder::new(primary, dry_run),
             open: None,
             over: None,
@@ -350,6 +356,7 @@ impl Recorder {
                 | Action::ProbeGateway { .. } => {}
             }
         }
+        self.standby = decider.standby_state();
         if self.open.is_none() {
             self.before = Spans::of(&self.ledger, now);
         }
@@ -401,7 +408,7 @@ impl Recorder {
             self.incident
                 .because(&wording::probe::strikes(&change.strikes));
         }
-        let added = self.incident.enter(now, change);
+        let added = self.incident.enter(now, change, self.standby);
         if added != Added::Nothing {
             open.phase = now;
         }
@@ -468,6 +475,20 @@ impl Recorder {
             reason: reason.map(bounded),
         }));
         self.receipts.push(receipt);
+    }
+
+    /// A drill has ended. It is no part of an incident.
+    fn drilled(&mut self, drill: &drill::Drill) {
+        self.ledger.drilled(drill.result);
+        self.write(&Line::Drill(Drill {
+            version: VERSION,
+            at: drill.at,
+            result: drill.result.into(),
+            took_ms: drill.took_ms,
+            packets_sent: drill.packets_sent,
+            memory_bytes: drill.memory_bytes,
+            said: drill.said.as_deref().map(bounded),
+        }));
     }
 
     fn tell_of_daemon(&self, began: bool) {

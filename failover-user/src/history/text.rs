@@ -12,8 +12,10 @@ use failover_linux::escape::Escaped;
 
 use crate::{
     history::{
-        Command, Counting, Ending, Incident, Layer, Line, Note, Now, Order, Phase, Probe, Round,
+        Command, Counting, Drill, Ending, Incident, Layer, Line, Note, Now, Order, Phase, Probe,
+        Round,
     },
+    named::Value,
     wording,
 };
 
@@ -107,6 +109,7 @@ impl fmt::Display for Line {
         match self {
             Self::Incident(incident) => incident.fmt(formatter),
             Self::Order(order) => order.fmt(formatter),
+            Self::Drill(drill) => drill.fmt(formatter),
             // Only used to find out how an incident ended.
             Self::Daemon(_) => Ok(()),
         }
@@ -136,6 +139,28 @@ impl fmt::Display for Order {
     }
 }
 
+/// One line.
+impl fmt::Display for Drill {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.at.strftime(MOMENT);
+        let result = wording::standby::result(&self.result);
+        write!(formatter, "{at} UTC  drill {}", Escaped(result))?;
+        if let Some(took) = self.took_ms {
+            write!(formatter, ", {} to its bind", span(took))?;
+        }
+        if let Some(sent) = self.packets_sent {
+            write!(formatter, ", {sent} packets sent")?;
+        }
+        if let Some(bytes) = self.memory_bytes {
+            write!(formatter, ", {}", wording::standby::memory(bytes))?;
+        }
+        if let Some(line) = &self.said {
+            write!(formatter, "; last output: {}", Escaped(line))?;
+        }
+        writeln!(formatter)
+    }
+}
+
 impl fmt::Display for Phase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let attempt = match self.attempt {
@@ -149,7 +174,14 @@ impl fmt::Display for Phase {
             time(self.began),
             span(self.took_ms),
             Escaped(&self.reason),
-        )
+        )?;
+        match &self.standby {
+            Some(Value::Known(standby)) => {
+                write!(formatter, "; {}", wording::standby::start(*standby))
+            }
+            Some(Value::Unknown(standby)) => write!(formatter, "; {}", Escaped(standby)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -187,13 +187,14 @@ fn decided(decided: &Decided, context: &Context) {
         Decided::Standby(state) => info!(
             state = state.name(),
             mode = context.decider.standby_mode().name(),
-            "standby changed"
+            "{}",
+            wording::standby::changed(*state)
         ),
         Decided::DrillEnded(drill) => drill_ended(drill),
         Decided::StandbyMode(effective) => info!(
             mode = effective.mode.name(),
             reason = wording::standby::why(&effective.why),
-            "standby mode"
+            "how ready the local gateway is kept"
         ),
         Decided::Event(_) | Decided::Actions(_) | Decided::Paused => {}
     }
@@ -201,17 +202,25 @@ fn decided(decided: &Decided, context: &Context) {
 
 fn drill_ended(drill: &Drill) {
     let result = drill.result.name();
+    let ended = wording::standby::drill(drill.result);
     let (took, sent) = (drill.took_ms, drill.packets_sent);
+    let said = drill.said.as_ref().map(|line| Escaped(line).to_string());
     match drill.result {
-        DrillResult::Passed => info!(result, took_ms = took, packets_sent = sent, "drill ended"),
+        DrillResult::Passed => info!(
+            result,
+            took_ms = took,
+            packets_sent = sent,
+            "the drill {ended}"
+        ),
         DrillResult::Sent | DrillResult::Failed => error!(
             result,
             took_ms = took,
             packets_sent = sent,
-            said = drill.said,
-            "drill ended"
+            said,
+            "the drill {ended}"
         ),
-        DrillResult::Uncounted | DrillResult::Interrupted => warn!(result, "drill ended"),
+        DrillResult::Uncounted => warn!(result, took_ms = took, "the drill {ended}"),
+        DrillResult::Interrupted => info!(result, "the drill {ended}"),
     }
 }
 
@@ -233,6 +242,8 @@ fn order(order: Order, course: &OrderCourse) {
         OrderCourse::Unconfirmed { by } => {
             info!(order = words, by, "an order has to be confirmed");
         }
+        // It starts and stops nothing that serves, and most come from drill-every.
+        OrderCourse::Given { by, .. } if order == Order::Drill => info!(by, "a drill begins"),
         OrderCourse::Given { by, pause } => {
             warn!(
                 order = words,

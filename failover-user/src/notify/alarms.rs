@@ -160,12 +160,18 @@ impl Alarms {
             }
             Decided::Paused => Event::Paused(context.persisted.pause.clone()),
             Decided::PauseOver => Event::Resumed,
+            // The failures before it; it is kept after it was reported.
+            Decided::DrillEnded(drill) => {
+                match Event::of_drill(context.persisted.failed_drills.as_ref(), drill) {
+                    Some(event) => event,
+                    None => return,
+                }
+            }
             Decided::Event(_)
             | Decided::Actions(_)
             | Decided::Withheld(_)
             | Decided::HoldOver
             | Decided::Standby(_)
-            | Decided::DrillEnded(_)
             | Decided::StandbyMode(_)
             | Decided::Armed => return,
         };

@@ -3,7 +3,10 @@
 
 use failover_decide::{Change, Inhibitor, State};
 
-use crate::state_dir::persisted::Paused;
+use crate::{
+    standby::{drill::Drill, failing::FailedDrills},
+    state_dir::persisted::Paused,
+};
 
 /// Something that people are notified of.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,6 +39,13 @@ pub(crate) enum Event {
     Paused(Option<Paused>),
     /// It is over.
     Resumed,
+    /// A drill failed.
+    DrillFailed(FailedDrills),
+    /// A drill passed, after others had failed.
+    DrillPassed {
+        /// How many had.
+        failures: u32,
+    },
     /// The primary has begun to flap.
     Flapping {
         /// Number of successes in a row that a release needs from now on.
@@ -58,6 +68,8 @@ impl Event {
             Self::Blocked => "blocked",
             Self::Paused(_) => "paused",
             Self::Resumed => "resumed",
+            Self::DrillFailed(_) => "drill-failed",
+            Self::DrillPassed { .. } => "drill-passed",
             Self::Flapping { .. } => "flapping",
         }
     }
@@ -75,7 +87,25 @@ impl Event {
             | Self::Blocked
             | Self::Paused(_)
             | Self::Resumed
+            | Self::DrillFailed(_)
+            | Self::DrillPassed { .. }
             | Self::Flapping { .. } => None,
+        }
+    }
+
+    /// The event for a drill that has ended, and those that failed before it. Repeated failures are an event as
+    /// rarely as below.
+    pub(crate) fn of_drill(before: Option<&FailedDrills>, drill: &Drill) -> Option<Self> {
+        match (FailedDrills::after(before, drill), before) {
+            (Some(failed), before) => {
+                let is_new = before.is_none_or(|before| before.count < failed.count);
+                let is_event = is_new && failed.count.is_power_of_two();
+                is_event.then_some(Self::DrillFailed(failed))
+            }
+            (None, Some(before)) => Some(Self::DrillPassed {
+                failures: before.count,
+            }),
+            (None, None) => None,
         }
     }
 
@@ -148,6 +178,7 @@ impl Ordered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::standby::drill::{self, DrillResult};
     use failover_decide::Reason;
 
     fn event(from: State, to: State, served: bool) -> Option<Event> {
@@ -225,6 +256,26 @@ mod tests {
             event(State::Starting { attempt: 1 }, to, false).is_some()
         });
         assert_eq!(events.collect::<Vec<u32>>(), [2, 3, 5, 9, 17, 33, 65]);
+    }
+
+    #[test]
+    fn failed_drills_are_events_ever_less_often_and_the_one_that_passes_after_them() {
+        use DrillResult::{Failed, Interrupted, Passed, Sent};
+        let mut failed = None;
+        let mut event = |result: DrillResult| {
+            let drill = drill::sample(result);
+            let event = Event::of_drill(failed.as_ref(), &drill);
+            failed = FailedDrills::after(failed.as_ref(), &drill);
+            event.map(|event| event.name())
+        };
+        assert_eq!(event(Passed), None);
+        assert_eq!(event(Failed), Some("drill-failed"));
+        assert_eq!(event(Interrupted), None);
+        assert_eq!(event(Sent), Some("drill-failed"));
+        assert_eq!(event(Failed), None);
+        assert_eq!(event(Failed), Some("drill-failed"));
+        assert_eq!(event(Passed), Some("drill-passed"));
+        assert_eq!(event(Passed), None);
     }
 
     #[test]

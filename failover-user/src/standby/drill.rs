@@ -109,6 +109,20 @@ pub(crate) fn due_in(
     )
 }
 
+/// A drill of a gateway of a usual size.
+#[cfg(test)]
+pub(crate) fn sample(result: DrillResult) -> Drill {
+    Drill {
+        at: Timestamp::UNIX_EPOCH,
+        result,
+        took_ms: Some(9200),
+        packets_sent: Some(0),
+        memory_bytes: Some(612_000_000),
+        read: Fingerprint::default(),
+        said: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use failover_linux::sock_diag::bound::Bound;
 
 use crate::{
     gateway::spec::LocalGateway,
-    standby::drill::Drill,
+    standby::{drill::Drill, failing::FailedDrills},
     state_dir::{
         lock::{Lock, Refusal},
         persisted::{Binds, PERSISTED, Paused, Persisted, ReleaseHold, flapping::Flapping},
@@ -105,6 +105,8 @@ impl StateDir {
 
     /// A drill has ended.
     pub(crate) fn drilled(&mut self, drill: Drill) {
+        let failed = self.persisted.failed_drills.as_ref();
+        self.persisted.failed_drills = FailedDrills::after(failed, &drill);
         self.persisted.drill = Some(drill);
         drop(self.write());
     }

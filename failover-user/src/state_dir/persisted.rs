@@ -24,7 +24,7 @@ use failover_linux::{clock, escape::Escaped, files, sock_diag::bound::Bound};
 pub(crate) use crate::state_dir::persisted::flapping::Flapping;
 use crate::{
     gateway::spec::LocalGateway,
-    standby::drill::Drill,
+    standby::{drill::Drill, failing::FailedDrills},
     state_dir::writer::{Backlog, Target},
 };
 
@@ -58,6 +58,8 @@ pub(crate) struct Persisted {
     pub(crate) bound: Option<Binds>,
     /// The last drill.
     pub(crate) drill: Option<Drill>,
+    /// Failed drills that none has passed after.
+    pub(crate) failed_drills: Option<FailedDrills>,
 }
 
 /// Addresses of a primary's name.
@@ -98,6 +100,7 @@ impl Default for Persisted {
             addresses: None,
             bound: None,
             drill: None,
+            failed_drills: None,
         }
     }
 }
@@ -207,6 +210,7 @@ impl Persisted {
             addresses: parts.take("addresses"),
             bound: parts.take("bound"),
             drill: parts.take("drill"),
+            failed_drills: parts.take("failed_drills"),
         }
     }
 

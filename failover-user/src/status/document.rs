@@ -273,6 +273,9 @@ pub struct Standby {
     pub last_drill: Option<Drill>,
     /// Seconds between automatic drills; `None`: there are none.
     pub drill_every_seconds: Option<u64>,
+    /// When the next one is due, if nothing comes between.
+    #[serde(default)]
+    pub next_drill: Option<String>,
 }
 
 /// A parked gateway.

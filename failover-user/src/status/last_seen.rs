@@ -1,7 +1,9 @@
 //! What was seen last, for the status: the last probe, what both gateways said of themselves, how
 //! commands failed, and why the state is what it is. An observer; decides nothing.
 
-use failover_decide::{Change, Event, Outcome, Probing, Time};
+use std::time::Duration;
+
+use failover_decide::{Change, Event, Outcome, Probing, StandbyState, Time};
 
 use crate::{
     gateway::{command::failures::Failures, port::LocalPort},
@@ -31,6 +33,10 @@ pub(crate) struct LastSeen {
     pub(crate) failures: Failures,
     /// How ready the local gateway is kept, and why.
     pub(crate) standby: Option<Effective>,
+    /// How long the last parking took.
+    pub(crate) parking_took: Option<Duration>,
+    /// Since when the local gateway is being parked.
+    parking: Option<Time>,
     /// Why the state changed last.
     pub(crate) explanation: Option<Explanation>,
     /// What happened on connections to the primary since the last good probe.
@@ -57,6 +63,18 @@ impl LastSeen {
         }
         if matches!(probe.outcome, Outcome::Connected { .. }) {
             self.evidence.clear();
+        }
+    }
+
+    /// How ready the local gateway is has changed.
+    pub(super) fn standby_changed(&mut self, state: StandbyState, now: Time) {
+        match state {
+            StandbyState::Parking => self.parking = Some(now),
+            StandbyState::Parked => {
+                let begun = self.parking.take();
+                self.parking_took = begun.map(|begun| now.since(begun)).or(self.parking_took);
+            }
+            StandbyState::Cold | StandbyState::Discarding => self.parking = None,
         }
     }
 
@@ -93,13 +111,13 @@ impl LastSeen {
             }
             Decided::State(explanation) => self.explanation = Some((*explanation).clone()),
             Decided::StandbyMode(effective) => self.standby = Some((*effective).clone()),
+            Decided::Standby(state) => self.standby_changed(*state, context.now),
             Decided::Event(_)
             | Decided::Actions(_)
             | Decided::Withheld(_)
             | Decided::Paused
             | Decided::PauseOver
             | Decided::HoldOver
-            | Decided::Standby(_)
             | Decided::DrillEnded(_)
             | Decided::Armed => {}
         }

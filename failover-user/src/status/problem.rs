@@ -8,9 +8,10 @@ use failover_decide::{Decider, Gone, Outcome, State, Step, Time};
 use failover_linux::clock;
 
 use crate::{
-    config::Configuration,
+    config::{Configuration, StandbyChoice},
     gateway::command::failures::Failure,
     primary::port_forward::PortForwardProblem,
+    standby::{failing::FailedDrills, mode::Why},
     state_dir::{
         persisted::Paused,
         writer::{Health, NotWritten},
@@ -63,6 +64,8 @@ pub(crate) enum Problem {
         /// It would count if a witness answered.
         lacks_witness: bool,
     },
+    /// The last drill that came to a result failed.
+    DrillFailed(FailedDrills),
     /// PC-B would not take over.
     TooFewWitnesses { answered: u32, needed: u32 },
     /// The primary was never seen healthy.
@@ -170,6 +173,7 @@ pub(super) fn problems(context: &Context<'_>) -> Vec<Problem> {
         context.port_forward.clone().map(Problem::PortForward),
         unprobed(context),
         too_few_witnesses(context),
+        failed_drill(context),
         (!decider.is_armed()).then(|| Problem::Unarmed {
             forced: decider.is_forced(),
         }),
@@ -199,6 +203,21 @@ pub(super) fn protection(problems: &[Problem], decider: &Decider) -> Protection 
         (true, true) => Protection::Degraded,
         (true, false) => Protection::Safe,
     }
+}
+
+/// The local gateway did not get to its bind, or did more than that. One that serves shows that it can; where no
+/// drill can be repeated, the last one proves nothing about what is there now; and who has turned drills and parking
+/// off doesn't ask for one.
+fn failed_drill(context: &Context<'_>) -> Option<Problem> {
+    let failed = context.persisted.failed_drills.as_ref()?;
+    let configured = &context.configuration.standby;
+    if configured.choice == StandbyChoice::Cold && configured.drill_every.is_none() {
+        return None;
+    }
+    let is_possible = context.last_seen.standby.as_ref().is_none_or(|standby| {
+        standby.can_park || matches!(standby.why, Why::MemoryPressure | Why::NotKnownYet)
+    });
+    (is_possible && !context.decider.is_listening()).then(|| Problem::DrillFailed(failed.clone()))
 }
 
 /// What the state itself means.

@@ -156,6 +156,7 @@ fn standby(standby: &snapshot::Standby) -> Standby {
                 .map(|line| escape::one_line(line).to_string()),
         }),
         drill_every_seconds: standby.drill_every.map(|every| every.as_secs()),
+        next_drill: standby.next_drill.map(time),
     }
 }
 

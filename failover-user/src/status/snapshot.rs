@@ -4,7 +4,7 @@ use std::{num::NonZeroU16, time::Duration};
 
 use jiff::Timestamp;
 
-use failover_decide::{Failure, Outcome, StandbyState, State, Time};
+use failover_decide::{Failure, Order, Outcome, StandbyState, State, Time};
 use failover_linux::clock;
 
 use crate::{
@@ -15,7 +15,9 @@ use crate::{
     notify::alarms::ChannelStatus,
     primary::check::readiness::Readiness,
     standby::{
+        drill,
         drill::Drill,
+        failing::FailedDrills,
         mode::{Effective, effective},
     },
     status::{
@@ -144,7 +146,13 @@ pub(crate) struct Standby {
     pub(crate) parked: Option<Parked>,
     /// A drill is under way.
     pub(crate) drills: bool,
+    /// How long the last parking took.
+    pub(crate) parking_took: Option<Duration>,
     pub(crate) last_drill: Option<Drill>,
+    /// Drills that failed, and none has passed after.
+    pub(crate) failed_drills: Option<FailedDrills>,
+    /// When the next automatic drill is due, if nothing comes between.
+    pub(crate) next_drill: Option<Timestamp>,
     /// Between automatic drills; `None`: there are none.
     pub(crate) drill_every: Option<Duration>,
 }
@@ -330,11 +338,32 @@ impl Context<'_> {
             effective: seen.unwrap_or_else(|| effective(configured.choice, None)),
             state: decider.standby_state(),
             since: clock::wall(decider.standby_since()),
+            parking_took: self
+                .last_seen
+                .parking_took
+                .or(parked.as_ref().map(|parked| parked.took)),
             parked: parked.filter(|_| decider.standby_state() == StandbyState::Parked),
             drills: decider.drills(),
             last_drill: self.persisted.drill.clone(),
+            failed_drills: self.persisted.failed_drills.clone(),
+            next_drill: self.next_drill(),
             drill_every: configured.drill_every,
         }
+    }
+
+    fn next_drill(&self) -> Option<Timestamp> {
+        let known = &self.standby?.known;
+        let is_refused = self.decider.objection(self.now, Order::Drill).is_some();
+        let now = clock::wall(self.now);
+        let due = drill::due_in(
+            self.configuration.standby.drill_every,
+            self.persisted.drill.as_ref(),
+            known.drill_is_current,
+            self.now.since(self.decider.since()),
+            now,
+        );
+        let due = due.filter(|_| !is_refused)?;
+        now.checked_add(due).ok()
     }
 
     fn kernel_events(&self) -> KernelEvents {
@@ -397,7 +426,10 @@ pub(crate) fn sample() -> Snapshot {
             since: now,
             parked: None,
             drills: false,
+            parking_took: None,
             last_drill: None,
+            failed_drills: None,
+            next_drill: None,
             drill_every: None,
         },
         next: None,

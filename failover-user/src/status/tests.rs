@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use failover_decide::{
     Action, Begun, CommandResult, Decider, Demand, Event, Evidence, Failure, Gone, NoAnswer, Order,
-    Outcome, PortObservation, RoundId, Step, Time,
+    Outcome, PortObservation, RoundId, StandbyMode, StandbyState, Step, Time,
 };
 use failover_linux::clock;
 
@@ -19,7 +19,7 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    config::Configuration,
+    config::{Configuration, StandbyChoice},
     gateway::port::view::PortView,
     history::{HISTORY, ledger::Ledger},
     kernel_events::Polling,
@@ -37,6 +37,11 @@ use crate::{
         port_forward::PortForwardProblem,
     },
     runtime::parts::Parts,
+    standby::{
+        drill::{self, Drill, DrillResult},
+        failing::FailedDrills,
+        mode::{Effective, Why},
+    },
     state_dir::{
         persisted::{PERSISTED, Paused, Persisted},
         writer::{Health, Writer},
@@ -654,6 +659,77 @@ fn everything_that_is_not_as_it_should_be_beside() {
     let part = daemon.parts.part("the control socket");
     part.is_away(&"address in use");
     daemon.is_served_as("troubles");
+}
+
+fn failed_drills() -> Option<FailedDrills> {
+    let drill = Drill {
+        said: Some("no \u{1b}[2Jsuch file".to_owned()),
+        ..drill::sample(DrillResult::Failed)
+    };
+    FailedDrills::after(None, &drill)
+}
+
+fn standby(why: Why) -> Option<Effective> {
+    Some(Effective {
+        mode: StandbyMode::Cold,
+        can_park: false,
+        why,
+    })
+}
+
+#[test]
+fn a_drill_that_failed_and_a_standby_that_is_colder_than_configured() {
+    let mut daemon =
+        Daemon::with(|configuration| configuration.standby.choice = StandbyChoice::Hot).well();
+    daemon.persisted.failed_drills = failed_drills();
+    daemon.last_seen.standby = standby(Why::MemoryPressure);
+    daemon.is_served_as("standby-troubles");
+}
+
+#[test]
+fn a_failed_drill_is_a_problem_until_one_passes_where_one_can() {
+    let mut daemon = Daemon::watching();
+    let is_safe = |daemon: &Daemon| daemon.snapshot().problems.is_empty();
+    assert!(is_safe(&daemon));
+    daemon.persisted.failed_drills = failed_drills();
+    assert!(!is_safe(&daemon));
+    daemon.last_seen.standby = standby(Why::NotParkable("no bpffs".to_owned()));
+    assert!(is_safe(&daemon));
+    daemon.last_seen.standby = None;
+    // Whoever wants neither drills nor parking has no use for it.
+    daemon.configuration.standby.choice = StandbyChoice::Cold;
+    assert!(!is_safe(&daemon));
+    daemon.configuration.standby.drill_every = None;
+    assert!(is_safe(&daemon));
+}
+
+#[test]
+fn a_gateway_that_serves_shows_more_than_a_drill_that_failed() {
+    let mut daemon = Daemon::watching();
+    daemon.persisted.failed_drills = failed_drills();
+    daemon.fails(Failure::Refused);
+    daemon.serves(95);
+    assert!(daemon.snapshot().problems.is_empty());
+}
+
+#[test]
+fn how_long_the_last_parking_took_is_kept_after_its_end() {
+    let mut daemon = Daemon::watching();
+    let took = |daemon: &Daemon| daemon.snapshot().standby.parking_took;
+    assert_eq!(took(&daemon), None);
+    for (seconds, state) in [
+        (10, StandbyState::Parking),
+        (19, StandbyState::Parked),
+        (30, StandbyState::Discarding),
+        (31, StandbyState::Cold),
+        // Cut short.
+        (40, StandbyState::Parking),
+        (41, StandbyState::Cold),
+    ] {
+        let now = daemon.at(seconds);
+        daemon.last_seen.standby_changed(state, now);
+    }
+    assert_eq!(took(&daemon), Some(Duration::from_secs(9)));
 }
 
 /// A reader loses nothing of what it shows to tools.

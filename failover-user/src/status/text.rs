@@ -4,8 +4,13 @@ use std::fmt::{self, Write as _};
 
 use jiff::{SpanRound, Timestamp, Unit};
 
+use failover_decide::StandbyState;
+
 use crate::{
-    status::document::{Document, EndingProcess, Gateway, Readiness, Router, Witnesses},
+    named::Value,
+    status::document::{
+        Document, Drill, EndingProcess, Gateway, Readiness, Router, Standby, Witnesses,
+    },
     wording,
 };
 
@@ -30,7 +35,11 @@ impl fmt::Display for Document {
         let mut headline = vec![self.state.name().to_uppercase()];
         headline.extend(self.marks());
         let verdict = wording::verdict(self.protection(), self.gateway.listening);
-        let _ = writeln!(text, "{} ({verdict})", headline.join(", "));
+        let _ = write!(text, "{} ({verdict})", headline.join(", "));
+        if let Some(ready) = self.standby.as_ref().and_then(Standby::now) {
+            let _ = write!(text, ", local gateway {ready}");
+        }
+        text.push('\n');
         for problem in &self.problems {
             row(&mut text, "problem", problem);
         }
@@ -82,6 +91,12 @@ impl fmt::Display for Document {
             let process = format!("pid {pid} is terminating, since {}", with_age(since));
             row(&mut text, "", &process);
         }
+        if let Some(standby) = &self.standby {
+            row(&mut text, "standby", &standby.ready());
+            if let Some(drill) = standby.drill() {
+                row(&mut text, "drill", &drill);
+            }
+        }
         if let Some(witnesses) = &self.witnesses {
             row(&mut text, "witnesses", &witnesses.to_string());
             for answer in &witnesses.answers {
@@ -113,6 +128,75 @@ impl fmt::Display for Document {
         row(&mut text, "daemon", &daemon);
         row(&mut text, "heartbeat", &with_age(&self.heartbeat));
         formatter.write_str(&text)
+    }
+}
+
+impl Standby {
+    /// What it does now beside standing by; `None`: nothing.
+    fn now(&self) -> Option<String> {
+        let Value::Known(state) = &self.state else {
+            return Some(self.state.to_string());
+        };
+        let what = wording::standby::state(*state)?;
+        Some(match (state, distance(&self.since)) {
+            (StandbyState::Parked, Some((Side::Ago, age))) => format!("{what} for {age}"),
+            (
+                StandbyState::Cold
+                | StandbyState::Parking
+                | StandbyState::Parked
+                | StandbyState::Discarding,
+                _,
+            ) => what.to_owned(),
+        })
+    }
+
+    /// The mode, and what stands by.
+    fn ready(&self) -> String {
+        let mut text = wording::standby::mode(&self.configured, &self.mode, &self.why);
+        if let Some(now) = self.now() {
+            text.push_str(&format!(", {now}"));
+        }
+        if let Some(parked) = &self.parked {
+            if let Some(bytes) = parked.memory_bytes {
+                text.push_str(&format!(", {}", wording::standby::memory(bytes)));
+            }
+            if let Some(path) = &parked.outdated {
+                text.push_str(&format!(", {path} has changed since"));
+            }
+        }
+        text
+    }
+
+    /// The last drill and the next.
+    fn drill(&self) -> Option<String> {
+        let last = match &self.last_drill {
+            _ if self.drill_runs => Some("running".to_owned()),
+            Some(drill) => Some(drill.brief()),
+            None => None,
+        };
+        let next = self.next_drill.as_ref().map(|next| match distance(next) {
+            Some((Side::FromNow, age)) => format!("next in {age}"),
+            Some((Side::Ago, _)) | None => "next one due".to_owned(),
+        });
+        match (last, next) {
+            (Some(last), Some(next)) => Some(format!("{last}; {next}")),
+            (None, Some(next)) => Some(format!("none yet; {next}")),
+            (last, None) => last,
+        }
+    }
+}
+
+impl Drill {
+    fn brief(&self) -> String {
+        let mut text = wording::standby::result(&self.result).to_owned();
+        if let Some((_, age)) = distance(&self.at) {
+            text.push_str(&format!(", {age} ago"));
+        }
+        if let Some(took) = self.took_milliseconds {
+            let took = wording::standby::seconds(took);
+            text.push_str(&format!(" ({took} to its bind)"));
+        }
+        text
     }
 }
 
@@ -173,6 +257,25 @@ fn row(text: &mut String, name: &str, value: &str) {
     let _ = writeln!(text, "  {name:<14} {value}");
 }
 
+/// On which side of now a time is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Side {
+    Ago,
+    FromNow,
+}
+
+/// How far away a time is.
+fn distance(time: &str) -> Option<(Side, String)> {
+    let then = time.parse::<Timestamp>().ok()?;
+    let seconds = Timestamp::now().duration_since(then).as_secs();
+    let side = if seconds < 0 {
+        Side::FromNow
+    } else {
+        Side::Ago
+    };
+    Some((side, wording::age(seconds.unsigned_abs())))
+}
+
 /// A time with how long ago it was, or how far ahead it is.
 fn with_age(time: &str) -> String {
     let Ok(then) = time.parse::<Timestamp>() else {
@@ -195,13 +298,98 @@ fn with_age(time: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        named::Value,
+        config::StandbyChoice,
+        standby::drill::DrillResult,
         status::{
             Protection,
-            document::{Pause, Testimony, sample as status},
+            document::{Parked, Pause, Testimony, sample as status},
         },
     };
-    use failover_decide::StateKind;
+    use failover_decide::{StandbyMode, StateKind};
+    use jiff::SignedDuration;
+
+    /// So long before now.
+    fn ago(seconds: i64) -> String {
+        (Timestamp::now() - SignedDuration::from_secs(seconds)).to_string()
+    }
+
+    fn standby(state: StandbyState) -> Standby {
+        Standby {
+            configured: StandbyChoice::Auto.into(),
+            mode: StandbyMode::Warm.into(),
+            why: "a drill of this gateway has passed".to_owned(),
+            state: state.into(),
+            since: ago(150),
+            parked: None,
+            drill_runs: false,
+            last_drill: None,
+            drill_every_seconds: Some(86400),
+            next_drill: None,
+        }
+    }
+
+    #[test]
+    fn a_parked_gateway_is_in_the_headline_and_its_row_has_its_memory() {
+        let mut status = status();
+        status.standby = Some(Standby {
+            parked: Some(Parked {
+                pid: 7,
+                took_milliseconds: 9200,
+                memory_bytes: Some(612_000_000),
+                packets_sent: Some(0),
+                outdated: None,
+            }),
+            ..standby(StandbyState::Parked)
+        });
+        let screen = status.to_string();
+        let headline = "STANDBY (safe), local gateway parked for 2 min\n";
+        assert!(screen.starts_with(headline), "{screen}");
+        let row = "\n  standby        warm (auto), parked for 2 min, 612 MB\n";
+        assert!(screen.contains(row), "{screen}");
+        status.standby = Some(standby(StandbyState::Cold));
+        let screen = status.to_string();
+        assert!(screen.starts_with("STANDBY (safe)\n"), "{screen}");
+        assert!(
+            screen.contains("\n  standby        warm (auto)\n"),
+            "{screen}"
+        );
+    }
+
+    #[test]
+    fn a_mode_that_is_not_the_configured_one_has_its_reason() {
+        let mut status = status();
+        status.standby = Some(Standby {
+            configured: StandbyChoice::Hot.into(),
+            mode: StandbyMode::Cold.into(),
+            why: "it cannot be parked here: no bpffs".to_owned(),
+            ..standby(StandbyState::Cold)
+        });
+        let screen = status.to_string();
+        let row = "  standby        cold instead of hot: it cannot be parked here: no bpffs\n";
+        assert!(screen.contains(row), "{screen}");
+    }
+
+    #[test]
+    fn the_last_drill_and_the_next_are_one_line() {
+        let mut standby = standby(StandbyState::Cold);
+        assert_eq!(standby.drill(), None);
+        standby.next_drill = Some(ago(-605));
+        assert_eq!(standby.drill().as_deref(), Some("none yet; next in 10 min"));
+        standby.last_drill = Some(Drill {
+            at: ago(3 * 3600 + 1),
+            result: DrillResult::Passed.into(),
+            took_milliseconds: Some(9240),
+            packets_sent: Some(0),
+            memory_bytes: None,
+            last_line: None,
+        });
+        assert_eq!(
+            standby.drill().as_deref(),
+            Some("passed, 3 h ago (9.2 s to its bind); next in 10 min")
+        );
+        standby.drill_runs = true;
+        assert_eq!(standby.drill().as_deref(), Some("running; next in 10 min"));
+    }
 
     #[test]
     fn the_document_survives_its_way_through_json() {
@@ -337,7 +525,7 @@ mod tests {
 
     #[test]
     fn times_have_their_age() {
-        let then = Timestamp::now() - jiff::SignedDuration::from_secs(3725);
+        let then = Timestamp::now() - SignedDuration::from_secs(3725);
         let text = with_age(&then.to_string());
         assert!(
             text.ends_with("(1h 2m 5s ago)") || text.ends_with("(1h 2m 6s ago)"),

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use failover_linux::clock;
 
-use crate::{notify::DeliveryError, status::context::Context};
+use crate::{
+    config::StandbyChoice, notify::DeliveryError, standby::mode::Why, status::context::Context,
+};
 
 /// A scan takes milliseconds.
 const LONG_LOOK: Duration = Duration::from_secs(2);
@@ -32,6 +34,8 @@ pub(crate) enum Warning {
         since: Timestamp,
         error: DeliveryError,
     },
+    /// The local gateway is configured to be parked, and can't be.
+    Cold { choice: StandbyChoice, why: Why },
     /// Another program listens on another address of the local port.
     ListenerBeside { held_by: String },
 }
@@ -63,6 +67,7 @@ pub(super) fn warnings(context: &Context<'_>) -> Vec<Warning> {
             error: error.clone(),
         })
     });
+    let cold = cold(context);
     let beside = (!port.beside.is_empty()).then(|| Warning::ListenerBeside {
         held_by: port.beside.clone(),
     });
@@ -70,6 +75,22 @@ pub(super) fn warnings(context: &Context<'_>) -> Vec<Warning> {
         .chain(refused)
         .chain(slow)
         .chain(failing)
+        .chain(cold)
         .chain(beside)
         .collect()
+}
+
+/// Who has configured warm or hot relies on it.
+fn cold(context: &Context<'_>) -> Option<Warning> {
+    let choice = context.configuration.standby.choice;
+    let why = &context.last_seen.standby.as_ref()?.why;
+    let is_relied_on = match choice {
+        StandbyChoice::Auto | StandbyChoice::Cold => false,
+        StandbyChoice::Warm | StandbyChoice::Hot => true,
+    };
+    let is_impossible = matches!(why, Why::NotParkable(_) | Why::MemoryPressure);
+    (is_relied_on && is_impossible).then(|| Warning::Cold {
+        choice,
+        why: why.clone(),
+    })
 }

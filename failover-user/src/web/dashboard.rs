@@ -138,8 +138,14 @@ impl Observer for Dashboard {
                 self.timeline.change(context.now, &explanation.change, &why);
                 self.news();
             }
+            Occurrence::Decided(Decided::DrillEnded(drill)) => {
+                let ended = format!("the drill {}", wording::standby::drill(drill.result));
+                self.timeline.command(context.now, &ended);
+                self.news();
+            }
             Occurrence::Command(command, course) => self.command(*command, course, context),
-            Occurrence::Order(..) => self.news(),
+            Occurrence::Decided(Decided::Standby(_) | Decided::StandbyMode(_))
+            | Occurrence::Order(..) => self.news(),
             Occurrence::Decided(_) | Occurrence::Daemon(_) | Occurrence::Turned => {}
         }
     }

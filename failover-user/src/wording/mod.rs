@@ -51,6 +51,16 @@ pub(crate) fn marks(
         .collect()
 }
 
+/// A time span, in the largest unit that says enough.
+pub(crate) fn age(seconds: u64) -> String {
+    match seconds {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86400),
+    }
+}
+
 /// Where kernel events come from, why there are none, and how many were lost.
 pub(crate) fn kernel_events(
     source: &Value<EventSource>,

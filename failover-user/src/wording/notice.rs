@@ -2,7 +2,7 @@
 
 use failover_linux::escape::Escaped;
 
-use crate::{notify::event::Event, state_dir::persisted::Paused};
+use crate::{notify::event::Event, state_dir::persisted::Paused, wording::standby};
 
 /// What happened, as the beginning of a sentence.
 pub(crate) const fn event(event: &Event) -> &'static str {
@@ -18,6 +18,8 @@ pub(crate) const fn event(event: &Event) -> &'static str {
         Event::Blocked => "another program holds the local port, so there is no takeover",
         Event::Paused(_) => "paused: no takeover, no release",
         Event::Resumed => "resumed",
+        Event::DrillFailed(_) => "a drill failed, so a takeover may fail",
+        Event::DrillPassed { .. } => "a drill succeeded again",
         Event::Flapping { .. } => "the primary is flapping",
     }
 }
@@ -32,6 +34,9 @@ pub(crate) fn own_reason(event: &Event) -> Option<String> {
     match event {
         Event::Paused(pause) => Some(paused(pause.as_ref())),
         Event::Resumed => Some("an operator ordered it, or the pause expired".to_owned()),
+        Event::DrillFailed(failed) => Some(format!("the last drill {}", standby::failed(failed))),
+        Event::DrillPassed { failures: 1 } => Some("the one before had failed".to_owned()),
+        Event::DrillPassed { failures } => Some(format!("{failures} before it had failed")),
         Event::Flapping { release_needs } => Some(format!(
             "a release now needs {release_needs} successes in a row"
         )),

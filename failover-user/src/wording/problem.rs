@@ -4,13 +4,14 @@ use failover_decide::Step;
 use failover_linux::escape::Escaped;
 
 use crate::{
+    named::Named as _,
     primary::port_forward::PortForwardProblem,
     state_dir::writer::{NotWritten, Trouble},
     status::{
         problem::{DualActiveEnd, Problem},
         warning::Warning,
     },
-    wording::{command::last_attempt, pause},
+    wording::{command::last_attempt, pause, standby},
 };
 
 /// What prevents a takeover or a release.
@@ -81,6 +82,10 @@ pub(crate) fn problem(problem: &Problem) -> String {
         Problem::TooFewWitnesses { answered, needed } => {
             format!("{answered} of {needed} witnesses answered: PC-B would not take over")
         }
+        Problem::DrillFailed(failed) => format!(
+            "the last drill {}; a takeover may fail: after the fix run `failover drill`",
+            standby::failed(failed)
+        ),
         Problem::Unarmed { forced: true } => {
             "the primary was never seen healthy; the local gateway runs only because an operator ordered it: is --primary right?".to_owned()
         }
@@ -148,6 +153,12 @@ pub(crate) fn warning(warning: &Warning) -> String {
         } => format!(
             "notifications through {channel} have failed since {since:.0}: {error} -> {}",
             error.remedy
+        ),
+        Warning::Cold { choice, why } => format!(
+            "the standby is cold although {} is configured: {} -> {}",
+            choice.name(),
+            standby::why(why),
+            standby::remedy(why)
         ),
         Warning::ListenerBeside { held_by } => format!(
             "another program listens on another address of the local port; the gateway can still start, unless it binds all addresses: {held_by}"

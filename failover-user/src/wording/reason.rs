@@ -135,7 +135,7 @@ pub(crate) const fn order(order: Order) -> &'static str {
         Order::Resume => "an operator ended the pause",
         Order::TakeOver { force: false } => "an operator ordered a takeover",
         Order::TakeOver { force: true } => "an operator forced a takeover",
-        Order::Drill => "an operator ordered a drill",
+        Order::Drill => "a drill was ordered",
         Order::Release { .. } => "an operator ordered a release",
     }
 }

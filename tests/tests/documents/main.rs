@@ -61,7 +61,11 @@ fn proof(typed: &Typed) -> Option<Proof> {
         ["failover", "run", "--help"] | ["failover", "history" | "config" | "simulate", ..] => {
             Proof::Succeeds
         }
-        ["failover", "pause" | "resume" | "takeover" | "release", ..] => Proof::Order,
+        [
+            "failover",
+            "pause" | "resume" | "takeover" | "release" | "drill",
+            ..,
+        ] => Proof::Order,
         ["cargo", "xtask", ..] => Proof::Xtask,
         ["systemctl", "--user", ..] => Proof::AsOwner,
         [

@@ -157,6 +157,14 @@ impl<'lab> PcB<'lab> {
                 self.machine.run(words);
                 assert!(!self.is_paused(), "{}", self.status());
             }
+            ["failover", "drill", "--full"] => {
+                // It has to be confirmed; the same with --yes is run.
+                let refused = self.run(words);
+                assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+            }
+            ["failover", "drill", ..] => {
+                self.machine.run(words);
+            }
             other => panic!("no situation for {other:?}"),
         }
         self.becomes("standby");

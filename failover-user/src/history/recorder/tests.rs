@@ -6,7 +6,7 @@ use super::*;
 use failover_decide as decide;
 use failover_decide::{Demand, Evidence, Failure, ProbeId, Settings};
 
-use crate::{history, history::Incident};
+use crate::{history, history::Incident, named::Value};
 
 const FAILED: Outcome = Outcome::Failed {
     failure: Failure::Refused,
@@ -258,6 +258,42 @@ fn what_an_operator_orders_and_what_a_pause_withholds_is_written() {
             "paused: the start command would be run now"
         ]
     );
+}
+
+#[test]
+fn a_takeover_says_whether_it_began_with_a_parked_gateway() {
+    let mut world = World::new();
+    world.handle(Event::Standby {
+        mode: decide::StandbyMode::Warm,
+        can_park: true,
+    });
+    world.probe(ANSWERED);
+    world.probe(FAILED);
+    world.ended(Step::PARK, CommandResult::Succeeded);
+    world.probe(FAILED);
+    world.probe(FAILED);
+    world.ended(Step::START, CommandResult::Failed { code: 1 });
+    world.until(|world| world.decider.state() == State::Starting { attempt: 2 });
+    let written = world.written();
+    let phases = written[0].phases.iter();
+    let ready: Vec<_> = phases
+        .map(|phase| phase.standby.as_ref().map(Value::name))
+        .collect();
+    assert_eq!(ready, [None, Some("parked"), Some("cold")]);
+}
+
+#[test]
+fn a_drill_is_kept_and_is_no_incident() {
+    let mut world = World::new();
+    world.probe(ANSWERED);
+    let drill = drill::sample(drill::DrillResult::Passed);
+    world.recorder.drilled(&drill);
+    assert!(world.written().is_empty());
+    let drills = history::read(world.directory.path()).unwrap().drills;
+    assert_eq!(drills.len(), 1);
+    assert_eq!(drills[0].took_ms, drill.took_ms);
+    let counted = world.recorder.totals(world.now);
+    assert!(counted.drills().any(|one| one == (drill.result, 1)));
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! What an incident looks like, whatever is in the files.
 
-use failover_decide::Step;
+use failover_decide::{StandbyState, Step};
 
 use super::*;
 use crate::{
     history::{How, Uptime, VERSION},
-    named::Value,
+    standby::drill::DrillResult,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -31,6 +31,7 @@ fn phase(state: &str, attempt: Option<u32>, began: &str, took_ms: u64) -> Phase 
         began: at(began),
         took_ms,
         reason: "a reason".to_owned(),
+        standby: None,
     }
 }
 
@@ -230,4 +231,49 @@ fn nothing_in_the_files_reaches_a_terminal_as_it_is() {
         "{text}"
     );
     assert_eq!(text.lines().count(), 13, "{text}");
+}
+
+#[test]
+fn a_start_has_whether_it_was_that_of_a_parked_gateway() {
+    let mut starting = phase("starting", Some(1), "03:01:00.5", 40);
+    starting.standby = Some(StandbyState::Parked.into());
+    let text = starting.to_string();
+    assert!(text.ends_with("40ms  a reason; parked gateway"), "{text}");
+    starting.standby = Some(StandbyState::Cold.into());
+    let text = starting.to_string();
+    assert!(text.ends_with("; cold start"), "{text}");
+    // Of an earlier version.
+    let line = serde_json::to_string(&phase("starting", Some(1), "03:01:00.5", 40)).unwrap();
+    assert!(!line.contains("standby"), "{line}");
+    let read: Phase = serde_json::from_str(&line).unwrap();
+    assert_eq!(read.standby, None);
+}
+
+#[test]
+fn a_drill_is_a_line_with_what_it_showed() {
+    let mut drill = Drill {
+        version: VERSION,
+        at: at("03:00:00"),
+        result: DrillResult::Passed.into(),
+        took_ms: Some(9240),
+        packets_sent: Some(0),
+        memory_bytes: Some(612_000_000),
+        said: None,
+    };
+    assert_eq!(
+        drill.to_string(),
+        "2026-11-24 03:00:00 UTC  drill passed, 9.2s to its bind, 0 packets sent, 612 MB\n"
+    );
+    drill = Drill {
+        result: DrillResult::Failed.into(),
+        took_ms: None,
+        packets_sent: None,
+        memory_bytes: None,
+        said: Some("no \u{1b}[2Jsuch file".to_owned()),
+        ..drill
+    };
+    assert_eq!(
+        drill.to_string(),
+        "2026-11-24 03:00:00 UTC  drill failed: the gateway could not be parked; last output: no \\u{1b}[2Jsuch file\n"
+    );
 }

@@ -4,6 +4,7 @@
 mod format;
 mod probes;
 mod rows;
+mod standby;
 #[cfg(test)]
 mod tests;
 
@@ -203,6 +204,7 @@ fn registry(snapshot: &Snapshot, probes: &Probes) -> Registry {
         probes.durations(),
     );
     gateway(to, snapshot);
+    standby::standby(to, snapshot);
     totals(to, snapshot);
     channels(to, &snapshot.channels);
     configuration(to, snapshot);

@@ -1,13 +1,24 @@
 //! The metrics as their readers get them.
 
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 use super::*;
 use crate::{
+    config::StandbyChoice,
+    gateway::parking::situation::Parked,
     notify::{DeliveryError, alarms::KINDS, delivery::Delivered},
-    status::{problem::Problem, snapshot::sample},
+    standby::{
+        drill::{self, DrillResult},
+        failing::FailedDrills,
+    },
+    status::{
+        problem::Problem,
+        snapshot::{Witnesses, sample},
+    },
+    witness::quorum::QuorumResult,
 };
-use failover_decide::{Failure, Outcome, Time};
+use failover_decide::{Failure, Outcome, StandbyMode, StandbyState, Time};
+use failover_linux::process::ProcessKey;
 
 fn rendered(format: Format) -> String {
     let mut probes = Probes::default();
@@ -122,6 +133,103 @@ fn what_an_operator_ordered_is_told() {
     has(&text, "failover_forced 1");
     has(&text, "failover_held 1");
     has(&text, "failover_held_until_timestamp_seconds 1767225600.0");
+}
+
+/// A machine with all that it may have: a parked gateway, and a drill.
+fn parked() -> Snapshot {
+    let mut snapshot = sample();
+    let standby = &mut snapshot.standby;
+    standby.choice = StandbyChoice::Hot;
+    standby.effective.mode = StandbyMode::Hot;
+    standby.state = StandbyState::Parked;
+    standby.parked = Some(Parked {
+        since: Time::default(),
+        took: Duration::from_millis(9200),
+        process: ProcessKey { pid: 7, started: 1 },
+        sent: Some(0),
+        memory: Some(612_000_000),
+        outdated: None,
+    });
+    standby.parking_took = Some(Duration::from_millis(9200));
+    standby.last_drill = Some(drill::sample(DrillResult::Passed));
+    snapshot
+}
+
+#[test]
+fn how_ready_the_local_gateway_is_and_what_the_last_drill_showed() {
+    let mut snapshot = parked();
+    let text = render(&snapshot, &Probes::default(), Format::Text);
+    for line in [
+        "failover_standby_configured{mode=\"hot\"} 1",
+        "failover_standby_configured{mode=\"auto\"} 0",
+        "failover_standby_mode{mode=\"hot\"} 1",
+        "failover_standby_mode{mode=\"cold\"} 0",
+        "failover_standby_state{state=\"parked\"} 1",
+        "failover_standby_state{state=\"parking\"} 0",
+        "failover_standby_parked_since_timestamp_seconds 1767225600.0",
+        "failover_standby_parking_seconds 9.2",
+        "failover_standby_memory_bytes 612000000",
+        "failover_drill_last_timestamp_seconds 0.0",
+        "failover_drill_last_success 1",
+        "failover_drills_total{result=\"passed\"} 0",
+    ] {
+        has(&text, line);
+    }
+    // An interrupted drill is no success, and hides no failure.
+    snapshot.standby.last_drill = Some(drill::sample(DrillResult::Interrupted));
+    let failed = drill::sample(DrillResult::Failed);
+    snapshot.standby.failed_drills = FailedDrills::after(None, &failed);
+    let text = render(&snapshot, &Probes::default(), Format::Text);
+    has(&text, "failover_drill_last_success 0");
+    // What there isn't is not zero.
+    let text = render(&sample(), &Probes::default(), Format::Text);
+    for name in ["parked_since", "parking_seconds", "memory", "drill_last"] {
+        assert!(!text.contains(name), "{name}\n\n{text}");
+    }
+}
+
+#[test]
+fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+    let mut snapshot = parked();
+    snapshot.witnesses = Some(Witnesses {
+        needed: 1,
+        names: Vec::new(),
+        last: Some(QuorumResult {
+            at: Time::default(),
+            answered: 1,
+            needed: 1,
+            votes: Vec::new(),
+            router_is_silent: false,
+        }),
+        router: None,
+    });
+    let channels = KINDS.into_iter().map(|kind| ChannelStatus {
+        kind,
+        is_configured: true,
+        delivered: Delivered::default(),
+    });
+    snapshot.channels = channels.collect();
+    let text = render(&snapshot, &Probes::default(), Format::Text);
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let names: Vec<&str> = samples
+        .filter_map(|line| line.split(['{', ' ']).next())
+        .collect();
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist");
+    let mut count = 0;
+    for (file, key) in [
+        ("alerts.yml", "expr:"),
+        ("grafana-dashboard.json", "\"expr\":"),
+    ] {
+        let text = fs::read_to_string(dist.join(file)).unwrap();
+        for line in text.lines().filter(|line| line.contains(key)) {
+            let words = line.split(|other: char| other != '_' && !other.is_ascii_alphanumeric());
+            for word in words.filter(|word| word.starts_with("failover_")) {
+                assert!(names.contains(&word), "{file}: {word}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 50, "{count}");
 }
 
 #[test]

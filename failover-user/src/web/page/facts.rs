@@ -7,7 +7,7 @@ use failover_linux::clock;
 use crate::{
     named::Named as _,
     primary::check::readiness::{Readiness, Startup},
-    status::snapshot::{Holder, KernelEvents, Snapshot, Witnesses},
+    status::snapshot::{Holder, KernelEvents, Snapshot, Standby, Witnesses},
     web::page::html::{Html, Moment},
     wording,
 };
@@ -43,6 +43,8 @@ pub(super) fn facts(snapshot: &Snapshot) -> String {
         Holder::Nobody => "nothing listens".to_owned(),
     };
     fact("Local gateway", gateway);
+    fact("Standby", standby(&snapshot.standby));
+    fact("Drill", drill(&snapshot.standby));
     if let Some(asked) = &snapshot.witnesses {
         fact("Witnesses", witnesses(asked));
         if let Some(router) = &asked.router {
@@ -80,6 +82,61 @@ pub(super) fn facts(snapshot: &Snapshot) -> String {
     }
     html.push_str("</dl>");
     html
+}
+
+/// The mode, and what stands by.
+fn standby(standby: &Standby) -> String {
+    let effective = &standby.effective;
+    let why = wording::standby::why(&effective.why);
+    let mode = wording::standby::mode(&standby.choice.into(), &effective.mode.into(), &why);
+    let mut lines = vec![Html(&mode).to_string()];
+    if let Some(state) = wording::standby::state(standby.state) {
+        lines.push(format!("{state} since {}", Moment(standby.since)));
+    }
+    if let Some(parked) = &standby.parked {
+        let mut facts = vec![format!("ready in {:.1} s", parked.took.as_secs_f64())];
+        facts.extend(parked.memory.map(wording::standby::memory));
+        facts.extend(parked.sent.map(|sent| format!("{sent} packets sent")));
+        lines.push(facts.join(", "));
+        if let Some(path) = &parked.outdated {
+            let path = path.to_string_lossy();
+            lines.push(format!("{} has changed since", Html(&path)));
+        }
+    }
+    lines.join("<br>")
+}
+
+/// What the last drill showed, when the next is due, and how to have one now.
+fn drill(standby: &Standby) -> String {
+    let mut lines = Vec::new();
+    match &standby.last_drill {
+        _ if standby.drills => lines.push("running".to_owned()),
+        Some(drill) => {
+            let result = wording::standby::drill(drill.result);
+            lines.push(format!("{result}, {}", Moment(drill.at)));
+            let took = drill.took_ms.map(wording::standby::seconds);
+            let took = took.map(|took| format!("{took} to its bind"));
+            let sent = drill
+                .packets_sent
+                .map(|sent| format!("{sent} packets sent"));
+            let memory = drill.memory_bytes.map(wording::standby::memory);
+            let facts: Vec<String> = [took, sent, memory].into_iter().flatten().collect();
+            if !facts.is_empty() {
+                lines.push(facts.join(", "));
+            }
+            if let Some(line) = &drill.said {
+                lines.push(format!("last output: {}", Html(line)));
+            }
+        }
+        None => lines.push("none yet".to_owned()),
+    }
+    if let Some(next) = standby.next_drill {
+        lines.push(format!("next: {}", Moment(next)));
+    }
+    if standby.effective.can_park {
+        lines.push("to run one: <code>sudo failover drill</code>".to_owned());
+    }
+    lines.join("<br>")
 }
 
 fn witnesses(witnesses: &Witnesses) -> String {

@@ -4,6 +4,8 @@ use std::fmt::{self, Write as _};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::wording;
+
 /// A number that no other page can guess: what has it is ours.
 pub(super) fn nonce() -> String {
     let mut bytes = [0_u8; 16];
@@ -63,12 +65,7 @@ impl fmt::Display for Moment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = self.0;
         let seconds = Timestamp::now().duration_since(time).as_secs();
-        let age = match seconds.unsigned_abs() {
-            seconds @ 0..120 => format!("{seconds} s"),
-            seconds @ 120..7200 => format!("{} min", seconds / 60),
-            seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
-            seconds => format!("{} days", seconds / 86400),
-        };
+        let age = wording::age(seconds.unsigned_abs());
         let age = if seconds < 0 {
             format!("in {age}")
         } else {

@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
-use failover_decide::{Change, Reason, State, Time};
+use failover_decide::{Change, Reason, StandbyMode, StandbyState, State, Time};
+use failover_linux::process::ProcessKey;
 
 use super::*;
 use crate::{
+    config::StandbyChoice,
+    gateway::parking::situation::Parked,
     kernel_events::Polling,
+    standby::{
+        drill::{self, Drill, DrillResult},
+        mode::{Effective, Why},
+    },
     status::{
         explanation::{Connections, Detail, Explanation},
         problem::Problem,
@@ -79,6 +86,15 @@ fn hostile_text_stays_text_wherever_it_comes_from() {
             is_silent: false,
         }),
     });
+    snapshot.standby.effective.why = Why::NotParkable(text());
+    snapshot.standby.parked = Some(Parked {
+        outdated: Some(text().into()),
+        ..parked()
+    });
+    snapshot.standby.last_drill = Some(Drill {
+        said: Some(text()),
+        ..drill::sample(DrillResult::Failed)
+    });
     snapshot
         .problems
         .push(Problem::ForeignListener { held_by: text() });
@@ -128,6 +144,53 @@ fn two_gateways_and_a_pause_are_in_the_headline_and_the_colour_is_that_of_the_pr
     ] {
         assert!(html.contains(part), "{part}: {html}");
     }
+}
+
+fn parked() -> Parked {
+    Parked {
+        since: Time::default(),
+        took: Duration::from_millis(9200),
+        process: ProcessKey { pid: 7, started: 1 },
+        sent: Some(0),
+        memory: Some(612_000_000),
+        outdated: None,
+    }
+}
+
+#[test]
+fn a_parked_gateway_and_the_last_drill_have_their_rows_and_what_to_type() {
+    let mut view = view();
+    let now = view.snapshot.now;
+    let standby = &mut view.snapshot.standby;
+    standby.choice = StandbyChoice::Hot;
+    standby.effective = Effective {
+        mode: StandbyMode::Hot,
+        can_park: true,
+        why: Why::Configured,
+    };
+    standby.state = StandbyState::Parked;
+    standby.since = now;
+    standby.parked = Some(parked());
+    standby.last_drill = Some(drill::sample(DrillResult::Passed));
+    standby.next_drill = Some(now);
+    let html = render(&view).html;
+    for part in [
+        "<dt>Standby</dt><dd>hot<br>parked since <time",
+        "<br>ready in 9.2 s, 612 MB, 0 packets sent</dd>",
+        "<dt>Drill</dt><dd>passed, <time",
+        "<br>9.2 s to its bind, 0 packets sent, 612 MB<br>next: <time",
+        "<br>to run one: <code>sudo failover drill</code></dd>",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    view.snapshot.standby = sample().standby;
+    let html = render(&view).html;
+    assert!(
+        html.contains("<dd>cold (auto: not checked yet)</dd>"),
+        "{html}"
+    );
+    // Where none can be run, nobody is asked to.
+    assert!(html.contains("<dt>Drill</dt><dd>none yet</dd>"), "{html}");
 }
 
 #[test]
