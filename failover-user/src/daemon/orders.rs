@@ -210,6 +210,11 @@ impl Daemon {
                 refusal,
                 || self.inputs.port.held_by(),
                 self.observers.last_seen.probe.as_ref(),
+                self.observers
+                    .last_seen
+                    .standby
+                    .as_ref()
+                    .map(|effective| &effective.why),
             )));
         }
         if let Request::Takeover {

@@ -261,6 +261,9 @@ pub struct Standby {
     pub mode: Value<StandbyMode>,
     /// Why that one is.
     pub why: String,
+    /// Can this machine park this gateway, so that a drill is possible?
+    #[serde(default)]
+    pub can_drill: bool,
     /// How ready it is now.
     pub state: Value<StandbyState>,
     /// Since when.

@@ -131,6 +131,7 @@ fn standby(standby: &snapshot::Standby) -> Standby {
         configured: standby.choice.into(),
         mode: standby.effective.mode.into(),
         why: wording::standby::why(&standby.effective.why),
+        can_drill: standby.effective.can_park,
         state: standby.state.into(),
         since: time(standby.since),
         parked: parked.map(|parked| Parked {

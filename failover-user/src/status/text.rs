@@ -315,6 +315,7 @@ mod tests {
 
     fn standby(state: StandbyState) -> Standby {
         Standby {
+            can_drill: true,
             configured: StandbyChoice::Auto.into(),
             mode: StandbyMode::Warm.into(),
             why: "a drill of this gateway has passed".to_owned(),

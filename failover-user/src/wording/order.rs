@@ -3,6 +3,8 @@
 use failover_decide::{Outcome, Refusal, Time};
 use failover_linux::clock;
 
+use crate::standby::mode::Why;
+
 /// Why an order is refused.
 pub(crate) const fn refusal(refusal: Refusal) -> &'static str {
     match refusal {
@@ -29,11 +31,12 @@ pub(crate) const fn refusal(refusal: Refusal) -> &'static str {
     }
 }
 
-/// The same, with what is known beside it: who holds the port, and the last probe.
+/// The same, with what is known beside it: who holds the port, the last probe, and why the standby is cold.
 pub(crate) fn refused(
     what: Refusal,
     held_by: impl FnOnce() -> String,
     last_probe: Option<&(Time, Outcome)>,
+    standby: Option<&Why>,
 ) -> String {
     let why = refusal(what);
     match what {
@@ -57,7 +60,14 @@ pub(crate) fn refused(
         | Refusal::AlreadyActive
         | Refusal::NothingToRelease
         | Refusal::PrimaryFails
-        | Refusal::DrillRuns
-        | Refusal::CannotPark => why.to_owned(),
+        | Refusal::DrillRuns => why.to_owned(),
+        Refusal::CannotPark => match standby {
+            Some(Why::NotKnownYet) => {
+                "whether the local gateway can be parked is not known yet; try again in a few seconds"
+                    .to_owned()
+            }
+            Some(standby) => super::standby::why(standby),
+            None => why.to_owned(),
+        },
     }
 }

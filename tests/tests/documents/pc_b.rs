@@ -163,6 +163,10 @@ impl<'lab> PcB<'lab> {
                 assert_eq!(refused.status.code(), Some(1), "{refused:?}");
             }
             ["failover", "drill", ..] => {
+                // The daemon has just started, and tries out what this machine can do.
+                let is_known = || self.status().pointer("/standby/can_drill") == Some(&true.into());
+                let known = wait::attempt(wait::LONG, || is_known().then_some(()));
+                assert!(known.is_some(), "{}", self.status());
                 self.machine.run(words);
             }
             other => panic!("no situation for {other:?}"),
