@@ -96,7 +96,8 @@ pub const BOUND: u32 = 1;
 /// [`Stop::kind`]: it came to listen all the same, and was sent SIGKILL.
 pub const LISTENED: u32 = 2;
 
-/// Byte offsets of what leads from a task to its control group and its process numbers, from BTF.
+/// Byte offsets of what leads from a task to its control group and its process numbers, and from a packet to the
+/// control group that sent it, from BTF.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(missing_docs, reason = "named after structure and member")]
@@ -115,9 +116,11 @@ pub struct TaskMembers {
     pub upid_nr: u32,
     pub upid_ns: u32,
     pub pid_namespace_inum: u32,
+    pub sk_buff_sk: u32,
+    pub sock_cgroup: u32,
 }
 
-const _: () = assert!(size_of::<TaskMembers>() == 14 * 4);
+const _: () = assert!(size_of::<TaskMembers>() == 16 * 4);
 
 impl TaskMembers {
     /// What the kernel program is compiled with, before the loader puts in the real one.
@@ -136,6 +139,8 @@ impl TaskMembers {
         upid_nr: 0,
         upid_ns: 0,
         pid_namespace_inum: 0,
+        sk_buff_sk: 0,
+        sock_cgroup: 0,
     };
 }
 

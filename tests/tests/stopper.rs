@@ -400,7 +400,7 @@ fn a_frozen_group_heeds_no_sigcont_and_is_killed_without_waking() {
 #[test]
 fn packets_are_counted_by_the_control_group_that_sends_them() {
     on_host(|parker| {
-        let counter = SentCounter::attach(parker.slice());
+        let counter = SentCounter::attach();
         let counter = counter.unwrap_or_else(|error| panic!("{error}"));
         let sent = |group: &Path| counter.sent(id(group)).expect("asking");
         let (unit, other) = (parker.unit(), parker.group("other.service"));

@@ -1,16 +1,20 @@
-//! The sent counter: packets of IP by the control group of the socket that sent them. Netlink and Unix
-//! sockets send none.
+//! The sent counter: packets by the control group of the socket that sent them. Netlink and Unix sockets send none.
 
 use aya_ebpf::{
-    helpers::generated::bpf_skb_cgroup_id,
-    macros::{cgroup_skb, map},
+    macros::{btf_tracepoint, map},
     maps::{PerCpuArray, PerCpuHashMap},
-    programs::SkBuffContext,
+    programs::BtfTracePointContext,
 };
 use failover_ebpf::stop::MOST_COUNTED;
 
-/// The packet may go on (kernel/bpf/cgroup.c, __cgroup_bpf_run_filter_skb, 6.18).
-const PASS: i32 = 1;
+use crate::{
+    kernel::{global, read},
+    task::Group,
+};
+
+/// Up to 5.15 flags may stand in place of the group, in the lowest bits (`struct sock_cgroup_data`,
+/// include/linux/cgroup-defs.h, 5.10); a pointer has none there.
+const FLAGS: u64 = 3;
 
 #[map]
 static SENT: PerCpuHashMap<u64, u64> = PerCpuHashMap::with_max_entries(MOST_COUNTED, 0);
@@ -18,11 +22,33 @@ static SENT: PerCpuHashMap<u64, u64> = PerCpuHashMap::with_max_entries(MOST_COUN
 #[map]
 static UNCOUNTED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
-/// Counts a packet on its way out.
-#[cgroup_skb(egress)]
-pub fn count_sent(context: SkBuffContext) -> i32 {
-    // SAFETY: the context's own packet.
-    let group = unsafe { bpf_skb_cgroup_id(context.skb.skb) };
+/// `net_dev_queue`: a packet is about to be queued at an interface, the loopback one as well (__dev_queue_xmit,
+/// net/core/dev.c, 6.18). A cgroup_skb program would see the same, and takes CAP_NET_ADMIN to attach.
+#[btf_tracepoint]
+pub fn net_dev_queue(context: BtfTracePointContext) -> i32 {
+    if let Some(group) = sender(context.arg(0)) {
+        count(group);
+    }
+    0
+}
+
+/// The control group of the socket that a `struct sk_buff` was sent from. What passes through has none. The small
+/// sockets of a handshake (`struct request_sock`) end before that member: what lies there counts for nobody.
+#[inline(always)]
+fn sender(packet: u64) -> Option<u64> {
+    let socket: u64 = read(packet, global!(TASKS.sk_buff_sk))?;
+    if socket == 0 {
+        return None;
+    }
+    let group: u64 = read(socket, global!(TASKS.sock_cgroup))?;
+    if group == 0 || group & FLAGS != 0 {
+        return None;
+    }
+    Some(Group::of(group)?.id())
+}
+
+#[inline(always)]
+fn count(group: u64) {
     match SENT.get_ptr_mut(group) {
         // SAFETY: this CPU's value; at worst a nested interrupt's packet is missed by one.
         Some(count) => unsafe { *count += 1 },
@@ -35,5 +61,4 @@ pub fn count_sent(context: SkBuffContext) -> i32 {
             }
         }
     }
-    PASS
 }

@@ -48,8 +48,7 @@ impl Task {
     #[inline(always)]
     pub fn group(self) -> Option<Group> {
         let set: u64 = read(self.0, global!(TASKS.task_cgroups))?;
-        let group: u64 = read(set, global!(TASKS.css_set_dfl_cgrp))?;
-        Some(Group(read(group, global!(TASKS.cgroup_kn))?))
+        Group::of(read(set, global!(TASKS.css_set_dfl_cgrp))?)
     }
 
     /// Its number in that namespace; 0 where it has none there.
@@ -78,6 +77,12 @@ impl Task {
 }
 
 impl Group {
+    /// That of a `struct cgroup`.
+    #[inline(always)]
+    pub fn of(cgroup: u64) -> Option<Self> {
+        Some(Self(read(cgroup, global!(TASKS.cgroup_kn))?))
+    }
+
     /// The inode of its directory.
     #[inline(always)]
     pub fn id(self) -> u64 {

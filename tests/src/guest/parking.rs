@@ -189,7 +189,7 @@ fn freezes_and_kills(parker: &Parker) {
 }
 
 fn counts_packets(parker: &Parker) {
-    let counter = SentCounter::attach(parker.slice()).unwrap_or_else(|error| panic!("{error}"));
+    let counter = SentCounter::attach().unwrap_or_else(|error| panic!("{error}"));
     let own = fs::read_to_string("/proc/self/cgroup").expect("its control group");
     let own = own.lines().find_map(|line| line.strip_prefix("0::/"));
     let root = failover_linux::control_group::mount_point().expect("control groups");

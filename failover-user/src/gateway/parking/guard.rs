@@ -67,15 +67,9 @@ impl Guard {
 }
 
 impl Counter {
-    /// Counts from now on, in the nearest group above the unit's own that exists.
-    pub(super) fn begin(unit: &Unit) -> anyhow::Result<Self> {
-        let above = unit
-            .folder()
-            .ancestors()
-            .skip(1)
-            .find(|above| above.exists());
-        let above = above.context("there is no control group above the unit's")?;
-        Ok(Self(SentCounter::attach(above)?))
+    /// Counts from now on.
+    pub(super) fn begin() -> anyhow::Result<Self> {
+        Ok(Self(SentCounter::attach()?))
     }
 
     /// What the unit has sent; `None`: not known.

@@ -107,7 +107,7 @@ impl Attempt<'_> {
         // What it reads is what is there now, or newer.
         self.record.read = Fingerprint::of(&facts, self.account());
         guard.arm(self.place.port(), &self.record.group, facts.manager_process)?;
-        let counter = Counter::begin(&self.unit)
+        let counter = Counter::begin()
             .inspect_err(|error| eprintln!("failover: what it sends isn't counted: {error:#}"))
             .ok();
         self.record.times.started = Some(milliseconds());

@@ -1,6 +1,6 @@
 //! Why there are no kernel events: each error says what to do about it.
 
-use std::{io, path::PathBuf};
+use std::io;
 
 use aya::{
     BtfError, Ebpf, EbpfError,
@@ -60,16 +60,6 @@ pub enum LoadError {
     /// The object lacks a map or program: built from another version.
     #[error("the eBPF program has no `{0}`; rebuild it with `cargo xtask build`")]
     Incomplete(&'static str),
-    /// A control group can't be opened.
-    #[error(
-        "opening the control group {path}: {source}; is a hierarchy of version 2 mounted there?"
-    )]
-    ControlGroup {
-        /// Its directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
     /// Waiting for events failed.
     #[error("waiting for kernel events: {0}")]
     Wait(#[source] io::Error),
@@ -89,7 +79,6 @@ impl LoadError {
         match self {
             Self::Wait(error)
             | Self::Namespace { source: error, .. }
-            | Self::ControlGroup { source: error, .. }
             | Self::Layout(LayoutError::Read { source: error, .. }) => error
                 .raw_os_error()
                 .is_some_and(|errno| PASSING.contains(&errno)),
@@ -119,7 +108,6 @@ impl LoadError {
             Self::NotBuiltIn
             | Self::LockedDown { .. }
             | Self::Namespace { .. }
-            | Self::ControlGroup { .. }
             | Self::Incomplete(_)
             | Self::Wait(_) => false,
         };

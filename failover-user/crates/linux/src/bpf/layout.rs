@@ -153,6 +153,9 @@ fn task_members(btf: &Btf<'_>) -> Result<TaskMembers, BtfError> {
         upid_nr: btf.offset("upid", "nr")?,
         upid_ns: btf.offset("upid", "ns")?,
         pid_namespace_inum: btf.offset("pid_namespace", "ns.inum")?,
+        sk_buff_sk: btf.offset("sk_buff", "sk")?,
+        // Its only member, or up to 5.15 a union of such.
+        sock_cgroup: btf.offset("sock", "sk_cgrp_data")?,
     })
 }
 

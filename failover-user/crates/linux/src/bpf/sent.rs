@@ -1,25 +1,27 @@
 //! The sent counter: how many packets each control group has sent, counted in the kernel. Attached for as long as
 //! it is held.
 
-use std::{fs::File, path::Path};
-
 use aya::{
-    Ebpf, EbpfLoader,
+    Btf, Ebpf, EbpfLoader,
     maps::{MapData, MapError, PerCpuArray, PerCpuHashMap},
-    programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType},
+    programs::BtfTracePoint,
 };
-use failover_ebpf::stop::{MAP_SENT, MAP_UNCOUNTED};
+use failover_ebpf::stop::{GLOBAL_TASKS, MAP_SENT, MAP_UNCOUNTED};
 
 use crate::bpf::{
     error::{LoadError, program},
-    limits,
+    layout, limits,
+    pod::Pod,
     stopper::object,
 };
 
-/// Counts what is sent from a control group and from those below it, each apart.
+/// Where packets are seen.
+const QUEUED: &str = "net_dev_queue";
+
+/// Counts what is sent from each control group of the machine. While it is attached, every packet takes a little longer.
 ///
-/// Packets of IP, over loopback as well (a resolver on this machine asks others on our behalf); netlink and
-/// Unix sockets send none. A packet counts for the group that its socket was opened in.
+/// Packets of all interfaces, loopback as well (a resolver on this machine asks others on our behalf); netlink and Unix
+/// sockets send none. A packet counts for the group that its socket was opened in.
 pub struct SentCounter {
     sent: PerCpuHashMap<MapData, u64, u64>,
     uncounted: PerCpuArray<MapData, u64>,
@@ -28,33 +30,31 @@ pub struct SentCounter {
 }
 
 impl SentCounter {
-    /// Counts from now on below this control group, which isn't the one of a unit: that comes and goes with it.
+    /// Counts from now on.
     ///
     /// # Errors
     /// A [`LoadError`], which says what to do.
-    pub fn attach(parent: &Path) -> Result<Self, LoadError> {
-        Self::attached(parent).map_err(LoadError::explained)
+    pub fn attach() -> Result<Self, LoadError> {
+        Self::attached().map_err(LoadError::explained)
     }
 
-    fn attached(parent: &Path) -> Result<Self, LoadError> {
+    fn attached() -> Result<Self, LoadError> {
         let object = object()?;
         limits::lift();
-        let group = File::open(parent).map_err(|source| LoadError::ControlGroup {
-            path: parent.to_owned(),
-            source,
-        })?;
-        let mut programs = EbpfLoader::new().btf(None).load(object)?;
+        let (_, tasks) = layout::kernel_and_tasks()?;
+        let mut programs = EbpfLoader::new()
+            .btf(None)
+            .override_global(GLOBAL_TASKS, &Pod(tasks), true)
+            .load(object)?;
         let sent = programs
             .take_map(MAP_SENT)
             .ok_or(LoadError::Incomplete(MAP_SENT))?;
         let uncounted = programs
             .take_map(MAP_UNCOUNTED)
             .ok_or(LoadError::Incomplete(MAP_UNCOUNTED))?;
-        let count: &mut CgroupSkb = program(&mut programs, "count_sent")?;
-        count.load()?;
-        // Beside whatever else is attached there or below, systemd's own for instance: a link allows that
-        // by itself, and takes no flag for it (cgroup_bpf_link_attach, kernel/bpf/cgroup.c, 6.18).
-        count.attach(group, CgroupSkbAttachType::Egress, CgroupAttachMode::Single)?;
+        let count: &mut BtfTracePoint = program(&mut programs, QUEUED)?;
+        count.load(QUEUED, &Btf::from_sys_fs()?)?;
+        count.attach()?;
         Ok(Self {
             sent: PerCpuHashMap::try_from(sent)?,
             uncounted: PerCpuArray::try_from(uncounted)?,
