@@ -212,11 +212,21 @@ impl Books {
             }
             Event::CommandEnded { command, result } => self.command_ended(now, *command, result),
         }
-        let undoes = self
+        self.release_ends();
+    }
+
+    /// A release is over when nothing is left to stop. A start may have left something behind that doesn't
+    /// listen, but a gateway that has listened and is gone has not: only the decider can tell them apart.
+    fn release_ends(&mut self) {
+        let is_busy = self
             .command
             .is_some_and(|in_flight| !in_flight.command.is_of_standby());
-        if !undoes && !self.listens() && !self.started {
-            self.orders.release = false;
+        if is_busy || self.listens() {
+            return;
+        }
+        self.orders.must_release = false;
+        if !self.started {
+            self.orders.end_release();
         }
     }
 

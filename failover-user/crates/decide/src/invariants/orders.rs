@@ -10,8 +10,11 @@ pub(super) struct Orders {
     pub(super) hold: Option<Time>,
     /// Whether by force.
     pub(super) takeover: Option<bool>,
-    /// And there is something left to stop.
+    /// A release may be in force, by the widest reading: something may be left to stop.
     pub(super) release: bool,
+    /// It is in force by the narrowest reading as well: something has certainly been there to stop ever
+    /// since the order.
+    pub(super) must_release: bool,
 }
 
 impl Orders {
@@ -25,12 +28,13 @@ impl Orders {
             }
             Order::TakeOver { force } => {
                 self.takeover = Some(force);
-                self.release = false;
+                self.end_release();
                 self.hold = None;
             }
             Order::Release { hold_until } => {
                 self.takeover = None;
                 self.release = true;
+                self.must_release = true;
                 self.hold = hold_until;
             }
         }
@@ -45,7 +49,13 @@ impl Orders {
     /// PC-B has booted: only what stands for good survives.
     pub(super) fn boot(&mut self) {
         self.primary_is_back();
+        self.end_release();
+    }
+
+    /// Nothing is left that a release could stop.
+    pub(super) fn end_release(&mut self) {
         self.release = false;
+        self.must_release = false;
     }
 
     /// The primary is believed: an ordered takeover is over, unless it was forced.

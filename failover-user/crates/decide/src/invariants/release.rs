@@ -97,14 +97,15 @@ impl Books {
     }
 
     /// A local gateway that nobody needs is stopped, at the latest after the pause that follows a stop which
-    /// came to nothing: one that came up during that pause waits for its end.
+    /// came to nothing: one that came up during that pause waits for its end. An order to release it counts
+    /// only if it was given for this gateway: one that comes up after everything was gone may stay.
     pub(super) fn is_released(&self, now: Time, violations: &mut Violations) {
         let Some((PortObservation::Listening, since)) = self.gateway else {
             return;
         };
         let proven = self.success.is_some_and(|success| success >= since)
             && self.certainly.count >= self.most_successes;
-        let unneeded = (proven && !self.orders.forces()) || self.orders.release;
+        let unneeded = (proven && !self.orders.forces()) || self.orders.must_release;
         let pause = self
             .settings
             .interval
@@ -117,8 +118,9 @@ impl Books {
             Invariant::Released,
             || {
                 format!(
-                    "listens since {since:?}, the primary answered {:?}",
-                    self.success
+                    "listens since {since:?}, the last stop ended at {:?}, started {}, the primary \
+                     answered at {:?}, {:?}, in flight {:?}",
+                    self.stopped, self.started, self.success, self.orders, self.command
                 )
             },
         );

@@ -18,7 +18,7 @@ impl Books {
         );
         self.started = true;
         self.parked_is_used();
-        self.orders.release = false;
+        self.orders.end_release();
         self.start = Some(now);
         self.comes_up = false;
     }

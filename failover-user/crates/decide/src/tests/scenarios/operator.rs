@@ -6,7 +6,7 @@ use super::super::{
         PortObservation, ProbeId, Refusal, Settings, State, Step, Time,
     },
     mission, ms, s,
-    script::{ANSWERS, REFUSES, Script, Start, Stop},
+    script::{ANSWERS, REFUSES, Script, Start, Stop, UNKNOWN},
 };
 use std::time::Duration;
 
@@ -107,6 +107,20 @@ fn a_release_by_hand_stops_although_the_primary_is_down_and_strikes_start_again(
     assert_eq!(runs[..2], ["60 run start", "90 run stop"]);
     let again = world.journal().run_times_of("start")[1];
     assert!(again >= s(150), "{runs:?}");
+}
+
+#[test]
+fn a_release_does_not_stop_a_gateway_that_comes_up_after_the_released_one_was_gone() {
+    // Ordered in the pause before the sixth restart of a gateway that keeps dying: nothing is left of it.
+    let world = Script::mission()
+        .primary([(s(0), REFUSES), (s(65), UNKNOWN)])
+        .starts([Start::works(s(2)).then_dies_after(s(5))])
+        .by_hand([(s(300), PortObservation::Listening)])
+        .orders([(s(10), FORCE), (s(70), RELEASE)])
+        .play(s(600));
+    let states = world.journal().states();
+    assert_eq!(states[states.len() - 2..], ["70 suspect 0", "300 active"]);
+    assert!(world.journal().run_times_of("stop").is_empty());
 }
 
 #[test]
