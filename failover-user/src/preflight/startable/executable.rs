@@ -29,9 +29,33 @@ const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(in crate::preflight) struct Runner<'account> {
     /// `None`: this process's own account.
     pub(in crate::preflight) account: Option<&'account Account>,
-    pub(in crate::preflight) path: OsString,
+    pub(in crate::preflight) path: SearchPath,
     /// Run a program of unknown format with `/bin/sh`, like execvp(3) and unlike execve(2).
     pub(in crate::preflight) falls_back: bool,
+}
+
+/// Where a program without a path is searched for.
+#[derive(Clone, Debug)]
+pub(in crate::preflight) enum SearchPath {
+    /// The program gets this PATH.
+    Known(OsString),
+    /// It gets this one unless its service manager has another.
+    Assumed(OsString),
+}
+
+impl SearchPath {
+    fn folders(&self) -> &OsStr {
+        match self {
+            Self::Known(folders) | Self::Assumed(folders) => folders,
+        }
+    }
+
+    fn is_assumed(&self) -> bool {
+        match self {
+            Self::Known(_) => false,
+            Self::Assumed(_) => true,
+        }
+    }
 }
 
 /// Why a program cannot run.
@@ -72,7 +96,7 @@ impl<'account> Runner<'account> {
         };
         Self {
             account,
-            path,
+            path: SearchPath::Known(path),
             falls_back: true,
         }
     }
@@ -85,10 +109,19 @@ impl<'account> Runner<'account> {
     /// The first executable in PATH with this name.
     pub(super) fn found(&self, name: &str) -> Option<PathBuf> {
         let _credentials = self.credentials();
-        env::split_paths(&self.path)
+        env::split_paths(self.path.folders())
             .filter(|folder| folder.is_absolute())
             .map(|folder| folder.join(name))
             .find(|program| obstacle_to(program).is_none())
+    }
+
+    /// A program that is not in PATH: what is missing, and what to do about it.
+    pub(super) fn missing(&self, what: &str, remedy: impl Into<String>) -> Defect {
+        let folders = escape::one_line(&self.path.folders().to_string_lossy());
+        Defect {
+            is_doubtful: self.path.is_assumed(),
+            ..Defect::certain(format!("{what} is not in PATH ({folders})"), remedy)
+        }
     }
 
     /// Does the account see this path?
@@ -277,7 +310,7 @@ impl<'account> Runner<'account> {
         let name = words.iter().find(|word| {
             path = word
                 .strip_prefix("PATH=")
-                .map(OsString::from)
+                .map(|folders| SearchPath::Known(folders.into()))
                 .or(path.take());
             !word.starts_with('-') && !word.contains('=')
         })?;
@@ -298,11 +331,8 @@ impl<'account> Runner<'account> {
                 format!("the first line of `{shown}` makes env look for a program named `{name}`"),
                 "use `env -S`, or no arguments",
             ),
-            false => Defect::certain(
-                format!(
-                    "the interpreter of `{shown}`, `{name}`, is not in PATH ({})",
-                    escape::one_line(&runner.path.to_string_lossy())
-                ),
+            false => runner.missing(
+                &format!("the interpreter of `{shown}`, `{name}`,"),
                 format!(
                     "install {name} there, or link it: `ln -s \"$(command -v {name})\" /usr/local/bin/`"
                 ),

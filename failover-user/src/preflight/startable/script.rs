@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     gateway::{command::command_line::CommandLine, port::identity::is_openclaw_runtime},
-    preflight::startable::executable::{Defect, Runner, told},
+    preflight::startable::executable::{Defect, Runner, SearchPath, told},
 };
 
 /// Options with a value (node(1), python(1), sh(1), perl(1), ruby(1)).
@@ -110,7 +110,10 @@ fn behind_wrapper(arguments: &[String], folder: &Path, runner: &Runner<'_>) -> O
         .iter()
         .find_map(|word| word.strip_prefix("PATH="));
     let runner = Runner {
-        path: path.map_or_else(|| runner.path.clone(), Into::into),
+        path: path.map_or_else(
+            || runner.path.clone(),
+            |folders| SearchPath::Known(folders.into()),
+        ),
         ..runner.clone()
     };
     let found = match program.contains('/') {
@@ -118,13 +121,8 @@ fn behind_wrapper(arguments: &[String], folder: &Path, runner: &Runner<'_>) -> O
         false => match runner.found(program) {
             Some(found) => found,
             None => {
-                return Some(Defect::certain(
-                    format!(
-                        "there is no program `{program}` in PATH ({})",
-                        runner.path.to_string_lossy()
-                    ),
-                    "install it, or use its full path",
-                ));
+                let what = format!("the program `{}`", told(Path::new(program)));
+                return Some(runner.missing(&what, "install it, or use its full path"));
             }
         },
     };
@@ -213,7 +211,7 @@ mod tests {
         std::fs::write(folder.path().join("here.js"), "").unwrap();
         let runner = Runner {
             account: None,
-            path: "/usr/bin:/bin".into(),
+            path: SearchPath::Known("/usr/bin:/bin".into()),
             falls_back: false,
         };
         let defect = |line: &str| {
@@ -240,7 +238,7 @@ mod tests {
         }
         let message = defect("env A=b no-such-program-at-all").unwrap();
         assert!(
-            message.contains("no program `no-such-program-at-all`"),
+            message.contains("the program `no-such-program-at-all` is not in PATH"),
             "{message}"
         );
     }

@@ -16,7 +16,7 @@ use crate::{
     },
     preflight::startable::{
         exec_line::{ExecLine, Specifiers, commands, words},
-        executable::{Defect, Runner, told},
+        executable::{Defect, Runner, SearchPath, told},
         read, script,
         unit_file::UnitFile,
     },
@@ -217,13 +217,13 @@ impl Unit<'_> {
         (folder, defect)
     }
 
-    /// The `PATH` of its commands, and whether the unit sets it.
-    fn path(&self) -> (String, bool) {
-        let mut said = None;
+    /// The `PATH` of its commands. Where the unit sets none, the service manager may have another one.
+    fn path(&self) -> SearchPath {
+        let mut set = None;
         for (value, _) in self.list("Environment") {
             for word in words(value) {
                 if let Some(path) = word.strip_prefix("PATH=") {
-                    said = self.specifiers.expand(path);
+                    set = self.specifiers.expand(path);
                 }
             }
         }
@@ -232,13 +232,13 @@ impl Unit<'_> {
             let text = path.and_then(|path| read(Path::new(&path), LONGEST).ok());
             for line in text.iter().flat_map(|text| text.lines()) {
                 if let Some(path) = line.trim().strip_prefix("PATH=") {
-                    said = Some(path.trim_matches(['"', '\'']).to_owned());
+                    set = Some(path.trim_matches(['"', '\'']).to_owned());
                 }
             }
         }
-        match said {
-            Some(path) => (path, true),
-            None => (DEFAULT_PATH.to_owned(), false),
+        match set {
+            Some(path) => SearchPath::Known(path.into()),
+            None => SearchPath::Assumed(DEFAULT_PATH.into()),
         }
     }
 
@@ -272,21 +272,18 @@ impl Unit<'_> {
         if is_elsewhere {
             return defects;
         }
-        let (path, is_said) = self.path();
+        let path = self.path();
         let before = BEFORE.map(|key| (key, of(key)));
         for (key, lines) in before.into_iter().chain([(START, starts)]) {
             for line in lines.iter().filter(|line| key == START || !line.may_fail) {
                 let runner = Runner {
                     account: self.account.as_ref().filter(|_| !line.is_privileged),
-                    path: path.clone().into(),
+                    path: path.clone(),
                     falls_back: false,
                 };
                 if let Some(defect) = self.command(line, folder, &runner) {
                     defects.push(Defect {
                         message: format!("its {key}: {}", defect.message),
-                        // The manager may have another PATH.
-                        is_doubtful: defect.is_doubtful
-                            || (!is_said && defect.message.contains("not in PATH")),
                         ..defect
                     });
                 }

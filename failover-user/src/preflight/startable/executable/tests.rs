@@ -28,7 +28,7 @@ impl Folder {
     fn runner(&self) -> Runner<'static> {
         Runner {
             account: None,
-            path: self.0.path().into(),
+            path: SearchPath::Known(self.0.path().into()),
             falls_back: false,
         }
     }

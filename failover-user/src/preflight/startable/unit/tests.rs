@@ -81,7 +81,7 @@ fn whatever_is_missing_is_named_with_the_setting() {
         ),
         (
             "ExecStart=/usr/bin/env no-such-node x",
-            "no program `no-such-node`",
+            "`no-such-node` is not in PATH",
         ),
     ] {
         assert_wrong(&format!("[Service]\n{settings}\n"), part);
@@ -90,6 +90,21 @@ fn whatever_is_missing_is_named_with_the_setting() {
         "[Unit]\nConditionPathExists=/no/such\n[Service]\nExecStart=/bin/true\n",
         "is not met",
     );
+}
+
+#[test]
+fn a_program_that_is_not_in_path_is_certainly_missing_only_where_the_unit_sets_path() {
+    for (settings, is_doubtful) in [("", true), ("Environment=PATH=/bin\n", false)] {
+        let text = format!("[Service]\n{settings}ExecStart=/usr/bin/env no-such-program\n");
+        let root = Account::known("root").unwrap();
+        let unit = unit_file::for_tests(&text);
+        let found = defects(&unit, "bot.service", Scope::System, &root);
+        let [defect] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        assert!(defect.message.contains("is not in PATH"), "{defect:?}");
+        assert_eq!(defect.is_doubtful, is_doubtful, "{defect:?}");
+    }
 }
 
 /// A program that env(1) finds in the unit's PATH, and not in ours.
