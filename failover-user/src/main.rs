@@ -46,7 +46,7 @@ const NO_ANSWER: u8 = 4;
 /// Time limit for blocking tasks when the daemon stops.
 const LAST_PATIENCE: Duration = Duration::from_millis(500);
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
-/// What a full drill does, for who has to confirm it.
+/// What a full drill does, for the confirmation.
 const FULL_DRILL: &str =
     "the local gateway takes over for real, beside the primary where that answers, and hands back";
 /// Limit for an answer on the terminal, in bytes.

@@ -232,7 +232,7 @@ fn a_hot_gateway_outlives_its_daemon_and_one_that_was_killed_is_parked_again() {
     becomes(&daemon, "parked");
     assert_eq!(standby(&daemon)["parked"]["pid"], pid);
     site.machine.run(&["kill", "-KILL", &pid.to_string()]);
-    until(&daemon, "parked anew", |standby| {
+    until(&daemon, "parked again", |standby| {
         let parked = &standby["parked"]["pid"];
         parked.is_u64() && *parked != pid
     });

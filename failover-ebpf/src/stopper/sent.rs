@@ -33,7 +33,8 @@ pub fn net_dev_queue(context: BtfTracePointContext) -> i32 {
 }
 
 /// The control group of the socket that a `struct sk_buff` was sent from. What passes through has none. The small
-/// sockets of a handshake (`struct request_sock`) end before that member: what lies there counts for nobody.
+/// sockets of a handshake (`struct request_sock`) end before that member: at most, their packets are counted under
+/// a number that nothing reads.
 #[inline(always)]
 fn sender(packet: u64) -> Option<u64> {
     let socket: u64 = read(packet, global!(TASKS.sk_buff_sk))?;

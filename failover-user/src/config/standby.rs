@@ -13,7 +13,7 @@ use crate::config::{
     option::{Always, local_gateway, option_set},
 };
 
-/// Beginning a hot gateway anew costs its whole start.
+/// Parking a hot gateway again costs a whole start.
 const HOT_REFRESH: HumanDuration = minutes(10);
 const DRILL_EVERY: HumanDuration = hours(24);
 const NEVER: HumanDuration = seconds(0);

@@ -32,7 +32,7 @@ pub enum DrillError {
         "the daemon has no drills: it is of an older version; restart it: systemctl restart failover"
     )]
     Unknown,
-    /// It goes on for ever.
+    /// It doesn't end.
     #[error("no result after {} h; see the daemon's log", PATIENCE.as_secs() / 3600)]
     Overdue,
     /// The daemon stopped, or forgot the drill.

@@ -185,7 +185,7 @@ impl Daemon {
         match self.may_order(asker) {
             true => Ok(order),
             false => Err(format!(
-                "user {asker} may ask, but not order; that is for root and whom `operators` names"
+                "user {asker} may read the status, but may not give orders; only root and the users of `operators` may"
             )),
         }
     }

@@ -36,7 +36,7 @@ impl Parking {
         }
     }
 
-    /// What the decider is told at each boot; `None`: it is cold anyway.
+    /// The standby event for the decider at each boot; `None`: it is cold by default.
     pub(super) fn standby(&self) -> Option<Event> {
         (self.mode != StandbyMode::Cold).then_some(Event::Standby {
             mode: self.mode,
@@ -49,7 +49,7 @@ impl Parking {
         self.parked = Parked::Not;
     }
 
-    /// Timers stood still for so long.
+    /// Timers stood still for this time.
     pub(super) fn slept(&mut self, slept: Duration) {
         if let Parked::Coming(at) = &mut self.parked {
             *at = *at + slept;
@@ -75,7 +75,7 @@ impl Parking {
         (ENDS, true)
     }
 
-    /// How long it takes to listen once it is let go on; `None`: there is none.
+    /// How long it takes to listen once it is continued; `None`: none is parked.
     pub(super) fn goes_on(&mut self, now: Time) -> Option<Duration> {
         match std::mem::take(&mut self.parked) {
             Parked::Not => None,

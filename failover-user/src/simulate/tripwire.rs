@@ -49,7 +49,7 @@ impl Tripwire {
         Some(evidence)
     }
 
-    /// Timers stood still for so long.
+    /// Timers stood still for this time.
     pub(super) fn slept(&mut self, slept: Duration) {
         if let Some((at, _)) = &mut self.trip {
             *at = *at + slept;

@@ -9,9 +9,9 @@ use failover_decide::DrillEnd;
 
 use crate::{gateway::parking::Fingerprint, named::Named};
 
-/// The first drill waits until the daemon has watched a primary that answers for so long.
+/// The first drill waits until the primary has answered for this time.
 const FIRST_AFTER: Duration = Duration::from_secs(600);
-/// After one that was interrupted or failed: the next isn't the next day.
+/// After an interrupted or failed drill, so that the next one doesn't have to wait a whole day.
 const AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
 /// The last drill.

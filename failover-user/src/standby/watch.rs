@@ -16,11 +16,11 @@ use crate::{
     standby::{drill::Drill, mode::Known},
 };
 
-/// While something is parked: one that died, or was let go on by somebody else, is noticed within this time.
+/// While a gateway is parked: if it dies or something else continues it, that is noticed within this time.
 const PACE: Duration = Duration::from_secs(1);
-/// Otherwise nothing changes by itself but memory.
+/// Otherwise only the available memory changes by itself.
 const QUIET_PACE: Duration = Duration::from_secs(30);
-/// Where a thread can't be had.
+/// If no thread can be started.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Some tasks stalled for want of memory for this share of the last ten seconds, in percent (PSI,
 /// Documentation/accounting/psi.rst, 6.18): the machine is about to swap.

@@ -1,4 +1,4 @@
-//! The state machine: takes in what was seen, and says what is to be done.
+//! The state machine: takes in events, and returns the actions that follow.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ use crate::{
     time::{Time, earliest},
 };
 
-/// A timer this late was not late: whoever waited for it was away. Far more than a loaded machine
-/// needs, and shorter than any outage.
+/// A timer that is this late means that the daemon was suspended, stopped or stalled. Far more than the delay on
+/// a loaded machine, and shorter than any outage.
 const ABSENCE: Duration = Duration::from_secs(2);
 
 /// The state machine. See the crate.
@@ -33,7 +33,7 @@ const ABSENCE: Duration = Duration::from_secs(2);
 pub struct Decider {
     situation: Situation,
     gates: Gates,
-    /// See [`Self::next_wake`]; as of the last conclusion.
+    /// See [`Self::next_wake`]; as of the last decision.
     wake: Option<Time>,
 }
 
@@ -44,7 +44,7 @@ impl Decider {
         Self::after(PersistentState::default(), settings, now)
     }
 
-    /// The same after another one, which handed this out.
+    /// A decider that continues from the persistent state of an earlier one.
     #[must_use]
     pub fn after(persistent: PersistentState, settings: Settings, now: Time) -> Self {
         Self::with(Steps::STANDARD, Gates::STANDARD, persistent, settings, now)
@@ -67,16 +67,16 @@ impl Decider {
         decider
     }
 
-    /// What the next decider needs to know, and nobody can look up: to be kept whenever it changes.
+    /// What the next decider needs and can't observe. The caller must save it whenever it changes.
     #[must_use]
     pub fn persistent_state(&self) -> PersistentState {
         self.situation.persistent_state()
     }
 
-    /// Takes in what came together, and returns what is to be done, in order.
+    /// Handles events that came together, and returns the actions to carry out, in order.
     ///
-    /// In which order events come doesn't matter, but for those of one kind: each is applied before the
-    /// kinds that are judged by it. Nothing is decided until all are.
+    /// The order of events doesn't matter, except among those of one kind: each is applied before the kinds
+    /// that are judged by it. Nothing is decided until all are applied.
     pub fn handle(&mut self, now: Time, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
         let mut events = events.into_iter();
         let first = events.next();
@@ -96,7 +96,7 @@ impl Decider {
         actions
     }
 
-    /// Takes these in as they are sorted, and returns for which reason a state that follows is entered.
+    /// Applies these events in order, and returns the reason for a change of state that follows.
     fn take_in(
         &mut self,
         now: Time,
@@ -118,20 +118,20 @@ impl Decider {
         if absent { Reason::Absence } else { reason }
     }
 
-    /// Takes new settings over. Strikes, the state and a command in flight survive; what is due by the
-    /// new settings comes back as actions.
+    /// Applies new settings. Strikes, the state and a command in flight survive; what is due under the new
+    /// settings is returned as actions.
     pub fn reconfigure(&mut self, now: Time, settings: Settings, probing: Probing) -> Vec<Action> {
-        // By the settings that it was to keep to, has it been away?
+        // An absence is judged by the old settings.
         let mut actions = self.handle(now, []);
         self.situation.reconfigure(now, settings, probing);
-        // A shorter pace is none that was missed.
+        // A probe that is overdue only because of a shorter interval wasn't missed.
         let pace = self.situation.pace();
         self.situation.schedule.not_before(now, pace);
         self.conclude(now, Reason::Reconfigured, &mut actions);
         actions
     }
 
-    /// Whatever follows from what is known now.
+    /// Decides everything that follows from what is known now.
     fn conclude(&mut self, now: Time, reason: Reason, actions: &mut Vec<Action>) {
         let (situation, gates) = (&mut self.situation, self.gates);
         situation.now = now;
@@ -139,13 +139,13 @@ impl Decider {
         let reason = situation.expire_start(now, reason);
         situation.forget_strikes(now);
         situation.command(gates, now, &mut commands);
-        // People read why before they read what.
+        // The reason is reported before the action.
         situation.note_change(gates, now, reason, actions);
         let drill_end = situation.parking.drill_end.take();
         actions.extend(drill_end.map(Action::DrillEnded));
         actions.append(&mut commands);
         situation.note_standby(now, actions);
-        // After the change of state, which sets the pace.
+        // After the change of state, which determines the interval.
         let pace = situation.pace();
         if let Some((probe, cause)) = situation.schedule.probe(now, pace) {
             actions.push(Action::Probe { probe, cause });
@@ -159,13 +159,13 @@ impl Decider {
         self.note_wake();
     }
 
-    /// When to call [`Self::handle`], if nothing happens before.
+    /// When to call [`Self::handle`] if nothing happens before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Time> {
         self.wake
     }
 
-    /// It is requested twice: by whoever drives the decider, and to find out whether that one was away.
+    /// Computes the next wake once: the caller asks for it, and the check for an absence needs it.
     fn note_wake(&mut self) {
         let situation = &self.situation;
         let probe = situation.schedule.next(situation.pace());
@@ -182,7 +182,7 @@ impl Decider {
         self.situation.schedule.in_flight_since()
     }
 
-    /// Whoever drives the decider came much later than it should have.
+    /// Is this call much later than it should be?
     fn was_absent(&self, now: Time) -> bool {
         let situation = &self.situation;
         let answer = situation
@@ -193,13 +193,13 @@ impl Decider {
         expected.is_some_and(|expected| now.since(expected) > ABSENCE)
     }
 
-    /// As after an absence.
+    /// The same as after an absence.
     pub(crate) fn begin_anew(&mut self, now: Time) {
         self.situation.begin_anew(now);
         self.note_wake();
     }
 
-    /// The state, as people name it.
+    /// The state that people see.
     #[must_use]
     pub fn state(&self) -> State {
         self.situation.state
@@ -217,7 +217,7 @@ impl Decider {
         self.situation.strikes()
     }
 
-    /// What the last probe that said anything says of the primary; `None`: none has, or it is too old.
+    /// Was the last conclusive probe answered? `None`: there was none, or it has expired.
     #[must_use]
     pub fn primary_answers(&self) -> Option<bool> {
         match self.situation.primary {
@@ -247,7 +247,7 @@ impl Decider {
         }
     }
 
-    /// How many of the successes that a release takes there have been.
+    /// Successes in a row that count towards a release.
     #[must_use]
     pub fn successes(&self) -> u32 {
         match self.situation.primary {
@@ -262,7 +262,7 @@ impl Decider {
         self.situation.flap_damping.needed()
     }
 
-    /// Did the primary say with its last answer that it drains?
+    /// Did the primary's last answer report that it is draining?
     #[must_use]
     pub fn primary_drains(&self) -> bool {
         self.situation.primary_drains
@@ -273,7 +273,7 @@ impl Decider {
         self.situation.flap_damping.history().level
     }
 
-    /// Was the primary seen healthy once, or is that not asked for?
+    /// Was the primary seen healthy once, or is arming not required?
     #[must_use]
     pub fn is_armed(&self) -> bool {
         self.situation.armed
@@ -285,32 +285,32 @@ impl Decider {
         self.situation.orders.pause()
     }
 
-    /// Until when no takeover is made after a release by hand.
+    /// Until when an ordered release prevents a takeover.
     #[must_use]
     pub fn hold_until(&self) -> Option<Time> {
         self.situation.orders.hold_until()
     }
 
-    /// Does the local gateway serve whatever the primary does, as ordered?
+    /// Is a forced takeover in force: does the local gateway serve whatever the primary does?
     #[must_use]
     pub fn is_forced(&self) -> bool {
         self.situation.orders.forces()
     }
 
-    /// Was a takeover ordered, whether or not it is forced, and isn't over?
+    /// Is an ordered takeover in force, forced or not?
     #[must_use]
     pub fn takes_over_by_order(&self) -> bool {
         self.situation.orders.takes_over()
     }
 
-    /// Was a release ordered, and isn't over?
+    /// Is an ordered release in force?
     #[must_use]
     pub fn releases_by_order(&self) -> bool {
         self.situation.orders.releases()
     }
 
-    /// Does the failure of this check of the local gateway count? Not of one that nobody waits for, and
-    /// not while the gateway is being stopped: then it is expected.
+    /// Does a failure of this check of the local gateway count? Not if the check isn't in flight, and not
+    /// while the gateway is being stopped: then it is expected.
     #[must_use]
     pub fn counts_gateway_probe(&self, probe: GatewayProbeId) -> bool {
         let stopping = matches!(self.situation.attempt, Attempt::Running { command, .. } if command == Step::STOP);
@@ -323,32 +323,32 @@ impl Decider {
         self.situation.liveness.strikes()
     }
 
-    /// The local gateway is asked in another way from now on: what failed until now counts for nothing.
+    /// The local gateway is checked in another way from now on: earlier failures are ignored.
     pub fn forget_gateway_checks(&mut self) {
         self.situation.liveness.forget();
         self.note_wake();
     }
 
-    /// Is a start under way whose gateway doesn't listen yet? Then [`Event::Begun`] is of use.
+    /// Is a start in progress whose gateway doesn't listen yet? Then [`Event::Begun`] is useful.
     #[must_use]
     pub fn awaits_start(&self) -> bool {
         self.situation.awaits_start()
     }
 
-    /// How long a start may take now: twice as long after one that had all its time, and then four times.
-    /// The same start with the same limit would come to nothing again and again.
+    /// How long a start may take now: twice as long after one that timed out, and four times after two. With
+    /// the same limit, the same start would time out repeatedly.
     #[must_use]
     pub fn start_limit(&self) -> Duration {
         self.situation.start_limit()
     }
 
-    /// Hasn't the local gateway, which listens, answered yet, and does it have time left?
+    /// Does the local gateway listen without having answered yet, and has it time left for that?
     #[must_use]
     pub fn gateway_comes_up(&self) -> bool {
         self.situation.liveness.comes_up()
     }
 
-    /// Who is to be asked before a takeover, where these are the default routers now.
+    /// The witnesses that must be queried before a takeover, if these are the default routers now.
     #[must_use]
     pub fn judges(&self, routers: &[DefaultRouter]) -> Judges {
         self.situation.judges(routers)
@@ -366,13 +366,13 @@ impl Decider {
         self.situation.parking.state
     }
 
-    /// Since when it is so ready.
+    /// Since when it has been in this standby state.
     #[must_use]
     pub fn standby_since(&self) -> Time {
         self.situation.parking.since
     }
 
-    /// How ready it is to be kept.
+    /// How ready it must be kept.
     #[must_use]
     pub fn standby_mode(&self) -> StandbyMode {
         self.situation.parking.mode
@@ -384,26 +384,26 @@ impl Decider {
         self.situation.parking.is_possible
     }
 
-    /// Is a drill under way?
+    /// Is a drill in progress?
     #[must_use]
     pub fn drills(&self) -> bool {
         self.situation.parking.drill.is_some()
     }
 
-    /// The local gateway is to go: the primary is believed, or an operator says so.
+    /// Must the local gateway be released: is the primary trusted, or has an operator ordered it?
     #[must_use]
     pub fn lets_go(&self) -> bool {
         self.situation.lets_go()
     }
 
-    /// Why this order would not be followed now, if so. To be asked before it is given.
+    /// Why this order would be refused now, if so. Call this before handing in the order.
     #[must_use]
     pub fn objection(&self, now: Time, order: Order) -> Option<Refusal> {
         self.situation.objection(now, order)
     }
 
-    /// Does this order depend on how the primary is now, which isn't known, or only from a while ago?
-    /// Then it has to be probed first: [`Event::ProbeWanted`].
+    /// Does this order depend on the primary's present health, and is that unknown or out of date? Then the
+    /// primary must be probed first: [`Event::ProbeWanted`].
     #[must_use]
     pub fn must_probe_first(&self, now: Time, order: Order) -> bool {
         self.situation.must_probe_first(now, order)

@@ -1,4 +1,4 @@
-//! What a step has to pass before it is taken, each time. A further gate is a further entry in the list.
+//! The gates that a step has to pass each time before it is taken. A new gate is a new entry in the list.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use crate::{
     time::Time,
 };
 
-/// Something that a step has to pass.
+/// A condition that a step has to meet before it is taken.
 pub(crate) trait Gate: fmt::Debug + Sync {
-    /// Does this step have to pass it? Those of a takeover do, unless the gate says otherwise.
+    /// Does the gate apply to this step? By default it applies to the steps of a takeover.
     fn concerns(&self, situation: &Situation, step: Step) -> bool {
         situation.steps.is_of_takeover(step)
     }
@@ -21,14 +21,14 @@ pub(crate) trait Gate: fmt::Debug + Sync {
     fn check(&self, situation: &Situation, step: Step) -> Passage;
 }
 
-/// What a gate says.
+/// The answer of a gate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Passage {
-    /// It passes.
+    /// The step may be taken.
     Open,
-    /// Not while this is so, which people see as the state.
+    /// Not as long as this inhibits it, which people see as the state.
     Inhibited(Inhibitor),
-    /// Another step is taken first.
+    /// Another step must be taken first.
     After(Step),
     /// Not yet.
     Waits(Wait),
@@ -37,18 +37,18 @@ pub(crate) enum Passage {
 /// What a step waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Wait {
-    /// Until when, unless something happens before. `None`: nothing more is known of it.
+    /// Until when, unless something happens before; `None`: unknown.
     pub(crate) until: Option<Time>,
-    /// What has to be asked; `None`: it opens by itself.
+    /// What must be queried; `None`: the gate opens by itself.
     pub(crate) question: Option<Question>,
     /// What people see meanwhile.
     pub(crate) shown: Shown,
 }
 
-/// What has to be asked for a gate to open.
+/// What must be queried before a gate can open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Question {
-    /// The witnesses, unless they are being asked.
+    /// The witnesses, unless a round is in flight.
     Witnesses,
     /// The primary, once more.
     Primary,
@@ -57,20 +57,20 @@ pub(crate) enum Question {
 /// What people see while a step waits at a gate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Shown {
-    /// That the primary failed, and nothing more.
+    /// That the primary is suspect.
     Suspect,
     /// That PC-B has no network.
     Isolated,
-    /// The step, as if it were being taken: the gate has opened before.
+    /// The step, as if it were in progress: the gate was open before.
     Step,
 }
 
-/// The gates, in the order in which they are asked.
+/// The gates, in the order in which they are checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gates(pub(crate) &'static [&'static dyn Gate]);
 
 impl Gates {
-    /// The gates that there are.
+    /// The gates of the product.
     pub(crate) const STANDARD: Self = Self(&[
         &Pause,
         &Hold,
@@ -80,14 +80,14 @@ impl Gates {
         &Witnesses,
     ]);
 
-    /// What they say of a step: the first that isn't open has the word.
+    /// The answer for a step: that of the first gate that isn't open.
     pub(crate) fn check(self, situation: &Situation, step: Step) -> Passage {
         let mut passages = self.passages(situation, step);
         let closed = passages.find(|passage| *passage != Passage::Open);
         closed.unwrap_or(Passage::Open)
     }
 
-    /// What keeps a step from being taken, whatever else it waits for.
+    /// What inhibits a step, whatever else it waits for.
     pub(crate) fn inhibitor(self, situation: &Situation, step: Step) -> Option<Inhibitor> {
         let mut passages = self.passages(situation, step);
         passages.find_map(|passage| match passage {
@@ -103,13 +103,13 @@ impl Gates {
     }
 }
 
-/// An operator's pause. Nothing is run then, a stop no more than a start.
+/// An operator's pause. During it nothing is run, neither a start nor a stop.
 #[derive(Debug)]
 struct Pause;
 
 impl Gate for Pause {
     fn concerns(&self, _: &Situation, step: Step) -> bool {
-        // A parked gateway serves nobody, and the operator may want to work on it.
+        // A parked gateway serves nobody, and may be in the way of the operator's work.
         step != Step::DISCARD
     }
 
@@ -121,7 +121,7 @@ impl Gate for Pause {
     }
 }
 
-/// A release by hand that holds.
+/// An ordered release with a hold.
 #[derive(Debug)]
 struct Hold;
 
@@ -148,7 +148,7 @@ impl Gate for Arming {
     }
 }
 
-/// A port that somebody else has.
+/// A local port that another program holds.
 #[derive(Debug)]
 struct ForeignListener;
 
@@ -162,7 +162,7 @@ impl Gate for ForeignListener {
     }
 }
 
-/// The fence, and whatever else has to be done before in this outage.
+/// The fence, and any other step that has to succeed before in this outage.
 #[derive(Debug)]
 struct EarlierSteps;
 
@@ -177,8 +177,8 @@ impl Gate for EarlierSteps {
     }
 }
 
-/// Witnesses that have answered within an interval: PC-B's own network is well. Where the path to the primary is
-/// gone, it has to be still gone after their answer.
+/// Enough witnesses have answered within an interval, so PC-B's own network works. A missing path to the primary
+/// must still be missing after their answer.
 #[derive(Debug)]
 struct Witnesses;
 
@@ -212,8 +212,8 @@ impl Gate for Witnesses {
     }
 }
 
-/// Strikes for want of a path count once a witness has answered and the path was still gone after
-/// that: had it come back in between, the witness would say nothing of the time before.
+/// Strikes for a missing path count once a witness has answered and the path was still missing after
+/// that: if it came back in between, the answer says nothing about the time before.
 fn awaits_probe(situation: &Situation) -> bool {
     let answered = situation.isolation.connected_at();
     matches!(&situation.primary, Primary::Failing(strikes) if strikes.need_witness())

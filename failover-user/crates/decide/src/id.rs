@@ -1,30 +1,29 @@
-//! What tells one question from another: the answer brings it back.
+//! Identifiers that match an answer to its request.
 
-/// Tells one probe from another.
+/// Identifies a probe of the primary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProbeId(pub(crate) u64);
 
-/// Tells one check of the local gateway from another.
+/// Identifies a check of the local gateway.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct GatewayProbeId(pub(crate) u64);
 
-/// Tells one round of asking the witnesses from another.
+/// Identifies a round of witness queries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RoundId(pub(crate) u64);
 
-/// Tells one default router from another, across restarts of the machine. What the text means is its
-/// giver's affair.
+/// Identifies a default router, also after a reboot. The caller defines what the text means.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct RouterId(String);
 
 impl RouterId {
-    /// The router that is called so.
+    /// The router with this name.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
 
-    /// What it is called.
+    /// Its name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

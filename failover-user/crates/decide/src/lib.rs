@@ -4,9 +4,9 @@
 //! [`Decider::handle`] and [`Decider::next_wake`]. It must not know of sockets, processes, eBPF or
 //! log formats.
 //!
-//! Every rule is a function of what was observed last. Nothing is remembered that could be looked
-//! at again, so a daemon that was killed and restarted decides like one that never stopped. What can't
-//! be is handed out as data and in again: [`PersistentState`].
+//! Every rule is a function of what was observed last. Nothing is remembered that can be observed
+//! again, so a daemon that was killed and restarted decides like one that never stopped. What can't be
+//! observed again is saved and restored as data: [`PersistentState`].
 //!
 //! Data flows one way: an event (`input`) changes what is known (`known`), and from that follow the
 //! steps to take and the state that people see (`output`).

@@ -1,5 +1,5 @@
-//! The steps of a takeover and of a release: what each is for, its limit, its pauses and its end. A further
-//! step is a further definition in one of the lists.
+//! The steps of a takeover and of a release, each with its limit, its backoff and its end. A new step is a
+//! new definition in one of the lists.
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Step(Id);
 
-/// What tells steps apart: at each event they are compared many times, so it isn't their name.
+/// Identifies a step. Steps are compared many times per event, so this isn't the name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Id {
     Fence,
@@ -25,7 +25,7 @@ enum Id {
 }
 
 impl Step {
-    /// Make sure that the primary is gone.
+    /// Make sure that the primary is off.
     pub const FENCE: Self = Self(Id::Fence);
     /// Start the local gateway.
     pub const START: Self = Self(Id::Start);
@@ -35,7 +35,7 @@ impl Step {
     pub const PARK: Self = Self(Id::Park);
     /// End a parked gateway, which has not served.
     pub const DISCARD: Self = Self(Id::Discard);
-    /// Every step, for tools.
+    /// All steps, for tools.
     pub const ALL: [Self; 5] = [
         Self::START,
         Self::STOP,
@@ -44,19 +44,19 @@ impl Step {
         Self::DISCARD,
     ];
 
-    /// Does it only change how ready the local gateway is?
+    /// Does this step only change how ready the local gateway is?
     #[must_use]
     pub fn is_of_standby(self) -> bool {
         self == Self::PARK || self == Self::DISCARD
     }
 
-    /// A further step, which is called so.
+    /// Another step with this name.
     #[cfg(test)]
     pub(crate) const fn further(name: &'static str) -> Self {
         Self(Id::Further(name))
     }
 
-    /// The name that tools know its command by.
+    /// The name of its command, for tools.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
@@ -79,10 +79,9 @@ impl fmt::Display for Step {
 /// When a step is done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum End {
-    /// Its command has succeeded. Of a takeover that holds for the outage: what was seen before it counts no
-    /// longer once the primary answers.
+    /// Its command has succeeded. In a takeover, this holds until the primary answers.
     Success,
-    /// The local gateway listens. Exit codes only say when to look again.
+    /// The local gateway listens. Exit codes only trigger another check.
     Listening,
     /// It no longer does.
     Closed,
@@ -92,7 +91,7 @@ pub(crate) enum End {
     Discarded,
 }
 
-/// All that there is to know of a step.
+/// The definition of a step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Definition {
     pub(crate) step: Step,
@@ -100,20 +99,20 @@ pub(crate) struct Definition {
     pub(crate) demand: fn(&Settings) -> Demand,
     /// How long its command may take.
     pub(crate) limit: fn(&Settings) -> Duration,
-    /// The first pause after an attempt that failed, and the longest.
+    /// The first pause after a failed attempt, and the longest.
     pub(crate) backoff: fn(&Settings) -> (Duration, Duration),
-    /// What people see while it is taken, by the attempt from 1; `None`: what they see anyway.
+    /// The state while it is taken, given the number of the attempt from 1; `None`: the state doesn't change.
     pub(crate) state: Option<fn(u32) -> State>,
     /// The step of a release that undoes this one of a takeover.
     pub(crate) undone_by: Option<Step>,
 }
 
-/// Nothing pauses for longer than an interval: then there is a new strike.
+/// No pause is longer than an interval: after that there is a new strike.
 pub(crate) fn backoff(settings: &Settings) -> (Duration, Duration) {
     (settings.recovery_interval, settings.interval)
 }
 
-/// Makes sure that the primary is gone.
+/// Makes sure that the primary is off.
 pub(crate) const FENCE: Definition = Definition {
     step: Step::FENCE,
     end: End::Success,
@@ -132,7 +131,7 @@ pub(crate) const START: Definition = Definition {
     limit: |settings| settings.start_timeout,
     backoff,
     state: Some(|attempt| State::Starting { attempt }),
-    // What a start leaves behind is seen, or owed: see `Situation::stop_owed`.
+    // What a start leaves behind is observed, or a stop is owed for it: see `Situation::stop_owed`.
     undone_by: None,
 };
 
@@ -147,10 +146,10 @@ pub(crate) const STOP: Definition = Definition {
     undone_by: None,
 };
 
-/// The longest pause before a gateway that could not be parked, or died while it was, is begun anew: an hour
-/// of a processor's time a day, at most.
+/// The longest pause before another attempt to park a gateway that could not be parked or died: at most an hour
+/// of CPU time a day.
 const LONGEST_PARKING_PAUSE: Duration = Duration::from_secs(3600);
-/// Ending a parked gateway takes a tenth of a second, and its unit's stop as long again. Nothing waits longer
+/// Discarding takes a tenth of a second, and stopping the unit as long again. Nothing waits longer than this
 /// for it.
 const DISCARD_LIMIT: Duration = Duration::from_secs(20);
 
@@ -188,7 +187,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// The steps that there are.
+    /// The steps of the product.
     pub(crate) const STANDARD: Self = Self {
         takeover: &[FENCE, START],
         release: &[STOP],
@@ -208,14 +207,14 @@ impl Steps {
         self.takeover.iter().any(|one| one.step == step)
     }
 
-    /// Those of a takeover that are taken before this one.
+    /// The steps of a takeover before this one.
     pub(crate) fn before(self, step: Step) -> impl Iterator<Item = &'static Definition> {
         let takeover = self.takeover.iter();
         takeover.take_while(move |definition| definition.step != step)
     }
 }
 
-/// Something for each step.
+/// One value per step.
 #[derive(Clone, Debug)]
 pub(crate) struct PerStep<T>(Vec<(Step, T)>);
 
@@ -257,7 +256,7 @@ pub enum CommandResult {
         /// That code.
         code: i32,
     },
-    /// By a signal, ours or another's.
+    /// By a signal, from the daemon or from elsewhere.
     Signalled {
         /// Its number.
         signal: i32,
@@ -267,7 +266,7 @@ pub enum CommandResult {
         /// Why.
         reason: String,
     },
-    /// It was killed and did not go away; nobody waits for it any longer.
+    /// It was killed but didn't exit, and is no longer waited for.
     Abandoned,
 }
 
@@ -278,10 +277,10 @@ impl CommandResult {
         matches!(self, Self::Succeeded)
     }
 
-    /// May a start that ended like this have left a gateway behind that is still coming up? OpenClaw's
-    /// waits a while for it, gives up with 1 or 2, and leaves it to its service manager. That the
-    /// configuration is wrong (78, `EX_CONFIG` in sysexits(3)) or the program isn't there (126 and 127 of
-    /// a shell, POSIX 2.8.2) says that there is nothing to wait for.
+    /// May a start with this result have left a gateway that is still coming up? OpenClaw's start command
+    /// waits for it for a while, then exits with 1 or 2 and leaves it to its service manager. After an error
+    /// in the configuration (78, `EX_CONFIG` in sysexits(3)) or a missing program (126 and 127 of a shell,
+    /// POSIX 2.8.2) there is nothing to wait for.
     #[must_use]
     pub(crate) const fn may_have_begun(&self) -> bool {
         match self {

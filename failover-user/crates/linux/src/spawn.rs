@@ -83,8 +83,8 @@ pub fn isolated(command: &mut Command, account: Option<AccountChange>) {
     unsafe { command.pre_exec(prepare) };
 }
 
-/// A part of this process's own work that needs another account: it is of this process's group and session, and is
-/// killed when the calling thread ends, so that nothing of the work goes on after a kill of either.
+/// Prepares a helper process that needs another account. It stays in this process's group and session, and is killed
+/// when the calling thread ends, so that nothing continues after either is killed.
 pub fn dependent(command: &mut Command, account: Option<AccountChange>) {
     let parent = getpid();
     let prepare = move || {

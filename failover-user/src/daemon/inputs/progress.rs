@@ -67,7 +67,7 @@ impl Source {
             Self::KernelEvents => "the kernel's events",
             Self::Probe => "the probe of the primary",
             Self::GatewayProbe => "the probe of the local gateway",
-            Self::PortForward => "the probe of whoever listens on the local port",
+            Self::PortForward => "the probe of the listener on the local port",
             Self::Witnesses => "the witnesses",
             Self::Command => "the end of a command",
             Self::Output => "the output of a command",

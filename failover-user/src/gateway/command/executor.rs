@@ -64,7 +64,7 @@ enum Running {
 /// What carries out a step.
 struct Means {
     line: CommandLine,
-    /// Whom it runs as, if it isn't the daemon's own account.
+    /// The account that it runs as, if it isn't the daemon's own.
     account: Option<Account>,
     /// It is the step's own command line.
     is_own: bool,

@@ -145,7 +145,7 @@ pub(super) fn signal(process: ProcessKey, signal: Signal) -> anyhow::Result<()> 
     }
 }
 
-/// Looks again and again, for this long.
+/// Polls until it is so, for this time at most.
 pub(super) fn until(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + patience;
     loop {

@@ -33,7 +33,7 @@ pub use proceed::proceed;
 pub use unit::{NotParkable, ParkedUnit};
 
 pub(crate) use fingerprint::Fingerprint;
-/// How far a parked gateway of this place has come, for who has to choose how to start or end it.
+/// How far a parked gateway has come, which decides how it is started or ended.
 #[cfg(test)]
 pub(crate) use record::Process;
 pub(crate) use record::{Phase, Record};

@@ -1,5 +1,5 @@
-//! Parks a unit: it is started with the kernel program armed, stopped in its bind, frozen and checked. Whatever
-//! fails, all of it is taken back. A command that is killed leaves a record with which the next one goes on.
+//! Parks a unit: it is started with the kernel program armed, stopped in its bind, frozen and checked. If anything
+//! fails, everything is undone. A command that is killed leaves a record from which the next one continues.
 
 use std::time::{Duration, Instant};
 
@@ -28,10 +28,9 @@ use crate::gateway::{
 
 /// A `discard` or `continue` that is at its end.
 const LOCK: Duration = Duration::from_secs(5);
-/// Between two looks at a unit that is starting.
+/// Polling interval for a unit that is starting.
 const LOOK: Duration = Duration::from_millis(100);
-/// A unit without a process is looked at this often: the manager may not have begun its job yet, or the unit has
-/// failed.
+/// Polling interval for a unit without a process: the manager may not have begun its job yet, or the unit has failed.
 const ASK: Duration = Duration::from_secs(1);
 /// From the signal to the stop of all threads.
 const STOPPED: Duration = Duration::from_secs(5);

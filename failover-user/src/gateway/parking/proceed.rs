@@ -96,7 +96,7 @@ fn refuse_if_taken(place: &Place, unit: &Unit, pid: u32) -> anyhow::Result<()> {
     }
 }
 
-/// One that isn't known to be stopped yet goes on as an ordinary start; one that hasn't begun is started.
+/// A gateway that isn't known to be stopped yet continues as an ordinary start; a missing one is started.
 fn start(place: &Place, record: Record, unit: &Unit) -> anyhow::Result<()> {
     let facts = manager::call(&record.unit, unit.account(), ManagerVerb::Look)?;
     refuse_if_taken(place, unit, facts.main_process)?;
@@ -108,10 +108,10 @@ fn start(place: &Place, record: Record, unit: &Unit) -> anyhow::Result<()> {
         && let Some(process) = ProcessKey::of(facts.main_process)
         && unit.holds(process.pid)
     {
-        // A stop that was sent a moment ago has arrived by then; of one that goes on anyway SIGCONT changes nothing.
+        // By then a stop signal that was just sent has arrived. SIGCONT doesn't change a process that is running.
         guard::settle(place);
         kernel::signal(process, Signal::CONT)?;
-        println!("the start goes on");
+        println!("the start continues");
     }
     remove_hold(place, &record, unit);
     start_if_ended(&record, unit)

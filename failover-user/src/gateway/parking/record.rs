@@ -1,4 +1,5 @@
-//! The record of a parked gateway: what a later command needs to go on or to end it, whoever was killed meanwhile.
+//! The record of a parked gateway: what a later command needs to continue or end it, even if the daemon or a
+//! command was killed meanwhile.
 //!
 //! It is written before anything is done and removed after everything is undone. What it says is compared with the
 //! kernel before it is acted on: see [`super::look`].
@@ -81,7 +82,7 @@ pub struct Process {
 pub struct Times {
     /// The command began.
     pub begun: u64,
-    /// The unit's manager was told to start it.
+    /// The unit's start was requested from its manager.
     pub started: Option<u64>,
     /// It was stopped in its bind.
     pub bound: Option<u64>,

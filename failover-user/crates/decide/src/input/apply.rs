@@ -1,4 +1,4 @@
-//! Taking in: what each event changes in what is known. Nothing is decided here.
+//! How each event changes what is known. Nothing is decided here.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::{
 impl Situation {
     pub(crate) fn apply(&mut self, now: Time, event: Event) -> Reason {
         match event {
-            // What follows from that is found out for each event.
+            // These change nothing by themselves: every event is followed by a decision.
             Event::Woke | Event::Suspended => Reason::Time,
             Event::ProbeEnded { probe, outcome } => self.apply_probe(now, probe, outcome),
             Event::Evidence(evidence, seen) => {
@@ -75,7 +75,7 @@ impl Situation {
                 Reason::Time
             }
             Event::GatewayDrains => {
-                // It was told to stop, and does: telling it again would change nothing.
+                // The last stop works, it only takes a while: another one would change nothing.
                 if let Some(since) = self.outlived_stop {
                     let until = since + self.settings.stop_timeout;
                     self.back_off(Step::STOP, |pause| pause.wait(until));
@@ -101,7 +101,7 @@ impl Situation {
         }
     }
 
-    /// The router may have begun or ceased to count.
+    /// The router may have begun or ceased to count as a witness.
     pub(crate) fn count_witnesses(&mut self, now: Time) -> Reason {
         let counting = self.counting();
         if self.isolation.counting() == counting {
@@ -112,7 +112,7 @@ impl Situation {
         Reason::Counting(counting)
     }
 
-    /// What failed while PC-B was cut off may have failed for that reason, and so may what was asked then.
+    /// Probes that failed while PC-B was isolated may have failed for that reason, and so may the one in flight.
     fn believe(&mut self, now: Time, turn: Turn) {
         if turn == Turn::Reconnected {
             self.discount_failures();
@@ -123,7 +123,7 @@ impl Situation {
         }
     }
 
-    /// What failed until now counts for nothing, and is no sign that the primary is well.
+    /// Ignores the failures until now. That doesn't make the primary healthy.
     fn discount_failures(&mut self) {
         if let Primary::Failing(strikes) = &mut self.primary {
             *strikes = Strikes::new(&self.settings);
@@ -131,7 +131,7 @@ impl Situation {
         self.discount_steps();
     }
 
-    /// What a step of a takeover has made sure of, or is about to, holds for what was seen until now.
+    /// What the steps of a takeover have achieved, or are about to, no longer holds.
     pub(crate) fn discount_steps(&mut self) {
         for (_, done) in self.done.iter_mut() {
             *done = false;
@@ -141,7 +141,7 @@ impl Situation {
         }
     }
 
-    /// A probe that could not be made is a failed one where that counts: see [`Gone`].
+    /// Counts a probe that could not be made as failed, in the cases of [`Gone`].
     fn counted(&self, now: Time, outcome: &Outcome) -> Outcome {
         match outcome {
             Outcome::Unknown {
@@ -173,12 +173,12 @@ impl Situation {
         }
         match &counted {
             Outcome::Connected { .. } => self.apply_success(now, ended),
-            // A probe brought forward by good news is a bonus: its failure changes nothing.
+            // The failure of an early probe for good news changes nothing.
             Outcome::Failed { failure, .. }
                 if ended.cause == Cause::GoodNews
                     || ended.distrusted
                     || (ended.rumour && failure.is_silence()) => {}
-            // Somebody else saw it alive meanwhile: the probe was wrong, not the primary.
+            // Another connection showed the primary alive meanwhile: the probe was wrong.
             Outcome::Failed { failure, .. }
                 if !failure.is_above_tcp()
                     && self.seen_alive.is_some_and(|seen| seen >= ended.due)
@@ -213,8 +213,8 @@ impl Situation {
         Reason::Probe(outcome)
     }
 
-    /// A path that is there again was perhaps gone for a reason of PC-B's own: a witness that answered
-    /// before says nothing of the time in which it was gone.
+    /// If the path is back, it may have been missing for a reason on PC-B: an earlier answer of a witness
+    /// says nothing about the time when it was missing.
     fn note_path(&mut self, failure: Failure, due: Time) {
         if failure == Failure::Gone(Gone::Path) {
             self.pathless = Some(due);
@@ -254,7 +254,7 @@ impl Situation {
                 since: now,
             },
         };
-        // A takeover that doesn't ask for the primary goes on as it was.
+        // A forced takeover continues as it was.
         if !self.orders.forces() {
             self.overdue = 0;
             self.reset_takeover(now);
@@ -274,8 +274,8 @@ impl Situation {
         }
     }
 
-    /// Does somebody stop or restart the primary in good order, or has an operator ordered something that
-    /// is for such times? Then a failure is no sign that the primary flaps.
+    /// Is the primary being stopped or restarted in an orderly way, or is an order in force that is meant for
+    /// such times? Then a failure isn't a sign that the primary flaps.
     fn is_expected(&self) -> bool {
         self.primary_drains
             || self.orders.takes_over()
@@ -283,8 +283,8 @@ impl Situation {
             || self.orders.hold_until().is_some()
     }
 
-    /// Somebody's connection showed that the primary lived then: its last strike was none, unless that
-    /// probe began later.
+    /// Another program's connection showed the primary alive at this time: the last strike is withdrawn, unless
+    /// its probe began later.
     fn apply_sign_of_life(&mut self, seen: Time) {
         let before = self.seen_alive;
         self.seen_alive = before.max(Some(seen));
@@ -302,13 +302,13 @@ impl Situation {
         }
     }
 
-    /// Whatever had its time has had it.
+    /// Removes what has expired.
     pub(crate) fn expire(&mut self, now: Time) {
         self.orders.expire(now);
         self.flap_damping.forget_old(now);
     }
 
-    /// What was seen before the absence says nothing of now, and no deadline was fair.
+    /// Starts again after an absence: earlier failures are ignored, and timeouts start again.
     pub(crate) fn begin_anew(&mut self, now: Time) {
         if matches!(self.primary, Primary::Failing(_)) {
             self.primary = Primary::Unproven;
@@ -364,7 +364,7 @@ impl Situation {
             if !self.settings.watch_gateway {
                 self.overdue = 0;
             }
-            // What the last start left behind has come up after all.
+            // What the last start left running has come up after all.
             if !self.lets_go() {
                 self.stop_owed = false;
             }
@@ -375,8 +375,8 @@ impl Situation {
             }
         } else {
             self.liveness.end();
-            // Whoever listened for a moment only was none that has come up: OpenClaw tries the port out
-            // before its unit takes it.
+            // A listener that was there only for a moment isn't a gateway that has come up: OpenClaw tests the
+            // port before its unit binds it.
             let limit = self.start_limit();
             if let Attempt::Running {
                 command: Step::START,
@@ -390,7 +390,7 @@ impl Situation {
             {
                 *vanished |= *came_up;
                 *came_up = false;
-                // Whatever was seen before is of another time.
+                // The last observation is out of date.
                 self.begun = None;
             }
             if matches!(
@@ -400,7 +400,7 @@ impl Situation {
                 self.reset_attempts(now, |step| step == Step::STOP);
             }
             if matches!(self.state, State::Stopping { .. }) {
-                // As it should be.
+                // Expected.
             } else if let Some(PortState::Listening { since }) = before {
                 let uptime = now.since(since);
                 self.back_off(Step::START, |pause| pause.vanished(now, uptime));
@@ -416,7 +416,7 @@ impl Situation {
         self.orders.follow(order);
         match order {
             Order::Release { .. } => {
-                // What failed until now was known to who ordered it.
+                // The operator knew of the failures until now.
                 self.discount_failures();
                 self.isolation.forget();
                 self.reset_attempts(now, |_| true);
@@ -455,7 +455,7 @@ impl Situation {
         let listening = self.listening();
         match definition.end {
             End::Listening if listening || came_up => {}
-            // Cut short because the primary is back: no failure of the gateway's.
+            // Interrupted because the primary is back: not a failure of the gateway.
             End::Listening if killed && self.stop_owed => {}
             End::Listening if !killed && self.may_come_up(&result) => {
                 self.begun = None;
@@ -466,11 +466,11 @@ impl Situation {
                     gone: None,
                 };
             }
-            // Nothing was run, so there is nothing to clean up.
+            // Nothing ran, so there is nothing to clean up.
             End::Listening if matches!(result, CommandResult::NotRun { .. }) => {
                 self.back_off(Step::START, |pause| pause.failed(now));
             }
-            // That was counted when it was lost.
+            // The failure was counted when the listener was lost.
             End::Listening if vanished => self.stop_owed = true,
             End::Listening => self.start_failed(now),
             End::Closed => {
@@ -490,7 +490,7 @@ impl Situation {
         Reason::CommandEnded { command, result }
     }
 
-    /// The command has ended of a step that is done when it succeeds, or was tried where that is enough.
+    /// The command of a step has ended that is done when it succeeds, or once it was tried if it is optional.
     fn apply_success_of(
         &mut self,
         now: Time,
@@ -514,19 +514,19 @@ impl Situation {
         }
     }
 
-    /// Is a start worth waiting for that ended like this? On a port that somebody else has it can't come up.
+    /// May the gateway still come up after a start with this result? Not on a port that another program holds.
     fn may_come_up(&self, result: &CommandResult) -> bool {
         let is_hopeless = !result.is_success() && self.port == Some(PortState::Foreign);
         result.may_have_begun() && !is_hopeless
     }
 
-    /// It may have left something running that never listens: OpenClaw's unit, say.
+    /// It may have left something running that never listens, for example OpenClaw's unit.
     fn start_failed(&mut self, now: Time) {
         self.back_off(Step::START, |pause| pause.failed(now));
         self.stop_owed = true;
     }
 
-    /// Nobody can say any longer that PC-B's own network is well: for want of a path nothing counts.
+    /// No witness can confirm any longer that PC-B's own network works: strikes for a missing path don't count.
     fn discount_lost_path(&mut self) {
         if let Primary::Failing(strikes) = &mut self.primary
             && strikes.forget_lost_path()

@@ -14,7 +14,7 @@ use crate::{
 /// Something that was seen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The time told by [`crate::Decider::next_wake`] has come. Harmless at any other time.
+    /// The time of [`crate::Decider::next_wake`] has come. Harmless at any other time.
     Woke,
     /// A probe has ended.
     ProbeEnded {
@@ -23,58 +23,58 @@ pub enum Event {
         /// What it says.
         outcome: Outcome,
     },
-    /// Something happened on a connection to the primary, anybody's, at this time: it may have waited
-    /// for whoever hands it in.
+    /// Something happened at this time on a connection to the primary, whichever process owns it. The event
+    /// may arrive late.
     Evidence(Evidence, Time),
-    /// The witnesses were asked.
+    /// A round of witness queries has ended.
     Witnesses {
         /// As in [`crate::Action::AskWitnesses`].
         round: RoundId,
         /// How many answered.
         answered: u32,
     },
-    /// Somebody looked up the default routers. To be told before the witnesses are asked
+    /// The default routers were looked up. Must be reported before the witnesses are queried
     /// ([`crate::Decider::judges`]), and whenever the primary has answered.
     DefaultRouters(Vec<DefaultRouter>),
-    /// The default routers were pinged in quiet times, and these have answered.
+    /// The default routers were pinged while the primary was healthy, and these have answered.
     RoutersPinged {
         /// None: they are silent.
         answered: Vec<RouterId>,
     },
     /// The machine was suspended: the clocks say so.
     Suspended,
-    /// Somebody looked at the local port.
+    /// The local port was checked.
     Port(PortObservation),
-    /// Somebody looked for a parked gateway.
+    /// The machine was checked for a parked gateway.
     Parking(ParkingObservation),
-    /// So ready the local gateway is to be kept from now on.
+    /// How ready the local gateway must be kept from now on.
     Standby {
         /// As configured, and as is safe here.
         mode: StandbyMode,
         /// This machine can park this gateway: a drill can.
         can_park: bool,
     },
-    /// The local gateway was asked whether it answers.
+    /// A check of the local gateway has ended.
     GatewayProbed {
         /// As in [`crate::Action::ProbeGateway`].
         probe: GatewayProbeId,
         /// What it says.
         outcome: Outcome,
     },
-    /// Somebody looked what the last start command began.
+    /// What the last start command started was checked.
     Begun(Begun),
-    /// The process that listens on the local port began then.
+    /// The process that listens on the local port was started at this time.
     GatewayBegan(Time),
-    /// The local gateway says that it finishes what it is at, and then goes.
+    /// The local gateway reports that it is draining: it finishes its work and exits.
     GatewayDrains,
-    /// The primary says (or no longer says) that it drains: somebody is stopping or restarting it in
-    /// good order.
+    /// The primary reports (or no longer reports) that it is draining: it is being stopped or restarted in
+    /// an orderly way.
     PrimaryDrains(bool),
     /// An operator's order depends on how the primary is now: see [`crate::Decider::must_probe_first`].
     ProbeWanted,
-    /// The primary was seen healthy under this configuration, as is remembered from before.
+    /// The primary was seen healthy under this configuration, according to the saved state.
     Armed,
-    /// An operator ordered something. [`crate::Decider::objection`] tells before whether it is followed.
+    /// An operator's order. [`crate::Decider::objection`] shows beforehand whether it will be followed.
     Operator(Order),
     /// The command in flight has ended.
     CommandEnded {
@@ -86,9 +86,9 @@ pub enum Event {
 }
 
 impl Event {
-    /// What is judged by something else comes after it. The port comes before everything that depends on
-    /// who listens, what others saw before the end of a probe, and what the primary says of itself as well.
-    /// Orders come last: they are followed or refused by how things are now.
+    /// An event comes after those by which it is judged: the port before everything that depends on who
+    /// listens; evidence, and what the primary reports about itself, before the end of a probe. Orders come
+    /// last, because the present state decides whether they are followed.
     pub(crate) const fn rank(&self) -> u8 {
         match self {
             Self::Suspended => 0,
@@ -123,16 +123,16 @@ pub enum PortObservation {
     Terminating,
     /// At least one socket of the gateway listens.
     Listening,
-    /// Somebody listens, and nobody of them is the gateway.
+    /// Only other programs listen.
     Foreign,
 }
 
-/// What became of what the last start command began: the gateway that is to come up.
+/// The state of what the last start command started: the gateway that is expected to come up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Begun {
-    /// A process of it lives, or its service manager is still at it.
+    /// One of its processes lives, or its service manager is still starting it.
     Alive,
-    /// Nothing of it is left, or it crashes again and again.
+    /// Nothing of it is left, or it crashes repeatedly.
     Gone,
     /// It can't be seen.
     Unknown,

@@ -1,4 +1,4 @@
-//! What somebody else's connection says of the primary.
+//! What connections of other programs show about the primary.
 
 /// What happened on a connection to the primary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -7,18 +7,18 @@ pub enum Evidence {
     Refused,
     /// A connection was reset by the primary.
     Reset,
-    /// A connection died of silence.
+    /// A connection timed out.
     TimedOut,
     /// The primary closed a connection.
     Closed,
     /// A connection to the primary was established.
     Established,
-    /// The primary acknowledged what somebody sent, while a probe was in flight.
+    /// The primary acknowledged data that another program sent, while a probe was in flight.
     Acknowledged,
 }
 
 impl Evidence {
-    /// Does it speak for the primary's health?
+    /// Does it show that the primary is alive?
     #[must_use]
     pub const fn is_good(self) -> bool {
         matches!(self, Self::Established | Self::Acknowledged)

@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Situation {
-    /// Why this order would not be followed now, if so. To be asked before it is given.
+    /// Why this order would be refused now, if so. Called before the order is handed in.
     pub(crate) fn objection(&self, now: Time, order: Order) -> Option<Refusal> {
         let mut orders = self.orders;
         orders.expire(now);
@@ -33,8 +33,8 @@ impl Situation {
         }
     }
 
-    /// Does this order depend on how the primary is now, which isn't known, or only from a while ago?
-    /// Then it has to be probed first: [`Event::ProbeWanted`].
+    /// Does this order depend on the primary's present health, and is that unknown or out of date? Then the
+    /// primary must be probed first: [`Event::ProbeWanted`].
     pub(crate) fn must_probe_first(&self, now: Time, order: Order) -> bool {
         let depends = matches!(order, Order::TakeOver { .. })
             && !matches!(

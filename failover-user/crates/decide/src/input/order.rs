@@ -1,5 +1,5 @@
-//! What the operator ordered: a pause, a takeover or a release by hand. Only keeps the orders; what
-//! they mean for a command is decided with everything else.
+//! The operator's orders: a pause, a takeover, a release or a drill. This file only keeps them; `output`
+//! decides what follows from them.
 
 use crate::time::{Time, earliest};
 
@@ -11,19 +11,19 @@ pub enum Order {
         /// Until then; `None`: until it is resumed.
         until: Option<Time>,
     },
-    /// The pause is over, and so is the time that a release holds.
+    /// End the pause, and the hold of a release.
     Resume,
     /// Take over now, without waiting for the strikes.
     TakeOver {
-        /// Although the primary answers, was never seen healthy, or no witness answers. Then the local
-        /// gateway serves until a release is ordered.
+        /// Even if the primary answers, was never seen healthy, or no witness answers. The local gateway then
+        /// serves until a release is ordered.
         force: bool,
     },
     /// Park the local gateway and end it again, to show that it could serve.
     Drill,
-    /// Stop the local gateway, although the primary doesn't answer. A new takeover needs new strikes.
+    /// Stop the local gateway, even if the primary doesn't answer. A new takeover needs new strikes.
     Release {
-        /// And isn't made before this time; `None`: as soon as there are enough.
+        /// No takeover before this time; `None`: as soon as there are enough strikes.
         hold_until: Option<Time>,
     },
 }
@@ -37,13 +37,13 @@ pub enum Refusal {
     PrimaryAnswers,
     /// The primary was never probed, and its first probe has not ended in time.
     NotAsked,
-    /// The primary answered last, but that is long ago, and probes say nothing since.
+    /// The primary's last answer is out of date, and probes since then were inconclusive.
     CannotTell,
-    /// The last probe failed, and others' connections to the primary work.
+    /// The last probe failed, but other connections to the primary work.
     OthersAnswered,
     /// The primary was never seen healthy.
     Unarmed,
-    /// Somebody else's listener has the port.
+    /// A foreign listener has the port.
     ForeignListener,
     /// The local gateway serves already.
     AlreadyActive,
@@ -51,14 +51,14 @@ pub enum Refusal {
     NothingToRelease,
     /// The primary fails: a takeover may be near.
     PrimaryFails,
-    /// A drill is under way.
+    /// A drill is in progress.
     DrillRuns,
     /// A local gateway can't be parked here.
     CannotPark,
 }
 
-/// The orders that stand until their time is over or another ends them, whatever else happens: the next
-/// decider goes on from them.
+/// The standing orders, which hold until their time is over or another order ends them: they are part of the
+/// persistent state.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Standing {
     /// Nothing is run.
@@ -129,25 +129,25 @@ impl Orders {
         }
     }
 
-    /// Whatever had its time has had it.
+    /// Removes the orders whose time is over.
     pub(crate) fn expire(&mut self, now: Time) {
         self.hold_until.take_if(|until| *until <= now);
         self.pause
             .take_if(|pause| pause.until.is_some_and(|until| until <= now));
     }
 
-    /// When something of this is over.
+    /// When the next order expires.
     pub(crate) fn next(&self) -> Option<Time> {
         let pause = self.pause.and_then(|pause| pause.until);
         earliest(&[pause, self.hold_until])
     }
 
-    /// Nothing is left of the local gateway: that is what a release is for.
+    /// Nothing is left of the local gateway, so the release is done.
     pub(crate) fn released(&mut self) {
         self.release = false;
     }
 
-    /// The primary is believed: a takeover that waited for it only is over.
+    /// The primary is trusted: an ordered takeover is over, unless it was forced.
     pub(crate) fn primary_is_back(&mut self) {
         self.takeover.take_if(|takeover| !takeover.force);
     }

@@ -1,11 +1,11 @@
-//! What a probe says: of the primary, or of the local gateway.
+//! The outcome of a probe of the primary or of a check of the local gateway.
 
 use std::time::Duration;
 
-/// What a probe says of the primary.
+/// The outcome of a probe.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
-    /// It answered, as the check asks for.
+    /// It answered as the check requires.
     Connected {
         /// From the first packet to the answer.
         took: Duration,
@@ -17,20 +17,20 @@ pub enum Outcome {
         /// Until that was known.
         took: Duration,
     },
-    /// The probe says nothing about the primary: something of our own is amiss.
+    /// The probe says nothing about the primary: something on PC-B is wrong.
     Unknown {
         /// What, and what to do about it.
         reason: String,
-        /// What the probe lacked, where the primary's end may be the cause as well.
+        /// What the probe lacked, if a failure of the primary may have caused that as well.
         gone: Option<Gone>,
     },
 }
 
-/// What is missing on PC-B for a probe, and may have gone together with the primary.
+/// What is missing on PC-B for a probe, and may have disappeared together with the primary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Gone {
-    /// Carrier, route, name or source address towards the primary. It is a strike where a witness
-    /// answers over another path: then PC-B's own network is well.
+    /// Carrier, route, name or source address towards the primary. It is a strike if a witness answers
+    /// over another path: then PC-B's own network works.
     Path,
     /// The primary's address: PC-B has it now. Whatever answers there isn't the primary, but PC-B
     /// isn't cut off either.
@@ -38,7 +38,7 @@ pub enum Gone {
 }
 
 impl Outcome {
-    /// A probe that says nothing, for a reason of PC-B's own.
+    /// A probe that says nothing, for a reason on PC-B.
     #[must_use]
     pub const fn unknown(reason: String) -> Self {
         Self::Unknown { reason, gone: None }
@@ -94,20 +94,20 @@ pub enum Failure {
     TimedOut,
     /// The network said that the host can't be reached, with this errno.
     Unreachable {
-        /// As the kernel told it.
+        /// As the kernel returned it.
         errno: i32,
     },
-    /// TCP connected, and no whole answer came.
+    /// TCP connected, but no complete answer came.
     NoAnswer(NoAnswer),
-    /// Something answered that is no healthy primary.
+    /// Something answered that is not a healthy primary.
     WrongAnswer(AnswerFault),
     /// The probe could not be made, and that counts: see [`Gone`].
     Gone(Gone),
 }
 
 impl Failure {
-    /// Did TCP connect? Then the primary's kernel lives, and its acknowledgements on others'
-    /// connections gainsay nothing.
+    /// Did TCP connect? Then the primary's kernel is known to live, and its acknowledgements on other
+    /// connections refute nothing.
     #[must_use]
     pub const fn is_above_tcp(self) -> bool {
         matches!(self, Self::NoAnswer(_) | Self::WrongAnswer(_))
@@ -119,7 +119,7 @@ impl Failure {
         matches!(self, Self::TimedOut | Self::NoAnswer(NoAnswer::TimedOut))
     }
 
-    /// Does the primary's host itself say that the process is gone? The network has no part in it.
+    /// Does the primary's host itself report that the process is gone? Then the network isn't the cause.
     #[must_use]
     pub const fn is_of_its_process(self) -> bool {
         matches!(
@@ -132,7 +132,7 @@ impl Failure {
 /// Why there is no answer, though TCP connected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NoAnswer {
-    /// None in time, or not all of it: a process that hangs.
+    /// None in time, or only a part of it: a process that hangs.
     TimedOut,
     /// The connection was closed first.
     Closed,
@@ -140,15 +140,15 @@ pub enum NoAnswer {
     Reset,
 }
 
-/// What is wrong with an answer, as a code of the prober's own.
+/// What is wrong with an answer, as a code that the prober defines.
 ///
-/// The core knows no protocol: it carries the code from the probe to whoever shows it, compares it, and
-/// never reads it. The prober encodes what it found, and decodes it again for those who show it.
+/// The decider knows no protocol: it passes the code on and compares it, but never interprets it. The
+/// prober encodes what it found, and decodes the code again for the renderers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AnswerFault(u32);
 
 impl AnswerFault {
-    /// What the prober encoded like this.
+    /// The fault with this code.
     #[must_use]
     pub const fn new(code: u32) -> Self {
         Self(code)

@@ -1,4 +1,4 @@
-//! New numbers while it runs: what was seen stays seen, what runs goes on.
+//! Applies new settings at run time. Observations and a command in flight survive.
 
 use crate::{
     known::{
@@ -10,21 +10,21 @@ use crate::{
     time::Time,
 };
 
-/// What new settings mean for the asking of the primary.
+/// What new settings mean for probing the primary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Probing {
-    /// Nothing: a probe in flight goes on. With another timeout that is [`Self::Anew`].
+    /// Nothing: a probe in flight continues. With another timeout this is the same as [`Self::Anew`].
     AsBefore,
-    /// It is asked in another way: a probe in flight is given up, and its strikes stay.
+    /// The primary is probed in another way: a probe in flight is dropped, and the strikes stay.
     Anew,
-    /// It is asked something else: what it answered until now, well or not, says nothing of that.
+    /// The check means something else: earlier outcomes, good or bad, say nothing about it.
     SomethingElse,
-    /// It is another primary: nothing is known of it.
+    /// It is another primary: nothing is known about it.
     OfAnother,
 }
 
 impl Situation {
-    /// Takes new settings over. Strikes, the state and a command in flight survive.
+    /// Applies new settings. Strikes, the state and a command in flight survive.
     pub(crate) fn reconfigure(&mut self, now: Time, settings: Settings, probing: Probing) {
         self.isolation.reconfigure(&settings, now);
         self.flap_damping.reconfigure(&settings);
@@ -37,7 +37,7 @@ impl Situation {
         if let Primary::Failing(strikes) = &mut self.primary {
             strikes.reconfigure(&settings);
         }
-        // By another timeout the answer would be overdue, or come when nobody waits.
+        // With another timeout the outcome would be overdue, or come after the deadline.
         if probing != Probing::AsBefore || settings.timeout != self.settings.timeout {
             self.schedule.give_up();
         }
@@ -57,7 +57,7 @@ impl Situation {
                 step != Step::START && takeover.is_of_takeover(step)
             });
             self.isolation.forget();
-            // Who was silent while another one answered.
+            // Which router was silent while the old primary answered says nothing now.
             self.router.primary_fails();
             self.flap_damping.forget();
             self.seen_alive = None;

@@ -1,8 +1,8 @@
-//! What has happened, from events and actions alone: it must not believe the decider, whose mistakes it
-//! would share.
+//! What has happened, from events and actions alone: it must not rely on the decider, whose mistakes it would
+//! share.
 //!
-//! It asks the decider only what no event tells: whether an order is followed, how many successes a
-//! release takes now, and whether it missed its time by less than the schedule's slack.
+//! It asks the decider only what no event shows: whether an order is followed, how many successes a release
+//! takes now, and whether a probe was late by less than the schedule's slack.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     Gone, Order, Outcome, PortObservation, ProbeId, RoundId, RouterId, Settings, Step, Time,
 };
 
-/// A driver that is later than this was absent.
+/// A call that is later than this follows an absence.
 const ABSENCE: Duration = Duration::from_secs(2);
 /// A timer may be this late without a probe counting as late.
 pub(super) const SLACK: Duration = Duration::from_millis(2);
@@ -31,18 +31,18 @@ pub(super) struct Books {
     pub(super) probe: Option<(ProbeId, Cause, Time)>,
     /// When the failed probes in a row began, oldest first.
     pub(super) failures: Vec<Time>,
-    /// When the last probe that said anything was answered, if it was.
+    /// When the last conclusive probe was answered, if it was.
     pub(super) success: Option<Time>,
-    /// When a probe was answered last, whatever came after.
+    /// When a probe was last answered, whatever came after.
     pub(super) answered: Option<Time>,
-    /// Successes in a row, by the narrowest reading and by the widest.
+    /// Successes in a row, by the strictest count and by the most lenient.
     pub(super) certainly: Successes,
     pub(super) possibly: Successes,
     pub(super) command: Option<InFlight>,
     /// When the last stop command ended.
     pub(super) stopped: Option<Time>,
     pub(super) gateway: Option<(PortObservation, Time)>,
-    /// The round of witnesses that was asked last, when, and how many answered.
+    /// The last round of witness queries, when it began, and how many answered.
     pub(super) witnesses: Option<(RoundId, Time, Option<u32>)>,
     /// When enough of them answered last.
     pub(super) connected: Option<Time>,
@@ -50,23 +50,23 @@ pub(super) struct Books {
     pub(super) pathless: Option<Time>,
     /// The default routers, as they were looked up last.
     pub(super) routers: Vec<DefaultRouter>,
-    /// Those that have answered pings in quiet times.
+    /// Those that have answered pings while the primary was healthy.
     pub(super) proven: Vec<RouterId>,
-    /// Other routers are there now.
+    /// Other routers have taken their place.
     pub(super) replaced: bool,
     /// They were silent when they were pinged last.
     pub(super) doubted: bool,
-    /// When too few witnesses answered, and since then none did.
+    /// Since when too few witnesses answer.
     pub(super) isolated: Option<Time>,
-    /// The fence command has ended well, or as well as is asked, and what was seen before it counts.
+    /// The fence command has ended as required, and what was seen before it still counts.
     pub(super) fenced: bool,
-    /// What was seen before the last fence command began counts no longer.
+    /// What was seen before the last fence command began no longer counts.
     pub(super) outdated: bool,
     /// The probe that was in flight during an absence.
     pub(super) distrusted: Option<ProbeId>,
-    /// When somebody's connection last showed the primary alive.
+    /// When another program's connection last showed the primary alive.
     seen_alive: Option<Time>,
-    /// A probe that was made for bad news was answered: a later one may be for news as false.
+    /// A probe for bad news was answered: later bad news may be a false alarm, too.
     pub(super) false_alarm: bool,
     /// A start has run since the last stop: there may be something to undo.
     pub(super) started: bool,
@@ -74,20 +74,20 @@ pub(super) struct Books {
     pub(super) armed: bool,
     pub(super) orders: Orders,
     pub(super) parking: Parking,
-    /// The check of the local gateway that isn't answered yet, and how many failed in a row.
+    /// The check of the local gateway in flight, and how many failed in a row.
     pub(super) gateway_probe: Option<GatewayProbeId>,
     pub(super) gateway_failures: u32,
-    /// It has answered since it listens, or had all the time there is for that.
+    /// It has answered since it began to listen, or its time for that is over.
     pub(super) gateway_answered: bool,
     /// When the last start command was run, or the absence ended during which it ran.
     pub(super) start: Option<Time>,
-    /// What it began was seen to live last, since when nothing has changed.
+    /// What it started was last seen alive, and nothing has changed since.
     pub(super) comes_up: bool,
     /// The gateway's time to answer first counts from here, at the earliest.
     pub(super) first_answer_from: Option<Time>,
     pub(super) last_early: Option<Time>,
     pub(super) last_on_schedule: Option<Time>,
-    /// When the decider wanted to be woken, as far as it was asked.
+    /// The last known next wake of the decider.
     pub(super) wake: Option<Time>,
     /// The current second, and how often the timer fired in it.
     pub(super) fired: (u64, u32),
@@ -158,8 +158,8 @@ impl Books {
         }
     }
 
-    /// PC-B has booted: nothing is in flight, and of what was known only the orders that stand and
-    /// the routers that have answered are left.
+    /// PC-B has booted: nothing is in flight, and only the standing orders and the routers that have answered
+    /// are still known.
     pub(super) fn boot(&mut self) {
         let mut orders = self.orders;
         orders.boot();
@@ -185,7 +185,7 @@ impl Books {
             Event::Begun(begun) => {
                 self.comes_up = *begun == Begun::Alive && before.awaits_start();
             }
-            // It may have had its time long ago.
+            // Its time may have been over long ago.
             Event::GatewayBegan(_) => self.gateway_answered = true,
             Event::Armed => self.armed = true,
             Event::Operator(order) => self.ordered(now, *order, before),
@@ -255,7 +255,7 @@ impl Books {
             ) => {
                 self.failures.push(began);
                 self.certainly = Successes::default();
-                // What others saw may excuse it, unless TCP connected.
+                // What other connections showed may excuse it, unless TCP connected.
                 let rumour = cause == Cause::BadNews && self.false_alarm;
                 let excused = rumour && failure.is_silence();
                 let counts = self.settings.veto_limit == 0
@@ -340,7 +340,7 @@ impl Books {
             self.drill_begins();
         }
         if matches!(order, Order::Release { .. }) {
-            // The operator knows what failed until now.
+            // The operator knew of the failures until now.
             self.failures.clear();
             self.nobody_was_asked();
             self.outdate_fence();
@@ -352,7 +352,7 @@ impl Books {
         self.outdated = true;
     }
 
-    /// After an absence nothing counts that was seen before.
+    /// After an absence, nothing that was seen before counts.
     fn begin_anew(&mut self, now: Time) {
         self.failures.clear();
         self.outdate_fence();
@@ -364,17 +364,17 @@ impl Books {
         if let Some((PortObservation::Listening, since)) = &mut self.gateway
             && !self.gateway_answered
         {
-            // No deadline was fair.
+            // Its time starts again.
             self.first_answer_from = Some(now.max(*since));
         }
     }
 
-    /// Is the decider called later than it requested, or is a probe's end later than its timeout?
+    /// Is the decider called later than it asked for, or is a probe's end later than its timeout?
     fn is_late(&self, now: Time, before: &Decider) -> bool {
         let is_absence = |expected: Time| now > expected && now.since(expected) > ABSENCE;
         self.wake.is_some_and(is_absence)
             || self.probe.is_some_and(|(.., began)| {
-                // A probe is due a timer's slack before it begins: the decider alone knows.
+                // A probe may be due a timer's slack before it begins: only the decider knows when.
                 let answer = began + self.settings.timeout;
                 is_absence(answer)
                     || (now > answer
@@ -384,7 +384,7 @@ impl Books {
             })
     }
 
-    /// Without a path a probe has failed where somebody can say that PC-B's network is well.
+    /// A probe without a path has failed if a witness can confirm that PC-B's network works.
     pub(super) fn counted(&self, outcome: &Outcome) -> Outcome {
         match outcome {
             Outcome::Unknown {

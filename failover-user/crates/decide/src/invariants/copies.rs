@@ -1,5 +1,5 @@
-//! What a copy of the decider would do: nothing, for an event that says nothing new; and something, once
-//! its timer has fired.
+//! What a copy of the decider would do: nothing, after an event without news; and something, once its timer
+//! has fired.
 
 use super::{
     books::Books,
@@ -8,7 +8,7 @@ use super::{
 use crate::{Action, Cause, Decider, Event, Outcome, Time};
 
 impl Books {
-    /// An event that says nothing new makes no difference but for when to probe.
+    /// An event without news changes at most when the primary is probed next.
     pub(super) fn changes_nothing(
         &self,
         now: Time,
@@ -56,7 +56,7 @@ impl Books {
         });
     }
 
-    /// Does this event tell nothing that isn't known, but for when to probe?
+    /// Is this event without news, except for when to probe?
     fn says_nothing(&self, event: &Event) -> bool {
         match event {
             Event::Woke | Event::ProbeWanted | Event::PrimaryDrains(_) => true,

@@ -1,5 +1,5 @@
-//! Is every state left? A copy of the decider is played on in a calm world, in which the primary answers
-//! always or never, commands work and nobody meddles: it has to end in standby, or active.
+//! Is every state left? A copy of the decider is run in a calm world, in which the primary answers always or
+//! never, commands work and nothing interferes: it must end in standby, or active.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ impl Books {
             return;
         }
         for answers in [true, false] {
-            // With a wrong address nobody serves, whatever answers there.
+            // An unarmed decider doesn't take over.
             if !answers && !self.armed {
                 continue;
             }
@@ -58,7 +58,7 @@ fn patience(settings: &Settings) -> Duration {
     round
         .saturating_mul(settings.strikes.get().saturating_add(PATIENCE))
         .saturating_add(successes)
-        // After some that had all their time, a start has four times as much, and then its gateway to answer.
+        // After two starts that timed out, a start has four times its timeout, and so has the first answer.
         .saturating_add(settings.start_timeout.saturating_mul(8))
         .saturating_add(settings.stop_timeout)
         .saturating_add(settings.fence_timeout)
@@ -78,8 +78,7 @@ struct CalmWorld {
 }
 
 impl CalmWorld {
-    /// What was in flight when the world became calm comes to nothing; a round of witnesses is given up in
-    /// time.
+    /// What was in flight when the world became calm fails; a round of witness queries times out.
     fn after(books: &Books, now: Time, decider: &Decider, answers: bool) -> Self {
         let mut calm = Self {
             decider: decider.clone(),

@@ -2,10 +2,10 @@
 //! tests and for `failover simulate`.
 //!
 //! It keeps its own [books](books) from events and actions alone, so that it doesn't share the decider's
-//! mistakes. It must not know who drives the decider: a script, random events or a simulated network.
+//! mistakes. It must not know what drives the decider: a script, random events or a simulated network.
 //!
-//! [`Invariants::before`] comes before each [`Decider::handle`], and [`Invariants::after`] after it. What
-//! does not hold is collected, not raised.
+//! Call [`Invariants::before`] before each [`Decider::handle`], and [`Invariants::after`] after it.
+//! Violations are collected, not raised.
 
 mod books;
 mod copies;
@@ -28,16 +28,16 @@ use crate::{
     Action, Decider, Event, GatewayProbeId, ProbeId, RoundId, Settings, State, Step, Time,
 };
 
-/// One action of each kind comes of an event at most.
+/// An event causes at most one action of each kind.
 const MOST_ACTIONS: usize = 8;
 
-/// How often copies of the decider are played on, beside what is checked at every event: that takes far
-/// longer than everything else.
+/// How often copies of the decider are run ahead, besides the checks at every event: that takes far longer than
+/// everything else.
 #[derive(Clone, Copy, Debug)]
 struct Copies {
     /// From one event with copies to the next.
     period: u32,
-    /// Number of changes of state after which a copy is played until it leaves that state.
+    /// Number of changes of state after each of which a copy is run until it leaves that state.
     changes: u32,
 }
 
@@ -58,9 +58,9 @@ pub struct Invariants {
     books: Books,
     before: Before,
     copies: Copies,
-    /// Events until the next one with copies; 0: it is this one.
+    /// Events until the next one with copies; 0: this one.
     until_copies: u32,
-    /// Changes of state that are played on yet.
+    /// Changes of state after which a copy will still be run.
     changes_left: u32,
     violations: Violations,
 }
@@ -70,7 +70,7 @@ pub struct Invariants {
 struct Before {
     state: State,
     primary_answers: Option<bool>,
-    /// How much the primary has flapped.
+    /// The flap level of the primary.
     level: usize,
 }
 
@@ -112,7 +112,7 @@ impl Invariants {
         }
     }
 
-    /// PC-B has booted, and the next event is for a new decider: nothing is in flight, nobody listens.
+    /// PC-B has booted, and the next event goes to a new decider: nothing is in flight, nothing listens.
     pub fn boot(&mut self) {
         self.books.boot();
     }
@@ -139,14 +139,14 @@ impl Invariants {
         self.books.observe(now, event, decider);
     }
 
-    /// Takes in what `decider` made of it, and when it wants to be woken.
+    /// Takes in the actions that `decider` has returned, and its next wake.
     pub fn after(&mut self, now: Time, actions: &[Action], wake: Option<Time>, decider: &Decider) {
         let Self {
             books, violations, ..
         } = self;
         books.wake = wake;
         if self.before.primary_answers == Some(false) && decider.primary_answers().is_none() {
-            // The last strike has become too old.
+            // The last strike has expired.
             books.outdate_fence();
         }
         for action in actions {
@@ -195,7 +195,7 @@ impl Invariants {
         }
     }
 
-    /// Nothing more is to come: can this state be left?
+    /// Nothing more will come: can this state be left?
     pub fn end(&mut self, now: Time, decider: &Decider) {
         self.books.state_is_left(now, decider, &mut self.violations);
     }
@@ -218,7 +218,7 @@ impl Invariants {
         self.books.probe.map(|(probe, ..)| probe)
     }
 
-    /// The round of witnesses that wasn't answered yet.
+    /// The round of witness queries in flight.
     #[must_use]
     pub fn round(&self) -> Option<RoundId> {
         self.books.round()
@@ -255,14 +255,14 @@ impl Invariants {
             });
     }
 
-    /// While an operator's order is in force, nothing makes the next release harder.
+    /// While an operator's order is in force, nothing raises the flap level.
     fn orders_are_no_flaps(&mut self, after: &Decider) {
         let Before {
             primary_answers,
             level,
             ..
         } = self.before;
-        // What a level asks for may be less than the one below, where somebody configures it like that.
+        // A configured level may require fewer successes than the one below it.
         if after.flap_level() <= level {
             return;
         }

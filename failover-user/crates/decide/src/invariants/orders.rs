@@ -8,12 +8,11 @@ pub(super) struct Orders {
     /// Until when; `None`: until it is resumed.
     pub(super) pause: Option<Option<Time>>,
     pub(super) hold: Option<Time>,
-    /// Whether by force.
+    /// Whether it is forced.
     pub(super) takeover: Option<bool>,
-    /// A release may be in force, by the widest reading: something may be left to stop.
+    /// A release may be in force: something may be left to stop.
     pub(super) release: bool,
-    /// It is in force by the narrowest reading as well: something has certainly been there to stop ever
-    /// since the order.
+    /// A release is certainly in force: ever since the order there has been something to stop.
     pub(super) must_release: bool,
 }
 
@@ -46,7 +45,7 @@ impl Orders {
         self.hold.take_if(|until| *until <= now);
     }
 
-    /// PC-B has booted: only what stands for good survives.
+    /// PC-B has booted: only standing orders survive.
     pub(super) fn boot(&mut self) {
         self.primary_is_back();
         self.end_release();
@@ -58,7 +57,7 @@ impl Orders {
         self.must_release = false;
     }
 
-    /// The primary is believed: an ordered takeover is over, unless it was forced.
+    /// The primary is trusted: an ordered takeover is over, unless it was forced.
     pub(super) fn primary_is_back(&mut self) {
         self.takeover.take_if(|force| !*force);
     }
@@ -67,7 +66,7 @@ impl Orders {
         self.takeover == Some(true)
     }
 
-    /// Does what the primary does alone decide who serves?
+    /// Does the primary's health alone decide which gateway serves?
     pub(super) fn leave_it_to_the_primary(&self) -> bool {
         self.pause.is_none() && self.hold.is_none() && self.takeover.is_none() && !self.release
     }

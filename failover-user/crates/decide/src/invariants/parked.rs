@@ -8,7 +8,7 @@ pub(super) struct Parking {
     pub(super) mode: StandbyMode,
     pub(super) can_park: bool,
     pub(super) drill: bool,
-    /// Something of one may be there.
+    /// Something of a parked gateway may be left.
     pub(super) there: bool,
     /// When the last command that changed it ended.
     pub(super) changed: Option<Time>,

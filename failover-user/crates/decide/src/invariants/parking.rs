@@ -1,5 +1,5 @@
-//! When a gateway may be parked, that a parked one is ended with its reason, and that being ready never
-//! delays a takeover.
+//! When a gateway may be parked, that a parked one is discarded when it is no longer wanted, and that parking
+//! never delays a takeover.
 
 use super::{
     books::{Books, InFlight, SLACK},
@@ -16,7 +16,7 @@ impl Books {
         self.parking.can_park = can_park;
     }
 
-    /// While a command changes what there is, looks tell nothing.
+    /// While a command changes it, observations don't count.
     pub(super) fn parking_seen(&mut self, seen: ParkingObservation, before: &Decider) {
         let changes = self
             .command
@@ -42,7 +42,7 @@ impl Books {
         violations.unless(under_way, Invariant::DrillEnds, || "none was under way");
     }
 
-    /// A start lets a parked gateway go on, or takes its place.
+    /// A start continues a parked gateway, or takes its place.
     pub(super) fn parked_is_used(&mut self) {
         self.parking.there = false;
     }
@@ -88,7 +88,7 @@ impl Books {
             StandbyMode::Warm => after.primary_answers() == Some(false),
             StandbyMode::Hot => true,
         };
-        // Whether a release is over, the decider knows better: a start that came to nothing leaves nothing.
+        // Whether a release is over is left to the decider: a failed start may have left nothing behind.
         let may_be_needed = self.armed && self.orders.hold.is_none();
         self.parking.can_park
             && self.orders.pause.is_none()
@@ -99,8 +99,8 @@ impl Books {
         after.strikes().len() == self.settings.strikes.get() as usize
     }
 
-    /// A parked gateway that nobody wants doesn't stay: only a takeover that is due may want it yet, a start
-    /// that is undone comes first, and an attempt that came to nothing is followed by a pause.
+    /// A parked gateway that isn't wanted is discarded, except that a takeover that is due may still use it, a
+    /// start is undone first, and a failed attempt is followed by a pause.
     pub(super) fn parked_is_discarded(
         &self,
         now: Time,
@@ -123,7 +123,7 @@ impl Books {
         );
     }
 
-    /// Were the command that parks over, would a takeover begin? Then it is in the way.
+    /// If a takeover would begin once the command that parks has ended, that command delays it.
     pub(super) fn parking_delays_nothing(
         &self,
         now: Time,

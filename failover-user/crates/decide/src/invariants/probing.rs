@@ -1,4 +1,4 @@
-//! When the primary and the local gateway are asked: one probe at a time, and no more of them than the
+//! When the primary and the local gateway are probed: one probe at a time, and no more often than the
 //! settings allow.
 
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Books {
             );
             self.last_early = Some(now);
         }
-        // One for what may be a false alarm again leaves the schedule alone, unless it is answered.
+        // A probe for what may be another false alarm doesn't change the schedule, unless it is answered.
         if matches!(cause, Cause::Scheduled | Cause::Ordered)
             || (cause == Cause::BadNews && !self.false_alarm)
         {
@@ -90,8 +90,8 @@ impl Books {
         );
     }
 
-    /// That the primary answers is said only where it has within an interval; and before that is said of an
-    /// order, it is probed unless it answered just now.
+    /// An order is refused because the primary answers only if it has answered within an interval; otherwise
+    /// the primary is probed first.
     pub(super) fn refusals_are_fresh(
         &self,
         now: Time,

@@ -1,5 +1,5 @@
-//! What a release takes, and that it comes: a stop has a reason, a gateway that is coming up has its time,
-//! and one that nobody needs isn't kept.
+//! What a release requires, and that it happens: a stop has a reason, a gateway that is coming up has its time,
+//! and one that isn't needed is stopped.
 
 use super::{
     books::{Books, InFlight, SLACK},
@@ -8,9 +8,8 @@ use super::{
 use crate::{Decider, PortObservation, Step, Time};
 
 impl Books {
-    /// A stop has a reason: the last probe that said anything was answered since somebody listens; or
-    /// it undoes a start; or the gateway doesn't answer; or an operator says so. What isn't ours is
-    /// never stopped.
+    /// A stop has a reason: the last conclusive probe was answered after the listener came up; or it undoes a
+    /// start; or the gateway doesn't answer; or an operator has ordered it. A foreign listener is never stopped.
     pub(super) fn stop_runs(&mut self, now: Time, after: &Decider, violations: &mut Violations) {
         self.may_run(Step::STOP, violations);
         self.is_given_its_time(now, violations);
@@ -62,8 +61,8 @@ impl Books {
         }
     }
 
-    /// A start whose gateway is seen to come up, and one that listens and hasn't answered yet, has all its
-    /// time: nothing but the primary's return or an order ends it before.
+    /// A start whose gateway is coming up, or listens and hasn't answered yet, has its whole timeout: only the
+    /// primary's return or an order ends it earlier.
     fn is_given_its_time(&self, now: Time, violations: &mut Violations) {
         let is_over = |start: Time| now.since(start) >= self.settings.start_timeout;
         let is_due = match self.gateway {
@@ -89,16 +88,16 @@ impl Books {
         );
     }
 
-    /// The successes in a row that a release takes now, at the level of flapping that the decider is at.
+    /// The successes in a row that a release takes at the decider's flap level.
     fn successes_needed(&self, after: &Decider) -> u32 {
         let flapping = self.settings.flapping.as_ref();
         let needed = flapping.and_then(|rules| rules.successes.get(after.flap_level()));
         needed.map_or(1, |needed| needed.get())
     }
 
-    /// A local gateway that nobody needs is stopped, at the latest after the pause that follows a stop which
-    /// came to nothing: one that came up during that pause waits for its end. An order to release it counts
-    /// only if it was given for this gateway: one that comes up after everything was gone may stay.
+    /// A local gateway that isn't needed is stopped, at the latest after the pause that follows a failed stop:
+    /// one that came up during that pause waits for its end. An order to release it counts only if it was given
+    /// for this gateway: one that comes up after everything was gone may stay.
     pub(super) fn is_released(&self, now: Time, violations: &mut Violations) {
         let Some((PortObservation::Listening, since)) = self.gateway else {
             return;

@@ -8,12 +8,12 @@ use crate::Time;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Successes {
     pub(super) count: u32,
-    /// When the probe began that was the last of them.
+    /// When the last of their probes began.
     last: Option<Time>,
 }
 
 impl Successes {
-    /// One more, unless there are as many as anybody asks for.
+    /// Counts one more, up to the most that a release takes.
     pub(super) fn add(&mut self, began: Time, spacing: Duration, most: u32) {
         if self.count < most && self.last.is_none_or(|last| began >= last + spacing) {
             self.count = self.count.saturating_add(1);

@@ -1,4 +1,4 @@
-//! What a takeover takes: failed probes, witnesses, the fence, a free port, and no order against it.
+//! What a takeover requires: failed probes, witnesses, the fence, a free port, and no order against it.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Books {
         self.other_runs(command);
     }
 
-    /// A step of which nothing more is known.
+    /// A step without rules of its own.
     pub(super) fn other_runs(&mut self, command: Step) {
         self.command = Some(InFlight {
             command,
@@ -79,7 +79,7 @@ impl Books {
         violations.unless(self.orders.pause.is_none(), Invariant::Paused, || command);
     }
 
-    /// Enough witnesses were asked within an interval, and answered.
+    /// Enough witnesses were queried within an interval, and have answered.
     fn network_is_there(&self, now: Time, command: Step, violations: &mut Violations) {
         let fresh = self.witnesses.is_some_and(|(_, asked, answered)| {
             now.since(asked) <= self.settings.interval
@@ -119,7 +119,7 @@ impl Books {
         );
     }
 
-    /// Where strikes count for want of a path, a witness has answered, and the path was missing after it.
+    /// If strikes count for a missing path, a witness has answered, and the path was still missing after that.
     fn path_is_still_missing(&self, after: &Decider, violations: &mut Violations) {
         let for_want_of_a_path = after
             .strikes()

@@ -49,35 +49,35 @@ pub enum Invariant {
     PrimaryProven,
     /// A gateway that is coming up has its whole time.
     StartTime,
-    /// A local gateway that nobody needs is stopped.
+    /// A local gateway that isn't needed is stopped.
     Released,
-    /// A gateway is parked where that has a reason, in the order's, the mode's or a drill's name.
+    /// A gateway is parked only for its standby mode or for a drill.
     ParkingReason,
     /// Only what is parked is discarded, and never a gateway that is needed.
     DiscardReason,
-    /// A parked gateway doesn't outlive its reason.
+    /// A parked gateway that is no longer wanted is discarded.
     Discarded,
-    /// Being ready never delays a takeover.
+    /// Parking never delays a takeover.
     ParkingDelaysNothing,
     /// Every drill ends once.
     DrillEnds,
-    /// Only what runs is killed, and once.
+    /// Only a running command is killed, and only once.
     KillRunning,
     /// Every change of state is recorded once, from the state that was.
     ChangeRecorded,
     /// A command is withheld only during a pause.
     Withheld,
-    /// No more than one action of each kind comes of an event.
+    /// An event causes at most one action of each kind.
     FewActions,
     /// Strikes are failures that happened: in a row, apart, and none of them old.
     Strikes,
-    /// What an operator orders makes no later release harder.
+    /// An operator's order doesn't raise the flap level.
     OrdersAreNoFlaps,
-    /// A takeover is refused only for what was seen lately, and accepted only after a probe.
+    /// An order to take over is refused only for a recent observation, and accepted only after a probe.
     FreshRefusal,
-    /// An event that says nothing new changes nothing.
+    /// An event without news changes nothing.
     NothingNew,
-    /// The timer is never due for something that doesn't happen.
+    /// The timer is never due without a reason.
     TimerMoves,
     /// No state lasts for ever: a primary that answers leads to standby, one that does not to active.
     StateLeft,

@@ -1,4 +1,4 @@
-//! Which witnesses answered, and what counts no longer once they do: what failed without a network may
+//! Which witnesses answered, and what no longer counts once they do: probes that failed without a network may
 //! have failed for that reason.
 
 use super::{
@@ -16,7 +16,7 @@ impl Books {
         self.count_again(before);
     }
 
-    /// They were pinged in quiet times.
+    /// They were pinged while the primary was healthy.
     pub(super) fn routers_answered(&mut self, answered: &[RouterId]) {
         if !self.settings.router_is_witness {
             return;
@@ -30,7 +30,7 @@ impl Books {
         self.count_again(before);
     }
 
-    /// They are pinged although nobody needs them now.
+    /// They are pinged although no takeover needs them now.
     pub(super) fn routers_pinged(&self, now: Time, violations: &mut Violations) {
         violations.unless(
             self.settings.router_is_witness && self.success == Some(now),
@@ -39,8 +39,8 @@ impl Books {
         );
     }
 
-    /// The primary has answered, so a silent router has been so for a reason of its own; and where other
-    /// routers are there now, the primary answers by them.
+    /// The primary has answered, so a silent router doesn't answer pings; and other routers that are there now
+    /// lead to the primary.
     pub(super) fn routers_are_judged(&mut self) {
         if self.replaced || self.doubted {
             self.proven.clear();
@@ -48,13 +48,13 @@ impl Books {
         (self.replaced, self.doubted) = (false, false);
     }
 
-    /// Are other routers there now than those that have answered?
+    /// Are the routers that have answered replaced by others?
     fn are_replaced(&self) -> bool {
         let is_there = |router: &DefaultRouter| self.proven.contains(&router.id);
         !self.routers.is_empty() && !self.routers.iter().any(is_there)
     }
 
-    /// Where another number has to answer, nobody was asked for as many.
+    /// If another number has to answer, the last round is void.
     fn count_again(&mut self, before: u32) {
         if self.needed() == before {
             return;
@@ -67,10 +67,10 @@ impl Books {
         }
     }
 
-    /// A round of witnesses is asked.
+    /// A round of witness queries begins.
     pub(super) fn witnesses_asked(&mut self, now: Time, round: RoundId) {
         if let Some((_, asked, None)) = self.witnesses {
-            // Nobody came back.
+            // The last round never ended.
             self.isolated = Some(asked);
         }
         self.witnesses = Some((round, now, None));
@@ -95,7 +95,7 @@ impl Books {
         }
     }
 
-    /// Whatever failed until now, or was asked until now and will, may have failed for that reason.
+    /// Probes that have failed until now, and the one in flight, may fail for that reason.
     fn reconnected(&mut self) {
         self.failures.clear();
         self.distrusted = self.probe.map(|(probe, ..)| probe);
@@ -107,7 +107,7 @@ impl Books {
         self.witnesses = None;
     }
 
-    /// The round of witnesses that wasn't answered yet.
+    /// The round of witness queries in flight.
     pub(super) fn round(&self) -> Option<RoundId> {
         self.witnesses
             .and_then(|(round, _, answered)| answered.is_none().then_some(round))

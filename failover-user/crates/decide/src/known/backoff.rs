@@ -1,4 +1,4 @@
-//! Growing pauses between attempts that failed.
+//! Exponential backoff between failed attempts.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::time::Time;
 pub(crate) struct Backoff {
     first: Duration,
     longest: Duration,
-    /// Attempts that failed since the last that held.
+    /// Failed attempts since the last success.
     failures: u32,
-    /// Attempts that were begun since then, for people.
+    /// Attempts since then, for reports.
     attempts: u32,
     not_before: Time,
 }
@@ -27,14 +27,14 @@ impl Backoff {
         }
     }
 
-    /// Other pauses. One that has begun is no longer than the longest is now.
+    /// Applies new limits. A pause in progress is cut to the new longest one.
     pub(crate) fn reconfigure(&mut self, first: Duration, longest: Duration, now: Time) {
         self.first = first;
         self.longest = longest.max(first);
         self.not_before = self.not_before.min(now + self.longest);
     }
 
-    /// Which attempt this is, from 1.
+    /// The number of the current attempt, from 1.
     pub(crate) fn attempt(&self) -> u32 {
         self.attempts.max(1)
     }
@@ -57,12 +57,12 @@ impl Backoff {
         self.not_before = now + self.pause();
     }
 
-    /// The next one has a reason to wait.
+    /// Delays the next attempt until this time at least.
     pub(crate) fn wait(&mut self, until: Time) {
         self.not_before = self.not_before.max(until);
     }
 
-    /// How long the next attempt would wait, if this one failed.
+    /// How long the next attempt would wait if this one failed.
     pub(crate) fn pause(&self) -> Duration {
         match self.failures {
             0 => Duration::ZERO,
@@ -73,14 +73,14 @@ impl Backoff {
         }
     }
 
-    /// An attempt failed after it was waited for as long as a pause would be.
+    /// An attempt failed after a wait that was as long as the pause: the next one is due at once.
     pub(crate) fn gave_up(&mut self, now: Time) {
         self.failures = self.failures.saturating_add(1);
         self.not_before = now;
     }
 
-    /// The gateway that was up for `uptime` is gone. The first time it is started again at once; one
-    /// that keeps dying young waits longer each time.
+    /// The gateway is gone after this uptime. The first time it is restarted at once; one that keeps dying
+    /// early waits longer each time.
     pub(crate) fn vanished(&mut self, now: Time, uptime: Duration) {
         if uptime >= self.longest {
             self.reset(now);

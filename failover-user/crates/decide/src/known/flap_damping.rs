@@ -1,17 +1,16 @@
-//! Is the primary flapping? One success releases the first time; a primary that fails again soon
-//! after it was back has to prove itself for longer the next time.
+//! Is the primary flapping? The first release takes one success; after a primary has failed again soon
+//! after its return, the next release takes more.
 //!
-//! It was back when it was let serve after a takeover, and also when its process was restarted before
-//! a takeover was due: what crashes in a loop is rarely down for three strikes, and serves nobody.
-//! Only a failure that its host answered for counts as such a crash. One that may be the network's
-//! has to lead to a takeover first.
+//! A return is a release after a takeover, and also a restart of the primary's process before a takeover
+//! was due: a process that crashes in a loop is rarely down for three strikes, and serves nobody. Only a
+//! failure that the primary's host itself reported counts as such a crash. One that the network may have
+//! caused has to lead to a takeover first.
 //!
-//! What operators do is no flapping: a takeover that one orders (a drill, say), and an outage that
-//! begins while an order is in force or after the primary said that it drains, count for nothing, and
-//! neither does the primary's return from it.
+//! What operators do isn't flapping: a takeover by order, and an outage that begins while an order is in
+//! force or after the primary has reported that it is draining, are ignored, and so is the return from
+//! them.
 //!
-//! Nobody can look up how often it failed: [`FlapHistory`] is handed out to be kept, and in again when the
-//! next decider is made.
+//! How often it failed can't be observed again, so [`FlapHistory`] is part of the persistent state.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -23,23 +22,23 @@ use crate::{
 /// How often the primary failed again soon after it was back.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FlapHistory {
-    /// So many failures came too soon, as far as they count: index into
+    /// Number of failures that came too soon, capped: index into
     /// [`Flapping::successes`](crate::Flapping::successes).
     pub level: usize,
-    /// Since when it is back, if it ever failed.
+    /// When it returned, if it ever failed.
     pub back: Option<Back>,
     /// It has crashed and not answered since.
     pub crashed: bool,
     /// A takeover has begun and no release since.
     pub taken_over: bool,
-    /// The outage under way has raised the level.
+    /// The current outage has raised the level.
     pub raised: bool,
-    /// The outage under way is an operator's doing: it counts for nothing.
+    /// The current outage was caused by an operator: it is ignored.
     pub expected: bool,
 }
 
-/// The primary was back then, and had been before for so long: that may be longer than this boot's
-/// clock runs.
+/// Since when the primary is back: at a time of this boot, it had been back for `before`, which may be
+/// longer than this boot has lasted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Back {
     /// A time of this boot.
@@ -56,7 +55,7 @@ impl Back {
         }
     }
 
-    /// For how long it is back.
+    /// How long it has been back.
     fn lasts(self, now: Time) -> Duration {
         self.before.saturating_add(now.since(self.at))
     }
@@ -70,8 +69,8 @@ pub(crate) struct FlapDamping {
 }
 
 impl FlapDamping {
-    /// Goes on from what an earlier one handed out; whatever that says, it is one of these rules' levels,
-    /// and nothing of the future.
+    /// Restores the history from the persistent state. A level above the highest is reduced to it, and a
+    /// time in the future to now.
     pub(crate) fn new(settings: &Settings, history: FlapHistory, now: Time) -> Self {
         let mut damping = Self {
             rules: None,
@@ -87,14 +86,14 @@ impl FlapDamping {
         damping
     }
 
-    /// Other rules; what happened under the old ones counts.
+    /// Applies new rules; the history stays.
     pub(crate) fn reconfigure(&mut self, settings: &Settings) {
         self.rules.clone_from(&settings.flapping);
         let levels = self.rules.as_ref().map_or(0, |rules| rules.successes.len());
         self.history.level = self.history.level.min(levels.saturating_sub(1));
     }
 
-    /// What is known, for the next one.
+    /// The history, for the persistent state.
     pub(crate) fn history(&self) -> FlapHistory {
         self.history
     }
@@ -104,13 +103,13 @@ impl FlapDamping {
         self.history = FlapHistory::default();
     }
 
-    /// An outage begins that an operator has brought about, or was ready for.
+    /// An outage begins that an operator has caused or expected.
     pub(crate) fn expected(&mut self) {
         self.history.expected = true;
     }
 
-    /// An operator orders a takeover. What came right before was the beginning of it: whoever tries out
-    /// whether PC-B takes over stops the primary first.
+    /// An operator orders a takeover. A failure right before it belongs to the order: a test of the takeover
+    /// often begins by stopping the primary.
     pub(crate) fn ordered(&mut self) {
         if !self.history.taken_over {
             let raised = usize::from(std::mem::take(&mut self.history.raised));
@@ -120,7 +119,7 @@ impl FlapDamping {
         }
     }
 
-    /// It answered before, and now its host says that the process is gone.
+    /// It answered before, and now its host reports that the process is gone.
     pub(crate) fn crashed(&mut self, now: Time) {
         if !self.history.crashed && !self.history.expected {
             self.history.crashed = true;
@@ -128,8 +127,8 @@ impl FlapDamping {
         }
     }
 
-    /// A start begins after an outage that began at this time; only the first of an outage counts, and
-    /// only where no crash has counted.
+    /// A start begins in an outage that began at this time. Only the first start of an outage counts, and
+    /// only if no crash has been counted.
     pub(crate) fn takeover(&mut self, failed: Time) {
         if !self.history.taken_over && !self.history.expected {
             self.history.taken_over = true;
@@ -160,7 +159,7 @@ impl FlapDamping {
         }
     }
 
-    /// The primary is believed again.
+    /// The primary is trusted again.
     pub(crate) fn release(&mut self, now: Time) {
         if self.history.taken_over {
             self.history.taken_over = false;
@@ -169,7 +168,7 @@ impl FlapDamping {
         }
     }
 
-    /// It has been well for so long that what was before says nothing any more.
+    /// Clears the history once the primary has been healthy for the quiet time.
     pub(crate) fn forget_old(&mut self, now: Time) {
         let well = self.history.back.filter(|_| {
             !self.history.crashed && !self.history.taken_over && !self.history.expected
@@ -183,7 +182,7 @@ impl FlapDamping {
         }
     }
 
-    /// From one success that counts to the next, at least.
+    /// Shortest time from one success that counts to the next.
     pub(crate) fn spacing(&self) -> Duration {
         let rules = self.rules.as_ref().filter(|_| self.needed() > 1);
         rules.map_or(Duration::ZERO, |rules| rules.interval)

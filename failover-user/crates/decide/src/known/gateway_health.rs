@@ -1,4 +1,4 @@
-//! Does the local gateway answer? A listener that no longer does gets strikes of its own.
+//! Does the local gateway answer? Its failed checks are counted as strikes of its own.
 
 use std::time::Duration;
 
@@ -17,17 +17,18 @@ pub(crate) struct Liveness {
     interval: Duration,
     confirm_interval: Duration,
     last_id: u64,
-    /// The check in flight, and whether its failure says nothing: whoever waits for it was away.
+    /// The check in flight, and whether its failure is ignored because the daemon was suspended or stalled
+    /// meanwhile.
     in_flight: Option<(GatewayProbeId, bool)>,
-    /// When the last check began, or the gateway began to listen; `None`: nobody listens.
+    /// When the last check or the listener began; `None`: nothing listens.
     last: Option<Time>,
     strikes: u32,
-    /// It has answered since it listens.
+    /// It has answered since it began to listen.
     answered: bool,
-    /// When it was begun, and how long it may take from then to its first answer.
+    /// When it was started, and how long it may take from then to its first answer.
     began: Option<Time>,
     patience: Duration,
-    /// That time is over.
+    /// This time has passed without an answer.
     had_its_time: bool,
     /// The next check is due at once.
     hurried: bool,
@@ -52,11 +53,11 @@ impl Liveness {
         }
     }
 
-    /// Other numbers from now on; the strikes stay.
+    /// Applies new settings; the strikes stay.
     pub(crate) fn reconfigure(&mut self, settings: &Settings, patience: Duration) {
         *self = Self {
             last_id: self.last_id,
-            // Asked in another way or by another timeout, it may never be answered.
+            // It was made by the old check or timeout, and may never end.
             in_flight: None,
             last: self.last,
             strikes: self.strikes,
@@ -68,8 +69,8 @@ impl Liveness {
         };
     }
 
-    /// The local gateway listens from now on. Its first check is due an interval later: it may still
-    /// be getting ready. For its first answer it has all the time that a start has, from its beginning.
+    /// The local gateway has begun to listen. Its first check is due an interval later: it may still be
+    /// initializing. For its first answer it has the whole start timeout, counted from the start.
     pub(crate) fn begin(&mut self, now: Time, began: Time, patience: Duration) {
         self.end();
         self.last = Some(now);
@@ -77,17 +78,17 @@ impl Liveness {
         self.patience = patience;
     }
 
-    /// It was begun then, or before.
+    /// It was started at this time, or earlier.
     pub(crate) fn began(&mut self, at: Time) {
         self.began = self.began.map(|began| began.min(at));
     }
 
-    /// Something has happened that its answer may explain.
+    /// Something has happened that its answer may explain: the next check is due at once.
     pub(crate) fn hurry(&mut self) {
         self.hurried = true;
     }
 
-    /// Nobody listens.
+    /// Nothing listens any longer.
     pub(crate) fn end(&mut self) {
         self.hurried = false;
         self.in_flight = None;
@@ -98,14 +99,15 @@ impl Liveness {
         self.had_its_time = false;
     }
 
-    /// Whoever drives this was away: what failed until now says nothing, and no deadline was fair.
+    /// The daemon was suspended or stalled: earlier failures are ignored, and the time for the first answer
+    /// starts again.
     pub(crate) fn begin_anew(&mut self, now: Time) {
         self.forget();
         self.began = self.began.map(|_| now);
         self.had_its_time = false;
     }
 
-    /// What failed until now says nothing.
+    /// Ignores the failures until now.
     pub(crate) fn forget(&mut self) {
         self.strikes = 0;
         if let Some((_, distrusted)) = &mut self.in_flight {
@@ -145,7 +147,7 @@ impl Liveness {
         Some(id)
     }
 
-    /// Was this asked, and has it answered?
+    /// A check has ended. Was it the one in flight, and has the gateway answered?
     pub(crate) fn ended(&mut self, probe: GatewayProbeId, outcome: &Outcome) -> bool {
         let Some((_, distrusted)) = self.in_flight.take_if(|(id, _)| *id == probe) else {
             return false;
@@ -160,7 +162,7 @@ impl Liveness {
         answers
     }
 
-    /// Has it listened without a good answer for all the time that it had? Says so once.
+    /// Has the time for its first answer passed without one? True once.
     pub(crate) fn has_had_its_time(&mut self, now: Time) -> bool {
         let is_over = self.wanted
             && self.comes_up()
@@ -175,7 +177,7 @@ impl Liveness {
         self.began.is_some() && !self.answered && !self.had_its_time
     }
 
-    /// Is this the check in flight, and is it fair?
+    /// Is this the check in flight, and does its failure count?
     pub(crate) fn awaits(&self, probe: GatewayProbeId) -> bool {
         self.in_flight == Some((probe, false))
     }
@@ -185,7 +187,7 @@ impl Liveness {
         self.strikes
     }
 
-    /// Has it failed often enough to be believed dead?
+    /// Has it failed often enough to be treated as hung?
     pub(crate) fn hangs(&self) -> bool {
         self.strikes >= self.needed && !self.comes_up()
     }

@@ -1,7 +1,7 @@
-//! Is it me? Before a takeover the witnesses are asked whether PC-B itself still has a network.
+//! Is PC-B itself isolated? Before a takeover the witnesses are queried to find out.
 //!
-//! Strikes taken while nobody answered prove nothing: once the witnesses answer again, they start
-//! anew.
+//! Strikes from a time without an answer prove nothing: once the witnesses answer again, counting
+//! starts from zero.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::{
     time::Time,
 };
 
-/// The daemon answers within the timeout; this is for the day when it doesn't.
+/// The daemon reports within the timeout; this margin is for the case that it doesn't.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What the witnesses said, and when they are asked again.
+/// The witnesses' last answers, and when they are queried next.
 #[derive(Clone, Debug)]
 pub(crate) struct Isolation {
     quorum: u32,
-    /// So many witnesses count; the others abstain.
+    /// Number of witnesses that count; the others abstain.
     counting: u32,
     interval: Duration,
     patience: Duration,
@@ -30,18 +30,18 @@ pub(crate) struct Isolation {
     hurried: bool,
 }
 
-/// Who is to be asked before a takeover.
+/// The witnesses that must be queried before a takeover.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Judges {
-    /// So many have to answer. Where it is none nobody is asked, whatever [`crate::Action::AskWitnesses`]
-    /// said.
+    /// How many have to answer. If it is 0, no witness is queried, even after
+    /// [`crate::Action::AskWitnesses`].
     pub needed: u32,
-    /// The default routers that may speak; empty where all that have answered before are gone, which is
-    /// silence. `None`: the default router abstains.
+    /// The default routers whose answer counts; empty if all that have answered before are gone, which
+    /// counts as no answer. `None`: the default router abstains.
     pub routers: Option<Vec<RouterId>>,
 }
 
-/// An answer, and when its question was asked.
+/// The result of a round, and when the round began.
 #[derive(Clone, Copy, Debug)]
 struct Verdict {
     asked: Time,
@@ -54,7 +54,7 @@ struct Verdict {
 pub(crate) enum Turn {
     /// Nothing new.
     Same,
-    /// The network is back, or nobody can say: what was seen without it counts for nothing.
+    /// The network is back, or no witness counts any longer: what was seen while isolated is ignored.
     Reconnected,
 }
 
@@ -72,12 +72,12 @@ impl Isolation {
         }
     }
 
-    /// An operator's order waits for the witnesses: the next round isn't put off.
+    /// An operator's order waits for the witnesses: the next round isn't delayed.
     pub(crate) fn hurry(&mut self) {
         self.hurried = self.is_isolated();
     }
 
-    /// Other numbers. A round in flight is asked anew, with its whole time.
+    /// Applies new settings. The timeout of a round in flight starts again.
     pub(crate) fn reconfigure(&mut self, settings: &Settings, now: Time) {
         let Self {
             counting,
@@ -89,7 +89,7 @@ impl Isolation {
         *self = Self {
             last_round,
             asking: asking.map(|(round, _)| (round, now)),
-            // It was one by the old quorum.
+            // A verdict holds only for the quorum that it was made by.
             verdict: verdict.filter(|_| settings.witness_quorum == self.quorum),
             ..Self::new(settings, counting)
         };
@@ -100,12 +100,12 @@ impl Isolation {
         self.counting
     }
 
-    /// How many have to answer: no more than there are that count.
+    /// How many have to answer: the quorum, capped at the number that counts.
     pub(crate) fn needed(&self) -> u32 {
         self.quorum.min(self.counting)
     }
 
-    /// So many count from now on. Nobody was asked for as many before.
+    /// This number counts from now on. If that changes how many have to answer, the last verdict is void.
     pub(crate) fn count(&mut self, counting: u32) -> Turn {
         let before = self.needed();
         self.counting = counting;
@@ -120,7 +120,7 @@ impl Isolation {
         }
     }
 
-    /// Have enough witnesses answered lately, or need none?
+    /// Is isolation ruled out: have enough witnesses answered lately, or is none needed?
     pub(crate) fn ruled_out(&self, now: Time) -> bool {
         self.needed() == 0
             || self.verdict.is_some_and(|verdict| {
@@ -128,7 +128,7 @@ impl Isolation {
             })
     }
 
-    /// Is there anybody whose answer is needed?
+    /// Is any witness's answer needed?
     pub(crate) fn has_judges(&self) -> bool {
         self.needed() > 0
     }
@@ -139,12 +139,12 @@ impl Isolation {
         connected.map(|verdict| verdict.answered)
     }
 
-    /// Did enough answer when they were asked last, or need none?
+    /// Did enough answer in the last round, or is none needed?
     pub(crate) fn was_ruled_out(&self) -> bool {
         self.needed() == 0 || self.verdict.is_some_and(|verdict| verdict.connected)
     }
 
-    /// Did too few witnesses answer when they were asked last?
+    /// Did too few witnesses answer in the last round?
     pub(crate) fn is_isolated(&self) -> bool {
         self.verdict.is_some_and(|verdict| !verdict.connected)
     }

@@ -8,7 +8,7 @@ use crate::time::Time;
 /// How ready the local gateway is kept while the primary serves.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum StandbyMode {
-    /// It is started when it is needed.
+    /// It is started only when it is needed.
     #[default]
     Cold,
     /// It is parked from the first strike on, until the primary answers.
@@ -41,7 +41,7 @@ pub enum ParkingObservation {
     Parked,
     /// It is, and something that it has read has changed since.
     Outdated,
-    /// Something of it is there that can't be let go on: it died, or it isn't stopped any longer.
+    /// Something of it is left that can't be continued: it died, or it is no longer stopped.
     Broken,
 }
 
@@ -51,7 +51,7 @@ pub enum StandbyState {
     /// It has to be started.
     #[default]
     Cold,
-    /// It is on its way to its bind.
+    /// It is starting, and hasn't reached its bind.
     Parking,
     /// It is stopped at its bind.
     Parked,
@@ -82,11 +82,11 @@ pub enum DrillEnd {
     Passed,
     /// It could not be parked.
     Failed,
-    /// Something that matters more came between.
+    /// Something more important interrupted it.
     Interrupted,
 }
 
-/// What is known and wanted of a parked gateway.
+/// What is known of a parked gateway, and what is wanted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Parking {
     pub(crate) mode: StandbyMode,
@@ -94,9 +94,9 @@ pub(crate) struct Parking {
     pub(crate) is_possible: bool,
     pub(crate) parked: Parked,
     pub(crate) drill: Option<Drill>,
-    /// How the last drill ended, until people are told.
+    /// How the last drill ended, until it has been reported.
     pub(crate) drill_end: Option<DrillEnd>,
-    /// As people were told last, and since when.
+    /// As last reported, and since when.
     pub(crate) state: StandbyState,
     pub(crate) since: Time,
 }
@@ -106,21 +106,21 @@ pub(crate) struct Parking {
 pub(crate) enum Parked {
     #[default]
     Absent,
-    /// Its parking was cut short: it may be at its bind by now, or on its way.
+    /// Its parking was interrupted: it may have reached its bind, or not yet.
     Begun,
     Whole {
         since: Time,
         /// Something that it has read has changed since.
         is_outdated: bool,
     },
-    /// Something that can't be let go on.
+    /// Something that can't be continued.
     Broken,
 }
 
 /// A drill: a gateway is parked and ended again, to show that it could serve.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Drill {
-    /// A gateway that is parked already is ended first: a drill shows the whole way.
+    /// A gateway that is already parked is ended first: a drill covers the whole start.
     Clearing,
     Parking,
 }

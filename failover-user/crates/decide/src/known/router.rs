@@ -1,22 +1,21 @@
-//! Does the default router's answer count? Many answer no pings, so it abstains until it has proved
-//! that it does.
+//! Does the default router's answer count? Many routers answer no pings, so it abstains until it has
+//! answered one.
 //!
-//! It proves itself in quiet times: it is pinged while the primary answers, when its silence can't be
-//! PC-B's lost network. Once it has answered, its silence before a takeover means that PC-B is cut off.
-//! So does its absence: where PC-B has another router now, or none, it may be in another network, and
-//! the other one's answer is as good as a stranger's. That changes when the primary answers by it.
+//! It is pinged while the primary answers, when its silence can't mean that PC-B has lost its network.
+//! Once it has answered, its silence before a takeover means that PC-B is isolated. So does its absence:
+//! with another default router, or none, PC-B may be in another network, and the answer of a router
+//! that was never seen to answer proves nothing. That changes when the primary answers through it.
 //!
-//! In the middle of an outage that can't be looked up, so it is handed out to be kept, and in again
-//! when the next decider is made: an answer is an answer, however long ago it was. Where it is none any
-//! more the primary's first answers tell.
+//! During an outage this can't be found out, so it is part of the persistent state. A proof doesn't
+//! expire; one that no longer holds is noticed once the primary answers.
 
 use std::time::Duration;
 
 use crate::{id::RouterId, time::Time};
 
-/// In quiet times it is pinged this often at most. So long may PC-B rely on a router that has begun to
-/// leave pings unanswered. One that goes down often does so a while before it stops forwarding: pinged more
-/// often, it would more often abstain just when its silence means something.
+/// While the primary is healthy it is pinged this often at most, so PC-B may rely for this time on a router
+/// that has stopped answering pings. A router that fails often stops answering a while before it stops
+/// forwarding: pinged more often, it would more often abstain just when its silence means something.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
 
 /// A default router, as it was looked up.
@@ -24,12 +23,12 @@ const PAUSE: Duration = Duration::from_secs(10 * 60);
 pub struct DefaultRouter {
     /// Which.
     pub id: RouterId,
-    /// It has the primary's address: it can't speak of anybody else, and where another router had answered
-    /// it is none that has.
+    /// It has the primary's address: its answer says nothing about PC-B's network, and where another router
+    /// had answered, this one doesn't take its place.
     pub is_primary: bool,
 }
 
-/// The default router as a witness. There may be several: one a family of addresses.
+/// The default router as a witness. There may be several: one per address family.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RouterWitness {
     /// As they were looked up last.
@@ -41,21 +40,22 @@ pub(crate) struct RouterWitness {
     is_due: bool,
 }
 
-/// What the router has shown.
+/// What is known about the router's answers.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 enum Standing {
-    /// Not yet that it answers, or that it doesn't any longer.
+    /// It hasn't answered yet, or no longer answers.
     #[default]
     Unproven,
-    /// That it answers. Only those that did.
+    /// These have answered.
     Proven(Vec<RouterId>),
-    /// It answered before, and not when it was pinged last. That may be the beginning of an outage of
-    /// PC-B's own network: the primary's next answer tells.
+    /// These answered before, but not the last ping. That may be the beginning of an outage of PC-B's own
+    /// network: the primary's next answer decides.
     Doubted(Vec<RouterId>),
 }
 
 impl RouterWitness {
-    /// Goes on from the routers that an earlier one handed out. They are pinged once the primary answers.
+    /// Restores the routers that have answered, from the persistent state. They are pinged once the primary
+    /// answers.
     pub(crate) fn after(proven: Vec<RouterId>) -> Self {
         let standing = if proven.is_empty() {
             Standing::Unproven
@@ -68,8 +68,8 @@ impl RouterWitness {
         }
     }
 
-    /// The routers that have answered, for the next decider. One that is in doubt is among them: the next
-    /// one pings it again.
+    /// The routers that have answered, for the persistent state. It includes those in doubt: the next
+    /// decider pings them again.
     pub(crate) fn proven(&self) -> &[RouterId] {
         match &self.standing {
             Standing::Unproven => &[],
@@ -82,8 +82,8 @@ impl RouterWitness {
         self.found = routers;
     }
 
-    /// The primary has answered: silence of the router's before was its own, and others than those that
-    /// answered have taken their place.
+    /// The primary has answered: a router that was silent before doesn't answer pings, and routers that have
+    /// replaced the proven ones are in PC-B's own network.
     pub(crate) fn primary_answers(&mut self, now: Time) {
         let proven = self.proven();
         let is_proven = |router: &DefaultRouter| proven.contains(&router.id);
@@ -102,8 +102,8 @@ impl RouterWitness {
         }
     }
 
-    /// The primary hasn't answered: whoever is silent now may be so for the same reason. The router is
-    /// pinged again once the primary answers.
+    /// The primary hasn't answered: a router that is silent now may be so for the same reason. It is pinged
+    /// again once the primary answers.
     pub(crate) fn primary_fails(&mut self) {
         self.pinged = None;
         if let Standing::Doubted(routers) = &mut self.standing {
@@ -111,12 +111,12 @@ impl RouterWitness {
         }
     }
 
-    /// Is it to be pinged now? Says so once.
+    /// Must it be pinged now? True once.
     pub(crate) fn is_due(&mut self) -> bool {
         std::mem::take(&mut self.is_due)
     }
 
-    /// These have answered in quiet times; none: it is silent.
+    /// These have answered a ping while the primary was healthy; none: the router is silent.
     pub(crate) fn answered(&mut self, routers: Vec<RouterId>) {
         if !routers.is_empty() {
             self.standing = Standing::Proven(routers);
@@ -139,7 +139,8 @@ impl RouterWitness {
         !self.proven().iter().all(is_primary)
     }
 
-    /// Those of these default routers that may speak. None, where its answer counts: that is silence.
+    /// Those of these default routers whose answer counts. If the router counts and the list is empty, that
+    /// is no answer.
     pub(crate) fn believed(&self, routers: &[DefaultRouter]) -> Vec<RouterId> {
         let proven = self.proven();
         let believed = routers

@@ -1,10 +1,10 @@
 //! When the next probe is due, and why: at a fixed rate, or earlier when there is news.
 //!
-//! Never two probes at a time, and never more than one early probe a second, however much news
-//! there is. An early probe for bad news restarts the schedule, so that it can be the first strike;
-//! one for good news leaves it alone. Silence on a connection that proved to be no news before leaves it
-//! alone as well: where packets are lost connections die again and again, and each early probe would be
-//! one more that can fail by chance.
+//! Never two probes at a time, and never more than one early probe a second, however much news there is.
+//! An early probe for bad news restarts the schedule, so that it can be the first strike; one for good
+//! news doesn't. Nor does one for a connection that timed out, if such news was a false alarm before:
+//! with packet loss connections time out repeatedly, and each early probe is one more that can fail by
+//! chance.
 
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ const EARLY_GAP: Duration = Duration::from_secs(1);
 const BAD_NEWS_DEBOUNCE: Duration = Duration::from_millis(50);
 /// A probe that begins this much after its time still counts as on time: a timer's own slack.
 pub(crate) const SLACK: Duration = Duration::from_millis(2);
-/// So many early probes in a row may find nothing amiss before the gap grows.
+/// Number of early probes in a row that may find nothing wrong before the gap grows.
 const PATIENCE: u32 = 4;
-/// After so many scheduled probes in a row with no news before them silence is news again.
+/// After this number of scheduled probes in a row without news, a timeout is news again.
 const QUIET: u32 = 20;
 
 /// A probe in flight.
@@ -33,11 +33,11 @@ pub(crate) struct InFlight {
     id: ProbeId,
     pub(crate) due: Time,
     pub(crate) cause: Cause,
-    /// Whoever waits for it was away meanwhile: its failure says nothing.
+    /// The daemon was suspended, stalled or cut off meanwhile: its failure is ignored.
     pub(crate) distrusted: bool,
-    /// It was made for a silence.
+    /// It was made because a connection timed out.
     silence: bool,
-    /// For one like those that were false alarms: one more silence is no strike.
+    /// Such news was a false alarm before: if this probe times out as well, that isn't a strike.
     pub(crate) rumour: bool,
 }
 
@@ -45,17 +45,17 @@ pub(crate) struct InFlight {
 pub(crate) struct Schedule {
     last_id: u64,
     in_flight: Option<InFlight>,
-    /// The last probe that the fixed rate counts from; before the first one, when that is due.
+    /// When the last probe was due that the fixed rate counts from; `None`: there was none yet.
     last_due: Option<Time>,
     first_due: Time,
-    /// News that still waits for its probe.
+    /// News that still waits for its probe, and since when.
     news: Option<(Cause, Time)>,
-    /// It is that a connection died of silence.
+    /// The news is only that a connection timed out.
     silence: bool,
-    /// Silences were false alarms lately; so many scheduled probes were answered since, with no news.
+    /// Timeouts were false alarms lately; number of scheduled probes without news since then.
     false_alarm: Option<u32>,
     last_early: Option<Time>,
-    /// Early probes in a row that did not find the primary failing, with no quiet interval between.
+    /// Early probes in a row that found nothing wrong, without a quiet scheduled probe between.
     futile: u32,
 }
 
@@ -74,7 +74,7 @@ impl Schedule {
         }
     }
 
-    /// News of the primary. While it is failing only good news matters, otherwise only bad.
+    /// News about the primary. While it is failing only good news counts, otherwise only bad.
     pub(crate) fn evidence(&mut self, now: Time, evidence: Evidence, failing: bool) {
         let cause = match (evidence.is_good(), failing) {
             (true, true) => Cause::GoodNews,
@@ -87,44 +87,44 @@ impl Schedule {
                 self.news = Some((cause, now));
                 self.silence = silence;
             }
-            // More than silence is better news.
+            // Anything more than a timeout is certain news.
             Some(_) => self.silence &= silence,
         }
     }
 
-    /// An operator has to know how it is now. What others have seen until now delays that no further.
+    /// An operator's order needs a probe now. The longer gap after false alarms doesn't delay it.
     pub(crate) fn ask(&mut self, now: Time) {
         self.news = Some((Cause::Ordered, now));
         self.silence = false;
         self.futile = 0;
     }
 
-    /// Somebody wants to know how it is, unless there is news already.
+    /// Asks for a probe, unless news already has.
     pub(crate) fn ask_too(&mut self, now: Time) {
         self.news.get_or_insert((Cause::BadNews, now));
         self.silence = false;
     }
 
-    /// Whoever waits was away or cut off for a while: the probe in flight may fail for that reason alone.
-    /// The next one is made at once where it is overdue, and the fixed rate counts from there.
+    /// The daemon was suspended, stalled or cut off: the probe in flight may fail for that reason alone. If
+    /// the next one is overdue it is made at once, and the fixed rate counts from there.
     pub(crate) fn distrust(&mut self) {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.distrusted = true;
         }
     }
 
-    /// Is a probe in flight whose end will say how the primary is?
+    /// Is a probe in flight whose outcome counts?
     pub(crate) fn will_tell(&self) -> bool {
         self.in_flight
             .is_some_and(|in_flight| !in_flight.distrusted && in_flight.cause != Cause::GoodNews)
     }
 
-    /// Nobody waits for the probe in flight any longer.
+    /// Forgets the probe in flight.
     pub(crate) fn give_up(&mut self) {
         self.in_flight = None;
     }
 
-    /// At another pace the next probe may have been due long ago: then it is due now.
+    /// With a new pace the next probe may have been due long ago: then it is due now.
     pub(crate) fn not_before(&mut self, now: Time, pace: Duration) {
         if self.in_flight.is_none() && self.scheduled(pace) < now {
             self.last_due = None;
@@ -156,9 +156,8 @@ impl Schedule {
         } else {
             (due, cause)
         };
-        // The fixed rate survives a late wake-up, but a probe that is really late (a stall, a
-        // suspend, a slow probe before it) sets it anew: two probes are never closer than they
-        // should be.
+        // A timer's slack doesn't change the fixed rate, but after a probe that is really late (a stall, a
+        // suspend, a slow probe before it) the rate counts from there: two probes are never too close.
         let due = if now.since(due) > SLACK { now } else { due };
         let rumour = cause == Cause::BadNews && self.silence && self.false_alarm.is_some();
         match cause {
@@ -168,11 +167,11 @@ impl Schedule {
                     self.futile = 0;
                     self.note_quiet();
                 } else {
-                    // It looks into the news as an early probe would.
+                    // It serves as the early probe for the news.
                     self.last_early = Some(now);
                 }
             }
-            // It takes the place of a scheduled one if it finds more than silence.
+            // It takes the place of a scheduled probe unless it times out.
             Cause::BadNews if rumour => self.last_early = Some(now),
             Cause::BadNews | Cause::Ordered => {
                 self.last_due = Some(now);
@@ -194,7 +193,7 @@ impl Schedule {
         Some((in_flight.id, cause))
     }
 
-    /// The probe in flight, if it is this one: it is no longer.
+    /// Takes the probe in flight, if it is this one.
     pub(crate) fn ended(&mut self, probe: ProbeId, outcome: &Outcome) -> Option<InFlight> {
         let ended = self.in_flight.take_if(|in_flight| in_flight.id == probe)?;
         if ended.silence && matches!(outcome, Outcome::Connected { .. }) {
@@ -215,7 +214,7 @@ impl Schedule {
             }
             (Outcome::Connected { .. } | Outcome::Unknown { .. }, _) => {}
         }
-        // What was known before the answer came is answered by it.
+        // News that came before the outcome needs no probe of its own.
         let answered = match outcome {
             Outcome::Connected { .. } => Some(Cause::GoodNews),
             Outcome::Failed { .. } => Some(Cause::BadNews),
@@ -228,7 +227,7 @@ impl Schedule {
         Some(ended)
     }
 
-    /// A scheduled probe is made, and nothing was heard since the one before.
+    /// A scheduled probe is made, and there was no news since the one before.
     fn note_quiet(&mut self) {
         self.false_alarm = self
             .false_alarm

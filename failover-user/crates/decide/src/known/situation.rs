@@ -1,7 +1,7 @@
-//! All that is known, in one value: what was seen last, what was ordered, what is under way. The rules
-//! are functions of it. Here are only the plainest: what follows from two or three of its parts.
+//! Everything that is known, in one value: the last observations, the orders, the command in flight. The
+//! rules are functions of it. This file has only the simplest ones, which combine two or three parts.
 //!
-//! It must not know of events or of what is done about it.
+//! It must not know events or actions.
 
 use std::time::Duration;
 
@@ -24,35 +24,36 @@ use crate::{
     time::Time,
 };
 
-/// All that is known. See the module.
+/// Everything that is known. See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Situation {
     pub(crate) settings: Settings,
-    /// When something was taken in last, or looked at.
+    /// When the last events were handled.
     pub(crate) now: Time,
     pub(crate) primary: Primary,
-    /// `None` until somebody has looked: before that, nothing is run.
+    /// `None` until the port was checked: before that, nothing is run.
     pub(crate) port: Option<PortState>,
     pub(crate) attempt: Attempt,
-    /// A start failed or was cut short, so nobody knows what it left behind: a stop is due although
+    /// A start failed or was interrupted, and may have left something running: a stop is due although
     /// nothing listens (yet).
     pub(crate) stop_owed: bool,
-    /// What the last look at what a start command began has found; `None`: nobody has looked since it
-    /// was run, or since something changed.
+    /// The last observation of what the start command started; `None`: none since the command was run, or
+    /// since the port changed.
     pub(crate) begun: Option<Begun>,
-    /// Starts in a row that had all their time and came to nothing, though something of them lived.
+    /// Starts in a row that timed out although one of their processes was alive.
     pub(crate) overdue: u32,
-    /// When a stop was begun that the gateway still listens after.
+    /// When the last stop began, if the gateway still listened at its end.
     pub(crate) outlived_stop: Option<Time>,
     pub(crate) liveness: Liveness,
     pub(crate) orders: Orders,
-    /// The primary was seen healthy, once and under this configuration: its address is no mistake.
+    /// The primary was seen healthy once under this configuration, so its address is right.
     pub(crate) armed: bool,
-    /// What a pause kept from being run, as it was told last.
+    /// The step that the pause withholds, as last reported.
     pub(crate) withheld: Option<Step>,
     pub(crate) steps: Steps,
     pub(crate) backoffs: PerStep<Backoff>,
-    /// The steps of a takeover that were done since the primary answered last, as far as their end is a success.
+    /// The steps of a takeover that have succeeded since the primary's last answer, of those that end with
+    /// [`End::Success`](crate::step::End::Success).
     pub(crate) done: PerStep<bool>,
     /// The steps of a release that have something to undo.
     pub(crate) owed: PerStep<bool>,
@@ -60,37 +61,37 @@ pub(crate) struct Situation {
     pub(crate) isolation: Isolation,
     pub(crate) router: RouterWitness,
     pub(crate) flap_damping: FlapDamping,
-    /// The primary said with its last answer that it drains.
+    /// The primary's last answer reported that it is draining.
     pub(crate) primary_drains: bool,
-    /// When somebody's connection last showed the primary alive.
+    /// When another program's connection last showed the primary alive.
     pub(crate) seen_alive: Option<Time>,
-    /// Strikes in a row that this has prevented.
+    /// Strikes in a row that were vetoed for this.
     pub(crate) vetoes: u32,
-    /// When the last probe began that found no path to the primary; see [`Self::awaits_probe`].
+    /// When the last probe began that found no path to the primary.
     pub(crate) pathless: Option<Time>,
     pub(crate) schedule: Schedule,
-    /// As people see it.
+    /// The state as last reported.
     pub(crate) state: State,
     pub(crate) since: Time,
 }
 
-/// What the probes say of the primary.
+/// What the probes show about the primary.
 #[derive(Clone, Debug)]
 pub(crate) enum Primary {
-    /// No probe has said anything yet, or what they said is too old.
+    /// No probe has shown anything yet, or what they showed has expired.
     Unproven,
-    /// The last probe that said anything was answered, at this time.
+    /// The last conclusive probe was answered, at this time.
     Healthy {
         at: Time,
-        /// So many in a row, a recovery interval apart, or a flap interval.
+        /// Successes in a row that were at least a recovery interval apart, or a flap interval.
         successes: u32,
         /// When the last of these was due.
         counted: Time,
-        /// Since when it answers.
+        /// When it began to answer.
         since: Time,
     },
-    /// The last one that said anything failed; where none of them counts, in isolation or before a
-    /// release by hand.
+    /// The last conclusive probe failed. The strikes may be empty: after isolation or an ordered release,
+    /// earlier failures don't count.
     Failing(Strikes),
 }
 
@@ -98,12 +99,12 @@ pub(crate) enum Primary {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PortState {
     Absent,
-    /// Nobody listens, and those who did are still there.
+    /// Nothing listens, but processes that did are still there.
     Terminating,
     Listening {
         since: Time,
     },
-    /// Somebody listens who isn't the gateway.
+    /// Another program listens.
     Foreign,
 }
 
@@ -118,23 +119,22 @@ pub(crate) enum Attempt {
         came_up: bool,
         /// A listener came up, and was lost again.
         vanished: bool,
-        /// What was seen until it was begun counts for nothing by now: a fence hasn't made sure of
-        /// anything.
+        /// What led to this command no longer counts. A fence that ends now proves nothing.
         outdated: bool,
     },
-    /// A start command that has ended, and nothing listens yet.
+    /// A start command has ended, and nothing listens yet.
     Activating {
         since: Time,
         ended: Time,
-        /// It said that it failed.
+        /// It reported a failure.
         failed: bool,
-        /// Since when nothing of what it began is left.
+        /// Since when nothing that it started is left.
         gone: Option<Time>,
     },
 }
 
 impl Situation {
-    /// Nobody has looked at anything yet; this is left of what was known before.
+    /// Nothing has been observed yet; `persistent` is what was saved before.
     pub(crate) fn new(
         steps: Steps,
         persistent: PersistentState,
@@ -184,7 +184,7 @@ impl Situation {
         }
     }
 
-    /// What the next decider needs to know, and nobody can look up.
+    /// What the next decider needs and can't observe.
     pub(crate) fn persistent_state(&self) -> PersistentState {
         PersistentState {
             armed: self.armed && self.settings.needs_arming,
@@ -194,12 +194,12 @@ impl Situation {
         }
     }
 
-    /// How many witnesses count now: those that are named, and a router that has proved itself.
+    /// How many witnesses count now: those that are named, and a router that has answered a ping.
     pub(crate) fn counting(&self) -> u32 {
         counting(&self.settings, &self.router)
     }
 
-    /// Who is to be asked before a takeover, where these are the default routers now.
+    /// The witnesses that must be queried before a takeover, if these are the default routers now.
     pub(crate) fn judges(&self, routers: &[DefaultRouter]) -> Judges {
         let counts = self.settings.router_is_witness && self.router.counts_among(routers);
         let counting = self
@@ -220,12 +220,12 @@ impl Situation {
         }
     }
 
-    /// The last probe that said anything was answered.
+    /// Was the last conclusive probe answered?
     pub(crate) fn healthy(&self) -> bool {
         matches!(self.primary, Primary::Healthy { .. })
     }
 
-    /// It was, and often enough to let go of the local gateway.
+    /// Has the primary answered often enough to release the local gateway?
     pub(crate) fn trusted(&self) -> bool {
         matches!(self.primary, Primary::Healthy { successes, .. }
             if successes >= self.flap_damping.needed())
@@ -235,7 +235,7 @@ impl Situation {
         matches!(self.port, Some(PortState::Listening { .. }))
     }
 
-    /// It has failed often enough, or an operator says so.
+    /// Has the primary failed often enough for a takeover, or has an operator ordered one?
     pub(crate) fn is_failed(&self) -> bool {
         let needs_one = self.orders.takes_over();
         self.orders.forces()
@@ -243,36 +243,36 @@ impl Situation {
                 if strikes.reached() || (needs_one && strikes.count() > 0))
     }
 
-    /// The local gateway listens and doesn't answer, and would be started again.
+    /// Does the local gateway listen without answering, and must it be restarted?
     pub(crate) fn hangs(&self) -> bool {
         self.listening() && self.liveness.hangs() && self.is_failed() && !self.lets_go()
     }
 
-    /// The local gateway is to go: the primary is believed, or an operator says so.
+    /// Must the local gateway be released: is the primary trusted, or has an operator ordered it?
     pub(crate) fn lets_go(&self) -> bool {
         self.orders.releases() || (self.trusted() && !self.orders.forces())
     }
 
-    /// Which attempt at this step it is, from 1.
+    /// The number of the attempt at this step, from 1.
     pub(crate) fn attempt_of(&self, step: Step) -> u32 {
         self.backoffs.get(step).map_or(1, Backoff::attempt)
     }
 
-    /// How long the next attempt at this step would wait, if this one failed.
+    /// How long the next attempt at this step would wait if this one failed.
     pub(crate) fn pause_of(&self, step: Step) -> Duration {
         self.backoffs
             .get(step)
             .map_or(Duration::ZERO, Backoff::pause)
     }
 
-    /// Changes the pauses of this step.
+    /// Changes the backoff of this step.
     pub(crate) fn back_off(&mut self, step: Step, change: impl FnOnce(&mut Backoff)) {
         if let Some(backoff) = self.backoffs.get_mut(step) {
             change(backoff);
         }
     }
 
-    /// The next attempts at these steps are the first.
+    /// Resets the backoff of these steps: the next attempt is the first.
     pub(crate) fn reset_attempts(&mut self, now: Time, which: impl Fn(Step) -> bool) {
         for (step, backoff) in self.backoffs.iter_mut() {
             if which(step) {
@@ -287,7 +287,7 @@ impl Situation {
         self.reset_attempts(now, |step| steps.is_of_takeover(step));
     }
 
-    /// Was this step done in this outage?
+    /// Has this step succeeded in this outage?
     pub(crate) fn is_done(&self, step: Step) -> bool {
         self.done.get(step).is_some_and(|done| *done)
     }
@@ -298,7 +298,7 @@ impl Situation {
         release.find(|step| self.owed.get(*step).is_some_and(|owed| *owed))
     }
 
-    /// Is a start under way whose gateway doesn't listen yet?
+    /// Is a start in progress whose gateway doesn't listen yet?
     pub(crate) fn awaits_start(&self) -> bool {
         self.attempt.is_start() && !self.listening()
     }
@@ -321,7 +321,7 @@ impl PortState {
 }
 
 impl Attempt {
-    /// The step whose command runs.
+    /// The step whose command is running.
     pub(crate) fn step(&self) -> Option<Step> {
         match self {
             Self::Running { command, .. } => Some(*command),
@@ -329,7 +329,7 @@ impl Attempt {
         }
     }
 
-    /// Is a command under way that starts or ends the local gateway, parked or not?
+    /// Is a command in flight that starts or ends the local gateway, parked or not?
     pub(crate) fn changes_gateway(&self) -> bool {
         self.is_start()
             || [Step::STOP, Step::PARK, Step::DISCARD]
@@ -337,7 +337,7 @@ impl Attempt {
                 .any(|step| self.step() == Some(step))
     }
 
-    /// Is one under way that only changes how ready it is?
+    /// Is a command in flight that only changes how ready it is?
     pub(crate) fn is_of_standby(&self) -> bool {
         self.step().is_some_and(Step::is_of_standby)
     }

@@ -1,5 +1,5 @@
-//! How long a start is waited for. A slow one is no failure: what it began is killed only when nothing
-//! of it is left, or its time is over.
+//! How long the decider waits for a start. A slow start isn't a failure: the wait ends early only when
+//! nothing is left of what the command started.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::{
     time::Time,
 };
 
-/// Where what a start began can't be seen, or isn't there while its command is still at work, it is waited for
-/// no longer than this. OpenClaw's command was seen to take 52 s before it failed.
+/// The longest wait if what the command started can't be observed, or isn't there although the command still
+/// runs. OpenClaw's command was seen to take 52 s before it failed.
 const UNSEEN: Duration = Duration::from_secs(90);
-/// Whoever looks what a start began has said so by then.
+/// By then, what the command started has been observed.
 const LOOKED: Duration = Duration::from_secs(10);
 
 impl Situation {
-    /// Somebody looked what the start command began.
+    /// What the start command started was checked.
     pub(crate) fn apply_begun(&mut self, now: Time, begun: Begun) {
         if !self.awaits_start() {
             return;
@@ -32,8 +32,8 @@ impl Situation {
         }
     }
 
-    /// Ends the wait for a start, or for a gateway's first answer, once its time is over. Says why the
-    /// state changes, if it does for that.
+    /// Ends the wait for a start, or for a gateway's first answer, at the timeout. Returns the reason for a
+    /// change of state that follows.
     pub(crate) fn expire_start(&mut self, now: Time, reason: Reason) -> Reason {
         let never_answered = self.liveness.has_had_its_time(now);
         if never_answered {
@@ -46,7 +46,7 @@ impl Situation {
         }
     }
 
-    /// Ends the wait for a start whose command has ended, once there is nothing to wait for. Says why.
+    /// Ends the wait for a start whose command has ended, once there is nothing to wait for. Returns why.
     fn give_up_start(&mut self, now: Time) -> Option<Reason> {
         let Attempt::Activating { failed, .. } = self.attempt else {
             return None;
@@ -68,8 +68,8 @@ impl Situation {
         })
     }
 
-    /// When a start whose command still runs has had its time. While that command runs something lives, so it
-    /// has all of it, unless what it began is seen to be gone.
+    /// The deadline of a start whose command still runs. A running command may still bring the gateway up, so
+    /// it has the whole timeout, unless what it started is seen to be gone.
     pub(crate) fn running_deadline(&self, since: Time, vanished: bool) -> Time {
         let limit = self.start_limit();
         match self.begun {
@@ -80,7 +80,7 @@ impl Situation {
         }
     }
 
-    /// When a start whose command has ended has had its time.
+    /// The deadline of a start whose command has ended.
     pub(crate) fn activating_deadline(
         &self,
         since: Time,
@@ -93,7 +93,7 @@ impl Situation {
         match self.begun {
             Some(Begun::Alive) if self.port != Some(PortState::Foreign) => since + limit,
             Some(Begun::Alive) => unseen.min(since + limit),
-            // At once the first time. Later on, what can't be seen has ever more time to come up.
+            // At once the first time. Later, a process that can't be seen has more and more time to come up.
             Some(Begun::Gone) if !failed => gone.unwrap_or(ended) + self.pause_of(Step::START),
             Some(Begun::Gone) => ended,
             Some(Begun::Unknown) if failed => ended,
@@ -102,10 +102,10 @@ impl Situation {
         }
     }
 
-    /// When the attempt has had its time.
+    /// The deadline of the current attempt.
     pub(crate) fn deadline(&self) -> Option<Time> {
         match self.attempt {
-            // A start command that stays in the foreground is the gateway itself: leave it alone.
+            // A start command that stays in the foreground is the gateway itself, and has no deadline.
             Attempt::Running {
                 command: Step::START,
                 ..

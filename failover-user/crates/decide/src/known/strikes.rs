@@ -1,8 +1,8 @@
 //! Three strikes: which failed probes count toward a takeover.
 //!
 //! A failed probe is a strike when it was due at least one confirm-interval after the strike before
-//! it, so that N strikes always span N-1 whole ones, however often probes are made. A strike counts
-//! for as long as N intervals and timeouts: older ones say nothing of now.
+//! it, so that N strikes always span N-1 whole intervals, however often the primary is probed. A strike
+//! expires after N intervals and timeouts: an older one says nothing about the present.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl Strikes {
         }
     }
 
-    /// Other numbers; strikes that count go on to count.
+    /// Applies new settings; existing strikes still count.
     pub(crate) fn reconfigure(&mut self, settings: &Settings) {
         let mut list = std::mem::take(&mut self.list);
         let needed = usize::try_from(settings.strikes.get()).unwrap_or(usize::MAX);
@@ -64,14 +64,14 @@ impl Strikes {
         }
     }
 
-    /// The last one was none: the primary was seen alive meanwhile.
+    /// Withdraws the last strike: the primary was seen alive meanwhile.
     pub(crate) fn take_back(&mut self) {
         self.list.pop();
     }
 
-    /// Could what a connection of somebody else's did then show that the last one was none? Not where TCP
-    /// connected and the process behind it did not do its part, nor if that was before it, nor where one
-    /// `before` has shown so of a later one: each speaks of one strike.
+    /// Does a sign of life at time `seen` on another connection refute the last strike? Not if TCP connected
+    /// and only the process failed to answer, not if the strike is later, and not if a sign of life `before`
+    /// is later than the strike: each refutes one strike only.
     pub(crate) fn last_can_be_gainsaid(&self, seen: Time, before: Option<Time>) -> bool {
         self.list.last().is_some_and(|last| {
             seen >= last.due
@@ -80,7 +80,7 @@ impl Strikes {
         })
     }
 
-    /// Were there any that are too old?
+    /// Removes those that have expired. Were there any?
     pub(crate) fn forget_old(&mut self, now: Time) -> bool {
         let before = self.list.len();
         self.list
@@ -95,7 +95,7 @@ impl Strikes {
             .any(|strike| strike.failure == Failure::Gone(Gone::Path))
     }
 
-    /// Were there any that counted for want of a path? They don't any longer.
+    /// Removes those that counted for a missing path. Were there any?
     pub(crate) fn forget_lost_path(&mut self) -> bool {
         let before = self.list.len();
         self.list

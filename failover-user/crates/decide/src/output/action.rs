@@ -9,12 +9,12 @@ use crate::{
     step::Step,
 };
 
-/// Something to be done by whoever drives the decider.
+/// Something that the caller of the decider must do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Probe the primary, and report [`crate::Event::ProbeEnded`] within the timeout.
     Probe {
-        /// To be told with the outcome.
+        /// To be reported with the outcome.
         probe: ProbeId,
         /// Why now.
         cause: Cause,
@@ -23,27 +23,28 @@ pub enum Action {
     Run(Step),
     /// End the command in flight with its whole process group; then the same report.
     Kill(Step),
-    /// Ask the witnesses, and report [`crate::Event::Witnesses`] within the timeout.
+    /// Query the witnesses, and report [`crate::Event::Witnesses`] within the timeout.
     AskWitnesses {
-        /// To be told with the answer.
+        /// To be reported with the answers.
         round: RoundId,
     },
-    /// Ping the default routers although nobody needs them now, and report
-    /// [`crate::Event::RoutersPinged`]: only one that answers in quiet times counts as a witness.
+    /// Ping the default routers although no takeover needs them now, and report
+    /// [`crate::Event::RoutersPinged`]: only one that answers while the primary is healthy counts as a
+    /// witness.
     PingRouters,
-    /// Ask the local gateway whether it answers, and report [`crate::Event::GatewayProbed`] within the
+    /// Check whether the local gateway answers, and report [`crate::Event::GatewayProbed`] within the
     /// timeout.
     ProbeGateway {
-        /// To be told with the outcome.
+        /// To be reported with the outcome.
         probe: GatewayProbeId,
     },
-    /// Tell people that this command would have been run, but for the pause.
+    /// Report that this command would have been run, but for the pause.
     Withhold(Step),
-    /// Tell people.
+    /// Report a change of state.
     Record(Change),
-    /// Tell people how ready the local gateway is now.
+    /// Report how ready the local gateway is now.
     Standby(StandbyState),
-    /// Tell people that a drill has ended.
+    /// Report that a drill has ended.
     DrillEnded(DrillEnd),
 }
 

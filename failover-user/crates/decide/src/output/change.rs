@@ -1,4 +1,4 @@
-//! What a change of state says: what made it so, and by which strikes.
+//! A change of state: its cause, and the strikes that count.
 
 use crate::{
     input::{
@@ -12,14 +12,14 @@ use crate::{
     step::{CommandResult, Step},
 };
 
-/// A change of state with all that a person asks about it.
+/// A change of state with everything that explains it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// Before.
     pub from: State,
     /// After.
     pub to: State,
-    /// What made it so.
+    /// Why it changed.
     pub reason: Reason,
     /// The failed probes that count now, oldest first.
     pub strikes: Vec<Strike>,
@@ -28,17 +28,17 @@ pub struct Change {
 /// The event that made a change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
-    /// Time went by: a pause ended, strikes grew too old.
+    /// Time passed: a pause ended, strikes expired.
     Time,
     /// A probe ended.
     Probe(Outcome),
-    /// A probe failed, and somebody else's connection showed the primary alive meanwhile.
+    /// A probe failed, but another program's connection showed the primary alive meanwhile.
     Vetoed(Outcome),
     /// Something happened on a connection to the primary.
     Evidence(Evidence),
     /// The local port changed.
     Port(PortObservation),
-    /// The local gateway was asked whether it answers.
+    /// A check of the local gateway ended.
     GatewayProbed(Outcome),
     /// An operator ordered something.
     Ordered(Order),
@@ -53,17 +53,17 @@ pub enum Reason {
     NeverListened,
     /// The local gateway listened, and didn't answer as it should within the start timeout.
     NeverAnswered,
-    /// What the start command began came to this.
+    /// What the start command started is in this state.
     Begun(Begun),
-    /// The daemon was not there for a while: suspended, stopped or stalled.
+    /// The daemon was suspended, stopped or stalled for a while.
     Absence,
-    /// Other settings are in force.
+    /// New settings are in force.
     Reconfigured,
-    /// The witnesses were asked.
+    /// A round of witness queries ended.
     Witnesses {
         /// How many answered.
         answered: u32,
     },
-    /// So many of the witnesses count now.
+    /// This number of witnesses counts now.
     Counting(u32),
 }

@@ -1,5 +1,4 @@
-//! Deciding: which step is due, and whether it may be taken now. The only place where a start can come
-//! from.
+//! Decides which step is due, and whether it may be taken now. Every start is decided here.
 
 use crate::{
     gate::{Gates, Passage, Question, Wait},
@@ -14,7 +13,7 @@ use crate::{
     time::Time,
 };
 
-/// A step that is due, and what it waits for.
+/// A step that is due, and what it still waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Due {
     pub(crate) step: Step,
@@ -22,7 +21,7 @@ pub(crate) struct Due {
 }
 
 impl Situation {
-    /// Begins the step that is due, where the gates are open, or ends the one that is taken.
+    /// Begins the step that is due, if the gates are open, or ends the one in progress.
     pub(crate) fn command(&mut self, gates: Gates, now: Time, actions: &mut Vec<Action>) {
         let is_idle = self.attempt == Attempt::Idle || self.attempt.is_of_standby();
         if self.orders.releases() && is_idle && self.leaves_nothing() {
@@ -44,13 +43,13 @@ impl Situation {
                 }
                 self.kill(actions);
             }
-            // Being ready never delays a takeover: what its gates wait for is asked meanwhile.
+            // Parking never delays a takeover: what the gates wait for is queried meanwhile.
             Attempt::Running { killed, .. } if self.attempt.is_of_standby() => {
                 if let Some(due) = self.due_takeover(gates) {
                     if due.wait.is_some() {
                         self.take(now, due, actions);
                     } else if !killed && self.attempt.step() == Some(Step::PARK) {
-                        // It goes on by itself, and the start lets it.
+                        // The gateway keeps starting, and the start command continues it.
                         self.kill(actions);
                     }
                 }
@@ -72,7 +71,7 @@ impl Situation {
         !self.listening() && !self.stop_owed && self.owed().is_none()
     }
 
-    /// Takes a step whose pause is over, or asks what it waits for.
+    /// Takes a step whose pause is over, or queries what it waits for.
     fn take(&mut self, now: Time, due: Due, actions: &mut Vec<Action>) {
         let Some(wait) = due.wait else {
             return self.run(now, due.step, actions);
@@ -87,7 +86,7 @@ impl Situation {
         }
     }
 
-    /// When a command is to be ended, or begun unless something else happens before.
+    /// When a command must be ended, or may begin, unless something happens before.
     pub(crate) fn next_command(&self, gates: Gates) -> Option<Time> {
         match self.attempt {
             Attempt::Running { .. } if self.attempt.is_of_standby() => {
@@ -100,7 +99,7 @@ impl Situation {
         }
     }
 
-    /// When this is to be begun, or what it waits for to be asked.
+    /// When this step may begin, or when what it waits for must be queried.
     fn next_of(&self, due: Due) -> Option<Time> {
         let not_before = self.not_before(due.step);
         match due.wait {
@@ -115,7 +114,7 @@ impl Situation {
     /// Ends an attempt that has lost its reason.
     fn cut_short(&mut self, now: Time, actions: &mut Vec<Action>) {
         match self.attempt {
-            // Good news is believed at once: a start in flight is cut short, then undone.
+            // The primary is back: a start in flight is interrupted, then undone.
             Attempt::Running {
                 command: Step::START,
                 killed,
@@ -130,13 +129,13 @@ impl Situation {
                 self.attempt = Attempt::Idle;
                 self.run(now, Step::STOP, actions);
             }
-            // A start that stays in the foreground is the gateway: one that hangs ends with it.
+            // A start command that stays in the foreground is the gateway itself: killing it ends one that hangs.
             Attempt::Running {
                 command: Step::START,
                 killed: false,
                 ..
             } if self.hangs() => {
-                // It may have left something else behind.
+                // It may leave something else running.
                 self.stop_owed = true;
                 self.kill(actions);
             }
@@ -187,8 +186,8 @@ impl Situation {
         (self.steps.is_of_takeover(due.step) && (parks || due.wait.is_some())).then_some(due)
     }
 
-    /// The step that is due, unless something keeps it from being taken: the one that what is seen asks for,
-    /// or one that has to be taken before it.
+    /// The step that is due, unless a gate inhibits it: the one that the situation requires, or one that has
+    /// to be taken before it.
     pub(crate) fn due(&self, gates: Gates) -> Option<Due> {
         let mut step = self.asked_for()?;
         // Each turn goes to an earlier step.
@@ -207,16 +206,16 @@ impl Situation {
         None
     }
 
-    /// The step that what is seen asks for.
+    /// The step that the situation requires.
     fn asked_for(&self) -> Option<Step> {
         match (self.port?, &self.primary) {
-            // What a failed start left behind goes before anything else, unless it serves by now.
+            // What a failed start left behind is stopped before anything else, unless it serves by now.
             (port, _) if self.stop_owed && (self.lets_go() || !port.listens()) => Some(Step::STOP),
             (PortState::Listening { .. }, _) if self.orders.releases() || self.hangs() => {
                 Some(Step::STOP)
             }
-            // Only an answer since it listens counts: somebody may have started it for a reason
-            // that no probe has seen yet.
+            // Only an answer that is newer than the listener counts: an operator may have started it for a
+            // failure that no probe has seen yet.
             (PortState::Listening { since }, Primary::Healthy { at, .. })
                 if *at >= since && self.lets_go() =>
             {
@@ -240,7 +239,7 @@ impl Situation {
         }
     }
 
-    /// During a pause people are told what would have been run.
+    /// During a pause, reports what would have been run.
     fn note_withheld(&mut self, gates: Gates, actions: &mut Vec<Action>) {
         let withheld = match (self.orders.pause(), self.attempt) {
             (Some(_), Attempt::Idle) => self.due_without_pause(gates),
@@ -261,7 +260,7 @@ impl Situation {
         due.map(|due| due.step).filter(|step| !step.is_of_standby())
     }
 
-    /// Before this time the step waits, as its last attempts failed.
+    /// The end of the backoff after failed attempts.
     pub(crate) fn not_before(&self, step: Step) -> Time {
         self.backoffs
             .get(step)
@@ -274,13 +273,13 @@ impl Situation {
         if let Some(undo) = definition.and_then(|definition| definition.undone_by) {
             self.owed.set(undo, true);
         }
-        // One that an operator orders says nothing of the primary.
+        // A takeover by order says nothing about the primary.
         if command == Step::START && !self.orders.takes_over() {
             let failed = self.strikes().first().map_or(now, |strike| strike.due);
             self.flap_damping.takeover(failed);
         }
         if command == Step::START {
-            // It lets one that is parked go on.
+            // It continues a parked gateway.
             self.parking.parked = Parked::Absent;
         }
         self.attempt = Attempt::Running {

@@ -113,7 +113,7 @@ impl Situation {
         }
     }
 
-    /// How often the primary is probed now.
+    /// The interval at which the primary is probed now.
     pub(crate) fn pace(&self) -> Duration {
         match self.state {
             State::Standby | State::Isolated | State::Inhibited(_) => self.settings.interval,

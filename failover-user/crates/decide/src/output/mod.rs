@@ -1,4 +1,4 @@
-//! What comes out: what is to be done, and what people see.
+//! The results of a decision: the actions, and the state that people see.
 
 pub(crate) mod action;
 pub(crate) mod change;

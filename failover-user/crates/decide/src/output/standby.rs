@@ -1,4 +1,4 @@
-//! How ready the local gateway is kept: when one is parked, when a parked one is ended, and what drills come to.
+//! How ready the local gateway is kept: when one is parked, when a parked one is ended, and how drills end.
 
 use crate::{
     known::{
@@ -34,7 +34,7 @@ impl Situation {
         match self.parking.parked {
             Parked::Broken => Some(Step::DISCARD),
             Parked::Begun | Parked::Whole { .. } if !wanted || is_clearing => Some(Step::DISCARD),
-            // Beginning anew takes a while: not while it may be needed any moment.
+            // Parking a new one takes a while: not when it may be needed at any moment.
             Parked::Whole {
                 is_outdated: true, ..
             } if self.healthy() => Some(Step::DISCARD),
@@ -46,12 +46,12 @@ impl Situation {
         }
     }
 
-    /// Before a start, what can't be let go on is ended, unless that has just failed.
+    /// Before a start, a gateway that can't be continued is discarded, unless that has just failed.
     pub(crate) fn must_discard_first(&self) -> bool {
         self.parking.parked == Parked::Broken && self.now >= self.not_before(Step::DISCARD)
     }
 
-    /// A drill that has lost its reason ends without a result.
+    /// Ends a drill without a result if it is no longer possible.
     pub(crate) fn interrupt_drill(&mut self) {
         let is_moot = self.orders.pause().is_some()
             || !self.parking.is_possible
@@ -65,7 +65,8 @@ impl Situation {
         }
     }
 
-    /// Somebody looked for a parked gateway. While a command changes what there is, its end says more.
+    /// The machine was checked for a parked gateway. While a command changes it, only the command's result
+    /// counts.
     pub(crate) fn apply_parking(&mut self, now: Time, seen: ParkingObservation) {
         if self.attempt.changes_gateway() {
             return;
@@ -86,7 +87,7 @@ impl Situation {
         };
         self.parking.parked = after;
         if let (Parked::Whole { since, .. }, Parked::Absent | Parked::Broken) = (before, after) {
-            // One that keeps dying is begun anew after longer and longer pauses.
+            // One that keeps dying is parked again after longer and longer pauses.
             let uptime = now.since(since);
             self.back_off(Step::PARK, |pause| pause.vanished(now, uptime));
         }

@@ -1,19 +1,19 @@
-//! The states that a person knows, and the names that tools know them by.
+//! The states that people see, and their names for tools.
 
-/// Where the daemon is.
+/// The state of the daemon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
-    /// The primary serves, as far as is known; nobody listens here.
+    /// The primary serves, as far as is known; the local gateway doesn't listen.
     Standby,
-    /// The primary failed its last probes, too few to act; none counts right after an isolation or a
-    /// release by hand.
+    /// The primary failed its last probes, but too few for a takeover. Right after isolation or an ordered
+    /// release no failure counts.
     Suspect {
         /// How many count.
         strikes: u32,
     },
     /// The primary failed often enough, and no witness answers: PC-B has no network.
     Isolated,
-    /// The primary is down, and is being made sure of.
+    /// The primary is down, and is being fenced.
     Fencing {
         /// Which attempt, from 1.
         attempt: u32,
@@ -39,7 +39,7 @@ pub enum State {
     },
 }
 
-/// A state without its data: what tools know it by.
+/// A state without its data, for tools.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StateKind {
     /// [`State::Standby`].
@@ -69,7 +69,7 @@ pub enum StateKind {
 }
 
 impl StateKind {
-    /// Every one, in the order of a takeover, and what can keep one from being made.
+    /// All kinds, in the order of a takeover; those that prevent one come last.
     pub const ALL: [Self; 12] = [
         Self::Standby,
         Self::Suspect,
@@ -131,7 +131,7 @@ impl State {
         self.kind().name()
     }
 
-    /// Which attempt it is, from 1, where there are several.
+    /// The number of the attempt, from 1, in states that have attempts.
     #[must_use]
     pub const fn attempt(self) -> Option<u32> {
         match self {
@@ -148,7 +148,7 @@ impl State {
     }
 }
 
-/// What keeps a takeover from being made.
+/// What prevents a takeover.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Inhibitor {
     /// An operator ordered a pause.

@@ -1,5 +1,5 @@
-//! A further step of a takeover, the step of a release that undoes it, and a further gate: an address that
-//! goes to whoever serves, and a lease that has to be held. All that they are is in this file.
+//! Another step of a takeover, the step of a release that undoes it, and another gate: an address that moves
+//! to the serving gateway, and a lease that must be held. They are defined completely in this file.
 
 use std::time::Duration;
 
@@ -137,7 +137,7 @@ fn a_gate_stays_closed_for_every_step_and_an_order_passes_the_gates_that_say_so(
     );
 }
 
-/// Three strikes, the lease, and a fence that succeeded: the address is to be taken.
+/// Three strikes, the lease, and a fence that succeeded: the address is next.
 fn fenced() -> (Decider, Time) {
     let mut now = LEASED + s(1000);
     let mut decider = decider(now);

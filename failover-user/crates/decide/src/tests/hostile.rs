@@ -254,7 +254,7 @@ fn as_text(decider: &Decider, actions: &[Action]) -> String {
 proptest! {
     #![proptest_config(cases(128))]
 
-    /// Whoever hands several in needn't know what has to be known first.
+    /// The caller that hands in several events needn't know their order.
     #[test]
     fn what_comes_together_may_come_in_any_order(
         settings in settings(),
@@ -336,7 +336,7 @@ proptest! {
         let (mut now, mut probes) = (boot, 0);
         let mut decider = Decider::new(settings, boot);
         for (gap, hostile) in events {
-            // A clock that jumps about is nobody's fault but its own.
+            // A clock that goes backwards must not cause a panic either.
             now = if backwards { Time::from_boot(gap) } else { now + gap };
             let event = match hostile {
                 Hostile::Any(event) => event,

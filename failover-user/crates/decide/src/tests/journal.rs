@@ -1,4 +1,4 @@
-//! What happened in a world, and when: one line each, for a person to read.
+//! What happened in a world, and when: one readable line each.
 
 use std::{fmt, time::Duration};
 
@@ -143,12 +143,12 @@ impl Journal {
         self.times(|entry| matches!(entry, Entry::Run(command) if command.to_string() == name))
     }
 
-    /// When the default routers were pinged in quiet times.
+    /// When the default routers were pinged while the primary was healthy.
     pub(super) fn pings(&self) -> Vec<String> {
         self.lines(|entry| matches!(entry, Entry::PingRouters))
     }
 
-    /// When the witnesses were asked.
+    /// When the witnesses were queried.
     pub(super) fn asked(&self) -> Vec<String> {
         self.lines(|entry| matches!(entry, Entry::AskWitnesses))
     }

@@ -1,4 +1,5 @@
-//! Whatever a world does, the [invariants](crate::invariants) hold; and when it calms down, all is well soon.
+//! Whatever happens in a world, the [invariants](crate::invariants) hold; and once it calms down, the decider
+//! soon reaches the right state.
 
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use super::{
     world::World,
 };
 
-/// Longer than anything takes that was begun before the world calmed down.
+/// Longer than anything takes that began before the world calmed down.
 fn soon(settings: &Settings) -> Duration {
     // Strikes may have to start again, and a release may take a dozen successes.
     let probes = (settings.interval + settings.timeout) * (2 * settings.strikes.get() + 20);
     // The random commands take 100 s at most, listening and dying the same again.
-    // A start has four times its time after some that had all of it, then its gateway to answer.
+    // After two starts that timed out, a start has four times its timeout, and so has the first answer.
     probes + settings.start_timeout * 8 + settings.stop_timeout + settings.fence_timeout + s(500)
 }
 
@@ -37,7 +38,7 @@ fn calmed(script: Script, primary: Primary) -> World {
 proptest! {
     #![proptest_config(cases(192))]
 
-    /// From any state: a success leads to a stop where a local gateway listens.
+    /// From any state: a success leads to a stop if a local gateway listens.
     #[test]
     fn a_primary_that_answers_for_good_ends_in_standby(script in script()) {
         let mut world = calmed(script.clone(), ANSWERS);
@@ -67,8 +68,8 @@ proptest! {
         prop_assert_eq!(world.state(), State::Active, "{}", world.journal());
     }
 
-    /// From any state: no path is a strike where a witness can say that PC-B's network is well, and
-    /// else nothing is started or stopped for it.
+    /// From any state: a missing path is a strike if a witness can confirm that PC-B's network works;
+    /// otherwise nothing is started or stopped for it.
     #[test]
     fn a_path_that_is_gone_for_good_ends_in_active_where_there_are_witnesses(script in script()) {
         let world = calmed(script, PATHLESS);
@@ -80,15 +81,15 @@ proptest! {
         }
     }
 
-    /// From any state: an address that PC-B has itself is none of the primary's.
+    /// From any state: an address that PC-B has itself isn't the primary's.
     #[test]
     fn an_address_that_moved_here_for_good_ends_in_active(script in script()) {
         let world = calmed(script, MOVED);
         prop_assert_eq!(world.state(), State::Active, "{}", world.journal());
     }
 
-    /// News, whatever it says, puts a takeover off by no more than a timeout a strike, and makes it
-    /// no earlier than two whole intervals after the first strike.
+    /// Whatever the news, it delays a takeover by at most one timeout per strike, and never brings it
+    /// before two whole intervals after the first strike.
     #[test]
     fn news_neither_prevents_nor_hastens_a_takeover(
         settings in settings(),

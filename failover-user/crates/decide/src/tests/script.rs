@@ -252,7 +252,7 @@ impl Stop {
     }
 }
 
-/// Does the kernel tell of the daemon's own probes, too?
+/// Does the kernel report the daemon's own probes, too?
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Echo {
     No,
@@ -284,11 +284,11 @@ pub(super) struct Script {
     /// The last one is repeated for ever, here and below.
     pub(super) starts: Vec<Start>,
     pub(super) stops: Vec<Stop>,
-    /// How ready the local gateway is to be kept from when on, and whether one can be parked here.
+    /// From when on, how ready the local gateway must be kept, and whether one can be parked here.
     pub(super) standby: Vec<(Duration, StandbyMode, bool)>,
     /// What each run of the command that parks does.
     pub(super) parks: Vec<Park>,
-    /// What a start does that lets a parked gateway go on.
+    /// What a start does that continues a parked gateway.
     pub(super) goes_on: Start,
     /// How the command that ends a parked gateway ends, and when; `None`: it hangs.
     pub(super) discards: Vec<Option<(Duration, CommandResult)>>,
@@ -304,13 +304,13 @@ pub(super) struct Script {
     pub(super) answers_after: Duration,
     /// How the fence command ends, and when; `None`: it hangs.
     pub(super) fences: Vec<Option<(Duration, CommandResult)>>,
-    /// How many witnesses answer from when on; `None`: nobody comes back to say.
+    /// How many witnesses answer from when on; `None`: the round never ends.
     pub(super) witnesses: Vec<(Duration, Option<u32>)>,
     /// Which the default routers are from when on.
     pub(super) routers: Vec<(Duration, Vec<DefaultRouter>)>,
     /// Do they answer pings, from when on?
     pub(super) pings: Vec<(Duration, bool)>,
-    /// The last good probe's connection stays open and tells when it breaks.
+    /// The connection of the last good probe stays open, and its break is reported.
     pub(super) tripwire: bool,
     pub(super) echo: Echo,
     pub(super) evidence: Vec<(Duration, Evidence)>,
@@ -389,7 +389,7 @@ impl Script {
         }
     }
 
-    /// It can park, and is to be this ready.
+    /// This machine can park, and keeps the gateway this ready.
     pub(super) fn standby(self, mode: StandbyMode) -> Self {
         Self {
             standby: vec![(ms(0), mode, true)],

@@ -13,8 +13,8 @@ use super::{
     script::{ANSWERS, Echo, Primary, Script, Sight, Start, Stop, primary_as_router, router},
 };
 
-/// Few cases, each of many events; a failure prints its seed and its smallest script, and what it
-/// finds becomes a scenario, so no files are kept.
+/// A few cases with many events each. A failure prints its seed and its smallest script, and becomes a
+/// scenario, so no regression files are kept.
 pub(super) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
@@ -64,7 +64,7 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-/// Each rule half of the time.
+/// Each rule is on in half of the cases.
 fn judgement() -> impl Strategy<Value = ((u32, u32, bool), Demand, u32, Option<Flapping>)> {
     let fences = vec![
         Demand::None,
@@ -354,7 +354,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
     })
 }
 
-/// Single events here and there, or a storm.
+/// Single events now and then, or a burst.
 pub(super) fn news(interval: Duration) -> impl Strategy<Value = Vec<(Duration, Evidence)>> {
     prop_oneof![
         timeline(interval, evidence(), 20),

@@ -16,7 +16,7 @@ use super::{
     script::{Primary, Script, Sight, Start, Stop},
 };
 
-/// Who made the gateway that listens: a run of the start command, or somebody else.
+/// Who started the gateway that listens: a run of the start command, or somebody else.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Run(u64);
 
@@ -29,9 +29,9 @@ enum Happening {
     GatewayListens(Run, Option<Duration>),
     GatewayDies(Run),
     GatewayIsStopped,
-    /// The process of the one that was stopped has gone.
+    /// The process of the stopped gateway has exited.
     ProcessEnds,
-    /// The daemon looks what a start began.
+    /// The daemon checks what a start command started.
     Look(u64),
     /// By its owner, foreign or not.
     PortIsFreed,
@@ -39,7 +39,7 @@ enum Happening {
     GatewayHangs(bool),
     ParkedBecomes(ParkingObservation),
     FirstLook,
-    /// The daemon comes to know this.
+    /// The daemon learns this.
     Arrives(Event),
 }
 
@@ -58,7 +58,7 @@ pub(super) struct World {
     decider: Mutant,
     invariants: Invariants,
     now: Time,
-    /// In order of time, and of being planned where that is equal.
+    /// In order of time; at equal times, in the order in which they were planned.
     agenda: BTreeMap<(Time, u64), Happening>,
     planned: u64,
     primary: Primary,
@@ -68,18 +68,18 @@ pub(super) struct World {
     listener: Option<Run>,
     /// The process that listened is still there.
     ending: bool,
-    /// Somebody else's listener has the port.
+    /// A foreign listener has the port.
     foreign: bool,
     /// What listens doesn't answer.
     hangs: bool,
     /// Before this time it doesn't answer yet.
     answers: Time,
-    /// Something of this start lives until then, or until it is stopped.
+    /// A process of this start is alive until then, or until it is stopped.
     lives: Option<(Run, Time)>,
     /// A gateway is parked.
     parked: bool,
     last_run: Run,
-    /// What these runs started doesn't come up any more.
+    /// What these runs started will no longer come up.
     dead: Vec<Run>,
     /// How many starts, stops and timer wake-ups there have been.
     starts: usize,
@@ -89,7 +89,7 @@ pub(super) struct World {
     discards: usize,
     wakes: usize,
     looked: bool,
-    /// Looks at what a start began, one after the other; older ones are given up.
+    /// Number of the current check of what a start command started; earlier ones are dropped.
     look: u64,
     journal: Journal,
     /// What waits until all has happened that happens at this time; `None`: nothing does.
@@ -225,13 +225,13 @@ impl World {
         }
     }
 
-    /// The same after everything has happened that happens until this time.
+    /// The same world after everything up to this time has happened.
     pub(super) fn played(mut self, until: Duration) -> Self {
         self.play(until);
         self
     }
 
-    /// Lets everything happen that happens until this time (from the world's beginning).
+    /// Lets everything up to this time (from the world's beginning) happen.
     pub(super) fn play(&mut self, until: Duration) {
         let until = Time::from_boot(self.script.boot) + until;
         let (mut before, mut events) = (self.now, 0);
@@ -265,7 +265,7 @@ impl World {
         self.now = until;
     }
 
-    /// From now on the primary stays so, commands work, nobody meddles and the timer is on time.
+    /// From now on the primary stays like this, commands work, nothing interferes and the timer is on time.
     pub(super) fn calm_down(&mut self, primary: Primary) {
         let meddles = |happening: &Happening| {
             matches!(
@@ -280,7 +280,7 @@ impl World {
         };
         self.agenda.retain(|_, happening| !meddles(happening));
         let now = self.elapsed();
-        // One that has begun ends when it ends: what waits for that keeps its order.
+        // A stall that has begun keeps its end, so that waiting events keep their order.
         self.script.stalls.retain(|&(from, _)| from <= now);
         self.script.routers.retain(|(from, _)| *from <= now);
         self.plan(self.elapsed(), Happening::PrimaryBecomes(primary));
@@ -308,7 +308,7 @@ impl World {
         self.tell(Event::Operator(Order::Release { hold_until: None }));
     }
 
-    /// What didn't hold, of a decider with a broken rule.
+    /// The violations of a decider with a broken rule.
     pub(super) fn violations(&self) -> &[Violation] {
         self.invariants.violations()
     }
@@ -326,7 +326,7 @@ impl World {
         (self.decider.decider().clone(), self.now)
     }
 
-    /// How many witnesses have to answer as it is now.
+    /// How many witnesses have to answer now.
     pub(super) fn witnesses_needed(&self) -> u32 {
         self.decider
             .decider()

@@ -1,4 +1,4 @@
-//! Deciders that do something else than their rules ask for, or at another time.
+//! Deciders that do something other than their rules require, or at another time.
 
 use super::{Mutation, SOUND};
 use crate::{

@@ -1,4 +1,4 @@
-//! Deciders that mishear what happens.
+//! Deciders that get wrong events.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const SILENCE: Outcome = Outcome::Failed {
 };
 const NOTHING: Outcome = Outcome::unknown(String::new());
 
-/// The end of a command, as the decider hears it.
+/// The end of a command, as the decider gets it.
 const fn ended(command: Step, result: CommandResult) -> Option<Event> {
     Some(Event::CommandEnded { command, result })
 }

@@ -1,7 +1,7 @@
 //! Deciders with one broken rule each: the oracle must catch every one of them.
 //!
-//! A mutant is a sound decider behind a driver that lies: it changes the settings, what the decider hears,
-//! what it does, or when it wakes. So no rule in the product has a switch for it.
+//! A mutant is a correct decider behind a driver that falsifies its settings, its events, its actions or its
+//! timer. So no rule in the product needs a switch for it.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::{
     invariants::Invariant,
 };
 
-/// One test a mutation: what the oracle must find violated, and what is different.
+/// One test per mutation: the invariants that the oracle must find violated, and what is different.
 macro_rules! mutants {
     ($($name:ident: $($violates:ident)+ => { $($field:ident: $value:expr,)* })*) => { $(
         #[test]
@@ -43,17 +43,17 @@ mod numbers;
 /// One broken rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mutation {
-    /// What the oracle must find violated.
+    /// The invariants that the oracle must find violated.
     violates: &'static [Invariant],
-    /// The numbers that the decider gets.
+    /// The settings that the decider gets.
     settings: fn(&mut Settings),
-    /// What it hears of an event.
+    /// The events that it gets for an event.
     hears: fn(&mut Mutant, Event) -> Option<Event>,
-    /// What comes of its actions.
+    /// The actions that are carried out for its actions.
     does: fn(&mut Mutant, &Event, &mut Vec<Action>),
     /// When it is woken.
     wakes: fn(&Mutant, Option<Time>) -> Option<Time>,
-    /// A world that shows it, and until when; `None`: some random world does.
+    /// A world that shows it, and until when; `None`: random worlds.
     shown_by: Option<fn() -> (Script, Duration)>,
 }
 
@@ -78,7 +78,7 @@ pub(super) struct Mutant {
     lost: Duration,
     probe: Option<(ProbeId, Time)>,
     command: Option<Step>,
-    /// The last probe that said anything was answered; `None`: none did.
+    /// Was the last conclusive probe answered? `None`: there was none.
     answered: Option<bool>,
     listening: bool,
     /// A fence has ended well, and witnesses have answered, once.
@@ -87,7 +87,7 @@ pub(super) struct Mutant {
 }
 
 impl Mutant {
-    /// A decider whose rules are whole.
+    /// A decider with no broken rule.
     pub(super) fn sound(decider: Decider, settings: Settings) -> Self {
         Self {
             decider,
@@ -148,7 +148,7 @@ impl Mutant {
         actions
     }
 
-    /// The decider gets what came together, unchanged.
+    /// The decider gets the events unchanged.
     pub(super) fn handle_together(&mut self, now: Time, events: Vec<Event>) -> Vec<Action> {
         self.decider.handle(now, events)
     }
@@ -159,7 +159,7 @@ impl Mutant {
         actions.extend(self.decider.handle(now, [event]));
     }
 
-    /// As if no time had gone by while nobody came.
+    /// Hides the time that passes between calls.
     fn lose_absence(&mut self) {
         let timeout = self.settings.timeout;
         let answer = self.probe.map(|(_, began)| began + timeout);
@@ -170,7 +170,7 @@ impl Mutant {
         }
     }
 
-    /// The time as the decider knows it.
+    /// The time that the decider is given.
     fn hidden(&self, time: Time) -> Time {
         Time::from_boot(time.as_duration().saturating_sub(self.lost))
     }
@@ -195,7 +195,7 @@ impl Mutant {
 }
 
 impl Mutation {
-    /// Plays worlds until the oracle has seen what is violated.
+    /// Plays worlds until the oracle has found the violations.
     fn is_caught(self) {
         let mut runner = TestRunner::deterministic();
         let shown_by = self.shown_by.map(|shown_by| shown_by());

@@ -1,4 +1,4 @@
-//! Deciders whose settings aren't those that somebody configured.
+//! Deciders with other settings than those that are configured.
 
 use std::num::NonZeroU32;
 

@@ -655,9 +655,9 @@ fn a_fence_that_ends_after_the_primary_has_answered_says_nothing_of_its_next_out
     assert!(runs[2].ends_with("run start"), "{runs:?}");
 }
 
-/// Strikes after a failed probe that began at second 100, where somebody's connection to the primary was
-/// made at this second, and told before the probe ended or afterwards.
-fn strikes_beside_a_connection(made: u64, told_after: bool) -> usize {
+/// Strikes after a failed probe that began at second 100, if another program's connection to the primary was
+/// made at this second, and reported before the probe ended or afterwards.
+fn strikes_beside_a_connection(made: u64, reported_after: bool) -> usize {
     let at = |second| Time::from_boot(s(second));
     let settings = Settings {
         veto_limit: 3,
@@ -675,7 +675,7 @@ fn strikes_beside_a_connection(made: u64, told_after: bool) -> usize {
     };
     let connection = Event::Evidence(Evidence::Established, at(made));
     let mut events = [connection, ended];
-    if told_after {
+    if reported_after {
         events.reverse();
     }
     for event in events {
@@ -686,10 +686,10 @@ fn strikes_beside_a_connection(made: u64, told_after: bool) -> usize {
 
 #[test]
 fn a_connection_from_before_a_probe_excuses_it_as_little_as_none() {
-    for told_after in [false, true] {
-        assert_eq!(strikes_beside_a_connection(99, told_after), 1);
-        assert_eq!(strikes_beside_a_connection(100, told_after), 0);
+    for reported_after in [false, true] {
+        assert_eq!(strikes_beside_a_connection(99, reported_after), 1);
+        assert_eq!(strikes_beside_a_connection(100, reported_after), 0);
         // Nobody has seen the future.
-        assert_eq!(strikes_beside_a_connection(5000, told_after), 0);
+        assert_eq!(strikes_beside_a_connection(5000, reported_after), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The local gateway is parked before it is needed, let go on when it is, and ended when it isn't.
+//! The local gateway is parked before it is needed, continued when it is, and discarded when it isn't.
 
 use std::time::Duration;
 

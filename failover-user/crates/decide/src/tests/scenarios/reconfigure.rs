@@ -32,7 +32,7 @@ fn refused() -> Outcome {
     }
 }
 
-/// With so many strikes, the last one now.
+/// A decider with this number of strikes, the last one now.
 fn with_strikes(settings: Settings, strikes: u32) -> (Decider, Time) {
     let (pace, mut now) = (settings.interval, s(0));
     let mut decider = Decider::new(settings, at(now));

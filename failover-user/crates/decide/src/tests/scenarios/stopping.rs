@@ -205,7 +205,7 @@ fn a_stop_needs_no_second_success() {
     );
 }
 
-/// When the next stop is run, if nothing but time goes on.
+/// When the next stop is run, if nothing else happens.
 fn next_stop(mut decider: Decider, mut now: Time) -> Time {
     loop {
         let actions = decider.handle(now, [Event::Woke]);

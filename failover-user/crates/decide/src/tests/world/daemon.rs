@@ -14,13 +14,13 @@ use super::{
     Happening, InFlight, Run, World,
 };
 
-/// Witnesses are near.
+/// How long a witness takes to answer.
 const WITNESSES_ANSWER: Duration = Duration::from_millis(10);
-/// The local gateway is nearer.
+/// How long the local gateway takes to answer.
 const ANSWERS: Duration = Duration::from_millis(1);
-/// A step that only a test has takes this time.
+/// How long a step that only tests have takes.
 const STEP: Duration = Duration::from_millis(300);
-/// So often the daemon looks what a start began.
+/// How often the daemon checks what a start command started.
 const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 
 impl World {
@@ -76,7 +76,7 @@ impl World {
         }
     }
 
-    /// Hands in what waits. Was there something?
+    /// Hands in the waiting events. Were there any?
     pub(super) fn hand_in(&mut self) -> bool {
         let events = self.together.as_mut().map(std::mem::take);
         let Some(events) = events.filter(|events| !events.is_empty()) else {
@@ -270,7 +270,7 @@ impl World {
         self.look(self.look);
     }
 
-    /// Looks whether something of the start lives, again and again.
+    /// Checks repeatedly whether a process of the start is alive.
     pub(super) fn look(&mut self, turn: u64) {
         if turn != self.look || !self.decider.decider().awaits_start() {
             return;
