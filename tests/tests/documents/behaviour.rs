@@ -9,7 +9,7 @@ const LEAST: usize = 30;
 
 #[test]
 fn every_behaviour_names_a_test_that_is_there() {
-    let tests = tests_below(&root());
+    let tests = tests_below(root());
     let text = fs::read_to_string(root().join("docs/behaviour.md")).expect("the table");
     let rows: Vec<Vec<&str>> = text
         .lines()
