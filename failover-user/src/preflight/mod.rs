@@ -3,12 +3,13 @@
 //!
 //! They change nothing. [`finding`] is the result, [`machine`] checks this machine,
 //! [`gateway`] the local gateway, [`startable`] whether it would start, [`starters`] what else starts
-//! it, and [`network`] other hosts.
+//! it, [`standby`] whether it could be parked, and [`network`] other hosts.
 
 mod finding;
 mod gateway;
 mod machine;
 mod network;
+mod standby;
 mod startable;
 mod starters;
 pub(crate) mod startup;
@@ -71,6 +72,7 @@ pub async fn check(options: Options) -> Report {
             .flat_map(|account| starters::look(&configuration, account)),
     );
     findings.push(machine::kernel_events(&configuration));
+    findings.push(standby::standby(&configuration));
     let primary = network::primary(&configuration).await;
     findings.extend(primary.findings);
     findings.push(network::ports(&configuration));

@@ -6,12 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use failover_linux::{bpf::stopper::Stopper, procfs};
+use failover_linux::procfs;
 use tokio::time::sleep_until;
 
 use crate::{
     config::{Configuration, KernelEventsMode},
-    gateway::parking::{self, ParkedUnit, place::Place, situation::Situation},
+    gateway::{
+        parking::{self, ParkedUnit, place::Place, situation::Situation},
+        spec::LocalGateway,
+    },
     runtime::background::{self, Job},
     standby::{drill::Drill, mode::Known},
 };
@@ -20,6 +23,8 @@ use crate::{
 const PACE: Duration = Duration::from_secs(1);
 /// Otherwise only the available memory changes by itself.
 const QUIET_PACE: Duration = Duration::from_secs(30);
+/// An obstacle may be gone: a service manager that wasn't up, a unit that wasn't installed.
+const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(120);
 /// If no thread can be started.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Some tasks stalled for want of memory for this share of the last ten seconds, in percent (PSI,
@@ -43,8 +48,9 @@ pub(crate) struct StandbyWatch {
     /// Why parking is out of the question; `None`: the kernel and the service manager decide.
     hindrance: Option<String>,
     unit: Option<ParkedUnit>,
-    /// Whether this machine can park, once that was tried.
-    support: Option<Result<(), String>>,
+    gateway: LocalGateway,
+    /// Whether this machine can park this gateway, and when that was tried.
+    support: Option<(Instant, Result<(), String>)>,
     looking: Option<Job<Look>>,
     next: Instant,
     pressed: Option<Instant>,
@@ -68,6 +74,7 @@ impl StandbyWatch {
             place: configuration.parking(),
             hindrance: hindrance(configuration, unit.as_ref().err()),
             unit: unit.ok(),
+            gateway: configuration.gateway.clone(),
             support: None,
             looking: None,
             next: Instant::now(),
@@ -111,9 +118,17 @@ impl StandbyWatch {
         }
     }
 
+    /// What is known, unless it is worth another try.
+    fn support(&self) -> Option<Result<(), String>> {
+        let (at, support) = self.support.as_ref()?;
+        let is_old = support.is_err() && at.elapsed() >= TRIED_AGAIN_AFTER;
+        (!is_old).then(|| support.clone())
+    }
+
     fn begin(&self, drill: Option<&Drill>) -> Option<Job<Look>> {
         let place = self.place.clone();
-        let support = self.support.clone();
+        let support = self.support();
+        let gateway = self.gateway.clone();
         let hindrance = self.hindrance.clone();
         let read = drill.map(|drill| drill.read.clone());
         let unit = self.unit.clone();
@@ -121,9 +136,9 @@ impl StandbyWatch {
             let support = match (hindrance, support) {
                 (Some(hindrance), _) => Err(hindrance),
                 (None, Some(support)) => support,
-                (None, None) => Stopper::probe(&place.pins())
-                    .map(drop)
-                    .map_err(|error| error.to_string()),
+                (None, None) => {
+                    parking::possible(&place, &gateway).map_err(|error| format!("{error:#}"))
+                }
             };
             Look {
                 situation: parking::look(&place),
@@ -151,7 +166,9 @@ impl StandbyWatch {
                 Situation::Absent | Situation::Continuing => QUIET_PACE,
                 Situation::Parking { .. } | Situation::Parked(_) | Situation::Broken(_) => PACE,
             };
-        self.support = Some(look.support.clone());
+        let at = self.support.as_ref().map_or(now, |(at, _)| *at);
+        let at = if self.support().is_none() { now } else { at };
+        self.support = Some((at, look.support.clone()));
         let sight = Sight {
             situation: look.situation,
             known: Known {

@@ -20,6 +20,7 @@ mod look;
 pub mod manager;
 mod park;
 pub mod place;
+mod possible;
 mod proceed;
 mod record;
 pub mod situation;
@@ -29,6 +30,7 @@ mod unit;
 pub use discard::discard;
 pub use look::look;
 pub use park::park;
+pub use possible::possible;
 pub use proceed::proceed;
 pub use unit::{NotParkable, ParkedUnit};
 
