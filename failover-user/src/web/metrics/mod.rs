@@ -7,10 +7,10 @@ mod rows;
 mod standby;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::ConstCounter, gauge::ConstGauge, info::Info},
@@ -24,7 +24,11 @@ use crate::{
     named::Named as _,
     notify::alarms::ChannelStatus,
     status::{Protection, snapshot::Snapshot},
-    web::metrics::{format::older, rows::Rows},
+    web::metrics::{
+        format::older,
+        rows::Rows,
+        values::{count, gauge, seconds_at},
+    },
 };
 
 pub use format::Format;
@@ -357,21 +361,4 @@ fn kernel_events(to: &mut Registry, snapshot: &Snapshot) {
         "How often kernel events and sock_diag disagreed",
         ConstCounter::new(events.disagreements),
     );
-}
-
-fn gauge(is_so: bool) -> ConstGauge<u64> {
-    ConstGauge::new(u64::from(is_so))
-}
-
-fn count(count: usize) -> ConstGauge<usize> {
-    ConstGauge::new(count)
-}
-
-/// A moment in seconds since 1970, if there is one.
-fn seconds_at(to: &mut Registry, name: &str, help: &str, time: Option<Timestamp>) {
-    let Some(time) = time else {
-        return;
-    };
-    let seconds = ConstGauge::new(time.as_duration().as_secs_f64());
-    to.register_with_unit(format!("{name}_timestamp"), help, Unit::Seconds, seconds);
 }

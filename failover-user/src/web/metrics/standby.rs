@@ -12,7 +12,10 @@ use crate::{
     config::StandbyChoice,
     named::Named,
     status::snapshot::Snapshot,
-    web::metrics::{gauge, rows::Rows, seconds_at},
+    web::metrics::{
+        rows::Rows,
+        values::{gauge, seconds_at},
+    },
 };
 
 #[derive(Clone, Debug, EncodeLabelSet)]
