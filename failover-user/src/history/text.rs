@@ -16,6 +16,7 @@ use crate::{
         Round,
     },
     named::Value,
+    standby::drill::DrillResult,
     wording,
 };
 
@@ -154,7 +155,10 @@ impl fmt::Display for Drill {
         if let Some(bytes) = self.memory_bytes {
             write!(formatter, ", {}", wording::standby::memory(bytes))?;
         }
-        if let Some(line) = &self.said {
+        // Otherwise it has nothing to explain.
+        if let Some(line) = &self.said
+            && self.result == DrillResult::Failed
+        {
             write!(formatter, "; last output: {}", Escaped(line))?;
         }
         writeln!(formatter)

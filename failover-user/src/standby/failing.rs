@@ -14,7 +14,7 @@ pub(crate) struct FailedDrills {
     pub(crate) since: Timestamp,
     /// How the last one failed.
     pub(crate) result: DrillResult,
-    /// The last line of its output.
+    /// The last line of its output, if the gateway did not get to its bind.
     #[serde(default)]
     pub(crate) said: Option<String>,
 }
@@ -33,7 +33,10 @@ impl FailedDrills {
                 count: before.map_or(0, |before| before.count).saturating_add(1),
                 since: before.map_or(drill.at, |before| before.since),
                 result: drill.result,
-                said: drill.said.clone(),
+                said: drill
+                    .said
+                    .clone()
+                    .filter(|_| drill.result == DrillResult::Failed),
             }),
         }
     }

@@ -3,10 +3,7 @@
 use failover_decide::{StandbyState, Step};
 
 use super::*;
-use crate::{
-    history::{How, Uptime, VERSION},
-    standby::drill::DrillResult,
-};
+use crate::history::{How, Uptime, VERSION};
 
 fn at(text: &str) -> Timestamp {
     format!("2026-11-24T{text}Z").parse().unwrap()

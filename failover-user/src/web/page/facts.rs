@@ -7,6 +7,7 @@ use failover_linux::clock;
 use crate::{
     named::Named as _,
     primary::check::readiness::{Readiness, Startup},
+    standby::drill::DrillResult,
     status::snapshot::{Holder, KernelEvents, Snapshot, Standby, Witnesses},
     web::page::html::{Html, Moment},
     wording,
@@ -124,7 +125,9 @@ fn drill(standby: &Standby) -> String {
             if !facts.is_empty() {
                 lines.push(facts.join(", "));
             }
-            if let Some(line) = &drill.said {
+            if let Some(line) = &drill.said
+                && drill.result == DrillResult::Failed
+            {
                 lines.push(format!("last output: {}", Html(line)));
             }
         }
