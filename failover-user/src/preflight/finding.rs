@@ -70,10 +70,10 @@ impl Finding {
 
     /// Splits one of the program's errors: the problem, a semicolon, the remedy.
     pub(super) fn of_error(name: &'static str, level: Level, error: &impl fmt::Display) -> Self {
-        let told = error.to_string();
-        let (message, remedy) = match told.rsplit_once("; ") {
+        let text = error.to_string();
+        let (message, remedy) = match text.rsplit_once("; ") {
             Some((message, remedy)) => (message.to_owned(), Some(remedy.to_owned())),
-            None => (told, None),
+            None => (text, None),
         };
         Self {
             name,

@@ -150,7 +150,7 @@ fn of_unit(name: &str, scope: Scope, loaded: &Loaded, account: &Account) -> Vec<
         Loaded::Missing => Vec::new(),
         Loaded::Masked(path) => {
             let command = match (path.is_symlink(), scope) {
-                (false, _) => format!("rm {}", told(path)),
+                (false, _) => format!("rm {}", printable(path)),
                 (true, Scope::System) => format!("systemctl unmask {name}"),
                 (true, Scope::User) if path.starts_with("/etc") => {
                     format!("systemctl --global unmask {name}")
@@ -160,25 +160,28 @@ fn of_unit(name: &str, scope: Scope, loaded: &Loaded, account: &Account) -> Vec<
                 }
             };
             vec![certain(
-                format!("{name} is masked ({}): nothing can start it", told(path)),
+                format!(
+                    "{name} is masked ({}): nothing can start it",
+                    printable(path)
+                ),
                 format!("`{command}`; to prevent a start at boot, disable it instead"),
             )]
         }
         Loaded::Unreadable(path, error) => vec![certain(
-            format!("cannot read {name} ({}): {error}", told(path)),
+            format!("cannot read {name} ({}): {error}", printable(path)),
             "reinstall it".to_owned(),
         )],
         Loaded::Found(file) => {
             let defects = startable::defects(file, name, scope, account);
-            let told = |defect: Defect| Defect {
+            let in_file = |defect: Defect| Defect {
                 message: format!(
                     "{name} ({}) would fail: {}",
-                    told(&file.path),
+                    printable(&file.path),
                     defect.message
                 ),
                 ..defect
             };
-            defects.into_iter().map(told).collect()
+            defects.into_iter().map(in_file).collect()
         }
     }
 }
@@ -257,7 +260,7 @@ pub(super) fn at_boot(account: &Account, enabled: &Enabled, what: &str) -> Findi
         by,
     } = enabled;
     let disable = match (scope, by) {
-        (_, EnabledBy::Installed) => format!("rm {}", told(link)),
+        (_, EnabledBy::Installed) => format!("rm {}", printable(link)),
         (Scope::System, EnabledBy::Runtime) => format!("systemctl disable --runtime {unit}"),
         (Scope::System, _) => format!("systemctl disable {unit}"),
         (Scope::User, EnabledBy::Everybody) => format!("systemctl --global disable {unit}"),
@@ -284,7 +287,7 @@ pub(super) fn at_boot(account: &Account, enabled: &Enabled, what: &str) -> Findi
         "unit",
         format!(
             "{unit}{whose} is enabled in {}: {when}",
-            told(link.parent().unwrap_or(link))
+            printable(link.parent().unwrap_or(link))
         ),
         format!("only the daemon may start it: `{disable}`"),
     )
@@ -377,14 +380,14 @@ pub(super) async fn port(
             ));
         }
     }
-    let told = |side: &BTreeSet<String>| Vec::from_iter(side.iter().cloned()).join("; ");
+    let joined = |side: &BTreeSet<String>| Vec::from_iter(side.iter().cloned()).join("; ");
     let mut findings = Vec::new();
     findings.push(match (gateways.is_empty(), primary_answers) {
         (true, _) if !blocking.is_empty() => Finding::error(
             NAME,
             format!(
                 "another program holds {port}, not the gateway ({identity}): {}",
-                told(&blocking)
+                joined(&blocking)
             ),
             "stop it, or add it to --owner if it is the gateway: until then no takeover is possible",
         ),
@@ -393,13 +396,13 @@ pub(super) async fn port(
             NAME,
             format!(
                 "both gateways serve: the primary answers, and the local gateway runs: {}",
-                told(&gateways)
+                joined(&gateways)
             ),
             "the daemon stops the local gateway, unless it is paused",
         ),
         (false, false) => Finding::ok(
             NAME,
-            format!("the local gateway serves: {}", told(&gateways)),
+            format!("the local gateway serves: {}", joined(&gateways)),
         ),
     });
     if !beside.is_empty() {
@@ -407,7 +410,7 @@ pub(super) async fn port(
             NAME,
             format!(
                 "another program listens on another address of port {port}: {}",
-                told(&beside)
+                joined(&beside)
             ),
             "harmless, unless the gateway binds all addresses (OpenClaw's `--bind lan`): then its start fails, so move one of the two to another port",
         ));
@@ -511,6 +514,6 @@ fn tunnel(
     }
 }
 
-fn told(path: &Path) -> String {
+fn printable(path: &Path) -> String {
     escape::one_line(&path.to_string_lossy())
 }

@@ -68,7 +68,7 @@ pub(super) fn configuration(file: Option<&Path>, faults: &[Fault]) -> Vec<Findin
         return faults.iter().map(finding).collect();
     }
     let message = match file {
-        Some(file) => format!("{} is valid, and not writable by others", told(file)),
+        Some(file) => format!("{} is valid, and not writable by others", printable(file)),
         None => "there is no file; the flags are valid".to_owned(),
     };
     vec![Finding::ok("configuration", message)]
@@ -116,7 +116,7 @@ pub(super) async fn state_dir(configuration: &Configuration) -> Finding {
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!(
             "writing to {} takes longer than {PATIENCE:?}",
-            told(&configuration.state_dir)
+            printable(&configuration.state_dir)
         )),
     };
     match written {
@@ -140,10 +140,10 @@ fn can_be_written(directory: &Path) -> Result<String, String> {
         false => Sticky::Counts,
     };
     files::try_writing(nearest, KEPT, sticky)
-        .map_err(|error| format!("cannot write to {}: {error}", told(nearest)))?;
+        .map_err(|error| format!("cannot write to {}: {error}", printable(nearest)))?;
     Ok(match is_there {
-        true => format!("{} is writable, and has space", told(directory)),
-        false => format!("{} can be created, and has space", told(directory)),
+        true => format!("{} is writable, and has space", printable(directory)),
+        false => format!("{} can be created, and has space", printable(directory)),
     })
 }
 
@@ -175,7 +175,7 @@ pub(super) fn daemon(configuration: &Configuration, asked: Result<Document, AskE
             }
         }
         Err(AskError::NotRunning { .. }) => match folder(path).map_or(Ok(true), place) {
-            Ok(_) => Finding::ok(NAME, format!("not running; {} is free", told(path))),
+            Ok(_) => Finding::ok(NAME, format!("not running; {} is free", printable(path))),
             Err(why) => Finding::warning(
                 NAME,
                 format!(
@@ -203,7 +203,7 @@ fn nearest(folder: &Path) -> &Path {
 fn place(folder: &Path) -> Result<bool, String> {
     let nearest = nearest(folder);
     if !nearest.is_dir() {
-        return Err(format!("{} is no folder", told(nearest)));
+        return Err(format!("{} is no folder", printable(nearest)));
     }
     match access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
         Ok(()) => match Folder::open(nearest, Sticky::Counts) {
@@ -212,13 +212,13 @@ fn place(folder: &Path) -> Result<bool, String> {
         },
         Err(error) => Err(format!(
             "{} can't be written to ({})",
-            told(nearest),
+            printable(nearest),
             failover_linux::errno::describe(error.raw_os_error())
         )),
     }
 }
 
-fn told(path: &Path) -> String {
+fn printable(path: &Path) -> String {
     escape::one_line(&path.to_string_lossy())
 }
 
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(place(&folder.path().join("a/b")), Ok(false));
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let told = place(&file.join("a")).unwrap_err();
-        assert!(told.ends_with("file is no folder"), "{told}");
+        let error = place(&file.join("a")).unwrap_err();
+        assert!(error.ends_with("file is no folder"), "{error}");
     }
 }

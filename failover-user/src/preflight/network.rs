@@ -145,7 +145,7 @@ fn of_probe(
                 format!(
                     "{primary}: certificate rejected: {}{}",
                     wording::probe::wrong_answer(fault),
-                    certificate.map(|told| format!(" ({told})")).unwrap_or_default()
+                    certificate.map(|certificate| format!(" ({certificate})")).unwrap_or_default()
                 ),
                 untrusted(what).to_owned(),
             ),

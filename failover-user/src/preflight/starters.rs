@@ -202,7 +202,7 @@ impl Gateway {
                 .map(|entry| entry.path()),
         );
         for path in shared {
-            let remedy = format!("remove this line from {}", told(&path));
+            let remedy = format!("remove this line from {}", printable(&path));
             findings.extend(self.crontab(&path, true, &remedy));
         }
         findings
@@ -217,7 +217,10 @@ impl Gateway {
             .filter_map(|line| self.cron_line(line, has_users));
         found
             .map(|(when, command)| {
-                let message = format!("cron starts a gateway {when} ({}): `{command}`", told(path));
+                let message = format!(
+                    "cron starts a gateway {when} ({}): `{command}`",
+                    printable(path)
+                );
                 Finding::error(NAME, message, remedy)
             })
             .collect()
@@ -261,7 +264,7 @@ impl Gateway {
                     findings.push(Finding::warning(
                         NAME,
                         format!("a desktop login starts a gateway: `{command}`"),
-                        format!("`rm {}`", told(&path)),
+                        format!("`rm {}`", printable(&path)),
                     ));
                 }
             }
@@ -310,7 +313,10 @@ impl Gateway {
         let name = account.name();
         let is_enabled =
             !enabled_units(Scope::System, &format!("pm2-{name}.service"), account).is_empty();
-        let message = format!("pm2 supervises a gateway (`{found}` in {})", told(&dump));
+        let message = format!(
+            "pm2 supervises a gateway (`{found}` in {})",
+            printable(&dump)
+        );
         let remedy = format!("remove it from pm2: as {name} `pm2 delete {found} && pm2 save`");
         Some(match is_enabled {
             true => Finding::error(NAME, format!("{message}, and starts it at boot"), remedy),
@@ -341,7 +347,7 @@ impl Gateway {
     }
 }
 
-fn told(path: &Path) -> String {
+fn printable(path: &Path) -> String {
     escape::one_line(&path.to_string_lossy())
 }
 

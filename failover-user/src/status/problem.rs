@@ -107,7 +107,7 @@ impl DualActiveEnd {
             Self::Resume
         } else if decider.is_forced() {
             Self::Release
-        } else if decider.lets_go() {
+        } else if decider.must_release() {
             Self::BeingStopped
         } else {
             Self::Successes {
@@ -124,7 +124,8 @@ pub(crate) fn dual_active_since(
     decider: &Decider,
     now: Time,
 ) -> Option<Time> {
-    let being_stopped = decider.lets_go() && decider.pause().is_none() && !configuration.dry_run;
+    let being_stopped =
+        decider.must_release() && decider.pause().is_none() && !configuration.dry_run;
     decider
         .two_serve()
         .filter(|since| !being_stopped || now.since(*since) >= A_MOMENT)

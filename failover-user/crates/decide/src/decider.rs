@@ -105,7 +105,7 @@ impl Decider {
     ) -> Reason {
         let absent = suspended || self.was_absent(now);
         if absent {
-            self.situation.begin_anew(now);
+            self.situation.note_absence(now);
         }
         self.situation.expire(now);
         let mut reason = Reason::Time;
@@ -194,8 +194,8 @@ impl Decider {
     }
 
     /// The same as after an absence.
-    pub(crate) fn begin_anew(&mut self, now: Time) {
-        self.situation.begin_anew(now);
+    pub(crate) fn note_absence(&mut self, now: Time) {
+        self.situation.note_absence(now);
         self.note_wake();
     }
 
@@ -314,7 +314,7 @@ impl Decider {
     #[must_use]
     pub fn counts_gateway_probe(&self, probe: GatewayProbeId) -> bool {
         let stopping = matches!(self.situation.attempt, Attempt::Running { command, .. } if command == Step::STOP);
-        self.situation.liveness.awaits(probe) && !stopping && !self.situation.lets_go()
+        self.situation.liveness.awaits(probe) && !stopping && !self.situation.must_release()
     }
 
     /// Checks of the local gateway in a row that failed.
@@ -392,8 +392,8 @@ impl Decider {
 
     /// Must the local gateway be released: is the primary trusted, or has an operator ordered it?
     #[must_use]
-    pub fn lets_go(&self) -> bool {
-        self.situation.lets_go()
+    pub fn must_release(&self) -> bool {
+        self.situation.must_release()
     }
 
     /// Why this order would be refused now, if so. Call this before handing in the order.

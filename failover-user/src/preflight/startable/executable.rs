@@ -77,7 +77,7 @@ impl Defect {
     }
 }
 
-pub(super) fn told(path: &Path) -> String {
+pub(super) fn printable(path: &Path) -> String {
     escape::one_line(&path.to_string_lossy())
 }
 
@@ -148,7 +148,7 @@ impl<'account> Runner<'account> {
     }
 
     fn look_at(&self, program: &Path, depth: usize) -> Option<Defect> {
-        let shown = told(program);
+        let shown = printable(program);
         let obstacle = {
             let _credentials = self.credentials();
             obstacle_to(program)
@@ -236,7 +236,7 @@ impl<'account> Runner<'account> {
         Some(Defect::certain(
             format!(
                 "`{shown}` needs the loader `{}`, and {reason}",
-                told(loader)
+                printable(loader)
             ),
             "install the build for this distribution: this one uses another C library",
         ))
@@ -244,7 +244,7 @@ impl<'account> Runner<'account> {
 
     /// `line`: the text after `#!`, or its beginning.
     fn look_at_script(&self, script: &Path, line: &[u8], depth: usize) -> Option<Defect> {
-        let shown = told(script);
+        let shown = printable(script);
         let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
         if line.ends_with(b"\r") {
             return Some(Defect::certain(

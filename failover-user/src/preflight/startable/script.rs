@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     gateway::{command::command_line::CommandLine, port::identity::is_openclaw_runtime},
-    preflight::startable::executable::{Defect, Runner, SearchPath, told},
+    preflight::startable::executable::{Defect, Runner, SearchPath, printable},
 };
 
 /// Options with a value (node(1), python(1), sh(1), perl(1), ruby(1)).
@@ -79,7 +79,7 @@ pub(super) fn defect_in(words: &[String], folder: &Path, runner: &Runner<'_>) ->
             .any(|suffix| exists(Path::new(&format!("{}{suffix}", path.display()))));
     if exists(&path) {
         return (!runner.can_read(&path)).then(|| {
-            let shown = told(&path);
+            let shown = printable(&path);
             Defect::certain(
                 format!("`{shown}`, which {name} runs, is not readable"),
                 format!("`chmod a+r {shown}`"),
@@ -88,7 +88,7 @@ pub(super) fn defect_in(words: &[String], folder: &Path, runner: &Runner<'_>) ->
     }
     (!is_module).then(|| {
         Defect::certain(
-            format!("`{}`, which {name} runs, does not exist", told(&path)),
+            format!("`{}`, which {name} runs, does not exist", printable(&path)),
             "reinstall it, or correct the path",
         )
     })
@@ -121,7 +121,7 @@ fn behind_wrapper(arguments: &[String], folder: &Path, runner: &Runner<'_>) -> O
         false => match runner.found(program) {
             Some(found) => found,
             None => {
-                let what = format!("the program `{}`", told(Path::new(program)));
+                let what = format!("the program `{}`", printable(Path::new(program)));
                 return Some(runner.missing(&what, "install it, or use its full path"));
             }
         },

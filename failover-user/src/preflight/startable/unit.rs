@@ -16,7 +16,7 @@ use crate::{
     },
     preflight::startable::{
         exec_line::{ExecLine, Specifiers, commands, words},
-        executable::{Defect, Runner, SearchPath, told},
+        executable::{Defect, Runner, SearchPath, printable},
         read, script,
         unit_file::UnitFile,
     },
@@ -150,7 +150,7 @@ impl Unit<'_> {
             };
             if !is_readable {
                 defects.push(Defect::certain(
-                    format!("its EnvironmentFile {} is not readable", told(&path)),
+                    format!("its EnvironmentFile {} is not readable", printable(&path)),
                     "create it, or remove it from the unit",
                 ));
             }
@@ -209,7 +209,7 @@ impl Unit<'_> {
             Defect::certain(
                 format!(
                     "its WorkingDirectory {} is not an accessible folder",
-                    told(&folder)
+                    printable(&folder)
                 ),
                 "create it, or set another in the unit",
             )

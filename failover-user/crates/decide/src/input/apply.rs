@@ -309,14 +309,14 @@ impl Situation {
     }
 
     /// Starts again after an absence: earlier failures are ignored, and timeouts start again.
-    pub(crate) fn begin_anew(&mut self, now: Time) {
+    pub(crate) fn note_absence(&mut self, now: Time) {
         if matches!(self.primary, Primary::Failing(_)) {
             self.primary = Primary::Unproven;
         }
         self.discount_steps();
         self.isolation.forget();
         self.schedule.distrust();
-        self.liveness.begin_anew(now);
+        self.liveness.note_absence(now);
         match &mut self.attempt {
             Attempt::Running { since, .. } => *since = now,
             Attempt::Activating {
@@ -365,7 +365,7 @@ impl Situation {
                 self.overdue = 0;
             }
             // What the last start left running has come up after all.
-            if !self.lets_go() {
+            if !self.must_release() {
                 self.stop_owed = false;
             }
             match &mut self.attempt {

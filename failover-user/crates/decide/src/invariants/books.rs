@@ -173,7 +173,7 @@ impl Books {
     /// Takes an event in, before the decider gets it.
     pub(super) fn observe(&mut self, now: Time, event: &Event, before: &Decider) {
         if *event == Event::Suspended || self.is_late(now, before) {
-            self.begin_anew(now);
+            self.note_absence(now);
         }
         self.orders.expire(now);
         match event {
@@ -327,7 +327,7 @@ impl Books {
     fn ordered(&mut self, now: Time, order: Order, before: &Decider) {
         let objection = if self.is_late(now, before) {
             let mut judge = before.clone();
-            judge.begin_anew(now);
+            judge.note_absence(now);
             judge.objection(now, order)
         } else {
             before.objection(now, order)
@@ -353,7 +353,7 @@ impl Books {
     }
 
     /// After an absence, nothing that was seen before counts.
-    fn begin_anew(&mut self, now: Time) {
+    fn note_absence(&mut self, now: Time) {
         self.failures.clear();
         self.outdate_fence();
         self.nobody_was_asked();

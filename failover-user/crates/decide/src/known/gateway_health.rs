@@ -101,7 +101,7 @@ impl Liveness {
 
     /// The daemon was suspended or stalled: earlier failures are ignored, and the time for the first answer
     /// starts again.
-    pub(crate) fn begin_anew(&mut self, now: Time) {
+    pub(crate) fn note_absence(&mut self, now: Time) {
         self.forget();
         self.began = self.began.map(|_| now);
         self.had_its_time = false;

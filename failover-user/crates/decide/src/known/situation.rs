@@ -245,11 +245,11 @@ impl Situation {
 
     /// Does the local gateway listen without answering, and must it be restarted?
     pub(crate) fn hangs(&self) -> bool {
-        self.listening() && self.liveness.hangs() && self.is_failed() && !self.lets_go()
+        self.listening() && self.liveness.hangs() && self.is_failed() && !self.must_release()
     }
 
     /// Must the local gateway be released: is the primary trusted, or has an operator ordered it?
-    pub(crate) fn lets_go(&self) -> bool {
+    pub(crate) fn must_release(&self) -> bool {
         self.orders.releases() || (self.trusted() && !self.orders.forces())
     }
 

@@ -119,13 +119,13 @@ impl Situation {
                 command: Step::START,
                 killed,
                 ..
-            } if self.lets_go() => {
+            } if self.must_release() => {
                 self.stop_owed = true;
                 if !killed {
                     self.kill(actions);
                 }
             }
-            Attempt::Activating { .. } if self.lets_go() => {
+            Attempt::Activating { .. } if self.must_release() => {
                 self.attempt = Attempt::Idle;
                 self.run(now, Step::STOP, actions);
             }
@@ -210,21 +210,23 @@ impl Situation {
     fn asked_for(&self) -> Option<Step> {
         match (self.port?, &self.primary) {
             // What a failed start left behind is stopped before anything else, unless it serves by now.
-            (port, _) if self.stop_owed && (self.lets_go() || !port.listens()) => Some(Step::STOP),
+            (port, _) if self.stop_owed && (self.must_release() || !port.listens()) => {
+                Some(Step::STOP)
+            }
             (PortState::Listening { .. }, _) if self.orders.releases() || self.hangs() => {
                 Some(Step::STOP)
             }
             // Only an answer that is newer than the listener counts: an operator may have started it for a
             // failure that no probe has seen yet.
             (PortState::Listening { since }, Primary::Healthy { at, .. })
-                if *at >= since && self.lets_go() =>
+                if *at >= since && self.must_release() =>
             {
                 Some(Step::STOP)
             }
             (PortState::Listening { .. }, _) if self.is_failed() => None,
             (port @ PortState::Listening { .. }, _) => self.standby_step(port),
             (PortState::Absent | PortState::Foreign, _)
-                if self.lets_go() && self.owed().is_some() =>
+                if self.must_release() && self.owed().is_some() =>
             {
                 self.owed()
             }

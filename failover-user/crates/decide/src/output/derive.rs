@@ -66,9 +66,11 @@ impl Situation {
             attempt: self.attempt_of(Step::STOP),
         };
         match (taken, due) {
-            _ if self.stop_owed && self.lets_go() && (stop_is_due || taken.is_some()) => stopping,
+            _ if self.stop_owed && self.must_release() && (stop_is_due || taken.is_some()) => {
+                stopping
+            }
             _ if self.listening() && (stop_is_due || stop_is_taken) => {
-                if self.lets_go() {
+                if self.must_release() {
                     stopping
                 } else {
                     State::Restarting {
@@ -77,7 +79,7 @@ impl Situation {
                 }
             }
             _ if self.listening() => State::Active,
-            _ if self.port == Some(PortState::Terminating) && self.lets_go() => stopping,
+            _ if self.port == Some(PortState::Terminating) && self.must_release() => stopping,
             (Some(step), _) if !stop_is_taken => self.state_of(step),
             // What a failed start left behind is cleaned up before the next.
             _ if self.stop_owed && self.is_failed() && (stop_is_due || stop_is_taken) => starting,

@@ -91,7 +91,7 @@ impl Situation {
             let uptime = now.since(since);
             self.back_off(Step::PARK, |pause| pause.vanished(now, uptime));
         }
-        self.go_on_with_drill();
+        self.continue_drill();
     }
 
     fn end_drill(&mut self, end: DrillEnd) {
@@ -100,7 +100,7 @@ impl Situation {
         }
     }
 
-    fn go_on_with_drill(&mut self) {
+    fn continue_drill(&mut self) {
         if self.parking.parked == Parked::Absent
             && let Some(drill) = &mut self.parking.drill
         {
@@ -111,7 +111,7 @@ impl Situation {
     /// A drill is ordered.
     pub(crate) fn begin_drill(&mut self, now: Time) {
         self.parking.drill = Some(Drill::Clearing);
-        self.go_on_with_drill();
+        self.continue_drill();
         self.reset_attempts(now, |step| step == Step::PARK || step == Step::DISCARD);
     }
 
@@ -139,7 +139,7 @@ impl Situation {
         if succeeded {
             self.parking.parked = Parked::Absent;
             self.reset_attempts(now, |step| step == Step::DISCARD);
-            self.go_on_with_drill();
+            self.continue_drill();
         } else {
             self.parking.parked = Parked::Broken;
             self.back_off(Step::DISCARD, |pause| pause.failed(now));

@@ -14,10 +14,10 @@ fn messages(scope: Scope, text: &str) -> Vec<String> {
 
 #[track_caller]
 fn assert_wrong(text: &str, part: &str) {
-    let told = messages(Scope::System, text);
+    let found = messages(Scope::System, text);
     assert!(
-        told.iter().any(|one| one.contains(part)),
-        "{part}: {told:?}"
+        found.iter().any(|one| one.contains(part)),
+        "{part}: {found:?}"
     );
 }
 

@@ -35,7 +35,8 @@ fn one_success_arms_for_good() {
 }
 
 #[test]
-fn while_a_stranger_has_the_port_nothing_is_started_and_as_soon_as_it_is_free_something_is() {
+fn while_a_foreign_listener_has_the_port_nothing_is_started_and_as_soon_as_it_is_free_something_is()
+{
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
         .by_hand([
@@ -57,7 +58,7 @@ fn while_a_stranger_has_the_port_nothing_is_started_and_as_soon_as_it_is_free_so
 }
 
 #[test]
-fn a_stranger_on_the_port_is_never_stopped() {
+fn a_foreign_listener_is_never_stopped() {
     let world = Script::mission()
         .by_hand([(s(10), PortObservation::Foreign)])
         .play(s(300));
@@ -66,7 +67,7 @@ fn a_stranger_on_the_port_is_never_stopped() {
 }
 
 #[test]
-fn what_a_start_left_behind_is_stopped_although_a_stranger_has_the_port_by_then() {
+fn what_a_start_left_behind_is_stopped_although_a_foreign_listener_has_the_port_by_then() {
     let world = Script::mission()
         .primary([(s(0), REFUSES)])
         .starts([Start::fails(s(52))])
