@@ -1,9 +1,10 @@
 //! The two-host lab, and what the scenarios, the demonstration and the benchmark share.
 //!
 //! [`lab`] creates PC-A and PC-B; [`gateway`] and [`commands`] run on them in place of the real gateway, and
-//! [`openclaw`] is the real one; [`parker`] stops one of them ([`binder`]) in its bind; [`daemon`] and [`trace`] run the program under test and read its output, if needed
-//! with a configuration file in the package's place ([`package_file`]); [`http`] and [`browser`] read what it serves;
-//! [`demo`] and [`bench`] present it; [`guest`] checks a kernel with all of it.
+//! [`openclaw`] is the real one, also as a unit ([`openclaw_unit`]); [`parker`] stops one of them ([`binder`]) in its
+//! bind; [`daemon`] and [`trace`] run the program under test and read its output, if needed with a configuration file
+//! in the package's place ([`package_file`]); [`watch`] sees a listener appear, [`http`] and [`browser`] read what is
+//! served; [`demo`] and [`bench`] present it; [`guest`] checks a kernel with all of it.
 //!
 //! Nothing here is global: each scenario has its own lab, so they run in parallel.
 
@@ -22,11 +23,13 @@ pub mod lab;
 pub mod lines;
 pub mod moment;
 pub mod openclaw;
+pub mod openclaw_unit;
 pub mod package_file;
 pub mod parker;
 pub mod signals;
 pub mod trace;
 pub mod wait;
+pub mod watch;
 
 use std::{fs::OpenOptions, io};
 

@@ -81,7 +81,9 @@ fn proof(typed: &Typed) -> Option<Proof> {
         ["apt", "remove", "failover"] => Proof::Elsewhere("package.rs", "\"--remove\""),
         ["apt", "purge", "failover"] => Proof::Elsewhere("package.rs", "\"--purge\""),
         // These need the real OpenClaw.
-        ["openclaw", "gateway", "install"] => Proof::Elsewhere("openclaw_unit.rs", "\"install\""),
+        ["openclaw", "gateway", "install"] => {
+            Proof::Elsewhere("../src/openclaw_unit.rs", "\"install\"")
+        }
         ["openclaw", "gateway", "start" | "stop"] => Proof::Elsewhere(
             "openclaw_unit.rs",
             "fn it_is_started_and_stopped_through_its_own_commands",
