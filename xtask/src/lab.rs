@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::privileges::Privileges;
 use crate::steps::Work;
 use crate::workspace::Workspace;
-use crate::{build, cargo, kernel, setup};
+use crate::{build, cargo, kernel, openclaw, setup};
 
 /// What to do in the lab.
 #[derive(Clone, Copy)]
@@ -42,11 +42,16 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[OsString]) -> 
         }
     }
     let tools = setup::ready(workspace)?;
+    let asks = |mode| arguments.iter().any(|argument| argument == mode);
+    let is_with_openclaw = matches!(show, Show::Bench) && asks("gateway");
     if matches!(show, Show::Bench) {
-        // `bench` alone takes some that `bench kernel` doesn't, and the other way round.
-        let peers: &[_] = match arguments.iter().any(|argument| argument == "kernel") {
-            true => &[("bpftrace", "bpftrace"), ("tcpstates", "libbpf-tools")],
-            false => &[("keepalived", "keepalived")],
+        // Each takes some that the others don't.
+        let peers: &[_] = if asks("kernel") {
+            &[("bpftrace", "bpftrace"), ("tcpstates", "libbpf-tools")]
+        } else if is_with_openclaw {
+            &[]
+        } else {
+            &[("keepalived", "keepalived")]
         };
         for (name, package) in peers {
             setup::program(workspace, name, package, "the benchmark compares with it")?;
@@ -67,6 +72,13 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[OsString]) -> 
         .arg("--failover")
         .arg(&failover)
         .args(arguments);
+    if is_with_openclaw {
+        setup::systemd(workspace, &lab)?;
+        // The machine in the lab has them from there.
+        command
+            .env("FAILOVER_BIN", &failover)
+            .env("FAILOVER_OPENCLAW", openclaw::ready(workspace)?);
+    }
     Err(command.exec()).with_context(|| format!("cannot run {} as root", lab.display()))
 }
 

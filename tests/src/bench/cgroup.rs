@@ -3,7 +3,7 @@
 
 use std::{
     fmt, fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -32,25 +32,33 @@ impl Cgroup {
 
     /// CPU time used so far, in user mode and in the kernel, of all that ever ran in it.
     pub(super) fn cpu_time(&self) -> Result<Duration> {
-        let file = self.0.join("cpu.stat");
-        let text =
-            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-        let microseconds = text
-            .lines()
-            .find_map(|line| line.strip_prefix("usage_usec "))
-            .and_then(|number| number.parse().ok())
-            .with_context(|| format!("no usage_usec in {}", file.display()))?;
-        Ok(Duration::from_micros(microseconds))
+        cpu_time_in(&self.0)
     }
 
     /// Resident memory of all that run in it now, in bytes; shared pages count for each.
     pub(super) fn resident(&self) -> Result<u64> {
-        let file = self.procs();
-        let pids =
-            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-        // A short-lived child may be gone by now.
-        Ok(pids.lines().filter_map(resident).sum())
+        resident_in(&self.0)
     }
+}
+
+/// CPU time used so far by all that ever ran in a group.
+pub(super) fn cpu_time_in(group: &Path) -> Result<Duration> {
+    let file = group.join("cpu.stat");
+    let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    let microseconds = text
+        .lines()
+        .find_map(|line| line.strip_prefix("usage_usec "))
+        .and_then(|number| number.parse().ok())
+        .with_context(|| format!("no usage_usec in {}", file.display()))?;
+    Ok(Duration::from_micros(microseconds))
+}
+
+/// Resident memory of all that run in a group now, in bytes; shared pages count for each.
+pub(super) fn resident_in(group: &Path) -> Result<u64> {
+    let file = group.join("cgroup.procs");
+    let pids = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    // A short-lived child may be gone by now.
+    Ok(pids.lines().filter_map(resident).sum())
 }
 
 /// Resident memory of a process in bytes, unless it is gone.

@@ -7,6 +7,7 @@
 
 mod cgroup;
 mod episode;
+mod gateway;
 mod idle;
 mod kernel;
 mod latency;
@@ -71,6 +72,8 @@ pub struct Options {
 enum Mode {
     /// Measure the kernel program and its reader, beside bpftrace and tcpstates
     Kernel(kernel::Options),
+    /// Measure takeovers by the real OpenClaw, kept ready in each way
+    Gateway(gateway::Options),
 }
 
 /// Measures, and prints the table. The exit code is 0 when every goal is met.
@@ -78,8 +81,10 @@ enum Mode {
 /// # Errors
 /// When a lab can't be made, or a monitor doesn't do its work at all.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    if let Some(Mode::Kernel(kernel)) = &options.mode {
-        return kernel::run(kernel, &options.failover);
+    match &options.mode {
+        Some(Mode::Kernel(kernel)) => return kernel::run(kernel, &options.failover),
+        Some(Mode::Gateway(gateway)) => return gateway::run(gateway, &options.failover),
+        None => {}
     }
     let timings: &[Timing] = if options.quick {
         &[FAST]
