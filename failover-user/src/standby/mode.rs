@@ -1,5 +1,7 @@
 //! Which mode is in force, and why. A pure function of what is configured and known.
 
+use std::sync::Arc;
+
 use failover_decide::StandbyMode;
 
 use crate::{
@@ -15,8 +17,8 @@ const MEMORY_FACTOR: u64 = 2;
 pub(crate) struct Known {
     /// Why this machine can't park this gateway; `None`: it can.
     pub(crate) not_parkable: Option<String>,
-    /// The last drill, and whether it was of this very program and configuration.
-    pub(crate) drill: Option<Drill>,
+    /// The last drill that wasn't interrupted, and whether it was of this very program and configuration.
+    pub(crate) drill: Option<Arc<Drill>>,
     pub(crate) drill_is_current: bool,
     /// Memory that can be had without swapping, in bytes (`MemAvailable`, proc(5)); `None`: not known.
     pub(crate) memory_available: Option<u64>,
@@ -139,7 +141,7 @@ mod tests {
 
     fn drilled(result: DrillResult) -> Known {
         Known {
-            drill: Some(Drill {
+            drill: Some(Arc::new(Drill {
                 at: Timestamp::UNIX_EPOCH,
                 result,
                 took_ms: None,
@@ -147,7 +149,7 @@ mod tests {
                 memory_bytes: Some(600),
                 read: crate::gateway::parking::Fingerprint::default(),
                 said: None,
-            }),
+            })),
             drill_is_current: true,
             memory_available: Some(1200),
             ..Known::default()

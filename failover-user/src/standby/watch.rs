@@ -3,6 +3,7 @@
 
 use std::{
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,8 +20,9 @@ use crate::{
     standby::{drill::Drill, mode::Known},
 };
 
-/// While a gateway is parked: if it dies or something else continues it, that is noticed within this time.
-const PACE: Duration = Duration::from_secs(1);
+/// While a gateway is parked: if it dies or something else continues it, that is noticed within this time. A look
+/// takes some 5 ms of processor time, most of it for the sockets of the port.
+const PACE: Duration = Duration::from_secs(5);
 /// Otherwise only the available memory changes by itself.
 const QUIET_PACE: Duration = Duration::from_secs(30);
 /// An obstacle may be gone: a service manager that wasn't up, a unit that wasn't installed.
@@ -103,7 +105,7 @@ impl StandbyWatch {
     }
 
     /// Waits for the next look's result. Cancel-safe.
-    pub(crate) async fn next(&mut self, drill: Option<&Drill>) -> Sight {
+    pub(crate) async fn next(&mut self, drill: Option<&Arc<Drill>>) -> Sight {
         loop {
             if let Some(looking) = &mut self.looking {
                 let look = looking.await;
@@ -128,7 +130,7 @@ impl StandbyWatch {
         (!is_old).then(|| support.clone())
     }
 
-    fn begin(&self, drill: Option<&Drill>) -> Option<Job<Look>> {
+    fn begin(&self, drill: Option<&Arc<Drill>>) -> Option<Job<Look>> {
         let place = self.place.clone();
         let support = self.support();
         let gateway = self.gateway.clone();
@@ -159,7 +161,7 @@ impl StandbyWatch {
         background::begin("parking", look).ok()
     }
 
-    fn seen(&mut self, look: Look, drill: Option<&Drill>) -> Sight {
+    fn seen(&mut self, look: Look, drill: Option<&Arc<Drill>>) -> Sight {
         let now = Instant::now();
         let is_parked = matches!(look.situation, Situation::Parked(_));
         if look.pressure {

@@ -5,7 +5,7 @@ pub(crate) mod lock;
 pub(crate) mod persisted;
 pub(crate) mod writer;
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -14,7 +14,10 @@ use failover_linux::sock_diag::bound::Bound;
 
 use crate::{
     gateway::spec::LocalGateway,
-    standby::{drill::Drill, failing::FailedDrills},
+    standby::{
+        drill::{Drill, DrillResult},
+        failing::FailedDrills,
+    },
     state_dir::{
         lock::{Lock, Refusal},
         persisted::{Binds, PERSISTED, Paused, Persisted, ReleaseHold, flapping::Flapping},
@@ -107,6 +110,10 @@ impl StateDir {
     pub(crate) fn drilled(&mut self, drill: Drill) {
         let failed = self.persisted.failed_drills.as_ref();
         self.persisted.failed_drills = FailedDrills::after(failed, &drill);
+        let drill = Arc::new(drill);
+        if drill.result != DrillResult::Interrupted {
+            self.persisted.completed_drill = Some(Arc::clone(&drill));
+        }
         self.persisted.drill = Some(drill);
         drop(self.write());
     }
@@ -178,7 +185,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::Configuration;
+    use crate::{config::Configuration, standby::drill};
 
     const LONG: Duration = Duration::from_secs(10);
 
@@ -238,5 +245,29 @@ mod tests {
         state_dir.take_over(true);
         state_dir.keep(&over);
         assert!(!state_dir.persisted().forced);
+    }
+
+    #[test]
+    fn an_interrupted_drill_takes_nothing_back_that_the_one_before_has_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut state_dir = StateDir::open(directory.path()).unwrap();
+        for result in [DrillResult::Passed, DrillResult::Interrupted] {
+            state_dir.drilled(drill::sample(result));
+        }
+        let result = |drill: &Option<Arc<Drill>>| drill.as_ref().map(|drill| drill.result);
+        let persisted = state_dir.persisted();
+        assert_eq!(result(&persisted.drill), Some(DrillResult::Interrupted));
+        assert_eq!(
+            result(&persisted.completed_drill),
+            Some(DrillResult::Passed)
+        );
+        state_dir.finish(LONG);
+        drop(state_dir);
+        let state_dir = StateDir::open(directory.path()).unwrap();
+        let persisted = state_dir.persisted();
+        assert_eq!(
+            result(&persisted.completed_drill),
+            Some(DrillResult::Passed)
+        );
     }
 }

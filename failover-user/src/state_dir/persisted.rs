@@ -10,6 +10,7 @@ use std::{
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -56,8 +57,10 @@ pub(crate) struct Persisted {
     addresses: Option<Addresses>,
     /// What the gateway bound last.
     pub(crate) bound: Option<Binds>,
-    /// The last drill.
-    pub(crate) drill: Option<Drill>,
+    /// The last drill. Shared, because all of this is cloned and compared in each turn of the loop.
+    pub(crate) drill: Option<Arc<Drill>>,
+    /// The last drill that was not interrupted: an interruption takes nothing back that was shown before.
+    pub(crate) completed_drill: Option<Arc<Drill>>,
     /// Failed drills that none has passed after.
     pub(crate) failed_drills: Option<FailedDrills>,
 }
@@ -100,6 +103,7 @@ impl Default for Persisted {
             addresses: None,
             bound: None,
             drill: None,
+            completed_drill: None,
             failed_drills: None,
         }
     }
@@ -210,6 +214,7 @@ impl Persisted {
             addresses: parts.take("addresses"),
             bound: parts.take("bound"),
             drill: parts.take("drill"),
+            completed_drill: parts.take("completed_drill"),
             failed_drills: parts.take("failed_drills"),
         }
     }

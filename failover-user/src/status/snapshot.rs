@@ -344,7 +344,7 @@ impl Context<'_> {
                 .or(parked.as_ref().map(|parked| parked.took)),
             parked: parked.filter(|_| decider.standby_state() == StandbyState::Parked),
             drills: decider.drills(),
-            last_drill: self.persisted.drill.clone(),
+            last_drill: self.persisted.drill.as_deref().cloned(),
             failed_drills: self.persisted.failed_drills.clone(),
             next_drill: self.next_drill(),
             drill_every: configured.drill_every,
@@ -357,7 +357,7 @@ impl Context<'_> {
         let now = clock::wall(self.now);
         let due = drill::due_in(
             self.configuration.standby.drill_every,
-            self.persisted.drill.as_ref(),
+            self.persisted.drill.as_deref(),
             known.drill_is_current,
             self.now.since(self.decider.since()),
             now,

@@ -191,7 +191,7 @@ impl Inputs {
         let attempt = self.kernel.next_attempt().filter(|_| !executor.is_busy());
         let stall = self.stall;
         let (ended, output, started) = executor.awaited();
-        let drill = state_dir.persisted().drill.clone();
+        let drill = state_dir.persisted().completed_drill.clone();
         let input = tokio::select! {
             batch = stall.pass(Source::KernelEvents, self.kernel.next()) => Input::KernelEvents(batch),
             report = stall.pass(Source::Probe, self.prober.next()) => Input::Probe(report),

@@ -60,7 +60,7 @@ impl Daemon {
         let mut known = self.inputs.standby.last().map(|sight| sight.known.clone());
         if let Some(known) = &mut known {
             // The look knew the drill before; one that has just ended was of what is there.
-            known.drill = self.state_dir.persisted().drill.clone();
+            known.drill = self.state_dir.persisted().completed_drill.clone();
         }
         effective(self.settings.configuration.standby.choice, known.as_ref())
     }
@@ -107,7 +107,7 @@ impl Daemon {
         }
         let due = drill::due_in(
             self.settings.configuration.standby.drill_every,
-            self.state_dir.persisted().drill.as_ref(),
+            self.state_dir.persisted().drill.as_deref(),
             sight.known.drill_is_current,
             now.since(self.decider.since()),
             Timestamp::now(),
