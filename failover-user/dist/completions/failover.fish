@@ -264,6 +264,7 @@ complete -c failover -n "__fish_failover_using_subcommand simulate" -l seed -d '
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l output -d 'Output format' -r -f -a "text\t'A table'
 json\t'One JSON object'"
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l svg -d 'Also draw histograms and a timeline' -r -F
+complete -c failover -n "__fish_failover_using_subcommand simulate" -l standby -d 'How ready the local gateway is kept; several are compared' -r
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l interval -d 'Time between probes [default: 30s] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l strikes -d 'Failed probes in a row before a takeover [default: 3] [range: 1 to 100]' -r
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l timeout -d 'Probe timeout [default: 5s, or the interval if shorter] [range: 10ms to 1h]' -r

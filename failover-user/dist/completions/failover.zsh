@@ -295,6 +295,7 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[Output format]:FORMAT:((text\:"A table"
 json\:"One JSON object"))' \
 '--svg=[Also draw histograms and a timeline]:FILE:_files' \
+'*--standby=[How ready the local gateway is kept; several are compared]:MODES:_default' \
 '--interval=[Time between probes \[default\: 30s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
 '--strikes=[Failed probes in a row before a takeover \[default\: 3\] \[range\: 1 to 100\]]:COUNT:_default' \
 '--timeout=[Probe timeout \[default\: 5s, or the interval if shorter\] \[range\: 10ms to 1h\]]:DURATION:_default' \
