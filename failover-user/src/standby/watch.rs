@@ -25,6 +25,8 @@ use crate::{
 const PACE: Duration = Duration::from_secs(5);
 /// Otherwise only the available memory changes by itself.
 const QUIET_PACE: Duration = Duration::from_secs(30);
+/// Where the configuration itself rules parking out. Each look costs a thread and its memory.
+const RARE_PACE: Duration = Duration::from_secs(3600);
 /// An obstacle may be gone: a service manager that wasn't up, a unit that wasn't installed.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(120);
 /// If no thread can be started.
@@ -170,6 +172,8 @@ impl StandbyWatch {
         let pressed = self.pressed.is_some_and(|at| now < at + AFTER_PRESSURE);
         self.next = now
             + match look.situation {
+                // Nothing can come of it but by a command, whose end hurries the next look.
+                Situation::Absent if self.hindrance.is_some() => RARE_PACE,
                 Situation::Absent | Situation::Continuing => QUIET_PACE,
                 Situation::Parking { .. } | Situation::Parked(_) | Situation::Broken(_) => PACE,
             };
