@@ -355,6 +355,22 @@ fn a_machine_is_tried_without_leaving_anything() {
 }
 
 #[test]
+fn several_at_once_may_try_the_machine() {
+    on_host(|parker| {
+        let tries = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..3)
+                .map(|_| scope.spawn(|| Stopper::probe(parker.pins()).err()))
+                .collect();
+            tries
+                .into_iter()
+                .map(|one| one.join().expect("no panic"))
+                .collect::<Vec<_>>()
+        });
+        assert!(tries.iter().all(Option::is_none), "{tries:?}");
+    });
+}
+
+#[test]
 fn pins_that_nothing_can_be_pinned_beside_are_refused_with_what_to_do() {
     let place = std::env::temp_dir().join("failover-no-bpf");
     let refused = Stopper::open(&place).err().expect("no BPF file system");

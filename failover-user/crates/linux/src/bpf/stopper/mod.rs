@@ -23,6 +23,7 @@ use std::{
     fs, io,
     num::NonZeroU16,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -44,6 +45,9 @@ pub use self::{
     target::{GroupPath, MainProcess, Target, TargetError},
 };
 use crate::bpf::{pod::Pod, ring::Ring};
+
+/// Held while this process tries whether the machine can park.
+static PROBING: Mutex<()> = Mutex::new(());
 
 /// A stopper that is pinned. Dropping this changes nothing about it.
 pub struct Stopper {
@@ -199,6 +203,8 @@ impl Stopper {
     /// # Errors
     /// Why not.
     pub fn probe(place: &Path) -> Result<Way, StopperError> {
+        // One after the other: two of one process would pin under the same name.
+        let _turn = PROBING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut name = place.file_name().unwrap_or_default().to_owned();
         name.push(format!("-probe-{}", std::process::id()));
         let place = &place.with_file_name(name);
