@@ -3,10 +3,6 @@
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     thread,
     time::{Duration, Instant},
 };
@@ -14,8 +10,9 @@ use std::{
 use failover_tests::{
     PORT,
     daemon::{Daemon, Setup},
-    lab::{Host, Lab, Machine, Process},
+    lab::{Lab, Machine, Process},
     wait,
+    watch::ListenWatch,
 };
 use serde_json::Value;
 
@@ -49,16 +46,20 @@ impl Site {
     }
 
     fn daemon(&self, mode: &str) -> Daemon {
-        Setup::new(&self.lab)
-            .gateway_by_itself("systemd")
+        self.setup()
             .argument("--unit=bot")
             .argument(&format!("--standby={mode}"))
+            .spawn()
+    }
+
+    fn setup(&self) -> Setup {
+        Setup::new(&self.lab)
+            .gateway_by_itself("systemd")
             .argument("--check=tcp")
             .interval(INTERVAL)
             .start_timeout(TIMEOUT)
             .stop_timeout(TIMEOUT)
             .on(&self.machine)
-            .spawn()
     }
 
     fn primary(&self) -> Process {
@@ -97,44 +98,12 @@ fn until(daemon: &Daemon, what: &str, wanted: impl Fn(&Value) -> bool) {
         if wanted(&standby) {
             return;
         }
-        let output = daemon.said(|line| line.message().contains("command"));
+        let output = daemon.said(|line| line.message() != "probe");
         assert!(
             Instant::now() < deadline,
             "not {what}: {standby}\n{output:#?}"
         );
         thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// Looks all the time whether anybody listens.
-struct Watcher {
-    seen: Arc<AtomicBool>,
-    ends: Arc<AtomicBool>,
-    thread: thread::JoinHandle<()>,
-}
-
-impl Watcher {
-    fn of(host: &Host) -> Self {
-        let (seen, ends) = (Arc::default(), Arc::default());
-        let (found, stop, host): (Arc<AtomicBool>, Arc<AtomicBool>, Host) =
-            (Arc::clone(&seen), Arc::clone(&ends), host.clone());
-        let look = move || {
-            while !stop.load(Ordering::Relaxed) {
-                found.fetch_or(host.listens(PORT), Ordering::Relaxed);
-                thread::sleep(Duration::from_millis(1));
-            }
-        };
-        Self {
-            seen,
-            ends,
-            thread: thread::spawn(look),
-        }
-    }
-
-    fn has_seen_a_listener(self) -> bool {
-        self.ends.store(true, Ordering::Relaxed);
-        self.thread.join().expect("it doesn't panic");
-        self.seen.load(Ordering::Relaxed)
     }
 }
 
@@ -170,7 +139,7 @@ fn a_suspicion_that_ends_well_ends_the_parked_gateway_which_never_listened() {
     let mut primary = site.primary();
     let mut daemon = site.daemon("warm");
     daemon.probes("connected");
-    let watcher = Watcher::of(site.lab.host_b());
+    let watch = ListenWatch::of(site.lab.host_b());
     for _ in 0..3 {
         primary.kill();
         becomes(&daemon, "parked");
@@ -178,7 +147,7 @@ fn a_suspicion_that_ends_well_ends_the_parked_gateway_which_never_listened() {
         becomes(&daemon, "cold");
         site.unit_becomes("inactive");
     }
-    assert!(!watcher.has_seen_a_listener());
+    assert_eq!(watch.first(), None);
     assert_eq!(
         daemon
             .said(|line| line.message() == "state changed" && line.text.contains("starting"))
@@ -200,14 +169,14 @@ fn a_drill_passes_without_a_packet_and_makes_auto_warm() {
         standby["why"] == "no drill has run yet"
     });
     assert_eq!(standby(&daemon)["mode"], "cold");
-    let watcher = Watcher::of(site.lab.host_b());
+    let watch = ListenWatch::of(site.lab.host_b());
     let drill = daemon.order(&["drill"]);
     let report = String::from_utf8_lossy(&drill.stdout);
     assert!(report.contains("the drill passed"), "{report}");
     assert!(report.contains("0 before the bind"), "{report}");
     until(&daemon, "warm", |standby| standby["mode"] == "warm");
     becomes(&daemon, "cold");
-    assert!(!watcher.has_seen_a_listener());
+    assert_eq!(watch.first(), None);
     // The configuration has changed: what was drilled isn't there any longer.
     site.install("--listen 127.0.0.1:7");
     wait::until("auto is cold", Duration::from_secs(60), || {
@@ -241,5 +210,58 @@ fn a_hot_gateway_outlives_its_daemon_and_one_that_was_killed_is_parked_again() {
     becomes(&daemon, "cold");
     site.unit_becomes("inactive");
     assert!(!site.lab.host_b().listens(PORT));
+    site.end(daemon, "TERM");
+}
+
+#[test]
+fn a_reload_changes_the_mode_at_once_and_ends_the_parked_gateway_of_another_unit() {
+    let Some(site) = Site::new() else {
+        return;
+    };
+    let unit = site.machine.path("/etc/systemd/system/bot.service");
+    let unit = std::fs::read_to_string(unit).expect("the unit");
+    site.machine
+        .write("/etc/systemd/system/other.service", &unit);
+    site.machine.run(&["systemctl", "daemon-reload"]);
+    let _primary = site.primary();
+    let setup = site.setup().in_file();
+    let hot = ("standby", "\"hot\"");
+    setup.configure(&[("unit", "\"bot\""), hot]);
+    let mut daemon = setup.clone().spawn();
+    daemon.probes("connected");
+    becomes(&daemon, "parked");
+    let watch = ListenWatch::of(site.lab.host_b());
+    let reload = |changes: &[(&str, &str)]| {
+        setup.configure(changes);
+        site.machine.run(&["pkill", "-HUP", "-x", "failover"]);
+    };
+    reload(&[("unit", "\"other\""), hot]);
+    until(&daemon, "the other unit's", |_| {
+        let states = ["bot", "other"].map(|unit| site.machine.unit_state(unit));
+        states == ["inactive", "active"]
+    });
+    becomes(&daemon, "parked");
+    reload(&[("unit", "\"other\""), ("standby", "\"cold\"")]);
+    becomes(&daemon, "cold");
+    assert_eq!(standby(&daemon)["mode"], "cold");
+    assert_eq!(watch.first(), None);
+    site.end(daemon, "TERM");
+}
+
+#[test]
+fn a_full_drill_takes_over_and_hands_back() {
+    let Some(site) = Site::new() else {
+        return;
+    };
+    let _primary = site.primary();
+    let mut daemon = site.daemon("warm");
+    daemon.probes("connected");
+    let drill = daemon.order(&["drill", "--full", "--yes"]);
+    let report = String::from_utf8_lossy(&drill.stdout);
+    assert!(drill.status.success(), "{drill:?}");
+    assert!(report.starts_with("taken over in"), "{report}");
+    assert!(report.contains("handed back in"), "{report}");
+    assert_eq!(daemon.status().0["state"], "standby");
+    site.unit_becomes("inactive");
     site.end(daemon, "TERM");
 }

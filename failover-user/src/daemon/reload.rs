@@ -71,6 +71,8 @@ impl Daemon {
         let actions = self.decider.reconfigure(now, settings, probing);
         self.observe_at(now, &Occurrence::Decided(Decided::Actions(&actions)));
         self.carry_out_all(actions);
+        let mode = self.standby_mode();
+        self.decide(mode);
         let judges = self.judges();
         self.inputs.quorum.ask_again(&judges);
         if matches!(probing, Probing::SomethingElse | Probing::OfAnother) {

@@ -13,7 +13,11 @@ use tokio::time::sleep_until;
 use crate::{
     config::{Configuration, KernelEventsMode},
     gateway::{
-        parking::{self, ParkedUnit, place::Place, situation::Situation},
+        parking::{
+            self, ParkedUnit, Record,
+            place::Place,
+            situation::{Broken, Situation},
+        },
         spec::LocalGateway,
     },
     runtime::background::{self, Job},
@@ -150,7 +154,7 @@ impl StandbyWatch {
                 }
             };
             Look {
-                situation: parking::look(&place),
+                situation: of_unit(&place, unit.as_ref()),
                 support,
                 drill_is_current: match (read, unit) {
                     (Some(read), Some(unit)) => is_current(&read, &unit),
@@ -193,6 +197,20 @@ impl StandbyWatch {
         };
         self.last = Some(sight.clone());
         sight
+    }
+}
+
+/// What there is. A gateway of a unit that was configured before can't serve in place of this one.
+fn of_unit(place: &Place, unit: Option<&ParkedUnit>) -> Situation {
+    let situation = parking::look(place);
+    let Situation::Parked(_) = situation else {
+        return situation;
+    };
+    match Record::read(place) {
+        Ok(Some(record)) if Some(&record.unit) != unit => {
+            Situation::Broken(Broken::OfAnotherUnit(record.unit.name))
+        }
+        Ok(_) | Err(_) => situation,
     }
 }
 

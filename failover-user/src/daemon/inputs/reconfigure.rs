@@ -6,6 +6,7 @@ use crate::{
     config::Configuration,
     daemon::inputs::{Inputs, prober, progress::Source},
     primary::{local::LocalProber, port_forward::PortForward},
+    standby::watch::StandbyWatch,
     state_dir::persisted::Persisted,
 };
 
@@ -44,6 +45,9 @@ impl Inputs {
         }
         if old.gateway != new.gateway {
             self.port.identify(&new.gateway);
+        }
+        if old.gateway != new.gateway || old.dry_run != new.dry_run {
+            self.standby = StandbyWatch::new(new);
         }
         if old.metrics != new.metrics {
             self.serve_at(new.metrics);

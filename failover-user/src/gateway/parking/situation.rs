@@ -66,6 +66,9 @@ pub enum Broken {
     /// The kernel program isn't there, so a restart of the unit wouldn't be stopped.
     #[error("the kernel program that stops it was removed")]
     Unguarded,
+    /// It is of another unit than the one that is configured now.
+    #[error("it is of {0}, which isn't the configured unit")]
+    OfAnotherUnit(String),
     /// It is of an earlier start of the machine.
     #[error("the machine was restarted since")]
     Stale,
