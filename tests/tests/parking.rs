@@ -4,10 +4,6 @@
 use std::{
     net::SocketAddr,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     thread,
     time::{Duration, Instant},
 };
@@ -16,6 +12,7 @@ use failover_tests::{
     PORT,
     lab::{Lab, Machine, failover_binary, machine},
     wait,
+    watch::ListenWatch,
 };
 use serde_json::Value;
 
@@ -217,51 +214,10 @@ fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], PORT))
 }
 
-/// Looks all the time whether anybody listens, until it is asked.
-struct Watcher {
-    seen: Arc<AtomicBool>,
-    ends: Arc<AtomicBool>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Watcher {
-    fn of(site: &Site) -> Self {
-        let (seen, ends) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicBool::new(false)),
-        );
-        let (host, found, stop) = (
-            site.lab.host_b().clone(),
-            Arc::clone(&seen),
-            Arc::clone(&ends),
-        );
-        let look = move || {
-            while !stop.load(Ordering::Relaxed) {
-                if host.listens(PORT) {
-                    found.store(true, Ordering::Relaxed);
-                }
-                thread::sleep(Duration::from_millis(1));
-            }
-        };
-        Self {
-            seen,
-            ends,
-            thread: Some(thread::spawn(look)),
-        }
-    }
-
-    fn assert_nobody_listened(mut self) {
-        self.ends.store(true, Ordering::Relaxed);
-        let thread = self.thread.take().expect("it runs");
-        thread.join().expect("it looks to the end");
-        assert!(!self.seen.load(Ordering::Relaxed), "somebody listened");
-    }
-}
-
 fn assert_is_parked_and_goes_on_or_ends(kind: Kind) {
     let Some(site) = Site::new(kind) else { return };
     site.run("discard");
-    let watcher = Watcher::of(&site);
+    let watch = ListenWatch::of(site.lab.host_b());
     let parked = site.run("park");
     assert!(parked.starts_with("parked since"), "{parked}");
     assert!(
@@ -272,7 +228,7 @@ fn assert_is_parked_and_goes_on_or_ends(kind: Kind) {
     let again = site.attempt("park").expect_err("one at a time");
     assert!(again.contains("already"), "{again}");
     site.assert_parked();
-    watcher.assert_nobody_listened();
+    assert_eq!(watch.first(), None);
 
     let pid = site.property("MainPID");
     let began = Instant::now();
@@ -307,13 +263,13 @@ fn assert_is_parked_and_goes_on_or_ends(kind: Kind) {
     assert!(!site.exists(&site.drop_in()));
     site.systemctl(&["stop", UNIT]);
 
-    let watcher = Watcher::of(&site);
+    let watch = ListenWatch::of(site.lab.host_b());
     site.run("park");
     site.assert_parked();
     site.run("discard");
     site.assert_nothing_is_left();
     site.run("discard");
-    watcher.assert_nobody_listened();
+    assert_eq!(watch.first(), None);
 }
 
 #[test]
@@ -331,7 +287,7 @@ fn a_parked_gateway_that_is_killed_is_not_revived() {
     let Some(site) = Site::new(Kind::User) else {
         return;
     };
-    let watcher = Watcher::of(&site);
+    let watch = ListenWatch::of(site.lab.host_b());
     site.run("park");
     site.machine.run(&["kill", "-KILL", &site.pid()]);
     wait::until("it is gone", wait::LONG, || {
@@ -348,7 +304,7 @@ fn a_parked_gateway_that_is_killed_is_not_revived() {
     assert!(error.contains("has ended"), "{error}");
     site.run("discard");
     site.assert_nothing_is_left();
-    watcher.assert_nobody_listened();
+    assert_eq!(watch.first(), None);
 }
 
 #[test]
@@ -356,7 +312,7 @@ fn a_stranger_who_continues_it_does_not_make_it_listen() {
     let Some(site) = Site::new(Kind::User) else {
         return;
     };
-    let watcher = Watcher::of(&site);
+    let watch = ListenWatch::of(site.lab.host_b());
     site.run("park");
     let pid = site.pid();
     site.machine.run_as_user(&["kill", "-CONT", &pid]);
@@ -365,7 +321,7 @@ fn a_stranger_who_continues_it_does_not_make_it_listen() {
     });
     assert!(site.reason().contains("SIGCONT"), "{}", site.reason());
     thread::sleep(WHILE);
-    watcher.assert_nobody_listened();
+    assert_eq!(watch.first(), None);
     // It would have been let go on anyway.
     site.run("continue");
     site.await_listening();
@@ -377,7 +333,7 @@ fn a_plain_stop_and_a_restart_by_its_account_do_not_wake_it() {
     let Some(site) = Site::new(Kind::User) else {
         return;
     };
-    let watcher = Watcher::of(&site);
+    let watch = ListenWatch::of(site.lab.host_b());
     site.run("park");
     site.systemctl(&["stop", UNIT]);
     assert_eq!(site.state(), "inactive");
@@ -400,7 +356,7 @@ fn a_plain_stop_and_a_restart_by_its_account_do_not_wake_it() {
     assert_eq!(site.reason(), "its process has ended");
     site.run("discard");
     site.assert_nothing_is_left();
-    watcher.assert_nobody_listened();
+    assert_eq!(watch.first(), None);
 }
 
 #[test]
@@ -526,7 +482,7 @@ fn a_park_that_is_killed_leaves_something_that_discard_ends_whatever_it_was_at()
         let Some(site) = Site::with(kind, &["--start-delay", "300ms"], "") else {
             return;
         };
-        let watcher = Watcher::of(&site);
+        let watch = ListenWatch::of(site.lab.host_b());
         let record = format!("/run/failover/parking-{PORT}.json");
         let pins = format!("/sys/fs/bpf/failover/parking/{PORT}");
         let stopped = || {
@@ -558,7 +514,7 @@ fn a_park_that_is_killed_leaves_something_that_discard_ends_whatever_it_was_at()
         wait::until("it is stopped", wait::LONG, || stopped().then_some(()));
         site.run("discard");
         site.assert_nothing_is_left();
-        watcher.assert_nobody_listened();
+        assert_eq!(watch.first(), None);
     }
 }
 
@@ -680,7 +636,7 @@ fn an_orderly_end_of_the_daemon_discards_it_and_a_crash_does_not() {
     machine.write("/etc/systemd/system/failover.service", SHIPPED);
     machine.run(&["systemctl", "daemon-reload"]);
     machine.run(&["systemctl", "start", "failover"]);
-    let watcher = Watcher::of(&site);
+    let watch = ListenWatch::of(site.lab.host_b());
     site.run("park");
 
     machine.run(&["systemctl", "kill", "--signal=KILL", "failover"]);
@@ -697,5 +653,5 @@ fn an_orderly_end_of_the_daemon_discards_it_and_a_crash_does_not() {
     site.assert_parked();
     machine.run(&["systemctl", "stop", "failover"]);
     site.assert_nothing_is_left();
-    watcher.assert_nobody_listened();
+    assert_eq!(watch.first(), None);
 }
