@@ -1,0 +1,12 @@
+//! Copies a gateway's sessions and configuration between two hosts: rounds, generations, what is put in place for a
+//! takeover, and what is handed back.
+//!
+//! All of it runs in a process of its own, as the gateway's account: what comes from the other host is hostile, and
+//! none of it is opened by root. The daemon says what to do ([`spec`]) and reads what came of it ([`outcome`]); both
+//! are JSON. Nothing here knows of strikes, states or the daemon, and `ssh` and `rsync` are the only ways out.
+#![forbid(unsafe_code)]
+
+pub mod generation;
+pub mod lineage;
+pub mod outcome;
+pub mod spec;
