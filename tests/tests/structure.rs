@@ -16,9 +16,10 @@ use std::{
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The crates of the product, and where their sources are.
-const CRATES: [(&str, &str); 4] = [
+const CRATES: [(&str, &str); 5] = [
     ("failover", "failover-user/src"),
     ("failover_decide", "failover-user/crates/decide/src"),
+    ("failover_guard", "failover-user/crates/guard/src"),
     ("failover_linux", "failover-user/crates/linux/src"),
     ("failover_sync", "failover-user/crates/sync/src"),
 ];
@@ -39,6 +40,7 @@ fn unsafe_code_is_in_one_crate() {
         "failover-user/src/lib.rs",
         "failover-user/src/main.rs",
         "failover-user/crates/decide/src/lib.rs",
+        "failover-user/crates/guard/src/lib.rs",
         "failover-user/crates/sync/src/lib.rs",
     ] {
         let text = fs::read_to_string(root().join(file)).unwrap();
