@@ -148,7 +148,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__check)
-            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -363,6 +363,54 @@ _failover() {
                     return 0
                     ;;
                 --flap-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-place-within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-files)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-min-free)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-paths)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-databases)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-exclude)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -538,7 +586,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__config__subcmd__show)
-            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --secrets --output --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --secrets --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -753,6 +801,54 @@ _failover() {
                     return 0
                     ;;
                 --flap-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-place-within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-files)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-min-free)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-paths)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-databases)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-exclude)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1184,7 +1280,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__run)
-            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1399,6 +1495,54 @@ _failover() {
                     return 0
                     ;;
                 --flap-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-place-within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-max-files)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-min-free)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-paths)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-databases)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync-exclude)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -108,6 +108,18 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l flap-window -d
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-from -d 'Account and host that sessions and configuration are copied from, over ssh: PC-A; nothing is copied without it' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-every -d 'Time between rounds; each copies what has changed [default: 30s] [range: 5s to 24h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-max-age -d 'Age of the newest copy that is a problem [default: 10m] [range: 10s to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-within -d 'Time limit of a round; then it is killed [default: 20s] [range: 1s to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-place-within -d 'Time limit for putting the copy in place, before the local gateway starts [default: 10s] [range: 1s to 10m]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-max-bytes -d 'Largest copy [default: 4GB] [range: 1MB to 100TB]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-max-file -d 'Largest file of a copy [default: 2.5GB] [range: 1MB to 100TB]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-max-files -d 'Most files of a copy [default: 200000] [range: 1 to 100000000]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-min-free -d 'Space that a copy leaves free [default: 1GB] [range: 0B to 100TB]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-paths -d 'Trees and files to copy, the same path on both hosts, ~/ for the account\'s home; added to OpenClaw\'s own [default: ~/.openclaw for OpenClaw]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-databases -d 'SQLite databases in them, as rsync patterns; added to OpenClaw\'s own [default: OpenClaw\'s own]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l sync-exclude -d 'What is left out, as rsync patterns; added to what belongs to the machine in OpenClaw\'s tree [default: caches, logs and installed programs of OpenClaw]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l notify -d 'Command to run on events: takeover, release, failed start or stop, ...; the event is in its environment and, as JSON, on its standard input' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l webhook -d 'URL to POST each event to, as JSON; retried for up to a day' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l webhook-token-file -d 'File with the webhook\'s token, sent as Authorization: Bearer' -r -F
@@ -193,6 +205,18 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l flap-window 
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-from -d 'Account and host that sessions and configuration are copied from, over ssh: PC-A; nothing is copied without it' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-every -d 'Time between rounds; each copies what has changed [default: 30s] [range: 5s to 24h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-max-age -d 'Age of the newest copy that is a problem [default: 10m] [range: 10s to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-within -d 'Time limit of a round; then it is killed [default: 20s] [range: 1s to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-place-within -d 'Time limit for putting the copy in place, before the local gateway starts [default: 10s] [range: 1s to 10m]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-max-bytes -d 'Largest copy [default: 4GB] [range: 1MB to 100TB]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-max-file -d 'Largest file of a copy [default: 2.5GB] [range: 1MB to 100TB]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-max-files -d 'Most files of a copy [default: 200000] [range: 1 to 100000000]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-min-free -d 'Space that a copy leaves free [default: 1GB] [range: 0B to 100TB]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-paths -d 'Trees and files to copy, the same path on both hosts, ~/ for the account\'s home; added to OpenClaw\'s own [default: ~/.openclaw for OpenClaw]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-databases -d 'SQLite databases in them, as rsync patterns; added to OpenClaw\'s own [default: OpenClaw\'s own]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l sync-exclude -d 'What is left out, as rsync patterns; added to what belongs to the machine in OpenClaw\'s tree [default: caches, logs and installed programs of OpenClaw]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l notify -d 'Command to run on events: takeover, release, failed start or stop, ...; the event is in its environment and, as JSON, on its standard input' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l webhook -d 'URL to POST each event to, as JSON; retried for up to a day' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l webhook-token-file -d 'File with the webhook\'s token, sent as Authorization: Bearer' -r -F
@@ -364,6 +388,18 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-from -d 'Account and host that sessions and configuration are copied from, over ssh: PC-A; nothing is copied without it' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-every -d 'Time between rounds; each copies what has changed [default: 30s] [range: 5s to 24h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-max-age -d 'Age of the newest copy that is a problem [default: 10m] [range: 10s to 720h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-within -d 'Time limit of a round; then it is killed [default: 20s] [range: 1s to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-place-within -d 'Time limit for putting the copy in place, before the local gateway starts [default: 10s] [range: 1s to 10m]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-max-bytes -d 'Largest copy [default: 4GB] [range: 1MB to 100TB]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-max-file -d 'Largest file of a copy [default: 2.5GB] [range: 1MB to 100TB]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-max-files -d 'Most files of a copy [default: 200000] [range: 1 to 100000000]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-min-free -d 'Space that a copy leaves free [default: 1GB] [range: 0B to 100TB]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-paths -d 'Trees and files to copy, the same path on both hosts, ~/ for the account\'s home; added to OpenClaw\'s own [default: ~/.openclaw for OpenClaw]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-databases -d 'SQLite databases in them, as rsync patterns; added to OpenClaw\'s own [default: OpenClaw\'s own]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-exclude -d 'What is left out, as rsync patterns; added to what belongs to the machine in OpenClaw\'s tree [default: caches, logs and installed programs of OpenClaw]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l notify -d 'Command to run on events: takeover, release, failed start or stop, ...; the event is in its environment and, as JSON, on its standard input' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook -d 'URL to POST each event to, as JSON; retried for up to a day' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook-token-file -d 'File with the webhook\'s token, sent as Authorization: Bearer' -r -F

@@ -13,6 +13,7 @@ use crate::{
         options::{OptionValues, Options},
         primary::PrimaryAddress,
         standby::Standby,
+        sync::Sync,
         witness::{Witness, counted},
     },
     gateway::{
@@ -41,6 +42,8 @@ pub struct Configuration {
     pub gateway: LocalGateway,
     /// How ready it is kept.
     pub standby: Standby,
+    /// What is copied from PC-A, if anything is.
+    pub sync: Option<Sync>,
     /// Makes sure that the primary is gone, if there is one.
     pub fence: Option<CommandLine>,
     /// The channels that events are sent to.
@@ -121,6 +124,7 @@ impl Configuration {
             witness,
             fence,
             flap_damping,
+            sync,
             notify,
             webhook,
             operation,
@@ -138,7 +142,9 @@ impl Configuration {
         let check = check.checked(&primary.host)?;
         let local_check = LocalCheck::from_options(local_check, &check, drain_limit)?;
         let takeover = takeover.checked()?;
+        let kind = gateway.gateway;
         let gateway = gateway.checked()?;
+        let sync = sync.checked(kind, gateway.gateway.user.as_ref())?;
         let fence = fence.checked()?;
         let decide = failover_decide::Settings {
             interval: takeover.interval,
@@ -168,6 +174,7 @@ impl Configuration {
             decide,
             gateway: gateway.gateway,
             standby: standby.checked()?,
+            sync,
             fence: fence.command,
             notifications: Notifications::checked::<ConfigurationError>(notify, webhook)?,
             state_dir: operation.state_dir,

@@ -12,8 +12,8 @@ use failover_linux::escape;
 use crate::config::{
     check::CheckError, command::CommandError, fence::FenceError, flap_damping::NoSuccesses,
     gateway::GatewayError, notify::WebhookError, operation::OperationError, option::OptionError,
-    standby::StandbyError, takeover::TakeoverError, trust::NotTrusted, values::Toml,
-    witness::WitnessesError,
+    standby::StandbyError, sync::SyncError, takeover::TakeoverError, trust::NotTrusted,
+    values::Toml, witness::WitnessesError,
 };
 
 /// What is wrong with a configuration. Each message names the option and what to do.
@@ -77,6 +77,9 @@ pub enum ConfigurationError {
     /// The local gateway can't be kept ready like this.
     #[error(transparent)]
     Standby(#[from] StandbyError),
+    /// Nothing can be copied like this.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
     /// The witnesses can't be asked like this.
     #[error(transparent)]
     Witnesses(#[from] WitnessesError),
@@ -215,6 +218,7 @@ impl ConfigurationError {
             | Self::Check(_)
             | Self::Takeover(_)
             | Self::Standby(_)
+            | Self::Sync(_)
             | Self::Witnesses(_)
             | Self::Fence(FenceError::NothingToRequire)
             | Self::FlapDamping(_)
@@ -233,6 +237,7 @@ impl ConfigurationError {
             Self::Check(error) => error.option(),
             Self::Takeover(error) => error.option(),
             Self::Standby(_) => "drill-every",
+            Self::Sync(error) => error.option(),
             Self::Witnesses(error) => error.option(),
             Self::Fence(error) => error.option(),
             Self::FlapDamping(NoSuccesses) => "flap-successes",

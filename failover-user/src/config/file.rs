@@ -6,7 +6,10 @@ use std::{
     str::FromStr,
 };
 
-use toml::de::{DeTable, ValueDeserializer};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue, ValueDeserializer},
+};
 
 use failover_linux::{escape, files};
 
@@ -22,6 +25,9 @@ use crate::config::{
 const LONGEST_FILE: u64 = 64 * 1024;
 /// How alike (Jaro) a key must be to be what was meant; clap uses the same for flags.
 const ALIKE: f64 = 0.7;
+
+/// Options that may stand in a section, there without its name: `sync-every` is `every` in `[sync]`.
+const SECTIONS: [&str; 1] = ["sync"];
 
 /// By option: the line, from 1.
 pub(super) type LineNumbers = BTreeMap<String, usize>;
@@ -116,18 +122,31 @@ pub(crate) fn parse(text: &str) -> Result<(Options, LineNumbers), Vec<(usize, St
         fault(span.start, diagnostic::syntax(text, &span, error.message()));
     }
     let (mut options, mut lines) = (Options::default(), LineNumbers::new());
-    for (key, value) in table.get_ref() {
-        let name = key.get_ref().as_ref();
-        if !Options::has(name) {
-            fault(key.span().start, unknown(name));
+    for Key {
+        section,
+        written_as,
+        start,
+        value,
+    } in keys(table.get_ref())
+    {
+        let name = section.map_or_else(
+            || written_as.to_owned(),
+            |section| format!("{section}-{written_as}"),
+        );
+        if !Options::has(&name) {
+            fault(start, unknown(section, written_as));
             continue;
         }
-        if let Err(error) = options.set(name, ValueDeserializer::from(value.clone())) {
-            let written = text.get(value.span()).unwrap_or_default();
-            let message = diagnostic::refused(name, value.get_ref(), written, error.message());
-            fault(key.span().start, message);
+        if lines.contains_key(&name) {
+            fault(start, format!("`{name}` is set twice; remove one of them"));
+            continue;
         }
-        lines.insert(name.to_owned(), at(key.span().start));
+        if let Err(error) = options.set(&name, ValueDeserializer::from(value.clone())) {
+            let written = text.get(value.span()).unwrap_or_default();
+            let message = diagnostic::refused(&name, value.get_ref(), written, error.message());
+            fault(start, message);
+        }
+        lines.insert(name, at(start));
     }
     match faults.is_empty() {
         true => Ok((options, lines)),
@@ -154,16 +173,58 @@ pub(super) fn text(path: &Path) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn unknown(key: &str) -> String {
+/// A key, wherever it stands.
+struct Key<'file> {
+    /// The section that it stands in.
+    section: Option<&'static str>,
+    /// Its name there.
+    written_as: &'file str,
+    start: usize,
+    value: &'file Spanned<DeValue<'file>>,
+}
+
+/// The keys of the file, and those of its sections.
+fn keys<'file>(table: &'file DeTable<'file>) -> Vec<Key<'file>> {
+    let mut keys = Vec::new();
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        let section = SECTIONS.into_iter().find(|section| *section == name);
+        match (section, value.get_ref()) {
+            (Some(section), DeValue::Table(inner)) => {
+                keys.extend(inner.iter().map(|(key, value)| Key {
+                    section: Some(section),
+                    written_as: key.get_ref(),
+                    start: key.span().start,
+                    value,
+                }));
+            }
+            _ => keys.push(Key {
+                section: None,
+                written_as: name,
+                start: key.span().start,
+                value,
+            }),
+        }
+    }
+    keys
+}
+
+fn unknown(section: Option<&str>, key: &str) -> String {
+    if let Some(section) = SECTIONS.into_iter().find(|section| *section == key) {
+        return format!("`{section}` is a section; write [{section}], and its keys below it");
+    }
+    let prefix = section.map_or_else(String::new, |section| format!("{section}-"));
     let nearest = Options::descriptions()
         .into_iter()
-        .map(|known| (strsim::jaro(key, &known.name), &known.name))
+        .filter_map(|known| known.name.strip_prefix(&prefix))
+        .map(|known| (strsim::jaro(key, known), known))
         .filter(|(alike, _)| *alike > ALIKE)
         .max_by(|one, other| one.0.total_cmp(&other.0));
     let key = secret::quoted(key);
+    let place = section.map_or_else(String::new, |section| format!(" in [{section}]"));
     match nearest {
-        Some((_, nearest)) => format!("unknown key `{key}`; did you mean `{nearest}`?"),
-        None => format!("unknown key `{key}`; `failover run --help` lists them"),
+        Some((_, nearest)) => format!("unknown key `{key}`{place}; did you mean `{nearest}`?"),
+        None => format!("unknown key `{key}`{place}; `failover run --help` lists them"),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::config::{
     option::{Description, OptionError, OptionSet},
     primary::{PrimaryOptions, PrimaryValues},
     standby::{StandbyOptions, StandbyValues},
+    sync::{SyncOptions, SyncValues},
     takeover::{TakeoverOptions, TakeoverValues},
     witness::{WitnessOptions, WitnessValues},
 };
@@ -122,6 +123,8 @@ options! {
     fence: FenceOptions => FenceValues;
     /// How a flapping primary is treated.
     flap_damping: FlapDampingOptions => FlapDampingValues;
+    /// What is copied from PC-A.
+    sync: SyncOptions => SyncValues;
     /// The command for notifications.
     notify: NotifyOptions => NotifyValues;
     /// The webhook for notifications.
@@ -174,6 +177,7 @@ impl Options {
             witness,
             fence,
             flap_damping,
+            sync,
             notify,
             webhook,
             operation,
@@ -193,6 +197,7 @@ impl Options {
             witness: witness.resolve()?,
             fence: fence.resolve()?,
             flap_damping,
+            sync: sync.resolve()?,
             notify: notify.resolve()?,
             webhook: webhook.resolve()?,
             operation: operation.resolve()?,

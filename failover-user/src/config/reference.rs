@@ -15,7 +15,8 @@ const HEADER: &str = "\
 
 Each option is a key of `/etc/failover/failover.toml` (TOML) and, under the same name, a flag of `failover run`:
 `interval = \"30s\"` or `--interval 30s`. Flags override the file. `--config` names another file, `/dev/null` none.
-Only `primary` is required. `failover run --help` has the same texts.
+Only `primary` is required. `failover run --help` has the same texts. In the file, what begins with `sync-` may stand
+in a section without that: `every` below `[sync]`, or `sync = { from = \"alice@pc-a\", every = \"30s\" }`.
 
 - `failover config init` prints the file with all options commented out, `failover config check` validates yours,
   `failover config show` prints every value and where it comes from. An option that depends on another one, as
@@ -26,9 +27,9 @@ Only `primary` is required. `failover run --help` has the same texts.
 ";
 
 /// How each kind of value is written, in Markdown.
-pub const VALUES: [(&str, &str); 8] = [
+pub const VALUES: [(&str, &str); 9] = [
     (
-        "ACCOUNTS, COUNTS, FINGERPRINTS, OWNER, several HOST[:PORT]",
+        "ACCOUNTS, COUNTS, FINGERPRINTS, OWNER, PATHS, PATTERNS, several HOST[:PORT]",
         "a list, as `[\"alice\", \"bob\"]`; as a flag, separated by commas",
     ),
     (
@@ -49,6 +50,7 @@ pub const VALUES: [(&str, &str); 8] = [
         "DIR, FILE, PATH of `control`",
         "a string with the full path; as a flag, relative paths are allowed",
     ),
+    ("SIZE", "a string, as `\"500MB\"` or `\"2.5GB\"`"),
     ("VALUE", "a string, a number, or `true` or `false`"),
     ("all others", "a string"),
 ];

@@ -8,6 +8,7 @@ use crate::config::{
     gateway::GatewayError,
     option::OptionSet as _,
     options::Options,
+    sync::SyncError,
 };
 
 /// More faults than anybody reads; each is an option, so there is an end to them anyway.
@@ -116,6 +117,9 @@ impl From<&ConfigurationError> for Faulty {
             ConfigurationError::Option(error) => Self::Option(error.option()),
             ConfigurationError::Takeover(error) => Self::Option(error.option()),
             ConfigurationError::Operation(error) => Self::Option(error.option()),
+            // Without its paths, nothing is left to copy.
+            ConfigurationError::Sync(SyncError::NoPaths) => Self::Option("sync-from"),
+            ConfigurationError::Sync(error) => Self::Option(error.option()),
             ConfigurationError::Standby(_) => Self::Option("drill-every"),
             ConfigurationError::FlapDamping(_) => Self::Option("flap-successes"),
             ConfigurationError::Check(error) => Self::Set(error.option()),

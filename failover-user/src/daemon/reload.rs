@@ -120,6 +120,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         decide: _,
         gateway: _,
         standby: _,
+        sync: _,
         fence: _,
         notifications: _,
         operators: _,

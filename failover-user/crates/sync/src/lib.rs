@@ -8,5 +8,6 @@
 
 pub mod generation;
 pub mod lineage;
+pub mod openclaw;
 pub mod outcome;
 pub mod spec;

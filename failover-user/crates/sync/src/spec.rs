@@ -56,9 +56,9 @@ pub enum Order {
 pub struct StateSpec {
     /// Absolute paths of trees and files, the same on both hosts.
     pub paths: Vec<PathBuf>,
-    /// What is left out of them: patterns as rsync(1) has them, anchored at the path that they are in.
+    /// What is left out of them: patterns as rsync(1) has them; one that begins with `/` starts at the path that it is in.
     pub exclude: Vec<String>,
-    /// Patterns of SQLite databases below them: copied through SQLite, never as files.
+    /// SQLite databases below them, in the same patterns: copied through SQLite, never as files, whatever is left out.
     pub databases: Vec<String>,
     /// The state is OpenClaw's: its leases are removed, its versions are compared.
     pub is_openclaw: bool,

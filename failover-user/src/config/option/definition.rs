@@ -58,6 +58,11 @@ pub(in crate::config) const fn judgement<T>() -> Definition<T> {
     Definition::of(Group::Judgement)
 }
 
+/// See [`Group::Sync`].
+pub(in crate::config) const fn sync<T>() -> Definition<T> {
+    Definition::of(Group::Sync)
+}
+
 /// See [`Group::Notifications`].
 pub(in crate::config) const fn notifications<T>() -> Definition<T> {
     Definition::of(Group::Notifications)

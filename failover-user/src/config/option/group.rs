@@ -11,6 +11,8 @@ pub enum Group {
     LocalGateway,
     /// When to take over and when to release.
     Judgement,
+    /// What is copied from PC-A.
+    Sync,
     /// Who is notified of events.
     Notifications,
     /// How the daemon itself runs.
@@ -26,6 +28,7 @@ impl Group {
             Self::Primary => "Primary",
             Self::LocalGateway => "Local gateway",
             Self::Judgement => "Judgement",
+            Self::Sync => "Sessions and configuration",
             Self::Notifications => "Notifications",
             Self::Daemon => "Daemon",
         }
