@@ -6,8 +6,11 @@
 //! are JSON. Nothing here knows of strikes, states or the daemon, and `ssh` and `rsync` are the only ways out.
 #![forbid(unsafe_code)]
 
+pub mod database;
+mod files;
 pub mod generation;
 pub mod lineage;
 pub mod openclaw;
 pub mod outcome;
 pub mod spec;
+pub mod store;

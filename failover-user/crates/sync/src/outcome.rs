@@ -52,7 +52,7 @@ pub enum Outcome {
         /// Newer ones that don't fit, and why.
         refused: Vec<Refused>,
     },
-    /// What is parked can't take it: it has to be parked anew.
+    /// What is parked can't take it: it has to be parked again.
     ParkAnew {
         /// Why.
         reason: String,

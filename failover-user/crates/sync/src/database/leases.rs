@@ -1,0 +1,84 @@
+//! Leases of OpenClaw (2026.9, measured): rows by which a gateway keeps others from its databases. In a copy they are
+//! another host's, and a gateway that finds them ends with an error until 300 s after their last renewal.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::database::error::DatabaseError;
+
+/// A table of leases, and which of its rows are.
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    /// A condition of SQL.
+    pub(super) rows: &'static str,
+}
+
+/// In the state database, and in each agent's. Other scopes of the first are no process's.
+const TABLES: [Table; 2] = [
+    Table {
+        name: "state_leases",
+        rows: "scope = 'gateway-owner'",
+    },
+    Table {
+        name: "agent_database_leases",
+        rows: "TRUE",
+    },
+];
+
+/// Those that a database has.
+pub(super) fn tables(connection: &Connection) -> Result<Vec<&'static Table>, DatabaseError> {
+    let mut found = Vec::new();
+    for table in &TABLES {
+        // What SQLite itself calls it: in the schema's table a virtual one is a table as well, and the function of
+        // this name can be hidden by a table.
+        let kind: Option<String> = connection
+            .query_row(
+                &format!("PRAGMA main.table_list('{}')", table.name),
+                [],
+                |row| row.get("type"),
+            )
+            .optional()?;
+        match kind.as_deref() {
+            None => {}
+            Some("table") => found.push(table),
+            Some(kind) => {
+                return Err(DatabaseError::NotATable {
+                    table: table.name,
+                    kind: kind.to_owned(),
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The number of leases.
+pub(super) fn count(
+    connection: &Connection,
+    tables: &[&'static Table],
+) -> Result<usize, DatabaseError> {
+    let mut count = 0_usize;
+    for Table { name, rows } in tables {
+        let found: i64 = connection.query_row(
+            &format!("SELECT count(*) FROM {name} WHERE {rows}"),
+            [],
+            |row| row.get(0),
+        )?;
+        count = count.saturating_add(usize::try_from(found).unwrap_or(usize::MAX));
+    }
+    Ok(count)
+}
+
+/// Removes them, and leaves no write-ahead log.
+pub(super) fn remove(
+    connection: &Connection,
+    tables: &[&'static Table],
+) -> Result<(), DatabaseError> {
+    let transaction = connection.unchecked_transaction()?;
+    for Table { name, rows } in tables {
+        transaction.execute(&format!("DELETE FROM {name} WHERE {rows}"), [])?;
+    }
+    transaction.commit()?;
+    // Of a database that has none this is without effect.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
+}
