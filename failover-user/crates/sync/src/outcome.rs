@@ -37,13 +37,28 @@ pub enum Outcome {
         in_place: Option<Number>,
         /// Trees that were kept aside.
         kept: Vec<PathBuf>,
+        /// Those that a takeover won't use, and why.
+        refused: Vec<Refused>,
+        /// How the newest fits the gateway that is installed here.
+        fit: Option<Fit>,
     },
+    /// What the local gateway writes is noted.
+    Learned {
+        /// Its version, where it is known.
+        gateway_version: Option<String>,
+        /// The number of its databases.
+        databases: usize,
+    },
+    /// Nothing is undecided.
+    Settled,
     /// A generation is in place, or in the databases of a parked gateway.
     Placed {
         /// Which.
         manifest: Manifest,
         /// Newer ones that don't fit, and why.
         refused: Vec<Refused>,
+        /// How it fits.
+        fit: Fit,
     },
     /// There was nothing newer to put in place.
     NothingNewer {
@@ -68,6 +83,10 @@ pub enum Outcome {
         primary: Vec<String>,
         /// Only the local gateway.
         local: Vec<String>,
+        /// Conversations, messages and the like that only the primary has: 0 means that nothing of it would be lost.
+        primary_turns: u64,
+        /// The same of the local gateway.
+        local_turns: u64,
     },
     /// The other host has the local state.
     HandedBack {
@@ -89,6 +108,28 @@ pub enum Outcome {
         step: FailedStep,
         /// What, where, and what to do next.
         error: String,
+    },
+}
+
+/// How a generation fits the gateway that is installed here.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "fit", rename_all = "kebab-case")]
+pub enum Fit {
+    /// It is of the same version, with the schemas that the local gateway writes.
+    Same,
+    /// The local gateway is newer: it brings the databases to its own schema when it starts.
+    Older {
+        /// The gateway's version at the source.
+        source: Option<String>,
+        /// The one here.
+        local: Option<String>,
+    },
+    /// Nothing is known yet of what the local gateway writes, or another version was installed since.
+    Unknown {
+        /// The gateway's version at the source.
+        source: Option<String>,
+        /// The one here.
+        local: Option<String>,
     },
 }
 

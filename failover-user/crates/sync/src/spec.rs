@@ -19,6 +19,9 @@ pub struct Spec {
     pub source: Option<SourceSpec>,
     /// What is too much.
     pub limits: Limits,
+    /// The unit file of the local gateway, where OpenClaw notes its version; `None`: its version isn't known.
+    #[serde(default)]
+    pub unit_file: Option<PathBuf>,
 }
 
 /// What to do.
@@ -38,6 +41,11 @@ pub enum Order {
     },
     /// Puts the newest generation into the databases and files of a gateway that is parked.
     Feed,
+    /// The local gateway has opened its databases, now or just before: notes the schema numbers that it writes, so that
+    /// generations of newer ones are refused.
+    Learn,
+    /// The operator has decided which side counts: the trees that were kept until then may be removed.
+    Settle,
     /// Checks all generations again.
     Verify,
     /// Says what only one side has.
