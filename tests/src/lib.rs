@@ -3,7 +3,8 @@
 //! [`lab`] creates PC-A and PC-B; [`gateway`] and [`commands`] run on them in place of the real gateway, and
 //! [`openclaw`] is the real one, also as a unit ([`openclaw_unit`]); [`parker`] stops one of them ([`binder`]) in its
 //! bind; [`daemon`] and [`trace`] run the program under test and read its output, if needed with a configuration file
-//! in the package's place ([`package_file`]); [`watch`] sees a listener appear, [`http`] and [`browser`] read what is
+//! in the package's place ([`package_file`]), or as the unit of a machine whose gateway is kept ready ([`standby`],
+//! [`out_of_memory`]); [`watch`] sees a listener appear, [`http`] and [`browser`] read what is
 //! served; [`demo`] and [`bench`] present it; [`guest`] checks a kernel with all of it.
 //!
 //! Nothing here is global: each scenario has its own lab, so they run in parallel.
@@ -24,9 +25,11 @@ pub mod lines;
 pub mod moment;
 pub mod openclaw;
 pub mod openclaw_unit;
+pub mod out_of_memory;
 pub mod package_file;
 pub mod parker;
 pub mod signals;
+pub mod standby;
 pub mod trace;
 pub mod wait;
 pub mod watch;
