@@ -164,6 +164,7 @@ impl Configuration {
             watch_gateway: local_check.check != Check::Tcp,
             needs_arming: takeover.needs_arming,
             flapping: flap_damping.checked()?,
+            guard: failover_decide::GuardRules::default(),
         };
         Ok(Self {
             primary,

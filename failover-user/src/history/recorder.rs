@@ -248,6 +248,7 @@ impl Recorder {
                     .listens(now, *gateway == PortObservation::Listening);
             }
             Event::Operator(order) => self.note(now, wording::reason::order(*order)),
+            Event::Guard(seen) => self.note(now, wording::reason::guard(*seen)),
             Event::CommandEnded { command, result } => {
                 self.ledger.ended(*command, result);
                 self.command_ended(now, result);

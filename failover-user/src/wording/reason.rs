@@ -1,7 +1,8 @@
 //! Why the state is what it is.
 
 use failover_decide::{
-    Begun, Change, Evidence, Order, Outcome, PortObservation, Reason, StateKind,
+    Begun, Change, Evidence, GuardObservation, Order, Outcome, PortObservation, PrimaryGateway,
+    Reason, StateKind,
 };
 use failover_linux::clock;
 
@@ -86,6 +87,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
             );
         }
         Reason::Evidence(what) => evidence(*what),
+        Reason::Guard(seen) => guard(*seen),
         Reason::Port(PortObservation::Listening) => "the local gateway listens",
         Reason::Port(PortObservation::Absent) => "nothing listens on the local port any more",
         Reason::Port(PortObservation::Terminating) => {
@@ -126,6 +128,25 @@ pub(crate) const fn begun(begun: Begun) -> &'static str {
 /// How the local gateway's check ended.
 pub(crate) fn gateway_probed(outcome: &Outcome) -> String {
     format!("check of the local gateway: {}", probe::outcome(outcome))
+}
+
+/// What the guard on the primary's host says.
+pub(crate) const fn guard(seen: GuardObservation) -> &'static str {
+    match seen {
+        GuardObservation::None => "there is no guard on PC-A",
+        GuardObservation::Heard(gateway) => match gateway {
+            PrimaryGateway::Unknown => "PC-A's guard is heard",
+            PrimaryGateway::Serves => "PC-A's guard reports that its gateway serves",
+            PrimaryGateway::Ends => "PC-A's guard announces that its gateway will stop",
+            PrimaryGateway::Restarting => {
+                "PC-A's guard reports that its gateway is being restarted"
+            }
+            PrimaryGateway::Ended => "PC-A's guard reports that its gateway has exited",
+            PrimaryGateway::Stopped => "PC-A's guard reports that its gateway was stopped",
+        },
+        GuardObservation::Missing => "heartbeats of PC-A's guard are missing",
+        GuardObservation::Silent => "PC-A's guard is silent",
+    }
 }
 
 /// What an operator ordered.

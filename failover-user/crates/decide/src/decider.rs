@@ -6,7 +6,7 @@ use crate::{
     gate::Gates,
     id::GatewayProbeId,
     input::{
-        event::Event,
+        event::{Event, GuardObservation},
         order::{Order, Pause, Refusal},
         reconfigure::Probing,
     },
@@ -191,6 +191,24 @@ impl Decider {
             .map(|since| since + situation.settings.timeout);
         let expected = earliest(&[self.wake, answer]);
         expected.is_some_and(|expected| now.since(expected) > ABSENCE)
+    }
+
+    /// What is known of the guard on the primary's host. The caller reports an observation that differs.
+    #[must_use]
+    pub fn guard(&self) -> GuardObservation {
+        self.situation.guard_observation()
+    }
+
+    /// Is the primary's loss proven by its guard and a failed probe, whatever the strikes say?
+    #[must_use]
+    pub fn loss_is_proven(&self) -> bool {
+        self.situation.loss_is_proven(self.situation.now)
+    }
+
+    /// Until when a takeover waits, because the primary's own service manager restarts its gateway.
+    #[must_use]
+    pub fn restarts_until(&self) -> Option<Time> {
+        self.situation.restarts_until()
     }
 
     /// The same as after an absence.

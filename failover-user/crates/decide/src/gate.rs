@@ -76,6 +76,7 @@ impl Gates {
         &Hold,
         &Arming,
         &ForeignListener,
+        &Restart,
         &EarlierSteps,
         &Witnesses,
     ]);
@@ -158,6 +159,23 @@ impl Gate for ForeignListener {
             Passage::Inhibited(Inhibitor::ForeignListener)
         } else {
             Passage::Open
+        }
+    }
+}
+
+/// A primary whose own service manager is restarting it. A takeover that is ordered doesn't wait for it.
+#[derive(Debug)]
+struct Restart;
+
+impl Gate for Restart {
+    fn check(&self, situation: &Situation, _: Step) -> Passage {
+        match situation.restarts_until() {
+            Some(until) if !situation.orders.takes_over() => Passage::Waits(Wait {
+                until: Some(until),
+                question: None,
+                shown: Shown::Suspect,
+            }),
+            Some(_) | None => Passage::Open,
         }
     }
 }

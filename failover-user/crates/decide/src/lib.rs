@@ -30,7 +30,7 @@ mod tests;
 pub use decider::Decider;
 pub use id::{GatewayProbeId, ProbeId, RoundId, RouterId};
 pub use input::{
-    event::{Begun, Event, PortObservation},
+    event::{Begun, Event, GuardObservation, PortObservation, PrimaryGateway},
     evidence::Evidence,
     order::{Order, Pause, Refusal, Standing},
     outcome::{AnswerFault, Failure, Gone, NoAnswer, Outcome},
@@ -49,6 +49,6 @@ pub use output::{
     change::{Change, Reason},
     state::{Inhibitor, State, StateKind},
 };
-pub use settings::{Demand, Flapping, Settings};
+pub use settings::{Demand, Flapping, GuardRules, HostLoss, OnCrash, Settings};
 pub use step::{CommandResult, Step};
 pub use time::Time;

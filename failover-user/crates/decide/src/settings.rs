@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use crate::known::guard::RESTART_TIME;
+
 /// The start timeout is doubled this many times at most.
 const MOST_DOUBLINGS: u32 = 2;
 
@@ -42,6 +44,49 @@ pub struct Settings {
     pub needs_arming: bool,
     /// Flap damping; `None`: a primary that keeps failing is treated like any other.
     pub flapping: Option<Flapping>,
+    /// What a guard on the primary's host changes.
+    pub guard: GuardRules,
+}
+
+/// What a guard on the primary's host changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct GuardRules {
+    /// When a host that is silent is lost.
+    pub host_loss: HostLoss,
+    /// What a gateway that its own service manager restarts leads to.
+    pub on_crash: OnCrash,
+    /// The time that the service manager gets.
+    pub restart_time: Duration,
+}
+
+impl Default for GuardRules {
+    fn default() -> Self {
+        Self {
+            host_loss: HostLoss::default(),
+            on_crash: OnCrash::default(),
+            restart_time: RESTART_TIME,
+        }
+    }
+}
+
+/// When a host that is silent is lost.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum HostLoss {
+    /// After all strikes.
+    #[default]
+    Strikes,
+    /// At once, if a probe has failed as well and a witness answers.
+    Fast,
+}
+
+/// What a gateway that ended by itself and is being restarted leads to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum OnCrash {
+    /// Its service manager gets its time.
+    #[default]
+    Wait,
+    /// A takeover at once.
+    TakeOver,
 }
 
 /// Is a step of a takeover taken, and must it succeed?

@@ -45,6 +45,7 @@ impl World {
             watch_gateway: false,
             needs_arming: false,
             flapping: None,
+            guard: decide::GuardRules::default(),
         };
         let directory = tempfile::tempdir().unwrap();
         // Now, so that the wall clock's times are today's.

@@ -86,6 +86,10 @@ impl Situation {
                 self.primary_drains = drains;
                 Reason::Time
             }
+            Event::Guard(seen) => {
+                self.apply_guard(now, seen);
+                Reason::Guard(seen)
+            }
             Event::ProbeWanted => {
                 if !self.schedule.will_tell() {
                     self.schedule.ask(now);
@@ -173,6 +177,13 @@ impl Situation {
         }
         match &counted {
             Outcome::Connected { .. } => self.apply_success(now, ended),
+            // A short silence is no strike, but what a longer one leads to must not wait.
+            Outcome::Failed { failure, .. }
+                if ended.cause == Cause::Guard && failure.is_silence() && !ended.distrusted =>
+            {
+                self.confirm_loss(now, *failure, ended.due);
+                self.schedule.ask_too(now);
+            }
             // The failure of an early probe for good news changes nothing.
             Outcome::Failed { failure, .. }
                 if ended.cause == Cause::GoodNews
@@ -188,6 +199,7 @@ impl Situation {
                 return Reason::Vetoed(outcome);
             }
             Outcome::Failed { failure, took } => {
+                self.confirm_loss(now, *failure, ended.due);
                 let strike = Strike {
                     due: ended.due,
                     failure: *failure,
@@ -200,8 +212,7 @@ impl Situation {
                     self.flap_damping.crashed(now);
                 }
                 if is_new {
-                    self.primary = Primary::Failing(Strikes::new(&self.settings));
-                    self.reset_attempts(now, |step| step == Step::STOP);
+                    self.fails_from(now);
                 }
                 if let Primary::Failing(strikes) = &mut self.primary {
                     strikes.add(strike);
@@ -211,6 +222,12 @@ impl Situation {
             Outcome::Unknown { .. } => {}
         }
         Reason::Probe(outcome)
+    }
+
+    /// The primary fails, and no strike counts yet.
+    pub(crate) fn fails_from(&mut self, now: Time) {
+        self.primary = Primary::Failing(Strikes::new(&self.settings));
+        self.reset_attempts(now, |step| step == Step::STOP);
     }
 
     /// If the path is back, it may have been missing for a reason on PC-B: an earlier answer of a witness
@@ -266,6 +283,7 @@ impl Situation {
             self.count_witnesses(now);
         }
         self.vetoes = 0;
+        self.guard.confirmed = None;
         self.armed = true;
         self.flap_damping.answered(now);
         if self.trusted() {
@@ -314,6 +332,7 @@ impl Situation {
             self.primary = Primary::Unproven;
         }
         self.discount_steps();
+        self.forget_guard();
         self.isolation.forget();
         self.schedule.distrust();
         self.liveness.note_absence(now);

@@ -70,6 +70,8 @@ pub enum Event {
     /// The primary reports (or no longer reports) that it is draining: it is being stopped or restarted in
     /// an orderly way.
     PrimaryDrains(bool),
+    /// The guard on the primary's host was heard, or not.
+    Guard(GuardObservation),
     /// An operator's order depends on how the primary is now: see [`crate::Decider::must_probe_first`].
     ProbeWanted,
     /// The primary was seen healthy under this configuration, according to the saved state.
@@ -100,16 +102,17 @@ impl Event {
             Self::GatewayBegan(_) => 6,
             Self::GatewayDrains => 7,
             Self::PrimaryDrains(_) => 8,
-            Self::DefaultRouters(_) => 9,
-            Self::RoutersPinged { .. } => 10,
-            Self::Witnesses { .. } => 11,
-            Self::Evidence(..) => 12,
-            Self::ProbeEnded { .. } => 13,
-            Self::GatewayProbed { .. } => 14,
-            Self::CommandEnded { .. } => 15,
-            Self::ProbeWanted => 16,
-            Self::Operator(_) => 17,
-            Self::Woke => 18,
+            Self::Guard(_) => 9,
+            Self::DefaultRouters(_) => 10,
+            Self::RoutersPinged { .. } => 11,
+            Self::Witnesses { .. } => 12,
+            Self::Evidence(..) => 13,
+            Self::ProbeEnded { .. } => 14,
+            Self::GatewayProbed { .. } => 15,
+            Self::CommandEnded { .. } => 16,
+            Self::ProbeWanted => 17,
+            Self::Operator(_) => 18,
+            Self::Woke => 19,
         }
     }
 }
@@ -136,4 +139,35 @@ pub enum Begun {
     Gone,
     /// It can't be seen.
     Unknown,
+}
+
+/// What a guard on the primary's host says, or that it says nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GuardObservation {
+    /// There is none, or it was never heard.
+    None,
+    /// Its beats arrive, and say this.
+    Heard(PrimaryGateway),
+    /// The second beat in a row is missing.
+    Missing,
+    /// No beat has come for so long that its host may be gone.
+    Silent,
+}
+
+/// The primary's gateway, as the guard on its host sees it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PrimaryGateway {
+    /// Nothing that matters here: it starts, for example.
+    #[default]
+    Unknown,
+    /// It has the port.
+    Serves,
+    /// It still has the port, and its end is announced: it drains, or its machine is being switched off.
+    Ends,
+    /// It has ended by itself, and its service manager restarts it.
+    Restarting,
+    /// It has ended by itself, and nothing restarts it.
+    Ended,
+    /// It was stopped on purpose.
+    Stopped,
 }

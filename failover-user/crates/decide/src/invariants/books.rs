@@ -6,7 +6,12 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{orders::Orders, parked::Parking, successes::Successes};
+use super::{
+    guard::{self, Guard},
+    orders::Orders,
+    parked::Parking,
+    successes::Successes,
+};
 use crate::{
     Begun, Cause, CommandResult, Decider, DefaultRouter, Demand, Event, Failure, GatewayProbeId,
     Gone, Order, Outcome, PortObservation, ProbeId, RoundId, RouterId, Settings, Step, Time,
@@ -64,6 +69,7 @@ pub(super) struct Books {
     pub(super) outdated: bool,
     /// The probe that was in flight during an absence.
     pub(super) distrusted: Option<ProbeId>,
+    pub(super) guard: Guard,
     /// When another program's connection last showed the primary alive.
     seen_alive: Option<Time>,
     /// A probe for bad news was answered: later bad news may be a false alarm, too.
@@ -86,6 +92,7 @@ pub(super) struct Books {
     /// The gateway's time to answer first counts from here, at the earliest.
     pub(super) first_answer_from: Option<Time>,
     pub(super) last_early: Option<Time>,
+    pub(super) last_for_guard: Option<Time>,
     pub(super) last_on_schedule: Option<Time>,
     /// The last known next wake of the decider.
     pub(super) wake: Option<Time>,
@@ -138,6 +145,7 @@ impl Books {
             fenced: false,
             outdated: false,
             distrusted: None,
+            guard: Guard::default(),
             seen_alive: None,
             false_alarm: false,
             started: false,
@@ -151,6 +159,7 @@ impl Books {
             comes_up: false,
             first_answer_from: None,
             last_early: None,
+            last_for_guard: None,
             last_on_schedule: None,
             wake: None,
             fired: (0, 0),
@@ -187,6 +196,7 @@ impl Books {
             }
             // Its time may have been over long ago.
             Event::GatewayBegan(_) => self.gateway_answered = true,
+            Event::Guard(seen) => self.guard_observed(now, *seen),
             Event::Armed => self.armed = true,
             Event::Operator(order) => self.ordered(now, *order, before),
             Event::Parking(seen) => self.parking_seen(*seen, before),
@@ -249,10 +259,14 @@ impl Books {
         match (outcome, cause) {
             (Outcome::Connected { .. }, _) => self.primary_answered(now, began, cause, before),
             (Outcome::Failed { .. }, _) if distrusted => {}
+            (Outcome::Failed { failure, .. }, cause) if guard::is_short(cause, failure) => {
+                self.failed_for_guard(now, failure, began);
+            }
             (
                 Outcome::Failed { failure, .. },
-                Cause::Scheduled | Cause::BadNews | Cause::Ordered,
+                Cause::Scheduled | Cause::BadNews | Cause::Ordered | Cause::Guard,
             ) => {
+                self.failed_for_guard(now, failure, began);
                 self.failures.push(began);
                 self.certainly = Successes::default();
                 // What other connections showed may excuse it, unless TCP connected.
@@ -272,6 +286,7 @@ impl Books {
 
     fn primary_answered(&mut self, now: Time, began: Time, cause: Cause, before: &Decider) {
         self.failures.clear();
+        self.guard_answered();
         self.false_alarm |= cause == Cause::BadNews;
         if !self.orders.forces() {
             self.outdate_fence();
@@ -355,6 +370,7 @@ impl Books {
     /// After an absence, nothing that was seen before counts.
     fn note_absence(&mut self, now: Time) {
         self.failures.clear();
+        self.guard = Guard::default();
         self.outdate_fence();
         self.nobody_was_asked();
         self.distrusted = self.probe.map(|(probe, ..)| probe);

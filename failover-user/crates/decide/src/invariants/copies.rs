@@ -70,6 +70,7 @@ impl Books {
             | Event::Armed
             | Event::Parking(_)
             | Event::Standby { .. }
+            | Event::Guard(_)
             | Event::Operator(_) => false,
             Event::DefaultRouters(routers) => {
                 self.needed_by(&self.proven, routers) == self.needed()

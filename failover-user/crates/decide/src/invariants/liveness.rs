@@ -62,6 +62,7 @@ fn patience(settings: &Settings) -> Duration {
         .saturating_add(settings.start_timeout.saturating_mul(8))
         .saturating_add(settings.stop_timeout)
         .saturating_add(settings.fence_timeout)
+        .saturating_add(settings.guard.restart_time)
 }
 
 /// See the module.

@@ -9,6 +9,7 @@
 
 mod books;
 mod copies;
+mod guard;
 mod liveness;
 mod orders;
 mod parked;

@@ -68,7 +68,7 @@ impl Books {
             format!("discard beside {:?}", self.command)
         });
         violations.unless(
-            self.parking.there && !(self.listens() && self.has_all_strikes(after)),
+            self.parking.there && !(self.listens() && self.is_lost(after)),
             Invariant::DiscardReason,
             || format!("{:?}, {:?}", self.parking, self.gateway),
         );
@@ -85,7 +85,7 @@ impl Books {
     fn wants_parked(&self, after: &Decider) -> bool {
         let by_mode = match self.parking.mode {
             StandbyMode::Cold => false,
-            StandbyMode::Warm => after.primary_answers() == Some(false),
+            StandbyMode::Warm => after.primary_answers() == Some(false) || self.guard_warns(),
             StandbyMode::Hot => true,
         };
         // Whether a release is over is left to the decider: a failed start may have left nothing behind.
@@ -95,8 +95,8 @@ impl Books {
             && (self.parking.drill || (by_mode && may_be_needed))
     }
 
-    fn has_all_strikes(&self, after: &Decider) -> bool {
-        after.strikes().len() == self.settings.strikes.get() as usize
+    fn is_lost(&self, after: &Decider) -> bool {
+        after.loss_is_proven() || after.strikes().len() == self.settings.strikes.get() as usize
     }
 
     /// A parked gateway that isn't wanted is discarded, except that a takeover that is due may still use it, a
@@ -107,7 +107,7 @@ impl Books {
         after: &Decider,
         violations: &mut Violations,
     ) {
-        let takes_over = self.has_all_strikes(after) || self.orders.takeover.is_some();
+        let takes_over = self.is_lost(after) || self.orders.takeover.is_some();
         let pause = self.settings.interval.max(self.settings.recovery_interval);
         let waits = self
             .parking

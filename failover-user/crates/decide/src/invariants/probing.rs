@@ -45,6 +45,14 @@ impl Books {
                 Invariant::ProbesSpaced,
                 || format!("{gap:?} apart"),
             );
+        } else if cause == Cause::Guard {
+            let gap = self.last_for_guard.map(|last| now.since(last));
+            violations.unless(
+                gap.is_none_or(|gap| gap >= EARLY_GAP),
+                Invariant::EarlyProbesSpaced,
+                || format!("{gap:?} apart, for the guard"),
+            );
+            self.last_for_guard = Some(now);
         } else {
             let gap = self.last_early.map(|last| now.since(last));
             violations.unless(

@@ -49,6 +49,11 @@ impl Books {
         });
         let forced = self.orders.forces();
         violations.unless(self.armed || forced, Invariant::Armed, || command);
+        violations.unless(
+            self.orders.takeover.is_some() || !self.is_being_restarted(now),
+            Invariant::RestartWaits,
+            || format!("{command}, and {:?}", self.guard),
+        );
         self.network_is_there(now, command, violations);
         violations.unless(
             matches!(
@@ -113,7 +118,7 @@ impl Books {
         };
         let counted = self.orders.takeover.is_some() || after.strikes().len() == strikes;
         violations.unless(
-            spaced.len() >= needed && counted,
+            self.loss_is_proven(now) || (spaced.len() >= needed && counted),
             Invariant::Failures,
             || format!("{command}, and failed probes began at {:?}", self.failures),
         );

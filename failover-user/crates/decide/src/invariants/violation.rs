@@ -37,6 +37,8 @@ pub enum Invariant {
     PortFree,
     /// Nothing is started without enough failed probes: in a row, apart, and none of them old.
     Failures,
+    /// Nothing is started while the primary's own service manager restarts its gateway, and has time left.
+    RestartWaits,
     /// A missing path counts if a witness has answered, and the path was still missing after that.
     PathMissing,
     /// Nothing is started before the primary is fenced, where that is configured.
@@ -101,6 +103,7 @@ impl fmt::Display for Invariant {
             Self::Connected => "a takeover without a fresh answer of enough witnesses",
             Self::PortFree => "a takeover although the local port is not free",
             Self::Failures => "a takeover without fresh failures in a row",
+            Self::RestartWaits => "a takeover from a primary that is being restarted",
             Self::PathMissing => "a takeover for a missing path that no witness confirms",
             Self::Fenced => "a start without the fence",
             Self::FencedOnce => "a fence that is not needed",

@@ -3,6 +3,7 @@
 pub(crate) mod backoff;
 pub(crate) mod flap_damping;
 mod gateway_health;
+pub(crate) mod guard;
 pub(crate) mod isolation;
 pub(crate) mod parking;
 pub(crate) mod persistent;

@@ -1,6 +1,7 @@
 //! When the next probe is due, and why: at a fixed rate, or earlier when there is news.
 //!
-//! Never two probes at a time, and never more than one early probe a second, however much news there is.
+//! Never two probes at a time, and never more than one early probe a second, however much news there is; what the
+//! guard on the primary's host gives reason for has a second of its own, because half a second decides there.
 //! An early probe for bad news restarts the schedule, so that it can be the first strike; one for good
 //! news doesn't. Nor does one for a connection that timed out, if such news was a false alarm before:
 //! with packet loss connections time out repeatedly, and each early probe is one more that can fail by
@@ -55,6 +56,9 @@ pub(crate) struct Schedule {
     /// Timeouts were false alarms lately; number of scheduled probes without news since then.
     false_alarm: Option<u32>,
     last_early: Option<Time>,
+    /// The guard's silence, or its words, wait for a probe since then.
+    guard: Option<Time>,
+    last_for_guard: Option<Time>,
     /// Early probes in a row that found nothing wrong, without a quiet scheduled probe between.
     futile: u32,
 }
@@ -70,6 +74,8 @@ impl Schedule {
             silence: false,
             false_alarm: None,
             last_early: None,
+            guard: None,
+            last_for_guard: None,
             futile: 0,
         }
     }
@@ -103,6 +109,12 @@ impl Schedule {
     pub(crate) fn ask_too(&mut self, now: Time) {
         self.news.get_or_insert((Cause::BadNews, now));
         self.silence = false;
+    }
+
+    /// The guard on the primary's host gives reason for doubt: the probe that answers it begins after this, is made
+    /// beside the schedule, and changes nothing of it.
+    pub(crate) fn ask_for_guard(&mut self, now: Time) {
+        self.guard = Some(now);
     }
 
     /// The daemon was suspended, stalled or cut off: the probe in flight may fail for that reason alone. If
@@ -148,6 +160,11 @@ impl Schedule {
         if now < due {
             return None;
         }
+        if cause == Cause::Guard {
+            self.guard = None;
+            self.last_for_guard = Some(now);
+            return Some(self.begin(now, cause, false));
+        }
         // Where both have come, the scheduled one goes first: news that keeps coming must not put
         // it off.
         let scheduled = self.scheduled(pace);
@@ -177,20 +194,24 @@ impl Schedule {
                 self.last_due = Some(now);
                 self.last_early = Some(now);
             }
-            Cause::GoodNews => self.last_early = Some(now),
+            Cause::GoodNews | Cause::Guard => self.last_early = Some(now),
         }
         self.news = None;
+        Some(self.begin(due, cause, rumour))
+    }
+
+    fn begin(&mut self, due: Time, cause: Cause, rumour: bool) -> (ProbeId, Cause) {
         self.last_id += 1;
-        let in_flight = InFlight {
-            id: ProbeId(self.last_id),
+        let id = ProbeId(self.last_id);
+        self.in_flight = Some(InFlight {
+            id,
             due,
             cause,
             distrusted: false,
             silence: cause == Cause::BadNews && self.silence,
             rumour,
-        };
-        self.in_flight = Some(in_flight);
-        Some((in_flight.id, cause))
+        });
+        (id, cause)
     }
 
     /// Takes the probe in flight, if it is this one.
@@ -221,6 +242,9 @@ impl Schedule {
             Outcome::Unknown { .. } => None,
         };
         let is_answered = |cause| Some(cause) == answered || cause == Cause::Ordered;
+        if answered.is_some() {
+            self.guard.take_if(|since| ended.due >= *since);
+        }
         if answered.is_some() && self.news.is_some_and(|(cause, _)| is_answered(cause)) {
             self.news = None;
         }
@@ -243,23 +267,35 @@ impl Schedule {
         if self.in_flight.is_some() {
             return None;
         }
+        let other = self.due_without_guard(pace);
+        let guard = self.guard.map(|since| {
+            let gap_ends = self.last_for_guard.map(|last| last + EARLY_GAP);
+            gap_ends.map_or(since, |ends| ends.max(since))
+        });
+        Some(match guard {
+            Some(at) if at <= other.0 => (at, Cause::Guard),
+            Some(_) | None => other,
+        })
+    }
+
+    fn due_without_guard(&self, pace: Duration) -> (Time, Cause) {
         let scheduled = self.scheduled(pace);
         match self.news {
             Some((cause, since)) => {
                 let settled = match cause {
                     Cause::BadNews => since + BAD_NEWS_DEBOUNCE,
-                    Cause::Scheduled | Cause::GoodNews | Cause::Ordered => since,
+                    Cause::Scheduled | Cause::GoodNews | Cause::Ordered | Cause::Guard => since,
                 };
                 let early = self
                     .last_early
                     .map_or(settled, |last| settled.max(last + self.gap(pace)));
-                Some(if early < scheduled {
+                if early < scheduled {
                     (early, cause)
                 } else {
                     (scheduled, Cause::Scheduled)
-                })
+                }
             }
-            None => Some((scheduled, Cause::Scheduled)),
+            None => (scheduled, Cause::Scheduled),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
         backoff::Backoff,
         flap_damping::FlapDamping,
         gateway_health::Liveness,
+        guard::Guard,
         isolation::{Isolation, Judges},
         parking::Parking,
         persistent::PersistentState,
@@ -63,6 +64,7 @@ pub(crate) struct Situation {
     pub(crate) flap_damping: FlapDamping,
     /// The primary's last answer reported that it is draining.
     pub(crate) primary_drains: bool,
+    pub(crate) guard: Guard,
     /// When another program's connection last showed the primary alive.
     pub(crate) seen_alive: Option<Time>,
     /// Strikes in a row that were vetoed for this.
@@ -174,6 +176,7 @@ impl Situation {
             router,
             flap_damping: FlapDamping::new(&settings, persistent.flap_history, now),
             primary_drains: false,
+            guard: Guard::default(),
             seen_alive: None,
             vetoes: 0,
             pathless: None,
@@ -235,12 +238,14 @@ impl Situation {
         matches!(self.port, Some(PortState::Listening { .. }))
     }
 
-    /// Has the primary failed often enough for a takeover, or has an operator ordered one?
+    /// Has the primary failed often enough for a takeover, is its loss proven otherwise, or has an operator ordered one?
     pub(crate) fn is_failed(&self) -> bool {
         let needs_one = self.orders.takes_over();
         self.orders.forces()
             || matches!(&self.primary, Primary::Failing(strikes)
-                if strikes.reached() || (needs_one && strikes.count() > 0))
+                if strikes.reached()
+                    || (needs_one && strikes.count() > 0)
+                    || self.loss_is_proven(self.now))
     }
 
     /// Does the local gateway listen without answering, and must it be restarted?

@@ -59,6 +59,9 @@ pub enum Cause {
     GoodNews,
     /// An operator's order depends on it.
     Ordered,
+    /// The guard on the primary's host is silent, or says that its gateway is gone: the answer is needed long before
+    /// the timeout, and a silence as short as that is no strike.
+    Guard,
 }
 
 impl fmt::Display for Cause {
@@ -68,6 +71,7 @@ impl fmt::Display for Cause {
             Self::BadNews => "bad-news",
             Self::GoodNews => "good-news",
             Self::Ordered => "ordered",
+            Self::Guard => "guard",
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     input::{
-        event::{Begun, PortObservation},
+        event::{Begun, GuardObservation, PortObservation},
         evidence::Evidence,
         order::Order,
         outcome::Outcome,
@@ -42,6 +42,8 @@ pub enum Reason {
     GatewayProbed(Outcome),
     /// An operator ordered something.
     Ordered(Order),
+    /// The guard on the primary's host was heard, or not.
+    Guard(GuardObservation),
     /// A command ended.
     CommandEnded {
         /// Which.

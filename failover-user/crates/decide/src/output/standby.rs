@@ -19,7 +19,7 @@ impl Situation {
         }
         let by_mode = match parking.mode {
             StandbyMode::Cold => false,
-            StandbyMode::Warm => matches!(self.primary, Primary::Failing(_)),
+            StandbyMode::Warm => matches!(self.primary, Primary::Failing(_)) || self.guard_warns(),
             StandbyMode::Hot => true,
         };
         // Where no takeover can come, there is nothing to be ready for.

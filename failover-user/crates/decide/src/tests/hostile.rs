@@ -8,13 +8,13 @@ use proptest::{collection::vec, prelude::*};
 use super::{
     super::{
         Action, AnswerFault, CommandResult, Decider, Demand, Event, Failure, Flapping,
-        GatewayProbeId, Gone, NoAnswer, Outcome, ProbeId, RoundId, Settings, State, Step, Time,
-        invariants::Invariants,
+        GatewayProbeId, Gone, GuardRules, HostLoss, NoAnswer, OnCrash, Outcome, ProbeId, RoundId,
+        Settings, State, Step, Time, invariants::Invariants,
     },
     ms, s,
     script::{ANSWERS, Primary, REFUSES, Script, Start, Stop},
     strategies::{
-        begun, cases, evidence, gateway, order, parked, result, routers, settings, standby,
+        begun, cases, evidence, gateway, guard, order, parked, result, routers, settings, standby,
     },
     world::World,
 };
@@ -96,6 +96,7 @@ fn hostile() -> impl Strategy<Value = Hostile> {
         }),
         Just(Event::GatewayDrains),
         any::<bool>().prop_map(Event::PrimaryDrains),
+        guard().prop_map(Event::Guard),
         Just(Event::ProbeWanted),
         begun().prop_map(Event::Begun),
         (0..1000_u64).prop_map(|began| Event::GatewayBegan(Time::from_boot(s(began)))),
@@ -242,6 +243,11 @@ fn absurd_settings() -> impl Strategy<Value = Settings> {
                 successes: vec![NonZeroU32::MIN, strikes],
                 interval: timeout,
             }),
+            guard: GuardRules {
+                host_loss: HostLoss::Fast,
+                on_crash: OnCrash::Wait,
+                restart_time: quiet,
+            },
         }
     })
 }

@@ -16,7 +16,7 @@ mod world;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{Demand, Settings};
+use super::{Demand, GuardRules, Settings};
 
 /// Seconds.
 const fn s(seconds: u64) -> Duration {
@@ -47,5 +47,6 @@ pub(super) fn mission() -> Settings {
         watch_gateway: false,
         needs_arming: false,
         flapping: None,
+        guard: GuardRules::default(),
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{
     super::{
-        CommandResult, DefaultRouter, Evidence, Failure, Gone, NoAnswer, Order, Outcome,
-        ParkingObservation, PortObservation, RouterId, Settings, StandbyMode,
+        CommandResult, DefaultRouter, Evidence, Failure, Gone, GuardObservation, NoAnswer, Order,
+        Outcome, ParkingObservation, PortObservation, RouterId, Settings, StandbyMode,
     },
     mission, ms, words,
     world::World,
@@ -319,6 +319,8 @@ pub(super) struct Script {
     pub(super) orders: Vec<(Duration, Order)>,
     /// From when on the primary says that it drains, or no longer.
     pub(super) drains: Vec<(Duration, bool)>,
+    /// What the guard on the primary's host says, from when on.
+    pub(super) guard: Vec<(Duration, GuardObservation)>,
     /// From when on the local gateway that listens then doesn't answer, or does.
     pub(super) hangs: Vec<(Duration, bool)>,
     /// When the daemon first looks at the local port.
@@ -357,6 +359,7 @@ impl Script {
             by_hand: Vec::new(),
             orders: Vec::new(),
             drains: Vec::new(),
+            guard: Vec::new(),
             hangs: Vec::new(),
             first_look: ms(0),
             stalls: Vec::new(),

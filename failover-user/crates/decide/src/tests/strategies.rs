@@ -6,8 +6,9 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{
     super::{
-        Begun, CommandResult, DefaultRouter, Demand, Evidence, Flapping, Gone, Order,
-        ParkingObservation, PortObservation, Settings, StandbyMode, Time,
+        Begun, CommandResult, DefaultRouter, Demand, Evidence, Flapping, Gone, GuardObservation,
+        GuardRules, HostLoss, OnCrash, Order, ParkingObservation, PortObservation, PrimaryGateway,
+        Settings, StandbyMode, Time,
     },
     ms, s,
     script::{ANSWERS, Echo, Primary, Script, Sight, Start, Stop, primary_as_router, router},
@@ -34,13 +35,13 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
             let part = move |percent: u64| ms((interval * percent / 100).max(100));
             let patience = || millis(100..90_000);
             let patience = (patience(), patience(), patience());
-            let gates = (any::<bool>(), any::<bool>());
+            let gates = (any::<bool>(), any::<bool>(), guard_rules());
             let all = (patience, judgement(), gates, 1..=100_u64);
             all.prop_map(move |(patience, judgement, gates, confirm)| {
                 let (start_timeout, stop_timeout, fence_timeout) = patience;
                 let (witnesses, fence, veto_limit, flapping) = judgement;
                 let (witness_quorum, named_witnesses, router_is_witness) = witnesses;
-                let (watch_gateway, needs_arming) = gates;
+                let (watch_gateway, needs_arming, guard) = gates;
                 Settings {
                     interval: ms(interval),
                     recovery_interval: part(recovery),
@@ -58,6 +59,7 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
                     watch_gateway,
                     needs_arming,
                     flapping,
+                    guard,
                 }
             })
         },
@@ -96,6 +98,39 @@ fn judgement() -> impl Strategy<Value = ((u32, u32, bool), Demand, u32, Option<F
         prop_oneof![Just(0), 1..5_u32],
         prop::option::of(flapping),
     )
+}
+
+fn guard_rules() -> impl Strategy<Value = GuardRules> {
+    (any::<bool>(), any::<bool>(), millis(100..60_000)).prop_map(
+        |(fast, take_over, restart_time)| GuardRules {
+            host_loss: if fast {
+                HostLoss::Fast
+            } else {
+                HostLoss::Strikes
+            },
+            on_crash: if take_over {
+                OnCrash::TakeOver
+            } else {
+                OnCrash::Wait
+            },
+            restart_time,
+        },
+    )
+}
+
+pub(super) fn guard() -> impl Strategy<Value = GuardObservation> + Clone {
+    let heard = GuardObservation::Heard;
+    prop::sample::select(vec![
+        GuardObservation::None,
+        heard(PrimaryGateway::Unknown),
+        heard(PrimaryGateway::Serves),
+        heard(PrimaryGateway::Ends),
+        heard(PrimaryGateway::Restarting),
+        heard(PrimaryGateway::Ended),
+        heard(PrimaryGateway::Stopped),
+        GuardObservation::Missing,
+        GuardObservation::Silent,
+    ])
 }
 
 pub(super) fn evidence() -> impl Strategy<Value = Evidence> + Clone {
@@ -289,6 +324,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
             timeline(interval * 6, order(s(1000) + interval * 12), 4),
             timeline(interval * 4, any::<bool>(), 4),
             timeline(interval * 4, any::<bool>(), 4),
+            prop_oneof![Just(Vec::new()), timeline(interval * 3, guard(), 12)],
         );
         (
             timeline(interval * 3, primary(), 12),
@@ -305,7 +341,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
         )
             .prop_map(move |(primary, starts, stops, meddling, news, driver)| {
                 let (stops, lingers, answers_after, sight) = stops;
-                let (by_hand, orders, hangs, drains) = meddling;
+                let (by_hand, orders, hangs, drains, guard) = meddling;
                 let (driver, (fences, witnesses, routers, pings), parking) = driver;
                 let (standby, parks, goes_on, discards, parking) = parking;
                 let (tripwire, echo, evidence) = news;
@@ -345,6 +381,7 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
                     by_hand,
                     orders,
                     drains,
+                    guard,
                     hangs,
                     first_look,
                     stalls: stalls.into_iter().map(stall).collect(),

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     super::{
-        CommandResult, Decider, Event, Evidence, Order, Outcome, ParkingObservation,
-        PortObservation, ProbeId, State, Step, Strike, Time,
+        CommandResult, Decider, Event, Evidence, GuardObservation, Order, Outcome,
+        ParkingObservation, PortObservation, ProbeId, State, Step, Strike, Time,
         invariants::{Invariants, Violation},
     },
     journal::Journal,
@@ -160,6 +160,7 @@ impl World {
             by_hand,
             orders,
             drains,
+            guard,
             hangs,
             standby,
             parking,
@@ -199,6 +200,9 @@ impl World {
         }
         for (at, drains) in drains {
             world.plan(at, Happening::Arrives(Event::PrimaryDrains(drains)));
+        }
+        for (at, seen) in guard {
+            world.plan(at, Happening::Arrives(Event::Guard(seen)));
         }
         for (at, routers) in routers {
             world.plan(at, Happening::Arrives(Event::DefaultRouters(routers)));
@@ -304,6 +308,7 @@ impl World {
     /// No order is in force, and the primary was seen once.
     pub(super) fn nothing_is_ordered(&mut self) {
         self.tell(Event::Armed);
+        self.tell(Event::Guard(GuardObservation::None));
         self.tell(Event::Operator(Order::Resume));
         self.tell(Event::Operator(Order::Release { hold_until: None }));
     }

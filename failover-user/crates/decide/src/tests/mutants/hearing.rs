@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Mutation, SOUND};
 use crate::{
-    CommandResult, Event, Failure, Gone, Order, Outcome, PortObservation, Step, Time,
+    CommandResult, Event, Failure, Gone, GuardObservation, Order, Outcome, PortObservation,
+    PrimaryGateway, Step, Time,
     invariants::Invariant,
     tests::{
         s,
@@ -175,6 +176,24 @@ mutants! {
                 probe,
                 outcome: NOTHING,
             }),
+            event => Some(event),
+        },
+    }
+
+    a_missing_beat_is_silence: Failures => {
+        hears: |_, event| match event {
+            Event::Guard(GuardObservation::Missing) => {
+                Some(Event::Guard(GuardObservation::Silent))
+            }
+            event => Some(event),
+        },
+    }
+
+    a_gateway_that_is_being_restarted_has_ended: Failures RestartWaits => {
+        hears: |_, event| match event {
+            Event::Guard(GuardObservation::Heard(PrimaryGateway::Restarting)) => {
+                Some(Event::Guard(GuardObservation::Heard(PrimaryGateway::Ended)))
+            }
             event => Some(event),
         },
     }

@@ -6,6 +6,7 @@
 mod drills;
 mod driver;
 mod evidence;
+mod guard;
 mod hanging;
 mod holding;
 mod judgement;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{
     super::{
         super::{
-            Action, Begun, CommandResult, Event, Evidence, Failure, Outcome, PortObservation,
-            ProbeId, Step, Time,
+            Action, Begun, Cause, CommandResult, Event, Evidence, Failure, Outcome,
+            PortObservation, ProbeId, Step, Time,
         },
         journal::Entry,
         script::{Echo, Sight},
@@ -16,6 +16,8 @@ use super::{
 
 /// How long a witness takes to answer.
 const WITNESSES_ANSWER: Duration = Duration::from_millis(10);
+/// How long a probe may take that answers the guard's silence.
+const FOR_GUARD: Duration = Duration::from_millis(200);
 /// How long the local gateway takes to answer.
 const ANSWERS: Duration = Duration::from_millis(1);
 /// How long a step that only tests have takes.
@@ -100,6 +102,7 @@ impl World {
             | Event::Parking(_)
             | Event::Standby { .. }
             | Event::DefaultRouters(_)
+            | Event::Guard(_)
             | Event::Armed => return,
             Event::GatewayProbed { outcome, .. } => Entry::GatewayProbed(outcome.clone()),
             Event::Operator(order) => Entry::Ordered(*order),
@@ -121,7 +124,7 @@ impl World {
     fn carry_out(&mut self, action: Action) {
         let entry = match action {
             Action::Probe { probe, cause } => {
-                self.probe(probe);
+                self.probe(probe, cause);
                 Entry::Probe(cause)
             }
             Action::AskWitnesses { round } => {
@@ -178,9 +181,15 @@ impl World {
         self.journal.write(self.elapsed(), entry);
     }
 
-    fn probe(&mut self, probe: ProbeId) {
+    fn probe(&mut self, probe: ProbeId, cause: Cause) {
         self.held = None;
-        let (took, outcome) = self.primary.probed(self.script.settings.timeout);
+        let timeout = match cause {
+            Cause::Guard => FOR_GUARD.min(self.script.settings.timeout),
+            Cause::Scheduled | Cause::BadNews | Cause::GoodNews | Cause::Ordered => {
+                self.script.settings.timeout
+            }
+        };
+        let (took, outcome) = self.primary.probed(timeout);
         let echo = match outcome {
             Outcome::Connected { .. } => Some(Evidence::Established),
             Outcome::Failed { failure, .. } => match failure {

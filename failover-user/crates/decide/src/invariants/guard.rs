@@ -1,0 +1,117 @@
+//! What the guard on the primary's host has said, and whether that and a failed probe together prove a loss.
+
+use super::books::{Books, SLACK};
+use crate::{
+    Cause, Failure, GuardObservation, HostLoss, OnCrash, PrimaryGateway, Time,
+    invariants::successes::Successes,
+};
+
+/// See the module.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Guard {
+    hearing: Option<GuardObservation>,
+    heard: PrimaryGateway,
+    doubted: Option<Time>,
+    /// When the last probe began that failed, of those since the doubt began.
+    failed: Option<Time>,
+}
+
+impl Books {
+    pub(super) fn guard_observed(&mut self, now: Time, seen: GuardObservation) {
+        let before = self.guard;
+        let guard = &mut self.guard;
+        guard.hearing = Some(seen);
+        match seen {
+            GuardObservation::None => *guard = Guard::default(),
+            GuardObservation::Heard(gateway) => guard.heard = gateway,
+            GuardObservation::Missing | GuardObservation::Silent => {}
+        }
+        let is_silent = matches!(seen, GuardObservation::Missing | GuardObservation::Silent);
+        let is_doubted = is_silent || guard.says_gone();
+        let is_other_word = !is_silent && guard.heard != before.heard;
+        if !is_doubted {
+            (guard.doubted, guard.failed) = (None, None);
+        } else if guard.doubted.is_none() || is_other_word {
+            (guard.doubted, guard.failed) = (Some(now), None);
+        }
+        self.loss_is_noted(now);
+    }
+
+    pub(super) fn failed_for_guard(&mut self, now: Time, failure: Failure, began: Time) {
+        let is_own = matches!(failure, Failure::Gone(_));
+        if !is_own
+            && self
+                .guard
+                .doubted
+                .is_some_and(|doubted| began + SLACK >= doubted)
+        {
+            self.guard.failed = Some(began);
+        }
+        self.loss_is_noted(now);
+    }
+
+    pub(super) fn guard_answered(&mut self) {
+        self.guard.failed = None;
+    }
+
+    /// A primary that is lost doesn't answer any longer.
+    fn loss_is_noted(&mut self, now: Time) {
+        if self.loss_is_proven(now) {
+            self.success = None;
+            self.certainly = Successes::default();
+        }
+    }
+
+    pub(super) fn loss_is_proven(&self, now: Time) -> bool {
+        let lifetime = self.settings.strike_lifetime() + SLACK;
+        let rules = &self.settings.guard;
+        let failed = self
+            .guard
+            .failed
+            .is_some_and(|began| now.since(began) <= lifetime);
+        let word = match self.guard.heard {
+            PrimaryGateway::Ended | PrimaryGateway::Stopped => true,
+            PrimaryGateway::Restarting => rules.on_crash == OnCrash::TakeOver,
+            PrimaryGateway::Unknown | PrimaryGateway::Serves | PrimaryGateway::Ends => false,
+        };
+        let silence = self.guard.hearing == Some(GuardObservation::Silent)
+            && rules.host_loss == HostLoss::Fast
+            && self.needed() > 0;
+        failed && (word || silence)
+    }
+
+    /// Does the primary's own service manager still have time to restart it?
+    pub(super) fn is_being_restarted(&self, now: Time) -> bool {
+        let heard = GuardObservation::Heard(PrimaryGateway::Restarting);
+        let rules = &self.settings.guard;
+        self.guard.hearing == Some(heard)
+            && rules.on_crash == OnCrash::Wait
+            && self
+                .guard
+                .doubted
+                .is_some_and(|doubted| now < doubted + rules.restart_time)
+    }
+
+    /// Is there reason to be ready?
+    pub(super) fn guard_warns(&self) -> bool {
+        self.guard.hearing == Some(GuardObservation::Silent)
+            || !matches!(
+                self.guard.heard,
+                PrimaryGateway::Unknown | PrimaryGateway::Serves
+            )
+    }
+}
+
+impl Guard {
+    fn says_gone(&self) -> bool {
+        matches!(
+            self.heard,
+            PrimaryGateway::Restarting | PrimaryGateway::Ended | PrimaryGateway::Stopped
+        )
+    }
+}
+
+/// Is a silence of this probe too short for a strike?
+pub(super) const fn is_short(cause: Cause, failure: Failure) -> bool {
+    matches!(cause, Cause::Guard) && failure.is_silence()
+}
