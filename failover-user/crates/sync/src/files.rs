@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::{
+    fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with},
+    io::Errno,
+};
 
 /// Opens a regular file, and nothing else, for reading.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
@@ -51,10 +54,15 @@ pub(crate) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     sync_folder(path.parent().unwrap_or(Path::new("/")))
 }
 
+/// Opens a folder, and nothing else.
+pub(crate) fn open_folder(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(open(path, flags, Mode::empty())?))
+}
+
 /// Brings a folder's list of names to the disk.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    File::from(open(path, flags, Mode::empty())?).sync_all()
+    open_folder(path)?.sync_all()
 }
 
 /// Brings a tree to the disk. Files with several names are there already: those of the generation that they are from.
@@ -117,4 +125,42 @@ fn unlock(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether something is at a path, be it a link that leads nowhere.
+pub(crate) fn exists(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Renames a file or folder; fails where something has the new name.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let rename = || renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE);
+    match rename() {
+        // A folder that is moved gets another parent, and so has to be writable.
+        Err(Errno::ACCESS) => {
+            let mode = fs::symlink_metadata(from)?.permissions();
+            if !fs::symlink_metadata(from)?.is_dir() || mode.mode() & 0o200 != 0 {
+                return Err(Errno::ACCESS.into());
+            }
+            fs::set_permissions(from, fs::Permissions::from_mode(0o700))?;
+            rename()?;
+            fs::set_permissions(to, mode)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
+/// Removes the folders of a tree that has no files.
+pub(crate) fn remove_empty(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_empty(&entry.path())?;
+        }
+    }
+    fs::remove_dir(path)
 }

@@ -6,11 +6,18 @@
 //! are JSON. Nothing here knows of strikes, states or the daemon, and `ssh` and `rsync` are the only ways out.
 #![forbid(unsafe_code)]
 
+mod copy;
 pub mod database;
+pub mod failure;
 mod files;
 pub mod generation;
 pub mod lineage;
+pub mod local;
 pub mod openclaw;
 pub mod outcome;
+mod pattern;
+pub mod place;
 pub mod spec;
 pub mod store;
+pub mod supported;
+pub mod worker;

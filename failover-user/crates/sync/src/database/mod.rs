@@ -69,6 +69,7 @@ pub fn check(path: &Path, leases: Leases, deadline: Instant) -> Result<Checked, 
 /// # Errors
 /// When it can't be read until the deadline.
 pub fn user_version_of(path: &Path, deadline: Instant) -> Result<i64, DatabaseError> {
+    open::is_database(path)?;
     user_version(&open::connect(path, Access::Shared, deadline)?)
 }
 

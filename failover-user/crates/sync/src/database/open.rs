@@ -39,8 +39,8 @@ pub(super) enum Access {
     Shared,
 }
 
-/// Fails where a file isn't a whole database by itself. What is beside it and empty is removed.
-pub(super) fn is_one_file(path: &Path) -> Result<(), DatabaseError> {
+/// Fails where a file can't be a database.
+pub(super) fn is_database(path: &Path) -> Result<(), DatabaseError> {
     let metadata = fs::symlink_metadata(path)?;
     if !metadata.is_file() {
         return Err(DatabaseError::NotAFile);
@@ -49,6 +49,12 @@ pub(super) fn is_one_file(path: &Path) -> Result<(), DatabaseError> {
     if metadata.len() < HEADER {
         return Err(DatabaseError::NotADatabase);
     }
+    Ok(())
+}
+
+/// Fails where a file isn't a whole database by itself. What is beside it and empty is removed.
+pub(super) fn is_one_file(path: &Path) -> Result<(), DatabaseError> {
+    is_database(path)?;
     for (beside, has_changes) in [("-wal", true), ("-journal", true), ("-shm", false)] {
         let beside = suffixed(path, beside);
         let is_empty = match fs::symlink_metadata(&beside) {

@@ -5,7 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -35,10 +34,12 @@ pub struct Placement {
 pub struct Swap {
     /// What will be in place.
     pub number: Number,
-    /// When it began.
-    pub began: Timestamp,
-    /// Whether what was there is kept, or removed at the end.
-    pub keep: bool,
+    /// Where the new entries wait, a folder for each file system; removed at the end.
+    pub staging: Vec<PathBuf>,
+    /// Where the old entries go, a folder for each file system.
+    pub aside: Vec<PathBuf>,
+    /// Whether the old entries are removed at the end.
+    pub discard: bool,
     /// Where it goes.
     pub direction: Direction,
     /// Every entry.

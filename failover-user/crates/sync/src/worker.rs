@@ -1,0 +1,48 @@
+//! Carries out an order: the whole of what a process of the gateway's account does. What came of it is the answer;
+//! nothing here ends the process, and nothing takes longer than the order's limit but the renames of a placement.
+
+use std::time::Instant;
+
+use crate::{
+    failure::Failure,
+    outcome::Outcome,
+    place,
+    spec::{Order, Spec},
+    store::Store,
+    supported,
+};
+
+/// Carries out an order.
+#[must_use]
+pub fn run(spec: &Spec) -> Outcome {
+    let deadline = Instant::now() + spec.limits.within;
+    carry_out(spec, deadline).unwrap_or_else(Outcome::from)
+}
+
+fn carry_out(spec: &Spec, deadline: Instant) -> Result<Outcome, Failure> {
+    let store = Store::open(&spec.store)?;
+    match &spec.order {
+        Order::Look => look(spec, &store),
+        Order::Place { number, keep } => place::place(spec, &store, *number, *keep, deadline),
+        Order::Learn => supported::learn(spec, &store, deadline),
+        Order::Settle => place::settle(spec, &store),
+        Order::Round
+        | Order::Feed
+        | Order::Verify
+        | Order::Differences
+        | Order::HandBack { .. } => Err(Failure::local("this order can't be carried out yet")),
+    }
+}
+
+fn look(spec: &Spec, store: &Store) -> Result<Outcome, Failure> {
+    place::recover(store)?;
+    let installed = supported::installed(spec, store)?;
+    let place::Choice { chosen, refused } = place::choose(store, &installed, None)?;
+    Ok(Outcome::Store {
+        generations: store.generations()?,
+        in_place: store.placement()?.in_place,
+        kept: place::kept(spec, store)?,
+        refused,
+        fit: chosen.map(|(_, fit)| fit),
+    })
+}
