@@ -2,6 +2,7 @@
 //! generated from it (`tests/generated`), so that they never differ.
 
 use std::{
+    ffi::OsString,
     num::{NonZeroU16, NonZeroU64},
     path::PathBuf,
 };
@@ -104,6 +105,12 @@ pub enum Verb {
     /// Prepare a unit for parking, as the account of its service manager
     #[command(hide = true)]
     ParkingUnit(ParkingUnit),
+    /// Carry out an order about copies of the gateway's state, as the gateway's account
+    #[command(hide = true)]
+    SyncWorker,
+    /// Connect to the host that is copied from, for the worker
+    #[command(hide = true)]
+    SyncTransport(SyncTransport),
 }
 
 /// The daemon to connect to.
@@ -246,6 +253,14 @@ pub struct UnitJob {
     /// Use this account's service manager, not the system's
     #[arg(long)]
     pub user: bool,
+}
+
+/// What rsync calls its remote shell with.
+#[derive(Args, Debug)]
+pub struct SyncTransport {
+    /// The other host's name, and the command there
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    pub words: Vec<OsString>,
 }
 
 /// The command that the daemon runs to query a unit that it has started.

@@ -16,8 +16,8 @@ use clap::Parser as _;
 use failover::{
     cli::{
         AskOptions, CheckOptions, Cli, ConfigVerb, DiscardOptions, DrillOptions, HistoryOptions,
-        ParkingUnit, ParkingVerb, ShowOptions, StatusOptions, TraceOptions, UnitJob, UnitName,
-        Verb,
+        ParkingUnit, ParkingVerb, ShowOptions, StatusOptions, SyncTransport, TraceOptions, UnitJob,
+        UnitName, Verb,
     },
     config::{self, Configuration, ConfigurationError, Faults, Locations, Options},
     control::{self, AskError, Request, drill::DrillError},
@@ -33,6 +33,7 @@ use failover::{
     status::{Document, Protection},
     trace,
 };
+use failover_sync::{process, transport};
 use rustix::process::geteuid;
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
@@ -81,6 +82,8 @@ fn main() -> ExitCode {
         Verb::ParkingUnit(ParkingUnit { verb, unit, user }) => runtime()
             .and_then(|runtime| runtime.block_on(manager::run(verb, scope(user), &unit)))
             .map(|()| ExitCode::SUCCESS),
+        Verb::SyncWorker => process::main().map_err(Into::into),
+        Verb::SyncTransport(SyncTransport { words }) => transport::carry(words).map_err(Into::into),
     };
     match result {
         Ok(code) => code,

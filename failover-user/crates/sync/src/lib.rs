@@ -6,6 +6,7 @@
 //! are JSON. Nothing here knows of strikes, states or the daemon, and `ssh` and `rsync` are the only ways out.
 #![forbid(unsafe_code)]
 
+mod children;
 mod copy;
 pub mod database;
 pub mod failure;
@@ -17,7 +18,10 @@ pub mod openclaw;
 pub mod outcome;
 mod pattern;
 pub mod place;
+pub mod process;
+pub mod source;
 pub mod spec;
 pub mod store;
 pub mod supported;
+pub mod transport;
 pub mod worker;
