@@ -39,7 +39,7 @@ pub struct Manifest {
     pub epoch: Epoch,
     /// What the source says of its state without leases: an equal one means that nothing has changed. Opaque.
     pub token: String,
-    /// The gateway's version there, where it can be told.
+    /// The gateway's version there, where it is known.
     pub gateway_version: Option<String>,
     /// Each database, by its path on both hosts, with its schema number (`PRAGMA user_version`).
     pub databases: BTreeMap<PathBuf, i64>,

@@ -10,6 +10,7 @@ mod children;
 mod copy;
 pub mod database;
 pub mod failure;
+mod feed;
 mod files;
 pub mod generation;
 pub mod lineage;
@@ -23,5 +24,7 @@ pub mod source;
 pub mod spec;
 pub mod store;
 pub mod supported;
+#[cfg(test)]
+mod tests;
 pub mod transport;
 pub mod worker;

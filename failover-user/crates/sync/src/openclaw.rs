@@ -1,6 +1,6 @@
 //! What OpenClaw's state consists of: which part of it is carried to another host, and which belongs to the machine.
 //!
-//! Seen with OpenClaw 2026.9.6: two databases hold nearly everything, and what is left out is made anew.
+//! Seen with OpenClaw 2026.9.6: two databases hold nearly everything, and what is left out is made again.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ const DATABASES: [&str; 3] = [
     "/state/openclaw-quarantine.sqlite",
 ];
 
-/// Of this machine (locks with process numbers, programs), or made anew; and what lies beside a live database.
+/// Of this machine (locks with process numbers, programs), or made again; and what lies beside a live database.
 const OF_THE_MACHINE: [&str; 13] = [
     "/cache/",
     "/tmp/",

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::{
     failure::Failure,
+    feed,
     outcome::Outcome,
     place,
     spec::{Order, Spec},
@@ -24,13 +25,12 @@ fn carry_out(spec: &Spec, deadline: Instant) -> Result<Outcome, Failure> {
     match &spec.order {
         Order::Look => look(spec, &store),
         Order::Place { number, keep } => place::place(spec, &store, *number, *keep, deadline),
+        Order::Feed => feed::feed(spec, &store, deadline),
         Order::Learn => supported::learn(spec, &store, deadline),
         Order::Settle => place::settle(spec, &store),
-        Order::Round
-        | Order::Feed
-        | Order::Verify
-        | Order::Differences
-        | Order::HandBack { .. } => Err(Failure::local("this order can't be carried out yet")),
+        Order::Round | Order::Verify | Order::Differences | Order::HandBack { .. } => {
+            Err(Failure::local("this order can't be carried out yet"))
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! Leases of OpenClaw (2026.9, measured): rows by which a gateway keeps others from its databases. In a copy they are
 //! another host's, and a gateway that finds them ends with an error until 300 s after their last renewal.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, params_from_iter, types::Value};
 
 use crate::database::error::DatabaseError;
+
+/// Leases of one table: a gateway has one or two.
+const MOST: usize = 1_000;
 
 /// A table of leases, and which of its rows are.
 pub(super) struct Table {
@@ -80,5 +83,45 @@ pub(super) fn remove(
     transaction.commit()?;
     // Of a database that has none this is without effect.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
+}
+
+/// Copies the leases of a database into another one, which has the same tables.
+pub(super) fn copy(from: &Connection, to: &Connection) -> Result<(), DatabaseError> {
+    let tables = tables(from)?;
+    let there = self::tables(to)?;
+    let transaction = to.unchecked_transaction()?;
+    for table in tables {
+        if !there.iter().any(|other| other.name == table.name) {
+            return Err(DatabaseError::Sql(format!("no such table: {}", table.name)));
+        }
+        let query = format!("SELECT * FROM {} WHERE {}", table.name, table.rows);
+        let mut query = from.prepare(&query)?;
+        let columns: Vec<_> = (query.column_names().into_iter())
+            .map(|name| format!("\"{}\"", name.replace('"', "\"\"")))
+            .collect();
+        let places = vec!["?"; columns.len()].join(", ");
+        let columns = columns.join(", ");
+        let insert = format!(
+            "INSERT OR REPLACE INTO {} ({columns}) VALUES ({places})",
+            table.name
+        );
+        let mut insert = transaction.prepare(&insert)?;
+        let mut rows = query.query([])?;
+        let mut count = 0_usize;
+        while let Some(row) = rows.next()? {
+            count = count.saturating_add(1);
+            if count > MOST {
+                return Err(DatabaseError::Sql(format!(
+                    "{} has more than {MOST} leases",
+                    table.name
+                )));
+            }
+            let values = (0..row.as_ref().column_count()).map(|index| row.get::<_, Value>(index));
+            let values: Vec<Value> = values.collect::<Result<_, _>>()?;
+            insert.execute(params_from_iter(values))?;
+        }
+    }
+    transaction.commit()?;
     Ok(())
 }

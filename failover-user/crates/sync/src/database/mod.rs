@@ -3,6 +3,7 @@
 //!
 //! It knows no generation and no gateway; which tables are leases is the only thing that it knows of OpenClaw.
 
+mod backup;
 mod error;
 mod leases;
 mod open;
@@ -13,8 +14,11 @@ use std::{fs, path::Path, time::Instant};
 
 use rusqlite::Connection;
 
-pub use self::error::DatabaseError;
 use self::open::Access;
+pub use self::{
+    backup::{copy_into, copy_out},
+    error::DatabaseError,
+};
 
 /// Whether a database's leases are removed: rows that say which process of which host uses it now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

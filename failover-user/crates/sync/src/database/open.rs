@@ -37,6 +37,8 @@ pub(super) enum Access {
     Alone,
     /// To be read while others use it.
     Shared,
+    /// To be changed while others use it.
+    SharedWrite,
 }
 
 /// Fails where a file can't be a database.
@@ -99,7 +101,7 @@ pub(super) fn connect(
             immutable(path),
             common | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         ),
-        Access::Alone => {
+        Access::Alone | Access::SharedWrite => {
             Connection::open_with_flags(path, common | OpenFlags::SQLITE_OPEN_READ_WRITE)
         }
         Access::Shared => {
@@ -111,7 +113,7 @@ pub(super) fn connect(
         Access::Immutable => {}
         // Without shared memory beside it.
         Access::Alone => connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?,
-        Access::Shared => {
+        Access::Shared | Access::SharedWrite => {
             connection.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
         }
     }

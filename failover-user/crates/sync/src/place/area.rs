@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{failure::Failure, place::mounts::Mounts, spec::StateSpec, store::Store};
+use crate::{
+    copy::make_folder, failure::Failure, files, place::mounts::Mounts, spec::StateSpec,
+    store::Store,
+};
 
 /// The folder of an area where it isn't the store, within the tree that is on the other file system. It is never
 /// copied to another host.
@@ -23,10 +26,10 @@ pub(super) struct Area(pub(super) PathBuf);
 
 impl Area {
     /// For the entries of a folder, which is in the tree of a root; both without links.
-    pub(super) fn of(folder: &Path, root: &Path, mounts: &Mounts, store: &Store) -> Self {
+    pub(super) fn of(folder: &Path, root: &Path, mounts: &Mounts, store: &Path) -> Self {
         let mount = mounts.of(folder);
-        if mount == mounts.of(store.path()) {
-            return Self(store.path().to_owned());
+        if mount == mounts.of(store) {
+            return Self(store.to_owned());
         }
         // The account may not write to a mount point above its tree.
         Self(match mount.starts_with(root) {
@@ -47,11 +50,52 @@ pub(super) fn all(state: &StateSpec, store: &Store) -> Result<Vec<Area>, Failure
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(Failure::file("opening", path)(error)),
         };
-        areas.insert(Area::of(&root, &root, &mounts, store));
+        areas.insert(Area::of(&root, &root, &mounts, store.path()));
         let within = mounts
             .below(&root)
-            .map(|mount| Area::of(mount, &root, &mounts, store));
+            .map(|mount| Area::of(mount, &root, &mounts, store.path()));
         areas.extend(within);
     }
     Ok(areas.into_iter().collect())
+}
+
+/// Places for single files on the file systems of a state, empty at first.
+pub(crate) struct Scratch {
+    mounts: Mounts,
+    store: PathBuf,
+}
+
+impl Scratch {
+    pub(crate) fn new(state: &StateSpec, store: &Store) -> Result<Self, Failure> {
+        clear(state, store)?;
+        Ok(Self {
+            mounts: Mounts::read()?,
+            store: store.path().to_owned(),
+        })
+    }
+
+    /// A free place from which a file of a root can be renamed to this path; both without links.
+    pub(crate) fn place_for(&self, path: &Path, root: &Path) -> Result<PathBuf, Failure> {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        // Of a root that is a file: its folder.
+        let root = match path == root {
+            true => folder,
+            false => root,
+        };
+        let Area(area) = Area::of(folder, root, &self.mounts, &self.store);
+        let folder = area.join(STAGING);
+        make_folder(&folder).map_err(Failure::file("making", &folder))?;
+        let place = folder.join("file");
+        files::remove(&place).map_err(Failure::file("removing", &place))?;
+        Ok(place)
+    }
+}
+
+/// Removes new entries that never came into place.
+pub(super) fn clear(state: &StateSpec, store: &Store) -> Result<(), Failure> {
+    for Area(area) in all(state, store)? {
+        let staging = area.join(STAGING);
+        files::remove(&staging).map_err(Failure::file("removing", &staging))?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 //! The copying has a limit, the renames after it are a matter of milliseconds. Whatever interrupts it, the local tree
 //! is whole afterwards, or is by the next call: the old one or the new one.
 
-pub(crate) mod area;
+mod area;
 mod kept;
 mod mounts;
 mod plan;
@@ -16,12 +16,12 @@ use std::{path::PathBuf, time::Instant};
 use rustix::fs::{StatVfs, statvfs, syncfs};
 
 pub use self::area::AREA;
+pub(crate) use self::area::Scratch;
 use self::{
-    area::{Area, KEPT, STAGING},
+    area::{Area, KEPT, STAGING, clear},
     kept::Why,
     mounts::Mounts,
     plan::{Plan, Planner},
-    swap::Step,
 };
 use crate::{
     copy::{Copy, make_folder},
@@ -30,7 +30,7 @@ use crate::{
     generation::{Manifest, Number},
     outcome::{Fit, Outcome, Refused},
     pattern::Patterns,
-    spec::{Spec, StateSpec},
+    spec::Spec,
     store::{Direction, Store, Swap},
     supported::{self, Installed},
 };
@@ -66,13 +66,14 @@ pub(crate) fn settle(spec: &Spec, store: &Store) -> Result<Outcome, Failure> {
     Ok(Outcome::Settled)
 }
 
-fn place_in_steps(
+/// The same, and `step` is called before each step: what it returns ends everything, as a loss of power does.
+pub(crate) fn place_in_steps(
     spec: &Spec,
     store: &Store,
     number: Option<Number>,
     keep: bool,
     deadline: Instant,
-    step: Step<'_>,
+    step: &mut dyn FnMut() -> Result<(), Failure>,
 ) -> Result<Outcome, Failure> {
     swap::finish(store, step)?;
     let placement = store.placement()?;
@@ -177,7 +178,7 @@ fn stage(
     plan: &Plan,
     exclude: &Patterns,
     deadline: Instant,
-    step: Step<'_>,
+    step: &mut dyn FnMut() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     for Area(area) in &plan.areas {
         let staging = area.join(STAGING);
@@ -206,15 +207,6 @@ fn stage(
         // One call for all files: one a file takes seconds on a slow disk.
         let folder = files::open_folder(area).map_err(Failure::file("opening", area))?;
         syncfs(folder).map_err(|errno| Failure::file("writing", area)(errno.into()))?;
-    }
-    Ok(())
-}
-
-/// Removes new entries that never came into place.
-fn clear(state: &StateSpec, store: &Store) -> Result<(), Failure> {
-    for Area(area) in area::all(state, store)? {
-        let staging = area.join(STAGING);
-        files::remove(&staging).map_err(Failure::file("removing", &staging))?;
     }
     Ok(())
 }

@@ -152,7 +152,7 @@ impl Planner<'_> {
             Ok(target) => target,
             Err(_) => folder.join(name),
         };
-        let area = Area::of(&folder, &folder, &self.mounts, self.store);
+        let area = Area::of(&folder, &folder, &self.mounts, self.store.path());
         let is_database = database.is_some();
         let source = Source {
             staged: self.staged(&area),
@@ -176,7 +176,7 @@ impl Planner<'_> {
     }
 
     fn folder(&mut self, folder: &Folder<'_>) -> Result<(), Failure> {
-        let area = Area::of(&folder.target, folder.root, &self.mounts, self.store);
+        let area = Area::of(&folder.target, folder.root, &self.mounts, self.store.path());
         let mut names = names(&folder.target)?;
         if let Some(tree) = &folder.tree {
             names.extend(self::names(tree)?);

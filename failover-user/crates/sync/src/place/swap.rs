@@ -1,5 +1,5 @@
 //! The exchange of entries: all olds go, then all news come. It can be interrupted at any moment, and is finished or
-//! taken back by whoever comes next: which paths exist says how far it is.
+//! taken back by the next call: which paths exist says how far it is.
 
 use std::{collections::BTreeSet, io, path::Path};
 

@@ -1,4 +1,4 @@
 mod faults;
-mod lab;
+
 mod mounted;
 mod placing;

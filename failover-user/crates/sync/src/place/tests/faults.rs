@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use super::lab::{DATABASE, Lab, database, files};
+use crate::tests::lab::{DATABASE, Lab, database, files};
 use crate::{
     outcome::{FailedStep, Outcome},
     spec::Order,
@@ -67,7 +67,7 @@ fn killed_between_any_two_steps_it_is_finished_by_the_next_call() {
         assert_eq!(lab.in_place(), Some(1), "step {step}");
         let kept = lab.kept();
         assert_eq!(kept.len(), 1, "step {step}: {kept:?}");
-        let kept = super::lab::tree(&below(&kept[0].1, &lab.root).unwrap());
+        let kept = crate::tests::lab::tree(&below(&kept[0].1, &lab.root).unwrap());
         let expected = [
             ("openclaw.json", "own"),
             ("gone/file", "own"),
@@ -104,7 +104,7 @@ fn what_was_made_in_between_is_kept() {
     )]);
     assert!(matches!(lab.place(false), Outcome::NothingNewer { .. }));
     assert_eq!(lab.tree()["openclaw.json"], "one");
-    let kept = super::lab::tree(&lab.kept()[0].1);
+    let kept = crate::tests::lab::tree(&lab.kept()[0].1);
     let made = kept
         .iter()
         .find(|(name, _)| name.starts_with("made-since/openclaw.json"));

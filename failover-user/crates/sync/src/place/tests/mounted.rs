@@ -4,7 +4,7 @@ use std::{env, fs, os::unix::fs::MetadataExt as _, path::Path, process::Command}
 
 use rustix::process::geteuid;
 
-use super::lab::{DATABASE, Lab, database, files, tree, write};
+use crate::tests::lab::{DATABASE, Lab, database, files, tree, write};
 use crate::{
     outcome::{FailedStep, Outcome},
     place::AREA,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use super::lab::{DATABASE, Lab, database, files, mode, row, set_mode, tree};
+use crate::tests::lab::{DATABASE, Lab, database, files, mode, row, set_mode, tree};
 use crate::{
     generation::Number,
     outcome::{FailedStep, Fit, Outcome},

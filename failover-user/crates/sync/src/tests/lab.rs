@@ -22,22 +22,22 @@ use crate::{
     store::{DATABASES, Store, TREE, below},
 };
 
-pub(super) const DATABASE: &str = "agents/main/agent/openclaw-agent.sqlite";
+pub(crate) const DATABASE: &str = "agents/main/agent/openclaw-agent.sqlite";
 
-pub(super) struct Lab {
+pub(crate) struct Lab {
     _folder: TempDir,
     /// The tree, without links.
-    pub(super) root: PathBuf,
-    pub(super) spec: Spec,
+    pub(crate) root: PathBuf,
+    pub(crate) spec: Spec,
 }
 
 impl Lab {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::at(|folder| folder.join("home/.openclaw"))
     }
 
     /// With the tree at another place of the folder.
-    pub(super) fn at(root: impl Fn(&Path) -> PathBuf) -> Self {
+    pub(crate) fn at(root: impl Fn(&Path) -> PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = fs::canonicalize(folder.path()).unwrap();
         let root = root(&path);
@@ -69,17 +69,17 @@ impl Lab {
         }
     }
 
-    pub(super) fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         Store::open(&self.spec.store).unwrap()
     }
 
     /// Writes files of the local tree.
-    pub(super) fn write(&self, files: &[(&str, &str)]) {
+    pub(crate) fn write(&self, files: &[(&str, &str)]) {
         write(&self.root, files);
     }
 
     /// Makes a generation with these files, and a database with this row.
-    pub(super) fn generation(&self, number: u64, files: &[(&str, &str)], row: &str) {
+    pub(crate) fn generation(&self, number: u64, files: &[(&str, &str)], row: &str) {
         self.generation_with(number, files, |databases| {
             database(&databases.join(DATABASE), row);
             vec![DATABASE]
@@ -87,7 +87,7 @@ impl Lab {
     }
 
     /// The same with databases of the caller's.
-    pub(super) fn generation_with(
+    pub(crate) fn generation_with(
         &self,
         number: u64,
         files: &[(&str, &str)],
@@ -125,11 +125,11 @@ impl Lab {
         staging.commit(manifest).unwrap();
     }
 
-    pub(super) fn place(&self, keep: bool) -> Outcome {
+    pub(crate) fn place(&self, keep: bool) -> Outcome {
         self.order(Order::Place { number: None, keep })
     }
 
-    pub(super) fn order(&self, order: Order) -> Outcome {
+    pub(crate) fn order(&self, order: Order) -> Outcome {
         crate::worker::run(&Spec {
             order,
             ..self.spec.clone()
@@ -137,7 +137,7 @@ impl Lab {
     }
 
     /// Places the newest generation, and is killed before this step; `None`: it came to its end before.
-    pub(super) fn place_until(&self, step: usize) -> Option<Failure> {
+    pub(crate) fn place_until(&self, step: usize) -> Option<Failure> {
         let mut left = step;
         let mut kill = || match left.checked_sub(1) {
             Some(fewer) => {
@@ -152,11 +152,11 @@ impl Lab {
     }
 
     /// The files of the local tree with what is in them, and the row of the database.
-    pub(super) fn tree(&self) -> BTreeMap<String, String> {
+    pub(crate) fn tree(&self) -> BTreeMap<String, String> {
         tree(&self.root)
     }
 
-    pub(super) fn in_place(&self) -> Option<u64> {
+    pub(crate) fn in_place(&self) -> Option<u64> {
         self.store()
             .placement()
             .unwrap()
@@ -165,7 +165,7 @@ impl Lab {
     }
 
     /// The kept trees, by why they are kept.
-    pub(super) fn kept(&self) -> Vec<(String, PathBuf)> {
+    pub(crate) fn kept(&self) -> Vec<(String, PathBuf)> {
         let Outcome::Store { kept, .. } = self.order(Order::Look) else {
             panic!("looking failed")
         };
@@ -174,7 +174,7 @@ impl Lab {
     }
 }
 
-pub(super) fn write(folder: &Path, files: &[(&str, &str)]) {
+pub(crate) fn write(folder: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -182,7 +182,7 @@ pub(super) fn write(folder: &Path, files: &[(&str, &str)]) {
     }
 }
 
-pub(super) fn database(path: &Path, row: &str) {
+pub(crate) fn database(path: &Path, row: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let connection = Connection::open(path).unwrap();
     connection
@@ -196,14 +196,14 @@ pub(super) fn database(path: &Path, row: &str) {
 }
 
 /// The row of a database.
-pub(super) fn row(path: &Path) -> String {
+pub(crate) fn row(path: &Path) -> String {
     let connection = Connection::open(path).unwrap();
     connection
         .query_row("SELECT text FROM turns", [], |row| row.get(0))
         .unwrap()
 }
 
-pub(super) fn tree(folder: &Path) -> BTreeMap<String, String> {
+pub(crate) fn tree(folder: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -231,15 +231,15 @@ pub(super) fn tree(folder: &Path) -> BTreeMap<String, String> {
     found
 }
 
-pub(super) fn files<const COUNT: usize>(files: [(&str, &str); COUNT]) -> BTreeMap<String, String> {
+pub(crate) fn files<const COUNT: usize>(files: [(&str, &str); COUNT]) -> BTreeMap<String, String> {
     let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
     files.into_iter().map(owned).collect()
 }
 
-pub(super) fn mode(path: &Path) -> u32 {
+pub(crate) fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777
 }
 
-pub(super) fn set_mode(path: &Path, mode: u32) {
+pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }

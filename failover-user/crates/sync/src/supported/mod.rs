@@ -35,7 +35,7 @@ const LONGEST_VERSION: usize = 64;
 /// What the local gateway wrote when it ran last.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Supported {
-    /// Its version, where it can be told.
+    /// Its version, where it is known.
     pub gateway_version: Option<String>,
     /// Its databases with their schema numbers.
     pub databases: BTreeMap<PathBuf, i64>,
