@@ -83,6 +83,33 @@ pub(crate) fn sync_new(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The regular files of a tree.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Measured {
+    pub(crate) files: u64,
+    /// Of all of them, in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// Counts the regular files of a tree.
+pub(crate) fn measure(path: &Path) -> io::Result<Measured> {
+    let mut measured = Measured::default();
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            } else if metadata.is_file() {
+                measured.files = measured.files.saturating_add(1);
+                measured.bytes = measured.bytes.saturating_add(metadata.len());
+            }
+        }
+    }
+    Ok(measured)
+}
+
 /// Removes a file or a tree, also where folders of it have lost their owner's rights; nothing there is fine.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match remove_once(path) {

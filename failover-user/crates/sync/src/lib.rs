@@ -9,6 +9,7 @@
 mod children;
 mod copy;
 pub mod database;
+mod differences;
 pub mod failure;
 mod feed;
 mod files;
@@ -27,4 +28,5 @@ pub mod supported;
 #[cfg(test)]
 mod tests;
 pub mod transport;
+mod verify;
 pub mod worker;

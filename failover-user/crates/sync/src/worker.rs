@@ -4,13 +4,14 @@
 use std::time::Instant;
 
 use crate::{
+    differences,
     failure::Failure,
     feed,
     outcome::Outcome,
     place,
     spec::{Order, Spec},
     store::Store,
-    supported,
+    supported, verify,
 };
 
 /// Carries out an order.
@@ -28,7 +29,9 @@ fn carry_out(spec: &Spec, deadline: Instant) -> Result<Outcome, Failure> {
         Order::Feed => feed::feed(spec, &store, deadline),
         Order::Learn => supported::learn(spec, &store, deadline),
         Order::Settle => place::settle(spec, &store),
-        Order::Round | Order::Verify | Order::Differences | Order::HandBack { .. } => {
+        Order::Verify => verify::verify(&store, deadline),
+        Order::Differences => differences::differences(spec, &store, deadline),
+        Order::Round | Order::HandBack { .. } => {
             Err(Failure::local("this order can't be carried out yet"))
         }
     }

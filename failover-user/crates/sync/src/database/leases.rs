@@ -27,6 +27,11 @@ const TABLES: [Table; 2] = [
     },
 ];
 
+/// Whether a table has leases.
+pub(super) fn is_one(name: &str) -> bool {
+    TABLES.iter().any(|table| table.name == name)
+}
+
 /// Those that a database has.
 pub(super) fn tables(connection: &Connection) -> Result<Vec<&'static Table>, DatabaseError> {
     let mut found = Vec::new();

@@ -4,6 +4,7 @@
 //! It knows no generation and no gateway; which tables are leases is the only thing that it knows of OpenClaw.
 
 mod backup;
+mod compare;
 mod error;
 mod leases;
 mod open;
@@ -14,6 +15,7 @@ use std::{fs, path::Path, time::Instant};
 
 use rusqlite::Connection;
 
+pub(crate) use self::compare::{Rows, compare};
 use self::open::Access;
 pub use self::{
     backup::{copy_into, copy_out},
@@ -68,6 +70,19 @@ pub fn check(path: &Path, leases: Leases, deadline: Instant) -> Result<Checked, 
     })
 }
 
+/// Checks a copy of a database as thoroughly as SQLite can, every index as well; the number of its schema.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn verify(path: &Path, deadline: Instant) -> Result<i64, DatabaseError> {
+    open::is_one_file(path)?;
+    let connection = open::connect(path, Access::Immutable, deadline)?;
+    let user_version = user_version(&connection)?;
+    has_whole_pages(&connection, path)?;
+    report(&connection, "PRAGMA integrity_check(1)")?;
+    Ok(user_version)
+}
+
 /// The schema's number of a database that another process may use.
 ///
 /// # Errors
@@ -90,7 +105,11 @@ fn has_whole_pages(connection: &Connection, path: &Path) -> Result<(), DatabaseE
 /// Every page is there, used once and in order, and every row can be read. Not whether each row is in each index,
 /// which takes many times as long.
 fn quick_check(connection: &Connection) -> Result<(), DatabaseError> {
-    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    report(connection, "PRAGMA quick_check(1)")
+}
+
+fn report(connection: &Connection, check: &str) -> Result<(), DatabaseError> {
+    let found: String = connection.query_row(check, [], |row| row.get(0))?;
     match found.as_str() {
         "ok" => Ok(()),
         _ => Err(DatabaseError::broken(&found)),

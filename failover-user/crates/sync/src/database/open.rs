@@ -95,6 +95,10 @@ pub(super) fn connect(
     access: Access,
     deadline: Instant,
 ) -> Result<Connection, DatabaseError> {
+    // What is small is done before SQLite looks at the clock.
+    if Instant::now() >= deadline {
+        return Err(DatabaseError::TooLong);
+    }
     let common = OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match access {
         Access::Immutable => Connection::open_with_flags(

@@ -69,6 +69,17 @@ pub(super) fn list(state: &StateSpec, store: &Store) -> Result<Vec<PathBuf>, Fai
     Ok(paths)
 }
 
+/// The newest of which something is undecided. Of several file systems, the store's.
+pub(super) fn served(state: &StateSpec, store: &Store) -> Result<Option<PathBuf>, Failure> {
+    let trees = trees(state, store)?;
+    let served = trees.into_iter().filter(|tree| tree.why == Why::Served);
+    let newest = served.max_by(|one, other| {
+        let key = |tree: &Kept| (tree.name.clone(), tree.path.starts_with(store.path()));
+        key(one).cmp(&key(other))
+    });
+    Ok(newest.map(|tree| tree.path))
+}
+
 /// Removes those that have nothing of their own, and the oldest of the decided ones.
 pub(super) fn prune(state: &StateSpec, store: &Store) -> Result<(), Failure> {
     let trees = trees(state, store)?;

@@ -60,6 +60,11 @@ pub(crate) fn kept(spec: &Spec, store: &Store) -> Result<Vec<PathBuf>, Failure> 
     kept::list(&spec.state, store)
 }
 
+/// The tree that the local gateway has served with, if it isn't in place any more and nobody has decided about it.
+pub(crate) fn served(spec: &Spec, store: &Store) -> Result<Option<PathBuf>, Failure> {
+    kept::served(&spec.state, store)
+}
+
 /// The operator has decided which side counts.
 pub(crate) fn settle(spec: &Spec, store: &Store) -> Result<Outcome, Failure> {
     kept::settle(&spec.state, store)?;

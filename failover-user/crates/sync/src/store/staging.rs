@@ -43,17 +43,21 @@ impl<'store> Staging<'store> {
         &self.path
     }
 
-    /// Makes it a generation, and removes those that are no longer needed. The manifest gets its number.
+    /// Makes it a generation, and removes those that are no longer needed. The manifest gets its number and
+    /// size.
     ///
     /// # Errors
     /// When something can't be written: then there is no such generation, and those that were there are there.
     pub fn commit(self, mut manifest: Manifest) -> Result<Manifest, StoreError> {
-        manifest.number = self.number;
-        let text = serde_json::to_vec(&manifest)
-            .map_err(|error| StoreError::io("writing", &self.path)(error.into()))?;
         let file = self.path.join(MANIFEST);
         // The source may have sent something of this name.
         files::remove(&file).map_err(StoreError::io("removing", &file))?;
+        let measured = files::measure(&self.path).map_err(StoreError::io("listing", &self.path))?;
+        manifest.number = self.number;
+        manifest.files = measured.files;
+        manifest.bytes = measured.bytes;
+        let text = serde_json::to_vec(&manifest)
+            .map_err(|error| StoreError::io("writing", &self.path)(error.into()))?;
         files::write(&file, &text).map_err(StoreError::io("writing", &file))?;
         files::sync_new(&self.path).map_err(StoreError::io("writing", &self.path))?;
         let folder = self.store.folder(self.number);

@@ -132,8 +132,9 @@ fn a_full_disk_leaves_what_there_was() {
         lab.generation(1, &[("large", &"x".repeat(5 << 20))], "one");
         let manifest = lab.spec.store.join("generation.1/manifest.json");
         let text = fs::read_to_string(&manifest).unwrap();
-        let text = text.replace("\"bytes\":1", &format!("\"bytes\":{bytes}"));
-        fs::write(&manifest, text).unwrap();
+        let mut text: serde_json::Value = serde_json::from_str(&text).unwrap();
+        text["bytes"] = bytes.into();
+        fs::write(&manifest, text.to_string()).unwrap();
         let own = lab.tree();
         let outcome = lab.place(false);
         assert!(
