@@ -15,7 +15,9 @@ use failover_tests::{
         Lab, Machine, failover_binary,
         machine::{ACCOUNT, HOME, USER},
     },
-    skip, wait,
+    skip,
+    standby::{Gateway, StandbySite},
+    wait,
 };
 
 /// Where `cargo xtask test` tells the package.
@@ -232,6 +234,44 @@ fn the_package_is_installed_upgraded_removed_and_purged_and_the_gateway_does_not
     machine.run(&["dpkg", "--purge", "failover"]);
     assert_eq!(gateway(&machine), serving);
     assert_eq!(traces(&machine), before);
+}
+
+#[test]
+fn a_parked_gateway_ends_with_an_upgrade_and_with_a_removal_without_having_served() {
+    let Some(site) = StandbySite::without_daemon(Gateway::Scripted) else {
+        return;
+    };
+    let Some(folder) = unpacked(site.lab()) else {
+        return;
+    };
+    let [first, second] = ["1.0", "1.1"].map(|version| package(site.lab(), &folder, version));
+    let machine = site.machine();
+    machine.run(&["rm", "-f", "/usr/sbin/policy-rc.d"]);
+    site.configure("standby = \"hot\"\n");
+    machine.run(&["dpkg", "-i", &first]);
+    let parked = site.parked();
+    let watch = site.watch();
+
+    // The next version may not know how to continue what this one has parked.
+    machine.run(&["dpkg", "-i", &second]);
+    let parked = site.parked_again(parked);
+    machine.run(&["dpkg", "--remove", "failover"]);
+    site.assert_nothing_is_left();
+
+    // A daemon that was killed doesn't see to that.
+    machine.run(&["dpkg", "-i", &first]);
+    let _ = site.parked_again(parked);
+    let once = "/run/systemd/system/failover.service.d/once.conf";
+    machine.write(once, "[Service]\nRestart=no\n");
+    machine.run(&["systemctl", "daemon-reload"]);
+    machine.run(&["systemctl", "kill", "--signal=KILL", "failover"]);
+    wait::until("the daemon has ended", wait::LONG, || {
+        (machine.unit_state("failover") == "failed").then_some(())
+    });
+    assert!(site.group().exists());
+    machine.run(&["dpkg", "--remove", "failover"]);
+    site.assert_nothing_is_left();
+    assert_eq!(watch.first(), None);
 }
 
 #[test]

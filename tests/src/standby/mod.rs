@@ -19,13 +19,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    PORT,
+    PORT, http,
     lab::{
         Lab, Machine, Process, SwitchPort,
         machine::{HOME, USER},
     },
     openclaw::LONGEST_START,
-    openclaw_unit::{self, UNIT, await_seen, await_state, await_status, log, run_daemon},
+    openclaw_unit::{
+        self, UNIT, await_seen, await_state, await_status, configure_daemon, log, run_daemon,
+    },
     out_of_memory, wait,
     watch::ListenWatch,
 };
@@ -63,6 +65,7 @@ impl Parked {
 pub struct StandbySite {
     machine: Machine,
     primary: Option<Process>,
+    gateway: Gateway,
     lab: Lab,
 }
 
@@ -74,10 +77,22 @@ impl StandbySite {
     /// When it doesn't come up.
     #[must_use]
     pub fn new(gateway: Gateway, options: &str) -> Option<Self> {
+        let site = Self::without_daemon(gateway)?;
+        run_daemon(&site.lab, &site.machine, &site.options(options));
+        await_seen(&site.machine);
+        Some(site)
+    }
+
+    /// The same before there is a daemon.
+    ///
+    /// # Panics
+    /// When it doesn't come up.
+    #[must_use]
+    pub fn without_daemon(gateway: Gateway) -> Option<Self> {
         let lab = Lab::new();
-        let (machine, interval) = match gateway {
-            Gateway::Real => (openclaw_unit::machine(&lab)?, "10s"),
-            Gateway::Scripted => (Machine::boot(&lab, &[])?, "3s"),
+        let machine = match gateway {
+            Gateway::Real => openclaw_unit::machine(&lab)?,
+            Gateway::Scripted => Machine::boot(&lab, &[])?,
         };
         if gateway == Gateway::Scripted {
             install_scripted(&lab, &machine);
@@ -85,15 +100,33 @@ impl StandbySite {
         let mut site = Self {
             machine,
             primary: None,
+            gateway,
             lab,
         };
         site.primary_returns();
-        let options = format!(
-            "gateway = \"systemd-user\"\ncheck = \"tcp\"\ninterval = \"{interval}\"\ntimeout = \"1s\"\n{options}"
-        );
-        run_daemon(&site.lab, &site.machine, &options);
-        await_seen(&site.machine);
         Some(site)
+    }
+
+    fn options(&self, more: &str) -> String {
+        // Time to park between two strikes.
+        let interval = match self.gateway {
+            Gateway::Real => "20s",
+            Gateway::Scripted => "3s",
+        };
+        format!(
+            "gateway = \"systemd-user\"\ncheck = \"tcp\"\ninterval = \"{interval}\"\ntimeout = \"1s\"\n{more}"
+        )
+    }
+
+    /// Writes the configuration that the next start of the daemon reads.
+    pub fn configure(&self, options: &str) {
+        configure_daemon(&self.lab, &self.machine, &self.options(options));
+    }
+
+    /// Its hosts.
+    #[must_use]
+    pub fn lab(&self) -> &Lab {
+        &self.lab
     }
 
     /// Where it runs.
@@ -204,6 +237,18 @@ impl StandbySite {
         await_state(&self.machine, "active", LONGEST_START);
         assert!(self.lab.host_b().listens(PORT), "{}", log(&self.machine));
         assert_eq!(self.machine.user_unit_state(UNIT), "active");
+    }
+
+    /// The local gateway answers, and so it sends something.
+    ///
+    /// # Panics
+    /// When it doesn't in time.
+    pub fn answers(&self) {
+        wait::until("it answers", LONGEST_START, || {
+            let address = ([127, 0, 0, 1], PORT).into();
+            let answer = http::get(self.lab.host_b(), address, "/healthz").ok()?;
+            answer.body.contains("\"ok\":true").then_some(())
+        });
     }
 
     /// Neither a process nor what held it.

@@ -48,9 +48,11 @@ pub fn suspicions_that_end_well(gateway: Gateway) {
     site.suspicion_goes_on();
     site.serves();
     assert!(watch.first().is_some());
-    wait::until("its answers are counted", wait::LONG, || {
-        (packets(&counter, group) > 0).then_some(())
-    });
+    site.answers();
+    assert!(packets(&counter, group) > 0);
+    // OpenClaw takes what was parked and ended for no crashes of its own: after three it would serve without its channels.
+    let log = log(site.machine());
+    assert!(!log.contains("restart-loop breaker tripped"), "{log}");
 }
 
 /// A hot gateway ends in each of the ways that one can, and is parked again.
