@@ -351,6 +351,8 @@ pub struct ParkingUnit {
     pub verb: ManagerVerb,
     /// The unit's full name
     pub unit: String,
+    /// Processes of the unit that were killed
+    pub processes: Vec<u32>,
     /// Use this account's service manager, not the system's
     #[arg(long)]
     pub user: bool,

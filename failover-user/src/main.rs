@@ -79,8 +79,15 @@ fn main() -> ExitCode {
         }
         Verb::UnitState(name) => unit_state(&name).map(|()| ExitCode::SUCCESS),
         Verb::Parking(verb) => parking(verb).map(|()| ExitCode::SUCCESS),
-        Verb::ParkingUnit(ParkingUnit { verb, unit, user }) => runtime()
-            .and_then(|runtime| runtime.block_on(manager::run(verb, scope(user), &unit)))
+        Verb::ParkingUnit(ParkingUnit {
+            verb,
+            unit,
+            processes,
+            user,
+        }) => runtime()
+            .and_then(|runtime| {
+                runtime.block_on(manager::run(verb, scope(user), &unit, &processes))
+            })
             .map(|()| ExitCode::SUCCESS),
         Verb::SyncWorker => process::main().map_err(Into::into),
         Verb::SyncTransport(SyncTransport { words }) => transport::carry(words).map_err(Into::into),

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use crate::gateway::parking::{
     guard,
     kernel::{self, Unit},
-    manager::{self, ManagerVerb},
+    manager,
     place::Place,
     proceed,
     record::{Phase, Process, Record},
@@ -43,9 +43,10 @@ pub(super) fn end(place: &Place, record: &Record) -> anyhow::Result<()> {
     if serves(place, record, &unit) {
         return proceed::tidy(place, record, &unit);
     }
+    let processes = processes(record, &unit);
     // SIGKILL first: a stop by the manager would wake a gateway whose drop-in isn't in force.
     unit.kill()?;
-    let facts = manager::call(&record.unit, unit.account(), ManagerVerb::End)?;
+    let facts = manager::end(&record.unit, unit.account(), &processes)?;
     anyhow::ensure!(
         !facts.is_active(),
         "the unit is {} after its stop; `systemctl status` says more",
@@ -54,6 +55,20 @@ pub(super) fn end(place: &Place, record: &Record) -> anyhow::Result<()> {
     unit.kill().context("after the unit's stop")?;
     guard::remove(place)?;
     Ok(Record::remove(place)?)
+}
+
+/// Those of the unit, and the one that was parked, which may have ended by now.
+fn processes(record: &Record, unit: &Unit) -> Vec<u32> {
+    let parked = match record.phase {
+        Phase::Parked { process }
+        | Phase::Continuing {
+            process: Some(process),
+        } => Some(process.pid),
+        Phase::Continuing { process: None } | Phase::Continued | Phase::Parking => None,
+    };
+    let mut processes = unit.processes();
+    processes.extend(parked);
+    processes
 }
 
 /// Was it continued, and does it listen?

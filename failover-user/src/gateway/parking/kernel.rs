@@ -110,6 +110,11 @@ impl Unit {
         Ok(self.group.kill(Instant::now() + ENDED)?)
     }
 
+    /// What runs in it and below; nothing where that can't be known.
+    pub(super) fn processes(&self) -> Vec<u32> {
+        self.group.processes().unwrap_or_default()
+    }
+
     /// Is this process in it, or below?
     pub(super) fn holds(&self, pid: u32) -> bool {
         let (Ok(root), Some(path)) = (group::root(), control_group::of_process(pid)) else {

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use crate::gateway::{
     command::{account::Account, command_line::THIS_PROGRAM, manager::Manager, unit::Scope},
     parking::{
-        drop_in,
+        boots, drop_in,
         facts::{Facts, LONGEST_FACTS},
         unit::ParkedUnit,
     },
@@ -36,6 +36,8 @@ const LONGEST_MESSAGE: u64 = 4096;
 const ANSWER: Duration = Duration::from_secs(30);
 /// For a stop of a unit whose processes are dead already.
 const STOP: Duration = Duration::from_secs(20);
+/// More than a gateway has while it is parked.
+const MOST_PROCESSES: usize = 64;
 /// Between two looks whether the process has ended, after its output has.
 const REAPED: Duration = Duration::from_millis(1);
 
@@ -48,7 +50,7 @@ pub enum ManagerVerb {
     Hold,
     /// The unit is started; its job isn't waited for.
     Start,
-    /// The unit is stopped, and its job waited for; then as `free`.
+    /// The unit, whose processes were killed, is stopped, and its job waited for; then as `free`.
     End,
     /// The drop-in is removed, and what the unit's end left behind.
     Free,
@@ -75,16 +77,36 @@ pub(super) fn call(
     account: Option<&Account>,
     verb: ManagerVerb,
 ) -> anyhow::Result<Facts> {
-    ask(unit, account, verb)
+    ask(unit, account, verb, &[])
         .with_context(|| format!("{} {}", verb.name(), escape::one_line(&unit.name)))
 }
 
-fn ask(unit: &ParkedUnit, account: Option<&Account>, verb: ManagerVerb) -> anyhow::Result<Facts> {
+/// Has the manager end a unit with these processes, which have been killed.
+///
+/// # Errors
+/// As [`call`].
+pub(super) fn end(
+    unit: &ParkedUnit,
+    account: Option<&Account>,
+    processes: &[u32],
+) -> anyhow::Result<Facts> {
+    let verb = ManagerVerb::End;
+    ask(unit, account, verb, processes)
+        .with_context(|| format!("{} {}", verb.name(), escape::one_line(&unit.name)))
+}
+
+fn ask(
+    unit: &ParkedUnit,
+    account: Option<&Account>,
+    verb: ManagerVerb,
+    processes: &[u32],
+) -> anyhow::Result<Facts> {
     let mut command = Command::new(THIS_PROGRAM);
     command
         .args([SUBCOMMAND, verb.name()])
         .args((unit.scope() == Scope::User).then_some("--user"))
         .arg(&unit.name)
+        .args(processes.iter().take(MOST_PROCESSES).map(u32::to_string))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -110,15 +132,14 @@ fn ask(unit: &ParkedUnit, account: Option<&Account>, verb: ManagerVerb) -> anyho
                 None => thread::sleep(REAPED),
             }
         };
-        if !status.success() {
-            let mut message = String::new();
-            if let Some(errors) = child.stderr.take() {
-                let _ = errors.take(LONGEST_MESSAGE).read_to_string(&mut message);
-            }
-            bail!(
-                "{}",
-                escape::one_line(message.trim().trim_start_matches("failover: "))
-            );
+        let mut message = String::new();
+        if let Some(errors) = child.stderr.take() {
+            let _ = errors.take(LONGEST_MESSAGE).read_to_string(&mut message);
+        }
+        let message = escape::one_line(message.trim().trim_start_matches("failover: "));
+        ensure!(status.success(), "{message}");
+        if !message.is_empty() {
+            eprintln!("failover: {message}");
         }
         Facts::parse(&text)
     })();
@@ -160,7 +181,12 @@ fn read_until(
 ///
 /// # Errors
 /// When the manager can't be reached or refuses, or the drop-in can't be written.
-pub async fn run(verb: ManagerVerb, scope: Scope, name: &str) -> anyhow::Result<()> {
+pub async fn run(
+    verb: ManagerVerb,
+    scope: Scope,
+    name: &str,
+    processes: &[u32],
+) -> anyhow::Result<()> {
     let manager = Manager::connect(scope).await?;
     match verb {
         ManagerVerb::Look => {}
@@ -179,6 +205,7 @@ pub async fn run(verb: ManagerVerb, scope: Scope, name: &str) -> anyhow::Result<
         ManagerVerb::End => {
             let stopped = timeout(STOP, manager.job("StopUnit", name)).await;
             free(&manager, scope, name).await?;
+            boots::close(scope, processes);
             // One whose file is gone, and which has ended, is unknown.
             if let Ok(Err(error)) = stopped {
                 eprintln!("{error:#}");

@@ -9,6 +9,7 @@
 //! is frozen, and its unit may not restart it. A kernel program that outlives this one stops any further process of
 //! the unit in its bind.
 
+mod boots;
 mod discard;
 mod drop_in;
 mod facts;

@@ -1,9 +1,11 @@
 //! SQLite databases from another host, which may be hostile: opened with everything off that a schema could use,
 //! checked, and freed of what belongs to the other host's processes.
 //!
-//! It knows no generation and no gateway; which tables are leases is the only thing that it knows of OpenClaw.
+//! It knows no generation and no gateway; which tables are leases, and which one has its starts, is all that it knows of
+//! OpenClaw.
 
 mod backup;
+mod boots;
 mod compare;
 mod error;
 mod leases;
@@ -19,6 +21,7 @@ pub(crate) use self::compare::{Rows, compare};
 use self::open::Access;
 pub use self::{
     backup::{copy_into, copy_out},
+    boots::close_starts,
     error::DatabaseError,
 };
 

@@ -306,3 +306,43 @@ fn what_sqlite_says_of_a_hostile_schema_is_short_and_printable() {
     assert!(error.chars().count() < 300, "{error}");
     assert!(!error.contains(char::is_control), "{error}");
 }
+
+/// As OpenClaw's, with a start that ended, two that didn't, and one of a process with the same number.
+const STARTS: &str = "
+    CREATE TABLE gateway_boot_lifecycle (boot_id TEXT PRIMARY KEY, pid INTEGER, started_at_ms INTEGER,
+        completed_at_ms INTEGER, outcome TEXT, startup_reason TEXT, reason TEXT);
+    INSERT INTO gateway_boot_lifecycle VALUES
+        ('a', 7, 1, 2, 'clean_stop', NULL, 'stop (SIGTERM)'),
+        ('b', 7, 3, NULL, NULL, NULL, NULL),
+        ('c', 8, 4, NULL, NULL, NULL, NULL);
+";
+
+#[test]
+fn a_start_that_was_ended_on_purpose_counts_as_no_crash() {
+    let starts = sample(STARTS);
+    let closed = close_starts(&starts.path, &[7, 9], "parked", soon()).unwrap();
+    assert_eq!(closed, 1);
+    let count = |what: &str| {
+        let query = format!("SELECT count(*) FROM gateway_boot_lifecycle WHERE {what}");
+        rows(&starts.path, &query)
+    };
+    assert_eq!(count("boot_id = 'b' AND outcome = 'forced_stop'"), 1);
+    assert_eq!(
+        count("boot_id = 'b' AND completed_at_ms > started_at_ms"),
+        1
+    );
+    assert_eq!(
+        count("boot_id = 'a' AND outcome = 'clean_stop' AND completed_at_ms = 2"),
+        1
+    );
+    // Another process's is left alone, and so is a database without such a table.
+    assert_eq!(count("boot_id = 'c' AND completed_at_ms IS NULL"), 1);
+    let other = sample(LEASES);
+    assert_eq!(
+        close_starts(&other.path, &[7], "parked", soon()).unwrap(),
+        0
+    );
+    let missing = other.path.with_extension("missing");
+    assert_eq!(close_starts(&missing, &[7], "parked", soon()).unwrap(), 0);
+    assert!(!missing.exists());
+}
