@@ -1,14 +1,15 @@
 //! The two-host lab, and what the scenarios, the demonstration and the benchmark share.
 //!
 //! [`lab`] creates PC-A and PC-B; [`gateway`] and [`commands`] run on them in place of the real gateway, and
-//! [`openclaw`] is the real one, also as a unit ([`openclaw_unit`]); [`parker`] stops one of them ([`binder`]) in its
-//! bind; [`daemon`] and [`trace`] run the program under test and read its output, if needed with a configuration file
-//! in the package's place ([`package_file`]), or as the unit of a machine whose gateway is kept ready ([`standby`],
-//! [`out_of_memory`]); [`watch`] sees a listener appear, [`http`] and [`browser`] read what is
-//! served; [`demo`] and [`bench`] present it; [`guest`] checks a kernel with all of it.
+//! [`openclaw`] is the real one, also as a unit ([`openclaw_unit`]); [`account`] is an account with sshd on them;
+//! [`parker`] stops a gateway ([`binder`]) in its bind; [`daemon`] and [`trace`] run the program under test and read
+//! its output, if needed with a configuration file in the package's place ([`package_file`]), or as the unit of a
+//! machine whose gateway is kept ready ([`standby`], [`out_of_memory`]); [`watch`] sees a listener appear, [`http`]
+//! and [`browser`] read what is served; [`demo`] and [`bench`] present it; [`guest`] checks a kernel with all of it.
 //!
 //! Nothing here is global: each scenario has its own lab, so they run in parallel.
 
+pub mod account;
 pub mod bench;
 pub mod binder;
 pub mod browser;

@@ -66,6 +66,26 @@ pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     result.map_err(explain)
 }
 
+/// Gets `packages` without installing them: for services, which would be started on this machine.
+pub(crate) fn unpack(workspace: &Workspace, packages: &[&str]) -> Result<()> {
+    if process::find_program("apt-get").is_none() {
+        bail!(
+            "this system has no apt-get to get {} with",
+            packages.join(" ")
+        );
+    }
+    let privileges = Privileges::obtain()?;
+    if !packages.iter().all(|package| is_known(package)) {
+        update(privileges);
+    }
+    let simulation = Simulation::of_installing(packages)?;
+    say(&format!(
+        "unpacking {} below target/packages",
+        packages.join(" ")
+    ));
+    Unpacked::make(workspace, packages, &simulation.new)
+}
+
 /// The command that does the same for somebody who types it.
 pub(crate) fn by_hand(packages: &[&str]) -> String {
     let packages = packages.join(" ");

@@ -110,6 +110,27 @@ pub(crate) fn watching(workspace: &Workspace) {
     }
 }
 
+/// Gets what copies a gateway's state between two hosts. Where that can't be, those tests say so and are skipped.
+pub(crate) fn copying(workspace: &Workspace) {
+    let programs = [
+        ("ssh", "openssh-client"),
+        ("rsync", "rsync"),
+        ("python3", "python3"),
+    ];
+    let installed = programs.into_iter().try_for_each(|(name, package)| {
+        let why = "some tests copy a gateway's state with it";
+        program(workspace, name, package, why)
+    });
+    // Unpacked: installing it would start an sshd on this machine.
+    let unpacked = match process::find_program("sshd") {
+        Some(_) => Ok(()),
+        None => apt::unpack(workspace, &["openssh-server"]),
+    };
+    for error in [installed.err(), unpacked.err()].into_iter().flatten() {
+        say(&format!("{error:#}; going on without"));
+    }
+}
+
 /// Says that all is there, and which.
 pub(crate) fn report(workspace: &Workspace, tools: &Tools) {
     say(&format!(

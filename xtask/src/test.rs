@@ -54,6 +54,7 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
     let build::Programs { failover, lab } = build::programs(workspace)?;
     if scope != Scope::Unit {
         setup::systemd(workspace, &lab)?;
+        setup::copying(workspace);
     }
     let package = match scope {
         Scope::Everything => package(workspace),

@@ -21,6 +21,7 @@ pub mod outcome;
 mod pattern;
 pub mod place;
 pub mod process;
+mod round;
 pub mod source;
 pub mod spec;
 pub mod store;

@@ -9,7 +9,7 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     thread,
@@ -36,6 +36,8 @@ pub(crate) const HOST: &str = "source";
 const SSH_FAILED: i32 = 255;
 /// The limit of what is shown of standard error, in characters.
 const LONGEST_COMPLAINT: usize = 500;
+/// Of ssh's, in characters: the end.
+const LONGEST_SSH_COMPLAINT: usize = 250;
 /// What ssh may do: none of it is read from a file. With these values a pull ended 8.9 s after the link had gone
 /// (measured).
 const OPTIONS: [&str; 20] = [
@@ -143,7 +145,7 @@ impl Way {
             Some(0 | 1) if !output.is_empty() => Ok(output),
             Some(SSH_FAILED) => Err(WayError::NotReached {
                 destination: self.source.destination.clone(),
-                words: printable(&complaint, LONGEST_COMPLAINT),
+                words: end_of(&complaint),
             }),
             Some(_) | None => Err(self.refused(printable(&complaint, LONGEST_COMPLAINT))),
         }
@@ -185,6 +187,14 @@ impl Way {
             Unfinished::TooLong => WayError::TooLong(self.source.destination.clone()),
         }
     }
+}
+
+/// ssh's last words say why.
+fn end_of(complaint: &str) -> String {
+    let skipped = complaint.trim().chars().count();
+    let skipped = skipped.saturating_sub(LONGEST_SSH_COMPLAINT);
+    let end: String = complaint.trim().chars().skip(skipped).collect();
+    printable(&end, LONGEST_SSH_COMPLAINT)
 }
 
 /// The file beside a private key that has the SHA-256 of the program that its line names.
@@ -233,10 +243,10 @@ pub fn carry(words: Vec<OsString>) -> Result<ExitCode, TransportError> {
     let command = words.into_iter().skip(1).collect::<Vec<_>>();
     let mut ssh = ssh.arg(command.join(" ".as_ref())).spawn()?;
     if let Some(mut to_ssh) = ssh.stdin.take() {
-        // Not waited for: ssh may end before whoever writes here has closed its end.
+        // Not waited for: ssh may end before the process that writes here has closed its end.
         thread::spawn(move || {
             let sent = to_ssh.write_all(program.text().as_bytes());
-            sent.and_then(|()| io::copy(&mut io::stdin().lock(), &mut to_ssh))
+            sent.and_then(|()| pass_on(&mut to_ssh))
         });
     }
     let status = ssh.wait()?;
@@ -246,8 +256,21 @@ pub fn carry(words: Vec<OsString>) -> Result<ExitCode, TransportError> {
         .map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// The whole group goes at the limit. If whoever runs the transport is gone before that, so is the transport, and ssh
-/// ends with its input.
+/// Each piece at once: `io::copy` has the kernel do it, and held back what rsync sent from its socket pair until rsync
+/// gave up (seen with Linux 6.18).
+fn pass_on(to_ssh: &mut impl io::Write) -> io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut input = io::stdin().lock();
+    loop {
+        match input.read(&mut buffer)? {
+            0 => return Ok(()),
+            length => to_ssh.write_all(buffer.get(..length).unwrap_or_default())?,
+        }
+    }
+}
+
+/// The whole group goes at the limit. If the process that runs the transport is gone before that, so is the
+/// transport, and ssh ends with its input.
 fn end_at_limit(within: Duration) {
     let _ = set_parent_process_death_signal(Some(Signal::TERM));
     thread::spawn(move || {

@@ -8,7 +8,7 @@ use crate::{
     failure::Failure,
     feed,
     outcome::Outcome,
-    place,
+    place, round,
     spec::{Order, Spec},
     store::Store,
     supported, verify,
@@ -31,9 +31,8 @@ fn carry_out(spec: &Spec, deadline: Instant) -> Result<Outcome, Failure> {
         Order::Settle => place::settle(spec, &store),
         Order::Verify => verify::verify(&store, deadline),
         Order::Differences => differences::differences(spec, &store, deadline),
-        Order::Round | Order::HandBack { .. } => {
-            Err(Failure::local("this order can't be carried out yet"))
-        }
+        Order::Round => round::run(spec, &store, deadline),
+        Order::HandBack { .. } => Err(Failure::local("this order can't be carried out yet")),
     }
 }
 

@@ -52,7 +52,7 @@ pub struct SourceState {
     pub token: String,
     /// Its line of changes.
     pub epoch: Epoch,
-    /// The gateway's version, where it can be told.
+    /// The gateway's version, where it is known.
     pub gateway_version: Option<String>,
     /// The account's home: OpenClaw's rows have absolute paths, so it has to be the same on both.
     pub home: PathBuf,
