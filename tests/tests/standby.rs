@@ -2,6 +2,7 @@
 //! serves at the third strike, and ends without having served when the primary is back.
 
 use std::{
+    fs,
     net::SocketAddr,
     thread,
     time::{Duration, Instant},
@@ -10,6 +11,7 @@ use std::{
 use failover_tests::{
     PORT,
     daemon::{Daemon, Setup},
+    http,
     lab::{Lab, Machine, Process},
     wait,
     watch::ListenWatch,
@@ -183,6 +185,57 @@ fn a_drill_passes_without_a_packet_and_makes_auto_warm() {
         (standby(&daemon)["mode"] == "cold").then_some(())
     });
     drop(primary);
+    site.end(daemon, "TERM");
+}
+
+#[test]
+fn a_drill_that_fails_is_a_problem_on_the_page_and_in_a_notice_until_one_passes() {
+    const PAGE: u16 = 9179;
+    let Some(site) = Site::new() else {
+        return;
+    };
+    let _primary = site.primary();
+    let notices = site.lab.directory().join("notices");
+    let notify = format!(
+        "--notify=sh -c 'echo $FAILOVER_EVENT: $FAILOVER_REASON >> {}'",
+        notices.display()
+    );
+    let mut daemon = site
+        .setup()
+        .argument("--unit=bot")
+        .argument(&notify)
+        .argument(&format!("--metrics=127.0.0.1:{PAGE}"))
+        .spawn();
+    daemon.probes("connected");
+    until(&daemon, "drilled", |standby| {
+        standby["why"] == "no drill has run yet"
+    });
+    let shows = |what: &str| {
+        let page = http::get(site.lab.host_b(), ([127, 0, 0, 1], PAGE).into(), "/");
+        page.is_ok_and(|page| page.body.contains(what))
+    };
+    let noted = |what: &str| {
+        let text = fs::read_to_string(&notices).unwrap_or_default();
+        text.lines()
+            .any(|line| line.starts_with(what))
+            .then_some(())
+    };
+    let problems = || daemon.status().0["problems"].to_string();
+
+    // It is gone before it has come to its bind.
+    site.install("--no-such-option");
+    let drill = daemon.order(&["drill"]);
+    assert!(!drill.status.success(), "{drill:?}");
+    assert!(problems().contains("the last drill"), "{}", problems());
+    assert!(shows("the last drill"));
+    wait::until("a notice", wait::LONG, || noted("drill-failed:"));
+
+    site.install("");
+    let drill = daemon.order(&["drill"]);
+    assert!(drill.status.success(), "{drill:?}");
+    assert!(!problems().contains("drill"), "{}", problems());
+    assert!(!shows("the last drill"));
+    wait::until("a notice", wait::LONG, || noted("drill-passed:"));
     site.end(daemon, "TERM");
 }
 
