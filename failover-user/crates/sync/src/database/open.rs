@@ -57,6 +57,10 @@ pub(super) fn is_database(path: &Path) -> Result<(), DatabaseError> {
 /// Fails where a file isn't a whole database by itself. What is beside it and empty is removed.
 pub(super) fn is_one_file(path: &Path) -> Result<(), DatabaseError> {
     is_database(path)?;
+    // By a link on the way it would be another one's, with what lies beside that.
+    if fs::canonicalize(path)? != path {
+        return Err(DatabaseError::NotAFile);
+    }
     for (beside, has_changes) in [("-wal", true), ("-journal", true), ("-shm", false)] {
         let beside = suffixed(path, beside);
         let is_empty = match fs::symlink_metadata(&beside) {

@@ -183,7 +183,11 @@ fn a_link_is_not_followed() {
     let folder = sample.path.parent().unwrap().join("folder");
     symlink(sample.path.parent().unwrap(), &folder).unwrap();
     let path = folder.join(sample.path.file_name().unwrap());
+    let shared = open::suffixed(&sample.path, "-shm");
+    fs::write(&shared, "of who uses it").unwrap();
     check(&path, Leases::Remove, soon()).unwrap_err();
+    assert!(shared.exists());
+    fs::remove_file(&shared).unwrap();
     assert_eq!(rows(&sample.path, "SELECT count(*) FROM state_leases"), 2);
 }
 

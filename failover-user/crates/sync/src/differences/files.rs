@@ -17,7 +17,7 @@ use crate::{
     failure::Failure,
     files,
     pattern::Patterns,
-    store::{TREE, below},
+    store::{TREE, really_below},
 };
 
 /// Larger ones of the same size are taken for the same.
@@ -32,8 +32,9 @@ pub(super) fn compare(
     let databases = Patterns::new(&side.spec.state.databases);
     let mut sides = Sides::default();
     for root in &side.spec.state.paths {
-        let copy = below(&generation.join(TREE), root);
-        let (Some(copy), Some(local)) = (copy, side.place(root)?) else {
+        let copy = really_below(&generation.join(TREE), root)
+            .map_err(|error| Failure::check(format!("{}: {error}", root.display())))?;
+        let Some(local) = side.place(root)? else {
             continue;
         };
         let is_left_out = |within: &Path, is_folder: bool| {

@@ -17,7 +17,7 @@ use crate::{
     pattern::Patterns,
     place::Scratch,
     spec::Spec,
-    store::{Store, TREE, below},
+    store::{Store, TREE, really_below},
 };
 
 pub(super) fn feed(
@@ -30,11 +30,11 @@ pub(super) fn feed(
     let exclude = Patterns::new(&spec.state.exclude);
     let scratch = Scratch::new(&spec.state, store)?;
     for root in &spec.state.paths {
-        let new = below(&store.folder(manifest.number).join(TREE), root);
-        let old = below(&store.folder(former).join(TREE), root);
-        let (Some(new), Some(old)) = (new, old) else {
-            continue;
+        let copy = |number: Number| {
+            really_below(&store.folder(number).join(TREE), root)
+                .map_err(|error| Failure::check(format!("{}: {error}", root.display())))
         };
+        let (new, old) = (copy(manifest.number)?, copy(former)?);
         // What the other host doesn't have at all is left alone, as when it is put in place.
         if !files::exists(&new).map_err(Failure::file("reading", &new))? {
             continue;

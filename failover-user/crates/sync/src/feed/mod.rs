@@ -27,7 +27,7 @@ use crate::{
     pattern::Patterns,
     place::{self, Choice},
     spec::Spec,
-    store::{DATABASES, Placement, Store, below},
+    store::{DATABASES, Placement, Store, below, really_below},
     supported,
 };
 
@@ -133,7 +133,8 @@ fn databases(
                 path.display()
             )));
         }
-        let copy = below(&folder, path).ok_or_else(|| new(path))?;
+        let copy = really_below(&folder, path)
+            .map_err(|error| Failure::check(format!("{}: {error}", path.display())))?;
         databases.push(Database {
             path: path.clone(),
             copy,

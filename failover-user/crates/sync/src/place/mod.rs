@@ -11,7 +11,7 @@ mod swap;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
 use rustix::fs::{StatVfs, statvfs, syncfs};
 
@@ -107,6 +107,7 @@ pub(crate) fn place_in_steps(
         mounts: Mounts::read()?,
         exclude: Patterns::new(&spec.state.exclude),
         databases: Patterns::new(&spec.state.databases),
+        database_folders: BTreeSet::new(),
         name: name.clone(),
         plan: Plan::default(),
     }

@@ -56,6 +56,8 @@ pub(super) struct Planner<'a> {
     pub(super) mounts: Mounts,
     pub(super) exclude: Patterns,
     pub(super) databases: Patterns,
+    /// The folders of the databases of the root that is being planned, by their paths within it.
+    pub(super) database_folders: BTreeSet<PathBuf>,
     /// The name under which old entries are kept.
     pub(super) name: String,
     pub(super) plan: Plan,
@@ -86,10 +88,8 @@ impl Planner<'_> {
     }
 
     fn root(&mut self, path: &Path) -> Result<(), Failure> {
-        let tree = store::below(&self.generation.join(TREE), path);
-        let tree = tree.ok_or_else(|| {
-            Failure::local(format!("{} isn't a full path without `..`", path.display()))
-        })?;
+        let tree = store::really_below(&self.generation.join(TREE), path);
+        let tree = tree.map_err(|error| refused(path, &error))?;
         let databases = self.databases_in(path)?;
         let metadata = match fs::symlink_metadata(&tree) {
             Ok(metadata) => Some(metadata),
@@ -107,6 +107,8 @@ impl Planner<'_> {
             ))),
             (metadata, None) => {
                 let root = made(path)?;
+                let folders = databases.keys().filter_map(|path| path.parent());
+                self.database_folders = folders.map(Path::to_owned).collect();
                 self.folder(&Folder {
                     root: &root,
                     target: root.clone(),
@@ -123,13 +125,8 @@ impl Planner<'_> {
         let mut databases = BTreeMap::new();
         for path in self.manifest.databases.keys() {
             if let Ok(within) = path.strip_prefix(root) {
-                let copy = store::below(&self.generation.join(DATABASES), path);
-                let copy = copy.ok_or_else(|| {
-                    Failure::check(format!(
-                        "the generation has a database at {}, which isn't a full path without `..`",
-                        path.display()
-                    ))
-                })?;
+                let copy = store::really_below(&self.generation.join(DATABASES), path);
+                let copy = copy.map_err(|error| refused(path, &error))?;
                 databases.insert(within.to_owned(), copy);
             }
         }
@@ -280,7 +277,10 @@ impl Planner<'_> {
             .iter()
             .filter_map(|suffix| bytes.strip_suffix(*suffix))
             .any(|path| self.databases.matches(path, false));
-        let is_beside_one = !is_folder && has(name.as_bytes(), b".sqlite");
+        let folder = within.parent().unwrap_or(Path::new(""));
+        let is_beside_one = !is_folder
+            && has(name.as_bytes(), b".sqlite")
+            && self.database_folders.contains(folder);
         self.exclude.matches(bytes, is_folder) && !is_of_database && !is_beside_one
     }
 
@@ -294,6 +294,14 @@ impl Planner<'_> {
         let folder = area.0.join(KEPT).join(&self.name);
         store::below(&folder, target).unwrap_or(folder)
     }
+}
+
+/// Something of the generation isn't what a generation has.
+fn refused(path: &Path, error: &io::Error) -> Failure {
+    Failure::check(format!(
+        "the generation's copy of {} can't be used: {error}",
+        path.display()
+    ))
 }
 
 /// The folder without links; made if there is none.

@@ -218,6 +218,28 @@ pub fn below(folder: &Path, path: &Path) -> Option<PathBuf> {
     Some(place)
 }
 
+/// The same, and what is on the way there is a folder, not a link to one: those of a generation are from the other host.
+///
+/// # Errors
+/// When a link is on the way, or it isn't absolute, or climbs.
+pub fn really_below(folder: &Path, path: &Path) -> io::Result<PathBuf> {
+    let place =
+        below(folder, path).ok_or_else(|| io::Error::other("it isn't a full path without `..`"))?;
+    let mut way = folder.to_owned();
+    for component in path.parent().into_iter().flat_map(Path::components).skip(1) {
+        way.push(component);
+        match fs::symlink_metadata(&way) {
+            Ok(metadata) if metadata.is_symlink() => {
+                return Err(io::Error::other(format!("{} is a link", way.display())));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(place)
+}
+
 /// The number in the name of a complete generation.
 fn number(path: &Path) -> Option<Number> {
     let digits = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;

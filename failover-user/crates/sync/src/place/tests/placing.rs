@@ -12,7 +12,7 @@ use crate::{
     generation::Number,
     outcome::{FailedStep, Fit, Outcome},
     spec::Order,
-    store::{TREE, below},
+    store::{DATABASES, TREE, below},
 };
 
 fn placed(outcome: &Outcome) -> u64 {
@@ -181,6 +181,22 @@ fn no_log_of_another_database_stays_beside_the_new_one() {
 }
 
 #[test]
+fn a_database_that_is_not_copied_stays_where_it_is() {
+    let lab = Lab::new();
+    database(&lab.root.join("workspace/notes.sqlite"), "own");
+    database(&lab.root.join("top.sqlite"), "own");
+    lab.generation(1, &[("workspace/a", "a")], "one");
+    placed(&lab.place(false));
+    let expected = [
+        ("workspace/notes.sqlite", "own"),
+        ("top.sqlite", "own"),
+        ("workspace/a", "a"),
+        (DATABASE, "one"),
+    ];
+    assert_eq!(lab.tree(), files(expected));
+}
+
+#[test]
 fn a_database_that_is_the_root_itself_leaves_its_log_as_well() {
     let mut lab = Lab::at(|folder| folder.join("data/app.db"));
     lab.spec.state.databases = vec!["app.db".to_owned()];
@@ -309,6 +325,28 @@ fn a_link_in_place_of_the_copied_tree_is_refused() {
         "{outcome:?}"
     );
     assert_eq!(lab.tree(), files([("a", "own")]));
+}
+
+#[test]
+fn a_link_on_the_way_to_the_copied_tree_or_database_is_refused() {
+    for kind in [TREE, DATABASES] {
+        let lab = Lab::new();
+        lab.write(&[("a", "own")]);
+        lab.generation(1, &[("a", "one")], "1");
+        let store = lab.store();
+        let folder = store.folder(Number(1)).join(kind);
+        drop(store);
+        let first = lab.root.components().nth(1).unwrap();
+        fs::rename(folder.join(first), folder.join("other")).unwrap();
+        // To the live one.
+        symlink(Path::new("/").join(first), folder.join(first)).unwrap();
+        let outcome = lab.place(false);
+        assert!(
+            matches!(&outcome, Outcome::Failed { step: FailedStep::Check, error } if error.contains("is a link")),
+            "{outcome:?}"
+        );
+        assert_eq!(lab.tree(), files([("a", "own")]));
+    }
 }
 
 #[test]
