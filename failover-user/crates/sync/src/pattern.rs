@@ -29,7 +29,23 @@ enum Part {
         ranges: Vec<(u8, u8)>,
         is_negated: bool,
     },
+    /// `[` that isn't closed.
+    Nothing,
 }
+
+/// Each with both ends.
+type Ranges = &'static [(u8, u8)];
+
+/// Classes that have a name, as `[[:digit:]]`.
+const NAMED: [(&[u8], Ranges); 7] = [
+    (b"alnum", &[(b'0', b'9'), (b'A', b'Z'), (b'a', b'z')]),
+    (b"alpha", &[(b'A', b'Z'), (b'a', b'z')]),
+    (b"digit", &[(b'0', b'9')]),
+    (b"lower", &[(b'a', b'z')]),
+    (b"space", &[(b'\t', b'\r'), (b' ', b' ')]),
+    (b"upper", &[(b'A', b'Z')]),
+    (b"xdigit", &[(b'0', b'9'), (b'A', b'F'), (b'a', b'f')]),
+];
 
 impl Patterns {
     pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = &'a String>) -> Self {
@@ -53,6 +69,11 @@ impl Patterns {
 impl Pattern {
     fn new(text: &str) -> Self {
         let bytes = text.as_bytes();
+        // A folder and all that is in it, as if the folder alone was left out.
+        let bytes = match bytes.strip_suffix(b"***") {
+            Some(rest) if rest.ends_with(b"/") => rest,
+            _ => bytes,
+        };
         let (bytes, is_of_folders) = match bytes.strip_suffix(b"/") {
             Some(rest) => (rest, true),
             None => (bytes, false),
@@ -61,7 +82,12 @@ impl Pattern {
             Some(rest) => (rest, true),
             None => (bytes, false),
         };
-        let parts = parts(bytes);
+        let has_wildcards = bytes.iter().any(|byte| b"*?[".contains(byte));
+        let parts = match has_wildcards {
+            true => parts(bytes),
+            // A backslash stands for itself then.
+            false => bytes.iter().map(|byte| Part::Byte(*byte)).collect(),
+        };
         Self {
             begins_at_the_root,
             is_of_folders,
@@ -83,7 +109,11 @@ impl Pattern {
         }
         let ends = (0..path.len()).filter(|index| path.get(*index) == Some(&b'/'));
         let mut ends = ends.filter_map(|index| path.get(index.saturating_add(1)..));
-        is_match(&self.parts, path) || ends.any(|end| is_match(&self.parts, end))
+        // What begins with `**/` matches at the root as well.
+        let from_the_root = [b"/", path].concat();
+        is_match(&self.parts, path)
+            || is_match(&self.parts, &from_the_root)
+            || ends.any(|end| is_match(&self.parts, end))
     }
 
     fn may_match_below(&self, folder: &[u8]) -> bool {
@@ -113,7 +143,7 @@ fn parts(mut bytes: &[u8]) -> Vec<Part> {
                     bytes = rest;
                     class
                 }
-                None => Part::Byte(b'['),
+                None => Part::Nothing,
             },
             (b'\\', [escaped, rest @ ..]) => {
                 bytes = rest;
@@ -138,6 +168,17 @@ fn class(bytes: &[u8]) -> Option<(Part, &[u8])> {
             // The first one is a member.
             [b']', rest @ ..] if !ranges.is_empty() => {
                 return Some((Part::Class { ranges, is_negated }, rest));
+            }
+            [b'[', b':', rest @ ..] => {
+                let end = rest.windows(2).position(|two| two == b":]")?;
+                let (name, rest) = rest.split_at_checked(end)?;
+                let (_, named) = NAMED.iter().find(|(known, _)| *known == name)?;
+                ranges.extend_from_slice(named);
+                rest.get(2..)?
+            }
+            [b'\\', one, rest @ ..] => {
+                ranges.push((*one, *one));
+                rest
             }
             [low, b'-', high, rest @ ..] if *high != b']' => {
                 ranges.push((*low, *high));
@@ -174,6 +215,7 @@ fn is_match(parts: &[Part], text: &[u8]) -> bool {
                     let is_in = (ranges.iter()).any(|(low, high)| (*low..=*high).contains(byte));
                     (*byte != b'/' && is_in != *is_negated, false)
                 }
+                Part::Nothing => (false, false),
             };
             let index = match stays {
                 true => index,
@@ -202,35 +244,55 @@ fn skip_empty(parts: &[Part], reached: &mut [bool]) {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, process::Command};
+
     use super::*;
 
-    /// Compared with what rsync 3.2.7 leaves out.
+    /// With what rsync(1) does with each of them.
+    const CASES: [(&str, &str, bool); 34] = [
+        ("/cache/", "cache", true),
+        ("/cache/", "workspace/cache", false),
+        ("cache/", "workspace/cache", true),
+        ("*.sqlite", "state/a.sqlite", true),
+        ("*.sqlite", "state/a.sqlite-wal", false),
+        ("*.sqlite-*", "state/a.sqlite-wal", true),
+        (".*-litestream/", "state/.a.sqlite-litestream", true),
+        ("/agents/*/agent/a.sqlite", "agents/x/agent/a.sqlite", true),
+        (
+            "/agents/*/agent/a.sqlite",
+            "agents/x/y/agent/a.sqlite",
+            false,
+        ),
+        ("agent/a", "agents/x/agent/a", true),
+        ("agent/a", "agents/x/agents/a", false),
+        ("x**y", "x/1/2/y", true),
+        ("[a-c]?", "b1", true),
+        ("[!a-c]?", "b1", false),
+        ("[^a]", "b", true),
+        ("[]]", "]", true),
+        ("[\\]]", "]", true),
+        ("[[:digit:]]", "5", true),
+        ("[[:digit:]]", "a", false),
+        ("[", "[", false),
+        ("a\\*", "a*", true),
+        ("a\\*", "ab", false),
+        ("\\a", "a", false),
+        ("\\a", "\\a", true),
+        ("a\\b*", "abc", true),
+        ("a/**", "a/b", true),
+        ("**/b", "a/b", true),
+        ("**/b", "b", true),
+        ("/a**", "a", true),
+        ("a***", "ab", true),
+        ("a/***", "a", true),
+        ("/a/", "a", true),
+        ("a//b", "a/b", false),
+        ("b", "a/b/c", false),
+    ];
+
     #[test]
     fn they_match_what_rsync_leaves_out() {
-        for (pattern, path, expected) in [
-            ("/cache/", "cache", true),
-            ("/cache/", "workspace/cache", false),
-            ("cache/", "workspace/cache", true),
-            ("*.sqlite", "state/a.sqlite", true),
-            ("*.sqlite", "state/a.sqlite-wal", false),
-            ("*.sqlite-*", "state/a.sqlite-wal", true),
-            (".*-litestream/", "state/.a.sqlite-litestream", true),
-            ("/agents/*/agent/a.sqlite", "agents/x/agent/a.sqlite", true),
-            (
-                "/agents/*/agent/a.sqlite",
-                "agents/x/y/agent/a.sqlite",
-                false,
-            ),
-            ("agent/a", "agents/x/agent/a", true),
-            ("agent/a", "agents/x/agents/a", false),
-            ("x**y", "x/1/2/y", true),
-            ("[a-c]?", "b1", true),
-            ("[!a-c]?", "b1", false),
-            ("[]]", "]", true),
-            ("a\\*", "a*", true),
-            ("a\\*", "ab", false),
-            ("[", "[", true),
-        ] {
+        for (pattern, path, expected) in CASES {
             let patterns = Patterns::new([&pattern.to_owned()]);
             assert_eq!(
                 patterns.matches(path.as_bytes(), true),
@@ -241,6 +303,27 @@ mod tests {
         let folders_only = Patterns::new([&"tmp/".to_owned()]);
         assert!(!folders_only.matches(b"tmp", false));
         assert!(folders_only.matches(b"a/tmp", true));
+    }
+
+    /// The cases are right, where there is an rsync to ask.
+    #[test]
+    fn rsync_leaves_out_what_they_match() {
+        for (pattern, path, expected) in CASES {
+            // Left out with the folder that it is in.
+            if pattern == "b" {
+                continue;
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+            fs::create_dir_all(from.join(path)).unwrap();
+            let rsync = Command::new("rsync")
+                .args(["-r", &format!("--exclude={pattern}")])
+                .args([from.join(""), to.join("")])
+                .status();
+            let Ok(status) = rsync else { return };
+            assert!(status.success());
+            assert_eq!(!to.join(path).exists(), expected, "{pattern} {path}");
+        }
     }
 
     #[test]

@@ -37,7 +37,6 @@ fn carry_out(spec: &Spec, deadline: Instant) -> Result<Outcome, Failure> {
 }
 
 fn look(spec: &Spec, store: &Store) -> Result<Outcome, Failure> {
-    place::recover(store)?;
     let installed = supported::installed(spec, store)?;
     let place::Choice { chosen, refused } = place::choose(store, &installed, None)?;
     Ok(Outcome::Store {

@@ -36,7 +36,6 @@ const DRAFTS: &str = "feeding";
 
 /// Puts the newest generation that fits into what is parked.
 pub(crate) fn feed(spec: &Spec, store: &Store, deadline: Instant) -> Result<Outcome, Failure> {
-    place::recover(store)?;
     let fed = newest(spec, store, deadline);
     let drafts = store.path().join(DRAFTS);
     crate::files::remove(&drafts).map_err(Failure::file("removing", &drafts))?;
@@ -49,6 +48,11 @@ pub(crate) fn feed(spec: &Spec, store: &Store, deadline: Instant) -> Result<Outc
 
 fn newest(spec: &Spec, store: &Store, deadline: Instant) -> Result<Outcome, End> {
     let placement = store.placement().map_err(Failure::from)?;
+    if placement.swap.is_some() {
+        return Err(End::park(
+            "what is parked was started while a generation was being put in place, which was interrupted",
+        ));
+    }
     let installed = supported::installed(spec, store)?;
     let Choice { chosen, refused } = place::choose(store, &installed, None)?;
     let is_whole = placement.feeding.is_none();

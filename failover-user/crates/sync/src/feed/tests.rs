@@ -193,6 +193,26 @@ fn the_hosts_own_state_is_never_overwritten() {
 }
 
 #[test]
+fn nothing_is_renamed_under_what_was_started_on_half_a_tree() {
+    let lab = lab(&[("a", "one")]);
+    lab.generation_with(2, &[("a", "two")], |databases| {
+        with_leases(databases, &["two"], 23)
+    });
+    let mut step = 0;
+    while lab.store().placement().unwrap().swap.is_none() {
+        assert!(lab.place_until(step).is_some());
+        step += 1;
+    }
+    let half = lab.tree();
+    parks_anew(&lab.order(Order::Feed), "interrupted");
+    assert!(matches!(lab.order(Order::Look), Outcome::Store { .. }));
+    assert_eq!(lab.tree(), half);
+    // No gateway runs, says the order.
+    lab.place(false);
+    assert_eq!(lab.tree()["a"], "two");
+}
+
+#[test]
 fn files_that_changed_are_new_ones_and_others_are_not_touched() {
     let lab = lab(&[
         ("openclaw.json", "one"),

@@ -50,11 +50,6 @@ pub(crate) fn place(
     placed
 }
 
-/// Finishes what was interrupted.
-pub(crate) fn recover(store: &Store) -> Result<(), Failure> {
-    swap::finish(store, &mut || Ok(()))
-}
-
 /// Trees that were in place and are kept.
 pub(crate) fn kept(spec: &Spec, store: &Store) -> Result<Vec<PathBuf>, Failure> {
     kept::list(&spec.state, store)

@@ -5,7 +5,6 @@ use std::{fs, time::Duration};
 use crate::tests::lab::{DATABASE, Lab, database, files};
 use crate::{
     outcome::{FailedStep, Outcome},
-    spec::Order,
     store::below,
 };
 
@@ -78,16 +77,6 @@ fn killed_between_any_two_steps_it_is_finished_by_the_next_call() {
     }
     // Files, renames and notes.
     assert!(step > 15, "{step}");
-}
-
-#[test]
-fn looking_finishes_it_as_well() {
-    let lab = lab();
-    begin_renaming(&lab);
-    let looked = lab.order(Order::Look);
-    assert!(matches!(looked, Outcome::Store { .. }), "{looked:?}");
-    assert_eq!(lab.in_place(), Some(1));
-    assert_eq!(lab.tree()["openclaw.json"], "one");
 }
 
 #[test]
