@@ -24,6 +24,7 @@ use crate::{
     },
     history::Since,
     simulate,
+    sync::lineage::Side,
     trace::{Color, Format},
 };
 
@@ -83,6 +84,9 @@ pub enum Verb {
     /// PC-A keeps serving; the local gateway never listens. Prints how long it took, what it sent, and what
     /// it logged. Exit code 0: passed, 1: failed, or not possible.
     Drill(DrillOptions),
+    /// Sessions and configuration that are copied from PC-A: how fresh they are, and what to do with them
+    #[command(subcommand)]
+    Sync(SyncVerb),
     /// Show kernel events of the port as they happen
     Trace(TraceOptions),
     /// Simulate settings: years of modelled networks in seconds
@@ -241,6 +245,62 @@ pub struct DrillOptions {
     /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,
+}
+
+/// Subcommands of `failover sync`.
+#[derive(Debug, Subcommand)]
+pub enum SyncVerb {
+    /// Show the newest copy, its age, what is in place, and what differs
+    ///
+    /// Exit code 0: fresh, 1: older than sync-max-age, or both sides have changed.
+    Status(SyncStatusOptions),
+    /// Copy what has changed on PC-A now, and wait for the result
+    Now(AskOptions),
+    /// Check all copies again
+    ///
+    /// Exit code 0: all are whole, 1: one is not.
+    Verify(AskOptions),
+    /// Put a copy in place of PC-B's state, which is kept aside
+    ///
+    /// The local gateway must not run. A takeover begins with this copy until there is one that is newer than all
+    /// that exist now.
+    Restore(RestoreOptions),
+    /// Choose whose state stays where PC-A and PC-B have both changed
+    ///
+    /// Nothing is merged. The other side's state is kept aside.
+    Choose(ChooseOptions),
+}
+
+/// Options of `failover sync status`.
+#[derive(Args, Debug)]
+pub struct SyncStatusOptions {
+    /// The daemon to connect to.
+    #[command(flatten)]
+    pub ask: AskOptions,
+    /// Output format
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+}
+
+/// Options of `failover sync restore`.
+#[derive(Args, Debug)]
+pub struct RestoreOptions {
+    /// The daemon to connect to.
+    #[command(flatten)]
+    pub ask: AskOptions,
+    /// The number of the copy
+    #[arg(long, value_name = "NUMBER", value_parser = count::<u64>)]
+    pub generation: u64,
+}
+
+/// Options of `failover sync choose`.
+#[derive(Args, Debug)]
+pub struct ChooseOptions {
+    /// The daemon to connect to.
+    #[command(flatten)]
+    pub ask: AskOptions,
+    /// The side whose state stays
+    pub side: Side,
 }
 
 /// The command that the daemon runs to start or stop a unit.

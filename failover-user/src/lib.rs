@@ -24,6 +24,7 @@ pub mod simulate;
 pub(crate) mod standby;
 pub(crate) mod state_dir;
 pub mod status;
+pub(crate) mod sync;
 pub mod trace;
 pub mod web;
 pub(crate) mod witness;

@@ -16,11 +16,15 @@ use clap::Parser as _;
 use failover::{
     cli::{
         AskOptions, CheckOptions, Cli, ConfigVerb, DiscardOptions, DrillOptions, HistoryOptions,
-        ParkingUnit, ParkingVerb, ShowOptions, StatusOptions, SyncTransport, TraceOptions, UnitJob,
-        UnitName, Verb,
+        ParkingUnit, ParkingVerb, ShowOptions, StatusOptions, SyncTransport, SyncVerb,
+        TraceOptions, UnitJob, UnitName, Verb,
     },
     config::{self, Configuration, ConfigurationError, Faults, Locations, Options},
-    control::{self, AskError, Request, drill::DrillError},
+    control::{
+        self, AskError, Request,
+        drill::DrillError,
+        sync::{SyncError, SyncOrder},
+    },
     gateway::{
         command::{
             relay,
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         Verb::Takeover(options) => order(&options.ask, &options.request()),
         Verb::Release(options) => order(&options.ask, &options.request()),
         Verb::Drill(options) => drill(&options),
+        Verb::Sync(verb) => sync(&verb),
         Verb::Trace(options) => trace(&options).map(|()| ExitCode::SUCCESS),
         Verb::Config(ConfigVerb::Init { output }) => init(output.as_deref()),
         Verb::Config(ConfigVerb::Check { file }) => check(file),
@@ -405,6 +410,52 @@ fn drill(options: &DrillOptions) -> anyhow::Result<ExitCode> {
         }
         Err(error) => drill_failed(error, &locations),
     }
+}
+
+/// Copies of PC-A's sessions and configuration.
+fn sync(verb: &SyncVerb) -> anyhow::Result<ExitCode> {
+    let (ask, output) = match verb {
+        SyncVerb::Status(options) => (&options.ask, options.output),
+        SyncVerb::Restore(options) => (&options.ask, trace::Format::Text),
+        SyncVerb::Choose(options) => (&options.ask, trace::Format::Text),
+        SyncVerb::Now(ask) | SyncVerb::Verify(ask) => (ask, trace::Format::Text),
+    };
+    let locations = ask.locations()?;
+    let socket = &locations.control;
+    let result = match verb {
+        SyncVerb::Status(_) => control::sync::status(socket).map(|sync| {
+            let shown = match output {
+                trace::Format::Text => sync.to_string(),
+                trace::Format::Json => serde_json::to_string(&sync).unwrap_or_default() + "\n",
+            };
+            (sync.is_good(), shown)
+        }),
+        SyncVerb::Now(_) => control::sync::now(socket).map(|(good, text)| (good, text + "\n")),
+        SyncVerb::Verify(_) => carried_out(socket, SyncOrder::Verify),
+        SyncVerb::Restore(options) => {
+            let generation = options.generation;
+            carried_out(socket, SyncOrder::Restore { generation })
+        }
+        SyncVerb::Choose(options) => {
+            control::sync::choose(socket, options.side).map(|means| (true, means + "\n"))
+        }
+    };
+    match result {
+        Ok((is_good, text)) => {
+            print(&text)?;
+            Ok(match is_good {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            })
+        }
+        Err(SyncError::Ask(error)) => Ok(unanswered(&error, &locations)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn carried_out(socket: &Path, order: SyncOrder) -> Result<(bool, String), SyncError> {
+    let ended = control::sync::carried_out(socket, order)?;
+    Ok((ended.succeeded, ended.result + "\n"))
 }
 
 fn drill_failed(error: DrillError, locations: &Locations) -> anyhow::Result<ExitCode> {

@@ -295,6 +295,109 @@ json\:"JSON, one object a line"))' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
+(sync)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_failover__subcmd__sync_commands" \
+"*::: :->sync" \
+&& ret=0
+
+    case $state in
+    (sync)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-sync-command-$line[1]:"
+        case $line[1] in
+            (status)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--output=[Output format]:FORMAT:((text\:"Aligned columns"
+json\:"JSON, one object a line"))' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(now)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(restore)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--generation=[The number of the copy]:NUMBER:_default' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(choose)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':side -- The side whose state stays:((pc-a\:"PC-A'\''s"
+pc-b\:"PC-B'\''s"))' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_failover__subcmd__sync__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-sync-help-command-$line[1]:"
+        case $line[1] in
+            (status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(now)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(restore)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(choose)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (trace)
 _arguments "${_arguments_options[@]}" : \
 '--port=[The port to trace, local or remote]:PORT:_default' \
@@ -555,6 +658,42 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(sync)
+_arguments "${_arguments_options[@]}" : \
+":: :_failover__subcmd__help__subcmd__sync_commands" \
+"*::: :->sync" \
+&& ret=0
+
+    case $state in
+    (sync)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-help-sync-command-$line[1]:"
+        case $line[1] in
+            (status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(now)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(restore)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(choose)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (trace)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -616,6 +755,7 @@ _failover_commands() {
 'takeover:Take over now, without waiting for the strikes' \
 'release:Stop the local gateway now, although the primary does not answer' \
 'drill:Show that the local gateway could serve\: start it up to its bind, and end it again' \
+'sync:Sessions and configuration that are copied from PC-A\: how fresh they are, and what to do with them' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Simulate settings\: years of modelled networks in seconds' \
 'config:Write, check or show a configuration' \
@@ -700,6 +840,7 @@ _failover__subcmd__help_commands() {
 'takeover:Take over now, without waiting for the strikes' \
 'release:Stop the local gateway now, although the primary does not answer' \
 'drill:Show that the local gateway could serve\: start it up to its bind, and end it again' \
+'sync:Sessions and configuration that are copied from PC-A\: how fresh they are, and what to do with them' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Simulate settings\: years of modelled networks in seconds' \
 'config:Write, check or show a configuration' \
@@ -781,6 +922,42 @@ _failover__subcmd__help__subcmd__status_commands() {
     local commands; commands=()
     _describe -t commands 'failover help status commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__help__subcmd__sync_commands] )) ||
+_failover__subcmd__help__subcmd__sync_commands() {
+    local commands; commands=(
+'status:Show the newest copy, its age, what is in place, and what differs' \
+'now:Copy what has changed on PC-A now, and wait for the result' \
+'verify:Check all copies again' \
+'restore:Put a copy in place of PC-B'\''s state, which is kept aside' \
+'choose:Choose whose state stays where PC-A and PC-B have both changed' \
+    )
+    _describe -t commands 'failover help sync commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__choose_commands] )) ||
+_failover__subcmd__help__subcmd__sync__subcmd__choose_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help sync choose commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__now_commands] )) ||
+_failover__subcmd__help__subcmd__sync__subcmd__now_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help sync now commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__restore_commands] )) ||
+_failover__subcmd__help__subcmd__sync__subcmd__restore_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help sync restore commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__status_commands] )) ||
+_failover__subcmd__help__subcmd__sync__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help sync status commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__verify_commands] )) ||
+_failover__subcmd__help__subcmd__sync__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help sync verify commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__help__subcmd__takeover_commands] )) ||
 _failover__subcmd__help__subcmd__takeover_commands() {
     local commands; commands=()
@@ -825,6 +1002,85 @@ _failover__subcmd__simulate_commands() {
 _failover__subcmd__status_commands() {
     local commands; commands=()
     _describe -t commands 'failover status commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync_commands] )) ||
+_failover__subcmd__sync_commands() {
+    local commands; commands=(
+'status:Show the newest copy, its age, what is in place, and what differs' \
+'now:Copy what has changed on PC-A now, and wait for the result' \
+'verify:Check all copies again' \
+'restore:Put a copy in place of PC-B'\''s state, which is kept aside' \
+'choose:Choose whose state stays where PC-A and PC-B have both changed' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'failover sync commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__choose_commands] )) ||
+_failover__subcmd__sync__subcmd__choose_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync choose commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__help_commands] )) ||
+_failover__subcmd__sync__subcmd__help_commands() {
+    local commands; commands=(
+'status:Show the newest copy, its age, what is in place, and what differs' \
+'now:Copy what has changed on PC-A now, and wait for the result' \
+'verify:Check all copies again' \
+'restore:Put a copy in place of PC-B'\''s state, which is kept aside' \
+'choose:Choose whose state stays where PC-A and PC-B have both changed' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'failover sync help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__choose_commands] )) ||
+_failover__subcmd__sync__subcmd__help__subcmd__choose_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync help choose commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__help_commands] )) ||
+_failover__subcmd__sync__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync help help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__now_commands] )) ||
+_failover__subcmd__sync__subcmd__help__subcmd__now_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync help now commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__restore_commands] )) ||
+_failover__subcmd__sync__subcmd__help__subcmd__restore_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync help restore commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__status_commands] )) ||
+_failover__subcmd__sync__subcmd__help__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync help status commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__verify_commands] )) ||
+_failover__subcmd__sync__subcmd__help__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync help verify commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__now_commands] )) ||
+_failover__subcmd__sync__subcmd__now_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync now commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__restore_commands] )) ||
+_failover__subcmd__sync__subcmd__restore_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync restore commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__status_commands] )) ||
+_failover__subcmd__sync__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync status commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__verify_commands] )) ||
+_failover__subcmd__sync__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync verify commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__takeover_commands] )) ||
 _failover__subcmd__takeover_commands() {

@@ -144,7 +144,7 @@ impl Configuration {
         let takeover = takeover.checked()?;
         let kind = gateway.gateway;
         let gateway = gateway.checked()?;
-        let sync = sync.checked(kind, gateway.gateway.user.as_ref())?;
+        let sync = sync.checked(kind, &gateway.gateway)?;
         let fence = fence.checked()?;
         let decide = failover_decide::Settings {
             interval: takeover.interval,

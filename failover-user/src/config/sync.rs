@@ -15,13 +15,17 @@ use failover_sync::{
 use crate::{
     config::{
         duration::{HumanDuration, days, hours, minutes, seconds},
-        gateway::GatewayKind,
+        gateway::{GatewayKind, OPENCLAW_UNIT},
         option::{Always, option_set, sync},
         parse::count,
         secret::quoted,
         size::{Size, gigabytes, megabytes},
     },
-    gateway::command::account::{Account, AccountError},
+    gateway::{
+        command::account::{Account, AccountError},
+        port::identity::OPENCLAW_UNITS,
+        spec::LocalGateway,
+    },
 };
 
 option_set! {
@@ -160,6 +164,8 @@ pub struct Sync {
     pub home: PathBuf,
     /// What is copied.
     pub state: StateSpec,
+    /// The unit file of the local gateway, where OpenClaw notes its version.
+    pub unit_file: Option<PathBuf>,
     /// Between rounds.
     pub every: Duration,
     /// From here on, the age of the newest copy is a problem.
@@ -175,7 +181,7 @@ impl SyncValues {
     pub(super) fn checked(
         self,
         kind: GatewayKind,
-        account: Option<&Account>,
+        gateway: &LocalGateway,
     ) -> Result<Option<Sync>, SyncError> {
         let Some(from) = &self.sync_from else {
             return Ok(None);
@@ -187,7 +193,7 @@ impl SyncValues {
                 every: self.sync_every,
             });
         }
-        let home = match account {
+        let home = match &gateway.user {
             Some(account) => account.home().to_owned(),
             None => Account::own()
                 .map_err(SyncError::Account)?
@@ -198,6 +204,7 @@ impl SyncValues {
             destination,
             port,
             state: self.state(kind, &home)?,
+            unit_file: unit_file(kind, gateway, &home),
             home,
             every: self.sync_every.get(),
             max_age: self.sync_max_age.get(),
@@ -234,6 +241,17 @@ impl SyncValues {
         state.exclude.extend(exclude?);
         Ok(state)
     }
+}
+
+/// Where systemd has the user's units (systemd.unit(5)).
+const USER_UNITS: &str = ".config/systemd/user";
+
+fn unit_file(kind: GatewayKind, gateway: &LocalGateway, home: &Path) -> Option<PathBuf> {
+    let name = match gateway.unit.as_ref()?.name.as_str() {
+        OPENCLAW_UNITS => OPENCLAW_UNIT,
+        name => name,
+    };
+    (kind == GatewayKind::OpenClaw).then(|| home.join(USER_UNITS).join(name))
 }
 
 /// An account and a host, and the port. ssh would take what begins with `-` for an option of its own.

@@ -4,6 +4,7 @@
 mod client;
 pub mod drill;
 mod server;
+pub mod sync;
 pub(crate) mod waiting;
 
 use std::time::Duration;
@@ -50,6 +51,11 @@ pub enum Request {
     },
     /// Park the local gateway and end it again, to show that it could serve.
     Drill,
+    /// Do something with the copies of PC-A's sessions and configuration.
+    Sync {
+        /// What.
+        order: sync::SyncOrder,
+    },
     /// Stop the local gateway, although the primary does not answer.
     Release {
         /// Prevent a takeover for this time.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use failover_decide::{Action, Change, CommandResult, Event, Inhibitor, State, Step};
+use failover_decide::{Action, Change, CommandResult, Event, Inhibitor, StandbyState, State, Step};
 use failover_linux::clock;
 
 use crate::{
@@ -108,6 +108,9 @@ impl Daemon {
                 None
             }
             Action::Standby(state) => {
+                if state == StandbyState::Parked {
+                    self.learn();
+                }
                 self.inputs.standby.hurry();
                 self.observe(&Occurrence::Decided(Decided::Standby(state)));
                 None
@@ -124,6 +127,9 @@ impl Daemon {
         let explanation = self.observers.last_seen.explain(change, &self.inputs.port);
         self.observe(&Occurrence::Decided(Decided::State(&explanation)));
         if state == State::Active {
+            // Also one that somebody else has started.
+            self.serves();
+            self.learn();
             self.executor.ask_for_force_again();
         }
     }
@@ -138,7 +144,24 @@ impl Daemon {
             let limit = self.decider.start_limit();
             self.inputs.port.start_begins(limit);
         }
-        let launched = self.executor.run(command, self.environment());
+        let environment = self.environment();
+        if let Some((task, worker)) = self.preparation(command) {
+            self.executor.prepare(task, worker, command, environment);
+            return None;
+        }
+        self.run_prepared(command, environment)
+    }
+
+    /// Runs a command now that nothing has to be done before it. Its result, where that is known at once.
+    pub(super) fn run_prepared(
+        &mut self,
+        command: Step,
+        environment: Environment,
+    ) -> Option<CommandResult> {
+        if command == Step::START {
+            self.serves();
+        }
+        let launched = self.executor.run(command, environment);
         self.launched(command, launched)
     }
 

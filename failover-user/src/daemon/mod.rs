@@ -236,6 +236,7 @@ impl Daemon {
             quorum: inputs.quorum.view(&self.judges()),
             port_forward: inputs.port_forward.problem(),
             standby: inputs.standby.last(),
+            rounds: inputs.rounds.are_on().then_some(&inputs.rounds),
             polling: inputs.kernel.polling().cloned(),
             events_seen: observers.dashboard.events_seen(),
             events_lost: inputs.kernel.lost(),

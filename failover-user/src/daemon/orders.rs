@@ -10,7 +10,7 @@ use failover_decide::{Event, Order, Refusal, Time};
 use failover_linux::clock;
 
 use crate::{
-    control::{Answer, LONGEST_WAIT, Pending, Request, VERSION},
+    control::{Answer, LONGEST_WAIT, Pending, Request, VERSION, sync::SyncOrder},
     daemon::Daemon,
     observe::occurrence::{Decided, Occurrence, OrderCourse},
     state_dir::{
@@ -85,6 +85,10 @@ impl Daemon {
         if pending.request == Request::Status {
             let status = serde_json::to_string(&Document::from(&self.snapshot()));
             pending.answer(status.unwrap_or_default());
+            return;
+        }
+        if let Request::Sync { order } = pending.request {
+            self.answer_sync(pending, order);
             return;
         }
         let permitted = self.permitted(&pending.request, pending.asker);
@@ -175,19 +179,41 @@ impl Daemon {
             Request::Pause { seconds, .. } => Order::Pause {
                 until: seconds.map(|seconds| now + Duration::from_secs(seconds)),
             },
-            Request::Status | Request::Resume => Order::Resume,
+            // These are answered before.
+            Request::Status | Request::Sync { .. } | Request::Resume => Order::Resume,
             Request::Drill => Order::Drill,
             Request::Takeover { force, .. } => Order::TakeOver { force: *force },
             Request::Release { hold_seconds } => Order::Release {
                 hold_until: hold_seconds.map(|seconds| now + Duration::from_secs(seconds)),
             },
         };
+        self.operates(asker).map(|()| order)
+    }
+
+    /// May this account give orders?
+    fn operates(&self, asker: u32) -> Result<(), String> {
         match self.may_order(asker) {
-            true => Ok(order),
+            true => Ok(()),
             false => Err(format!(
                 "user {asker} may read the status, but may not give orders; only root and the users of `operators` may"
             )),
         }
+    }
+
+    /// Orders about copies decide nothing about who serves.
+    fn answer_sync(&mut self, pending: Pending, order: SyncOrder) {
+        let by = operator(pending.asker);
+        let followed = self
+            .operates(pending.asker)
+            .and_then(|()| self.follow_sync(order, &by).map_err(wording::sync::refused));
+        let followed = followed.map(|()| Followed {
+            kept: Some(Keeping {
+                state: self.state_dir.write(),
+                records: self.observers.receipts(),
+            }),
+            now: None,
+        });
+        self.reply(pending, followed.map_err(Refused::because));
     }
 
     /// What is confirmed depends on nothing.
@@ -273,7 +299,7 @@ impl Daemon {
                     .release(hold_seconds.and_then(ReleaseHold::now));
             }
             // It is forgotten once the decider has.
-            Request::Status | Request::Resume | Request::Drill => {}
+            Request::Status | Request::Resume | Request::Drill | Request::Sync { .. } => {}
         }
         None
     }

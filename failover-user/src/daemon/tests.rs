@@ -70,6 +70,7 @@ impl Observer for Notes {
                 | OrderCourse::Refused { .. }
                 | OrderCourse::Unconfirmed { .. } => "an order that is not followed".to_owned(),
             },
+            Occurrence::Sync(_) => "a copy".to_owned(),
             Occurrence::Turned => "turned".to_owned(),
         };
         self.0.borrow_mut().push(note);

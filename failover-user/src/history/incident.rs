@@ -7,10 +7,13 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
 use failover_decide::{Change, CommandResult, Outcome, StandbyState, StateKind, Step, Time};
 use failover_linux::clock;
+use failover_sync::generation::Number;
 
 use crate::{
     history,
-    history::{Counting, Ending, How, Incident, Layer, Note, Phase, Probe, Round, Uptime},
+    history::{
+        Counting, Ending, How, Incident, Layer, Note, Phase, Probe, Round, ServedWith, Uptime,
+    },
     wording,
 };
 
@@ -107,6 +110,14 @@ impl IncidentBuilder {
             said: String::new(),
         };
         self.keep(|incident| &mut incident.commands, command);
+    }
+
+    /// The local gateway begins to serve with this copy of the primary's state, which is so old.
+    pub(crate) fn serves(&mut self, with: Option<Number>, age: Option<Duration>) {
+        self.0.served_with = Some(ServedWith {
+            generation: with.map(|number| number.0),
+            age_ms: age.map(milliseconds),
+        });
     }
 
     /// The last command has ended.

@@ -143,8 +143,20 @@ pub struct Incident {
     pub witnesses: Vec<Round>,
     /// The commands that were run.
     pub commands: Vec<Command>,
+    /// The copy of PC-A's state that the local gateway began to serve with; `None`: nothing is copied, or it didn't serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_with: Option<ServedWith>,
     /// Number of entries that were omitted.
     pub left_out: u64,
+}
+
+/// The copy of PC-A's state that a takeover began with.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ServedWith {
+    /// Its number; `None`: PC-B's own state.
+    pub generation: Option<u64>,
+    /// How old it was.
+    pub age_ms: Option<u64>,
 }
 
 /// A time of the boot clock, which counts from the machine's start and is never set.
@@ -378,6 +390,7 @@ impl Incident {
             events: Vec::new(),
             witnesses: Vec::new(),
             commands: Vec::new(),
+            served_with: None,
             left_out: 0,
         }
     }

@@ -21,7 +21,7 @@ use crate::{
     },
     observe::occurrence::{
         CommandCourse, Context, DaemonCourse, Decided, Observer, Occurrence, OrderCourse, Seen,
-        Source, typed,
+        Source, SyncCourse, typed,
     },
     standby::drill,
     state_dir::{
@@ -107,8 +107,10 @@ impl Observer for Recorder {
                 let reason = pause.and_then(|(pause, _)| pause.reason.as_deref());
                 self.ordered(*order, by, reason);
             }
+            Occurrence::Sync(SyncCourse::Serves { with, age }) => self.incident.serves(*with, *age),
             Occurrence::Turned => self.writer.go_on(),
             Occurrence::Decided(_)
+            | Occurrence::Sync(_)
             | Occurrence::Command(_, CommandCourse::Started)
             | Occurrence::Order(
                 _,

@@ -13,7 +13,7 @@ use failover_linux::escape::Escaped;
 use crate::{
     history::{
         Command, Counting, Drill, Ending, Incident, Layer, Line, Note, Now, Order, Phase, Probe,
-        Round,
+        Round, ServedWith,
     },
     named::Value,
     standby::drill::DrillResult,
@@ -67,6 +67,9 @@ impl Incident {
         rows(&mut text, "witnesses", &self.witnesses);
         rows(&mut text, "states", &self.phases);
         rows(&mut text, "commands", &self.commands);
+        if let Some(with) = &self.served_with {
+            row(&mut text, "served with", with);
+        }
         if self.left_out > 0 {
             let more = format_args!("{} more entries", self.left_out);
             row(&mut text, "omitted", &more);
@@ -194,6 +197,22 @@ impl fmt::Display for Probe {
         let strike = wording::incident::probe(self.strike, &self.layer);
         let (began, outcome) = (time(self.began), Escaped(&self.outcome));
         write!(formatter, "{began} {strike:<13} {outcome}")
+    }
+}
+
+impl fmt::Display for ServedWith {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.generation, self.age_ms) {
+            (Some(number), Some(age)) => {
+                write!(
+                    formatter,
+                    "copy {number} of PC-A's state, {} old",
+                    span(age)
+                )
+            }
+            (Some(number), None) => write!(formatter, "copy {number} of PC-A's state"),
+            (None, _) => formatter.write_str("PC-B's own state, no copy of PC-A's"),
+        }
     }
 }
 

@@ -13,9 +13,10 @@ use crate::{
     named::Named as _,
     observe::occurrence::{
         Context, DaemonCourse, Decided, GatewayProbeSeen, Observer, Occurrence, OrderCourse,
-        ProbeSeen, Seen, Sighting, Source, typed,
+        ProbeSeen, Seen, Sighting, Source, SyncCourse, typed,
     },
     standby::drill::{Drill, DrillResult},
+    sync::rounds::Weight,
     wording,
 };
 
@@ -33,6 +34,7 @@ impl Observer for Log {
             Occurrence::Seen(seen) => self.seen(seen, context),
             Occurrence::Decided(decided) => self::decided(decided, context),
             Occurrence::Order(order, course) => self::order(*order, course),
+            Occurrence::Sync(course) => copies(course),
             // The executor logs these.
             Occurrence::Command(..) | Occurrence::Turned => {}
         }
@@ -197,6 +199,27 @@ fn decided(decided: &Decided, context: &Context) {
             "how ready the local gateway is kept"
         ),
         Decided::Event(_) | Decided::Actions(_) | Decided::Paused => {}
+    }
+}
+
+fn copies(course: &SyncCourse) {
+    match course {
+        SyncCourse::Ended(report) => {
+            let ended = wording::sync::ended(report.task, &report.outcome);
+            let (task, took) = (report.task.name(), report.took);
+            match report.weight() {
+                Weight::Routine => debug!(task, ?took, "{ended}"),
+                Weight::News => info!(task, ?took, "{ended}"),
+                Weight::Trouble => warn!(task, ?took, "{ended}"),
+            }
+        }
+        SyncCourse::Serves { with, age } => info!("{}", wording::sync::serves(*with, *age)),
+        SyncCourse::Chosen { side, by } => warn!("{}", wording::sync::chosen(*side, *by)),
+        SyncCourse::Stale { age, why } => warn!("{}", wording::sync::stale(*age, why)),
+        SyncCourse::Fresh => info!("the copy of PC-A's state is fresh again"),
+        SyncCourse::Split => warn!(
+            "PC-A and PC-B both have changes that the other lacks; nothing is overwritten until you choose: see `failover sync status`"
+        ),
     }
 }
 

@@ -56,6 +56,7 @@ impl Observer for PauseReminder {
             | Occurrence::Seen(_)
             | Occurrence::Decided(_)
             | Occurrence::Command(..)
+            | Occurrence::Sync(_)
             | Occurrence::Order(..) => {}
         }
     }
@@ -83,6 +84,7 @@ impl Observer for DualActive {
             | Occurrence::Seen(_)
             | Occurrence::Decided(_)
             | Occurrence::Command(..)
+            | Occurrence::Sync(_)
             | Occurrence::Order(..) => return,
         }
         match (

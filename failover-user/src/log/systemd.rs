@@ -227,6 +227,7 @@ impl Observer for Supervisor {
             Occurrence::Seen(_)
             | Occurrence::Decided(_)
             | Occurrence::Command(..)
+            | Occurrence::Sync(_)
             | Occurrence::Order(..) => {}
         }
     }

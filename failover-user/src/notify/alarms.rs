@@ -19,7 +19,9 @@ use crate::{
         event::{Event, Ordered},
         webhook,
     },
-    observe::occurrence::{Context, DaemonCourse, Decided, Observer, Occurrence, OrderCourse},
+    observe::occurrence::{
+        Context, DaemonCourse, Decided, Observer, Occurrence, OrderCourse, SyncCourse,
+    },
     runtime::parts::{Part, Parts},
     state_dir::Receipt,
     status::explanation::Explanation,
@@ -78,6 +80,7 @@ impl Observer for Alarms {
             }
             Occurrence::Decided(decided) => self.decided(decided, context),
             Occurrence::Order(order, OrderCourse::Given { by, .. }) => self.ordered(*order, by),
+            Occurrence::Sync(course) => self.copies(course, context.decider),
             Occurrence::Turned => self.turned(context.decider),
             Occurrence::Daemon(_)
             | Occurrence::Seen(_)
@@ -176,6 +179,22 @@ impl Alarms {
             | Decided::Armed => return,
         };
         self.lasting(&event, context.decider);
+    }
+
+    /// Something happens with the copies of the primary's state.
+    fn copies(&self, course: &SyncCourse, decider: &Decider) {
+        let event = match course {
+            SyncCourse::Stale { age, why } => Event::CopiesStale {
+                age: *age,
+                why: (*why).to_owned(),
+            },
+            SyncCourse::Fresh => Event::CopiesFresh,
+            SyncCourse::Split => Event::BothChanged,
+            SyncCourse::Ended(_) | SyncCourse::Serves { .. } | SyncCourse::Chosen { .. } => {
+                return;
+            }
+        };
+        self.lasting(&event, decider);
     }
 
     /// Something that lasts, and isn't the state, has changed.

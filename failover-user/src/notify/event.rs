@@ -1,6 +1,8 @@
 //! What is worth waking somebody for: each event with its data, and the changes that make one. What it
 //! says to people is `wording`'s; it must not know how anybody is notified.
 
+use std::time::Duration;
+
 use failover_decide::{Change, Inhibitor, State};
 
 use crate::{
@@ -46,6 +48,17 @@ pub(crate) enum Event {
         /// How many had.
         failures: u32,
     },
+    /// The newest copy of the primary's state is old, and rounds fail.
+    CopiesStale {
+        /// How old; `None`: there is none.
+        age: Option<Duration>,
+        /// Why the last round failed.
+        why: String,
+    },
+    /// Rounds go well again.
+    CopiesFresh,
+    /// Both sides have changes that the other lacks.
+    BothChanged,
     /// The primary has begun to flap.
     Flapping {
         /// Number of successes in a row that a release needs from now on.
@@ -70,6 +83,9 @@ impl Event {
             Self::Resumed => "resumed",
             Self::DrillFailed(_) => "drill-failed",
             Self::DrillPassed { .. } => "drill-passed",
+            Self::CopiesStale { .. } => "copies-stale",
+            Self::CopiesFresh => "copies-fresh",
+            Self::BothChanged => "both-changed",
             Self::Flapping { .. } => "flapping",
         }
     }
@@ -89,6 +105,9 @@ impl Event {
             | Self::Resumed
             | Self::DrillFailed(_)
             | Self::DrillPassed { .. }
+            | Self::CopiesStale { .. }
+            | Self::CopiesFresh
+            | Self::BothChanged
             | Self::Flapping { .. } => None,
         }
     }

@@ -8,6 +8,7 @@ use failover_decide::{
     Probing, Refusal, StandbyState, Step, Time,
 };
 use failover_linux::bpf::event::{Bind, Origin, TcpStateChange};
+use failover_sync::generation::Number;
 
 use crate::{
     config::Configuration,
@@ -20,6 +21,7 @@ use crate::{
         persisted::{Paused, Persisted},
     },
     status::explanation::Explanation,
+    sync::{lineage::Side, rounds::Report},
     witness::quorum::QuorumResult,
 };
 
@@ -57,6 +59,8 @@ pub(crate) enum Occurrence<'a> {
     Command(Step, CommandCourse<'a>),
     /// An operator gives an order.
     Order(Order, OrderCourse<'a>),
+    /// Something happens with the copies of the primary's state.
+    Sync(SyncCourse<'a>),
     /// All that follows from what woke the loop is done, for now.
     Turned,
 }
@@ -215,6 +219,30 @@ pub(crate) enum OrderCourse<'a> {
         /// What it pauses, and what that changes, in a sentence.
         pause: Option<(&'a Paused, &'a str)>,
     },
+}
+
+/// What happens with the copies of the primary's state.
+#[derive(Debug)]
+pub(crate) enum SyncCourse<'a> {
+    /// A task has ended.
+    Ended(&'a Report),
+    /// The local gateway begins to serve, with this generation, which is so old; `None`: with what it had of its own.
+    Serves {
+        with: Option<Number>,
+        age: Option<Duration>,
+    },
+    /// The newest copy is older than it may be, as rounds fail.
+    Stale {
+        /// `None`: there is none.
+        age: Option<Duration>,
+        why: &'a str,
+    },
+    /// It isn't any longer.
+    Fresh,
+    /// Both sides have changes that the other lacks.
+    Split,
+    /// Both sides had changed, and this one's state stays. `None`: the other had nothing of its own.
+    Chosen { side: Side, by: Option<&'a str> },
 }
 
 /// What was typed, and until when it holds.

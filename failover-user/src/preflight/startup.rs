@@ -56,6 +56,7 @@ impl Observer for FirstProbe {
             | Occurrence::Daemon(_)
             | Occurrence::Decided(_)
             | Occurrence::Command(..)
+            | Occurrence::Sync(_)
             | Occurrence::Order(..)
             | Occurrence::Turned => {}
         }

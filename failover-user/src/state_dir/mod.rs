@@ -23,6 +23,7 @@ use crate::{
         persisted::{Binds, PERSISTED, Paused, Persisted, ReleaseHold, flapping::Flapping},
         writer::{Health, Writer},
     },
+    sync::lineage::Lineage,
 };
 
 /// Gets whether something is on disk.
@@ -116,6 +117,16 @@ impl StateDir {
         }
         self.persisted.drill = Some(drill);
         drop(self.write());
+    }
+
+    /// Changes what is kept of whose state descends from whose.
+    pub(crate) fn change_lineage(&mut self, change: impl FnOnce(&mut Lineage)) {
+        let mut lineage = self.persisted.lineage().clone();
+        change(&mut lineage);
+        if lineage != *self.persisted.lineage() {
+            self.persisted.lineage = Arc::new(lineage);
+            drop(self.write());
+        }
     }
 
     // --- keeping -----------------------------------------------------------------------------

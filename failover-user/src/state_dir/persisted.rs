@@ -1,7 +1,7 @@
 //! What must be remembered across restarts of the daemon and of the machine, in the state directory:
 //! that the primary was seen healthy once, the orders that stand, how the primary flaps, which default routers
-//! have answered pings, at which addresses of its name the primary answered, and which the local gateway bound
-//! last. Losing it is safe: then nothing is taken over until the primary is seen healthy
+//! have answered pings, at which addresses of its name the primary answered, which the local gateway bound
+//! last, and what it has served with. Losing it is safe: then nothing is taken over until the primary is seen healthy
 //! again. What it means is the decider's to say, and when it is written the folder's.
 
 pub(crate) mod flapping;
@@ -27,6 +27,7 @@ use crate::{
     gateway::spec::LocalGateway,
     standby::{drill::Drill, failing::FailedDrills},
     state_dir::writer::{Backlog, Target},
+    sync::lineage::Lineage,
 };
 
 /// Of the file. What is added to it is no other version: who doesn't know it leaves it out.
@@ -63,6 +64,9 @@ pub(crate) struct Persisted {
     pub(crate) completed_drill: Option<Arc<Drill>>,
     /// Failed drills that none has passed after.
     pub(crate) failed_drills: Option<FailedDrills>,
+    /// What the local gateway has served with, and whose changes nobody else has. Shared like the drill.
+    #[serde(rename = "sync")]
+    pub(crate) lineage: Arc<Lineage>,
 }
 
 /// Addresses of a primary's name.
@@ -105,6 +109,7 @@ impl Default for Persisted {
             drill: None,
             completed_drill: None,
             failed_drills: None,
+            lineage: Arc::default(),
         }
     }
 }
@@ -216,7 +221,13 @@ impl Persisted {
             drill: parts.take("drill"),
             completed_drill: parts.take("completed_drill"),
             failed_drills: parts.take("failed_drills"),
+            lineage: parts.take("sync").unwrap_or_default(),
         }
+    }
+
+    /// What the local gateway has served with.
+    pub(crate) fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     /// Where this primary answered, as far as it has a name.

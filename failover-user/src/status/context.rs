@@ -14,6 +14,7 @@ use crate::{
     standby::watch::Sight,
     state_dir::{persisted::Persisted, writer::Health},
     status::last_seen::{LastSeen, RefusedConfiguration},
+    sync::rounds::Rounds,
     web::timeline::Note,
     witness::quorum::QuorumView,
 };
@@ -38,6 +39,8 @@ pub(crate) struct Context<'daemon> {
     pub(crate) port_forward: Option<PortForwardProblem>,
     /// The last look for a parked gateway.
     pub(crate) standby: Option<&'daemon Sight>,
+    /// The copies of the primary's state.
+    pub(crate) rounds: Option<&'daemon Rounds>,
     /// Why there are no kernel events.
     pub(crate) polling: Option<Polling>,
     /// Kernel events so far, and those that were lost.

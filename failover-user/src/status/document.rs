@@ -6,9 +6,15 @@ use serde::{Deserialize, Serialize};
 use failover_decide::{StandbyMode, StandbyState, StateKind, Step};
 
 use crate::{
-    config::StandbyChoice, history::ledger::ResultKind, kernel_events::EventSource, named::Value,
-    primary::check::readiness::Startup, standby::drill::DrillResult,
-    status::protection::Protection, web::timeline::Kind, wording,
+    config::StandbyChoice,
+    history::ledger::ResultKind,
+    kernel_events::EventSource,
+    named::Value,
+    primary::check::readiness::Startup,
+    standby::drill::DrillResult,
+    status::{copies::Sync, protection::Protection},
+    web::timeline::Kind,
+    wording,
 };
 
 /// Version of the document. Fields may be added within a version, never changed or removed.
@@ -69,6 +75,9 @@ pub struct Document {
     /// How ready the local gateway is.
     #[serde(default)]
     pub standby: Option<Standby>,
+    /// The copies of PC-A's sessions and configuration, if any are made.
+    #[serde(default)]
+    pub sync: Option<Sync>,
     /// How changes of the local port are noticed.
     pub kernel_events: KernelEvents,
     /// The last answers of the witnesses, if there are any.
@@ -438,6 +447,7 @@ pub(crate) fn sample() -> Document {
             ending: Vec::new(),
         },
         standby: None,
+        sync: None,
         kernel_events: KernelEvents {
             source: EventSource::Kernel.into(),
             reason: None,

@@ -139,6 +139,7 @@ impl Observer for LastSeen {
             Occurrence::Daemon(_)
             | Occurrence::Command(_, CommandCourse::Started)
             | Occurrence::Order(..)
+            | Occurrence::Sync(_)
             | Occurrence::Turned => {}
         }
     }

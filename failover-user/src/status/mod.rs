@@ -3,6 +3,7 @@
 //! anything comes from; their texts are in `wording`.
 
 pub(crate) mod context;
+pub mod copies;
 pub mod document;
 pub(crate) mod explanation;
 pub(crate) mod last_seen;

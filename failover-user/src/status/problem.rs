@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use failover_decide::{Decider, Gone, Outcome, State, Step, Time};
 use failover_linux::clock;
+use failover_sync::outcome::FailedStep;
 
 use crate::{
     config::{Configuration, StandbyChoice},
@@ -66,6 +67,16 @@ pub(crate) enum Problem {
     },
     /// The last drill that came to a result failed.
     DrillFailed(FailedDrills),
+    /// The newest copy of the primary's state is older than it may be.
+    CopiesStale {
+        /// `None`: there is none.
+        age: Option<Duration>,
+        step: FailedStep,
+        /// Why the last round failed.
+        error: String,
+    },
+    /// Both sides have changes that the other lacks.
+    BothChanged,
     /// PC-B would not take over.
     TooFewWitnesses { answered: u32, needed: u32 },
     /// The primary was never seen healthy.
@@ -175,6 +186,8 @@ pub(super) fn problems(context: &Context<'_>) -> Vec<Problem> {
         unprobed(context),
         too_few_witnesses(context),
         failed_drill(context),
+        stale_copies(context),
+        both_changed(context),
         (!decider.is_armed()).then(|| Problem::Unarmed {
             forced: decider.is_forced(),
         }),
@@ -219,6 +232,24 @@ fn failed_drill(context: &Context<'_>) -> Option<Problem> {
         standby.can_park || matches!(standby.why, Why::MemoryPressure | Why::NotKnownYet)
     });
     (is_possible && !context.decider.is_listening()).then(|| Problem::DrillFailed(failed.clone()))
+}
+
+/// While PC-B serves, or PC-A is down, no round can be made.
+fn stale_copies(context: &Context<'_>) -> Option<Problem> {
+    let decider = context.decider;
+    let (age, failing) = context.rounds?.stale(clock::wall(context.now))?;
+    let could_be_fresh = decider.primary_answers() == Some(true) && !decider.is_listening();
+    could_be_fresh.then(|| Problem::CopiesStale {
+        age,
+        step: failing.step,
+        error: failing.error.clone(),
+    })
+}
+
+fn both_changed(context: &Context<'_>) -> Option<Problem> {
+    let newest = context.rounds?.known().newest();
+    let is_split = context.persisted.lineage().is_split(newest);
+    is_split.then_some(Problem::BothChanged)
 }
 
 /// What the state itself means.

@@ -9,6 +9,7 @@ use crate::{
     notify::alarms::ChannelStatus,
     primary::check::readiness,
     status::{
+        copies,
         document::{
             CommandCount, Configuration, Document, Drill, EndingProcess, Failing, Gateway,
             KernelEvents, Note, Notifier, Parked, Pause, Probe, Readiness, Refused, Router,
@@ -66,6 +67,7 @@ impl From<&Snapshot> for Document {
             next: snapshot.next.map(time),
             gateway: gateway(&snapshot.gateway),
             standby: Some(standby(&snapshot.standby)),
+            sync: (snapshot.sync.as_ref()).map(|copies| sync(copies, snapshot.now)),
             kernel_events: kernel_events(&snapshot.kernel_events),
             witnesses: snapshot.witnesses.as_ref().map(witnesses),
             release_needs: snapshot.release_needs,
@@ -158,6 +160,58 @@ fn standby(standby: &snapshot::Standby) -> Standby {
         }),
         drill_every_seconds: standby.drill_every.map(|every| every.as_secs()),
         next_drill: standby.next_drill.map(time),
+    }
+}
+
+fn sync(sync: &snapshot::Sync, now: Timestamp) -> copies::Sync {
+    let known = &sync.known;
+    let served = sync.lineage.unshared().or(sync.lineage.undecided.as_ref());
+    let differences = known.differences.as_ref();
+    copies::Sync {
+        from: sync.from.clone(),
+        every_seconds: sync.every.as_secs(),
+        max_age_seconds: sync.max_age.as_secs(),
+        newest: known.newest().map(|newest| copies::Generation {
+            number: newest.number.0,
+            taken: time(newest.taken),
+            bytes: newest.bytes,
+            files: newest.files,
+            gateway_version: newest.gateway_version.clone(),
+        }),
+        fresh: known.fresh.map(time),
+        age_seconds: known.age(now).map(|age| age.as_secs()),
+        in_place: known.in_place.map(|number| number.0),
+        runs: sync.runs.map(Into::into),
+        failing: known.failing.as_ref().map(|failing| copies::Failing {
+            since: time(failing.since),
+            count: failing.count,
+            why: wording::sync::failed(failing.step, &failing.error),
+        }),
+        refused: (known.refused.iter())
+            .map(|one| copies::Refused {
+                number: one.number.0,
+                why: one.reason.clone(),
+            })
+            .collect(),
+        served: served.map(|served| copies::Served {
+            since: time(served.since),
+            with: served.base.as_ref().map(|base| base.number.0),
+        }),
+        both_changed: sync.is_split,
+        differences: differences.map(|differences| copies::Differences {
+            pc_a: differences.primary.clone(),
+            pc_b: differences.local.clone(),
+        }),
+        chosen: sync.lineage.choice.map(Into::into),
+        kept: (known.kept.iter())
+            .map(|path| escape::one_line(&path.to_string_lossy()))
+            .collect(),
+        last: known.last.as_ref().map(|last| copies::Ended {
+            task: last.task.into(),
+            at: time(last.at),
+            succeeded: last.has_succeeded(),
+            result: wording::sync::ended(last.task, &last.outcome),
+        }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The state of the daemon at one moment: typed, for every renderer, and made in one step. Reads only.
 
-use std::{num::NonZeroU16, time::Duration};
+use std::{num::NonZeroU16, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -27,6 +27,7 @@ use crate::{
         protection::Protection,
         warning::{Warning, warnings},
     },
+    sync::{known::Known, lineage::Lineage, order::Task, rounds::Rounds},
     web::timeline::Note,
     witness::{quorum::QuorumResult, router::RouterStatus},
 };
@@ -56,6 +57,8 @@ pub(crate) struct Snapshot {
     pub(crate) primary: Primary,
     pub(crate) gateway: Gateway,
     pub(crate) standby: Standby,
+    /// `None`: nothing is copied.
+    pub(crate) sync: Option<Sync>,
     /// When the next timer expires.
     pub(crate) next: Option<Timestamp>,
     pub(crate) kernel_events: KernelEvents,
@@ -157,6 +160,21 @@ pub(crate) struct Standby {
     pub(crate) drill_every: Option<Duration>,
 }
 
+/// The copies of the primary's state.
+#[derive(Clone, Debug)]
+pub(crate) struct Sync {
+    /// From where.
+    pub(crate) from: String,
+    pub(crate) every: Duration,
+    pub(crate) max_age: Duration,
+    pub(crate) known: Known,
+    /// What is being done.
+    pub(crate) runs: Option<Task>,
+    pub(crate) lineage: Arc<Lineage>,
+    /// Both sides have changes that the other lacks, and nobody has chosen.
+    pub(crate) is_split: bool,
+}
+
 /// Who listens on the local port.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Holder {
@@ -253,6 +271,7 @@ impl Context<'_> {
             primary: self.primary(),
             gateway: self.gateway(),
             standby: self.standby(),
+            sync: self.sync(),
             next: decider.next_wake().map(wall),
             kernel_events: self.kernel_events(),
             release_needs: decider.release_needs(),
@@ -351,6 +370,21 @@ impl Context<'_> {
         }
     }
 
+    fn sync(&self) -> Option<Sync> {
+        let options = self.configuration.sync.as_ref()?;
+        let known = self.rounds?.known();
+        let lineage = &self.persisted.lineage;
+        Some(Sync {
+            from: options.destination.clone(),
+            every: options.every,
+            max_age: options.max_age,
+            runs: self.rounds.and_then(Rounds::runs),
+            is_split: lineage.is_split(known.newest()),
+            known: known.clone(),
+            lineage: Arc::clone(lineage),
+        })
+    }
+
     fn next_drill(&self) -> Option<Timestamp> {
         let known = &self.standby?.known;
         let is_refused = self.decider.objection(self.now, Order::Drill).is_some();
@@ -432,6 +466,7 @@ pub(crate) fn sample() -> Snapshot {
             next_drill: None,
             drill_every: None,
         },
+        sync: None,
         next: None,
         kernel_events: KernelEvents {
             source: EventSource::Kernel,

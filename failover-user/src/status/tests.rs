@@ -1,7 +1,7 @@
 //! The served document stays the same, byte for byte: representative ones are compared with `golden/`.
 //! To accept a change, run with `GOLDEN=write`.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,6 +10,10 @@ use failover_decide::{
     Outcome, PortObservation, RoundId, StandbyMode, StandbyState, Step, Time,
 };
 use failover_linux::clock;
+use failover_sync::{
+    generation::{Manifest, Number},
+    outcome::{FailedStep, Outcome as Said, Refused},
+};
 
 use super::{
     Document,
@@ -20,7 +24,7 @@ use super::{
 };
 use crate::{
     config::{Configuration, StandbyChoice},
-    gateway::port::view::PortView,
+    gateway::{command::command_line::CommandLine, port::view::PortView},
     history::{HISTORY, ledger::Ledger},
     kernel_events::Polling,
     log::lines::EvidenceLog,
@@ -45,6 +49,13 @@ use crate::{
     state_dir::{
         persisted::{PERSISTED, Paused, Persisted},
         writer::{Health, Writer},
+    },
+    sync::{
+        known,
+        lineage::{Lineage, Side},
+        order::Task,
+        rounds::{Report, Rounds},
+        worker::Worker,
     },
     web::timeline::Timeline,
     witness::{
@@ -84,6 +95,7 @@ struct Daemon {
     channels: Vec<ChannelStatus>,
     parts: Parts,
     timeline: Timeline,
+    rounds: Option<Rounds>,
 }
 
 /// All of them, each with what became of its notices.
@@ -153,6 +165,7 @@ impl Daemon {
             channels: channels(false),
             parts: Parts::default(),
             timeline: Timeline::default(),
+            rounds: None,
         }
     }
 
@@ -277,6 +290,7 @@ impl Daemon {
             quorum: self.quorum.clone(),
             port_forward: self.port_forward.clone(),
             standby: None,
+            rounds: self.rounds.as_ref(),
             polling: self.polling.clone(),
             events_seen: 17,
             events_lost: self.events_lost,
@@ -744,4 +758,96 @@ fn what_is_served_survives_its_reader() {
         count += 1;
     }
     assert!(count > 20, "{count}");
+}
+
+/// One that copies, and what its workers have said, a minute after it began.
+fn copying(max_age: &str, said: impl Fn(&Daemon) -> Vec<(Task, Said)>) -> Daemon {
+    let mut daemon = Daemon::with(|configuration| {
+        let options = format!(
+            "primary = '192.0.2.1'\ndry-run = true\nsync = {{ from = 'alice@pc-a', max-age = '{max_age}' }}"
+        );
+        configuration.sync = Configuration::load(options.parse().unwrap()).unwrap().sync;
+    })
+    .well();
+    let nobody = CommandLine {
+        program: "/nobody".into(),
+        arguments: Vec::new(),
+    };
+    let mut rounds = Rounds::new(daemon.configuration.sync.clone(), Worker::new(nobody, None));
+    for (task, outcome) in said(&daemon) {
+        let report = Report {
+            task,
+            outcome,
+            took: Duration::from_secs(1),
+        };
+        rounds.ended(&report, clock::wall(daemon.at(60)));
+    }
+    daemon.rounds = Some(rounds);
+    daemon
+}
+
+fn copied(daemon: &Daemon, number: u64, token: &str) -> (Task, Said) {
+    let manifest = Manifest {
+        taken: clock::wall(daemon.at(30)),
+        ..known::generation(number, token)
+    };
+    let bytes = 117_000;
+    (Task::Round, Said::Copied { manifest, bytes })
+}
+
+fn unreachable() -> (Task, Said) {
+    let error = "no route to host".to_owned();
+    let step = FailedStep::Reach;
+    (Task::Round, Said::Failed { step, error })
+}
+
+#[test]
+fn an_old_copy_is_a_problem_while_rounds_fail_and_none_while_pc_b_serves() {
+    let problems = |daemon: &Daemon| daemon.snapshot().problems.len();
+    let fails = |daemon: &Daemon| vec![copied(daemon, 7, "a"), unreachable()];
+    assert_eq!(
+        problems(&copying("5m", |daemon| vec![copied(daemon, 7, "a")])),
+        0
+    );
+    // Nine minutes old.
+    assert_eq!(problems(&copying("10m", fails)), 0);
+    let mut old = copying("5m", fails);
+    old.is_served_as("copies-stale");
+    old.fails(Failure::Refused);
+    old.serves(95);
+    assert_eq!(problems(&old), 0);
+}
+
+#[test]
+fn both_sides_have_changed_and_a_copy_does_not_fit() {
+    let mut daemon = copying("10m", |daemon| {
+        let placed = Said::NothingNewer {
+            in_place: Some(Number(6)),
+            refused: vec![Refused {
+                number: Number(7),
+                reason: "its schema is newer".to_owned(),
+            }],
+        };
+        let differences = Said::Differences {
+            primary: vec!["2 messages".to_owned()],
+            local: vec!["1 conversation".to_owned()],
+            primary_turns: 2,
+            local_turns: 1,
+        };
+        vec![
+            copied(daemon, 6, "a"),
+            copied(daemon, 7, "b"),
+            (Task::Place, placed),
+            (Task::Differences, differences),
+        ]
+    });
+    let first = known::generation(6, "a");
+    let mut lineage = Lineage::default();
+    lineage.serve(Some(&first), Some(&first), clock::wall(daemon.at(10)));
+    daemon.persisted.lineage = Arc::new(lineage);
+    daemon.is_served_as("both-changed");
+    let mut lineage = Lineage::clone(&daemon.persisted.lineage);
+    lineage.choose(Side::PcA);
+    daemon.persisted.lineage = Arc::new(lineage);
+    assert!(daemon.snapshot().problems.is_empty());
 }

@@ -97,6 +97,9 @@ impl fmt::Display for Document {
                 row(&mut text, "drill", &drill);
             }
         }
+        if let Some(sync) = &self.sync {
+            row(&mut text, "copy", &sync.brief());
+        }
         if let Some(witnesses) = &self.witnesses {
             row(&mut text, "witnesses", &witnesses.to_string());
             for answer in &witnesses.answers {

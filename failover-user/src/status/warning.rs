@@ -34,6 +34,8 @@ pub(crate) enum Warning {
         since: Timestamp,
         error: DeliveryError,
     },
+    /// A copy of the primary's state doesn't fit the local gateway.
+    CopyRefused { number: u64, reason: String },
     /// The local gateway is configured to be parked, and can't be.
     Cold { choice: StandbyChoice, why: Why },
     /// Another program listens on another address of the local port.
@@ -71,7 +73,14 @@ pub(super) fn warnings(context: &Context<'_>) -> Vec<Warning> {
     let beside = (!port.beside.is_empty()).then(|| Warning::ListenerBeside {
         held_by: port.beside.clone(),
     });
+    let copies = context.rounds.into_iter();
+    let copies = copies.flat_map(|rounds| &rounds.known().refused);
+    let copies = copies.map(|one| Warning::CopyRefused {
+        number: one.number.0,
+        reason: one.reason.clone(),
+    });
     parts
+        .chain(copies)
         .chain(refused)
         .chain(slow)
         .chain(failing)

@@ -10,7 +10,9 @@ use failover_linux::{
 };
 
 use crate::{
-    observe::occurrence::{CommandCourse, Context, Decided, Observer, Occurrence, Seen, Source},
+    observe::occurrence::{
+        CommandCourse, Context, Decided, Observer, Occurrence, Seen, Source, SyncCourse,
+    },
     status::snapshot::Snapshot,
     web::{
         metrics::Probes,
@@ -119,6 +121,21 @@ impl Dashboard {
         self.news();
     }
 
+    /// Something happens with the copies of the primary's state. A round that goes well is no note: there are many.
+    fn copies(&mut self, course: &SyncCourse, context: &Context) {
+        let text = match course {
+            SyncCourse::Ended(report) if report.is_routine() => None,
+            SyncCourse::Ended(report) => Some(wording::sync::ended(report.task, &report.outcome)),
+            SyncCourse::Serves { with, age } => Some(wording::sync::serves(*with, *age)),
+            SyncCourse::Chosen { side, by } => Some(wording::sync::chosen(*side, *by)),
+            SyncCourse::Stale { .. } | SyncCourse::Fresh | SyncCourse::Split => None,
+        };
+        if let Some(text) = text {
+            self.timeline.command(context.now, &text);
+        }
+        self.news();
+    }
+
     fn command(&mut self, command: Step, course: &CommandCourse, context: &Context) {
         let text = match course {
             CommandCourse::Started => wording::command::started(command),
@@ -143,6 +160,7 @@ impl Observer for Dashboard {
                 self.timeline.command(context.now, &ended);
                 self.news();
             }
+            Occurrence::Sync(course) => self.copies(course, context),
             Occurrence::Command(command, course) => self.command(*command, course, context),
             Occurrence::Decided(Decided::Standby(_) | Decided::StandbyMode(_))
             | Occurrence::Order(..) => self.news(),

@@ -12,6 +12,7 @@ pub(crate) mod problem;
 pub(crate) mod reason;
 pub(crate) mod standby;
 pub(crate) mod state;
+pub(crate) mod sync;
 pub(crate) mod witness;
 
 use crate::{

@@ -2,7 +2,11 @@
 
 use failover_linux::escape::Escaped;
 
-use crate::{notify::event::Event, state_dir::persisted::Paused, wording::standby};
+use crate::{
+    notify::event::Event,
+    state_dir::persisted::Paused,
+    wording::{standby, sync},
+};
 
 /// What happened, as the beginning of a sentence.
 pub(crate) const fn event(event: &Event) -> &'static str {
@@ -20,6 +24,9 @@ pub(crate) const fn event(event: &Event) -> &'static str {
         Event::Resumed => "resumed",
         Event::DrillFailed(_) => "a drill failed, so a takeover may fail",
         Event::DrillPassed { .. } => "a drill succeeded again",
+        Event::CopiesStale { .. } => "the copy of PC-A's state is old, so a takeover may lose much",
+        Event::CopiesFresh => "the copy of PC-A's state is fresh again",
+        Event::BothChanged => "PC-A and PC-B both have changes that the other lacks",
         Event::Flapping { .. } => "the primary is flapping",
     }
 }
@@ -37,6 +44,11 @@ pub(crate) fn own_reason(event: &Event) -> Option<String> {
         Event::DrillFailed(failed) => Some(format!("the last drill {}", standby::failed(failed))),
         Event::DrillPassed { failures: 1 } => Some("the one before had failed".to_owned()),
         Event::DrillPassed { failures } => Some(format!("{failures} before it had failed")),
+        Event::CopiesStale { age, why } => Some(sync::stale(*age, why)),
+        Event::CopiesFresh => Some("a round has succeeded".to_owned()),
+        Event::BothChanged => {
+            Some("nothing is overwritten until you choose: `failover sync status`".to_owned())
+        }
         Event::Flapping { release_needs } => Some(format!(
             "a release now needs {release_needs} successes in a row"
         )),

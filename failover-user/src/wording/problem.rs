@@ -11,7 +11,7 @@ use crate::{
         problem::{DualActiveEnd, Problem},
         warning::Warning,
     },
-    wording::{command::last_attempt, pause, standby},
+    wording::{command::last_attempt, pause, standby, sync},
 };
 
 /// What prevents a takeover or a release.
@@ -86,6 +86,10 @@ pub(crate) fn problem(problem: &Problem) -> String {
             "the last drill {}; a takeover may fail: after the fix run `failover drill`",
             standby::failed(failed)
         ),
+        Problem::CopiesStale { age, step, error } => {
+            sync::stale(*age, &sync::failed(*step, error))
+        }
+        Problem::BothChanged => sync::CHOOSE.to_owned(),
         Problem::Unarmed { forced: true } => {
             "the primary was never seen healthy; the local gateway runs only because an operator ordered it: is --primary right?".to_owned()
         }
@@ -153,6 +157,9 @@ pub(crate) fn warning(warning: &Warning) -> String {
         } => format!(
             "notifications through {channel} have failed since {since:.0}: {error} -> {}",
             error.remedy
+        ),
+        Warning::CopyRefused { number, reason } => format!(
+            "copy {number} of PC-A's state does not fit the gateway of PC-B, and a takeover would begin with an older one: {reason} -> install the same version on both"
         ),
         Warning::Cold { choice, why } => format!(
             "the standby is cold although {} is configured: {} -> {}",

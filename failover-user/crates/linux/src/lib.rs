@@ -15,6 +15,7 @@ pub mod icmp;
 pub mod limits;
 pub mod netlink;
 pub mod open_sockets;
+pub mod priority;
 pub mod process;
 pub mod procfs;
 pub mod sock_diag;

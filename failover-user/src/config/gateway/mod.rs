@@ -34,7 +34,7 @@ use crate::gateway::{
 pub(super) const OPENCLAW_START: &str = "openclaw gateway start";
 /// Stops OpenClaw. `--force` is added where the installed version has it.
 const OPENCLAW_STOP: &str = "openclaw gateway stop";
-const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
+pub(super) const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
 /// What its name and those of its profiles begin with (`openclaw-gateway-NAME.service`).
 const OPENCLAW_UNIT_BEGINS: &str = "openclaw-gateway";
 /// On slow boards OpenClaw was seen to take up to 240 s until it listens, and its own start command waits up to

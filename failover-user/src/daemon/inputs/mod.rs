@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use failover_decide::{Cause, CommandResult, Decider, GatewayProbeId, ProbeId, State, Step, Time};
 use failover_linux::{bpf::load::Batch, clock};
+use failover_sync::outcome::Outcome;
 
 use crate::{
     config::Configuration,
@@ -20,13 +21,16 @@ use crate::{
         reader::{Reader, Reading, Reload},
     },
     gateway::{
-        command::{executor::Executor, survivors::Found},
+        command::{
+            executor::{Executor, SlotEnd},
+            survivors::Found,
+        },
         port::{LocalPort, invocation::InvocationMark, started},
     },
     kernel_events::KernelSource,
     log::{lines::RateLimit, systemd::Watchdog},
     primary::{
-        Prober, Report,
+        self, Prober,
         attribution::{Attribution, Here},
         local::{LocalProber, LocalReport},
         port_forward::PortForward,
@@ -34,6 +38,7 @@ use crate::{
     runtime::parts::Parts,
     standby::watch::{Sight, StandbyWatch},
     state_dir::{StateDir, lock::Refusal, persisted::Persisted},
+    sync::rounds::{Report, Rounds},
     web,
     web::Web,
     witness::{
@@ -48,12 +53,16 @@ const SUSPENDED: Duration = Duration::from_millis(500);
 /// Something that woke the loop.
 pub(crate) enum Input {
     KernelEvents(io::Result<Batch>),
-    Probe(Report),
+    Probe(primary::Report),
     GatewayProbe(LocalReport<GatewayProbeId>),
     /// The listener on the local port has answered who it is, or its connections were checked.
     PortForward(Option<LocalReport<()>>),
     Witnesses(Answers<Purpose>),
     CommandEnded(Step, CommandResult),
+    /// What had to be done before a command has ended.
+    Prepared(Outcome),
+    /// Something was done with the copies of the primary's state.
+    Synced(Report),
     /// Somebody looked what a start began.
     StartSeen(Found),
     /// It is time to read what a command writes.
@@ -88,6 +97,7 @@ pub(crate) struct Inputs {
     pub(crate) port: LocalPort,
     pub(crate) port_forward: PortForward,
     pub(crate) standby: StandbyWatch,
+    pub(crate) rounds: Rounds,
     /// When the process began that listens.
     gateway_began: Option<Time>,
     /// Refused binds are followed up only so often.
@@ -152,6 +162,7 @@ impl Inputs {
             kernel,
             port_forward: PortForward::new(&configuration.local_check, settings.timeout),
             standby: StandbyWatch::new(configuration),
+            rounds: Rounds::of(configuration),
             gateway_began: None,
             refused_binds: RateLimit::default(),
             control: sources.control,
@@ -190,6 +201,7 @@ impl Inputs {
         // Loading them takes a moment: not while a command runs.
         let attempt = self.kernel.next_attempt().filter(|_| !executor.is_busy());
         let stall = self.stall;
+        let is_quiet = is_quiet(decider, executor);
         let (ended, output, started) = executor.awaited();
         let drill = state_dir.persisted().completed_drill.clone();
         let input = tokio::select! {
@@ -198,9 +210,13 @@ impl Inputs {
             report = stall.pass(Source::GatewayProbe, self.local_prober.next()) => Input::GatewayProbe(report),
             report = stall.pass(Source::PortForward, self.port_forward.next()) => Input::PortForward(report),
             answers = stall.pass(Source::Witnesses, self.quorum.next()) => Input::Witnesses(answers),
-            (command, result) = stall.pass(Source::Command, ended) => Input::CommandEnded(command, result),
+            end = stall.pass(Source::Command, ended) => match end {
+                SlotEnd::Command(command, result) => Input::CommandEnded(command, result),
+                SlotEnd::Preparation(outcome) => Input::Prepared(outcome),
+            },
             found = started => Input::StartSeen(found),
             sight = self.standby.next(drill.as_ref()) => Input::Standby(Box::new(sight)),
+            report = self.rounds.next(is_quiet) => Input::Synced(report),
             () = stall.pass(Source::Output, output) => Input::Output,
             pending = stall.pass(Source::ControlSocket, self.control.next()) => Input::Request(pending),
             () = pause(self.waiting.next()) => Input::OrderOverdue,
@@ -220,14 +236,15 @@ impl Inputs {
     fn note_progress(&mut self, input: &Input) {
         match input {
             Input::KernelEvents(Ok(_)) => self.progress.made(Source::KernelEvents),
-            Input::Probe(Report::Ended(_)) => self.progress.made(Source::Probe),
+            Input::Probe(primary::Report::Ended(_)) => self.progress.made(Source::Probe),
             Input::GatewayProbe(_) => self.progress.made(Source::GatewayProbe),
             Input::Witnesses(_) => self.progress.made(Source::Witnesses),
-            Input::CommandEnded(..) => self.progress.made(Source::Command),
+            Input::CommandEnded(..) | Input::Prepared(_) => self.progress.made(Source::Command),
             Input::Output => self.progress.made(Source::Output),
             // Computed before each wait.
             Input::KernelEvents(Err(_))
-            | Input::Probe(Report::Tripped(_))
+            | Input::Probe(primary::Report::Tripped(_))
+            | Input::Synced(_)
             | Input::PortForward(_)
             | Input::StartSeen(_)
             | Input::Request(_)
@@ -350,6 +367,13 @@ impl Inputs {
     pub(crate) fn hang(&mut self) {
         self.port.hang();
     }
+}
+
+/// The primary serves, and nothing is about to be started or stopped.
+pub(crate) fn is_quiet(decider: &Decider, executor: &Executor) -> bool {
+    decider.state() == State::Standby
+        && decider.primary_answers() == Some(true)
+        && !executor.is_busy()
 }
 
 fn prober(configuration: &Configuration, persisted: &Persisted) -> Prober {

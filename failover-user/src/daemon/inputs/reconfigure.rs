@@ -8,6 +8,7 @@ use crate::{
     primary::{local::LocalProber, port_forward::PortForward},
     standby::watch::StandbyWatch,
     state_dir::persisted::Persisted,
+    sync::rounds::Rounds,
 };
 
 impl Inputs {
@@ -48,6 +49,10 @@ impl Inputs {
         }
         if old.gateway != new.gateway || old.dry_run != new.dry_run {
             self.standby = StandbyWatch::new(new);
+        }
+        let copies = |of: &Configuration| (of.sync.clone(), of.gateway.user.clone(), of.dry_run);
+        if copies(old) != copies(new) {
+            self.rounds = Rounds::of(new);
         }
         if old.metrics != new.metrics {
             self.serve_at(new.metrics);

@@ -5,6 +5,7 @@ mod gateway;
 mod kernel;
 mod primary;
 mod standby;
+mod sync;
 
 use failover_decide::{Event, Judges};
 use failover_linux::clock;
@@ -65,6 +66,8 @@ impl Daemon {
             }
             Input::Witnesses(answers) => self.witnesses_answered(&answers),
             Input::CommandEnded(command, result) => self.command_ended(command, result),
+            Input::Prepared(outcome) => self.prepared(&outcome),
+            Input::Synced(report) => self.synced(&report),
             Input::StartSeen(found) => self.start_seen(&found),
             Input::Output => self.executor.log_output(false),
             Input::Request(pending) => self.answer(pending),

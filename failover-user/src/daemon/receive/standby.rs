@@ -36,7 +36,9 @@ impl Daemon {
             Situation::Parked(parked) => {
                 let age = clock::now().since(parked.since);
                 let is_old = age >= self.settings.configuration.standby.hot_refresh;
-                Some(match parked.outdated.is_some() && is_old {
+                let is_outdated =
+                    parked.outdated.is_some() || self.inputs.rounds.known().park_anew.is_some();
+                Some(match is_outdated && is_old {
                     true => ParkingObservation::Outdated,
                     false => ParkingObservation::Parked,
                 })

@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 
 use failover_decide::{CommandResult, Step};
 use failover_linux::{clock, escape::Escaped};
+use failover_sync::outcome::Outcome;
 
 use crate::{
     gateway::{
@@ -27,6 +28,8 @@ use crate::{
         port::{invocation::InvocationMark, started},
         spec::Commands,
     },
+    named::Named as _,
+    sync::{order::Task, worker::RunningWorker},
     wording,
 };
 
@@ -48,7 +51,7 @@ pub(crate) struct Executor {
     start: StartWatch,
 }
 
-/// The command in progress.
+/// What is in the slot.
 enum Running {
     Real {
         process: Box<RunningCommand>,
@@ -59,6 +62,32 @@ enum Running {
     },
     /// A dry run's start, which never ends by itself.
     Pretended,
+    /// What has to be done first. The command follows, whatever comes of that.
+    Preparing {
+        worker: RunningWorker,
+        task: Task,
+        since: Instant,
+        command: Step,
+        environment: Environment,
+    },
+}
+
+/// What has ended in the command slot.
+#[derive(Debug)]
+pub(crate) enum SlotEnd {
+    /// The command.
+    Command(Step, CommandResult),
+    /// What had to be done before it.
+    Preparation(Outcome),
+}
+
+/// A preparation that has ended, and what follows it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) task: Task,
+    pub(crate) took: Duration,
+    pub(crate) command: Step,
+    pub(crate) environment: Environment,
 }
 
 /// What carries out a step.
@@ -140,6 +169,52 @@ impl Executor {
             self.start.begin(search);
         }
         self.spawn(command, &means, environment)
+    }
+
+    /// Has this done before a command, which is begun when [`Self::prepared`] says so.
+    pub(crate) fn prepare(
+        &mut self,
+        task: Task,
+        worker: RunningWorker,
+        command: Step,
+        environment: Environment,
+    ) {
+        info!(%command, task = task.name(), "before the command");
+        self.running = Some(Running::Preparing {
+            worker,
+            task,
+            since: Instant::now(),
+            command,
+            environment,
+        });
+    }
+
+    /// The preparation has ended: what it was, and what must be run now.
+    pub(crate) fn prepared(&mut self) -> Option<Prepared> {
+        match self.running.take() {
+            Some(Running::Preparing {
+                worker: _,
+                task,
+                since,
+                command,
+                environment,
+            }) => Some(Prepared {
+                task,
+                took: since.elapsed(),
+                command,
+                environment,
+            }),
+            other @ (Some(Running::Real { .. } | Running::Pretended) | None) => {
+                self.running = other;
+                None
+            }
+        }
+    }
+
+    /// Is a gateway parked, which a start continues?
+    pub(crate) fn continues(&self) -> bool {
+        let is_parked = || matches!(Record::read(&self.commands.parking), Ok(Some(_)));
+        !self.commands.dry_run && is_parked()
     }
 
     /// What carries out a step now. A gateway that is parked is continued in place of a start, and discarded in place
@@ -272,7 +347,8 @@ impl Executor {
                 process.kill();
                 None
             }
-            Some(Running::Pretended) | None => {
+            // The worker is killed with it.
+            Some(Running::Preparing { .. } | Running::Pretended) | None => {
                 self.running = None;
                 Some(CommandResult::Signalled {
                     signal: libc::SIGKILL,
@@ -292,7 +368,9 @@ impl Executor {
                 environment,
                 is_own,
             }) => (process.elapsed(), environment, is_own),
-            Some(Running::Pretended) | None => (Duration::ZERO, Environment::new(), true),
+            Some(Running::Preparing { .. } | Running::Pretended) | None => {
+                (Duration::ZERO, Environment::new(), true)
+            }
         };
         self.log_output(true);
         let output = self.output.as_ref();
@@ -368,12 +446,12 @@ impl Executor {
 
     // --- waiting -----------------------------------------------------------------------------
 
-    /// The events to wait for: the end of the command in progress with its last output, the time to read its
+    /// The events to wait for: the end of what is in the slot, of a command with its last output, the time to read its
     /// output, and a result of the watch over a start. All are cancel-safe: the end of a command is reported again.
     pub(crate) fn awaited(
         &mut self,
     ) -> (
-        impl Future<Output = (Step, CommandResult)>,
+        impl Future<Output = SlotEnd>,
         impl Future<Output = ()>,
         impl Future<Output = Found>,
     ) {
@@ -391,6 +469,7 @@ impl Executor {
     pub(crate) fn has_ended(&self) -> bool {
         match &self.running {
             Some(Running::Real { process, .. }) => process.has_ended(),
+            Some(Running::Preparing { worker, .. }) => worker.has_ended(),
             Some(Running::Pretended) | None => false,
         }
     }
@@ -401,18 +480,16 @@ impl Executor {
     }
 }
 
-async fn ended(
-    running: &mut Option<Running>,
-    output: &mut Option<CommandOutput>,
-) -> (Step, CommandResult) {
+async fn ended(running: &mut Option<Running>, output: &mut Option<CommandOutput>) -> SlotEnd {
     match running {
         Some(Running::Real { process, .. }) => {
             let result = process.ended().await;
             if let Some(output) = output {
                 output.arrived().await;
             }
-            (process.command(), result)
+            SlotEnd::Command(process.command(), result)
         }
+        Some(Running::Preparing { worker, .. }) => SlotEnd::Preparation(worker.ended().await),
         Some(Running::Pretended) | None => std::future::pending().await,
     }
 }

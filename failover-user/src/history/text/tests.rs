@@ -76,6 +76,7 @@ fn takeover() -> Incident {
             result: Some("failed with exit code 1".to_owned()),
             said: "no such file".to_owned(),
         }],
+        served_with: None,
         left_out: 0,
     }
 }
@@ -272,5 +273,28 @@ fn a_drill_is_a_line_with_what_it_showed() {
     assert_eq!(
         drill.to_string(),
         "2026-11-24 03:00:00 UTC  drill failed: the gateway could not be parked; last output: no \\u{1b}[2Jsuch file\n"
+    );
+}
+
+#[test]
+fn with_which_copy_the_local_gateway_served_and_how_old_it_was() {
+    let with = |generation, age_ms| Incident {
+        served_with: Some(ServedWith { generation, age_ms }),
+        ..takeover()
+    };
+    let shown = with(Some(7), Some(40_000)).to_string();
+    assert!(
+        shown.contains("served with    copy 7 of PC-A's state, 40"),
+        "{shown}"
+    );
+    let own = with(None, None).to_string();
+    assert!(own.contains("PC-B's own state"), "{own}");
+    // A line of an older version.
+    let mut line = serde_json::to_value(takeover()).unwrap();
+    assert!(
+        line.as_object_mut()
+            .unwrap()
+            .remove("served_with")
+            .is_none()
     );
 }

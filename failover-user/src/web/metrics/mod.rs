@@ -5,6 +5,7 @@ mod format;
 mod probes;
 mod rows;
 mod standby;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -209,6 +210,7 @@ fn registry(snapshot: &Snapshot, probes: &Probes) -> Registry {
     );
     gateway(to, snapshot);
     standby::standby(to, snapshot);
+    sync::sync(to, snapshot);
     totals(to, snapshot);
     channels(to, &snapshot.channels);
     configuration(to, snapshot);

@@ -1,6 +1,8 @@
 //! The metrics as their readers get them.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::{
@@ -13,7 +15,11 @@ use crate::{
     },
     status::{
         problem::Problem,
-        snapshot::{Witnesses, sample},
+        snapshot::{Sync, Witnesses, sample},
+    },
+    sync::{
+        known::{self, Known},
+        order::Task,
     },
     witness::quorum::QuorumResult,
 };
@@ -135,9 +141,10 @@ fn what_an_operator_ordered_is_told() {
     has(&text, "failover_held_until_timestamp_seconds 1767225600.0");
 }
 
-/// A machine with all that it may have: a parked gateway, and a drill.
+/// A machine with all that it may have: a parked gateway, a drill, and copies.
 fn parked() -> Snapshot {
     let mut snapshot = sample();
+    snapshot.sync = Some(copies(snapshot.now));
     let standby = &mut snapshot.standby;
     standby.choice = StandbyChoice::Hot;
     standby.effective.mode = StandbyMode::Hot;
@@ -153,6 +160,49 @@ fn parked() -> Snapshot {
     standby.parking_took = Some(Duration::from_millis(9200));
     standby.last_drill = Some(drill::sample(DrillResult::Passed));
     snapshot
+}
+
+/// What was copied forty seconds ago.
+fn copies(now: Timestamp) -> Sync {
+    let mut known = Known::default();
+    let copied = failover_sync::outcome::Outcome::Copied {
+        manifest: known::generation(7, "a"),
+        bytes: 117_000,
+    };
+    let fresh = now - SignedDuration::from_secs(40);
+    known.ended(Task::Round, &copied, Duration::from_millis(900), fresh);
+    Sync {
+        from: "alice@pc-a".to_owned(),
+        every: Duration::from_secs(30),
+        max_age: Duration::from_secs(600),
+        known,
+        runs: None,
+        lineage: Arc::default(),
+        is_split: false,
+    }
+}
+
+#[test]
+fn how_old_the_copy_is_and_how_rounds_go() {
+    let text = render(&parked(), &Probes::default(), Format::Text);
+    for line in [
+        "failover_sync_age_seconds 40.0",
+        "failover_sync_max_age_seconds 600.0",
+        "failover_sync_generation 7",
+        "failover_sync_size_bytes 21000000",
+        "failover_sync_failing 0",
+        "failover_sync_refused 0",
+        "failover_sync_both_changed 0",
+        "failover_sync_rounds_total{result=\"copied\"} 1",
+        "failover_sync_rounds_total{result=\"failed\"} 0",
+        "failover_sync_round_duration_seconds_total 0.9",
+        "failover_sync_transferred_bytes_total 117000",
+    ] {
+        has(&text, line);
+    }
+    // Where nothing is copied, nothing is old.
+    let text = render(&sample(), &Probes::default(), Format::Text);
+    assert!(!text.contains("sync"), "{text}");
 }
 
 #[test]

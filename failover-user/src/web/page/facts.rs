@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use failover_linux::clock;
 
 use crate::{
     named::Named as _,
     primary::check::readiness::{Readiness, Startup},
     standby::drill::DrillResult,
-    status::snapshot::{Holder, KernelEvents, Snapshot, Standby, Witnesses},
+    status::snapshot::{Holder, KernelEvents, Snapshot, Standby, Sync, Witnesses},
     web::page::html::{Html, Moment},
     wording,
 };
@@ -46,6 +48,9 @@ pub(super) fn facts(snapshot: &Snapshot) -> String {
     fact("Local gateway", gateway);
     fact("Standby", standby(&snapshot.standby));
     fact("Drill", drill(&snapshot.standby));
+    if let Some(copies) = &snapshot.sync {
+        fact("Copy of PC-A", sync(copies, snapshot.now));
+    }
     if let Some(asked) = &snapshot.witnesses {
         fact("Witnesses", witnesses(asked));
         if let Some(router) = &asked.router {
@@ -138,6 +143,42 @@ fn drill(standby: &Standby) -> String {
     }
     if standby.effective.can_park {
         lines.push("to run one: <code>sudo failover drill</code>".to_owned());
+    }
+    lines.join("<br>")
+}
+
+/// The newest copy, what is in place, and why there is no newer one.
+fn sync(sync: &Sync, now: Timestamp) -> String {
+    let known = &sync.known;
+    let mut lines = vec![match (known.newest(), known.fresh) {
+        (Some(newest), Some(fresh)) => format!(
+            "{}, {}",
+            Html(&wording::sync::generation(newest)),
+            Moment(fresh)
+        ),
+        (newest, _) => {
+            let none = || format!("no copy of {} yet", sync.from);
+            Html(&newest.map_or_else(none, wording::sync::generation)).to_string()
+        }
+    }];
+    if let Some(age) = known.age(now) {
+        lines.push(format!("{} old", wording::age(age.as_secs())));
+    }
+    if let Some(number) = known.in_place {
+        lines.push(format!("copy {number} is in place"));
+    }
+    if let Some(failing) = &known.failing {
+        let why = wording::sync::failed(failing.step, &failing.error);
+        lines.push(format!(
+            "{} rounds failed since {}: {}",
+            failing.count,
+            Moment(failing.since),
+            Html(&why)
+        ));
+    }
+    if let Some(served) = sync.lineage.unshared() {
+        let since = Moment(served.since);
+        lines.push(format!("PC-A lacks what changed on PC-B since {since}"));
     }
     lines.join("<br>")
 }

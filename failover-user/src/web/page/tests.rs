@@ -1,9 +1,10 @@
 //! What the page shows, and what it must not do.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use failover_decide::{Change, Reason, StandbyMode, StandbyState, State, Time};
+use failover_decide::{Change, Outcome, Reason, StandbyMode, StandbyState, State, Time};
 use failover_linux::process::ProcessKey;
+use failover_sync::outcome::{FailedStep, Outcome as Said};
 
 use super::*;
 use crate::{
@@ -17,8 +18,12 @@ use crate::{
     status::{
         explanation::{Connections, Detail, Explanation},
         problem::Problem,
-        snapshot::{Pause, Witnesses, sample},
+        snapshot::{Pause, Sync, Witnesses, sample},
         warning::Warning,
+    },
+    sync::{
+        known::{self, Known},
+        order::Task,
     },
     web::{
         metrics::Probes,
@@ -191,6 +196,42 @@ fn a_parked_gateway_and_the_last_drill_have_their_rows_and_what_to_type() {
     );
     // Where none can be run, nobody is asked to.
     assert!(html.contains("<dt>Drill</dt><dd>none yet</dd>"), "{html}");
+}
+
+#[test]
+fn the_copies_have_a_row_with_their_age_and_why_there_is_no_newer_one() {
+    let mut view = view();
+    let now = view.snapshot.now;
+    let mut known = Known::default();
+    for outcome in [
+        Said::Copied {
+            manifest: known::generation(7, "a"),
+            bytes: 1,
+        },
+        Said::Failed {
+            step: FailedStep::Reach,
+            error: "<no route>".to_owned(),
+        },
+    ] {
+        known.ended(Task::Round, &outcome, Duration::ZERO, now);
+    }
+    view.snapshot.sync = Some(Sync {
+        from: "alice@pc-a".to_owned(),
+        every: Duration::from_secs(30),
+        max_age: Duration::from_secs(600),
+        known,
+        runs: None,
+        lineage: Arc::default(),
+        is_split: false,
+    });
+    let html = render(&view).html;
+    for part in [
+        "<dt>Copy of PC-A</dt><dd>copy 7 (21 MB, 12 files), <time",
+        "<br>0 s old<br>1 rounds failed since <time",
+        "PC-A is not reached: &lt;no route&gt;",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
 }
 
 #[test]

@@ -1,0 +1,279 @@
+//! What the local gateway has served with, and whose changes nobody else has: what must survive a restart, as one value.
+//! Pure; who serves and what a round brings is passed in.
+
+use clap::ValueEnum;
+use jiff::Timestamp;
+use rustix::rand::{GetRandomFlags, getrandom};
+use serde::{Deserialize, Serialize};
+
+use failover_sync::{
+    generation::{Manifest, Number},
+    lineage::{Epoch, Relation, compare},
+};
+
+use crate::{named::Named, sync::checked::ID_BYTES};
+
+/// What must survive.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Lineage {
+    /// What the local gateway served with last.
+    #[serde(default)]
+    pub(crate) served: Option<Served>,
+    /// An earlier time, whose changes the primary lacks, and nobody has chosen a side since.
+    #[serde(default)]
+    pub(crate) undecided: Option<Served>,
+    /// The newest copy when an operator put an older one in place: a takeover begins with that, until there is a newer one.
+    #[serde(default)]
+    pub(crate) passed_over: Option<Number>,
+    /// The side that an operator has chosen.
+    #[serde(default)]
+    pub(crate) choice: Option<Side>,
+}
+
+/// A time in which the local gateway served: from its start on, until another gateway has its changes.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Served {
+    /// Names its changes.
+    pub(crate) epoch: Epoch,
+    /// The copy that it began with; `None`: what PC-B had of its own.
+    pub(crate) base: Option<Base>,
+    pub(crate) since: Timestamp,
+    /// When the primary got its changes.
+    #[serde(default)]
+    pub(crate) handed_back: Option<Timestamp>,
+}
+
+/// A generation that a gateway was started with.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Base {
+    pub(crate) number: Number,
+    /// What the primary said of its state then.
+    pub(crate) token: String,
+    /// When it was copied.
+    pub(crate) taken: Timestamp,
+}
+
+/// A side whose state is to stay.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// PC-A's.
+    PcA,
+    /// PC-B's.
+    PcB,
+}
+
+impl Named for Side {
+    const ALL: &'static [Self] = &[Self::PcA, Self::PcB];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::PcA => "pc-a",
+            Self::PcB => "pc-b",
+        }
+    }
+}
+
+/// What may be done with the local tree before a start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum LocalTree {
+    /// Everything in it is the primary's as well.
+    Replaceable,
+    /// It has changes that nobody else has: a newer copy of the primary's goes in its place, and it is kept aside.
+    KeptAside,
+    /// It is the newest there is.
+    Newest,
+}
+
+impl Lineage {
+    /// How the primary's newest state compares with what was served here.
+    pub(crate) fn relation(&self, newest: &Manifest) -> Relation {
+        let unshared = self.unshared();
+        let changed = unshared
+            .and_then(|served| served.base.as_ref())
+            .is_none_or(|base| base.token != newest.token);
+        compare(&newest.epoch, unshared.map(|served| &served.epoch), changed)
+    }
+
+    /// Have both sides changed, and nobody has chosen?
+    pub(crate) fn is_split(&self, newest: Option<&Manifest>) -> bool {
+        let is_split = newest.is_some_and(|newest| self.relation(newest) == Relation::BothChanged);
+        self.choice.is_none() && (is_split || self.undecided.is_some())
+    }
+
+    /// What may be done with the local tree, where this is the newest copy.
+    pub(crate) fn local_tree(&self, newest: &Manifest) -> LocalTree {
+        match (self.relation(newest), self.choice) {
+            (Relation::PrimaryIsNewer, _) => LocalTree::Replaceable,
+            (Relation::LocalIsNewer, _) | (Relation::BothChanged, Some(Side::PcB)) => {
+                LocalTree::Newest
+            }
+            (Relation::BothChanged, Some(Side::PcA) | None) => LocalTree::KeptAside,
+        }
+    }
+
+    /// The local gateway is started to serve, with this copy in place of its tree. Is that a new epoch? One that is
+    /// started again with the same copy continues as before. `newest`: whether the primary has changed since.
+    pub(crate) fn serve(
+        &mut self,
+        in_place: Option<&Manifest>,
+        newest: Option<&Manifest>,
+        now: Timestamp,
+    ) -> bool {
+        let base = in_place.map(|manifest| Base {
+            number: manifest.number,
+            token: manifest.token.clone(),
+            taken: manifest.taken,
+        });
+        let is_the_same = |served: &Served| served.handed_back.is_none() && served.base == base;
+        if self.served.as_ref().is_some_and(is_the_same) {
+            return false;
+        }
+        let Some(id) = new_id() else {
+            // An early boot has no random numbers yet. The epoch before stands for this one, too.
+            return false;
+        };
+        let was_split = self.is_split(newest);
+        let before = self.served.take();
+        if self.undecided.is_none() && was_split {
+            self.undecided = before;
+        }
+        self.served = Some(Served {
+            epoch: match in_place {
+                Some(manifest) => manifest.epoch.child(id),
+                None => Epoch {
+                    id,
+                    ancestors: Vec::new(),
+                },
+            },
+            base,
+            since: now,
+            handed_back: None,
+        });
+        true
+    }
+
+    /// An operator has chosen whose state stays.
+    pub(crate) fn choose(&mut self, side: Side) {
+        self.choice = Some(side);
+        self.undecided = None;
+    }
+
+    /// A round has brought this: what was chosen is done once the primary's state contains what was served here, or a
+    /// copy of it is in place.
+    pub(crate) fn seen(&mut self, newest: &Manifest, in_place: Option<Number>, now: Timestamp) {
+        if let Some(served) = &mut self.served
+            && served.handed_back.is_none()
+            && newest.epoch.contains(&served.epoch.id)
+        {
+            served.handed_back = Some(now);
+        }
+        let is_done = match self.choice {
+            Some(Side::PcA) => in_place == Some(newest.number),
+            Some(Side::PcB) => self.unshared().is_none(),
+            None => false,
+        };
+        if is_done {
+            self.choice = None;
+        }
+    }
+
+    /// What was served, where nobody else has it.
+    pub(crate) fn unshared(&self) -> Option<&Served> {
+        self.served
+            .as_ref()
+            .filter(|served| served.handed_back.is_none())
+    }
+}
+
+/// Of an epoch.
+fn new_id() -> Option<String> {
+    let mut bytes = [0; ID_BYTES];
+    let got = getrandom(&mut bytes, GetRandomFlags::NONBLOCK);
+    (got == Ok(ID_BYTES)).then(|| {
+        bytes
+            .iter()
+            .fold(String::new(), |id, byte| format!("{id}{byte:02x}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::known::generation;
+
+    fn now() -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    #[test]
+    fn a_gateway_that_is_started_again_goes_on_with_the_epoch_it_began() {
+        let mut lineage = Lineage::default();
+        let first = generation(1, "a");
+        assert!(lineage.serve(Some(&first), Some(&first), now()));
+        let epoch = lineage.served.clone().unwrap().epoch;
+        assert!(epoch.contains(&first.epoch.id));
+        assert!(!lineage.serve(Some(&first), Some(&first), now()));
+        assert_eq!(lineage.served.clone().unwrap().epoch, epoch);
+        assert_eq!(lineage.local_tree(&first), LocalTree::Newest);
+    }
+
+    #[test]
+    fn once_the_primary_has_what_was_served_the_local_tree_may_be_replaced() {
+        let mut lineage = Lineage::default();
+        let first = generation(1, "a");
+        lineage.serve(Some(&first), Some(&first), now());
+        let mut back = generation(2, "b");
+        back.epoch = lineage.served.clone().unwrap().epoch;
+        lineage.seen(&back, Some(Number(1)), now());
+        assert!(lineage.unshared().is_none());
+        assert_eq!(lineage.relation(&back), Relation::PrimaryIsNewer);
+        assert_eq!(lineage.local_tree(&back), LocalTree::Replaceable);
+        // The next time is another epoch.
+        assert!(lineage.serve(Some(&back), Some(&back), now()));
+    }
+
+    #[test]
+    fn a_split_lasts_until_somebody_chooses_even_through_another_takeover() {
+        let mut lineage = Lineage::default();
+        let (first, other) = (generation(1, "a"), generation(2, "b"));
+        lineage.serve(Some(&first), Some(&first), now());
+        assert!(!lineage.is_split(Some(&first)));
+        assert!(lineage.is_split(Some(&other)));
+        assert_eq!(lineage.local_tree(&other), LocalTree::KeptAside);
+        lineage.serve(Some(&other), Some(&other), now());
+        assert!(lineage.undecided.is_some());
+        assert!(lineage.is_split(Some(&other)));
+        lineage.choose(Side::PcA);
+        assert!(!lineage.is_split(Some(&other)));
+    }
+
+    #[test]
+    fn a_choice_is_done_when_the_other_side_has_the_state() {
+        let mut lineage = Lineage::default();
+        let (first, other) = (generation(1, "a"), generation(2, "b"));
+        lineage.serve(Some(&first), Some(&first), now());
+        lineage.choose(Side::PcB);
+        assert_eq!(lineage.local_tree(&other), LocalTree::Newest);
+        lineage.seen(&other, Some(Number(1)), now());
+        assert_eq!(lineage.choice, Some(Side::PcB));
+        let mut back = generation(3, "c");
+        back.epoch = lineage.served.clone().unwrap().epoch;
+        lineage.seen(&back, Some(Number(1)), now());
+        assert_eq!(lineage.choice, None);
+
+        let mut lineage = Lineage::default();
+        lineage.serve(Some(&first), Some(&first), now());
+        lineage.choose(Side::PcA);
+        assert_eq!(lineage.local_tree(&other), LocalTree::KeptAside);
+        lineage.seen(&other, Some(Number(2)), now());
+        assert_eq!(lineage.choice, None);
+    }
+
+    #[test]
+    fn a_gateway_that_served_with_a_tree_of_its_own_lacks_what_the_primary_has() {
+        let mut lineage = Lineage::default();
+        lineage.serve(None, None, now());
+        assert!(lineage.is_split(Some(&generation(1, "a"))));
+    }
+}
