@@ -36,6 +36,7 @@ pub struct Account {
     host: Host,
     directory: PathBuf,
     hidden: Vec<PathBuf>,
+    shown: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Account {
@@ -50,6 +51,7 @@ impl Account {
             host: host.clone(),
             directory,
             hidden: Vec::new(),
+            shown: Vec::new(),
         };
         for folder in [this.home(), this.directory.join("sshd")] {
             fs::create_dir_all(folder).expect("making the account's folders");
@@ -86,6 +88,13 @@ impl Account {
             .iter()
             .filter_map(|program| fs::canonicalize(program).ok());
         self.hidden.extend(programs);
+        self
+    }
+
+    /// The same with this folder, which it sees elsewhere below `/mnt`.
+    #[must_use]
+    pub fn with(mut self, folder: &Path, there: &str) -> Self {
+        self.shown.push((folder.to_owned(), there.into()));
         self
     }
 
@@ -175,6 +184,12 @@ impl Account {
             .iter()
             .map(|program| format!("mount --bind /dev/null '{}'\n", program.display()))
             .collect();
+        let shown: String = self
+            .shown
+            .iter()
+            .map(|(here, there)| (here.display(), there.display()))
+            .map(|(here, there)| format!("mkdir '{there}'\nmount --bind '{here}' '{there}'\n"))
+            .collect();
         let script = format!(
             "set -e\n\
              hostname {name}\n\
@@ -187,7 +202,7 @@ impl Account {
              mount -t tmpfs -o mode=0755 tmpfs /run\n\
              mkdir -m 0755 /run/sshd\n\
              mount -t tmpfs -o mode=1777 tmpfs /tmp\n\
-             {hidden}\
+             {hidden}{shown}\
              cd {HOME}\n\
              exec \"$@\"\n",
             name = self.host.name().to_lowercase(),

@@ -272,7 +272,7 @@ fn a_reload_changes_the_mode_at_once_and_ends_the_parked_gateway_of_another_unit
         return;
     };
     let unit = site.machine.path("/etc/systemd/system/bot.service");
-    let unit = std::fs::read_to_string(unit).expect("the unit");
+    let unit = fs::read_to_string(unit).expect("the unit");
     site.machine
         .write("/etc/systemd/system/other.service", &unit);
     site.machine.run(&["systemctl", "daemon-reload"]);
