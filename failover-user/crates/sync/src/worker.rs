@@ -18,7 +18,10 @@ use crate::{
 #[must_use]
 pub fn run(spec: &Spec) -> Outcome {
     let deadline = Instant::now() + spec.limits.within;
-    carry_out(spec, deadline).unwrap_or_else(Outcome::from)
+    let mut spec = spec.clone();
+    // What waits or is kept within a tree is no part of it.
+    spec.state.exclude.push(format!("{}/", place::AREA));
+    carry_out(&spec, deadline).unwrap_or_else(Outcome::from)
 }
 
 fn carry_out(spec: &Spec, deadline: Instant) -> Result<Outcome, Failure> {
