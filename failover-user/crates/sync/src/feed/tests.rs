@@ -15,7 +15,7 @@ use self::parked::Parked;
 use crate::{
     outcome::Outcome,
     spec::Order,
-    store::{TREE, below},
+    store::{DATABASES, TREE, below},
     tests::lab::{DATABASE, Lab, files, mode, set_mode},
 };
 
@@ -319,4 +319,48 @@ fn one_that_was_interrupted_is_done_again_whole() {
     lab.write(&[("a", "half")]);
     assert_eq!(fed(&lab.place(false)), 2);
     assert_eq!(lab.tree()["a"], "two");
+}
+
+#[test]
+fn one_that_was_interrupted_and_found_broken_since_is_undone() {
+    let lab = lab(&[("a", "one")]);
+    lab.generation_with(2, &[("a", "two")], |databases| {
+        with_leases(databases, &["two"], 23)
+    });
+    assert_eq!(fed(&lab.order(Order::Feed)), 2);
+    let store = lab.store();
+    let number = crate::generation::Number;
+    super::note(&store, number(1), Some(number(2))).unwrap();
+    store.reject(number(2)).unwrap();
+    drop(store);
+    assert_eq!(fed(&lab.order(Order::Feed)), 1);
+    assert_eq!(lab.tree(), files([("a", "one"), (DATABASE, "one")]));
+}
+
+#[test]
+fn a_database_that_both_generations_share_is_not_touched() {
+    let lab = lab(&[("a", "one")]);
+    let store = lab.store();
+    let copy = |number| {
+        let folder = store.folder(crate::generation::Number(number));
+        below(&folder.join(DATABASES), &lab.root.join(DATABASE)).unwrap()
+    };
+    let (one, two) = (copy(1), copy(2));
+    drop(store);
+    lab.generation_with(2, &[("a", "two")], |databases| {
+        with_leases(databases, &["two"], 23)
+    });
+    // As rsync's --link-dest makes it of one that hasn't changed.
+    fs::remove_file(&two).unwrap();
+    fs::hard_link(&one, &two).unwrap();
+    let connection = Connection::open(lab.root.join(DATABASE)).unwrap();
+    connection
+        .execute("UPDATE turns SET text = 'of this host'", [])
+        .unwrap();
+    drop(connection);
+    assert_eq!(fed(&lab.order(Order::Feed)), 2);
+    assert_eq!(
+        lab.tree(),
+        files([("a", "two"), (DATABASE, "of this host")])
+    );
 }

@@ -204,31 +204,39 @@ pub(crate) fn row(path: &Path) -> String {
 }
 
 pub(crate) fn tree(folder: &Path) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
+    let mut paths = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(&next).unwrap() {
             let path = entry.unwrap().path();
-            let name = path
-                .strip_prefix(folder)
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
-            let metadata = fs::symlink_metadata(&path).unwrap();
-            if metadata.is_dir() {
-                folders.push(path);
-            } else if name.ends_with(".sqlite") {
-                found.insert(name, row(&path));
-            } else if metadata.is_symlink() {
-                let to = fs::read_link(&path).unwrap();
-                found.insert(name, format!("-> {}", to.display()));
-            } else {
-                found.insert(name, fs::read_to_string(&path).unwrap());
+            match fs::symlink_metadata(&path).unwrap().is_dir() {
+                true => folders.push(path),
+                false => paths.push(path),
             }
         }
     }
-    found
+    let is_database = |path: &PathBuf| path.extension().is_some_and(|end| end == "sqlite");
+    let (databases, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(is_database);
+    let name = |path: &Path| {
+        path.strip_prefix(folder)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    // First, because a database that is closed takes an empty log with it.
+    let rows: Vec<_> = databases
+        .iter()
+        .map(|path| (name(path), row(path)))
+        .collect();
+    let others = others
+        .iter()
+        .filter(|path| fs::symlink_metadata(path).is_ok());
+    let texts = others.map(|path| match fs::read_link(path) {
+        Ok(to) => (name(path), format!("-> {}", to.display())),
+        Err(_) => (name(path), fs::read_to_string(path).unwrap()),
+    });
+    texts.chain(rows).collect()
 }
 
 pub(crate) fn files<const COUNT: usize>(files: [(&str, &str); COUNT]) -> BTreeMap<String, String> {
