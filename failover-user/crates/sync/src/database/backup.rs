@@ -3,6 +3,8 @@
 //! A process that has the live one open sees either the old rows or the new ones, and needn't open it again.
 
 use std::{
+    fs::File,
+    io,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -52,23 +54,36 @@ pub fn copy_out(
     open::is_one_file(target)
 }
 
-/// Puts a database in place of what a live one has. The leases of the live one stay; those of the other one are gone
-/// already ([`super::check`]). The source is changed.
+/// Puts a copy of a database in place of what a live one has, but for the live one's own leases. Those of the copy are
+/// gone already ([`super::check`]). Where the live one has leases, what goes into it is made at the draft's path.
 ///
 /// # Errors
 /// When the live one isn't there, keeps being locked, or has another page size: then it is as it was.
 pub fn copy_into(
-    source: &Path,
+    copy: &Path,
     live: &Path,
+    draft: &Path,
     leases: Leases,
     deadline: Instant,
 ) -> Result<(), DatabaseError> {
+    open::is_one_file(copy)?;
     open::is_database(live)?;
     let mut live = open::connect(live, Access::SharedWrite, deadline)?;
-    let source = open::connect(source, Access::Alone, deadline)?;
-    if leases == Leases::Remove {
-        leases::copy(&live, &source)?;
-    }
+    let tables = match leases {
+        Leases::Remove => leases::tables(&live)?,
+        Leases::Keep => Vec::new(),
+    };
+    let source = match leases::count(&live, &tables)? {
+        0 => open::connect(copy, Access::Immutable, deadline)?,
+        _ => {
+            files::write(draft, &[])?;
+            let file = File::options().write(true).open(draft)?;
+            io::copy(&mut files::open_regular(copy)?, &mut &file)?;
+            let draft = open::connect(draft, Access::Alone, deadline)?;
+            leases::copy(&live, &draft)?;
+            draft
+        }
+    };
     transfer(&source, &mut live, deadline)?;
     close(source)?;
     // SQLite does that by itself after statements, but not after a backup; without it the log grows by each one.

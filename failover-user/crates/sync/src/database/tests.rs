@@ -350,3 +350,39 @@ fn a_start_that_was_ended_on_purpose_counts_as_no_crash() {
     assert_eq!(close_starts(&missing, &[7], "parked", soon()).unwrap(), 0);
     assert!(!missing.exists());
 }
+
+#[test]
+fn a_live_one_is_copied_with_what_is_only_in_its_log() {
+    let sample = sample(LEASES);
+    let live = Connection::open(&sample.path).unwrap();
+    live.execute_batch(
+        "INSERT INTO turns VALUES ('in the log'); BEGIN; INSERT INTO turns VALUES ('not yet');",
+    )
+    .unwrap();
+    let copy = sample.path.with_extension("copy");
+    copy_out(&sample.path, &copy, Leases::Remove, soon()).unwrap();
+    assert_eq!(rows(&copy, "SELECT count(*) FROM turns"), 2_001);
+    let checked = check(&copy, Leases::Remove, soon()).unwrap();
+    assert_eq!(
+        checked,
+        Checked {
+            user_version: 23,
+            leases: 0
+        }
+    );
+    // The live one has its own.
+    assert_eq!(rows(&sample.path, "SELECT count(*) FROM state_leases"), 2);
+    // And nothing is overwritten.
+    copy_out(&sample.path, &copy, Leases::Remove, soon()).unwrap_err();
+}
+
+#[test]
+fn a_draft_is_only_made_where_there_are_leases_to_keep() {
+    let (new, live) = (sample("INSERT INTO turns VALUES ('new');"), sample(""));
+    let nowhere = Path::new("/nowhere/draft");
+    copy_into(&new.path, &live.path, nowhere, Leases::Remove, soon()).unwrap();
+    assert_eq!(rows(&live.path, "SELECT count(*) FROM turns"), 2_001);
+    let (new, live) = (sample(LEASES), sample(LEASES));
+    checked(&new).unwrap();
+    copy_into(&new.path, &live.path, nowhere, Leases::Remove, soon()).unwrap_err();
+}

@@ -18,13 +18,12 @@ use std::{
 
 use self::end::End;
 use crate::{
-    copy::{Copy, make_folder},
+    copy::make_folder,
     database::{self, DatabaseError, Leases},
     failure::Failure,
     generation::{Manifest, Number},
     local,
     outcome::Outcome,
-    pattern::Patterns,
     place::{self, Choice},
     spec::Spec,
     store::{DATABASES, Placement, Store, below, really_below},
@@ -168,18 +167,11 @@ impl Database {
         let draft = drafts.join("draft.sqlite");
         crate::files::remove(drafts).map_err(Failure::file("removing", drafts))?;
         make_folder(drafts).map_err(Failure::file("making", drafts))?;
-        let mut copy = Copy {
-            exclude: &Patterns::default(),
-            deadline,
-            step: &mut || Ok(()),
-            folders: Vec::new(),
-        };
-        copy.file(&self.copy, &draft)?;
         let leases = match spec.state.is_openclaw {
             true => Leases::Remove,
             false => Leases::Keep,
         };
-        database::copy_into(&draft, &self.live, leases, deadline)
+        database::copy_into(&self.copy, &self.live, &draft, leases, deadline)
             .map_err(|error| failed(&self.path, &error))
     }
 }
