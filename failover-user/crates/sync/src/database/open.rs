@@ -118,9 +118,8 @@ pub(super) fn connect(
     }?;
     confine(&connection, deadline)?;
     match access {
-        Access::Immutable => {}
-        // Without shared memory beside it.
-        Access::Alone => connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?,
+        // Not even exclusive locking: with it a journal outlives its connection.
+        Access::Immutable | Access::Alone => {}
         Access::Shared | Access::SharedWrite => {
             connection.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
         }

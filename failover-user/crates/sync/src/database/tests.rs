@@ -97,6 +97,13 @@ fn leases_of_processes_go_and_nothing_else_does() {
 }
 
 #[test]
+fn one_without_a_write_ahead_log_is_one_file_as_well() {
+    let sample = sample(&format!("PRAGMA journal_mode = DELETE; {LEASES}"));
+    assert_eq!(checked(&sample).unwrap().leases, 3);
+    assert_eq!(beside(&sample), 1);
+}
+
+#[test]
 fn tables_of_these_names_are_another_programs_own_business() {
     let sample = sample(LEASES);
     assert_eq!(check(&sample.path, Leases::Keep, soon()).unwrap().leases, 0);
