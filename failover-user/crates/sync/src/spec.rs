@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{generation::Number, lineage::Epoch};
@@ -54,6 +55,8 @@ pub enum Order {
     HandBack {
         /// What the local gateway has served as.
         epoch: Epoch,
+        /// When it began to: what the other host has changed since then isn't overwritten.
+        since: Timestamp,
         /// Also if both sides have changes: the operator has chosen this side.
         chosen: bool,
     },

@@ -7,6 +7,7 @@ use crate::{
     differences,
     failure::Failure,
     feed,
+    hand_back::{self, Served},
     outcome::Outcome,
     place, round,
     spec::{Order, Spec},
@@ -35,7 +36,17 @@ fn carry_out(spec: &Spec, deadline: Instant) -> Result<Outcome, Failure> {
         Order::Verify => verify::verify(&store, deadline),
         Order::Differences => differences::differences(spec, &store, deadline),
         Order::Round => round::run(spec, &store, deadline),
-        Order::HandBack { .. } => Err(Failure::local("this order can't be carried out yet")),
+        Order::HandBack {
+            epoch,
+            since,
+            chosen,
+        } => {
+            let served = Served {
+                epoch,
+                since: *since,
+            };
+            hand_back::hand_back(spec, &store, served, *chosen, deadline)
+        }
     }
 }
 

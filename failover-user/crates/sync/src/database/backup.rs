@@ -43,14 +43,19 @@ pub fn copy_out(
     open::is_database(live)?;
     let source = open::connect(live, Access::Shared, deadline)?;
     files::write(target, &[])?;
-    let mut copy = open::connect(target, Access::Alone, deadline)?;
+    // Not locked for good: then the journal of the copy would stay beside it.
+    let mut copy = open::connect(target, Access::SharedWrite, deadline)?;
     transfer(&source, &mut copy, deadline)?;
     close(source)?;
+    // It has the live one's mode, which may be one with a log.
+    let _: String = copy.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
+    close(copy)?;
     if leases == Leases::Remove {
+        let copy = open::connect(target, Access::Alone, deadline)?;
         let tables = leases::tables(&copy)?;
         leases::remove(&copy, &tables)?;
+        close(copy)?;
     }
-    close(copy)?;
     open::is_one_file(target)
 }
 

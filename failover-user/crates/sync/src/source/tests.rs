@@ -1,6 +1,8 @@
 //! The program runs here as it does on the other host: as sshd would run it, and its two copiers against databases
 //! that a gateway holds open.
 
+mod install;
+
 use std::{
     env, fs,
     io::Write as _,

@@ -104,10 +104,13 @@ function signature(database) {
   const parts = [database.stat.ino, database.stat.size, database.stat.mtimeNs];
   try {
     const wal = fs.statSync(bytes(database.file + "-wal"), { bigint: true });
-    parts.push(wal.size, wal.mtimeNs);
-    recent ||= isRecent(wal);
-    found.bytes += wal.size;
-    if (wal.mtimeNs > found.changed) found.changed = wal.mtimeNs;
+    // An empty one has nothing, and may come from nothing but a look.
+    if (wal.size > 0n) {
+      parts.push(wal.size, wal.mtimeNs);
+      recent ||= isRecent(wal);
+      found.bytes += wal.size;
+      if (wal.mtimeNs > found.changed) found.changed = wal.mtimeNs;
+    }
   } catch (error) {
     if (error.code !== "ENOENT") throw error;
   }

@@ -111,10 +111,12 @@ def signature(file, seen):
     parts = [seen.st_ino, seen.st_size, seen.st_mtime_ns]
     try:
         wal = os.stat(name_of(file + "-wal"))
-        parts += [wal.st_size, wal.st_mtime_ns]
-        recent = recent or is_recent(wal)
-        Found.bytes += wal.st_size
-        Found.changed = max(Found.changed, wal.st_mtime_ns)
+        # An empty one has nothing, and may come from nothing but a look.
+        if wal.st_size > 0:
+            parts += [wal.st_size, wal.st_mtime_ns]
+            recent = recent or is_recent(wal)
+            Found.bytes += wal.st_size
+            Found.changed = max(Found.changed, wal.st_mtime_ns)
     except FileNotFoundError:
         pass
     return ".".join(map(str, parts)) + nonce(recent)

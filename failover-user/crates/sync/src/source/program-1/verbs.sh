@@ -47,7 +47,7 @@ checked_options() {
     for option in $1; do
         case $option in
         --timeout=*[!0-9]* | --bwlimit=*[!0-9]* | --max-size=*[!0-9]*) fail "refused: $option" ;;
-        --safe-links | --no-implied-dirs | --delete | --timeout=* | --bwlimit=* | --max-size=*) ;;
+        --safe-links | --no-implied-dirs | --delete | --stats | --timeout=* | --bwlimit=* | --max-size=*) ;;
         --*) fail "refused: $option" ;;
         -*e.*)
             flags=${option%%e.*}
@@ -82,9 +82,15 @@ is_waiting() {
 receive() {
     is_waiting || fail 'refused: the gateway here is not waiting for it'
     checked_options "$1"
+    finish_plan
     mkdir -p "$cache/incoming"
     # shellcheck disable=SC2086
     exec rsync --server $1 --copy-dest="$cache/databases" --copy-dest=/ . "$cache/incoming/"
+}
+
+# What an interrupted installation has left to do: it had all that it needs.
+finish_plan() {
+    [ ! -f "$state/plan" ] || sh "$state/plan" >&2 || fail "cannot finish what was begun; run: sh $state/plan"
 }
 
 # One word for a shell.
@@ -120,7 +126,6 @@ install() {
         is_open "$path" && fail "refused: a process has databases open in $path; stop it"
     done
     kept=$state/kept/$(date -u +%Y-%m-%dT%H%M%SZ).handed-back
-    mkdir -p "$kept"
     {
         plan_begin
         for path; do plan_path "$path"; done
@@ -146,7 +151,7 @@ is_open() {
 # At most three of the trees that were replaced.
 prune() {
     # shellcheck disable=SC2012
-    ls "$state/kept" | grep '\.handed-back$' | sort -r | sed 1,3d | while read -r old; do rm -rf "$state/kept/$old"; done
+    ls "$state/kept" 2>/dev/null | grep '\.handed-back$' | sort -r | sed 1,3d | while read -r old; do rm -rf "$state/kept/$old"; done
 }
 
 plan_begin() {
@@ -184,7 +189,11 @@ plan_path() {
     set +f
     for old in "$1"/* "$1"/.[!.]* "$1"/..?*; do
         name=${old##*/}
-        exists "$old" && ! exists "$new/$name" && ! stays "$name" && line aside "$old" "$kept$1/$name"
+        exists "$old" && ! exists "$new/$name" || continue
+        # What lies beside a database that is replaced would be read into the new one.
+        base=$name
+        for end in -wal -shm -journal; do base=${base%"$end"}; done
+        if [ -f "$new/$base" ] || ! stays "$name"; then line aside "$old" "$kept$1/$name"; fi
     done
     for entry in "$new"/* "$new"/.[!.]* "$new"/..?*; do
         name=${entry##*/}
@@ -208,7 +217,10 @@ STAY
 # The mark, and whether the gateway here waits.
 mark() {
     waiting=false
-    ! is_waiting || waiting=true
+    if is_waiting; then
+        waiting=true
+        finish_plan
+    fi
     printf '{"answer":"mark","epoch":%s,"waiting":%s}\n' "$(cat "$state/epoch.json" 2>/dev/null || echo null)" "$waiting"
 }
 
