@@ -20,11 +20,7 @@ use failover::{
         TraceOptions, UnitJob, UnitName, Verb,
     },
     config::{self, Configuration, ConfigurationError, Faults, Locations, Options},
-    control::{
-        self, AskError, Request,
-        drill::DrillError,
-        sync::{SyncError, SyncOrder},
-    },
+    control::{self, AskError, Request, SyncOrder, drill::DrillError, sync::SyncError},
     gateway::{
         command::{
             relay,

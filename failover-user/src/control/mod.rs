@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::sync::operator::SyncOrder;
 pub use client::{AskError, ask, order};
 pub use server::{Pending, Server, Taken};
 
@@ -54,7 +55,7 @@ pub enum Request {
     /// Do something with the copies of PC-A's sessions and configuration.
     Sync {
         /// What.
-        order: sync::SyncOrder,
+        order: SyncOrder,
     },
     /// Stop the local gateway, although the primary does not answer.
     Release {

@@ -7,15 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     control::{AskError, Request, ask, order},
     status::{
         Document,
         copies::{Ended, Sync},
     },
-    sync::lineage::Side,
+    sync::{lineage::Side, operator::SyncOrder},
     wording,
 };
 
@@ -23,26 +21,6 @@ use crate::{
 const PACE: Duration = Duration::from_millis(250);
 /// Longer than checking a copy of some GB again may take; the daemon has the limits that count.
 const PATIENCE: Duration = Duration::from_secs(2 * 3600);
-
-/// What an operator wants done with the copies.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(tag = "verb", rename_all = "kebab-case")]
-pub enum SyncOrder {
-    /// A round, now.
-    Now,
-    /// All copies are checked again.
-    Verify,
-    /// This copy is put in place of PC-B's state.
-    Restore {
-        /// Its number.
-        generation: u64,
-    },
-    /// This side's state stays.
-    Choose {
-        /// Which.
-        side: Side,
-    },
-}
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]

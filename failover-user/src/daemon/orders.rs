@@ -10,7 +10,7 @@ use failover_decide::{Event, Order, Refusal, Time};
 use failover_linux::clock;
 
 use crate::{
-    control::{Answer, LONGEST_WAIT, Pending, Request, VERSION, sync::SyncOrder},
+    control::{Answer, LONGEST_WAIT, Pending, Request, SyncOrder, VERSION},
     daemon::Daemon,
     observe::occurrence::{Decided, Occurrence, OrderCourse},
     state_dir::{

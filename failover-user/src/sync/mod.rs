@@ -5,23 +5,7 @@
 pub(crate) mod checked;
 pub(crate) mod known;
 pub(crate) mod lineage;
+pub(crate) mod operator;
 pub(crate) mod order;
 pub(crate) mod rounds;
 pub(crate) mod worker;
-
-/// Why an operator's order about copies isn't carried out.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum SyncRefusal {
-    /// Nothing is copied.
-    Off,
-    /// The primary doesn't serve, or something is about to be started or stopped.
-    NotQuiet,
-    /// A gateway has the local tree open.
-    Serves,
-    /// There is no generation of this number.
-    NoSuchCopy,
-    /// There are no two sides to choose from.
-    NotSplit,
-    /// Too many orders wait.
-    Busy,
-}

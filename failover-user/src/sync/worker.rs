@@ -230,4 +230,4 @@ fn outcome_of(said: &[u8], words: &[u8]) -> Outcome {
 }
 
 #[cfg(test)]
-pub(in crate::sync) mod tests;
+pub(crate) mod tests;

@@ -9,7 +9,7 @@ use failover_sync::{
 
 use crate::{
     named::Value,
-    sync::{SyncRefusal, lineage::Side, order::Task},
+    sync::{lineage::Side, operator::SyncRefusal, order::Task},
     wording::{age, standby::memory},
 };
 

@@ -7,12 +7,12 @@ use failover_decide::{Event, StandbyState, Step};
 use failover_sync::{generation::Number, outcome::Outcome, spec::Order};
 
 use crate::{
-    control::sync::SyncOrder,
+    control::SyncOrder,
     daemon::{Daemon, inputs::is_quiet},
     observe::occurrence::{Occurrence, SyncCourse},
     sync::{
-        SyncRefusal,
         lineage::{LocalTree, Side},
+        operator::SyncRefusal,
         order::Task,
         rounds::{Lasting, Report},
         worker::RunningWorker,

@@ -11,7 +11,7 @@ use failover_sync::{
 use super::*;
 
 /// A worker that is this script.
-pub(in crate::sync) fn scripted(script: &str) -> Worker {
+pub(crate) fn scripted(script: &str) -> Worker {
     let line = CommandLine {
         program: "/bin/sh".into(),
         arguments: vec!["-c".to_owned(), script.to_owned()],
