@@ -1,28 +1,35 @@
-//! Leases of OpenClaw (2026.9, measured): rows by which a gateway keeps others from its databases. In a copy they are
-//! another host's, and a gateway that finds them ends with an error until 300 s after their last renewal.
+//! Rows of OpenClaw (2026.9, measured and read) that belong to processes of one host, and mean something else in a copy.
+//!
+//! Leases keep others from a gateway's databases: a gateway that finds another host's ends with an error until 300 s
+//! after their last renewal. The record of its starts tells a crash loop: three within five minutes that didn't end in
+//! an orderly way, be it on another host, and the next gateway comes up without its channels.
 
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter, types::Value};
 
 use crate::database::error::DatabaseError;
 
-/// Leases of one table: a gateway has one or two.
-const MOST: usize = 1_000;
+/// Of one table: a gateway has one or two leases, and keeps the starts of a day.
+const MOST: usize = 20_000;
 
-/// A table of leases, and which of its rows are.
+/// A table, and which of its rows belong to processes.
 pub(super) struct Table {
     pub(super) name: &'static str,
     /// A condition of SQL.
     pub(super) rows: &'static str,
 }
 
-/// In the state database, and in each agent's. Other scopes of the first are no process's.
-const TABLES: [Table; 2] = [
+/// All are in the state database. Other scopes of the first are no process's.
+const TABLES: [Table; 3] = [
     Table {
         name: "state_leases",
         rows: "scope = 'gateway-owner'",
     },
     Table {
         name: "agent_database_leases",
+        rows: "TRUE",
+    },
+    Table {
+        name: "gateway_boot_lifecycle",
         rows: "TRUE",
     },
 ];
@@ -118,7 +125,7 @@ pub(super) fn copy(from: &Connection, to: &Connection) -> Result<(), DatabaseErr
             count = count.saturating_add(1);
             if count > MOST {
                 return Err(DatabaseError::Sql(format!(
-                    "{} has more than {MOST} leases",
+                    "{} has more than {MOST} rows",
                     table.name
                 )));
             }

@@ -25,7 +25,9 @@ pub use self::{
     error::DatabaseError,
 };
 
-/// Whether a database's leases are removed: rows that say which process of which host uses it now.
+use crate::files;
+
+/// Whether a database's leases are removed: rows that say which process of which host uses it now, or has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Leases {
     /// Those of OpenClaw: a gateway that finds another host's refuses to start for 300 s.
@@ -44,7 +46,8 @@ pub struct Checked {
 }
 
 /// Checks a copy of a database that nobody uses, and removes its leases. It is one file before and after, and is
-/// only written to if it has leases; other names of the file keep what they have.
+/// only written to if it has leases; other names of the file keep what they have. Its time stays: by size and time
+/// rsync sees that it is what the other host still has.
 ///
 /// # Errors
 /// When it is broken or unsafe, or the check takes longer than until the deadline.
@@ -61,11 +64,13 @@ pub fn check(path: &Path, leases: Leases, deadline: Instant) -> Result<Checked, 
     let count = leases::count(&connection, &found)?;
     close(connection)?;
     if count > 0 {
+        let modified = fs::symlink_metadata(path)?.modified()?;
         open::give_own_copy(path)?;
         let connection = open::connect(path, Access::Alone, deadline)?;
         leases::remove(&connection, &found)?;
         close(connection)?;
         open::is_one_file(path)?;
+        files::open_regular(path)?.set_modified(modified)?;
     }
     Ok(Checked {
         user_version,

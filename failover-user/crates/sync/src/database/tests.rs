@@ -97,6 +97,21 @@ fn leases_of_processes_go_and_nothing_else_does() {
 }
 
 #[test]
+fn starts_of_another_host_go_with_its_leases() {
+    let sample = sample(STARTS);
+    let before = fs::metadata(&sample.path).unwrap();
+    assert_eq!(checked(&sample).unwrap().leases, 3);
+    assert_eq!(
+        rows(&sample.path, "SELECT count(*) FROM gateway_boot_lifecycle"),
+        0
+    );
+    // To rsync it is the file that the other host has.
+    let after = fs::metadata(&sample.path).unwrap();
+    assert_eq!(after.modified().unwrap(), before.modified().unwrap());
+    assert_eq!(after.len(), before.len());
+}
+
+#[test]
 fn one_without_a_write_ahead_log_is_one_file_as_well() {
     let sample = sample(&format!("PRAGMA journal_mode = DELETE; {LEASES}"));
     assert_eq!(checked(&sample).unwrap().leases, 3);

@@ -38,6 +38,7 @@ fn with_leases(databases: &Path, rows: &[&str], version: i64) -> Vec<&'static st
             "PRAGMA journal_mode = WAL; PRAGMA user_version = {version};
              CREATE TABLE turns (text);
              CREATE TABLE state_leases (scope TEXT, lease_key TEXT, owner TEXT, PRIMARY KEY (scope, lease_key));
+             CREATE TABLE gateway_boot_lifecycle (boot_id TEXT PRIMARY KEY, pid INTEGER);
              CREATE TABLE agent_database_leases (path TEXT PRIMARY KEY, \"the \"\"owner\" TEXT);"
         ))
         .unwrap();
@@ -75,7 +76,7 @@ fn what_is_parked_has_the_new_rows_and_its_own_leases_when_it_continues() {
     // It writes as well: its row is there for others, and its lease is renewed.
     assert_eq!(
         parked.proceed(),
-        "turns: one, two; leases: 1 renewed, 1 of its agent"
+        "turns: one, two; leases: 1 renewed, 1 of its agent; starts: 1"
     );
     let connection = Connection::open(lab.root.join(DATABASE)).unwrap();
     let count: i64 = connection
@@ -129,7 +130,7 @@ fn another_schema_or_another_set_of_databases_is_for_one_that_is_parked_again() 
     assert_eq!(lab.in_place(), Some(1));
     assert_eq!(
         parked.proceed(),
-        "turns: one; leases: 1 renewed, 1 of its agent"
+        "turns: one; leases: 1 renewed, 1 of its agent; starts: 1"
     );
 }
 
@@ -148,7 +149,7 @@ fn another_page_size_is_for_one_that_is_parked_again_and_changes_nothing() {
     parks_anew(&lab.order(Order::Feed), DATABASE);
     assert_eq!(
         parked.proceed(),
-        "turns: one; leases: 1 renewed, 1 of its agent"
+        "turns: one; leases: 1 renewed, 1 of its agent; starts: 1"
     );
 }
 

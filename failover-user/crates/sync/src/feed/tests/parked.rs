@@ -65,6 +65,7 @@ fn is_parked() {
     connection
         .execute_batch(
             "INSERT INTO state_leases VALUES ('gateway-owner', 'a', 'parked');
+             INSERT INTO gateway_boot_lifecycle VALUES ('a', 1);
              INSERT INTO agent_database_leases VALUES ('/a', 'parked');",
         )
         .unwrap();
@@ -92,16 +93,19 @@ fn is_parked() {
             [],
         )
         .unwrap();
-    let agents: i64 = connection
-        .query_row("SELECT count(*) FROM agent_database_leases", [], |row| {
-            row.get(0)
-        })
-        .unwrap();
+    let count = |table: &str| -> i64 {
+        let query = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&query, [], |row| row.get(0)).unwrap()
+    };
+    let (agents, starts) = (
+        count("agent_database_leases"),
+        count("gateway_boot_lifecycle"),
+    );
     connection
         .execute("INSERT INTO turns VALUES ('of the parked one')", [])
         .unwrap();
     println!(
-        "turns: {}; leases: {renewed} renewed, {agents} of its agent",
+        "turns: {}; leases: {renewed} renewed, {agents} of its agent; starts: {starts}",
         turns.join(", ")
     );
 }
