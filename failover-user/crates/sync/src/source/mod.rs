@@ -7,6 +7,7 @@
 //! own, and lines that name the earlier one stay valid.
 
 mod answer;
+mod hook;
 mod line;
 
 use std::fmt::Write as _;
@@ -14,6 +15,7 @@ use std::fmt::Write as _;
 use ring::digest::{SHA256, digest};
 
 pub use answer::{Answer, AnswerError, LONGEST_ANSWER, SourceState, printable};
+pub use hook::{HookError, drop_in};
 pub use line::{LineError, authorized_keys_line, forced_command};
 
 /// The first program: functions that print its parts in JavaScript and Python, then the verbs.

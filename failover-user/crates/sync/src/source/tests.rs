@@ -576,3 +576,20 @@ fn answers_of_a_hostile_host_are_refused() {
     let failed = json!({"answer": "failed", "error": "a\u{1b}[31m\nb"});
     assert!(matches!(parse(&failed), Ok(Answer::Failed { error }) if error == "a [31m b"));
 }
+
+proptest::proptest! {
+    /// What gets through is within its bounds, whatever was sent.
+    #[test]
+    fn an_answer_that_is_used_has_checked_parts(token in ".{0,200}", database in "(/home/a)?[./a\u{0}-\u{ff}]{0,20}") {
+        let paths = [PathBuf::from("/home/a")];
+        let answer = json!({
+            "answer": "copied", "token": token, "epoch": {"id": "b2"}, "gateway_version": null, "home": "/home/a",
+            "now": 0, "changed": 0, "databases": [database], "files": 1, "bytes": 2,
+        });
+        if let Ok(Answer::Copied(state)) = Answer::parse(answer.to_string().as_bytes(), &paths) {
+            assert!(state.token.len() <= 128 && !state.token.contains(char::is_whitespace));
+            let database = &state.databases[0];
+            assert!(database.starts_with("/home/a") && !database.to_str().unwrap().contains(".."));
+        }
+    }
+}

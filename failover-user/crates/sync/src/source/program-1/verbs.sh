@@ -131,8 +131,9 @@ install() {
         for path; do plan_path "$path"; done
         line finish "$mark" "$state" "$cache/incoming"
     } >"$state/plan.new" && sync && mv "$state/plan.new" "$state/plan"
-    # From here on it finishes, whether or not the connection is there.
+    # From here on it finishes, whether or not the connection is there; unless the gateway has stopped waiting.
     trap '' HUP INT TERM PIPE
+    is_waiting || { rm -f "$state/plan" && fail 'refused: the gateway here has stopped waiting'; }
     sh "$state/plan" || fail "cannot put everything in place; run: sh $state/plan"
     prune
     echo '{"answer":"installed","kept":"'"$kept"'"}'

@@ -154,3 +154,38 @@ fn a_mark_that_is_none_is_refused() {
         assert!(account.root().join("gone.md").exists());
     }
 }
+
+#[test]
+fn the_key_of_the_way_back_is_made_once() {
+    let account = Account::new();
+    let first = account.over_ssh("key", b"pc-b ssh-ed25519 AAAA\n");
+    let words = String::from_utf8_lossy(&first.stderr);
+    assert!(first.stdout.starts_with(b"ssh-ed25519 "), "{words}");
+    let second = account.over_ssh("key", b"pc-b ssh-ed25519 BBBB\n");
+    assert_eq!(first.stdout, second.stdout);
+    let state = account.home.path().join(".local/state/failover/sync");
+    let hosts = fs::read_to_string(state.join("known_hosts")).unwrap();
+    assert_eq!(hosts, "pc-b ssh-ed25519 BBBB\n");
+    assert_eq!(mode(&state.join("key")), 0o600);
+}
+
+#[test]
+fn what_is_removed_is_what_was_made_and_nothing_else() {
+    let account = Account::new();
+    let _database = account.database("state/openclaw.sqlite");
+    account.over_ssh("copy", Account::request(None).to_string().as_bytes());
+    account.over_ssh("key", b"");
+    let keys = account.home.path().join(".ssh/authorized_keys");
+    fs::create_dir(keys.parent().unwrap()).unwrap();
+    let line = authorized_keys_line(Program::newest(), &[account.root()], "ssh-ed25519 AAAA");
+    let others = "ssh-ed25519 CCCC me\nssh-ed25519 DDDD my failover-sync-notes\n";
+    fs::write(&keys, format!("{}\n{others}", line.unwrap())).unwrap();
+    let output = account.over_ssh("remove", b"");
+    let answer = Answer::parse(output.stdout.trim_ascii(), &[]);
+    assert!(matches!(answer, Ok(Answer::Removed)), "{output:?}");
+    assert_eq!(fs::read_to_string(&keys).unwrap(), others);
+    for gone in [".cache/failover/sync", ".local/state/failover/sync"] {
+        assert!(!account.home.path().join(gone).exists(), "{gone}");
+    }
+    assert!(account.root().join("state/openclaw.sqlite").exists());
+}
