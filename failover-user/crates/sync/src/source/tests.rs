@@ -120,6 +120,8 @@ impl Account {
                  CREATE TABLE turns (id INTEGER PRIMARY KEY, text TEXT, extra BLOB);
                  CREATE TABLE state_leases (scope TEXT, pid INTEGER, expires INTEGER);
                  CREATE TABLE agent_database_leases (pid INTEGER);
+                 CREATE TABLE gateway_boot_lifecycle (started INTEGER);
+                 INSERT INTO gateway_boot_lifecycle VALUES (1);
                  INSERT INTO turns (text) VALUES ('first');
                  INSERT INTO state_leases VALUES ('gateway-owner', 1, 2), ('cron', 3, 4);
                  INSERT INTO agent_database_leases VALUES (1);",
@@ -226,6 +228,8 @@ fn a_copy_has_all_that_was_committed_and_no_lease_of_a_gateway() {
             account.count(name, "SELECT count(*) FROM agent_database_leases"),
             0
         );
+        let starts = "SELECT count(*) FROM gateway_boot_lifecycle";
+        assert_eq!(account.count(name, starts), 0);
         assert_eq!(account.count(name, "PRAGMA user_version"), 23);
         // The live one was not touched.
         let leases = "SELECT count(*) FROM state_leases";

@@ -11,6 +11,7 @@ if (!sqlite || !sqlite.backup) process.exit(42);
 const LEASES = [
   ["state_leases", "scope = 'gateway-owner'"],
   ["agent_database_leases", "true"],
+  ["gateway_boot_lifecycle", "true"],
 ];
 const SIDECARS = /-(wal|shm|journal)$/;
 // Two changes within the granularity of a file system's clock look like one.

@@ -9,7 +9,11 @@ try:
 except (ImportError, AttributeError):
     sys.exit(42)
 
-LEASES = [("state_leases", "scope = 'gateway-owner'"), ("agent_database_leases", "true")]
+LEASES = [
+    ("state_leases", "scope = 'gateway-owner'"),
+    ("agent_database_leases", "true"),
+    ("gateway_boot_lifecycle", "true"),
+]
 SIDECARS = re.compile(r"-(wal|shm|journal)\Z")
 # Two changes within the granularity of a file system's clock look like one.
 RECENT = 2_000_000_000
