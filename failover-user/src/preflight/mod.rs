@@ -3,7 +3,7 @@
 //!
 //! They change nothing. [`finding`] is the result, [`machine`] checks this machine,
 //! [`gateway`] the local gateway, [`startable`] whether it would start, [`starters`] what else starts
-//! it, [`standby`] whether it could be parked, and [`network`] other hosts.
+//! it, [`standby`] whether it could be parked, [`sync`] whether PC-A's state can be copied, and [`network`] other hosts.
 
 mod finding;
 mod gateway;
@@ -13,6 +13,7 @@ mod standby;
 mod startable;
 mod starters;
 pub(crate) mod startup;
+mod sync;
 
 pub use finding::{Finding, Level, Report};
 pub use network::first_probe;
@@ -95,6 +96,7 @@ pub async fn check(options: Options) -> Report {
         findings.push(network::webhook(webhook).await);
     }
     findings.push(machine::state_dir(&configuration).await);
+    findings.extend(sync::sync(&configuration, daemon.as_ref().ok()));
     findings.push(machine::daemon(&configuration, daemon));
     Report(findings)
 }

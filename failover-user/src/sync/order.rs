@@ -110,7 +110,7 @@ pub(crate) fn spec(options: &Sync, order: Order) -> Spec {
         source: asks_the_source.then(|| SourceSpec {
             destination: options.destination.clone(),
             port: options.port,
-            key: store.join(KEY),
+            key: key(options),
             known_hosts: store.join(KNOWN_HOSTS),
         }),
         unit_file: options.unit_file.clone(),
@@ -120,6 +120,11 @@ pub(crate) fn spec(options: &Sync, order: Order) -> Spec {
             ..options.limits
         },
     }
+}
+
+/// The key for the source.
+pub(crate) fn key(options: &Sync) -> PathBuf {
+    store(options).join(KEY)
 }
 
 /// Where generations and the key are.
