@@ -28,7 +28,7 @@ const USER: u32 = 47_012;
 /// Where the files of its host's sshd are there.
 const SSHD: &str = "/mnt/sshd";
 /// Where sshd listens.
-const SSH_PORT: u16 = 22;
+pub const SSH_PORT: u16 = 22;
 
 /// An account on a host.
 #[derive(Clone, Debug)]
@@ -234,18 +234,7 @@ impl Account {
         if !key.exists() {
             key_pair(&key);
         }
-        let configuration = format!(
-            "HostKey {SSHD}/host_key\n\
-             ListenAddress 0.0.0.0:{SSH_PORT}\n\
-             AuthorizedKeysFile .ssh/authorized_keys\n\
-             StrictModes no\n\
-             UsePAM no\n\
-             PidFile none\n\
-             PasswordAuthentication no\n\
-             KbdInteractiveAuthentication no\n\
-             SetEnv {path}\n",
-            path = path(),
-        );
+        let configuration = sshd_configuration(&format!("{SSHD}/host_key"));
         let file = self.directory.join("sshd/config");
         fs::write(&file, configuration).expect("writing sshd's configuration");
         let log = fs::File::create(self.directory.join("sshd/log")).expect("making sshd's log");
@@ -289,7 +278,28 @@ impl Account {
     }
 }
 
-fn key_pair(path: &Path) {
+/// Of an sshd with this host key, for accounts with a key of their own.
+#[must_use]
+pub fn sshd_configuration(host_key: &str) -> String {
+    format!(
+        "HostKey {host_key}\n\
+         ListenAddress 0.0.0.0:{SSH_PORT}\n\
+         AuthorizedKeysFile .ssh/authorized_keys\n\
+         StrictModes no\n\
+         UsePAM no\n\
+         PidFile none\n\
+         PasswordAuthentication no\n\
+         KbdInteractiveAuthentication no\n\
+         SetEnv {path}\n",
+        path = path(),
+    )
+}
+
+/// Makes a key pair.
+///
+/// # Panics
+/// When ssh-keygen fails.
+pub fn key_pair(path: &Path) {
     let made = Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-f"])
         .arg(path)
@@ -303,7 +313,9 @@ fn path() -> String {
     format!("PATH={path}:/usr/bin:/bin:/usr/sbin:/sbin")
 }
 
-fn program(name: &str) -> Option<PathBuf> {
+/// A program of this machine, or one that cargo xtask has unpacked.
+#[must_use]
+pub fn program(name: &str) -> Option<PathBuf> {
     let path = path();
     let folders = std::env::split_paths(path.trim_start_matches("PATH="));
     folders

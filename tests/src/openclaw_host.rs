@@ -119,8 +119,9 @@ impl OpenClawHost {
     }
 }
 
-/// It knows this model alone.
-fn configuration() -> String {
+/// Of a gateway that knows this model alone.
+#[must_use]
+pub fn configuration() -> String {
     let model_port = model::PORT;
     format!(
         r#"{{

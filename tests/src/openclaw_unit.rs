@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     PORT,
     lab::{
-        Lab, Machine, failover_binary,
+        Host, Lab, Machine, failover_binary,
         machine::{ACCOUNT, HOME},
     },
     moment::Moment,
@@ -32,7 +32,18 @@ const SHIPPED: &str = include_str!("../../failover-user/dist/failover.service");
 /// When OpenClaw can't be installed.
 #[must_use]
 pub fn machine(lab: &Lab) -> Option<Machine> {
-    let machine = Machine::boot(lab, &[(&openclaw::folder(), OPENCLAW)])?;
+    machine_on(lab, lab.host_b(), &[])
+}
+
+/// The same on this host, where these folders are shown, too.
+///
+/// # Panics
+/// When OpenClaw can't be installed.
+#[must_use]
+pub fn machine_on(lab: &Lab, host: &Host, shown: &[(&Path, &str)]) -> Option<Machine> {
+    let folder = openclaw::folder();
+    let shown = [shown, &[(&folder, OPENCLAW)]].concat();
+    let machine = Machine::boot_on(lab, host, &shown)?;
     machine.run_as_user(&["mkdir", "-m", "700", &format!("{HOME}/.openclaw")]);
     configure_gateway(&machine, CONFIGURATION);
     // Where everybody's PATH has it.

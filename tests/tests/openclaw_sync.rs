@@ -8,7 +8,7 @@ use failover_sync::{
     source::{Program, authorized_keys_line},
     spec::{Limits, Order, SourceSpec, Spec},
 };
-use failover_tests::{account, lab::Lab, openclaw_host::OpenClawHost};
+use failover_tests::{account, lab::Lab, openclaw_host::OpenClawHost, openclaw_pair::OpenClawPair};
 
 const STORE: &str = ".local/state/failover/sync";
 const KEY: &str = ".local/state/failover/sync-key";
@@ -94,4 +94,41 @@ fn a_conversation_goes_on_at_pc_b_when_pc_a_is_gone() {
     let asked = asked_about(&local, "What is our cat called?");
     assert!(asked.contains("Our cat is called Zebulon."), "{asked}");
     assert!(asked.contains("of the model on PC-A"), "{asked}");
+}
+
+/// What was said on PC-A is in the first request to PC-B's model after a takeover by the daemon.
+fn assert_goes_on(mode: &str) {
+    let options = format!("standby = \"{mode}\"\n");
+    let Some(mut pair) = OpenClawPair::new(&options) else {
+        return;
+    };
+    if mode == "hot" {
+        pair.standby_becomes("parked");
+    }
+    let answer = pair.primary_answers("Our cat is called Zebulon.");
+    assert!(answer.contains("of the model on PC-A"), "{answer}");
+    pair.copies();
+    pair.primary_dies();
+    pair.is_taken_over();
+    let answer = pair.standby_answers("What is our cat called?");
+    assert!(answer.contains("of the model on PC-B"), "{answer}");
+    let asked = pair.standby_asked();
+    let first = asked.first().expect("the model was asked");
+    assert!(first.contains("Our cat is called Zebulon."), "{asked:#?}");
+    assert!(first.contains("of the model on PC-A"), "{asked:#?}");
+}
+
+#[test]
+fn a_takeover_by_a_cold_standby_goes_on_with_the_conversation() {
+    assert_goes_on("cold");
+}
+
+#[test]
+fn a_takeover_by_a_warm_standby_goes_on_with_the_conversation() {
+    assert_goes_on("warm");
+}
+
+#[test]
+fn a_takeover_by_a_hot_standby_goes_on_with_the_conversation() {
+    assert_goes_on("hot");
 }

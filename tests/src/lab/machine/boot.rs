@@ -74,6 +74,9 @@ pub struct Options {
     /// A directory that is the same in the machine
     #[arg(long)]
     share: PathBuf,
+    /// The machine's name
+    #[arg(long)]
+    name: String,
     /// A path that can be read in the machine, and where
     #[arg(long, num_args = 2, value_names = ["HERE", "THERE"])]
     show: Vec<PathBuf>,
@@ -86,7 +89,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Infallible> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).context("parting from the mounts outside")?;
-    sethostname(b"pc-b").context("setting the host's name")?;
+    sethostname(options.name.as_bytes()).context("setting the host's name")?;
     let root = root(&options.directory)?;
     file_systems(&root)?;
     let (share, there) = (&options.share, inside(&root, &options.share));
@@ -98,7 +101,7 @@ pub fn run(options: &Options) -> Result<Infallible> {
                 .with_context(|| format!("showing {}", here.display()))?;
         }
     }
-    configure(&root).context("writing the machine's configuration")?;
+    configure(&root, &options.name).context("writing the machine's configuration")?;
     enter(&root).context("changing the root")?;
     let error = Command::new(SYSTEMD)
         .args(["--system", &format!("--unit={TARGET}")])
@@ -179,10 +182,10 @@ fn show(here: &Path, there: &Path) -> Result<()> {
     Ok(mount_remount(there, flags, "")?)
 }
 
-fn configure(root: &Path) -> io::Result<()> {
+fn configure(root: &Path, name: &str) -> io::Result<()> {
     let id = fs::read_to_string("/proc/sys/kernel/random/uuid")?.replace('-', "");
     fs::write(root.join("etc/machine-id"), id)?;
-    fs::write(root.join("etc/hostname"), "pc-b\n")?;
+    fs::write(root.join("etc/hostname"), format!("{name}\n"))?;
     fs::write(
         root.join("etc/hosts"),
         "127.0.0.1 localhost\n::1 localhost\n",

@@ -54,10 +54,19 @@ impl Machine {
     /// When it doesn't come up.
     #[must_use]
     pub fn boot(lab: &Lab, shown: &[(&Path, &str)]) -> Option<Self> {
+        Self::boot_on(lab, lab.host_b(), shown)
+    }
+
+    /// Boots another host.
+    ///
+    /// # Panics
+    /// When it doesn't come up.
+    #[must_use]
+    pub fn boot_on(lab: &Lab, host: &Host, shown: &[(&Path, &str)]) -> Option<Self> {
         if !Self::can_boot() {
             return None;
         }
-        let machine = Self::start(lab, shown).and_then(|mut machine| {
+        let machine = Self::start(lab, host, shown).and_then(|mut machine| {
             machine.await_boot()?;
             Ok(machine)
         });
@@ -84,17 +93,18 @@ impl Machine {
         missing.is_empty()
     }
 
-    fn start(lab: &Lab, shown: &[(&Path, &str)]) -> Result<Self> {
-        let host = lab.host_b();
-        let name = lab.directory().file_name().context("no directory")?;
-        let group = cgroup::mount_point()?.join(name);
+    fn start(lab: &Lab, host: &Host, shown: &[(&Path, &str)]) -> Result<Self> {
+        let name = host.name().to_lowercase();
+        let of_lab = lab.directory().file_name().context("no directory")?;
+        let group = format!("{}-{name}", of_lab.to_string_lossy());
+        let group = cgroup::mount_point()?.join(group);
         lab.hold_group(&group)?;
         fs::create_dir(&group).with_context(|| format!("making {}", group.display()))?;
         let group_file = File::options()
             .write(true)
             .open(group.join("cgroup.procs"))
             .context("opening the control group")?;
-        let directory = lab.directory().join("machine");
+        let directory = lab.directory().join(format!("machine-{name}"));
         fs::create_dir(&directory).context("making the machine's directory")?;
 
         let mut command = host.command("unshare");
@@ -107,7 +117,7 @@ impl Machine {
             .args(["--mount", "--pid", "--uts", "--ipc", "--cgroup"])
             .args(["--fork", "--kill-child"])
             .arg(lab.binary())
-            .arg("boot")
+            .args(["boot", "--name", &name])
             .arg("--directory")
             .arg(&directory)
             .arg("--share")
