@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     config::{
         ConfigurationError, DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, DEFAULT_STATE_DIR,
-        HumanDuration, Locations, Options, count, path, port,
+        GUARD_PORT, GuardedOptions, HumanDuration, Locations, Options, count, path, port,
     },
     control::Request,
     gateway::{
@@ -91,6 +91,9 @@ pub enum Verb {
     Trace(TraceOptions),
     /// Simulate settings: years of modelled networks in seconds
     Simulate(Box<simulate::Options>),
+    /// Heartbeats from PC-A: run the guard there, and make the keys for both hosts
+    #[command(subcommand)]
+    Guard(GuardVerb),
     /// Write, check or show a configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -115,6 +118,35 @@ pub enum Verb {
     /// Connect to the host that is copied from, for the worker
     #[command(hide = true)]
     SyncTransport(SyncTransport),
+}
+
+/// The subcommands of `failover guard`.
+#[derive(Debug, Subcommand)]
+pub enum GuardVerb {
+    /// Run the guard on PC-A: report to PC-B every 50 ms how this host's gateway is
+    ///
+    /// It starts and stops nothing, and the gateway does not depend on it. SIGTERM and Ctrl-C stop it, and PC-B is
+    /// notified.
+    Run(Box<GuardedOptions>),
+    /// Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with
+    ///
+    /// Both hosts show a code of six digits; keys are kept only if both operators confirm that it is the same. A further pairing
+    /// replaces the keys, and those before it stay valid until the next.
+    Pair(PairOptions),
+}
+
+/// Options of `failover guard pair`.
+#[derive(Args, Debug)]
+pub struct PairOptions {
+    /// PC-B, where `failover guard pair` waits [default: wait for PC-A]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub with: Option<String>,
+    /// The port to wait at (TCP)
+    #[arg(long, value_name = "PORT", default_value_t = GUARD_PORT, value_parser = port, conflicts_with = "with")]
+    pub guard_port: NonZeroU16,
+    /// The state directory, where the keys are kept
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_STATE_DIR)]
+    pub state_dir: PathBuf,
 }
 
 /// The daemon to connect to.

@@ -11,6 +11,7 @@ pub mod daemon;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gateway;
+pub mod guard;
 pub mod history;
 pub(crate) mod kernel_events;
 pub mod log;

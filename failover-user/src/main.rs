@@ -15,11 +15,11 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use failover::{
     cli::{
-        AskOptions, CheckOptions, Cli, ConfigVerb, DiscardOptions, DrillOptions, HistoryOptions,
-        ParkingUnit, ParkingVerb, ShowOptions, StatusOptions, SyncTransport, SyncVerb,
-        TraceOptions, UnitJob, UnitName, Verb,
+        AskOptions, CheckOptions, Cli, ConfigVerb, DiscardOptions, DrillOptions, GuardVerb,
+        HistoryOptions, PairOptions, ParkingUnit, ParkingVerb, ShowOptions, StatusOptions,
+        SyncTransport, SyncVerb, TraceOptions, UnitJob, UnitName, Verb,
     },
-    config::{self, Configuration, ConfigurationError, Faults, Locations, Options},
+    config::{self, Configuration, ConfigurationError, Faults, GuardedOptions, Locations, Options},
     control::{self, AskError, Request, SyncOrder, drill::DrillError, sync::SyncError},
     gateway::{
         command::{
@@ -28,7 +28,7 @@ use failover::{
         },
         parking::{self, ParkedUnit, manager, place::Place},
     },
-    history, log,
+    guard, history, log,
     runtime::rights,
     status::{Document, Protection},
     trace,
@@ -69,6 +69,8 @@ fn main() -> ExitCode {
         Verb::Config(ConfigVerb::Init { output }) => init(output.as_deref()),
         Verb::Config(ConfigVerb::Check { file }) => check(file),
         Verb::Config(ConfigVerb::Show(options)) => show(*options),
+        Verb::Guard(GuardVerb::Run(options)) => guard(*options).map(|()| ExitCode::SUCCESS),
+        Verb::Guard(GuardVerb::Pair(options)) => pair(&options).map(|()| ExitCode::SUCCESS),
         Verb::Simulate(options) => failover::simulate::run(&options).map(|()| ExitCode::SUCCESS),
         Verb::UnitJob(job) => unit_job(&job).map(|()| ExitCode::SUCCESS),
         // No message: its standard error is the output file.
@@ -144,6 +146,21 @@ fn run(options: Options) -> anyhow::Result<()> {
     // A name lookup cannot be cancelled (getaddrinfo(3)), and may take a minute.
     runtime.shutdown_timeout(LAST_PATIENCE);
     ended
+}
+
+fn guard(options: GuardedOptions) -> anyhow::Result<()> {
+    let _log = log::begin(guard::primary::log_format(&options)?, "info")?;
+    let runtime = runtime()?;
+    let ended = runtime.block_on(guard::primary::run(options));
+    runtime.shutdown_timeout(LAST_PATIENCE);
+    ended
+}
+
+fn pair(options: &PairOptions) -> anyhow::Result<()> {
+    match &options.with {
+        Some(peer) => guard::pairing::connect(peer, &options.state_dir),
+        None => guard::pairing::wait(options.guard_port, &options.state_dir),
+    }
 }
 
 /// Writes the default configuration with comments; never overwrites a file.

@@ -19,6 +19,7 @@ pub mod daemon;
 pub mod demo;
 pub mod forward;
 pub mod gateway;
+pub mod guard;
 pub mod guest;
 pub mod hoard;
 pub mod http;

@@ -25,6 +25,9 @@ _failover() {
             failover,drill)
                 cmd="failover__subcmd__drill"
                 ;;
+            failover,guard)
+                cmd="failover__subcmd__guard"
+                ;;
             failover,help)
                 cmd="failover__subcmd__help"
                 ;;
@@ -82,6 +85,24 @@ _failover() {
             failover__subcmd__config__subcmd__help,show)
                 cmd="failover__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            failover__subcmd__guard,help)
+                cmd="failover__subcmd__guard__subcmd__help"
+                ;;
+            failover__subcmd__guard,pair)
+                cmd="failover__subcmd__guard__subcmd__pair"
+                ;;
+            failover__subcmd__guard,run)
+                cmd="failover__subcmd__guard__subcmd__run"
+                ;;
+            failover__subcmd__guard__subcmd__help,help)
+                cmd="failover__subcmd__guard__subcmd__help__subcmd__help"
+                ;;
+            failover__subcmd__guard__subcmd__help,pair)
+                cmd="failover__subcmd__guard__subcmd__help__subcmd__pair"
+                ;;
+            failover__subcmd__guard__subcmd__help,run)
+                cmd="failover__subcmd__guard__subcmd__help__subcmd__run"
+                ;;
             failover__subcmd__help,check)
                 cmd="failover__subcmd__help__subcmd__check"
                 ;;
@@ -90,6 +111,9 @@ _failover() {
                 ;;
             failover__subcmd__help,drill)
                 cmd="failover__subcmd__help__subcmd__drill"
+                ;;
+            failover__subcmd__help,guard)
+                cmd="failover__subcmd__help__subcmd__guard"
                 ;;
             failover__subcmd__help,help)
                 cmd="failover__subcmd__help__subcmd__help"
@@ -132,6 +156,12 @@ _failover() {
                 ;;
             failover__subcmd__help__subcmd__config,show)
                 cmd="failover__subcmd__help__subcmd__config__subcmd__show"
+                ;;
+            failover__subcmd__help__subcmd__guard,pair)
+                cmd="failover__subcmd__help__subcmd__guard__subcmd__pair"
+                ;;
+            failover__subcmd__help__subcmd__guard,run)
+                cmd="failover__subcmd__help__subcmd__guard__subcmd__run"
                 ;;
             failover__subcmd__help__subcmd__sync,choose)
                 cmd="failover__subcmd__help__subcmd__sync__subcmd__choose"
@@ -191,7 +221,7 @@ _failover() {
 
     case "${cmd}" in
         failover)
-            opts="-h -V --help --version run check status history pause resume takeover release drill sync trace simulate config help"
+            opts="-h -V --help --version run check status history pause resume takeover release drill sync trace simulate guard config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -205,7 +235,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__check)
-            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --guard-port --host-loss --on-crash --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -421,6 +451,18 @@ _failover() {
                     ;;
                 --flap-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guard-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host-loss)
+                    COMPREPLY=($(compgen -W "strikes fast" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-crash)
+                    COMPREPLY=($(compgen -W "wait take-over" -- "${cur}"))
                     return 0
                     ;;
                 --sync-from)
@@ -643,7 +685,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__config__subcmd__show)
-            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --secrets --output --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --guard-port --host-loss --on-crash --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --secrets --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -861,6 +903,18 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --guard-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host-loss)
+                    COMPREPLY=($(compgen -W "strikes fast" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-crash)
+                    COMPREPLY=($(compgen -W "wait take-over" -- "${cur}"))
+                    return 0
+                    ;;
                 --sync-from)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -990,8 +1044,182 @@ _failover() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        failover__subcmd__guard)
+            opts="-h --help run pair help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__guard__subcmd__help)
+            opts="run pair help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__guard__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__guard__subcmd__help__subcmd__pair)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__guard__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__guard__subcmd__pair)
+            opts="-h --with --guard-port --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --with)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guard-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__guard__subcmd__run)
+            opts="-h --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -W "openclaw command systemd-user systemd" -- "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --operators)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kernel-events)
+                    COMPREPLY=($(compgen -W "auto required off" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --dry-run)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         failover__subcmd__help)
-            opts="run check status history pause resume takeover release drill sync trace simulate config help"
+            opts="run check status history pause resume takeover release drill sync trace simulate guard config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1077,6 +1305,48 @@ _failover() {
         failover__subcmd__help__subcmd__drill)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__guard)
+            opts="run pair"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__guard__subcmd__pair)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__guard__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1421,7 +1691,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__run)
-            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --guard-port --host-loss --on-crash --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1637,6 +1907,18 @@ _failover() {
                     ;;
                 --flap-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guard-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host-loss)
+                    COMPREPLY=($(compgen -W "strikes fast" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-crash)
+                    COMPREPLY=($(compgen -W "wait take-over" -- "${cur}"))
                     return 0
                     ;;
                 --sync-from)

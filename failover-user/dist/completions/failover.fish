@@ -38,6 +38,7 @@ complete -c failover -n "__fish_failover_needs_command" -f -a "drill" -d 'Show t
 complete -c failover -n "__fish_failover_needs_command" -f -a "sync" -d 'Sessions and configuration that are copied from PC-A: how fresh they are, and what to do with them'
 complete -c failover -n "__fish_failover_needs_command" -f -a "trace" -d 'Show kernel events of the port as they happen'
 complete -c failover -n "__fish_failover_needs_command" -f -a "simulate" -d 'Simulate settings: years of modelled networks in seconds'
+complete -c failover -n "__fish_failover_needs_command" -f -a "guard" -d 'Heartbeats from PC-A: run the guard there, and make the keys for both hosts'
 complete -c failover -n "__fish_failover_needs_command" -f -a "config" -d 'Write, check or show a configuration'
 complete -c failover -n "__fish_failover_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand run" -l config -d 'Configuration file (TOML); flags override it; /dev/null for none [default: /etc/failover/failover.toml, if it exists]' -r -F
@@ -109,6 +110,11 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l flap-window -d
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l guard-port -d 'Port for the heartbeats of PC-A\'s guard (UDP), and for pairing (TCP) [default: 18790]' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l host-loss -d 'When a host whose guard is silent counts as lost: after all strikes, or at once (fast) if a probe has failed as well and a witness answers [default: strikes]' -r -f -a "strikes\t'After all strikes'
+fast\t'At once, if a probe has failed as well and a witness answers'"
+complete -c failover -n "__fish_failover_using_subcommand run" -l on-crash -d 'What follows when PC-A\'s gateway has crashed and its service manager restarts it: that gets its time (wait), or a takeover at once (take-over) [default: wait]' -r -f -a "wait\t'Its service manager gets its time'
+take-over\t'A takeover at once'"
 complete -c failover -n "__fish_failover_using_subcommand run" -l sync-from -d 'Account and host that sessions and configuration are copied from, over ssh: PC-A; nothing is copied without it' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l sync-every -d 'Time between rounds; each copies what has changed [default: 30s] [range: 5s to 24h]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l sync-max-age -d 'Age of the newest copy that is a problem [default: 10m] [range: 10s to 720h]' -r
@@ -206,6 +212,11 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l flap-window 
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l guard-port -d 'Port for the heartbeats of PC-A\'s guard (UDP), and for pairing (TCP) [default: 18790]' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l host-loss -d 'When a host whose guard is silent counts as lost: after all strikes, or at once (fast) if a probe has failed as well and a witness answers [default: strikes]' -r -f -a "strikes\t'After all strikes'
+fast\t'At once, if a probe has failed as well and a witness answers'"
+complete -c failover -n "__fish_failover_using_subcommand check" -l on-crash -d 'What follows when PC-A\'s gateway has crashed and its service manager restarts it: that gets its time (wait), or a takeover at once (take-over) [default: wait]' -r -f -a "wait\t'Its service manager gets its time'
+take-over\t'A takeover at once'"
 complete -c failover -n "__fish_failover_using_subcommand check" -l sync-from -d 'Account and host that sessions and configuration are copied from, over ssh: PC-A; nothing is copied without it' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l sync-every -d 'Time between rounds; each copies what has changed [default: 30s] [range: 5s to 24h]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l sync-max-age -d 'Age of the newest copy that is a problem [default: 10m] [range: 10s to 720h]' -r
@@ -343,6 +354,41 @@ complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-succ
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l baseline -d 'Also simulate the plain shell loop'
 complete -c failover -n "__fish_failover_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -s h -l help -d 'Print help'
+complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -f -a "run" -d 'Run the guard on PC-A: report to PC-B every 50 ms how this host\'s gateway is'
+complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -f -a "pair" -d 'Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with'
+complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l gateway -d 'What the local gateway is: sets how it is started, stopped and recognized [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, through its own commands'
+command\t'Anything, through the start and stop commands'
+systemd-user\t'A user unit (systemctl --user) of the account, through D-Bus'
+systemd\t'A system unit, through D-Bus'"
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l user -d 'Account of the local gateway: start and stop run as this account, with its HOME; fence runs as the daemon\'s user [default: the daemon\'s user]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l unit -d 'systemd unit of the local gateway; required with gateway=systemd [default: openclaw-gateway.service of the account]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l port -d 'Port of the local gateway [default: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l start -d 'Command that starts the local gateway; split like a shell does, but run without one [default: openclaw gateway start]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l stop -d 'Command that stops the local gateway [default: openclaw gateway stop, with --force if supported]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l start-timeout -d 'Time limit of a start: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once [default: 6m] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Timeout of the stop command; then it is killed and retried [default: 5m 40s] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l owner -d 'Which process on the port is the local gateway: unit:NAME, account:NAME, executable:PATH or executable:FILE of the gateway\'s account; of another one as "unit:NAME of ACCOUNT" [default: set by gateway]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l state-dir -d 'Directory for the history, the daemon\'s state and the output of commands [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l control -d 'Control socket [default: /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l operators -d 'Accounts besides root that may pause, take over and release' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l metrics -d 'Address to serve the status page and /metrics (Prometheus) on, readable by everyone who can connect' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l kernel-events -d 'Kernel events (eBPF): used if available, required, or off [default: auto]' -r -f -a "auto\t'Use them if available; otherwise log why, and poll the port every second'
+required\t'Don\'t run without them'
+off\t'Poll the port every second'"
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l log-format -d 'Log format [default: text]' -r -f -a "text\t'Text for people'
+json\t'One JSON object per line'"
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l dry-run -d 'Decide and log, but run no commands [default: false]' -r -f -a "true\t''
+false\t''"
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from pair" -l with -d 'PC-B, where `failover guard pair` waits [default: wait for PC-A]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from pair" -l guard-port -d 'The port to wait at (TCP)' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from pair" -l state-dir -d 'The state directory, where the keys are kept' -r -F
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from pair" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run the guard on PC-A: report to PC-B every 50 ms how this host\'s gateway is'
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from help" -f -a "pair" -d 'Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with'
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -s h -l help -d 'Print help'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "init" -d 'Write the default configuration, with comments'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -f -a "check" -d 'Check a configuration file like `run` does'
@@ -420,6 +466,11 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-quiet -d 'Reset the flap count when the primary has been healthy for this time [default: 1h] [range: 100ms to 720h]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-successes -d 'Successful probes in a row before a release: normally, after one flap, after two, and so on [default: 1,3,10] [range: 1 to 100 each]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l guard-port -d 'Port for the heartbeats of PC-A\'s guard (UDP), and for pairing (TCP) [default: 18790]' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l host-loss -d 'When a host whose guard is silent counts as lost: after all strikes, or at once (fast) if a probe has failed as well and a witness answers [default: strikes]' -r -f -a "strikes\t'After all strikes'
+fast\t'At once, if a probe has failed as well and a witness answers'"
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l on-crash -d 'What follows when PC-A\'s gateway has crashed and its service manager restarts it: that gets its time (wait), or a takeover at once (take-over) [default: wait]' -r -f -a "wait\t'Its service manager gets its time'
+take-over\t'A takeover at once'"
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-from -d 'Account and host that sessions and configuration are copied from, over ssh: PC-A; nothing is copied without it' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-every -d 'Time between rounds; each copies what has changed [default: 30s] [range: 5s to 24h]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l sync-max-age -d 'Age of the newest copy that is a problem [default: 10m] [range: 10s to 720h]' -r
@@ -455,25 +506,28 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check a configuration file like `run` does'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the settings of `run` with these flags and this file, and where each value comes from'
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "run" -d 'Run the daemon: take over when the primary is down, release when it is back'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "check" -d 'Check that a takeover would work, and how to fix what would not'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "status" -d 'Show who serves, and whether PC-A is protected'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "history" -d 'List incidents: time, cause, evidence, and the duration of each phase'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "pause" -d 'Pause takeovers and releases (maintenance)'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "resume" -d 'End the pause, and the hold of a release'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "release" -d 'Stop the local gateway now, although the primary does not answer'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "drill" -d 'Show that the local gateway could serve: start it up to its bind, and end it again'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "sync" -d 'Sessions and configuration that are copied from PC-A: how fresh they are, and what to do with them'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "trace" -d 'Show kernel events of the port as they happen'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "simulate" -d 'Simulate settings: years of modelled networks in seconds'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "config" -d 'Write, check or show a configuration'
-complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "run" -d 'Run the daemon: take over when the primary is down, release when it is back'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "check" -d 'Check that a takeover would work, and how to fix what would not'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "status" -d 'Show who serves, and whether PC-A is protected'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "history" -d 'List incidents: time, cause, evidence, and the duration of each phase'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "pause" -d 'Pause takeovers and releases (maintenance)'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "resume" -d 'End the pause, and the hold of a release'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "takeover" -d 'Take over now, without waiting for the strikes'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "release" -d 'Stop the local gateway now, although the primary does not answer'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "drill" -d 'Show that the local gateway could serve: start it up to its bind, and end it again'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "sync" -d 'Sessions and configuration that are copied from PC-A: how fresh they are, and what to do with them'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "trace" -d 'Show kernel events of the port as they happen'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "simulate" -d 'Simulate settings: years of modelled networks in seconds'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "guard" -d 'Heartbeats from PC-A: run the guard there, and make the keys for both hosts'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "config" -d 'Write, check or show a configuration'
+complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "status" -d 'Show the newest copy, its age, what is in place, and what differs'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "now" -d 'Copy what has changed on PC-A now, and wait for the result'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "verify" -d 'Check all copies again'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "restore" -d 'Put a copy in place of PC-B\'s state, which is kept aside'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "choose" -d 'Choose whose state stays where PC-A and PC-B have both changed'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from guard" -f -a "run" -d 'Run the guard on PC-A: report to PC-B every 50 ms how this host\'s gateway is'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from guard" -f -a "pair" -d 'Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the default configuration, with comments'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file like `run` does'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show the settings of `run` with these flags and this file, and where each value comes from'

@@ -95,6 +95,11 @@ always\:"From the start"))' \
 '--flap-quiet=[Reset the flap count when the primary has been healthy for this time \[default\: 1h\] \[range\: 100ms to 720h\]]:DURATION:_default' \
 '*--flap-successes=[Successful probes in a row before a release\: normally, after one flap, after two, and so on \[default\: 1,3,10\] \[range\: 1 to 100 each\]]:COUNTS:_default' \
 '--flap-interval=[Time between these probes, where a release needs more than one \[default\: 3s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--guard-port=[Port for the heartbeats of PC-A'\''s guard (UDP), and for pairing (TCP) \[default\: 18790\]]:PORT:_default' \
+'--host-loss=[When a host whose guard is silent counts as lost\: after all strikes, or at once (fast) if a probe has failed as well and a witness answers \[default\: strikes\]]:WHEN:((strikes\:"After all strikes"
+fast\:"At once, if a probe has failed as well and a witness answers"))' \
+'--on-crash=[What follows when PC-A'\''s gateway has crashed and its service manager restarts it\: that gets its time (wait), or a takeover at once (take-over) \[default\: wait\]]:WHAT:((wait\:"Its service manager gets its time"
+take-over\:"A takeover at once"))' \
 '--sync-from=[Account and host that sessions and configuration are copied from, over ssh\: PC-A; nothing is copied without it]:ACCOUNT@HOST[:PORT]:_default' \
 '--sync-every=[Time between rounds; each copies what has changed \[default\: 30s\] \[range\: 5s to 24h\]]:DURATION:_default' \
 '--sync-max-age=[Age of the newest copy that is a problem \[default\: 10m\] \[range\: 10s to 720h\]]:DURATION:_default' \
@@ -192,6 +197,11 @@ always\:"From the start"))' \
 '--flap-quiet=[Reset the flap count when the primary has been healthy for this time \[default\: 1h\] \[range\: 100ms to 720h\]]:DURATION:_default' \
 '*--flap-successes=[Successful probes in a row before a release\: normally, after one flap, after two, and so on \[default\: 1,3,10\] \[range\: 1 to 100 each\]]:COUNTS:_default' \
 '--flap-interval=[Time between these probes, where a release needs more than one \[default\: 3s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--guard-port=[Port for the heartbeats of PC-A'\''s guard (UDP), and for pairing (TCP) \[default\: 18790\]]:PORT:_default' \
+'--host-loss=[When a host whose guard is silent counts as lost\: after all strikes, or at once (fast) if a probe has failed as well and a witness answers \[default\: strikes\]]:WHEN:((strikes\:"After all strikes"
+fast\:"At once, if a probe has failed as well and a witness answers"))' \
+'--on-crash=[What follows when PC-A'\''s gateway has crashed and its service manager restarts it\: that gets its time (wait), or a takeover at once (take-over) \[default\: wait\]]:WHAT:((wait\:"Its service manager gets its time"
+take-over\:"A takeover at once"))' \
 '--sync-from=[Account and host that sessions and configuration are copied from, over ssh\: PC-A; nothing is copied without it]:ACCOUNT@HOST[:PORT]:_default' \
 '--sync-every=[Time between rounds; each copies what has changed \[default\: 30s\] \[range\: 5s to 24h\]]:DURATION:_default' \
 '--sync-max-age=[Age of the newest copy that is a problem \[default\: 10m\] \[range\: 10s to 720h\]]:DURATION:_default' \
@@ -446,6 +456,89 @@ always\:"From the start"))' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
+(guard)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_failover__subcmd__guard_commands" \
+"*::: :->guard" \
+&& ret=0
+
+    case $state in
+    (guard)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-guard-command-$line[1]:"
+        case $line[1] in
+            (run)
+_arguments "${_arguments_options[@]}" : \
+'--gateway=[What the local gateway is\: sets how it is started, stopped and recognized \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, through its own commands"
+command\:"Anything, through the start and stop commands"
+systemd-user\:"A user unit (systemctl --user) of the account, through D-Bus"
+systemd\:"A system unit, through D-Bus"))' \
+'--user=[Account of the local gateway\: start and stop run as this account, with its HOME; fence runs as the daemon'\''s user \[default\: the daemon'\''s user\]]:NAME:_default' \
+'--unit=[systemd unit of the local gateway; required with gateway=systemd \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
+'--port=[Port of the local gateway \[default\: 18789\]]:PORT:_default' \
+'--start=[Command that starts the local gateway; split like a shell does, but run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
+'--stop=[Command that stops the local gateway \[default\: openclaw gateway stop, with --force if supported\]]:COMMAND:_default' \
+'--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
+'--state-dir=[Directory for the history, the daemon'\''s state and the output of commands \[default\: /var/lib/failover\]]:DIR:_files' \
+'--control=[Control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
+'*--operators=[Accounts besides root that may pause, take over and release]:ACCOUNTS:_default' \
+'--metrics=[Address to serve the status page and /metrics (Prometheus) on, readable by everyone who can connect]:IP:PORT:_default' \
+'--kernel-events=[Kernel events (eBPF)\: used if available, required, or off \[default\: auto\]]:MODE:((auto\:"Use them if available; otherwise log why, and poll the port every second"
+required\:"Don'\''t run without them"
+off\:"Poll the port every second"))' \
+'--log-format=[Log format \[default\: text\]]:FORMAT:((text\:"Text for people"
+json\:"One JSON object per line"))' \
+'--dry-run=[Decide and log, but run no commands \[default\: false\]]::BOOL:(true false)' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(pair)
+_arguments "${_arguments_options[@]}" : \
+'--with=[PC-B, where \`failover guard pair\` waits \[default\: wait for PC-A\]]:HOST:PORT:_default' \
+'(--with)--guard-port=[The port to wait at (TCP)]:PORT:_default' \
+'--state-dir=[The state directory, where the keys are kept]:DIR:_files' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_failover__subcmd__guard__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-guard-help-command-$line[1]:"
+        case $line[1] in
+            (run)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(pair)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (config)
 _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
@@ -541,6 +634,11 @@ always\:"From the start"))' \
 '--flap-quiet=[Reset the flap count when the primary has been healthy for this time \[default\: 1h\] \[range\: 100ms to 720h\]]:DURATION:_default' \
 '*--flap-successes=[Successful probes in a row before a release\: normally, after one flap, after two, and so on \[default\: 1,3,10\] \[range\: 1 to 100 each\]]:COUNTS:_default' \
 '--flap-interval=[Time between these probes, where a release needs more than one \[default\: 3s, or the interval if shorter\] \[range\: 100ms to 1h\]]:DURATION:_default' \
+'--guard-port=[Port for the heartbeats of PC-A'\''s guard (UDP), and for pairing (TCP) \[default\: 18790\]]:PORT:_default' \
+'--host-loss=[When a host whose guard is silent counts as lost\: after all strikes, or at once (fast) if a probe has failed as well and a witness answers \[default\: strikes\]]:WHEN:((strikes\:"After all strikes"
+fast\:"At once, if a probe has failed as well and a witness answers"))' \
+'--on-crash=[What follows when PC-A'\''s gateway has crashed and its service manager restarts it\: that gets its time (wait), or a takeover at once (take-over) \[default\: wait\]]:WHAT:((wait\:"Its service manager gets its time"
+take-over\:"A takeover at once"))' \
 '--sync-from=[Account and host that sessions and configuration are copied from, over ssh\: PC-A; nothing is copied without it]:ACCOUNT@HOST[:PORT]:_default' \
 '--sync-every=[Time between rounds; each copies what has changed \[default\: 30s\] \[range\: 5s to 24h\]]:DURATION:_default' \
 '--sync-max-age=[Age of the newest copy that is a problem \[default\: 10m\] \[range\: 10s to 720h\]]:DURATION:_default' \
@@ -702,6 +800,30 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(guard)
+_arguments "${_arguments_options[@]}" : \
+":: :_failover__subcmd__help__subcmd__guard_commands" \
+"*::: :->guard" \
+&& ret=0
+
+    case $state in
+    (guard)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:failover-help-guard-command-$line[1]:"
+        case $line[1] in
+            (run)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(pair)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (config)
 _arguments "${_arguments_options[@]}" : \
 ":: :_failover__subcmd__help__subcmd__config_commands" \
@@ -758,6 +880,7 @@ _failover_commands() {
 'sync:Sessions and configuration that are copied from PC-A\: how fresh they are, and what to do with them' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Simulate settings\: years of modelled networks in seconds' \
+'guard:Heartbeats from PC-A\: run the guard there, and make the keys for both hosts' \
 'config:Write, check or show a configuration' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -828,6 +951,49 @@ _failover__subcmd__drill_commands() {
     local commands; commands=()
     _describe -t commands 'failover drill commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__guard_commands] )) ||
+_failover__subcmd__guard_commands() {
+    local commands; commands=(
+'run:Run the guard on PC-A\: report to PC-B every 50 ms how this host'\''s gateway is' \
+'pair:Make the keys for the heartbeats\: on PC-B first, and then on PC-A with --with' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'failover guard commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__guard__subcmd__help_commands] )) ||
+_failover__subcmd__guard__subcmd__help_commands() {
+    local commands; commands=(
+'run:Run the guard on PC-A\: report to PC-B every 50 ms how this host'\''s gateway is' \
+'pair:Make the keys for the heartbeats\: on PC-B first, and then on PC-A with --with' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'failover guard help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__guard__subcmd__help__subcmd__help_commands] )) ||
+_failover__subcmd__guard__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover guard help help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__guard__subcmd__help__subcmd__pair_commands] )) ||
+_failover__subcmd__guard__subcmd__help__subcmd__pair_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover guard help pair commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__guard__subcmd__help__subcmd__run_commands] )) ||
+_failover__subcmd__guard__subcmd__help__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover guard help run commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__guard__subcmd__pair_commands] )) ||
+_failover__subcmd__guard__subcmd__pair_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover guard pair commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__guard__subcmd__run_commands] )) ||
+_failover__subcmd__guard__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover guard run commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__help_commands] )) ||
 _failover__subcmd__help_commands() {
     local commands; commands=(
@@ -843,6 +1009,7 @@ _failover__subcmd__help_commands() {
 'sync:Sessions and configuration that are copied from PC-A\: how fresh they are, and what to do with them' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Simulate settings\: years of modelled networks in seconds' \
+'guard:Heartbeats from PC-A\: run the guard there, and make the keys for both hosts' \
 'config:Write, check or show a configuration' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -881,6 +1048,24 @@ _failover__subcmd__help__subcmd__config__subcmd__show_commands() {
 _failover__subcmd__help__subcmd__drill_commands() {
     local commands; commands=()
     _describe -t commands 'failover help drill commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__guard_commands] )) ||
+_failover__subcmd__help__subcmd__guard_commands() {
+    local commands; commands=(
+'run:Run the guard on PC-A\: report to PC-B every 50 ms how this host'\''s gateway is' \
+'pair:Make the keys for the heartbeats\: on PC-B first, and then on PC-A with --with' \
+    )
+    _describe -t commands 'failover help guard commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__guard__subcmd__pair_commands] )) ||
+_failover__subcmd__help__subcmd__guard__subcmd__pair_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help guard pair commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__guard__subcmd__run_commands] )) ||
+_failover__subcmd__help__subcmd__guard__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help guard run commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__help__subcmd__help_commands] )) ||
 _failover__subcmd__help__subcmd__help_commands() {

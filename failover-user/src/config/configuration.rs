@@ -28,6 +28,8 @@ use crate::{
 pub struct Configuration {
     /// The primary's address.
     pub primary: PrimaryAddress,
+    /// The port for PC-A's guard.
+    pub guard_port: NonZeroU16,
     /// What it has to do to be healthy.
     pub check: Check,
     /// What the local gateway has to do to be healthy.
@@ -124,6 +126,7 @@ impl Configuration {
             witness,
             fence,
             flap_damping,
+            guard,
             sync,
             notify,
             webhook,
@@ -164,10 +167,11 @@ impl Configuration {
             watch_gateway: local_check.check != Check::Tcp,
             needs_arming: takeover.needs_arming,
             flapping: flap_damping.checked()?,
-            guard: failover_decide::GuardRules::default(),
+            guard: guard.rules(),
         };
         Ok(Self {
             primary,
+            guard_port: guard.guard_port,
             check,
             local_check,
             witnesses,

@@ -12,6 +12,7 @@ use crate::config::{
     fence::{FenceOptions, FenceValues},
     flap_damping::{FlapDampingOptions, FlapDampingValues},
     gateway::{GatewayOptions, GatewayValues},
+    guard::{GuardOptions, GuardValues},
     local_check::{LocalCheckKind, LocalCheckOptions, LocalCheckValues},
     notify::{NotifyOptions, NotifyValues, WebhookOptions, WebhookValues},
     operation::{OperationOptions, OperationValues},
@@ -123,6 +124,8 @@ options! {
     fence: FenceOptions => FenceValues;
     /// How a flapping primary is treated.
     flap_damping: FlapDampingOptions => FlapDampingValues;
+    /// What PC-A's guard changes.
+    guard: GuardOptions => GuardValues;
     /// What is copied from PC-A.
     sync: SyncOptions => SyncValues;
     /// The command for notifications.
@@ -177,6 +180,7 @@ impl Options {
             witness,
             fence,
             flap_damping,
+            guard,
             sync,
             notify,
             webhook,
@@ -197,6 +201,7 @@ impl Options {
             witness: witness.resolve()?,
             fence: fence.resolve()?,
             flap_damping,
+            guard: guard.resolve()?,
             sync: sync.resolve()?,
             notify: notify.resolve()?,
             webhook: webhook.resolve()?,

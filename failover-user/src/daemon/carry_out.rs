@@ -65,6 +65,7 @@ impl Daemon {
         let is_starting = self.is_starting();
         self.inputs.kernel.tell_binds(is_starting);
         self.executor.start().follow(self.decider.awaits_start());
+        self.tell_guard();
         self.keep();
     }
 

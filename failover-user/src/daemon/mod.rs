@@ -32,6 +32,7 @@ use crate::{
         command::{executor::Executor, relay::restore as restore_relays},
         port::{invocation::InvocationMark, view::PortView},
     },
+    guard::view::GuardView,
     log::systemd,
     observe::{
         Observers,
@@ -190,6 +191,7 @@ impl Daemon {
             )
             .await;
         self.receive(input)?;
+        self.follow_guard();
         self.state_dir.go_on();
         self.observe(&Occurrence::Turned);
         Ok(())
@@ -237,6 +239,7 @@ impl Daemon {
             port_forward: inputs.port_forward.problem(),
             standby: inputs.standby.last(),
             rounds: inputs.rounds.are_on().then_some(&inputs.rounds),
+            guard: GuardView::of(&inputs.guard),
             polling: inputs.kernel.polling().cloned(),
             events_seen: observers.dashboard.events_seen(),
             events_lost: inputs.kernel.lost(),

@@ -113,6 +113,7 @@ fn fixed(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
         log_format,
         kernel_events,
         // These can: they are looked up when they are needed, or see `adopt`.
+        guard_port: _,
         witnesses: _,
         metrics: _,
         check: _,

@@ -131,15 +131,15 @@ impl Prober {
         self.resolver.answered(at);
     }
 
-    /// Starts a probe. A probe in progress is cancelled.
-    pub fn start(&mut self, probe: ProbeId) {
+    /// Starts a probe that may take this long. A probe in progress is cancelled.
+    pub fn start(&mut self, probe: ProbeId, timeout: Duration) {
         self.log_own();
-        self.in_flight = Some((probe, self.asking()));
+        self.in_flight = Some((probe, self.asking(timeout)));
     }
 
     /// Runs a single probe. The result has the probed addresses, as far as they are known.
     pub async fn once(mut self) -> Found {
-        let verdict = self.asking().await;
+        let verdict = self.asking(self.timeout).await;
         self.resolver.collect();
         Found {
             addresses: self.addresses().to_vec(),
@@ -149,11 +149,11 @@ impl Prober {
         }
     }
 
-    fn asking(&mut self) -> Asking {
+    fn asking(&mut self, timeout: Duration) -> Asking {
         let addresses = self.resolver.addresses();
         let (good, local_port) = (self.resolver.good().to_vec(), self.local_port);
         let (checker, memory) = (self.checker.clone(), self.memory);
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + timeout;
         Box::pin(async move {
             let unknown = |reason| Verdict::unknown(reason, memory);
             let addresses = match timeout_at(deadline, addresses).await {

@@ -6,6 +6,7 @@ use failover_decide::{Decider, Time};
 use crate::{
     config,
     gateway::port::view::PortView,
+    guard::view::GuardView,
     history::ledger::Totals,
     kernel_events::Polling,
     notify::alarms::ChannelStatus,
@@ -41,6 +42,8 @@ pub(crate) struct Context<'daemon> {
     pub(crate) standby: Option<&'daemon Sight>,
     /// The copies of the primary's state.
     pub(crate) rounds: Option<&'daemon Rounds>,
+    /// What is known of PC-A's guard, if the hosts are paired.
+    pub(crate) guard: Option<GuardView>,
     /// Why there are no kernel events.
     pub(crate) polling: Option<Polling>,
     /// Kernel events so far, and those that were lost.

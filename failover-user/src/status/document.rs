@@ -7,6 +7,7 @@ use failover_decide::{StandbyMode, StandbyState, StateKind, Step};
 
 use crate::{
     config::StandbyChoice,
+    guard::view::GuardView,
     history::ledger::ResultKind,
     kernel_events::EventSource,
     named::Value,
@@ -78,6 +79,9 @@ pub struct Document {
     /// The copies of PC-A's sessions and configuration, if any are made.
     #[serde(default)]
     pub sync: Option<Sync>,
+    /// What is known of PC-A's guard, if the hosts are paired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardView>,
     /// How changes of the local port are noticed.
     pub kernel_events: KernelEvents,
     /// The last answers of the witnesses, if there are any.
@@ -448,6 +452,7 @@ pub(crate) fn sample() -> Document {
         },
         standby: None,
         sync: None,
+        guard: None,
         kernel_events: KernelEvents {
             source: EventSource::Kernel.into(),
             reason: None,

@@ -68,6 +68,7 @@ impl From<&Snapshot> for Document {
             gateway: gateway(&snapshot.gateway),
             standby: Some(standby(&snapshot.standby)),
             sync: (snapshot.sync.as_ref()).map(|copies| sync(copies, snapshot.now)),
+            guard: snapshot.guard.clone(),
             kernel_events: kernel_events(&snapshot.kernel_events),
             witnesses: snapshot.witnesses.as_ref().map(witnesses),
             release_needs: snapshot.release_needs,

@@ -10,6 +10,7 @@ use failover_linux::clock;
 use crate::{
     config::StandbyChoice,
     gateway::parking::situation::{Parked, Situation},
+    guard::view::GuardView,
     history::ledger::Totals,
     kernel_events::{EventSource, Polling},
     notify::alarms::ChannelStatus,
@@ -59,6 +60,8 @@ pub(crate) struct Snapshot {
     pub(crate) standby: Standby,
     /// `None`: nothing is copied.
     pub(crate) sync: Option<Sync>,
+    /// What is known of PC-A's guard, if the hosts are paired.
+    pub(crate) guard: Option<GuardView>,
     /// When the next timer expires.
     pub(crate) next: Option<Timestamp>,
     pub(crate) kernel_events: KernelEvents,
@@ -272,6 +275,7 @@ impl Context<'_> {
             gateway: self.gateway(),
             standby: self.standby(),
             sync: self.sync(),
+            guard: self.guard.clone(),
             next: decider.next_wake().map(wall),
             kernel_events: self.kernel_events(),
             release_needs: decider.release_needs(),
@@ -453,6 +457,7 @@ pub(crate) fn sample() -> Snapshot {
             terminating: Vec::new(),
             strikes: 0,
         },
+        guard: None,
         standby: Standby {
             choice: StandbyChoice::Auto,
             effective: effective(StandbyChoice::Auto, None),

@@ -289,6 +289,7 @@ impl Daemon {
             kept: self.kept.clone(),
             quorum: self.quorum.clone(),
             port_forward: self.port_forward.clone(),
+            guard: None,
             standby: None,
             rounds: self.rounds.as_ref(),
             polling: self.polling.clone(),

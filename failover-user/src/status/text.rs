@@ -100,6 +100,13 @@ impl fmt::Display for Document {
         if let Some(sync) = &self.sync {
             row(&mut text, "copy", &sync.brief());
         }
+        if let Some(guard) = &self.guard {
+            let mut text_of = wording::guard::heard(guard);
+            if let Some(heard) = &guard.heard {
+                text_of.push_str(&format!(", last {}", with_age(heard)));
+            }
+            row(&mut text, "guard on PC-A", &text_of);
+        }
         if let Some(witnesses) = &self.witnesses {
             row(&mut text, "witnesses", &witnesses.to_string());
             for answer in &witnesses.answers {

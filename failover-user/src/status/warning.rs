@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use failover_guard::beat::Announcement;
 use failover_linux::clock;
 
 use crate::{
-    config::StandbyChoice, notify::DeliveryError, standby::mode::Why, status::context::Context,
+    config::StandbyChoice, guard::link::Hearing, notify::DeliveryError, standby::mode::Why,
+    status::context::Context,
 };
 
 /// A scan takes milliseconds.
@@ -38,6 +40,10 @@ pub(crate) enum Warning {
     CopyRefused { number: u64, reason: String },
     /// The local gateway is configured to be parked, and can't be.
     Cold { choice: StandbyChoice, why: Why },
+    /// PC-A's guard can't be heard, although the hosts are paired.
+    GuardFault { error: String },
+    /// PC-A's guard is silent, and its gateway answers.
+    GuardSilent,
     /// Another program listens on another address of the local port.
     ListenerBeside { held_by: String },
 }
@@ -85,8 +91,24 @@ pub(super) fn warnings(context: &Context<'_>) -> Vec<Warning> {
         .chain(slow)
         .chain(failing)
         .chain(cold)
+        .chain(guard(context))
         .chain(beside)
         .collect()
+}
+
+/// A guard that is silent beside a gateway that answers has stopped, or a firewall is in the way.
+fn guard(context: &Context<'_>) -> Option<Warning> {
+    let guard = context.guard.as_ref()?;
+    if let Some(error) = &guard.fault {
+        return Some(Warning::GuardFault {
+            error: error.clone(),
+        });
+    }
+    let answers = context.decider.primary_answers() == Some(true);
+    // One that said that it ends is no surprise.
+    let has_left = guard.announcement == Some(Announcement::Upgrades);
+    let is_silent = guard.hearing == Hearing::Silence && !has_left;
+    (answers && is_silent).then_some(Warning::GuardSilent)
 }
 
 /// Who has configured warm or hot relies on it.

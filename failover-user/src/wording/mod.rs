@@ -3,6 +3,7 @@
 //! from here. Pure functions of typed data.
 
 pub(crate) mod command;
+pub(crate) mod guard;
 pub(crate) mod incident;
 pub(crate) mod notice;
 pub(crate) mod order;

@@ -167,6 +167,8 @@ pub(crate) fn warning(warning: &Warning) -> String {
             standby::why(why),
             standby::remedy(why)
         ),
+        Warning::GuardFault { error } => format!("PC-A's guard cannot be heard: {error}"),
+        Warning::GuardSilent => "PC-A's guard is silent, but its gateway answers -> on PC-A: `systemctl status failover-guard`; does a firewall let UDP through to guard-port here?".to_owned(),
         Warning::ListenerBeside { held_by } => format!(
             "another program listens on another address of the local port; the gateway can still start, unless it binds all addresses: {held_by}"
         ),

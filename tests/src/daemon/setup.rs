@@ -75,6 +75,13 @@ impl Setup {
         }
     }
 
+    /// On another host of the lab.
+    #[must_use]
+    pub fn on_host(mut self, host: &Host) -> Self {
+        self.host = host.clone();
+        self
+    }
+
     /// Watching something else.
     #[must_use]
     pub fn primary(mut self, primary: &str) -> Self {

@@ -66,6 +66,13 @@ fn proof(typed: &Typed) -> Option<Proof> {
             "pause" | "resume" | "takeover" | "release" | "drill",
             ..,
         ] => Proof::Order,
+        ["failover", "guard", "pair", ..] => {
+            Proof::Elsewhere("../src/guard.rs", "\"guard\", \"pair\"")
+        }
+        ["systemctl", "enable" | "disable", "--now", "failover-guard"]
+        | ["systemctl", "status", "failover-guard"] => {
+            Proof::Elsewhere("guard.rs", "failover-guard.service")
+        }
         ["cargo", "xtask", ..] => Proof::Xtask,
         ["systemctl", "--user", ..] => Proof::AsOwner,
         [

@@ -105,7 +105,7 @@ impl GatewayState {
 pub enum Announcement {
     /// The machine is being switched off.
     ShutsDown,
-    /// The machine is being started anew.
+    /// The machine is being restarted.
     Reboots,
     /// The gateway is being stopped on purpose.
     StopsGateway,

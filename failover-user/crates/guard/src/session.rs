@@ -1,7 +1,7 @@
 //! Which beats are fresh: of the other side's present start, sent to this side's present start, and not heard before.
 //!
 //! Each side draws a [`Nonce`] when it starts, and returns the other's in all that it sends. So what was recorded
-//! before this side started is never fresh, nor is what the other side sent before it started anew.
+//! before this side started is never fresh, nor is what the other side sent before it was restarted.
 
 use std::collections::VecDeque;
 
@@ -83,7 +83,7 @@ impl Session {
         self.retired.len() >= MOST_RETIRED
     }
 
-    /// Begins anew under another random nonce: nothing that was sent before is fresh any longer.
+    /// Continues under another random nonce: nothing that was sent before is fresh any longer.
     pub fn renew(&mut self, own: Nonce) {
         // The other side's start is kept, so that it is told of the new nonce.
         self.own = own;
@@ -191,10 +191,10 @@ mod tests {
         assert_eq!(session.accept(&beat(1, Some(OWN), 1)), Ok(Fresh::NewStart));
         assert_eq!(session.accept(&beat(1, Some(OWN), 2)), Ok(Fresh::Newest));
         assert_eq!(session.accept(&beat(1, Some(OWN), 1)), Err(Stale::Replayed));
-        // The other side starts anew, and its former beats are played again.
+        // The other side is restarted, and its former beats are played again.
         assert_eq!(session.accept(&beat(2, Some(OWN), 1)), Ok(Fresh::NewStart));
         assert_eq!(session.accept(&beat(1, Some(OWN), 3)), Err(Stale::Replayed));
-        // This side starts anew, and all is played again.
+        // This side is restarted, and all is played again.
         let mut session = Session::new(Nonce(101));
         assert_eq!(
             session.accept(&beat(2, Some(OWN), 2)),

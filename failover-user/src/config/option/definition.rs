@@ -63,6 +63,11 @@ pub(in crate::config) const fn sync<T>() -> Definition<T> {
     Definition::of(Group::Sync)
 }
 
+/// See [`Group::Guard`].
+pub(in crate::config) const fn guard<T>() -> Definition<T> {
+    Definition::of(Group::Guard)
+}
+
 /// See [`Group::Notifications`].
 pub(in crate::config) const fn notifications<T>() -> Definition<T> {
     Definition::of(Group::Notifications)

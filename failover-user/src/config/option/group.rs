@@ -11,6 +11,8 @@ pub enum Group {
     LocalGateway,
     /// When to take over and when to release.
     Judgement,
+    /// What PC-A's guard changes.
+    Guard,
     /// What is copied from PC-A.
     Sync,
     /// Who is notified of events.
@@ -29,6 +31,7 @@ impl Group {
             Self::LocalGateway => "Local gateway",
             Self::Judgement => "Judgement",
             Self::Sync => "Sessions and configuration",
+            Self::Guard => "Guard on PC-A",
             Self::Notifications => "Notifications",
             Self::Daemon => "Daemon",
         }

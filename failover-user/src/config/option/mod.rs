@@ -11,7 +11,7 @@ mod group;
 mod set;
 
 pub(super) use definition::{
-    Resolve, daemon, essential, judgement, local_gateway, notifications, primary, sync,
+    Resolve, daemon, essential, guard, judgement, local_gateway, notifications, primary, sync,
 };
 pub use description::Description;
 pub use error::OptionError;

@@ -27,6 +27,7 @@ use crate::{
         },
         port::{LocalPort, invocation::InvocationMark, started},
     },
+    guard::standby::Receiver,
     kernel_events::KernelSource,
     log::{lines::RateLimit, systemd::Watchdog},
     primary::{
@@ -81,6 +82,8 @@ pub(crate) enum Input {
     Watchdog,
     /// Somebody looked for a parked gateway.
     Standby(Box<Sight>),
+    /// PC-A's guard was heard, or not.
+    Guard,
     /// The decider asked to be woken.
     Time,
 }
@@ -98,6 +101,7 @@ pub(crate) struct Inputs {
     pub(crate) port_forward: PortForward,
     pub(crate) standby: StandbyWatch,
     pub(crate) rounds: Rounds,
+    pub(crate) guard: Receiver,
     /// When the process began that listens.
     gateway_began: Option<Time>,
     /// Refused binds are followed up only so often.
@@ -163,6 +167,7 @@ impl Inputs {
             port_forward: PortForward::new(&configuration.local_check, settings.timeout),
             standby: StandbyWatch::new(configuration),
             rounds: Rounds::of(configuration),
+            guard: Receiver::default(),
             gateway_began: None,
             refused_binds: RateLimit::default(),
             control: sources.control,
@@ -178,6 +183,9 @@ impl Inputs {
             timeout: settings.timeout,
         };
         inputs.serve_at(configuration.metrics);
+        inputs
+            .guard
+            .begin(configuration.guard_port, &configuration.state_dir);
         Ok(inputs)
     }
 
@@ -217,6 +225,7 @@ impl Inputs {
             found = started => Input::StartSeen(found),
             sight = self.standby.next(drill.as_ref()) => Input::Standby(Box::new(sight)),
             report = self.rounds.next(is_quiet) => Input::Synced(report),
+            () = self.guard.next() => Input::Guard,
             () = stall.pass(Source::Output, output) => Input::Output,
             pending = stall.pass(Source::ControlSocket, self.control.next()) => Input::Request(pending),
             () = pause(self.waiting.next()) => Input::OrderOverdue,
@@ -254,6 +263,7 @@ impl Inputs {
             | Input::Lock(_)
             | Input::Look
             | Input::Standby(_)
+            | Input::Guard
             | Input::KernelEventsDue
             | Input::Watchdog
             | Input::Time => {}
@@ -313,7 +323,15 @@ impl Inputs {
         });
         self.progress
             .waits(Source::Probe, Some(clock::now() + self.timeout));
-        self.prober.start(probe);
+        let timeout = match cause {
+            // It has to end with the silence that it answers.
+            Cause::Guard => self.guard.probe_timeout(),
+            Cause::Scheduled | Cause::BadNews | Cause::GoodNews | Cause::Ordered => None,
+        };
+        self.prober.start(
+            probe,
+            timeout.map_or(self.timeout, |short| short.min(self.timeout)),
+        );
     }
 
     /// Why the probe was made that has ended.

@@ -54,6 +54,8 @@ impl Inputs {
         if copies(old) != copies(new) {
             self.rounds = Rounds::of(new);
         }
+        // The hosts may have been paired since.
+        self.guard.begin(new.guard_port, &new.state_dir);
         if old.metrics != new.metrics {
             self.serve_at(new.metrics);
         }

@@ -2,6 +2,7 @@
 //! the observers. It must not know what is decided by any of that.
 
 mod gateway;
+mod guard;
 mod kernel;
 mod primary;
 mod standby;
@@ -30,6 +31,7 @@ impl Daemon {
         if let Some(slept) = self.inputs.slept() {
             // Before any other event.
             self.observe(&Occurrence::Seen(Seen::Suspend(slept)));
+            self.inputs.guard.interrupted();
             self.decide([Event::Suspended]);
         }
         match input {
@@ -80,7 +82,8 @@ impl Daemon {
             Input::Lock(acquired) => acquired?,
             Input::Look => self.look_and_decide(),
             Input::Standby(sight) => self.standby_seen(&sight),
-            Input::PortForward(None) | Input::Watchdog => {}
+            // Followed in each turn.
+            Input::Guard | Input::PortForward(None) | Input::Watchdog => {}
             Input::Time => self.decide([Event::Woke]),
         }
         Ok(())

@@ -9,11 +9,10 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
-use tokio::{io::AsyncReadExt as _, time::timeout};
+use tokio::time::timeout;
 
 use failover_decide::Begun;
 use failover_linux::{
@@ -24,7 +23,7 @@ use failover_linux::{
 use crate::gateway::{
     command::{
         account::Account,
-        alone, unit,
+        unit,
         unit::{Scope, UnitState},
     },
     port::{home::Home, home::home_of, identity::matches, invocation::InvocationMark},
@@ -36,8 +35,6 @@ use failover_linux::procfs;
 const MOST_PROCESSES: usize = 1 << 16;
 /// Timeout of the service manager. It answers within milliseconds, and later on a slow board that starts a gateway.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Its answer is a line.
-const LONGEST_ANSWER: u64 = 4096;
 /// A unit that was restarted this often within one start crashes each time.
 const CRASHES: u32 = 3;
 
@@ -255,29 +252,7 @@ impl Search {
 
     /// Queries the unit's service manager, as an account that may.
     async fn ask(&self, unit: &LocalUnit) -> io::Result<Vec<UnitState>> {
-        let line = unit::state_line(unit.scope, &unit.name);
-        let account = self.account.as_ref().filter(|_| unit.scope == Scope::User);
-        let mut process = alone(&line, account)?;
-        process
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
-        let mut child = process.spawn()?;
-        let mut answer = String::new();
-        if let Some(output) = child.stdout.take() {
-            output
-                .take(LONGEST_ANSWER)
-                .read_to_string(&mut answer)
-                .await?;
-        }
-        match child.wait().await? {
-            status if status.success() => {
-                Ok(answer.lines().filter_map(UnitState::parsed).collect())
-            }
-            status => Err(io::Error::other(format!(
-                "the service manager can't be queried: {status}"
-            ))),
-        }
+        unit::states(unit, self.account.as_ref()).await
     }
 }
 
@@ -368,7 +343,7 @@ impl Lives {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Child, Command};
+    use std::process::{Child, Command, Stdio};
 
     use super::*;
     use failover_linux::clock;

@@ -4,24 +4,31 @@
 //! It is a separate command, which the daemon runs like all others: as the account of the service manager, so
 //! that it gets access; with a timeout and a kill; and without any state left in the daemon.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use clap::ValueEnum;
-use tokio::time::timeout;
+use tokio::{io::AsyncReadExt as _, time::timeout};
 use zbus::zvariant::OwnedObjectPath;
 
 use failover_linux::escape::Escaped;
 
 pub use crate::gateway::command::manager::Scope;
-use crate::gateway::command::{
-    command_line::{CommandLine, THIS_PROGRAM},
-    manager::{MANAGER, Manager, PATH},
+use crate::gateway::{
+    command::{
+        account::Account,
+        alone,
+        command_line::{CommandLine, THIS_PROGRAM},
+        manager::{MANAGER, Manager, PATH},
+    },
+    spec::LocalUnit,
 };
 
 /// Hidden verbs of the command line.
 const VERB: &str = "unit-job";
 const STATE_VERB: &str = "unit-state";
+/// A line for each of a few units.
+const LONGEST_ANSWER: u64 = 4096;
 /// Limit for the units that a pattern matches.
 const MOST_UNITS: usize = 16;
 
@@ -134,7 +141,7 @@ impl UnitCommand {
 
 /// The command line that prints the states of the units of this name, in which `*` stands for anything: one
 /// per line, see [`UnitState`].
-pub(crate) fn state_line(scope: Scope, name: &str) -> CommandLine {
+fn state_line(scope: Scope, name: &str) -> CommandLine {
     let mut arguments = vec![STATE_VERB.to_owned()];
     if scope == Scope::User {
         arguments.push("--user".to_owned());
@@ -143,6 +150,38 @@ pub(crate) fn state_line(scope: Scope, name: &str) -> CommandLine {
     CommandLine {
         program: THIS_PROGRAM.into(),
         arguments,
+    }
+}
+
+/// The states of the units of this name, from a process of an account that may ask: this one, where it is `None` or the
+/// service manager is the system's.
+///
+/// # Errors
+/// When the service manager can't be queried.
+pub(crate) async fn states(
+    unit: &LocalUnit,
+    account: Option<&Account>,
+) -> io::Result<Vec<UnitState>> {
+    let line = state_line(unit.scope, &unit.name);
+    let account = account.filter(|_| unit.scope == Scope::User);
+    let mut process = alone(&line, account)?;
+    process
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let mut child = process.spawn()?;
+    let mut answer = String::new();
+    if let Some(output) = child.stdout.take() {
+        output
+            .take(LONGEST_ANSWER)
+            .read_to_string(&mut answer)
+            .await?;
+    }
+    match child.wait().await? {
+        status if status.success() => Ok(answer.lines().filter_map(UnitState::parsed).collect()),
+        status => Err(io::Error::other(format!(
+            "the service manager can't be queried: {status}"
+        ))),
     }
 }
 
@@ -171,6 +210,11 @@ impl UnitState {
             job: word()?.parse().ok()?,
             restarts: word()?.parse().ok()?,
         })
+    }
+
+    /// Its `ActiveState` and `SubState` (org.freedesktop.systemd1(5)).
+    pub(crate) fn state(&self) -> (&str, &str) {
+        (&self.active, &self.sub)
     }
 
     /// Is it running, or about to? One that waits for its automatic restart is, too.

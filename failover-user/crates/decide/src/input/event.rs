@@ -150,7 +150,7 @@ pub enum GuardObservation {
     Heard(PrimaryGateway),
     /// The second beat in a row is missing.
     Missing,
-    /// No beat has come for so long that its host may be gone.
+    /// No beat has come until the limit: its host may be gone.
     Silent,
 }
 

@@ -72,7 +72,8 @@ impl Books {
         let word = match self.guard.heard {
             PrimaryGateway::Ended | PrimaryGateway::Stopped => true,
             PrimaryGateway::Restarting => rules.on_crash == OnCrash::TakeOver,
-            PrimaryGateway::Unknown | PrimaryGateway::Serves | PrimaryGateway::Ends => false,
+            PrimaryGateway::Ends => self.guard.hearing == Some(GuardObservation::Silent),
+            PrimaryGateway::Unknown | PrimaryGateway::Serves => false,
         };
         let silence = self.guard.hearing == Some(GuardObservation::Silent)
             && rules.host_loss == HostLoss::Fast

@@ -38,7 +38,7 @@ pub(crate) enum Hearing {
     Beats,
     /// The second beat in a row is missing.
     Missing,
-    /// It is silent for so long that its host may be gone.
+    /// It is silent beyond the limit: its host may be gone.
     Silence,
 }
 
@@ -127,7 +127,9 @@ impl Situation {
         let by_word = match self.guard.heard {
             PrimaryGateway::Ended | PrimaryGateway::Stopped => true,
             PrimaryGateway::Restarting => rules.on_crash == OnCrash::TakeOver,
-            PrimaryGateway::Unknown | PrimaryGateway::Serves | PrimaryGateway::Ends => false,
+            // A machine that is being switched off falls silent before its gateway was seen to stop.
+            PrimaryGateway::Ends => self.guard.hearing == Hearing::Silence,
+            PrimaryGateway::Unknown | PrimaryGateway::Serves => false,
         };
         // Without witnesses nothing tells a lost host from a cut cable: strikes do no better, but take longer, in which
         // a cut may end.

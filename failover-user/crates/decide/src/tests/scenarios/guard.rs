@@ -177,6 +177,21 @@ fn an_announced_end_parks_the_local_gateway_and_is_a_switchover_once_it_has_come
 }
 
 #[test]
+fn a_machine_that_announced_its_end_and_is_silent_is_gone() {
+    let script = rules(GuardRules::default()).primary([(s(0), ANSWERS), (s(50), SILENT)]);
+    let world = with(
+        script,
+        &[
+            (s(40), says(PrimaryGateway::Ends)),
+            (ms(50_100), MISSING),
+            (ms(50_300), SILENCE),
+        ],
+    )
+    .play(s(60));
+    assert_eq!(starts(&world), ["50.31 starting 1"]);
+}
+
+#[test]
 fn a_success_answers_every_doubt() {
     let script = fast().primary([
         (s(0), ANSWERS),
