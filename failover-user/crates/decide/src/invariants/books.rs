@@ -7,7 +7,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use super::{
-    guard::{self, Guard},
+    heard::{self, Guard},
     orders::Orders,
     parked::Parking,
     successes::Successes,
@@ -259,7 +259,7 @@ impl Books {
         match (outcome, cause) {
             (Outcome::Connected { .. }, _) => self.primary_answered(now, began, cause, before),
             (Outcome::Failed { .. }, _) if distrusted => {}
-            (Outcome::Failed { failure, .. }, cause) if guard::is_short(cause, failure) => {
+            (Outcome::Failed { failure, .. }, cause) if heard::is_short(cause, failure) => {
                 self.failed_for_guard(now, failure, began);
             }
             (

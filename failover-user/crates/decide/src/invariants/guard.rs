@@ -1,20 +1,11 @@
 //! What the guard on the primary's host has said, and whether that and a failed probe together prove a loss.
 
-use super::books::{Books, SLACK};
-use crate::{
-    Cause, Failure, GuardObservation, HostLoss, OnCrash, PrimaryGateway, Time,
-    invariants::successes::Successes,
+use super::{
+    books::{Books, SLACK},
+    heard::Guard,
+    successes::Successes,
 };
-
-/// See the module.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Guard {
-    hearing: Option<GuardObservation>,
-    heard: PrimaryGateway,
-    doubted: Option<Time>,
-    /// When the last probe began that failed, of those since the doubt began.
-    failed: Option<Time>,
-}
+use crate::{Failure, GuardObservation, HostLoss, OnCrash, PrimaryGateway, Time};
 
 impl Books {
     pub(super) fn guard_observed(&mut self, now: Time, seen: GuardObservation) {
@@ -101,18 +92,4 @@ impl Books {
                 PrimaryGateway::Unknown | PrimaryGateway::Serves
             )
     }
-}
-
-impl Guard {
-    fn says_gone(&self) -> bool {
-        matches!(
-            self.heard,
-            PrimaryGateway::Restarting | PrimaryGateway::Ended | PrimaryGateway::Stopped
-        )
-    }
-}
-
-/// Is a silence of this probe too short for a strike?
-pub(super) const fn is_short(cause: Cause, failure: Failure) -> bool {
-    matches!(cause, Cause::Guard) && failure.is_silence()
 }

@@ -10,6 +10,7 @@
 mod books;
 mod copies;
 mod guard;
+mod heard;
 mod liveness;
 mod orders;
 mod parked;

@@ -5,6 +5,7 @@ pub(crate) mod flap_damping;
 mod gateway_health;
 pub(crate) mod guard;
 pub(crate) mod isolation;
+mod loss;
 pub(crate) mod parking;
 pub(crate) mod persistent;
 pub(crate) mod router;
