@@ -15,7 +15,7 @@ use failover_sync::{
 use crate::{
     config::{
         duration::{HumanDuration, days, hours, minutes, seconds},
-        gateway::{GatewayKind, OPENCLAW_UNIT},
+        gateway::{GatewayKind, OPENCLAW_UNIT, OPENCLAW_UNIT_BEGINS},
         option::{Always, option_set, sync},
         parse::count,
         secret::quoted,
@@ -200,11 +200,12 @@ impl SyncValues {
                 .home()
                 .to_owned(),
         };
+        let is_openclaw = is_openclaw(kind, gateway);
         Ok(Some(Sync {
             destination,
             port,
-            state: self.state(kind, &home)?,
-            unit_file: unit_file(kind, gateway, &home),
+            state: self.state(is_openclaw, &home)?,
+            unit_file: unit_file(gateway, &home).filter(|_| is_openclaw),
             home,
             every: self.sync_every.get(),
             max_age: self.sync_max_age.get(),
@@ -219,14 +220,14 @@ impl SyncValues {
         }))
     }
 
-    fn state(&self, kind: GatewayKind, home: &Path) -> Result<StateSpec, SyncError> {
-        let mut state = match kind {
-            GatewayKind::OpenClaw => openclaw::state(home),
-            GatewayKind::Command | GatewayKind::SystemdUser | GatewayKind::Systemd => StateSpec {
+    fn state(&self, is_openclaw: bool, home: &Path) -> Result<StateSpec, SyncError> {
+        let mut state = match is_openclaw {
+            true => openclaw::state(home),
+            false => StateSpec {
                 paths: Vec::new(),
                 exclude: Vec::new(),
                 databases: Vec::new(),
-                is_openclaw: false,
+                is_openclaw,
             },
         };
         for path in self.sync_paths.iter().flatten() {
@@ -246,12 +247,24 @@ impl SyncValues {
 /// Where systemd has the user's units (systemd.unit(5)).
 const USER_UNITS: &str = ".config/systemd/user";
 
-fn unit_file(kind: GatewayKind, gateway: &LocalGateway, home: &Path) -> Option<PathBuf> {
+/// Is it OpenClaw, through its own commands or as the user unit that it installs?
+fn is_openclaw(kind: GatewayKind, gateway: &LocalGateway) -> bool {
+    let unit = gateway.unit.as_ref();
+    match kind {
+        GatewayKind::OpenClaw => true,
+        GatewayKind::SystemdUser => {
+            unit.is_some_and(|unit| unit.name.starts_with(OPENCLAW_UNIT_BEGINS))
+        }
+        GatewayKind::Command | GatewayKind::Systemd => false,
+    }
+}
+
+fn unit_file(gateway: &LocalGateway, home: &Path) -> Option<PathBuf> {
     let name = match gateway.unit.as_ref()?.name.as_str() {
         OPENCLAW_UNITS => OPENCLAW_UNIT,
         name => name,
     };
-    (kind == GatewayKind::OpenClaw).then(|| home.join(USER_UNITS).join(name))
+    Some(home.join(USER_UNITS).join(name))
 }
 
 /// An account and a host, and the port. ssh would take what begins with `-` for an option of its own.

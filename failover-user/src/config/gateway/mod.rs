@@ -36,7 +36,7 @@ pub(super) const OPENCLAW_START: &str = "openclaw gateway start";
 const OPENCLAW_STOP: &str = "openclaw gateway stop";
 pub(super) const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
 /// What its name and those of its profiles begin with (`openclaw-gateway-NAME.service`).
-const OPENCLAW_UNIT_BEGINS: &str = "openclaw-gateway";
+pub(super) const OPENCLAW_UNIT_BEGINS: &str = "openclaw-gateway";
 /// On slow boards OpenClaw was seen to take up to 240 s until it listens, and its own start command waits up to
 /// 300 s for one that makes progress. A start that is dead is noticed by what it leaves behind, not by this.
 const START_TIMEOUT: HumanDuration = seconds(360);

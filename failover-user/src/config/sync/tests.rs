@@ -48,6 +48,26 @@ fn a_section_says_the_same_as_its_keys_one_by_one() {
 }
 
 #[test]
+fn openclaw_is_known_by_its_own_user_unit_as_well() {
+    let unit = |kind: &str, name: &str| {
+        configured(&format!(
+            "gateway = '{kind}'\nunit = '{name}'\nsync-from = 'a@b'"
+        ))
+    };
+    for name in ["openclaw-gateway", "openclaw-gateway-work.service"] {
+        let sync = unit("systemd-user", name).unwrap().unwrap();
+        assert!(sync.state.is_openclaw, "{name}");
+        let file = sync.unit_file.unwrap();
+        assert!(
+            file.starts_with(sync.home.join(".config/systemd/user")),
+            "{file:?}"
+        );
+    }
+    assert!(unit("systemd-user", "bot").is_err());
+    assert!(unit("systemd", "openclaw-gateway").is_err());
+}
+
+#[test]
 fn other_gateways_are_asked_for_their_paths() {
     let gateway = "gateway = 'command'\nstart = 'true'\nstop = 'true'\nsync-from = 'a@b'\n";
     let refused = configured(gateway).unwrap_err();
