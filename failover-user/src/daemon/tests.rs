@@ -16,14 +16,10 @@ use crate::{
     config::{Configuration, Options},
     named::Named as _,
     observe::occurrence::{CommandCourse, Decided, Observer, OrderCourse, Seen, SyncCourse, typed},
-    status::problem::Problem,
-    sync::{known, rounds::Rounds, worker::tests::scripted},
     wording,
 };
-use failover_sync::{
-    generation::Number,
-    outcome::{Fit, Outcome as Said},
-};
+
+mod copies;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -202,90 +198,4 @@ async fn an_observer_sees_every_occurrence_of_a_takeover_and_a_release() {
             "not {what} in its place: {notes:#?}"
         );
     }
-}
-
-/// A worker that copies one generation, and puts it in place when that is ordered.
-fn copies_one() -> Rounds {
-    let manifest = known::generation(1, "a");
-    let outcomes = [
-        ("look", "{\"outcome\":\"store\",\"generations\":[],\"in_place\":null,\"kept\":[],\"refused\":[],\"fit\":null}".to_owned()),
-        ("learn", "{\"outcome\":\"learned\",\"gateway_version\":null,\"databases\":0}".to_owned()),
-        (
-            "round",
-            serde_json::to_string(&Said::Copied {
-                manifest: manifest.clone(),
-                bytes: 1,
-            })
-            .unwrap(),
-        ),
-        (
-            "place",
-            serde_json::to_string(&Said::Placed {
-                manifest,
-                refused: Vec::new(),
-                fit: Fit::Same,
-            })
-            .unwrap(),
-        ),
-    ];
-    let cases = outcomes.map(|(verb, outcome)| format!("{verb}) echo '{outcome}';;\n"));
-    let script = format!(
-        "case $(sed 's/.*\"verb\":\"\\([a-z-]*\\)\".*/\\1/') in\n{}esac",
-        cases.concat()
-    );
-    let options: Options = "primary = '192.0.2.1'\ndry-run = true\nsync-from = 'alice@pc-a'"
-        .parse()
-        .unwrap();
-    let options = Configuration::load(options).unwrap().sync;
-    Rounds::new(options, scripted(&script))
-}
-
-#[tokio::test]
-async fn a_takeover_begins_with_the_newest_copy_and_is_kept_as_what_pc_a_lacks() {
-    let folder = tempfile::tempdir().unwrap();
-    let primary = TcpListener::bind("127.0.0.1:0").unwrap();
-    let local = free();
-    let address = primary.local_addr().unwrap();
-    let notes = Rc::new(RefCell::new(Vec::new()));
-    let mut daemon = daemon(folder.path(), address, local.port()).await;
-    daemon.inputs.rounds = copies_one();
-    daemon.observers.add(Box::new(Notes(Rc::clone(&notes))));
-    daemon.begin().await.unwrap();
-    let mut lab = Lab {
-        daemon,
-        notes,
-        passed: 0,
-    };
-    lab.until("armed").await;
-    lab.until("round ended").await;
-    drop(primary);
-    lab.until("starting").await;
-    for what in [
-        "place ended",
-        "serves with Some(Number(1))",
-        "start started",
-        "start succeeded",
-    ] {
-        lab.until(what).await;
-    }
-    let _gateway = TcpListener::bind(local).unwrap();
-    lab.until("active").await;
-    lab.until("learn ended").await;
-    let snapshot = lab.daemon.snapshot();
-    let lineage = lab.daemon.state_dir.persisted().lineage();
-    let served = lineage.unshared().expect("what PC-A lacks");
-    let base = served.base.as_ref().expect("a copy");
-    assert_eq!(base.number, Number(1));
-    // A second start of the same takeover needs nothing before it: nothing is newer.
-    assert!(
-        lab.daemon
-            .preparation(failover_decide::Step::START)
-            .is_none()
-    );
-    assert!(
-        !snapshot
-            .problems
-            .iter()
-            .any(|one| matches!(one, Problem::BothChanged))
-    );
 }

@@ -107,7 +107,9 @@ impl Observer for Recorder {
                 let reason = pause.and_then(|(pause, _)| pause.reason.as_deref());
                 self.ordered(*order, by, reason);
             }
-            Occurrence::Sync(SyncCourse::Serves { with, age }) => self.incident.serves(*with, *age),
+            Occurrence::Sync(SyncCourse::Serves { with, age, .. }) => {
+                self.incident.serves(*with, *age)
+            }
             Occurrence::Turned => self.writer.go_on(),
             Occurrence::Decided(_)
             | Occurrence::Sync(_)

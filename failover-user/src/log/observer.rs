@@ -213,7 +213,12 @@ fn copies(course: &SyncCourse) {
                 Weight::Trouble => warn!(task, ?took, "{ended}"),
             }
         }
-        SyncCourse::Serves { with, age } => info!("{}", wording::sync::serves(*with, *age)),
+        SyncCourse::Serves { with, age, lacks } => {
+            info!("{}", wording::sync::serves(*with, *age));
+            if let Some(lacks) = lacks {
+                warn!("{}", wording::sync::lacks(lacks));
+            }
+        }
         SyncCourse::Chosen { side, by } => warn!("{}", wording::sync::chosen(*side, *by)),
         SyncCourse::Stale { age, why } => warn!("{}", wording::sync::stale(*age, why)),
         SyncCourse::Fresh => info!("the copy of PC-A's state is fresh again"),

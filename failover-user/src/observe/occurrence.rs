@@ -230,6 +230,8 @@ pub(crate) enum SyncCourse<'a> {
     Serves {
         with: Option<Number>,
         age: Option<Duration>,
+        /// `None`: there is no newer one.
+        lacks: Option<&'a Lacks>,
     },
     /// The newest copy is older than it may be, as rounds fail.
     Stale {
@@ -243,6 +245,14 @@ pub(crate) enum SyncCourse<'a> {
     Split,
     /// Both sides had changed, and this one's state stays. `None`: the other had nothing of its own.
     Chosen { side: Side, by: Option<&'a str> },
+}
+
+/// The local gateway serves without a copy that there is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Lacks {
+    pub(crate) newest: Number,
+    /// Why, for people.
+    pub(crate) why: String,
 }
 
 /// What was typed, and until when it holds.

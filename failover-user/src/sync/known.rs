@@ -10,7 +10,7 @@ use failover_sync::{
     outcome::{FailedStep, Fit, Outcome, Refused},
 };
 
-use crate::sync::order::Task;
+use crate::{sync::order::Task, wording};
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -129,6 +129,29 @@ impl Known {
             return self.age(now);
         }
         Some(Duration::try_from(now.duration_since(manifest.taken)).unwrap_or_default())
+    }
+
+    /// Doesn't this one fit the gateway that is installed here?
+    pub(crate) fn is_refused(&self, number: Number) -> bool {
+        self.refused.iter().any(|one| one.number == number)
+    }
+
+    /// Why the newest isn't in place although it should be, for people.
+    pub(crate) fn why_without_newest(&self) -> String {
+        let newest = self.newest().map(|newest| newest.number);
+        if let Some(refused) = self.refused.iter().find(|one| Some(one.number) == newest) {
+            return refused.reason.clone();
+        }
+        if let Some(reason) = &self.park_anew {
+            return format!("the parked gateway cannot take it: {reason}");
+        }
+        match &self.last {
+            Some(Ended {
+                outcome: Outcome::Failed { step, error },
+                ..
+            }) => wording::sync::failed(*step, error),
+            Some(_) | None => "nothing has put it in place".to_owned(),
+        }
     }
 
     /// A task has ended like this.
@@ -335,6 +358,22 @@ mod tests {
         };
         ended(&mut known, Task::Round, &unchanged, 200);
         assert_eq!(known.age(at(200)), Some(Duration::from_secs(100)));
+    }
+
+    #[test]
+    fn why_the_newest_copy_is_not_in_place_is_known() {
+        let mut known = Known::default();
+        ended(&mut known, Task::Round, &copied(2), 1);
+        ended(&mut known, Task::Feed, &failed("the disk is full"), 2);
+        assert!(known.why_without_newest().ends_with("the disk is full"));
+        let reason = "a database is new".to_owned();
+        ended(&mut known, Task::Feed, &Outcome::ParkAnew { reason }, 3);
+        assert!(known.why_without_newest().ends_with("a database is new"));
+        known.refused.push(Refused {
+            number: Number(2),
+            reason: "its schema is newer".to_owned(),
+        });
+        assert_eq!(known.why_without_newest(), "its schema is newer");
     }
 
     #[test]

@@ -101,8 +101,18 @@ impl Lineage {
         self.choice.is_none() && (is_split || self.undecided.is_some())
     }
 
+    /// Is the local tree what the local gateway has served with, and nobody else has? Not after another copy was put in
+    /// its place: then it is kept aside.
+    fn is_in_place(&self, in_place: Option<Number>) -> bool {
+        self.unshared()
+            .is_some_and(|served| served.base.as_ref().map(|base| base.number) == in_place)
+    }
+
     /// What may be done with the local tree, where this is the newest copy.
-    pub(crate) fn local_tree(&self, newest: &Manifest) -> LocalTree {
+    pub(crate) fn local_tree(&self, newest: &Manifest, in_place: Option<Number>) -> LocalTree {
+        if !self.is_in_place(in_place) {
+            return LocalTree::Replaceable;
+        }
         match (self.relation(newest), self.choice) {
             (Relation::PrimaryIsNewer, _) => LocalTree::Replaceable,
             (Relation::LocalIsNewer, _) | (Relation::BothChanged, Some(Side::PcB)) => {
@@ -215,7 +225,10 @@ mod tests {
         assert!(epoch.contains(&first.epoch.id));
         assert!(!lineage.serve(Some(&first), Some(&first), now()));
         assert_eq!(lineage.served.clone().unwrap().epoch, epoch);
-        assert_eq!(lineage.local_tree(&first), LocalTree::Newest);
+        assert_eq!(
+            lineage.local_tree(&first, Some(Number(1))),
+            LocalTree::Newest
+        );
     }
 
     #[test]
@@ -228,7 +241,10 @@ mod tests {
         lineage.seen(&back, Some(Number(1)), now());
         assert!(lineage.unshared().is_none());
         assert_eq!(lineage.relation(&back), Relation::PrimaryIsNewer);
-        assert_eq!(lineage.local_tree(&back), LocalTree::Replaceable);
+        assert_eq!(
+            lineage.local_tree(&back, Some(Number(1))),
+            LocalTree::Replaceable
+        );
         // The next time is another epoch.
         assert!(lineage.serve(Some(&back), Some(&back), now()));
     }
@@ -240,7 +256,15 @@ mod tests {
         lineage.serve(Some(&first), Some(&first), now());
         assert!(!lineage.is_split(Some(&first)));
         assert!(lineage.is_split(Some(&other)));
-        assert_eq!(lineage.local_tree(&other), LocalTree::KeptAside);
+        assert_eq!(
+            lineage.local_tree(&other, Some(Number(1))),
+            LocalTree::KeptAside
+        );
+        // Put in its place, a copy has nothing of its own.
+        assert_eq!(
+            lineage.local_tree(&other, Some(Number(2))),
+            LocalTree::Replaceable
+        );
         lineage.serve(Some(&other), Some(&other), now());
         assert!(lineage.undecided.is_some());
         assert!(lineage.is_split(Some(&other)));
@@ -254,7 +278,10 @@ mod tests {
         let (first, other) = (generation(1, "a"), generation(2, "b"));
         lineage.serve(Some(&first), Some(&first), now());
         lineage.choose(Side::PcB);
-        assert_eq!(lineage.local_tree(&other), LocalTree::Newest);
+        assert_eq!(
+            lineage.local_tree(&other, Some(Number(1))),
+            LocalTree::Newest
+        );
         lineage.seen(&other, Some(Number(1)), now());
         assert_eq!(lineage.choice, Some(Side::PcB));
         let mut back = generation(3, "c");
@@ -265,7 +292,10 @@ mod tests {
         let mut lineage = Lineage::default();
         lineage.serve(Some(&first), Some(&first), now());
         lineage.choose(Side::PcA);
-        assert_eq!(lineage.local_tree(&other), LocalTree::KeptAside);
+        assert_eq!(
+            lineage.local_tree(&other, Some(Number(1))),
+            LocalTree::KeptAside
+        );
         lineage.seen(&other, Some(Number(2)), now());
         assert_eq!(lineage.choice, None);
     }

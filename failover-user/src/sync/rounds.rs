@@ -161,6 +161,11 @@ impl Rounds {
         Some(self.worker.begin(&spec(options, order)))
     }
 
+    /// What is parked has to be parked again before it can have the newest copy, for this reason.
+    pub(crate) fn park_anew(&mut self, reason: &str) {
+        self.known.park_anew = Some(reason.to_owned());
+    }
+
     /// A task has ended, here or in the command slot.
     pub(crate) fn ended(&mut self, report: &Report, now: Timestamp) {
         let Report {

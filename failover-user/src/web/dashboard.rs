@@ -126,7 +126,13 @@ impl Dashboard {
         let text = match course {
             SyncCourse::Ended(report) if report.is_routine() => None,
             SyncCourse::Ended(report) => Some(wording::sync::ended(report.task, &report.outcome)),
-            SyncCourse::Serves { with, age } => Some(wording::sync::serves(*with, *age)),
+            SyncCourse::Serves { with, age, lacks } => {
+                let serves = wording::sync::serves(*with, *age);
+                Some(match lacks {
+                    Some(lacks) => format!("{serves}; {}", wording::sync::lacks(lacks)),
+                    None => serves,
+                })
+            }
             SyncCourse::Chosen { side, by } => Some(wording::sync::chosen(*side, *by)),
             SyncCourse::Stale { .. } | SyncCourse::Fresh | SyncCourse::Split => None,
         };

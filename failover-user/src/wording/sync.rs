@@ -9,6 +9,7 @@ use failover_sync::{
 
 use crate::{
     named::Value,
+    observe::occurrence::Lacks,
     sync::{lineage::Side, operator::SyncRefusal, order::Task},
     wording::{age, standby::memory},
 };
@@ -180,6 +181,11 @@ pub(crate) fn serves(with: Option<Number>, old: Option<Duration>) -> String {
     }
 }
 
+/// That it serves without a copy that there is.
+pub(crate) fn lacks(Lacks { newest, why }: &Lacks) -> String {
+    format!("what is new in copy {newest} of PC-A's state is not in it: {why}")
+}
+
 /// That the newest copy is old, and why.
 pub(crate) fn stale(old: Option<Duration>, why: &str) -> String {
     match old {
@@ -257,6 +263,18 @@ mod tests {
             "the local gateway serves with copy 7 of PC-A's state, 40 s old"
         );
         assert!(serves(None).contains("PC-B's own state"));
+    }
+
+    #[test]
+    fn a_takeover_without_the_newest_copy_says_why() {
+        let lacks = lacks(&Lacks {
+            newest: Number(8),
+            why: "its schema is newer".to_owned(),
+        });
+        assert_eq!(
+            lacks,
+            "what is new in copy 8 of PC-A's state is not in it: its schema is newer"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! How ready the local gateway is kept: looks for a parked one, the mode in force, and drills.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use failover_decide::{DrillEnd, Event, Order, ParkingObservation, State, Step};
@@ -35,10 +37,11 @@ impl Daemon {
             Situation::Parking { .. } => None,
             Situation::Parked(parked) => {
                 let age = clock::now().since(parked.since);
-                let is_old = age >= self.settings.configuration.standby.hot_refresh;
-                let is_outdated =
-                    parked.outdated.is_some() || self.inputs.rounds.known().park_anew.is_some();
-                Some(match is_outdated && is_old {
+                let refresh = self.settings.configuration.standby.hot_refresh;
+                let lacks_a_copy = self.inputs.rounds.known().park_anew.is_some()
+                    && age >= refresh_with_a_copy(refresh, parked.took);
+                let is_outdated = parked.outdated.is_some() && age >= refresh;
+                Some(match is_outdated || lacks_a_copy {
                     true => ParkingObservation::Outdated,
                     false => ParkingObservation::Parked,
                 })
@@ -124,5 +127,23 @@ impl Daemon {
             ));
             self.decide([Event::Operator(Order::Drill)]);
         }
+    }
+}
+
+/// How long one that can't take the newest copy stays parked before it is parked again, with that: not as long as after
+/// other changes, because conversations are lost with it; but long enough that it is parked nine tenths of the time.
+fn refresh_with_a_copy(refresh: Duration, took: Duration) -> Duration {
+    took.saturating_mul(9).min(refresh)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_lacks_a_copy_is_parked_again_soon_and_yet_is_parked_most_of_the_time() {
+        let refresh = |took| refresh_with_a_copy(Duration::from_secs(600), took);
+        assert_eq!(refresh(Duration::from_secs(10)), Duration::from_secs(90));
+        assert_eq!(refresh(Duration::from_secs(300)), Duration::from_secs(600));
     }
 }

@@ -9,7 +9,7 @@ use failover_sync::{generation::Number, outcome::Outcome, spec::Order};
 use crate::{
     control::SyncOrder,
     daemon::{Daemon, inputs::is_quiet},
-    observe::occurrence::{Occurrence, SyncCourse},
+    observe::occurrence::{Lacks, Occurrence, SyncCourse},
     sync::{
         lineage::{LocalTree, Side},
         operator::SyncRefusal,
@@ -40,24 +40,42 @@ impl Daemon {
         Some((task, self.inputs.rounds.begin_before_all(order)?))
     }
 
+    /// What can't take the newest copy is continued without it: a start in its place takes many times longer than what
+    /// is newer took to happen. It is parked again whenever a round shows that, so this is rare.
     fn feed_before_continuing(&self) -> Option<Order> {
         let known = self.inputs.rounds.known();
-        let newest = known.newest()?.number;
-        (known.in_place < Some(newest) && !self.is_passed_over(newest)).then_some(Order::Feed)
+        let is_possible = known.park_anew.is_none() && self.local_tree()? == LocalTree::Replaceable;
+        is_possible.then_some(Order::Feed)
     }
 
     fn place_before_starting(&self) -> Option<Order> {
-        let known = self.inputs.rounds.known();
-        let newest = known.newest()?;
-        if known.in_place >= Some(newest.number) || self.is_passed_over(newest.number) {
-            return None;
-        }
-        let keep = match self.state_dir.persisted().lineage().local_tree(newest) {
+        let keep = match self.local_tree()? {
             LocalTree::Replaceable => false,
             LocalTree::KeptAside => true,
             LocalTree::Newest => return None,
         };
         Some(Order::Place { number: None, keep })
+    }
+
+    /// What may be done with the local tree, where there is a newer copy than what is in place.
+    fn local_tree(&self) -> Option<LocalTree> {
+        let known = self.inputs.rounds.known();
+        let newest = known.newest()?;
+        let is_newer = known.in_place < Some(newest.number) && !self.is_passed_over(newest.number);
+        let lineage = self.state_dir.persisted().lineage();
+        is_newer.then(|| lineage.local_tree(newest, known.in_place))
+    }
+
+    /// Why the local gateway serves without the newest copy, if it should have that.
+    pub(in crate::daemon) fn lacks(&self) -> Option<Lacks> {
+        if self.local_tree()? == LocalTree::Newest {
+            return None;
+        }
+        let known = self.inputs.rounds.known();
+        Some(Lacks {
+            newest: known.newest()?.number,
+            why: known.why_without_newest(),
+        })
     }
 
     /// Has an operator put an older copy in place when this was the newest?
@@ -85,6 +103,7 @@ impl Daemon {
         if self.executor.is_dry() || !self.inputs.rounds.are_on() {
             return;
         }
+        let lacks = self.lacks();
         let known = self.inputs.rounds.known();
         let (in_place, newest) = (known.in_place().cloned(), known.newest().cloned());
         let now = Timestamp::now();
@@ -97,6 +116,7 @@ impl Daemon {
             self.observe(&Occurrence::Sync(SyncCourse::Serves {
                 with: in_place.as_ref().map(|manifest| manifest.number),
                 age,
+                lacks: lacks.as_ref(),
             }));
         }
     }
@@ -219,12 +239,18 @@ impl Daemon {
     fn feed_what_is_parked(&mut self, report: &Report) {
         let is_parked = self.decider.standby_state() == StandbyState::Parked;
         let known = self.inputs.rounds.known();
-        let is_due = known.newest().is_some_and(|newest| {
-            known.in_place < Some(newest.number)
-                && !self.is_passed_over(newest.number)
-                && !known.refused.iter().any(|one| one.number == newest.number)
-        });
+        let is_due = self.local_tree() == Some(LocalTree::Replaceable)
+            && known
+                .newest()
+                .is_some_and(|newest| !known.is_refused(newest.number));
         let must_park_anew = known.park_anew.is_some();
+        if is_parked && !must_park_anew && self.local_tree() == Some(LocalTree::KeptAside) {
+            self.inputs.rounds.park_anew(
+                "it has what changed on PC-B, which is kept aside before a copy is put in its place",
+            );
+            self.inputs.standby.hurry();
+            return;
+        }
         if report.task == Task::Round && is_parked && is_due && !must_park_anew {
             self.inputs.rounds.ask(Order::Feed);
         }

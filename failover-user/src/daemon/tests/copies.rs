@@ -1,0 +1,206 @@
+//! What is done with copies of the primary's state before a command, and what follows from rounds.
+
+use failover_decide::{CommandResult, Step};
+use failover_sync::{
+    generation::Number,
+    outcome::{Fit, Outcome as Said},
+};
+
+use super::*;
+use crate::{
+    gateway::parking::{ParkedUnit, Phase, Process, Record},
+    status::problem::Problem,
+    sync::{
+        known,
+        order::Task,
+        rounds::{Report, Rounds},
+        worker::tests::scripted,
+    },
+};
+
+/// A worker that copies one generation, and puts it in place when that is ordered.
+fn copies_one() -> Rounds {
+    let manifest = known::generation(1, "a");
+    let outcomes = [
+        ("look", "{\"outcome\":\"store\",\"generations\":[],\"in_place\":null,\"kept\":[],\"refused\":[],\"fit\":null}".to_owned()),
+        ("learn", "{\"outcome\":\"learned\",\"gateway_version\":null,\"databases\":0}".to_owned()),
+        (
+            "round",
+            serde_json::to_string(&Said::Copied {
+                manifest: manifest.clone(),
+                bytes: 1,
+            })
+            .unwrap(),
+        ),
+        (
+            "place",
+            serde_json::to_string(&Said::Placed {
+                manifest,
+                refused: Vec::new(),
+                fit: Fit::Same,
+            })
+            .unwrap(),
+        ),
+    ];
+    let cases = outcomes.map(|(verb, outcome)| format!("{verb}) echo '{outcome}';;\n"));
+    let script = format!(
+        "case $(sed 's/.*\"verb\":\"\\([a-z-]*\\)\".*/\\1/') in\n{}esac",
+        cases.concat()
+    );
+    let options: Options = "primary = '192.0.2.1'\ndry-run = true\nsync-from = 'alice@pc-a'"
+        .parse()
+        .unwrap();
+    let options = Configuration::load(options).unwrap().sync;
+    Rounds::new(options, scripted(&script))
+}
+
+#[tokio::test]
+async fn a_takeover_begins_with_the_newest_copy_and_is_kept_as_what_pc_a_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let primary = TcpListener::bind("127.0.0.1:0").unwrap();
+    let local = free();
+    let address = primary.local_addr().unwrap();
+    let notes = Rc::new(RefCell::new(Vec::new()));
+    let mut daemon = daemon(folder.path(), address, local.port()).await;
+    daemon.inputs.rounds = copies_one();
+    daemon.observers.add(Box::new(Notes(Rc::clone(&notes))));
+    daemon.begin().await.unwrap();
+    let mut lab = Lab {
+        daemon,
+        notes,
+        passed: 0,
+    };
+    lab.until("armed").await;
+    lab.until("round ended").await;
+    drop(primary);
+    lab.until("starting").await;
+    for what in [
+        "place ended",
+        "serves with Some(Number(1))",
+        "start started",
+        "start succeeded",
+    ] {
+        lab.until(what).await;
+    }
+    let _gateway = TcpListener::bind(local).unwrap();
+    lab.until("active").await;
+    lab.until("learn ended").await;
+    let snapshot = lab.daemon.snapshot();
+    let lineage = lab.daemon.state_dir.persisted().lineage();
+    let served = lineage.unshared().expect("what PC-A lacks");
+    let base = served.base.as_ref().expect("a copy");
+    assert_eq!(base.number, Number(1));
+    // A second start of the same takeover needs nothing before it: nothing is newer.
+    assert!(lab.daemon.preparation(Step::START).is_none());
+    assert!(
+        !snapshot
+            .problems
+            .iter()
+            .any(|one| matches!(one, Problem::BothChanged))
+    );
+}
+
+/// A daemon at which a gateway is parked, with this copy in place.
+async fn parked(folder: &Path, in_place: u64) -> Daemon {
+    let mut daemon = daemon(folder, free(), free().port()).await;
+    daemon.inputs.rounds = copies_one();
+    let place = daemon.settings.configuration.parking();
+    let unit = ParkedUnit {
+        name: "bot.service".to_owned(),
+        account: None,
+    };
+    let process = Process { pid: 1, started: 1 };
+    Record::new(place.port(), unit, "/bot.service".to_owned())
+        .in_phase(Phase::Parked { process })
+        .write(&place)
+        .unwrap();
+    ended(
+        &mut daemon,
+        Task::Look,
+        Said::Store {
+            generations: vec![known::generation(in_place, "a")],
+            in_place: Some(Number(in_place)),
+            kept: Vec::new(),
+            refused: Vec::new(),
+            fit: None,
+        },
+    );
+    daemon
+}
+
+fn ended(daemon: &mut Daemon, task: Task, outcome: Said) {
+    let report = Report {
+        task,
+        outcome,
+        took: Duration::ZERO,
+    };
+    daemon.inputs.rounds.ended(&report, jiff::Timestamp::now());
+}
+
+fn copied(number: u64) -> Said {
+    Said::Copied {
+        manifest: known::generation(number, "b"),
+        bytes: 1,
+    }
+}
+
+fn before(daemon: &mut Daemon, command: Step) -> Option<Task> {
+    daemon.preparation(command).map(|(task, _)| task)
+}
+
+#[tokio::test]
+async fn a_parked_gateway_is_given_a_newer_copy_before_it_continues_and_waits_for_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = parked(folder.path(), 1).await;
+    // It has the newest.
+    assert_eq!(before(&mut daemon, Step::START), None);
+    ended(&mut daemon, Task::Round, copied(2));
+    assert_eq!(before(&mut daemon, Step::START), Some(Task::Feed));
+    assert_eq!(before(&mut daemon, Step::PARK), Some(Task::Place));
+    assert_eq!(before(&mut daemon, Step::STOP), None);
+    // It can't take it: it goes on with what it has, at once.
+    let reason = "a database is new".to_owned();
+    ended(&mut daemon, Task::Feed, Said::ParkAnew { reason });
+    assert_eq!(before(&mut daemon, Step::START), None);
+    assert_eq!(before(&mut daemon, Step::PARK), Some(Task::Place));
+    let lacks = daemon.lacks().unwrap();
+    assert_eq!(lacks.newest, Number(2));
+    assert!(lacks.why.ends_with("a database is new"), "{}", lacks.why);
+    // Parked again.
+    let placed = Said::Placed {
+        manifest: known::generation(2, "b"),
+        refused: Vec::new(),
+        fit: Fit::Same,
+    };
+    ended(&mut daemon, Task::Place, placed);
+    assert_eq!(before(&mut daemon, Step::START), None);
+    assert_eq!(daemon.lacks(), None);
+}
+
+#[tokio::test]
+async fn what_pc_b_changed_itself_is_never_overwritten_in_a_parked_gateway() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = parked(folder.path(), 1).await;
+    daemon.serves();
+    ended(&mut daemon, Task::Round, copied(2));
+    assert_eq!(before(&mut daemon, Step::START), None);
+    assert_eq!(before(&mut daemon, Step::PARK), Some(Task::Place));
+}
+
+#[tokio::test]
+async fn a_start_that_is_killed_while_a_copy_is_put_in_place_frees_the_slot() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = daemon(folder.path(), free(), free().port()).await;
+    daemon.inputs.rounds = copies_one();
+    ended(&mut daemon, Task::Round, copied(1));
+    assert_eq!(daemon.run(Step::START), None);
+    assert!(daemon.executor.is_busy());
+    let result = daemon.executor.kill(Step::START);
+    assert!(
+        matches!(result, Some(CommandResult::Signalled { .. })),
+        "{result:?}"
+    );
+    assert!(!daemon.executor.is_busy());
+    // Nothing follows it, whatever became of the worker.
+    assert!(daemon.executor.prepared().is_none());
+}
