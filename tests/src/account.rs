@@ -37,6 +37,7 @@ pub struct Account {
     directory: PathBuf,
     hidden: Vec<PathBuf>,
     shown: Vec<(PathBuf, PathBuf)>,
+    counted_in: Option<PathBuf>,
 }
 
 impl Account {
@@ -52,6 +53,7 @@ impl Account {
             directory,
             hidden: Vec::new(),
             shown: Vec::new(),
+            counted_in: None,
         };
         for folder in [this.home(), this.directory.join("sshd")] {
             fs::create_dir_all(folder).expect("making the account's folders");
@@ -95,6 +97,14 @@ impl Account {
     #[must_use]
     pub fn with(mut self, folder: &Path, there: &str) -> Self {
         self.shown.push((folder.to_owned(), there.into()));
+        self
+    }
+
+    /// The same, whose commands and sshd enter a control group by this `cgroup.procs` of it: not what sets up their
+    /// namespaces.
+    #[must_use]
+    pub fn counted_in(mut self, group: PathBuf) -> Self {
+        self.counted_in = Some(group);
         self
     }
 
@@ -190,6 +200,11 @@ impl Account {
             .map(|(here, there)| (here.display(), there.display()))
             .map(|(here, there)| format!("mkdir '{there}'\nmount --bind '{here}' '{there}'\n"))
             .collect();
+        // The process that writes, whatever its number outside is (cgroups(7)).
+        let counted = self.counted_in.iter();
+        let counted: String = counted
+            .map(|group| format!("echo 0 >'{}'\n", group.display()))
+            .collect();
         let script = format!(
             "set -e\n\
              hostname {name}\n\
@@ -202,7 +217,7 @@ impl Account {
              mount -t tmpfs -o mode=0755 tmpfs /run\n\
              mkdir -m 0755 /run/sshd\n\
              mount -t tmpfs -o mode=1777 tmpfs /tmp\n\
-             {hidden}{shown}\
+             {hidden}{shown}{counted}\
              cd {HOME}\n\
              exec \"$@\"\n",
             name = self.host.name().to_lowercase(),
@@ -290,6 +305,7 @@ pub fn sshd_configuration(host_key: &str) -> String {
          PidFile none\n\
          PasswordAuthentication no\n\
          KbdInteractiveAuthentication no\n\
+         Subsystem sftp internal-sftp\n\
          SetEnv {path}\n",
         path = path(),
     )

@@ -2,7 +2,7 @@
 //!
 //! [`lab`] creates PC-A and PC-B; [`gateway`] and [`commands`] run on them in place of the real gateway, and
 //! [`openclaw`] is the real one, also as a unit ([`openclaw_unit`]) and as an account that people talk to
-//! ([`openclaw_host`], and [`openclaw_pair`] for two machines), with a [`model`]; [`account`] is an account with sshd on them; [`parker`] stops a gateway
+//! ([`openclaw_host`], and [`openclaw_pair`] for two machines), with a [`model`]; [`account`] is an account with sshd on them, whose state [`sync_worker`] copies; [`parker`] stops a gateway
 //! ([`binder`]) in its bind; [`daemon`] and [`trace`] run the program under test and read its output, if needed with a
 //! configuration file in the package's place ([`package_file`]), or as the unit of a machine whose gateway is kept ready
 //! ([`standby`], [`out_of_memory`]); [`watch`] sees a listener appear, [`http`] and [`browser`] read what is served;
@@ -36,6 +36,7 @@ pub mod package_file;
 pub mod parker;
 pub mod signals;
 pub mod standby;
+pub mod sync_worker;
 pub mod trace;
 pub mod wait;
 pub mod watch;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Where the account has the program.
-const FOLDER: &str = "/mnt/openclaw";
+pub const FOLDER: &str = "/mnt/openclaw";
 /// Of a turn, beside the start of the program that asks for it.
 const LONGEST_TURN: Duration = Duration::from_secs(120);
 
@@ -97,17 +97,23 @@ impl OpenClawHost {
     /// When there is none in time.
     #[must_use]
     pub fn answers(&self, message: &str) -> String {
+        self.turn(&["--message", message])
+    }
+
+    /// Somebody says what is in a file below the home, in a session of this name.
+    ///
+    /// # Panics
+    /// When there is no answer in time.
+    #[must_use]
+    pub fn answers_in(&self, session: &str, file: &str) -> String {
+        let session = format!("agent:main:{session}");
+        self.turn(&["--session-key", &session, "--message-file", file])
+    }
+
+    fn turn(&self, what: &[&str]) -> String {
         let seconds = LONGEST_TURN.as_secs().to_string();
-        let mut command = self.command(&[
-            "agent",
-            "--agent",
-            "main",
-            "--timeout",
-            &seconds,
-            "--message",
-            message,
-        ]);
-        let output = command.stdin(Stdio::null()).output();
+        let mut command = self.command(&["agent", "--agent", "main", "--timeout", &seconds]);
+        let output = command.args(what).stdin(Stdio::null()).output();
         let output = output.expect("unshare can be run");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::privileges::Privileges;
 use crate::steps::Work;
 use crate::workspace::Workspace;
-use crate::{build, cargo, kernel, openclaw, setup};
+use crate::{build, cargo, kernel, litestream, openclaw, setup};
 
 /// What to do in the lab.
 #[derive(Clone, Copy)]
@@ -43,7 +43,8 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[OsString]) -> 
     }
     let tools = setup::ready(workspace)?;
     let asks = |mode| arguments.iter().any(|argument| argument == mode);
-    let is_with_openclaw = matches!(show, Show::Bench) && asks("gateway");
+    let is_of_sync = matches!(show, Show::Bench) && asks("sync");
+    let is_with_openclaw = is_of_sync || matches!(show, Show::Bench) && asks("gateway");
     if matches!(show, Show::Bench) {
         // Each takes some that the others don't.
         let peers: &[_] = if asks("kernel") {
@@ -72,9 +73,17 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[OsString]) -> 
         .arg("--failover")
         .arg(&failover)
         .args(arguments);
+    if is_of_sync {
+        setup::copying(workspace);
+        if let Some(program) = litestream::present(workspace) {
+            command.arg("--litestream").arg(program);
+        }
+    }
     if is_with_openclaw {
-        setup::systemd(workspace, &lab)?;
-        // The machine in the lab has them from there.
+        if !is_of_sync {
+            setup::systemd(workspace, &lab)?;
+        }
+        // The hosts in the lab have them from there.
         command
             .env("FAILOVER_BIN", &failover)
             .env("FAILOVER_OPENCLAW", openclaw::ready(workspace)?);

@@ -13,6 +13,7 @@ mod generate;
 mod kernel;
 mod lab;
 mod linker;
+mod litestream;
 mod openclaw;
 mod privileges;
 mod process;

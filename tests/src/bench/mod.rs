@@ -14,6 +14,7 @@ mod latency;
 mod load;
 mod monitor;
 mod report;
+mod sync;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -74,6 +75,8 @@ enum Mode {
     Kernel(kernel::Options),
     /// Measure takeovers by the real OpenClaw, kept ready in each way
     Gateway(gateway::Options),
+    /// Measure what it costs to have PC-A's state on PC-B
+    Sync(sync::Options),
 }
 
 /// Measures, and prints the table. The exit code is 0 when every goal is met.
@@ -84,6 +87,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     match &options.mode {
         Some(Mode::Kernel(kernel)) => return kernel::run(kernel, &options.failover),
         Some(Mode::Gateway(gateway)) => return gateway::run(gateway, &options.failover),
+        Some(Mode::Sync(sync)) => return sync::run(sync, &options.failover),
         None => {}
     }
     let timings: &[Timing] = if options.quick {
