@@ -268,6 +268,31 @@ fn a_renewed_lease_is_no_change_and_a_turn_is_one() {
 }
 
 #[test]
+fn a_checkpoint_of_a_database_without_leases_is_no_change() {
+    const LEASES: [&str; 3] = [
+        "state_leases",
+        "agent_database_leases",
+        "gateway_boot_lifecycle",
+    ];
+    for copier in Copier::all() {
+        let account = Account::new();
+        let name = "agents/main/agent/openclaw-agent.sqlite";
+        let live = account.database(name);
+        let dropped = LEASES.map(|table| format!("DROP TABLE {table};"));
+        live.execute_batch(&dropped.concat()).unwrap();
+        let (_, first) = account.copy(&copier, None);
+        live.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .unwrap();
+        let (is_same, checkpointed) = account.copy(&copier, Some(&first.token));
+        assert!(is_same, "{copier:?}");
+        live.execute_batch("INSERT INTO turns (text) VALUES ('second')")
+            .unwrap();
+        let (is_same, _) = account.copy(&copier, Some(&checkpointed.token));
+        assert!(!is_same, "{copier:?}");
+    }
+}
+
+#[test]
 fn a_changed_file_is_a_change_and_an_excluded_one_is_none() {
     for copier in Copier::all() {
         let account = Account::new();

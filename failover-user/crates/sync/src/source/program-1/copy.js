@@ -16,7 +16,7 @@ const LEASES = [
 const SIDECARS = /-(wal|shm|journal)$/;
 // Two changes within the granularity of a file system's clock look like one.
 const RECENT = 2_000_000_000n;
-const ROWS_LIMIT = 256n * 1024n * 1024n;
+const CONTENT_LIMIT = 256 * 1024 * 1024;
 
 const home = process.env.HOME;
 const cache = path.join(home, ".cache/failover/sync");
@@ -118,8 +118,21 @@ function signature(database) {
   return parts.join(".") + nonce(recent);
 }
 
-// The rows without leases, once those have been deleted from the copy; nothing where there never were any.
-function rows(draft) {
+function digest(file) {
+  const hash = crypto.createHash("sha256");
+  const piece = Buffer.allocUnsafe(1 << 20);
+  const opened = fs.openSync(file);
+  try {
+    for (let size; (size = fs.readSync(opened, piece)) > 0; ) hash.update(piece.subarray(0, size));
+  } finally {
+    fs.closeSync(opened);
+  }
+  return hash.digest("hex");
+}
+
+// What a copy has, of a size at which that can be read in each round: its rows without leases, once those have been
+// deleted from it; where there never were any, its bytes. A checkpoint changes what is seen of a database, and neither.
+function content(draft) {
   const database = new sqlite.DatabaseSync(draft);
   try {
     database.exec("PRAGMA journal_mode = DELETE");
@@ -127,9 +140,10 @@ function rows(draft) {
       .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'")
       .all();
     const leases = LEASES.filter(([name]) => tables.some((table) => table.name === name));
-    if (!request.openclaw || leases.length === 0) return;
+    const isLarge = () => fs.statSync(draft).size > CONTENT_LIMIT;
+    if (!request.openclaw || leases.length === 0) return isLarge() ? undefined : digest(draft);
     for (const [name, which] of leases) database.exec(`DELETE FROM ${name} WHERE ${which}`);
-    if (fs.statSync(draft, { bigint: true }).size > ROWS_LIMIT) return;
+    if (isLarge()) return;
     const hash = crypto.createHash("sha256");
     for (const { name, sql } of tables) {
       hash.update(`${sql}\0`);
@@ -160,12 +174,12 @@ async function copy(database, known) {
     } finally {
       live.close();
     }
-    const content = rows(draft) || seen;
-    if (!(known && known.content === content && fs.existsSync(place))) {
+    const found = content(draft) || seen;
+    if (!(known && known.content === found && fs.existsSync(place))) {
       fs.mkdirSync(bytes(latin(place).replace(/\/[^/]*$/, "")), { recursive: true });
       fs.renameSync(draft, place);
     }
-    return { seen, content };
+    return { seen, content: found };
   } finally {
     for (const end of ["", "-wal", "-shm", "-journal"]) fs.rmSync(draft + end, { force: true });
   }

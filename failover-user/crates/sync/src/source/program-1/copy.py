@@ -17,7 +17,7 @@ LEASES = [
 SIDECARS = re.compile(r"-(wal|shm|journal)\Z")
 # Two changes within the granularity of a file system's clock look like one.
 RECENT = 2_000_000_000
-ROWS_LIMIT = 256 * 1024 * 1024
+CONTENT_LIMIT = 256 * 1024 * 1024
 
 home = os.environ["HOME"]
 cache = os.path.join(home, ".cache/failover/sync")
@@ -126,8 +126,19 @@ def signature(file, seen):
     return ".".join(map(str, parts)) + nonce(recent)
 
 
-def rows(draft):
-    """The rows without leases, once those have been deleted from the copy; nothing where there never were any."""
+def digest(file):
+    found = hashlib.sha256()
+    with open(file, "rb") as opened:
+        while piece := opened.read(1 << 20):
+            found.update(piece)
+    return found.hexdigest()
+
+
+def content(draft):
+    """
+    What a copy has, of a size at which that can be read in each round: its rows without leases, once those have been
+    deleted from it; where there never were any, its bytes. A checkpoint changes what is seen of a database, and neither.
+    """
     database = sqlite3.connect(draft)
     try:
         database.execute("PRAGMA journal_mode = DELETE")
@@ -135,24 +146,25 @@ def rows(draft):
             "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
         ).fetchall()
         leases = [lease for lease in LEASES if any(name == lease[0] for name, _ in tables)]
+        is_large = lambda: os.stat(draft).st_size > CONTENT_LIMIT
         if not request["openclaw"] or not leases:
-            return None
+            return None if is_large() else digest(draft)
         for lease in leases:
             database.execute("DELETE FROM %s WHERE %s" % lease)
         database.commit()
-        if os.stat(draft).st_size > ROWS_LIMIT:
+        if is_large():
             return None
-        digest = hashlib.sha256()
+        found = hashlib.sha256()
         for name, sql in tables:
-            digest.update((sql + "\0").encode())
+            found.update((sql + "\0").encode())
             if sql.upper().startswith("CREATE VIRTUAL"):
                 continue
             quoted = lambda word: '"' + word.replace('"', '""') + '"'
             columns = database.execute("PRAGMA table_info(%s)" % quoted(name)).fetchall()
             line = " || ',' || ".join("quote(%s)" % quoted(column[1]) for column in columns)
             for row in database.execute("SELECT CAST(%s AS BLOB) FROM %s" % (line, quoted(name))):
-                digest.update((row[0] or b"") + b"\n")
-        return digest.hexdigest()
+                found.update((row[0] or b"") + b"\n")
+        return found.hexdigest()
     except sqlite3.DatabaseError:
         # An older SQLite than the gateway's may not understand its tables. Who receives the copy deletes the leases.
         return None
@@ -175,11 +187,11 @@ def copy(file, seen, known):
             target.close()
         finally:
             live.close()
-        content = rows(draft) or shown
-        if not (known and known["content"] == content and os.path.exists(place)):
+        found = content(draft) or shown
+        if not (known and known["content"] == found and os.path.exists(place)):
             os.makedirs(os.path.dirname(place), exist_ok=True)
             os.rename(draft, place)
-        return {"seen": shown, "content": content}
+        return {"seen": shown, "content": found}
     finally:
         for end in ("", "-wal", "-shm", "-journal"):
             remove(draft + end)
