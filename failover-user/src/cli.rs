@@ -297,6 +297,9 @@ pub enum SyncVerb {
     /// The local gateway must not run. A takeover begins with this copy until there is one that is newer than all
     /// that exist now.
     Restore(RestoreOptions),
+    /// What PC-A's key runs here: hands PC-A's state back before its gateway starts
+    #[command(hide = true)]
+    Answer(AskOptions),
     /// Choose whose state stays where PC-A and PC-B have both changed
     ///
     /// Nothing is merged. The other side's state is kept aside.

@@ -431,7 +431,9 @@ fn sync(verb: &SyncVerb) -> anyhow::Result<ExitCode> {
         SyncVerb::Status(options) => (&options.ask, options.output),
         SyncVerb::Restore(options) => (&options.ask, trace::Format::Text),
         SyncVerb::Choose(options) => (&options.ask, trace::Format::Text),
-        SyncVerb::Now(ask) | SyncVerb::Verify(ask) => (ask, trace::Format::Text),
+        SyncVerb::Now(ask) | SyncVerb::Verify(ask) | SyncVerb::Answer(ask) => {
+            (ask, trace::Format::Text)
+        }
     };
     let locations = ask.locations()?;
     let socket = &locations.control;
@@ -444,6 +446,9 @@ fn sync(verb: &SyncVerb) -> anyhow::Result<ExitCode> {
             (sync.is_good(), shown)
         }),
         SyncVerb::Now(_) => control::sync::now(socket).map(|(good, text)| (good, text + "\n")),
+        SyncVerb::Answer(_) => control::hand_back::hand_back(socket)
+            .map(|told| (true, told + "\n"))
+            .map_err(SyncError::Ask),
         SyncVerb::Verify(_) => carried_out(socket, SyncOrder::Verify),
         SyncVerb::Restore(options) => {
             let generation = options.generation;

@@ -85,6 +85,13 @@ impl Configuration {
         Place::beside(&self.control, self.port)
     }
 
+    /// The account that PC-A's key logs in as, if it isn't root's: it may ask for PC-A's state.
+    #[must_use]
+    pub(crate) fn hands_back_to(&self) -> Option<u32> {
+        let account = self.gateway.uid();
+        (self.sync.is_some() && account != 0).then_some(account)
+    }
+
     /// With the programs of its commands looked up, as the accounts that run them find them; or all that
     /// there are not. A dry run needs no gateway on the machine.
     pub(super) fn resolved(mut self) -> Result<Self, Vec<CommandError>> {

@@ -3,6 +3,8 @@
 
 mod client;
 pub mod drill;
+mod guest;
+pub mod hand_back;
 mod server;
 pub mod sync;
 pub(crate) mod waiting;
@@ -20,6 +22,9 @@ const LONGEST_REQUEST: u64 = 1024;
 
 /// Limit for a command that waits for a probe of the primary.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Limit for a hand-back: a gateway that drains takes up to 315 s to stop (measured), and PC-A's unit gives up at 420 s.
+pub const HAND_BACK_WITHIN: Duration = Duration::from_secs(390);
 
 /// Version of requests and answers. Fields may be added within a version, never changed or removed.
 pub const VERSION: u32 = 1;
@@ -57,6 +62,9 @@ pub enum Request {
         /// What.
         order: SyncOrder,
     },
+    /// Give PC-A the state that the local gateway has served with, before PC-A's gateway starts. The gateway's
+    /// account may ask for this, too.
+    HandBack,
     /// Stop the local gateway, although the primary does not answer.
     Release {
         /// Prevent a takeover for this time.
@@ -73,6 +81,7 @@ impl Request {
     const fn patience(&self) -> Duration {
         match self {
             Self::Takeover { .. } => PATIENCE.saturating_add(LONGEST_WAIT),
+            Self::HandBack => HAND_BACK_WITHIN,
             _ => PATIENCE,
         }
     }

@@ -33,7 +33,7 @@ use failover_decide::Time;
 use failover_linux::files::{folder::Folder, ownership::Sticky};
 
 use crate::{
-    control::{LONGEST_REQUEST, PATIENCE, Request},
+    control::{LONGEST_REQUEST, PATIENCE, Request, guest},
     runtime::{
         parts,
         parts::Part,
@@ -99,14 +99,15 @@ pub struct Server {
 
 impl Server {
     /// Listens on this path, and replaces the socket of a dead daemon. If the socket cannot be created, or
-    /// the listener fails, it is retried. Needs a tokio runtime.
+    /// the listener fails, it is retried. `guest`: an account that may connect besides root and the daemon's group. Needs a
+    /// tokio runtime.
     ///
     /// # Errors
     /// When another daemon is running.
-    pub async fn listen(path: &Path, part: Part) -> Result<Self, Taken> {
+    pub async fn listen(path: &Path, guest: Option<u32>, part: Part) -> Result<Self, Taken> {
         let listener = match other(path).await {
             Ok(Some(other)) => return Err(other),
-            Ok(None) => bind(path),
+            Ok(None) => bind(path, guest),
             Err(error) => Err(error),
         };
         if let Err(error) = &listener {
@@ -130,8 +131,8 @@ impl Server {
             async move {
                 let listener = match first {
                     Some(Ok(listener)) => listener,
-                    Some(Err(error)) => bound(&place, Some(error), &part).await,
-                    None => bound(&place, None, &part).await,
+                    Some(Err(error)) => bound(&place, guest, Some(error), &part).await,
+                    None => bound(&place, guest, None, &part).await,
                 };
                 is_there.store(true, Ordering::Relaxed);
                 let listener = Arc::new(listener);
@@ -214,7 +215,12 @@ async fn other(path: &Path) -> io::Result<Option<Taken>> {
 }
 
 /// Retries until the socket is created. `error`: why the last attempt failed.
-async fn bound(path: &Path, error: Option<io::Error>, part: &Part) -> UnixListener {
+async fn bound(
+    path: &Path,
+    guest: Option<u32>,
+    error: Option<io::Error>,
+    part: &Part,
+) -> UnixListener {
     let mut error = error;
     loop {
         if let Some(error) = error {
@@ -223,7 +229,7 @@ async fn bound(path: &Path, error: Option<io::Error>, part: &Part) -> UnixListen
         }
         let listener = match other(path).await {
             Ok(Some(other)) => Err(io::Error::other(other)),
-            Ok(None) => bind(path),
+            Ok(None) => bind(path, guest),
             Err(error) => Err(error),
         };
         match listener {
@@ -244,7 +250,7 @@ fn is_socket(path: &Path) -> io::Result<bool> {
     fs::symlink_metadata(path).map(|found| found.file_type().is_socket())
 }
 
-fn bind(path: &Path) -> io::Result<UnixListener> {
+fn bind(path: &Path, guest: Option<u32>) -> io::Result<UnixListener> {
     let (folder, name) = Folder::made_for(path, Sticky::Counts)?;
     // Through the checked folder's descriptor: a socket address cannot contain one otherwise (unix(7)).
     let path = format!("/proc/self/fd/{}", folder.descriptor().as_raw_fd());
@@ -258,6 +264,15 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     }
     let listener = UnixListener::bind(&path)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(MODE))?;
+    if let Some(guest) = guest
+        && let Err(error) = guest::admit(&path, guest)
+    {
+        warn!(
+            %error, user = guest,
+            remedy = "put --control on a file system with access control lists, or add the account to the socket's group",
+            "the gateway's account can't use the control socket, so nothing is handed back to PC-A before it starts"
+        );
+    }
     Ok(listener)
 }
 
@@ -372,11 +387,14 @@ mod tests {
         listen(&busy, 0).unwrap();
         // One waits, and there is no room for another.
         let _first = Blocking::connect(&path).unwrap();
-        let taken = Server::listen(&path, part()).await.unwrap_err().to_string();
+        let taken = Server::listen(&path, None, part())
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(taken.contains("process unknown"), "{taken}");
         assert!(is_socket(&path).unwrap());
         drop(busy);
-        Server::listen(&path, part()).await.unwrap();
+        Server::listen(&path, None, part()).await.unwrap();
     }
 
     #[tokio::test]
@@ -384,9 +402,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
         let _other = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-        let _server = Server::listen(&path, part()).await.unwrap();
+        let _server = Server::listen(&path, None, part()).await.unwrap();
         assert!(is_socket(&path).unwrap());
         Blocking::connect(&path).unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_guest_may_connect_and_nobody_else_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let _server = Server::listen(&path, Some(47_019), part()).await.unwrap();
+        let mut list = [0; 64];
+        let length = rustix::fs::getxattr(&path, "system.posix_acl_access", &mut list).unwrap();
+        let entries: Vec<_> = list[4..length].chunks(8).collect();
+        let guest = [&2_u16.to_le_bytes()[..], &[6, 0], &47_019_u32.to_le_bytes()].concat();
+        assert!(entries.contains(&&guest[..]), "{entries:?}");
+        let others = [0x20, 0, 0, 0, 255, 255, 255, 255];
+        assert!(entries.contains(&&others[..]), "{entries:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! nothing itself.
 
 pub(crate) mod carry_out;
+pub(crate) mod hand_back;
 pub(crate) mod inputs;
 pub(crate) mod orders;
 pub(crate) mod receive;
@@ -27,7 +28,10 @@ use failover_linux::{clock, limits, trim::give_back};
 use crate::{
     config::Configuration,
     control::Server,
-    daemon::inputs::{Inputs, Sources},
+    daemon::{
+        hand_back::HandBack,
+        inputs::{Inputs, Sources},
+    },
     gateway::{
         command::{executor::Executor, relay::restore as restore_relays},
         port::{invocation::InvocationMark, view::PortView},
@@ -59,7 +63,8 @@ pub async fn run(configuration: Configuration, reader: Arc<Reader>) -> anyhow::R
     let state_dir = StateDir::open(&configuration.state_dir)?;
     let parts = Parts::default();
     let control = parts.part("the control socket");
-    let control = Server::listen(&configuration.control, control).await?;
+    let guest = configuration.hands_back_to();
+    let control = Server::listen(&configuration.control, guest, control).await?;
     let mut daemon = Daemon::new(configuration, state_dir, control, reader, parts)?;
     daemon.begin().await?;
     let started = tokio::spawn(async {
@@ -96,6 +101,7 @@ struct Daemon {
     executor: Executor,
     observers: Observers,
     state_dir: StateDir,
+    hand_back: HandBack,
 }
 
 /// The configuration in force.
@@ -145,6 +151,7 @@ impl Daemon {
             ),
             observers,
             state_dir,
+            hand_back: HandBack::default(),
             settings: Settings {
                 configuration,
                 since: clock::now(),
@@ -192,6 +199,7 @@ impl Daemon {
             .await;
         self.receive(input)?;
         self.follow_guard();
+        self.continue_hand_back();
         self.state_dir.go_on();
         self.observe(&Occurrence::Turned);
         Ok(())

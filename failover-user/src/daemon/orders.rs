@@ -57,21 +57,31 @@ impl Keeping {
 
 /// An order that is followed.
 #[derive(Default)]
-struct Followed {
+pub(in crate::daemon) struct Followed {
     kept: Option<Keeping>,
     /// What is in force now, for people.
     now: Option<String>,
 }
 
+impl Followed {
+    /// With this to tell, and nothing to keep.
+    pub(in crate::daemon) const fn told(told: String) -> Self {
+        Self {
+            kept: None,
+            now: Some(told),
+        }
+    }
+}
+
 /// One that isn't.
-struct Refused {
-    why: String,
+pub(in crate::daemon) struct Refused {
+    pub(in crate::daemon) why: String,
     /// Only until it is confirmed.
     unconfirmed: bool,
 }
 
 impl Refused {
-    fn because(why: String) -> Self {
+    pub(in crate::daemon) fn because(why: String) -> Self {
         Self {
             why,
             unconfirmed: false,
@@ -89,6 +99,10 @@ impl Daemon {
         }
         if let Request::Sync { order } = pending.request {
             self.answer_sync(pending, order);
+            return;
+        }
+        if pending.request == Request::HandBack {
+            self.answer_hand_back(pending);
             return;
         }
         let permitted = self.permitted(&pending.request, pending.asker);
@@ -125,11 +139,12 @@ impl Daemon {
     }
 
     fn answer_now(&mut self, pending: Pending, order: Order) {
-        let followed = self.follow(&pending.request, order, pending.asker);
+        let by = operator(pending.asker);
+        let followed = self.follow(&pending.request, order, &by, Some(pending.asker));
         self.reply(pending, followed);
     }
 
-    fn reply(&self, pending: Pending, followed: Result<Followed, Refused>) {
+    pub(in crate::daemon) fn reply(&self, pending: Pending, followed: Result<Followed, Refused>) {
         let (refused, followed) = match followed {
             Ok(followed) => (None, followed),
             Err(refused) => (Some(refused), Followed::default()),
@@ -180,7 +195,9 @@ impl Daemon {
                 until: seconds.map(|seconds| now + Duration::from_secs(seconds)),
             },
             // These are answered before.
-            Request::Status | Request::Sync { .. } | Request::Resume => Order::Resume,
+            Request::Status | Request::Sync { .. } | Request::HandBack | Request::Resume => {
+                Order::Resume
+            }
             Request::Drill => Order::Drill,
             Request::Takeover { force, .. } => Order::TakeOver { force: *force },
             Request::Release { hold_seconds } => Order::Release {
@@ -191,7 +208,7 @@ impl Daemon {
     }
 
     /// May this account give orders?
-    fn operates(&self, asker: u32) -> Result<(), String> {
+    pub(in crate::daemon) fn operates(&self, asker: u32) -> Result<(), String> {
         match self.may_order(asker) {
             true => Ok(()),
             false => Err(format!(
@@ -222,11 +239,15 @@ impl Daemon {
         !confirmed && self.decider.must_probe_first(clock::now(), order)
     }
 
-    /// Carries an order out, or says why not.
-    fn follow(&mut self, request: &Request, order: Order, asker: u32) -> Result<Followed, Refused> {
+    /// Carries an order out, or says why not. `asker`: the account that has given it, where that matters.
+    pub(in crate::daemon) fn follow(
+        &mut self,
+        request: &Request,
+        order: Order,
+        by: &str,
+        asker: Option<u32>,
+    ) -> Result<Followed, Refused> {
         let now = clock::now();
-        let by = operator(asker);
-        let by = by.as_str();
         if let Some(refusal) = self.decider.objection(now, order) {
             self.observe(&Occurrence::Order(
                 order,
@@ -284,10 +305,10 @@ impl Daemon {
     }
 
     /// What has to be remembered of an order, as it was given. A pause, and what it changes.
-    fn keep_order(&mut self, request: &Request, asker: u32) -> Option<(Paused, String)> {
+    fn keep_order(&mut self, request: &Request, asker: Option<u32>) -> Option<(Paused, String)> {
         match request {
             Request::Pause { seconds, reason } => {
-                let pause = Paused::now(*seconds, asker, reason.as_deref());
+                let pause = Paused::now(*seconds, asker.unwrap_or_default(), reason.as_deref());
                 let before = self.state_dir.persisted().pause.as_ref();
                 let change = wording::pause::change(before, &pause);
                 self.state_dir.pause(pause.clone());
@@ -299,7 +320,11 @@ impl Daemon {
                     .release(hold_seconds.and_then(ReleaseHold::now));
             }
             // It is forgotten once the decider has.
-            Request::Status | Request::Resume | Request::Drill | Request::Sync { .. } => {}
+            Request::Status
+            | Request::Resume
+            | Request::Drill
+            | Request::HandBack
+            | Request::Sync { .. } => {}
         }
         None
     }

@@ -129,7 +129,11 @@ async fn daemon(folder: &Path, primary: SocketAddr, port: u16) -> Daemon {
     let configuration = Configuration::load(options.parse().unwrap()).unwrap();
     let state_dir = StateDir::open(&configuration.state_dir).unwrap();
     let parts = Parts::default();
-    let control = Server::listen(&configuration.control, parts.part("the control socket"));
+    let control = Server::listen(
+        &configuration.control,
+        None,
+        parts.part("the control socket"),
+    );
     let control = control.await.unwrap();
     let again = configuration.clone();
     let reader = Arc::new(move || Ok(again.clone()));

@@ -41,6 +41,9 @@ pub(crate) struct Served {
     /// When the primary got its changes.
     #[serde(default)]
     pub(crate) handed_back: Option<Timestamp>,
+    /// The primary was offered its changes, and may have them.
+    #[serde(default)]
+    pub(crate) is_offered: bool,
 }
 
 /// A generation that a gateway was started with.
@@ -136,13 +139,22 @@ impl Lineage {
             taken: manifest.taken,
         });
         let is_the_same = |served: &Served| served.handed_back.is_none() && served.base == base;
-        if self.served.as_ref().is_some_and(is_the_same) {
+        let offered = self.served.as_ref().filter(|served| is_the_same(served));
+        if offered.is_some_and(|served| !served.is_offered) {
             return false;
         }
         let Some(id) = new_id() else {
             // An early boot has no random numbers yet. The epoch before stands for this one, too.
             return false;
         };
+        if let Some(served) = &mut self.served
+            && is_the_same(served)
+        {
+            // The primary may have its changes until now, and not those that follow.
+            served.epoch = served.epoch.child(id);
+            served.is_offered = false;
+            return true;
+        }
         let was_split = self.is_split(newest);
         let before = self.served.take();
         if self.undecided.is_none() && was_split {
@@ -159,8 +171,27 @@ impl Lineage {
             base,
             since: now,
             handed_back: None,
+            is_offered: false,
         });
         true
+    }
+
+    /// The primary is offered what was served.
+    pub(crate) fn offer(&mut self) {
+        if let Some(served) = &mut self.served {
+            served.is_offered = true;
+        }
+    }
+
+    /// The primary has what was served, and kept its own state aside: a copy of that is older.
+    pub(crate) fn handed_back(&mut self, at: Timestamp, newest: Option<Number>) {
+        if let Some(served) = &mut self.served {
+            served.handed_back = Some(at);
+        }
+        self.passed_over = newest;
+        if self.choice == Some(Side::PcB) {
+            self.choice = None;
+        }
     }
 
     /// An operator has chosen whose state stays.
@@ -247,6 +278,30 @@ mod tests {
         );
         // The next time is another epoch.
         assert!(lineage.serve(Some(&back), Some(&back), now()));
+    }
+
+    #[test]
+    fn what_was_offered_and_perhaps_taken_does_not_stand_for_what_follows() {
+        let mut lineage = Lineage::default();
+        let first = generation(1, "a");
+        lineage.serve(Some(&first), Some(&first), now());
+        let offered = lineage.served.clone().unwrap().epoch;
+        lineage.offer();
+        assert!(lineage.serve(Some(&first), Some(&first), now()));
+        let after = lineage.unshared().unwrap();
+        assert!(after.epoch.contains(&offered.id) && !offered.contains(&after.epoch.id));
+        assert!(!lineage.serve(Some(&first), Some(&first), now()));
+    }
+
+    #[test]
+    fn what_was_handed_back_is_newer_than_every_copy_until_then() {
+        let mut lineage = Lineage::default();
+        let (first, other) = (generation(1, "a"), generation(2, "b"));
+        lineage.serve(Some(&first), Some(&first), now());
+        lineage.choose(Side::PcB);
+        lineage.handed_back(now(), Some(other.number));
+        assert!(lineage.unshared().is_none() && lineage.choice.is_none());
+        assert!(lineage.passed_over >= Some(other.number));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use failover_sync::spec::{Limits, Order, SourceSpec, Spec};
 
-use crate::{config::Sync, named::Named};
+use crate::{config::Sync, control::HAND_BACK_WITHIN, named::Named};
 
 /// Below the account's home, where generations and the key are.
 const STORE: &str = ".local/state/failover/sync";
@@ -91,7 +91,8 @@ pub(crate) fn spec(options: &Sync, order: Order) -> Spec {
         Order::Place { .. } | Order::Feed | Order::Look | Order::Learn | Order::Settle => {
             options.place_within
         }
-        Order::Verify | Order::Differences | Order::HandBack { .. } => PATIENTLY,
+        Order::Verify | Order::Differences => PATIENTLY,
+        Order::HandBack { .. } => HAND_BACK_WITHIN,
     };
     let asks_the_source = match &order {
         Order::Round | Order::HandBack { .. } => true,

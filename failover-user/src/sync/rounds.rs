@@ -150,20 +150,58 @@ impl Rounds {
         true
     }
 
+    /// Has this carried out before all that waits: whatever runs is killed, and begun again later unless it is a round.
+    /// Can it be?
+    pub(crate) fn ask_before_all(&mut self, order: Order) -> bool {
+        if self.options.is_none() {
+            return false;
+        }
+        self.interrupt();
+        self.waiting.push_front(order);
+        true
+    }
+
+    /// Does this run beside the loop, or wait for that?
+    pub(crate) fn has(&self, task: Task) -> bool {
+        self.runs() == Some(task) || self.waiting.iter().any(|order| Task::of(order) == task)
+    }
+
+    /// Nobody wants this any longer.
+    pub(crate) fn abandon(&mut self, task: Task) {
+        self.waiting.retain(|order| Task::of(order) != task);
+        if self.runs() == Some(task) {
+            self.running = None;
+        }
+    }
+
     /// Begins an order that something waits for: whatever runs beside is killed, which costs a round.
     pub(crate) fn begin_before_all(&mut self, order: Order) -> Option<RunningWorker> {
+        self.interrupt();
         let options = self.options.as_ref()?;
-        if let Some(killed) = self.running.take()
-            && Task::of(&killed.order) != Task::Round
-        {
-            self.waiting.push_front(killed.order);
-        }
         Some(self.worker.begin(&spec(options, order)))
     }
 
     /// What is parked has to be parked again before it can have the newest copy, for this reason.
     pub(crate) fn park_anew(&mut self, reason: &str) {
         self.known.park_anew = Some(reason.to_owned());
+    }
+
+    /// Kills what runs beside the loop. It is begun again later, unless that would be of no use.
+    fn interrupt(&mut self) {
+        let Some(killed) = self.running.take() else {
+            return;
+        };
+        match Task::of(&killed.order) {
+            // The next one is due soon; and what is handed back must not change meanwhile.
+            Task::Round | Task::HandBack => {}
+            Task::Look
+            | Task::Place
+            | Task::Feed
+            | Task::Learn
+            | Task::Settle
+            | Task::Verify
+            | Task::Differences => self.waiting.push_front(killed.order),
+        }
     }
 
     /// A task has ended, here or in the command slot.

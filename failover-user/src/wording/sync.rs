@@ -241,6 +241,13 @@ pub(crate) fn refused(refusal: SyncRefusal) -> String {
     }
 }
 
+/// There is nothing to hand back.
+pub(crate) const NOTHING_SERVED: &str =
+    "PC-B has served with nothing that PC-A lacks; PC-A starts with its own state";
+/// The state can't be handed back.
+pub(crate) const NOT_STILL: &str =
+    "the local gateway is being started again; PC-A starts with its own state";
+
 /// Whose state stays.
 pub(crate) fn chosen(side: Side, by: Option<&str>) -> String {
     let host = host(side);

@@ -131,6 +131,7 @@ impl Daemon {
     /// Something was done beside the loop.
     pub(super) fn synced(&mut self, report: &Report) {
         self.sync_ended(report);
+        self.handed_back(report);
         self.feed_what_is_parked(report);
         self.compare_sides(report);
     }

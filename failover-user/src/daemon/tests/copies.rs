@@ -1,5 +1,7 @@
 //! What is done with copies of the primary's state before a command, and what follows from rounds.
 
+use std::io::Read as _;
+
 use failover_decide::{CommandResult, Step};
 use failover_sync::{
     generation::Number,
@@ -23,6 +25,7 @@ fn copies_one() -> Rounds {
     let manifest = known::generation(1, "a");
     let outcomes = [
         ("look", "{\"outcome\":\"store\",\"generations\":[],\"in_place\":null,\"kept\":[],\"refused\":[],\"fit\":null}".to_owned()),
+        ("hand-back", format!("{{\"outcome\":\"handed-back\",\"at\":\"{}\",\"kept\":null}}", jiff::Timestamp::now())),
         ("learn", "{\"outcome\":\"learned\",\"gateway_version\":null,\"databases\":0}".to_owned()),
         (
             "round",
@@ -57,23 +60,8 @@ fn copies_one() -> Rounds {
 #[tokio::test]
 async fn a_takeover_begins_with_the_newest_copy_and_is_kept_as_what_pc_a_lacks() {
     let folder = tempfile::tempdir().unwrap();
-    let primary = TcpListener::bind("127.0.0.1:0").unwrap();
     let local = free();
-    let address = primary.local_addr().unwrap();
-    let notes = Rc::new(RefCell::new(Vec::new()));
-    let mut daemon = daemon(folder.path(), address, local.port()).await;
-    daemon.inputs.rounds = copies_one();
-    daemon.observers.add(Box::new(Notes(Rc::clone(&notes))));
-    daemon.begin().await.unwrap();
-    let mut lab = Lab {
-        daemon,
-        notes,
-        passed: 0,
-    };
-    lab.until("armed").await;
-    lab.until("round ended").await;
-    drop(primary);
-    lab.until("starting").await;
+    let (mut lab, _) = taking_over(folder.path(), local).await;
     for what in [
         "place ended",
         "serves with Some(Number(1))",
@@ -203,4 +191,117 @@ async fn a_start_that_is_killed_while_a_copy_is_put_in_place_frees_the_slot() {
     assert!(!daemon.executor.is_busy());
     // Nothing follows it, whatever became of the worker.
     assert!(daemon.executor.prepared().is_none());
+}
+
+/// A daemon with one copy of a primary's state, which has just died, and where that was.
+async fn taking_over(folder: &Path, local: SocketAddr) -> (Lab, SocketAddr) {
+    let primary = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = primary.local_addr().unwrap();
+    let notes = Rc::new(RefCell::new(Vec::new()));
+    let mut daemon = daemon(folder, address, local.port()).await;
+    daemon.inputs.rounds = copies_one();
+    daemon.observers.add(Box::new(Notes(Rc::clone(&notes))));
+    daemon.begin().await.unwrap();
+    let mut lab = Lab {
+        daemon,
+        notes,
+        passed: 0,
+    };
+    lab.until("armed").await;
+    lab.until("round ended").await;
+    drop(primary);
+    lab.until("starting").await;
+    (lab, address)
+}
+
+fn asks_for_its_state(folder: &Path) -> UnixStream {
+    let mut asker = UnixStream::connect(folder.join("control.sock")).unwrap();
+    asker.write_all(b"{\"request\":\"hand-back\"}\n").unwrap();
+    asker
+}
+
+/// Turns the loop until it has answered.
+async fn answer(lab: &mut Lab, mut asker: UnixStream) -> String {
+    let read = tokio::task::spawn_blocking(move || {
+        let mut answer = String::new();
+        asker.read_to_string(&mut answer).map(|_| answer)
+    });
+    tokio::pin!(read);
+    let turns = async {
+        loop {
+            tokio::select! {
+                answer = &mut read => break answer.unwrap().unwrap(),
+                turned = lab.daemon.step() => turned.unwrap(),
+            }
+        }
+    };
+    timeout(LONG, turns).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_primary_that_asks_gets_what_was_served_and_nothing_is_taken_over_until_it_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = free();
+    let (mut lab, primary) = taking_over(folder.path(), local).await;
+    lab.until("start succeeded").await;
+    let gateway = TcpListener::bind(local).unwrap();
+    lab.until("active").await;
+    let asker = asks_for_its_state(folder.path());
+    lab.until("release ordered by PC-A, which asks for its state")
+        .await;
+    lab.until("stop started").await;
+    let is_still_asked = |lab: &Lab| {
+        lab.notes
+            .borrow()
+            .iter()
+            .all(|one| one != "hand-back ended")
+    };
+    assert!(is_still_asked(&lab));
+    drop(gateway);
+    let told = answer(&mut lab, asker).await;
+    assert!(told.contains("PC-A has what changed on PC-B"), "{told}");
+    assert!(
+        lab.daemon
+            .state_dir
+            .persisted()
+            .lineage()
+            .unshared()
+            .is_none()
+    );
+    lab.until("hand-back ended").await;
+    assert!(lab.daemon.decider.hold_until().is_some());
+    let _primary = TcpListener::bind(primary).unwrap();
+    lab.until("a pause or a hold").await;
+    assert!(lab.daemon.decider.hold_until().is_none());
+}
+
+#[tokio::test]
+async fn a_primary_that_lacks_nothing_starts_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let primary = TcpListener::bind("127.0.0.1:0").unwrap();
+    let notes = Rc::new(RefCell::new(Vec::new()));
+    let port = free().port();
+    let mut daemon = daemon(folder.path(), primary.local_addr().unwrap(), port).await;
+    daemon.inputs.rounds = copies_one();
+    daemon.begin().await.unwrap();
+    let mut lab = Lab {
+        daemon,
+        notes,
+        passed: 0,
+    };
+    let asker = asks_for_its_state(folder.path());
+    let told = answer(&mut lab, asker).await;
+    assert!(told.contains("nothing that PC-A lacks"), "{told}");
+    assert!(told.contains("\"refusal\":null"), "{told}");
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_own_the_gateway_gets_nothing_handed_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let primary = TcpListener::bind("127.0.0.1:0").unwrap();
+    let daemon = daemon(folder.path(), primary.local_addr().unwrap(), free().port()).await;
+    let own = rustix::process::geteuid().as_raw();
+    assert!(daemon.may_ask_for_state(own).is_ok());
+    let refused = daemon.may_ask_for_state(own + 1).unwrap_err();
+    assert!(refused.contains("may not give orders"), "{refused}");
 }

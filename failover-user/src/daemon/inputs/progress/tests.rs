@@ -78,7 +78,11 @@ impl Lab {
         let configuration = configuration(folder.path(), primary, metrics, start);
         let state_dir = StateDir::open(&configuration.state_dir).unwrap();
         let parts = Parts::default();
-        let control = Server::listen(&configuration.control, parts.part("the control socket"));
+        let control = Server::listen(
+            &configuration.control,
+            None,
+            parts.part("the control socket"),
+        );
         let control = control.await.unwrap();
         let reread = configuration.clone();
         let reader = Arc::new(move || Ok(reread.clone()));
