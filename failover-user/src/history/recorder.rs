@@ -108,7 +108,7 @@ impl Observer for Recorder {
                 self.ordered(*order, by, reason);
             }
             Occurrence::Sync(SyncCourse::Serves { with, age, .. }) => {
-                self.incident.serves(*with, *age)
+                self.incident.serves(*with, *age);
             }
             Occurrence::Turned => self.writer.go_on(),
             Occurrence::Decided(_)
