@@ -35,6 +35,12 @@ pub struct Sync {
     pub failing: Option<Failing>,
     /// Copies that don't fit the gateway that is installed here.
     pub refused: Vec<Refused>,
+    /// How the versions of PC-A's and PC-B's gateways differ, for people, as long as they do.
+    #[serde(default)]
+    pub versions: Option<String>,
+    /// What a takeover begins with while newer copies don't fit, for people.
+    #[serde(default)]
+    pub still_works: Option<String>,
     /// What the local gateway has served with, where PC-A lacks what changed since.
     pub served: Option<Served>,
     /// PC-A and PC-B both have changes that the other lacks, and nobody has chosen.
@@ -176,6 +182,15 @@ impl Sync {
         rows.extend(
             refused.map(|one| ("does not fit", format!("copy {}: {}", one.number, one.why))),
         );
+        let versions = [
+            ("versions", &self.versions),
+            ("still works", &self.still_works),
+        ];
+        rows.extend(
+            versions
+                .into_iter()
+                .filter_map(|(name, text)| Some((name, text.clone()?))),
+        );
         if let Some(Served { since, with }) = &self.served {
             let with = match with {
                 Some(number) => format!("copy {number}"),
@@ -261,6 +276,8 @@ pub(crate) fn sample() -> Sync {
             number: 7,
             why: "its schema is newer".to_owned(),
         }],
+        versions: Some("PC-A's gateway is 2026.9.6, PC-B's 2026.10.1".to_owned()),
+        still_works: Some("a takeover begins with copy 6".to_owned()),
         served: Some(Served {
             since: time(),
             with: Some(6),
@@ -294,6 +311,8 @@ mod tests {
             "in place       copy 6",
             "failing        3 rounds since 2026-01-01T00:00:00Z: PC-A is not reached: no route",
             "does not fit   copy 7: its schema is newer",
+            "versions       PC-A's gateway is 2026.9.6, PC-B's 2026.10.1",
+            "still works    a takeover begins with copy 6",
             "served         since 2026-01-01T00:00:00Z, with copy 6; PC-A lacks what changed",
             "both changed   ",
             "               only on PC-A: 2 messages",

@@ -194,6 +194,11 @@ fn sync(sync: &snapshot::Sync, now: Timestamp) -> copies::Sync {
                 why: one.reason.clone(),
             })
             .collect(),
+        versions: known.fit.as_ref().and_then(wording::sync::fit),
+        still_works: (!known.refused.is_empty()).then(|| {
+            let fits = known.newest_that_fits();
+            wording::sync::still_works(fits.map(|fits| fits.number), known.age_of(fits, now))
+        }),
         served: served.map(|served| copies::Served {
             since: time(served.since),
             with: served.base.as_ref().map(|base| base.number.0),

@@ -790,6 +790,7 @@ fn copying(max_age: &str, said: impl Fn(&Daemon) -> Vec<(Task, Said)>) -> Daemon
 fn copied(daemon: &Daemon, number: u64, token: &str) -> (Task, Said) {
     let manifest = Manifest {
         taken: clock::wall(daemon.at(30)),
+        changed: None,
         ..known::generation(number, token)
     };
     let bytes = 117_000;

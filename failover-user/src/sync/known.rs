@@ -136,6 +136,22 @@ impl Known {
         self.refused.iter().any(|one| one.number == number)
     }
 
+    /// May the newest fit otherwise than is known? A copy that is like the one before it does as that did.
+    pub(crate) fn fit_is_in_doubt(&self) -> bool {
+        let mut newest = self.generations.iter().rev();
+        let versions =
+            |manifest: &Manifest| (manifest.gateway_version.clone(), manifest.databases.clone());
+        let (last, before) = (newest.next(), newest.next());
+        let is_like_before = last.map(versions) == before.map(versions);
+        !is_like_before || self.fit.is_none() || !self.refused.is_empty()
+    }
+
+    /// The newest that fits, as far as is known.
+    pub(crate) fn newest_that_fits(&self) -> Option<&Manifest> {
+        let mut newest = self.generations.iter().rev();
+        newest.find(|one| !self.is_refused(one.number))
+    }
+
     /// Why the newest isn't in place although it should be, for people.
     pub(crate) fn why_without_newest(&self) -> String {
         let newest = self.newest().map(|newest| newest.number);
@@ -290,6 +306,7 @@ pub(crate) fn generation(number: u64, token: &str) -> Manifest {
     Manifest {
         number: Number(number),
         taken: Timestamp::UNIX_EPOCH,
+        changed: None,
         epoch: failover_sync::lineage::Epoch {
             id: "a".repeat(32),
             ancestors: Vec::new(),

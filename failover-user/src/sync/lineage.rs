@@ -88,13 +88,21 @@ pub(crate) enum LocalTree {
     Newest,
 }
 
+impl Served {
+    /// Has the primary changed since this time began? What it changed before that and what never came here is no reason
+    /// to ask an operator: it is lost already, and stays in the primary's kept tree.
+    fn has_primary_changed(&self, newest: &Manifest) -> bool {
+        let is_another = |base: &Base| base.token != newest.token;
+        let is_later = newest.changed.is_none_or(|changed| changed > self.since);
+        self.base.as_ref().is_none_or(is_another) && (self.base.is_none() || is_later)
+    }
+}
+
 impl Lineage {
     /// How the primary's newest state compares with what was served here.
     pub(crate) fn relation(&self, newest: &Manifest) -> Relation {
         let unshared = self.unshared();
-        let changed = unshared
-            .and_then(|served| served.base.as_ref())
-            .is_none_or(|base| base.token != newest.token);
+        let changed = unshared.is_none_or(|served| served.has_primary_changed(newest));
         compare(&newest.epoch, unshared.map(|served| &served.epoch), changed)
     }
 
@@ -155,7 +163,12 @@ impl Lineage {
             served.is_offered = false;
             return true;
         }
-        let was_split = self.is_split(newest);
+        // A choice of what isn't in place can't hold for what is served now.
+        let was_chosen = self.choice == Some(Side::PcB) && self.unshared().is_some();
+        if was_chosen {
+            self.choice = None;
+        }
+        let was_split = was_chosen || self.is_split(newest);
         let before = self.served.take();
         if self.undecided.is_none() && was_split {
             self.undecided = before;
@@ -196,13 +209,22 @@ impl Lineage {
 
     /// An operator has chosen whose state stays.
     pub(crate) fn choose(&mut self, side: Side) {
+        let undecided = self.undecided.take();
+        // What was served later is the local gateway's newest, unless the primary has that already.
+        if side == Side::PcB && undecided.is_some() && self.unshared().is_none() {
+            self.served = undecided;
+        }
         self.choice = Some(side);
-        self.undecided = None;
     }
 
     /// A round has brought this: what was chosen is done once the primary's state contains what was served here, or a
-    /// copy of it is in place.
-    pub(crate) fn seen(&mut self, newest: &Manifest, in_place: Option<Number>, now: Timestamp) {
+    /// copy of it is in place. Was it done now?
+    pub(crate) fn seen(
+        &mut self,
+        newest: &Manifest,
+        in_place: Option<Number>,
+        now: Timestamp,
+    ) -> bool {
         if let Some(served) = &mut self.served
             && served.handed_back.is_none()
             && newest.epoch.contains(&served.epoch.id)
@@ -215,8 +237,13 @@ impl Lineage {
             None => false,
         };
         if is_done {
+            if self.choice == Some(Side::PcA) {
+                // What was served is kept aside, and given up.
+                self.served = None;
+            }
             self.choice = None;
         }
+        is_done
     }
 
     /// What was served, where nobody else has it.
@@ -351,8 +378,55 @@ mod tests {
             lineage.local_tree(&other, Some(Number(1))),
             LocalTree::KeptAside
         );
-        lineage.seen(&other, Some(Number(2)), now());
+        assert!(lineage.seen(&other, Some(Number(2)), now()));
         assert_eq!(lineage.choice, None);
+        assert!(!lineage.is_split(Some(&other)));
+        assert!(lineage.serve(Some(&other), Some(&other), now()));
+    }
+
+    #[test]
+    fn what_the_primary_changed_before_it_was_taken_over_is_no_split() {
+        let mut lineage = Lineage::default();
+        let first = generation(1, "a");
+        let second = |second| Timestamp::from_second(second).unwrap();
+        lineage.serve(Some(&first), Some(&first), second(100));
+        let mut returned = generation(2, "b");
+        returned.changed = Some(second(99));
+        assert!(!lineage.is_split(Some(&returned)));
+        assert_eq!(
+            lineage.local_tree(&returned, Some(Number(1))),
+            LocalTree::Newest
+        );
+        returned.changed = Some(second(101));
+        assert!(lineage.is_split(Some(&returned)));
+        // An earlier version's copy doesn't say when.
+        returned.changed = None;
+        assert!(lineage.is_split(Some(&returned)));
+    }
+
+    #[test]
+    fn choosing_what_is_kept_aside_holds_until_another_takeover_or_until_the_primary_has_it() {
+        let mut split = Lineage::default();
+        let (first, other) = (generation(1, "a"), generation(2, "b"));
+        split.serve(Some(&first), Some(&first), now());
+        let served = split.served.clone().unwrap();
+        let mut chosen = split.clone();
+        chosen.choose(Side::PcB);
+        // It is started with the primary's copy before that gets what was chosen: nothing is forgotten.
+        chosen.serve(Some(&other), Some(&other), now());
+        assert_eq!(chosen.undecided, Some(served.clone()));
+        assert!(chosen.is_split(Some(&other)));
+        // The primary gets what was served last, and then what was undecided is chosen.
+        let mut back = generation(3, "c");
+        back.epoch = chosen.served.clone().unwrap().epoch;
+        chosen.seen(&back, Some(Number(2)), now());
+        assert!(chosen.is_split(Some(&back)));
+        chosen.choose(Side::PcB);
+        assert_eq!(chosen.unshared(), Some(&served));
+        let mut whole = generation(4, "d");
+        whole.epoch = served.epoch.clone();
+        assert!(chosen.seen(&whole, Some(Number(2)), now()));
+        assert_eq!((chosen.choice, chosen.unshared()), (None, None));
     }
 
     #[test]

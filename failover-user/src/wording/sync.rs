@@ -109,6 +109,16 @@ pub(crate) fn fit(fit: &Fit) -> Option<String> {
     }
 }
 
+/// What a takeover begins with while newer copies don't fit.
+pub(crate) fn still_works(with: Option<Number>, old: Option<Duration>) -> String {
+    let with = match (with, old) {
+        (Some(number), Some(old)) => format!("copy {number}, {} old", age(old.as_secs())),
+        (Some(number), None) => format!("copy {number}"),
+        (None, _) => "PC-B's own state".to_owned(),
+    };
+    format!("rounds go on; a takeover begins with {with}; what PC-B changes then is handed back")
+}
+
 fn refusals(count: usize) -> String {
     match count {
         0 => String::new(),
@@ -282,6 +292,14 @@ mod tests {
             lacks,
             "what is new in copy 8 of PC-A's state is not in it: its schema is newer"
         );
+    }
+
+    #[test]
+    fn while_versions_differ_what_still_works_is_said() {
+        let old = Some(Duration::from_secs(3 * 86_400));
+        let text = still_works(Some(Number(6)), old);
+        assert!(text.contains("a takeover begins with copy 6, 3 "), "{text}");
+        assert!(still_works(None, None).contains("PC-B's own state"));
     }
 
     #[test]

@@ -176,6 +176,36 @@ fn where_both_have_changed_nothing_is_overwritten_unless_it_is_chosen() {
 }
 
 #[test]
+fn what_was_put_aside_is_handed_back_once_it_is_chosen_and_not_what_is_in_its_place() {
+    let Some(served) = Served::new() else { return };
+    let site = &served.site;
+    let other = ".openclaw/workspace/OTHER.md";
+    site.source.write(other, "of PC-A, by itself");
+    site.copied();
+    let placed = site.run(&site.spec(Order::Place {
+        number: None,
+        keep: true,
+    }));
+    assert!(matches!(placed, Outcome::Placed { .. }), "{placed:?}");
+    let here = site.local.home().join(".openclaw/workspace");
+    assert!(here.join("OTHER.md").exists() && !here.join("NEW.md").exists());
+    served.waits();
+    let outcome = site.run(&served.order(false));
+    let Outcome::BothChanged { primary, local } = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(primary.concat().contains("OTHER.md"), "{primary:?}");
+    assert!(local.concat().contains("NEW.md"), "{local:?}");
+    let outcome = site.run(&served.order(true));
+    assert!(matches!(outcome, Outcome::HandedBack { .. }), "{outcome:?}");
+    assert!(served.has_turn_of_pc_b());
+    let there = site.source.home().join(".openclaw/workspace");
+    assert!(there.join("NEW.md").exists() && !there.join("OTHER.md").exists());
+    // The next takeover begins with it.
+    assert!(site.copied().epoch.contains(&served.epoch.id));
+}
+
+#[test]
 fn a_host_that_is_not_reached_keeps_its_state() {
     let Some(served) = Served::new() else { return };
     served.waits();

@@ -35,6 +35,9 @@ pub struct Manifest {
     pub number: Number,
     /// When the copy was complete, by the clock of the host that keeps it.
     pub taken: Timestamp,
+    /// When the state changed last at the source, by the clock of the host that keeps the copy; `None`: not known.
+    #[serde(default)]
+    pub changed: Option<Timestamp>,
     /// The line of changes that it belongs to on the host that it is from.
     pub epoch: Epoch,
     /// What the source says of its state without leases: an equal one means that nothing has changed. Opaque.

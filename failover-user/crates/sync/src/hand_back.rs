@@ -4,7 +4,6 @@
 //! The other host changes nothing before all has arrived there, and keeps the tree that it had.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -14,12 +13,11 @@ use jiff::Timestamp;
 use crate::{
     copy::{Copy as TreeCopy, make_folder},
     database::{self, Leases},
-    differences,
+    differences::{self, Side},
     failure::Failure,
     files,
     generation::Manifest,
     lineage::Epoch,
-    local,
     outcome::{FailedStep, Outcome},
     pattern::Patterns,
     place::{self, AREA},
@@ -76,17 +74,16 @@ pub(crate) fn hand_back(
             ),
         });
     }
-    if let Some(aside) = place::served(spec, store)? {
-        return Err(Failure::local(format!(
-            "the tree that the local gateway has served with is not in place but in {}",
-            aside.display()
-        )));
-    }
-    if !chosen && has_changed(&way, spec, store, served)? {
+    let aside = place::served_after(spec, store, served.since)?;
+    if !chosen && (!aside.is_empty() || has_changed(&way, spec, store, served)?) {
         return both_changed(spec, store, deadline);
     }
+    let side = Side {
+        spec,
+        served: in_one_part(&aside)?,
+    };
     let staged = Staged::make(store)?;
-    put_together(&spec.state, &staged.0, deadline)?;
+    put_together(&side, &staged.0, deadline)?;
     push(&way, &staged.0)?;
     match way.ask("install", order(&spec.state, served.epoch)?)? {
         Answer::Installed { kept } => Ok(Outcome::HandedBack {
@@ -98,6 +95,25 @@ pub(crate) fn hand_back(
         | Answer::Failed { .. }
         | Answer::Mark { .. }
         | Answer::Removed => Err(unexpected(&way)),
+    }
+}
+
+/// The tree that was put aside, if it was.
+fn in_one_part(aside: &[PathBuf]) -> Result<Option<&Path>, Failure> {
+    match aside {
+        [] => Ok(None),
+        [whole] => Ok(Some(whole)),
+        parts => {
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|part| part.display().to_string())
+                .collect();
+            Err(Failure::local(format!(
+                "what the local gateway has served with is kept on several file systems, in {}; stop it, move all of it \
+                 back into place, and then let the other host's gateway start again",
+                parts.join(" and ")
+            )))
+        }
     }
 }
 
@@ -153,7 +169,8 @@ impl Drop for Staged {
 }
 
 /// The local state as the other host will have it: files as they are, databases through SQLite and without leases.
-fn put_together(state: &StateSpec, staged: &Path, deadline: Instant) -> Result<(), Failure> {
+fn put_together(side: &Side<'_>, staged: &Path, deadline: Instant) -> Result<(), Failure> {
+    let state = &side.spec.state;
     let databases = state.databases.iter();
     let databases = databases.flat_map(|one| SIDECARS.map(|end| format!("{one}{end}")));
     let left_out: Vec<String> = databases
@@ -171,7 +188,7 @@ fn put_together(state: &StateSpec, staged: &Path, deadline: Instant) -> Result<(
     for root in &state.paths {
         let target = place_in(staged, root)?;
         // It may be a link, and it need not be there.
-        let Ok(real) = fs::canonicalize(root) else {
+        let Some(real) = side.place(root)? else {
             continue;
         };
         let name = Path::new(root.file_name().unwrap_or_default());
@@ -186,11 +203,13 @@ fn put_together(state: &StateSpec, staged: &Path, deadline: Instant) -> Result<(
         true => Leases::Remove,
         false => Leases::Keep,
     };
-    for path in local::databases(state, deadline)? {
+    for path in side.databases(deadline)? {
         let target = place_in(staged, &path)?;
         let folder = target.parent().unwrap_or(staged);
         make_folder(folder).map_err(Failure::file("making", folder))?;
-        let live = local::real(&path).map_err(Failure::file("reading", &path))?;
+        let Some(live) = side.place(&path)? else {
+            continue;
+        };
         let copied = database::copy_out(&live, &target, leases, deadline);
         copied.map_err(|error| Failure::local(format!("copying {}: {error}", path.display())))?;
     }

@@ -220,7 +220,7 @@ impl Inputs {
             answers = stall.pass(Source::Witnesses, self.quorum.next()) => Input::Witnesses(answers),
             end = stall.pass(Source::Command, ended) => match end {
                 SlotEnd::Command(command, result) => Input::CommandEnded(command, result),
-                SlotEnd::Preparation(outcome) => Input::Prepared(outcome),
+                SlotEnd::Preparation(outcome) => Input::Prepared(*outcome),
             },
             found = started => Input::StartSeen(found),
             sight = self.standby.next(drill.as_ref()) => Input::Standby(Box::new(sight)),

@@ -129,11 +129,34 @@ impl Daemon {
     }
 
     /// Something was done beside the loop.
-    pub(super) fn synced(&mut self, report: &Report) {
+    pub(in crate::daemon) fn synced(&mut self, report: &Report) {
         self.sync_ended(report);
         self.handed_back(report);
+        self.look_what_fits(report);
         self.feed_what_is_parked(report);
         self.compare_sides(report);
+    }
+
+    /// Versions that differ are said as long as they do: whenever a copy, or the local gateway, is another.
+    fn look_what_fits(&mut self, report: &Report) {
+        let is_due = match &report.outcome {
+            Outcome::Copied { .. } => self.inputs.rounds.known().fit_is_in_doubt(),
+            Outcome::Learned { .. } => true,
+            Outcome::Unchanged { .. }
+            | Outcome::Store { .. }
+            | Outcome::Settled
+            | Outcome::Placed { .. }
+            | Outcome::NothingNewer { .. }
+            | Outcome::ParkAnew { .. }
+            | Outcome::Verified { .. }
+            | Outcome::Differences { .. }
+            | Outcome::HandedBack { .. }
+            | Outcome::BothChanged { .. }
+            | Outcome::Failed { .. } => false,
+        };
+        if is_due {
+            self.inputs.rounds.ask(Order::Look);
+        }
     }
 
     /// An operator wants something done with the copies.
@@ -192,22 +215,42 @@ impl Daemon {
         if !self.state_dir.persisted().lineage().is_split(newest) {
             return Err(SyncRefusal::NotSplit);
         }
-        self.state_dir
-            .change_lineage(|lineage| lineage.choose(side));
-        self.inputs.rounds.forget_differences();
-        self.inputs.rounds.ask(Order::Settle);
-        self.observe(&Occurrence::Sync(SyncCourse::Chosen { side, by: Some(by) }));
+        self.stays(side, Some(by));
         self.report_what_lasts();
         Ok(())
     }
 
+    /// This side's state stays.
+    fn stays(&mut self, side: Side, by: Option<&str>) {
+        self.state_dir
+            .change_lineage(|lineage| lineage.choose(side));
+        self.inputs.rounds.forget_differences();
+        match side {
+            Side::PcA => {
+                self.inputs.rounds.ask(Order::Settle);
+            }
+            // The tree that was kept aside until now may be what the primary gets: see `sync_ended`.
+            Side::PcB => {}
+        }
+        self.observe(&Occurrence::Sync(SyncCourse::Chosen { side, by }));
+    }
+
     fn sync_ended(&mut self, report: &Report) {
         self.inputs.rounds.ended(report, Timestamp::now());
+        let is_undecided = self.state_dir.persisted().lineage().undecided.is_some();
+        if let (Outcome::HandedBack { .. }, false) = (&report.outcome, is_undecided) {
+            // What was kept aside until then.
+            self.inputs.rounds.ask(Order::Settle);
+        }
         let known = self.inputs.rounds.known();
         if let Some(newest) = known.newest() {
             let (newest, in_place, now) = (newest.clone(), known.in_place, Timestamp::now());
+            let mut is_done = false;
             self.state_dir
-                .change_lineage(|lineage| lineage.seen(&newest, in_place, now));
+                .change_lineage(|lineage| is_done = lineage.seen(&newest, in_place, now));
+            if is_done {
+                self.inputs.rounds.ask(Order::Settle);
+            }
         }
         self.observe(&Occurrence::Sync(SyncCourse::Ended(report)));
         self.report_what_lasts();
@@ -260,8 +303,8 @@ impl Daemon {
         }
     }
 
-    /// Where both sides have changed, what only one of them has is found out. If the local one has nothing of its own,
-    /// there is nothing to choose.
+    /// Where both sides have changed, what only one of them has is found out. If one has no conversation of its own, there
+    /// is nothing to choose.
     fn compare_sides(&mut self, report: &Report) {
         let known = self.inputs.rounds.known();
         let lineage = self.state_dir.persisted().lineage();
@@ -271,13 +314,14 @@ impl Daemon {
         }
         match (report.task, &report.outcome) {
             (Task::Differences, Outcome::Differences { local_turns: 0, .. }) => {
-                self.state_dir
-                    .change_lineage(|lineage| lineage.choose(Side::PcA));
-                self.observe(&Occurrence::Sync(SyncCourse::Chosen {
-                    side: Side::PcA,
-                    by: None,
-                }));
+                self.stays(Side::PcA, None);
             }
+            (
+                Task::Differences,
+                Outcome::Differences {
+                    primary_turns: 0, ..
+                },
+            ) => self.stays(Side::PcB, None),
             (Task::Round, _) if known.differences.is_none() => {
                 self.inputs.rounds.ask(Order::Differences);
             }

@@ -14,6 +14,7 @@ use crate::{
     status::problem::Problem,
     sync::{
         known,
+        lineage::Side,
         order::Task,
         rounds::{Report, Rounds},
         worker::tests::scripted,
@@ -24,9 +25,28 @@ use crate::{
 fn copies_one() -> Rounds {
     let manifest = known::generation(1, "a");
     let outcomes = [
-        ("look", "{\"outcome\":\"store\",\"generations\":[],\"in_place\":null,\"kept\":[],\"refused\":[],\"fit\":null}".to_owned()),
-        ("hand-back", format!("{{\"outcome\":\"handed-back\",\"at\":\"{}\",\"kept\":null}}", jiff::Timestamp::now())),
-        ("learn", "{\"outcome\":\"learned\",\"gateway_version\":null,\"databases\":0}".to_owned()),
+        (
+            "look",
+            serde_json::to_string(&Said::Store {
+                generations: vec![manifest.clone()],
+                in_place: None,
+                kept: Vec::new(),
+                refused: Vec::new(),
+                fit: Some(Fit::Same),
+            })
+            .unwrap(),
+        ),
+        (
+            "learn",
+            "{\"outcome\":\"learned\",\"gateway_version\":null,\"databases\":0}".to_owned(),
+        ),
+        (
+            "hand-back",
+            format!(
+                "{{\"outcome\":\"handed-back\",\"at\":\"{}\",\"kept\":null}}",
+                jiff::Timestamp::now()
+            ),
+        ),
         (
             "round",
             serde_json::to_string(&Said::Copied {
@@ -304,4 +324,66 @@ async fn an_account_that_does_not_own_the_gateway_gets_nothing_handed_back() {
     assert!(daemon.may_ask_for_state(own).is_ok());
     let refused = daemon.may_ask_for_state(own + 1).unwrap_err();
     assert!(refused.contains("may not give orders"), "{refused}");
+}
+
+#[tokio::test]
+async fn whether_a_copy_of_another_version_fits_is_found_out_before_it_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = parked(folder.path(), 1).await;
+    daemon.inputs.rounds.next(false).await;
+    let newer = |number, version: &str| {
+        let mut manifest = known::generation(number, "b");
+        manifest.gateway_version = Some(version.to_owned());
+        Report {
+            task: Task::Round,
+            outcome: Said::Copied { manifest, bytes: 1 },
+            took: Duration::ZERO,
+        }
+    };
+    daemon.synced(&newer(2, "2026.10.1"));
+    let report = daemon.inputs.rounds.next(false).await;
+    assert_eq!(report.task, Task::Look);
+    // It fits, and the next one is like it.
+    let store = |refused| Said::Store {
+        generations: [2, 3].map(|number| known::generation(number, "b")).to_vec(),
+        in_place: Some(Number(1)),
+        kept: Vec::new(),
+        refused,
+        fit: Some(Fit::Same),
+    };
+    ended(&mut daemon, Task::Look, store(Vec::new()));
+    assert!(!daemon.inputs.rounds.known().fit_is_in_doubt());
+    let refused = failover_sync::outcome::Refused {
+        number: Number(3),
+        reason: "its schema is newer".to_owned(),
+    };
+    ended(&mut daemon, Task::Look, store(vec![refused]));
+    let known = daemon.inputs.rounds.known();
+    assert!(known.fit_is_in_doubt());
+    assert_eq!(known.newest_that_fits().unwrap().number, Number(2));
+}
+
+#[tokio::test]
+async fn where_one_side_has_no_conversation_of_its_own_the_other_side_stays() {
+    for (primary_turns, local_turns, expected) in
+        [(1, 0, Side::PcA), (0, 1, Side::PcB), (0, 0, Side::PcA)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let mut daemon = parked(folder.path(), 1).await;
+        daemon.serves();
+        ended(&mut daemon, Task::Round, copied(2));
+        daemon.synced(&Report {
+            task: Task::Differences,
+            outcome: Said::Differences {
+                primary: Vec::new(),
+                local: Vec::new(),
+                primary_turns,
+                local_turns,
+            },
+            took: Duration::ZERO,
+        });
+        let lineage = daemon.state_dir.persisted().lineage();
+        assert_eq!(lineage.choice, Some(expected));
+        assert!(!lineage.is_split(daemon.inputs.rounds.known().newest()));
+    }
 }

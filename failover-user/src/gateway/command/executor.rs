@@ -78,7 +78,7 @@ pub(crate) enum SlotEnd {
     /// The command.
     Command(Step, CommandResult),
     /// What had to be done before it.
-    Preparation(Outcome),
+    Preparation(Box<Outcome>),
 }
 
 /// A preparation that has ended, and what follows it.
@@ -489,7 +489,9 @@ async fn ended(running: &mut Option<Running>, output: &mut Option<CommandOutput>
             }
             SlotEnd::Command(process.command(), result)
         }
-        Some(Running::Preparing { worker, .. }) => SlotEnd::Preparation(worker.ended().await),
+        Some(Running::Preparing { worker, .. }) => {
+            SlotEnd::Preparation(Box::new(worker.ended().await))
+        }
         Some(Running::Pretended) | None => std::future::pending().await,
     }
 }

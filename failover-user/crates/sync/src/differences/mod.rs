@@ -13,8 +13,9 @@ use std::{
     time::Instant,
 };
 
+pub(crate) use self::side::Side;
 use self::{
-    side::{Side, Sides},
+    side::Sides,
     words::{Words, all_columns, bounded, known_columns, named},
 };
 use crate::{

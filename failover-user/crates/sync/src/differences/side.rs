@@ -21,15 +21,15 @@ pub(super) struct Sides {
 }
 
 /// Where the local side has its files.
-pub(super) struct Side<'a> {
-    pub(super) spec: &'a Spec,
+pub(crate) struct Side<'a> {
+    pub(crate) spec: &'a Spec,
     /// The tree that the local gateway has served with, if another one is in place of it.
-    pub(super) served: Option<&'a Path>,
+    pub(crate) served: Option<&'a Path>,
 }
 
 impl Side<'_> {
     /// Its databases, by the paths that both hosts have for them.
-    pub(super) fn databases(&self, deadline: Instant) -> Result<Vec<PathBuf>, Failure> {
+    pub(crate) fn databases(&self, deadline: Instant) -> Result<Vec<PathBuf>, Failure> {
         if self.served.is_none() {
             return local::databases(&self.spec.state, deadline);
         }
@@ -55,7 +55,7 @@ impl Side<'_> {
     }
 
     /// Where it has the file of this path; `None`: nowhere.
-    pub(super) fn place(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
+    pub(crate) fn place(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
         let place = match self.served {
             Some(served) => self.kept(served, path),
             None => local::real(path).ok(),
@@ -75,6 +75,10 @@ impl Side<'_> {
             .next()?;
         let root = fs::canonicalize(root).ok()?;
         let place = below(served, &root)?;
+        if !files::exists(&place).ok()? {
+            // The other host doesn't have this root, so it was left where it is.
+            return local::real(path).ok();
+        }
         Some(match within.as_os_str().is_empty() {
             true => place,
             false => place.join(within),

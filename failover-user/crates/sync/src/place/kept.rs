@@ -46,8 +46,12 @@ impl Why {
 
 /// The name of a tree that goes now.
 pub(super) fn name(why: Why) -> String {
-    let now = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S.%3fZ");
-    format!("{now}.{}", why.name())
+    format!("{}.{}", stamp(Timestamp::now()), why.name())
+}
+
+/// Of the same length each, so that their order is that of the times.
+fn stamp(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H-%M-%S.%3fZ").to_string()
 }
 
 /// A kept tree, or the part of one that is on one file system.
@@ -78,6 +82,20 @@ pub(super) fn served(state: &StateSpec, store: &Store) -> Result<Option<PathBuf>
         key(one).cmp(&key(other))
     });
     Ok(newest.map(|tree| tree.path))
+}
+
+/// The first that went after this time, of which something is undecided: each of its parts, one for a file system.
+pub(super) fn served_after(
+    state: &StateSpec,
+    store: &Store,
+    since: Timestamp,
+) -> Result<Vec<PathBuf>, Failure> {
+    let since = stamp(since);
+    let mut trees = trees(state, store)?;
+    trees.retain(|tree| tree.why == Why::Served && tree.name > since);
+    let first = trees.iter().map(|tree| tree.name.clone()).min();
+    trees.retain(|tree| Some(&tree.name) == first.as_ref());
+    Ok(trees.into_iter().map(|tree| tree.path).collect())
 }
 
 /// Removes those that have nothing of their own, and the oldest of the decided ones.

@@ -13,6 +13,7 @@ mod tests;
 
 use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
+use jiff::Timestamp;
 use rustix::fs::{StatVfs, statvfs, syncfs};
 
 pub use self::area::AREA;
@@ -58,6 +59,16 @@ pub(crate) fn kept(spec: &Spec, store: &Store) -> Result<Vec<PathBuf>, Failure> 
 /// The tree that the local gateway has served with, if it isn't in place any more and nobody has decided about it.
 pub(crate) fn served(spec: &Spec, store: &Store) -> Result<Option<PathBuf>, Failure> {
     kept::served(&spec.state, store)
+}
+
+/// The tree with which the local gateway has served since this time, if another one was put in its place after that
+/// and nobody has decided about it: each of its parts, one for a file system.
+pub(crate) fn served_after(
+    spec: &Spec,
+    store: &Store,
+    since: Timestamp,
+) -> Result<Vec<PathBuf>, Failure> {
+    kept::served_after(&spec.state, store, since)
 }
 
 /// The operator has decided which side counts.

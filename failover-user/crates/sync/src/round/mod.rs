@@ -16,9 +16,11 @@ use crate::{
     failure::Failure,
     generation::{Manifest, Number},
     outcome::{FailedStep, Outcome},
+    place,
     source::{Answer, SourceState},
     spec::{Spec, StateSpec},
     store::Store,
+    supported,
     transport::{Way, WayError},
 };
 
@@ -29,7 +31,9 @@ pub(crate) fn run(spec: &Spec, store: &Store, deadline: Instant) -> Result<Outco
     // Before the question: nothing that is committed later is surely in the answer.
     let taken = Timestamp::now();
     let token = newest.as_ref().map(|manifest| manifest.token.as_str());
-    let state = match (ask_copy(&way, spec, token)?, &newest) {
+    let answer = ask_copy(&way, spec, token)?;
+    let answered = Timestamp::now();
+    let state = match (answer, &newest) {
         (Copy::Same(state), Some(newest)) => {
             return Ok(Outcome::Unchanged {
                 number: newest.number,
@@ -42,7 +46,7 @@ pub(crate) fn run(spec: &Spec, store: &Store, deadline: Instant) -> Result<Outco
     has_the_same_home(&spec.state, &state)?;
     measure::announced(&state, &spec.limits, &spec.store)?;
 
-    let staging = store.stage(store.next_number()?)?;
+    let mut staging = store.stage(store.next_number()?)?;
     let previous = newest.as_ref().map(|newest| Previous {
         folder: store.folder(newest.number),
         manifest: newest,
@@ -51,9 +55,15 @@ pub(crate) fn run(spec: &Spec, store: &Store, deadline: Instant) -> Result<Outco
     let databases = arrived::check(spec, &state, &staging, previous.as_ref(), deadline)?;
     let size = measure::of(staging.path()).map_err(Failure::file("reading", staging.path()))?;
     measure::within(&size, &spec.limits)?;
+    // A takeover goes on with it, however many come that don't fit.
+    if let Some((fits, _)) = place::choose(store, &supported::installed(spec, store)?, None)?.chosen
+    {
+        staging.spare(fits.number);
+    }
     let manifest = staging.commit(Manifest {
         number: Number::default(),
         taken,
+        changed: Some(state.changed_before(answered)),
         epoch: state.epoch,
         token: state.token,
         gateway_version: state.gateway_version,

@@ -169,12 +169,12 @@ impl Store {
         files::sync_folder(&self.path).map_err(StoreError::io("writing", &self.path))
     }
 
-    /// Removes all complete generations but the newest two and the one in place.
-    fn prune(&self) -> Result<(), StoreError> {
-        let in_place = self.placement()?.in_place;
+    /// Removes all complete generations but the newest two, the one in place and this one.
+    fn prune(&self, spared: Option<Number>) -> Result<(), StoreError> {
+        let stays = [self.placement()?.in_place, spared];
         let generations = self.generations()?;
         let older = generations.iter().rev().skip(KEPT);
-        for manifest in older.filter(|manifest| Some(manifest.number) != in_place) {
+        for manifest in older.filter(|manifest| !stays.contains(&Some(manifest.number))) {
             // Not a complete one any more, whenever the removal is interrupted.
             self.reject(manifest.number)?;
             let broken = self

@@ -18,6 +18,7 @@ pub struct Staging<'store> {
     store: &'store Store,
     number: Number,
     path: PathBuf,
+    spared: Option<Number>,
 }
 
 impl<'store> Staging<'store> {
@@ -34,7 +35,13 @@ impl<'store> Staging<'store> {
             store,
             number,
             path,
+            spared: None,
         })
+    }
+
+    /// This generation isn't removed when there are newer ones: none of those may fit.
+    pub const fn spare(&mut self, spared: Number) {
+        self.spared = Some(spared);
     }
 
     /// Its folder, empty at first.
@@ -65,7 +72,7 @@ impl<'store> Staging<'store> {
         files::sync_folder(&self.store.path)
             .map_err(StoreError::io("writing", &self.store.path))?;
         // It is complete: what is left of the others is no reason to call it a failure.
-        let _ = self.store.prune();
+        let _ = self.store.prune(self.spared);
         Ok(manifest)
     }
 }

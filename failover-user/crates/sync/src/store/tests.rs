@@ -20,6 +20,7 @@ fn manifest(number: u64) -> Manifest {
     Manifest {
         number: Number(number),
         taken: Timestamp::UNIX_EPOCH,
+        changed: None,
         epoch: Epoch {
             id: "a".to_owned(),
             ancestors: Vec::new(),
@@ -111,6 +112,19 @@ fn a_complete_one_is_never_written_again() {
     commit(&store, 1);
     let error = store.stage(Number(1)).unwrap_err();
     assert!(matches!(error, StoreError::Exists(Number(1))), "{error}");
+}
+
+#[test]
+fn one_that_is_spared_stays_however_many_come_after_it() {
+    let folder = folder();
+    let store = Store::open(folder.path()).unwrap();
+    commit(&store, 1);
+    for number in 2..6 {
+        let mut staging = store.stage(Number(number)).unwrap();
+        staging.spare(Number(1));
+        staging.commit(manifest(0)).unwrap();
+    }
+    assert_eq!(numbers(&store), [1, 4, 5]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn manifest(version: Option<&str>, databases: &[(&str, i64)]) -> Manifest {
     Manifest {
         number: Number(7),
         taken: Timestamp::UNIX_EPOCH,
+        changed: None,
         epoch: Epoch {
             id: "a".to_owned(),
             ancestors: Vec::new(),

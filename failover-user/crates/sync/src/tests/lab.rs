@@ -112,6 +112,7 @@ impl Lab {
         let manifest = Manifest {
             number: Number(number),
             taken: Timestamp::UNIX_EPOCH,
+            changed: None,
             epoch: Epoch {
                 id: "a".to_owned(),
                 ancestors: Vec::new(),
