@@ -118,6 +118,9 @@ pub enum Verb {
     /// Connect to the host that is copied from, for the worker
     #[command(hide = true)]
     SyncTransport(SyncTransport),
+    /// Make or undo the way to PC-A, as the gateway's account
+    #[command(hide = true)]
+    SyncSetup,
 }
 
 /// The subcommands of `failover guard`.
@@ -282,6 +285,15 @@ pub struct DrillOptions {
 /// Subcommands of `failover sync`.
 #[derive(Debug, Subcommand)]
 pub enum SyncVerb {
+    /// Make the way to PC-A: a key that may do one thing there, and the way back
+    ///
+    /// Prints the one line for PC-A's authorized_keys. Run it again once that is in: it tests the way, and prints the
+    /// drop-in for PC-A's unit. Exit code 0: the way works, 1: the line is not in yet.
+    Init(SyncInitOptions),
+    /// Undo the way to PC-A on both hosts, and delete the copies
+    ///
+    /// Exit code 0: nothing is left, 1: PC-A was not reached.
+    Remove(SyncRemoveOptions),
     /// Show the newest copy, its age, what is in place, and what differs
     ///
     /// Exit code 0: fresh, 1: older than sync-max-age, or both sides have changed.
@@ -304,6 +316,28 @@ pub enum SyncVerb {
     ///
     /// Nothing is merged. The other side's state is kept aside.
     Choose(ChooseOptions),
+}
+
+/// Options of `failover sync init`.
+#[derive(Args, Debug)]
+pub struct SyncInitOptions {
+    /// The daemon's configuration file.
+    #[arg(long, value_name = "FILE", help = config_help())]
+    pub config: Option<PathBuf>,
+    /// PC-B as PC-A reaches it [default: the gateway's account, and the address of PC-B on the way to PC-A]
+    #[arg(long, value_name = "ACCOUNT@HOST[:PORT]")]
+    pub back: Option<String>,
+}
+
+/// Options of `failover sync remove`.
+#[derive(Args, Debug)]
+pub struct SyncRemoveOptions {
+    /// The daemon's configuration file.
+    #[arg(long, value_name = "FILE", help = config_help())]
+    pub config: Option<PathBuf>,
+    /// Also delete the trees that were kept aside
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Options of `failover sync status`.

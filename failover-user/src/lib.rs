@@ -30,3 +30,5 @@ pub mod trace;
 pub mod web;
 pub(crate) mod witness;
 pub(crate) mod wording;
+
+pub use sync::setup as sync_setup;

@@ -19,7 +19,10 @@ use failover::{
         HistoryOptions, PairOptions, ParkingUnit, ParkingVerb, ShowOptions, StatusOptions,
         SyncTransport, SyncVerb, TraceOptions, UnitJob, UnitName, Verb,
     },
-    config::{self, Configuration, ConfigurationError, Faults, GuardedOptions, Locations, Options},
+    config::{
+        self, Configuration, ConfigurationError, DEFAULT_CONFIG, Faults, GuardedOptions, Locations,
+        Options,
+    },
     control::{self, AskError, Request, SyncOrder, drill::DrillError, sync::SyncError},
     gateway::{
         command::{
@@ -31,9 +34,9 @@ use failover::{
     guard, history, log,
     runtime::rights,
     status::{Document, Protection},
-    trace,
+    sync_setup, trace,
 };
-use failover_sync::{process, transport};
+use failover_sync::{process, setup, transport};
 use rustix::process::geteuid;
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
             })
             .map(|()| ExitCode::SUCCESS),
         Verb::SyncWorker => process::main().map_err(Into::into),
+        Verb::SyncSetup => set_up(),
         Verb::SyncTransport(SyncTransport { words }) => transport::carry(words).map_err(Into::into),
     };
     match result {
@@ -427,38 +431,48 @@ fn drill(options: &DrillOptions) -> anyhow::Result<ExitCode> {
 
 /// Copies of PC-A's sessions and configuration.
 fn sync(verb: &SyncVerb) -> anyhow::Result<ExitCode> {
-    let (ask, output) = match verb {
-        SyncVerb::Status(options) => (&options.ask, options.output),
-        SyncVerb::Restore(options) => (&options.ask, trace::Format::Text),
-        SyncVerb::Choose(options) => (&options.ask, trace::Format::Text),
-        SyncVerb::Now(ask) | SyncVerb::Verify(ask) | SyncVerb::Answer(ask) => {
-            (ask, trace::Format::Text)
+    match verb {
+        SyncVerb::Init(options) => {
+            let back = options.back.as_deref();
+            with_way(options.config.as_deref(), async |configuration| {
+                sync_setup::init(configuration, back).await
+            })
         }
-    };
-    let locations = ask.locations()?;
-    let socket = &locations.control;
-    let result = match verb {
-        SyncVerb::Status(_) => control::sync::status(socket).map(|sync| {
-            let shown = match output {
+        SyncVerb::Remove(options) => with_way(options.config.as_deref(), async |configuration| {
+            sync_setup::remove(configuration, options.all).await
+        }),
+        SyncVerb::Status(options) => asked(&options.ask, |socket| {
+            let sync = control::sync::status(socket)?;
+            let shown = match options.output {
                 trace::Format::Text => sync.to_string(),
                 trace::Format::Json => serde_json::to_string(&sync).unwrap_or_default() + "\n",
             };
-            (sync.is_good(), shown)
+            Ok((sync.is_good(), shown))
         }),
-        SyncVerb::Now(_) => control::sync::now(socket).map(|(good, text)| (good, text + "\n")),
-        SyncVerb::Answer(_) => control::hand_back::hand_back(socket)
-            .map(|told| (true, told + "\n"))
-            .map_err(SyncError::Ask),
-        SyncVerb::Verify(_) => carried_out(socket, SyncOrder::Verify),
-        SyncVerb::Restore(options) => {
+        SyncVerb::Now(ask) => asked(ask, |socket| {
+            control::sync::now(socket).map(|(good, text)| (good, text + "\n"))
+        }),
+        SyncVerb::Verify(ask) => asked(ask, |socket| carried_out(socket, SyncOrder::Verify)),
+        SyncVerb::Restore(options) => asked(&options.ask, |socket| {
             let generation = options.generation;
             carried_out(socket, SyncOrder::Restore { generation })
-        }
-        SyncVerb::Choose(options) => {
+        }),
+        SyncVerb::Choose(options) => asked(&options.ask, |socket| {
             control::sync::choose(socket, options.side).map(|means| (true, means + "\n"))
-        }
-    };
-    match result {
+        }),
+        SyncVerb::Answer(ask) => asked(ask, |socket| {
+            Ok((true, control::hand_back::hand_back(socket)? + "\n"))
+        }),
+    }
+}
+
+/// Asks the daemon, and shows what it says.
+fn asked(
+    ask: &AskOptions,
+    what: impl FnOnce(&Path) -> Result<(bool, String), SyncError>,
+) -> anyhow::Result<ExitCode> {
+    let locations = ask.locations()?;
+    match what(&locations.control) {
         Ok((is_good, text)) => {
             print(&text)?;
             Ok(match is_good {
@@ -469,6 +483,29 @@ fn sync(verb: &SyncVerb) -> anyhow::Result<ExitCode> {
         Err(SyncError::Ask(error)) => Ok(unanswered(&error, &locations)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Does something with the way to PC-A, which the configuration names.
+fn with_way(
+    config: Option<&Path>,
+    what: impl AsyncFnOnce(&Configuration) -> anyhow::Result<bool>,
+) -> anyhow::Result<ExitCode> {
+    let file = config.unwrap_or(Path::new(DEFAULT_CONFIG));
+    let configuration = Configuration::load(Options::of_file(file.to_owned()))?;
+    Ok(match runtime()?.block_on(what(&configuration))? {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// The part of the gateway's account.
+fn set_up() -> anyhow::Result<ExitCode> {
+    let told = setup::main()?;
+    print(&told.text)?;
+    Ok(match told.is_done {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn carried_out(socket: &Path, order: SyncOrder) -> Result<(bool, String), SyncError> {

@@ -25,8 +25,8 @@ pub const HOME: &str = "/mnt/home";
 pub const FAILOVER: &str = "/mnt/bin/failover";
 /// Its number, and that of its group: hardly anybody's else.
 const USER: u32 = 47_012;
-/// Where the files of its host's sshd are there.
-const SSHD: &str = "/mnt/sshd";
+/// Where the files of its host's sshd are there: root's, and the same for all that runs on the host.
+pub const SSHD: &str = "/mnt/sshd";
 /// Where sshd listens.
 pub const SSH_PORT: u16 = 22;
 
@@ -183,9 +183,9 @@ impl Account {
         command
     }
 
-    /// A command of root's there.
+    /// A command of root's there: the program follows as an argument.
     #[must_use]
-    fn enter(&self) -> Command {
+    pub fn enter(&self) -> Command {
         let directory = self.directory.display();
         let binary = failover_binary();
         let binaries = binary.parent().expect("a folder").display().to_string();

@@ -163,11 +163,20 @@ _failover() {
             failover__subcmd__help__subcmd__guard,run)
                 cmd="failover__subcmd__help__subcmd__guard__subcmd__run"
                 ;;
+            failover__subcmd__help__subcmd__sync,answer)
+                cmd="failover__subcmd__help__subcmd__sync__subcmd__answer"
+                ;;
             failover__subcmd__help__subcmd__sync,choose)
                 cmd="failover__subcmd__help__subcmd__sync__subcmd__choose"
                 ;;
+            failover__subcmd__help__subcmd__sync,init)
+                cmd="failover__subcmd__help__subcmd__sync__subcmd__init"
+                ;;
             failover__subcmd__help__subcmd__sync,now)
                 cmd="failover__subcmd__help__subcmd__sync__subcmd__now"
+                ;;
+            failover__subcmd__help__subcmd__sync,remove)
+                cmd="failover__subcmd__help__subcmd__sync__subcmd__remove"
                 ;;
             failover__subcmd__help__subcmd__sync,restore)
                 cmd="failover__subcmd__help__subcmd__sync__subcmd__restore"
@@ -178,14 +187,23 @@ _failover() {
             failover__subcmd__help__subcmd__sync,verify)
                 cmd="failover__subcmd__help__subcmd__sync__subcmd__verify"
                 ;;
+            failover__subcmd__sync,answer)
+                cmd="failover__subcmd__sync__subcmd__answer"
+                ;;
             failover__subcmd__sync,choose)
                 cmd="failover__subcmd__sync__subcmd__choose"
                 ;;
             failover__subcmd__sync,help)
                 cmd="failover__subcmd__sync__subcmd__help"
                 ;;
+            failover__subcmd__sync,init)
+                cmd="failover__subcmd__sync__subcmd__init"
+                ;;
             failover__subcmd__sync,now)
                 cmd="failover__subcmd__sync__subcmd__now"
+                ;;
+            failover__subcmd__sync,remove)
+                cmd="failover__subcmd__sync__subcmd__remove"
                 ;;
             failover__subcmd__sync,restore)
                 cmd="failover__subcmd__sync__subcmd__restore"
@@ -196,14 +214,23 @@ _failover() {
             failover__subcmd__sync,verify)
                 cmd="failover__subcmd__sync__subcmd__verify"
                 ;;
+            failover__subcmd__sync__subcmd__help,answer)
+                cmd="failover__subcmd__sync__subcmd__help__subcmd__answer"
+                ;;
             failover__subcmd__sync__subcmd__help,choose)
                 cmd="failover__subcmd__sync__subcmd__help__subcmd__choose"
                 ;;
             failover__subcmd__sync__subcmd__help,help)
                 cmd="failover__subcmd__sync__subcmd__help__subcmd__help"
                 ;;
+            failover__subcmd__sync__subcmd__help,init)
+                cmd="failover__subcmd__sync__subcmd__help__subcmd__init"
+                ;;
             failover__subcmd__sync__subcmd__help,now)
                 cmd="failover__subcmd__sync__subcmd__help__subcmd__now"
+                ;;
+            failover__subcmd__sync__subcmd__help,remove)
+                cmd="failover__subcmd__sync__subcmd__help__subcmd__remove"
                 ;;
             failover__subcmd__sync__subcmd__help,restore)
                 cmd="failover__subcmd__sync__subcmd__help__subcmd__restore"
@@ -1471,8 +1498,22 @@ _failover() {
             return 0
             ;;
         failover__subcmd__help__subcmd__sync)
-            opts="status now verify restore choose"
+            opts="init remove status now verify restore answer choose"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__sync__subcmd__answer)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1498,7 +1539,35 @@ _failover() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        failover__subcmd__help__subcmd__sync__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         failover__subcmd__help__subcmd__sync__subcmd__now)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__sync__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2153,12 +2222,34 @@ _failover() {
             return 0
             ;;
         failover__subcmd__sync)
-            opts="-h --help status now verify restore choose help"
+            opts="-h --help init remove status now verify restore answer choose help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__sync__subcmd__answer)
+            opts="-h --control --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2189,8 +2280,22 @@ _failover() {
             return 0
             ;;
         failover__subcmd__sync__subcmd__help)
-            opts="status now verify restore choose help"
+            opts="init remove status now verify restore answer choose help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__sync__subcmd__help__subcmd__answer)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2230,7 +2335,35 @@ _failover() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        failover__subcmd__sync__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         failover__subcmd__sync__subcmd__help__subcmd__now)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__sync__subcmd__help__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2286,6 +2419,28 @@ _failover() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        failover__subcmd__sync__subcmd__init)
+            opts="-h --config --back --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --back)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         failover__subcmd__sync__subcmd__now)
             opts="-h --control --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2297,6 +2452,24 @@ _failover() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__sync__subcmd__remove)
+            opts="-h --config --all --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -283,13 +283,22 @@ json\t'JSON, one object a line'"
 complete -c failover -n "__fish_failover_using_subcommand drill" -l full -d 'Take over for real, and hand back: the bots are silent twice for a moment, and two gateways serve in between'
 complete -c failover -n "__fish_failover_using_subcommand drill" -l yes -d 'Do not ask for confirmation of a full drill'
 complete -c failover -n "__fish_failover_using_subcommand drill" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from status now verify restore choose help" -s h -l help -d 'Print help'
-complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from status now verify restore choose help" -f -a "status" -d 'Show the newest copy, its age, what is in place, and what differs'
-complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from status now verify restore choose help" -f -a "now" -d 'Copy what has changed on PC-A now, and wait for the result'
-complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from status now verify restore choose help" -f -a "verify" -d 'Check all copies again'
-complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from status now verify restore choose help" -f -a "restore" -d 'Put a copy in place of PC-B\'s state, which is kept aside'
-complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from status now verify restore choose help" -f -a "choose" -d 'Choose whose state stays where PC-A and PC-B have both changed'
-complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from status now verify restore choose help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from init remove status now verify restore answer choose help" -s h -l help -d 'Print help'
+complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from init remove status now verify restore answer choose help" -f -a "init" -d 'Make the way to PC-A: a key that may do one thing there, and the way back'
+complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from init remove status now verify restore answer choose help" -f -a "remove" -d 'Undo the way to PC-A on both hosts, and delete the copies'
+complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from init remove status now verify restore answer choose help" -f -a "status" -d 'Show the newest copy, its age, what is in place, and what differs'
+complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from init remove status now verify restore answer choose help" -f -a "now" -d 'Copy what has changed on PC-A now, and wait for the result'
+complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from init remove status now verify restore answer choose help" -f -a "verify" -d 'Check all copies again'
+complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from init remove status now verify restore answer choose help" -f -a "restore" -d 'Put a copy in place of PC-B\'s state, which is kept aside'
+complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from init remove status now verify restore answer choose help" -f -a "answer" -d 'What PC-A\'s key runs here: hands PC-A\'s state back before its gateway starts'
+complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from init remove status now verify restore answer choose help" -f -a "choose" -d 'Choose whose state stays where PC-A and PC-B have both changed'
+complete -c failover -n "__fish_failover_using_subcommand sync; and not __fish_seen_subcommand_from init remove status now verify restore answer choose help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from init" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from init" -l back -d 'PC-B as PC-A reaches it [default: the gateway\'s account, and the address of PC-B on the way to PC-A]' -r
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from remove" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from remove" -l all -d 'Also delete the trees that were kept aside'
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from status" -l control -d 'The daemon\'s control socket [default: from the configuration file, or /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from status" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from status" -l output -d 'Output format' -r -f -a "text\t'Aligned columns'
@@ -305,13 +314,19 @@ complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from restore" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from restore" -l generation -d 'The number of the copy' -r
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from answer" -l control -d 'The daemon\'s control socket [default: from the configuration file, or /run/failover/control.sock]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from answer" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from answer" -s h -l help -d 'Print help'
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from choose" -l control -d 'The daemon\'s control socket [default: from the configuration file, or /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from choose" -l config -d 'The daemon\'s configuration file [default: /etc/failover/failover.toml, if it exists]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from choose" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "init" -d 'Make the way to PC-A: a key that may do one thing there, and the way back'
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Undo the way to PC-A on both hosts, and delete the copies'
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show the newest copy, its age, what is in place, and what differs'
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "now" -d 'Copy what has changed on PC-A now, and wait for the result'
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check all copies again'
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put a copy in place of PC-B\'s state, which is kept aside'
+complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "answer" -d 'What PC-A\'s key runs here: hands PC-A\'s state back before its gateway starts'
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "choose" -d 'Choose whose state stays where PC-A and PC-B have both changed'
 complete -c failover -n "__fish_failover_using_subcommand sync; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand trace" -l port -d 'The port to trace, local or remote' -r
@@ -521,10 +536,13 @@ complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_s
 complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "guard" -d 'Heartbeats from PC-A: run the guard there, and make the keys for both hosts'
 complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "config" -d 'Write, check or show a configuration'
 complete -c failover -n "__fish_failover_using_subcommand help; and not __fish_seen_subcommand_from run check status history pause resume takeover release drill sync trace simulate guard config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "init" -d 'Make the way to PC-A: a key that may do one thing there, and the way back'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "remove" -d 'Undo the way to PC-A on both hosts, and delete the copies'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "status" -d 'Show the newest copy, its age, what is in place, and what differs'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "now" -d 'Copy what has changed on PC-A now, and wait for the result'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "verify" -d 'Check all copies again'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "restore" -d 'Put a copy in place of PC-B\'s state, which is kept aside'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "answer" -d 'What PC-A\'s key runs here: hands PC-A\'s state back before its gateway starts'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "choose" -d 'Choose whose state stays where PC-A and PC-B have both changed'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from guard" -f -a "run" -d 'Run the guard on PC-A: report to PC-B every 50 ms how this host\'s gateway is'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from guard" -f -a "pair" -d 'Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with'

@@ -319,7 +319,23 @@ _arguments "${_arguments_options[@]}" : \
         (( CURRENT += 1 ))
         curcontext="${curcontext%:*:*}:failover-sync-command-$line[1]:"
         case $line[1] in
-            (status)
+            (init)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--back=[PC-B as PC-A reaches it \[default\: the gateway'\''s account, and the address of PC-B on the way to PC-A\]]:ACCOUNT@HOST[:PORT]:_default' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'--all[Also delete the trees that were kept aside]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(status)
 _arguments "${_arguments_options[@]}" : \
 '--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
 '--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
@@ -354,6 +370,14 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
+(answer)
+_arguments "${_arguments_options[@]}" : \
+'--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
+'--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
 (choose)
 _arguments "${_arguments_options[@]}" : \
 '--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
@@ -376,7 +400,15 @@ _arguments "${_arguments_options[@]}" : \
         (( CURRENT += 1 ))
         curcontext="${curcontext%:*:*}:failover-sync-help-command-$line[1]:"
         case $line[1] in
-            (status)
+            (init)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(status)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -389,6 +421,10 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (restore)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(answer)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -768,7 +804,15 @@ _arguments "${_arguments_options[@]}" : \
         (( CURRENT += 1 ))
         curcontext="${curcontext%:*:*}:failover-help-sync-command-$line[1]:"
         case $line[1] in
-            (status)
+            (init)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(status)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -781,6 +825,10 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (restore)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(answer)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1110,23 +1158,41 @@ _failover__subcmd__help__subcmd__status_commands() {
 (( $+functions[_failover__subcmd__help__subcmd__sync_commands] )) ||
 _failover__subcmd__help__subcmd__sync_commands() {
     local commands; commands=(
+'init:Make the way to PC-A\: a key that may do one thing there, and the way back' \
+'remove:Undo the way to PC-A on both hosts, and delete the copies' \
 'status:Show the newest copy, its age, what is in place, and what differs' \
 'now:Copy what has changed on PC-A now, and wait for the result' \
 'verify:Check all copies again' \
 'restore:Put a copy in place of PC-B'\''s state, which is kept aside' \
+'answer:What PC-A'\''s key runs here\: hands PC-A'\''s state back before its gateway starts' \
 'choose:Choose whose state stays where PC-A and PC-B have both changed' \
     )
     _describe -t commands 'failover help sync commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__answer_commands] )) ||
+_failover__subcmd__help__subcmd__sync__subcmd__answer_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help sync answer commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__choose_commands] )) ||
 _failover__subcmd__help__subcmd__sync__subcmd__choose_commands() {
     local commands; commands=()
     _describe -t commands 'failover help sync choose commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__init_commands] )) ||
+_failover__subcmd__help__subcmd__sync__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help sync init commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__now_commands] )) ||
 _failover__subcmd__help__subcmd__sync__subcmd__now_commands() {
     local commands; commands=()
     _describe -t commands 'failover help sync now commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__remove_commands] )) ||
+_failover__subcmd__help__subcmd__sync__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help sync remove commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__help__subcmd__sync__subcmd__restore_commands] )) ||
 _failover__subcmd__help__subcmd__sync__subcmd__restore_commands() {
@@ -1191,14 +1257,22 @@ _failover__subcmd__status_commands() {
 (( $+functions[_failover__subcmd__sync_commands] )) ||
 _failover__subcmd__sync_commands() {
     local commands; commands=(
+'init:Make the way to PC-A\: a key that may do one thing there, and the way back' \
+'remove:Undo the way to PC-A on both hosts, and delete the copies' \
 'status:Show the newest copy, its age, what is in place, and what differs' \
 'now:Copy what has changed on PC-A now, and wait for the result' \
 'verify:Check all copies again' \
 'restore:Put a copy in place of PC-B'\''s state, which is kept aside' \
+'answer:What PC-A'\''s key runs here\: hands PC-A'\''s state back before its gateway starts' \
 'choose:Choose whose state stays where PC-A and PC-B have both changed' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover sync commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__answer_commands] )) ||
+_failover__subcmd__sync__subcmd__answer_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync answer commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__sync__subcmd__choose_commands] )) ||
 _failover__subcmd__sync__subcmd__choose_commands() {
@@ -1208,14 +1282,22 @@ _failover__subcmd__sync__subcmd__choose_commands() {
 (( $+functions[_failover__subcmd__sync__subcmd__help_commands] )) ||
 _failover__subcmd__sync__subcmd__help_commands() {
     local commands; commands=(
+'init:Make the way to PC-A\: a key that may do one thing there, and the way back' \
+'remove:Undo the way to PC-A on both hosts, and delete the copies' \
 'status:Show the newest copy, its age, what is in place, and what differs' \
 'now:Copy what has changed on PC-A now, and wait for the result' \
 'verify:Check all copies again' \
 'restore:Put a copy in place of PC-B'\''s state, which is kept aside' \
+'answer:What PC-A'\''s key runs here\: hands PC-A'\''s state back before its gateway starts' \
 'choose:Choose whose state stays where PC-A and PC-B have both changed' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover sync help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__answer_commands] )) ||
+_failover__subcmd__sync__subcmd__help__subcmd__answer_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync help answer commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__choose_commands] )) ||
 _failover__subcmd__sync__subcmd__help__subcmd__choose_commands() {
@@ -1227,10 +1309,20 @@ _failover__subcmd__sync__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'failover sync help help commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__init_commands] )) ||
+_failover__subcmd__sync__subcmd__help__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync help init commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__now_commands] )) ||
 _failover__subcmd__sync__subcmd__help__subcmd__now_commands() {
     local commands; commands=()
     _describe -t commands 'failover sync help now commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__remove_commands] )) ||
+_failover__subcmd__sync__subcmd__help__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync help remove commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__sync__subcmd__help__subcmd__restore_commands] )) ||
 _failover__subcmd__sync__subcmd__help__subcmd__restore_commands() {
@@ -1247,10 +1339,20 @@ _failover__subcmd__sync__subcmd__help__subcmd__verify_commands() {
     local commands; commands=()
     _describe -t commands 'failover sync help verify commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__sync__subcmd__init_commands] )) ||
+_failover__subcmd__sync__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync init commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__sync__subcmd__now_commands] )) ||
 _failover__subcmd__sync__subcmd__now_commands() {
     local commands; commands=()
     _describe -t commands 'failover sync now commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__sync__subcmd__remove_commands] )) ||
+_failover__subcmd__sync__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover sync remove commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__sync__subcmd__restore_commands] )) ||
 _failover__subcmd__sync__subcmd__restore_commands() {

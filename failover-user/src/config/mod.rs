@@ -73,6 +73,7 @@ pub use primary::{DEFAULT_PORT, PrimaryAddress};
 pub use reference::{Entry, VALUES, entries, reference};
 pub use size::{Size, SizeError};
 pub use standby::{Standby, StandbyChoice, StandbyError};
+pub(crate) use sync::address;
 pub use sync::{Sync, SyncError};
 pub(crate) use takeover::TakeoverOptions;
 pub use takeover::{Arm, TakeoverError};

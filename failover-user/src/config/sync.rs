@@ -186,7 +186,7 @@ impl SyncValues {
         let Some(from) = &self.sync_from else {
             return Ok(None);
         };
-        let (destination, port) = source(from).ok_or_else(|| SyncError::From(from.clone()))?;
+        let (destination, port) = address(from).ok_or_else(|| SyncError::From(from.clone()))?;
         if self.sync_max_age < self.sync_every {
             return Err(SyncError::Age {
                 age: self.sync_max_age,
@@ -268,7 +268,7 @@ fn unit_file(gateway: &LocalGateway, home: &Path) -> Option<PathBuf> {
 }
 
 /// An account and a host, and the port. ssh would take what begins with `-` for an option of its own.
-fn source(text: &str) -> Option<(String, Option<u16>)> {
+pub(crate) fn address(text: &str) -> Option<(String, Option<u16>)> {
     let (account, rest) = text.split_once('@')?;
     let (host, port) = match rest.strip_prefix('[') {
         Some(address) => {

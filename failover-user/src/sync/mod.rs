@@ -8,4 +8,5 @@ pub(crate) mod lineage;
 pub(crate) mod operator;
 pub(crate) mod order;
 pub(crate) mod rounds;
+pub mod setup;
 pub(crate) mod worker;

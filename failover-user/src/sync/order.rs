@@ -108,18 +108,23 @@ pub(crate) fn spec(options: &Sync, order: Order) -> Spec {
     Spec {
         order,
         state: options.state.clone(),
-        source: asks_the_source.then(|| SourceSpec {
-            destination: options.destination.clone(),
-            port: options.port,
-            key: key(options),
-            known_hosts: store.join(KNOWN_HOSTS),
-        }),
+        source: asks_the_source.then(|| source(options)),
         unit_file: options.unit_file.clone(),
         store,
         limits: Limits {
             within,
             ..options.limits
         },
+    }
+}
+
+/// The way to the source.
+pub(crate) fn source(options: &Sync) -> SourceSpec {
+    SourceSpec {
+        destination: options.destination.clone(),
+        port: options.port,
+        key: key(options),
+        known_hosts: store(options).join(KNOWN_HOSTS),
     }
 }
 

@@ -73,6 +73,13 @@ fn proof(typed: &Typed) -> Option<Proof> {
         | ["systemctl", "status", "failover-guard"] => {
             Proof::Elsewhere("guard.rs", "failover-guard.service")
         }
+        ["failover", "sync", "init" | "remove", ..] => {
+            Proof::Elsewhere("sync/way.rs", "fn remove_undoes_both_sides")
+        }
+        ["failover", "sync", ..] => Proof::Elsewhere(
+            "../../failover-user/src/control/sync.rs",
+            "pub fn carried_out",
+        ),
         ["cargo", "xtask", ..] => Proof::Xtask,
         ["systemctl", "--user", ..] => Proof::AsOwner,
         [

@@ -7,3 +7,4 @@ mod hand_back;
 mod hostile;
 mod rounds;
 mod site;
+mod way;

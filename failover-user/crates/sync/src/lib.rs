@@ -24,6 +24,7 @@ pub mod place;
 pub mod process;
 mod round;
 mod rsync;
+pub mod setup;
 pub mod source;
 pub mod spec;
 pub mod store;

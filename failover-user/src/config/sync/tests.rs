@@ -137,7 +137,7 @@ fn a_fault_names_the_option_that_has_to_change() {
 
 #[test]
 fn addresses_of_both_kinds_are_hosts() {
-    let found = |text: &str| source(text).unwrap();
+    let found = |text: &str| address(text).unwrap();
     assert_eq!(found("a@10.0.0.1:22"), ("a@10.0.0.1".to_owned(), Some(22)));
     assert_eq!(found("a@[fd00::1]:22"), ("a@fd00::1".to_owned(), Some(22)));
     assert_eq!(found("a@[fd00::1]"), ("a@fd00::1".to_owned(), None));
@@ -147,7 +147,7 @@ fn addresses_of_both_kinds_are_hosts() {
 proptest! {
     #[test]
     fn no_text_is_taken_for_an_option_of_ssh(text in ".{0,60}") {
-        if let Some((destination, _)) = source(&text) {
+        if let Some((destination, _)) = address(&text) {
             prop_assert!(!destination.starts_with('-') && !destination.contains("@-"));
             prop_assert!(destination.is_ascii() && !destination.contains(char::is_whitespace));
         }

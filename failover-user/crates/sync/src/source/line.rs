@@ -60,6 +60,15 @@ pub fn authorized_keys_line(
     paths: &[PathBuf],
     public_key: &str,
 ) -> Result<String, LineError> {
+    let (kind, key) = key_words(public_key)?;
+    let command = forced_command(program, paths)?.replace('"', "\\\"");
+    Ok(format!(
+        "restrict,command=\"{command}\" {kind} {key} failover-sync"
+    ))
+}
+
+/// The type and the key of a public key as ssh-keygen writes it.
+pub(crate) fn key_words(public_key: &str) -> Result<(&str, &str), LineError> {
     let mut words = public_key.split_whitespace();
     let (Some(kind), Some(key)) = (words.next(), words.next()) else {
         return Err(LineError::Key);
@@ -71,10 +80,7 @@ pub fn authorized_keys_line(
     if public_key.trim().lines().count() != 1 || !is_plain(kind, "-@.") || !is_plain(key, "+/=") {
         return Err(LineError::Key);
     }
-    let command = forced_command(program, paths)?.replace('"', "\\\"");
-    Ok(format!(
-        "restrict,command=\"{command}\" {kind} {key} failover-sync"
-    ))
+    Ok((kind, key))
 }
 
 /// A path that is one and the same for a shell in single quotes, for sshd in double quotes, and for rsync.

@@ -16,6 +16,7 @@ use ring::digest::{SHA256, digest};
 
 pub use answer::{Answer, AnswerError, LONGEST_ANSWER, SourceState, printable};
 pub use hook::{HookError, drop_in};
+pub(crate) use line::key_words;
 pub use line::{LineError, authorized_keys_line, forced_command};
 
 /// The first program: functions that print its parts in JavaScript and Python, then the verbs.
