@@ -104,6 +104,8 @@ impl Site {
             lab,
         };
         this.grow(megabytes * 1_000_000)?;
+        // OpenClaw puts what was said into its index some seconds later.
+        thread::sleep(LEASE);
         Ok(this)
     }
 

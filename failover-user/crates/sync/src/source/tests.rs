@@ -481,7 +481,7 @@ fn a_whole_copy_goes_over_the_key() {
 #[test]
 fn nothing_else_is_run_for_the_key() {
     let account = Account::new();
-    let own = "-ltprRze.iLsfxCIvu --timeout=10 --safe-links --no-implied-dirs";
+    let own = "-ltprRze.iLsfxCIvu -B4096 --timeout=10 --safe-links --no-implied-dirs";
     for asked in [
         String::new(),
         "sh".to_owned(),
@@ -494,6 +494,7 @@ fn nothing_else_is_run_for_the_key() {
         "rsync --server --sender -logDtprze.iLsfxCIvu . /etc".to_owned(),
         "rsync --server --sender -Lre.i . /etc".to_owned(),
         format!("rsync --server --sender {own} --copy-links . /etc"),
+        format!("rsync --server --sender {own} -B1 . /etc"),
         format!("rsync --server --sender {own} --log-file=x . /etc"),
         format!("rsync --server --sender {own} --remove-source-files . /etc"),
         format!("rsync --server --sender {own} --files-from=/etc/passwd . /etc"),

@@ -47,7 +47,7 @@ checked_options() {
     for option in $1; do
         case $option in
         --timeout=*[!0-9]* | --bwlimit=*[!0-9]* | --max-size=*[!0-9]*) fail "refused: $option" ;;
-        --safe-links | --no-implied-dirs | --delete | --stats | --timeout=* | --bwlimit=* | --max-size=*) ;;
+        -B4096 | --safe-links | --no-implied-dirs | --delete | --stats | --timeout=* | --bwlimit=* | --max-size=*) ;;
         --*) fail "refused: $option" ;;
         -*e.*)
             flags=${option%%e.*}
