@@ -9,13 +9,13 @@ use rustix::fs::{XattrFlags, setxattr};
 const NAME: &str = "system.posix_acl_access";
 /// As `linux/posix_acl_xattr.h` has it.
 const VERSION: u32 = 2;
-/// Whom an entry is for: `linux/posix_acl.h`.
+/// Kinds of entries: `linux/posix_acl.h`.
 const OWNER: u16 = 0x01;
 const USER: u16 = 0x02;
 const GROUP: u16 = 0x04;
 const MASK: u16 = 0x10;
 const OTHERS: u16 = 0x20;
-/// Of an entry that is for nobody by number.
+/// In an entry without a number of its own.
 const NO_ID: u32 = u32::MAX;
 /// Connecting takes the right to write: unix(7).
 const READ_AND_WRITE: u16 = 6;

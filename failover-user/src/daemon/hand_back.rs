@@ -1,5 +1,5 @@
 //! PC-A asks for its state before its gateway starts: the local gateway is stopped, what it served with is given to
-//! PC-A, and who asked is told. Until PC-A serves, nothing is taken over. It must not know how anything is copied.
+//! PC-A, and who asked gets an answer. Until PC-A serves, nothing is taken over. It must not know how anything is copied.
 
 use std::{mem, time::Duration};
 
@@ -79,7 +79,7 @@ impl Daemon {
         }
     }
 
-    /// Goes on with it, if something has changed that it waited for.
+    /// Continues, if something has changed that it waited for.
     pub(in crate::daemon) fn continue_hand_back(&mut self) {
         match &self.hand_back {
             HandBack::Stopping { is_ordered, .. } => {
