@@ -33,6 +33,7 @@ const ONCE_PARKED: [&str; 3] = [
 const ONCE_COPIED: [&str; 8] = [
     "failover_sync_age_seconds",
     "failover_sync_both_changed",
+    "failover_sync_failing",
     "failover_sync_max_age_seconds",
     "failover_sync_refused",
     "failover_sync_round_duration_seconds_total",

@@ -1,9 +1,9 @@
 //! PC-A asks for its state before its gateway starts: the local gateway is stopped, what it served with is given to
 //! PC-A, and who asked gets an answer. Until PC-A serves, nothing is taken over. It must not know how anything is copied.
 
-use std::{mem, time::Duration};
+use std::time::Duration;
 
-use failover_decide::{Event, Order, Refusal, Time};
+use failover_decide::{Event, Order, Refusal};
 use failover_linux::clock;
 use failover_sync::{outcome::Outcome, spec};
 
@@ -11,6 +11,7 @@ use crate::{
     control::{HAND_BACK_WITHIN, Pending, Request},
     daemon::{
         Daemon,
+        handing_back::HandBack,
         orders::{Followed, Refused},
     },
     sync::{
@@ -26,24 +27,6 @@ use crate::{
 const STARTS_WITHIN: Duration = Duration::from_secs(180);
 /// Who is named as the one who has ordered the release.
 const ASKER: &str = "PC-A, which asks for its state";
-
-/// How far it is.
-#[derive(Debug, Default)]
-pub(in crate::daemon) enum HandBack {
-    /// Nobody has asked.
-    #[default]
-    Idle,
-    /// The local gateway has to be stopped first.
-    Stopping {
-        askers: Vec<Pending>,
-        /// It was ordered to stop.
-        is_ordered: bool,
-    },
-    /// A worker gives the state to PC-A.
-    Copying { askers: Vec<Pending> },
-    /// PC-A's gateway starts: nothing is taken over until it serves, or this time has come.
-    Held { until: Time },
-}
 
 impl Daemon {
     /// PC-A wants its state. It is answered once it has it, or there is nothing to wait for.
@@ -161,7 +144,7 @@ impl Daemon {
             return;
         }
         self.state_dir.change_lineage(Lineage::offer);
-        let askers = self.take_askers();
+        let askers = self.hand_back.take_askers();
         self.hand_back = HandBack::Copying { askers };
     }
 
@@ -188,7 +171,7 @@ impl Daemon {
 
     /// Tells who asked. PC-A's gateway starts now, with whatever state it has.
     fn end_hand_back(&mut self, told: &Result<String, String>) {
-        for pending in self.take_askers() {
+        for pending in self.hand_back.take_askers() {
             let followed = match told {
                 Ok(told) => Ok(Followed::told(told.clone())),
                 Err(why) => Err(Refused::because(why.clone())),
@@ -198,12 +181,5 @@ impl Daemon {
         self.hand_back = HandBack::Held {
             until: clock::now() + STARTS_WITHIN,
         };
-    }
-
-    fn take_askers(&mut self) -> Vec<Pending> {
-        match mem::take(&mut self.hand_back) {
-            HandBack::Stopping { askers, .. } | HandBack::Copying { askers } => askers,
-            HandBack::Idle | HandBack::Held { .. } => Vec::new(),
-        }
     }
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod carry_out;
 pub(crate) mod hand_back;
+mod handing_back;
 pub(crate) mod inputs;
 pub(crate) mod orders;
 pub(crate) mod receive;
@@ -29,7 +30,7 @@ use crate::{
     config::Configuration,
     control::Server,
     daemon::{
-        hand_back::HandBack,
+        handing_back::HandBack,
         inputs::{Inputs, Sources},
     },
     gateway::{

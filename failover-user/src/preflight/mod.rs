@@ -97,6 +97,7 @@ pub async fn check(options: Options) -> Report {
     }
     findings.push(machine::state_dir(&configuration).await);
     findings.extend(sync::sync(&configuration, daemon.as_ref().ok()));
+    findings.extend(sync::way(&configuration, daemon.as_ref().ok()).await);
     findings.push(machine::daemon(&configuration, daemon));
     Report(findings)
 }

@@ -1,5 +1,5 @@
-//! Could PC-A's state be copied, and is it? What is needed here; the way to PC-A is used by the rounds themselves, and a
-//! running daemon knows how they go.
+//! Could PC-A's state be copied, and is it? What is needed here, and the way to PC-A, which the rounds of a running daemon
+//! use.
 
 use std::{fs, path::Path};
 
@@ -10,7 +10,10 @@ use crate::{
     gateway::command::command_line::CommandLine,
     preflight::{Finding, Level},
     status::Document,
-    sync::order::{key, store},
+    sync::{
+        order::{key, store},
+        setup,
+    },
     wording,
 };
 
@@ -33,14 +36,24 @@ pub(super) fn sync(configuration: &Configuration, daemon: Option<&Document>) -> 
         Some(failing) => Finding::error(NAME, &failing.why, "`failover sync now` tries it again"),
         None => Finding::ok(NAME, sync.brief()),
     }));
-    if findings.is_empty() {
-        let from = &options.destination;
-        findings.push(Finding::ok(
-            NAME,
-            format!("everything that copying from {from} needs here is there"),
-        ));
-    }
     findings
+}
+
+/// Does the way to PC-A work? A running daemon uses it in each round; without one it is tested as a round would use it.
+pub(super) async fn way(configuration: &Configuration, daemon: Option<&Document>) -> Vec<Finding> {
+    let is_known = daemon.is_some_and(|daemon| daemon.sync.is_some());
+    match &configuration.sync {
+        Some(options) if !is_known && no_key(options).is_none() => {}
+        Some(_) | None => return Vec::new(),
+    }
+    vec![match setup::test(configuration).await {
+        Ok(answer) => Finding::ok(NAME, answer),
+        Err(error) => Finding::error(
+            NAME,
+            format!("{error:#}"),
+            "`failover sync init` tests the way, and says what it needs",
+        ),
+    }]
 }
 
 /// As the gateway's account finds it.

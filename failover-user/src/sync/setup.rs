@@ -4,12 +4,14 @@
 use std::{
     env,
     net::{ToSocketAddrs as _, UdpSocket},
-    process::Stdio,
+    process::{Output, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
-use tokio::io::AsyncWriteExt as _;
+use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
 
+use failover_linux::escape::one_line;
 use failover_sync::setup::{Setup, SetupOrder, SourceAddress};
 
 use crate::{
@@ -24,6 +26,10 @@ use crate::{
 
 /// What the process is called.
 pub const VERB: &str = "sync-setup";
+/// More than the process takes, which has a limit of its own.
+const TEST: Duration = Duration::from_secs(40);
+/// What is shown of its output, in bytes.
+const LONGEST_TEXT: usize = 1000;
 
 /// Makes the way to PC-A. `back`: PC-B, as PC-A reaches it. Is nothing left to do?
 ///
@@ -53,6 +59,35 @@ pub async fn init(configuration: &Configuration, back: Option<&str>) -> anyhow::
 pub async fn remove(configuration: &Configuration, all: bool) -> anyhow::Result<bool> {
     let options = options(configuration)?;
     carry_out(configuration, options, SetupOrder::Remove { all }).await
+}
+
+/// Asks PC-A as a round does, and fetches nothing: what it reports.
+///
+/// # Errors
+/// When nothing is copied, or the way doesn't work, with what is in the way.
+pub(crate) async fn test(configuration: &Configuration) -> anyhow::Result<String> {
+    let options = options(configuration)?;
+    let files = options.limits.files;
+    let (mut process, order) = process(configuration, options, SetupOrder::Test { files })?;
+    process
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let output = timeout(TEST, finished(process, order))
+        .await
+        .with_context(|| format!("{} didn't answer within the limit", options.destination))??;
+    let text = |bytes: &[u8]| {
+        let bytes = bytes.get(..LONGEST_TEXT).unwrap_or(bytes);
+        one_line(String::from_utf8_lossy(bytes).trim())
+    };
+    match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => {
+            let complaint = text(&output.stderr);
+            let complaint = complaint.strip_prefix("failover: ").unwrap_or(&complaint);
+            bail!("{complaint}")
+        }
+    }
 }
 
 fn options(configuration: &Configuration) -> anyhow::Result<&Sync> {
@@ -103,6 +138,16 @@ async fn carry_out(
     options: &Sync,
     order: SetupOrder,
 ) -> anyhow::Result<bool> {
+    let (process, order) = process(configuration, options, order)?;
+    Ok(finished(process, order).await?.status.success())
+}
+
+/// The process of the gateway's account, and what it is to read.
+fn process(
+    configuration: &Configuration,
+    options: &Sync,
+    order: SetupOrder,
+) -> anyhow::Result<(Command, Vec<u8>)> {
     let setup = Setup {
         order,
         state: options.state.clone(),
@@ -115,14 +160,17 @@ async fn carry_out(
     };
     let mut process = alone(&line, configuration.gateway.user.as_ref())?;
     process.stdin(Stdio::piped());
+    Ok((process, serde_json::to_vec(&setup)?))
+}
+
+async fn finished(mut process: Command, order: Vec<u8>) -> anyhow::Result<Output> {
     let mut child = process
         .spawn()
         .context("running the gateway's account's part")?;
     let Some(mut stdin) = child.stdin.take() else {
         bail!("no pipe to the process");
     };
-    stdin.write_all(&serde_json::to_vec(&setup)?).await?;
+    stdin.write_all(&order).await?;
     drop(stdin);
-    let output = child.wait_with_output().await?;
-    Ok(output.status.success())
+    Ok(child.wait_with_output().await?)
 }

@@ -50,6 +50,17 @@ impl Hosts {
         (output, text)
     }
 
+    /// What `failover check` has found about copying.
+    fn check(&self) -> String {
+        let mut command = self.site.local.command(account::FAILOVER);
+        command.args(["check", "--config", "/mnt/home/failover.toml"]);
+        let output = command.stdin(Stdio::null()).output();
+        let text = output.expect("it can be run").stdout;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let of_sync = text.split("\n").skip_while(|line| !line.contains(" sync "));
+        of_sync.collect::<Vec<_>>().join(" ")
+    }
+
     /// Made by what `init` says to do. The drop-in that it prints.
     fn set_up(&self) -> String {
         let (output, text) = self.sync(&["init"]);
@@ -106,6 +117,8 @@ impl Hosts {
 fn pc_a_asks_before_its_gateway_starts_by_the_way_that_init_made() {
     let Some(hosts) = Hosts::new() else { return };
     let unit = hosts.set_up();
+    let found = hosts.check();
+    assert!(found.contains("answers: gateway version"), "{found}");
     // Without a daemon it starts with its own.
     let said = hosts.hook(&unit);
     assert!(said.contains("no daemon listens"), "{said}");

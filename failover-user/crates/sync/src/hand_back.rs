@@ -122,7 +122,7 @@ fn in_one_part(aside: &[PathBuf]) -> Result<Option<&Path>, Failure> {
 fn has_changed(way: &Way, spec: &Spec, store: &Store, served: Served<'_>) -> Result<bool, Failure> {
     let base = base(store)?;
     let token = base.as_ref().map(|base| base.token.as_str());
-    let state = match round::ask_copy(way, spec, token)? {
+    let state = match round::ask_copy(way, &spec.state, spec.limits.files, token)? {
         Copy::Same(_) => return Ok(false),
         Copy::Changed(state) => state,
     };

@@ -20,6 +20,9 @@ const COPIES: &str = ".cache/failover/sync/./databases";
 const PAGE: &str = "--block-size=4096";
 /// For a larger state, in bytes, the checksums of so small blocks would be more than is saved.
 const LARGE: u64 = 64 << 20;
+/// Times are compared to the nanosecond (rsync(1), since 3.1.3). By itself rsync takes a file of the same size for the same
+/// if both are of one second, and most changes of a database leave its size: a round would link the older one.
+const NANOSECONDS: &str = "--modify-window=-1";
 /// What lies beside a database in use.
 const SIDECARS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
@@ -42,7 +45,12 @@ pub(super) fn fetch(
     }
     let mut rsync = rsync::command(way)?;
     rsync.arg("--chmod=Du=rwx,u-s,go=");
-    rsync.args(["--relative", "--no-implied-dirs", "--safe-links"]);
+    rsync.args([
+        "--relative",
+        "--no-implied-dirs",
+        "--safe-links",
+        NANOSECONDS,
+    ]);
     if state.bytes < LARGE {
         rsync.arg(PAGE);
     }

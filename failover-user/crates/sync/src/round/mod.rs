@@ -31,7 +31,7 @@ pub(crate) fn run(spec: &Spec, store: &Store, deadline: Instant) -> Result<Outco
     // Before the question: nothing that is committed later is surely in the answer.
     let taken = Timestamp::now();
     let token = newest.as_ref().map(|manifest| manifest.token.as_str());
-    let answer = ask_copy(&way, spec, token)?;
+    let answer = ask_copy(&way, &spec.state, spec.limits.files, token)?;
     let answered = Timestamp::now();
     let state = match (answer, &newest) {
         (Copy::Same(state), Some(newest)) => {
@@ -97,14 +97,19 @@ pub(crate) fn way(spec: &Spec, deadline: Instant) -> Result<Way, Failure> {
     })
 }
 
-/// Asks for copies of what differs from this token.
-pub(crate) fn ask_copy(way: &Way, spec: &Spec, token: Option<&str>) -> Result<Copy, Failure> {
+/// Asks for copies of what differs from this token, up to this number of files.
+pub(crate) fn ask_copy(
+    way: &Way,
+    spec: &StateSpec,
+    files: u64,
+    token: Option<&str>,
+) -> Result<Copy, Failure> {
     let request = json!({
         "token": token,
-        "exclude": spec.state.exclude,
-        "databases": spec.state.databases,
-        "openclaw": spec.state.is_openclaw,
-        "files": spec.limits.files,
+        "exclude": spec.exclude,
+        "databases": spec.databases,
+        "openclaw": spec.is_openclaw,
+        "files": files,
     });
     match way.ask("copy", request.to_string().into_bytes())? {
         Answer::Same(state) if token == Some(state.token.as_str()) => Ok(Copy::Same(state)),
@@ -128,7 +133,7 @@ pub(crate) fn unexpected(way: &Way) -> Failure {
 }
 
 /// OpenClaw's rows name files by their absolute paths: with another home, cron jobs are gone without a word.
-fn has_the_same_home(spec: &StateSpec, state: &SourceState) -> Result<(), Failure> {
+pub(crate) fn has_the_same_home(spec: &StateSpec, state: &SourceState) -> Result<(), Failure> {
     let is_below = |path: &PathBuf| path.starts_with(&state.home);
     if !spec.is_openclaw || spec.paths.iter().any(is_below) {
         return Ok(());

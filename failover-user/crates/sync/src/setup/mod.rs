@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     failure::Failure,
     files,
+    round::{Copy, ask_copy, has_the_same_home},
     source::{Answer, LineError, Program, authorized_keys_line, drop_in},
     spec::{SourceSpec, StateSpec},
     store::Store,
@@ -56,6 +57,11 @@ pub enum SetupOrder {
         back: SourceAddress,
         /// What the other host's key runs here.
         answer: String,
+    },
+    /// Asks the other host as a round does, and fetches nothing.
+    Test {
+        /// The limit of files.
+        files: u64,
     },
     /// Undoes it on both hosts.
     Remove {
@@ -101,8 +107,25 @@ pub fn main() -> Result<Told, Failure> {
 fn carry_out(setup: &Setup) -> Result<Told, Failure> {
     match &setup.order {
         SetupOrder::Init { back, answer } => init(setup, back, answer),
+        SetupOrder::Test { files } => test(setup, *files),
         SetupOrder::Remove { all } => remove(setup, *all),
     }
+}
+
+fn test(setup: &Setup, files: u64) -> Result<Told, Failure> {
+    let newest = Store::open(&setup.store)?.generations()?.pop();
+    let token = newest.as_ref().map(|newest| newest.token.as_str());
+    let (Copy::Same(state) | Copy::Changed(state)) =
+        ask_copy(&way(setup)?, &setup.state, files, token)?;
+    has_the_same_home(&setup.state, &state)?;
+    let version = state.gateway_version.as_deref().unwrap_or("unknown");
+    Ok(Told {
+        is_done: true,
+        text: format!(
+            "{} answers: gateway version {version}, {} files, {} bytes\n",
+            setup.source.destination, state.files, state.bytes
+        ),
+    })
 }
 
 fn init(setup: &Setup, back: &SourceAddress, answer: &str) -> Result<Told, Failure> {
