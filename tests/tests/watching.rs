@@ -30,7 +30,7 @@ const ONCE_PARKED: [&str; 3] = [
 ];
 
 /// There once PC-A's state is copied; the unit tests have a copy.
-const ONCE_COPIED: [&str; 8] = [
+const ONCE_COPIED: [&str; 9] = [
     "failover_sync_age_seconds",
     "failover_sync_both_changed",
     "failover_sync_failing",
