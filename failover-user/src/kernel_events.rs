@@ -1,7 +1,7 @@
 //! The kernel's events: had if they can be had, and tried again where that may pass. It must not know what
 //! they mean.
 
-use std::{io, time::Duration};
+use std::{io, num::NonZeroU16, time::Duration};
 
 use tracing::{error, info, warn};
 
@@ -14,10 +14,7 @@ use failover_linux::{
     clock,
 };
 
-use crate::{
-    config::{Configuration, KernelEventsMode},
-    named::Named,
-};
+use crate::{config::KernelEventsMode, named::Named};
 
 /// Before loading is tried again for the first time; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -46,6 +43,7 @@ impl Named for EventSource {
 
 /// Where the kernel's events come from.
 pub(crate) struct KernelSource {
+    watch: Watch,
     events: Option<KernelEvents>,
     again: Again,
     /// The number lost until now.
@@ -84,20 +82,21 @@ impl KernelSource {
     ///
     /// # Errors
     /// Where they are required and can't be had.
-    pub(crate) fn load(configuration: &Configuration) -> Result<Self, LoadError> {
+    pub(crate) fn load(mode: KernelEventsMode, watch: Watch) -> Result<Self, LoadError> {
         let mut source = Self {
+            watch,
             events: None,
             again: Again::default(),
             lost: 0,
             polling: None,
         };
-        if configuration.kernel_events == KernelEventsMode::Off {
+        if mode == KernelEventsMode::Off {
             source.polling = Some(Polling::Configured);
             return Ok(source);
         }
-        match KernelEvents::load(watch(configuration)) {
+        match KernelEvents::load(watch) {
             Ok(events) => source.events = Some(events),
-            Err(error) if configuration.kernel_events == KernelEventsMode::Required => {
+            Err(error) if mode == KernelEventsMode::Required => {
                 return Err(error);
             }
             Err(error) => {
@@ -172,8 +171,8 @@ impl KernelSource {
     }
 
     /// Tries to have them. Are there any again?
-    pub(crate) fn try_again(&mut self, configuration: &Configuration) -> bool {
-        match KernelEvents::load(watch(configuration)) {
+    pub(crate) fn try_again(&mut self) -> bool {
+        match KernelEvents::load(self.watch) {
             Ok(events) => {
                 info!("there are kernel events again");
                 self.events = Some(events);
@@ -190,10 +189,11 @@ impl KernelSource {
     }
 }
 
-fn watch(configuration: &Configuration) -> Watch {
+/// What a process of these gateways' ports watches.
+pub(crate) fn watch(local_port: NonZeroU16, primary_port: NonZeroU16) -> Watch {
     Watch {
-        local_port: configuration.port,
-        primary_port: configuration.primary.port,
+        local_port,
+        primary_port,
         all_namespaces: false,
         // Probes and tripwire speak for themselves; every event less is a wake-up less.
         ignored_process: Some(std::process::id()),

@@ -153,9 +153,10 @@ fn run(options: Options) -> anyhow::Result<()> {
 }
 
 fn guard(options: GuardedOptions) -> anyhow::Result<()> {
-    let _log = log::begin(guard::primary::log_format(&options)?, "info")?;
+    let host = options.checked()?;
+    let _log = log::begin(host.log_format, "info")?;
     let runtime = runtime()?;
-    let ended = runtime.block_on(guard::primary::run(options));
+    let ended = runtime.block_on(guard::primary::run(host));
     runtime.shutdown_timeout(LAST_PATIENCE);
     ended
 }

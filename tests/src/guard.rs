@@ -116,13 +116,7 @@ pub fn code(output: &Output) -> String {
 pub fn run(lab: &Lab, state_dir: &Path) -> Process {
     let mut command: Command = lab.host_a().command(failover_binary());
     command
-        .args([
-            "guard",
-            "run",
-            "--gateway=command",
-            "--start=true",
-            "--stop=true",
-        ])
+        .args(["guard", "run", "--gateway=command"])
         .args(["--owner=account:root", &format!("--port={PORT}")])
         .arg(format!("--state-dir={}", state_dir.display()))
         .stdout(Stdio::null())

@@ -373,29 +373,20 @@ complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_
 complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -f -a "run" -d 'Run the guard on PC-A: report to PC-B every 50 ms how this host\'s gateway is'
 complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -f -a "pair" -d 'Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with'
 complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l gateway -d 'What the local gateway is: sets how it is started, stopped and recognized [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, through its own commands'
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l gateway -d 'What the gateway is: sets how it is recognized [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, through its own commands'
 command\t'Anything, through the start and stop commands'
 systemd-user\t'A user unit (systemctl --user) of the account, through D-Bus'
 systemd\t'A system unit, through D-Bus'"
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l user -d 'Account of the local gateway: start and stop run as this account, with its HOME; fence runs as the daemon\'s user [default: the daemon\'s user]' -r
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l unit -d 'systemd unit of the local gateway; required with gateway=systemd [default: openclaw-gateway.service of the account]' -r
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l port -d 'Port of the local gateway [default: 18789]' -r
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l start -d 'Command that starts the local gateway; split like a shell does, but run without one [default: openclaw gateway start]' -r
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l stop -d 'Command that stops the local gateway [default: openclaw gateway stop, with --force if supported]' -r
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l start-timeout -d 'Time limit of a start: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once [default: 6m] [range: 100ms to 1h]' -r
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Timeout of the stop command; then it is killed and retried [default: 5m 40s] [range: 100ms to 1h]' -r
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l owner -d 'Which process on the port is the local gateway: unit:NAME, account:NAME, executable:PATH or executable:FILE of the gateway\'s account; of another one as "unit:NAME of ACCOUNT" [default: set by gateway]' -r
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l state-dir -d 'Directory for the history, the daemon\'s state and the output of commands [default: /var/lib/failover]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l control -d 'Control socket [default: /run/failover/control.sock]' -r -F
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l operators -d 'Accounts besides root that may pause, take over and release' -r
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l metrics -d 'Address to serve the status page and /metrics (Prometheus) on, readable by everyone who can connect' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l user -d 'Account of the gateway [default: the guard\'s user]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l unit -d 'systemd unit of the gateway; required with --gateway=systemd' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l port -d 'Port of the gateway [default: 18789]' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l owner -d 'Which process on the port is the gateway, as in the daemon\'s configuration' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l state-dir -d 'Directory with the keys [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l kernel-events -d 'Kernel events (eBPF): used if available, required, or off [default: auto]' -r -f -a "auto\t'Use them if available; otherwise log why, and poll the port every second'
 required\t'Don\'t run without them'
 off\t'Poll the port every second'"
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l log-format -d 'Log format [default: text]' -r -f -a "text\t'Text for people'
 json\t'One JSON object per line'"
-complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l dry-run -d 'Decide and log, but run no commands [default: false]' -r -f -a "true\t''
-false\t''"
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from pair" -l with -d 'PC-B, where `failover guard pair` waits [default: wait for PC-A]' -r
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from pair" -l guard-port -d 'The port to wait at (TCP)' -r

@@ -508,28 +508,20 @@ _arguments "${_arguments_options[@]}" : \
         case $line[1] in
             (run)
 _arguments "${_arguments_options[@]}" : \
-'--gateway=[What the local gateway is\: sets how it is started, stopped and recognized \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, through its own commands"
+'--gateway=[What the gateway is\: sets how it is recognized \[default\: openclaw\]]:KIND:((openclaw\:"OpenClaw, through its own commands"
 command\:"Anything, through the start and stop commands"
 systemd-user\:"A user unit (systemctl --user) of the account, through D-Bus"
 systemd\:"A system unit, through D-Bus"))' \
-'--user=[Account of the local gateway\: start and stop run as this account, with its HOME; fence runs as the daemon'\''s user \[default\: the daemon'\''s user\]]:NAME:_default' \
-'--unit=[systemd unit of the local gateway; required with gateway=systemd \[default\: openclaw-gateway.service of the account\]]:NAME:_default' \
-'--port=[Port of the local gateway \[default\: 18789\]]:PORT:_default' \
-'--start=[Command that starts the local gateway; split like a shell does, but run without one \[default\: openclaw gateway start\]]:COMMAND:_default' \
-'--stop=[Command that stops the local gateway \[default\: openclaw gateway stop, with --force if supported\]]:COMMAND:_default' \
-'--start-timeout=[Time limit of a start\: until the port listens and a gateway that is checked answers. Then it is killed and retried with twice the time. A start that is seen to be dead is retried at once \[default\: 6m\] \[range\: 100ms to 1h\]]:DURATION:_default' \
-'--stop-timeout=[Timeout of the stop command; then it is killed and retried \[default\: 5m 40s\] \[range\: 100ms to 1h\]]:DURATION:_default' \
-'*--owner=[Which process on the port is the local gateway\: unit\:NAME, account\:NAME, executable\:PATH or executable\:FILE of the gateway'\''s account; of another one as "unit\:NAME of ACCOUNT" \[default\: set by gateway\]]:OWNER:_default' \
-'--state-dir=[Directory for the history, the daemon'\''s state and the output of commands \[default\: /var/lib/failover\]]:DIR:_files' \
-'--control=[Control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
-'*--operators=[Accounts besides root that may pause, take over and release]:ACCOUNTS:_default' \
-'--metrics=[Address to serve the status page and /metrics (Prometheus) on, readable by everyone who can connect]:IP:PORT:_default' \
+'--user=[Account of the gateway \[default\: the guard'\''s user\]]:NAME:_default' \
+'--unit=[systemd unit of the gateway; required with --gateway=systemd]:NAME:_default' \
+'--port=[Port of the gateway \[default\: 18789\]]:PORT:_default' \
+'*--owner=[Which process on the port is the gateway, as in the daemon'\''s configuration]:OWNER:_default' \
+'--state-dir=[Directory with the keys \[default\: /var/lib/failover\]]:DIR:_files' \
 '--kernel-events=[Kernel events (eBPF)\: used if available, required, or off \[default\: auto\]]:MODE:((auto\:"Use them if available; otherwise log why, and poll the port every second"
 required\:"Don'\''t run without them"
 off\:"Poll the port every second"))' \
 '--log-format=[Log format \[default\: text\]]:FORMAT:((text\:"Text for people"
 json\:"One JSON object per line"))' \
-'--dry-run=[Decide and log, but run no commands \[default\: false\]]::BOOL:(true false)' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0

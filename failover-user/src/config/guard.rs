@@ -10,10 +10,10 @@ use failover_decide::{GuardRules, HostLoss, OnCrash};
 use crate::{
     config::{
         ConfigurationError, KernelEventsMode, LogFormat,
-        gateway::GatewayOptions,
+        gateway::{GatewayKind, GatewayOptions},
         operation::OperationOptions,
         option::{Always, guard, option_set},
-        parse::port,
+        parse::{path, port},
     },
     gateway::spec::LocalGateway,
 };
@@ -78,20 +78,41 @@ impl GuardValues {
     }
 }
 
-/// Flags of the guard on PC-A.
+/// Runs whatever is asked for, where something has to be said and nothing is run.
+const NOTHING: &str = "true";
+
+/// Flags of the guard on PC-A: how it recognizes its gateway, and no more, for it starts and stops nothing.
 #[derive(Args, Clone, Debug, Default)]
-pub struct PrimaryOptions {
-    /// Its gateway.
-    #[command(flatten)]
-    pub(crate) gateway: GatewayOptions,
-    /// How the guard runs.
-    #[command(flatten)]
-    pub(crate) operation: OperationOptions,
+pub struct GuardedOptions {
+    /// What the gateway is: sets how it is recognized [default: openclaw]
+    #[arg(long, value_name = "KIND")]
+    gateway: Option<GatewayKind>,
+    /// Account of the gateway [default: the guard's user]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// systemd unit of the gateway; required with --gateway=systemd
+    #[arg(long, value_name = "NAME")]
+    unit: Option<String>,
+    /// Port of the gateway [default: 18789]
+    #[arg(long, value_name = "PORT", value_parser = port)]
+    port: Option<NonZeroU16>,
+    /// Which process on the port is the gateway, as in the daemon's configuration
+    #[arg(long, value_name = "OWNER", value_delimiter = ',')]
+    owner: Option<Vec<String>>,
+    /// Directory with the keys [default: /var/lib/failover]
+    #[arg(long, value_name = "DIR", value_parser = path)]
+    state_dir: Option<PathBuf>,
+    /// Kernel events (eBPF): used if available, required, or off [default: auto]
+    #[arg(long, value_name = "MODE")]
+    kernel_events: Option<KernelEventsMode>,
+    /// Log format [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
 }
 
 /// What the guard on PC-A needs to know.
 #[derive(Clone, Debug)]
-pub(crate) struct GuardedHost {
+pub struct GuardedHost {
     /// Its gateway.
     pub(crate) gateway: LocalGateway,
     /// The gateway's port.
@@ -100,17 +121,36 @@ pub(crate) struct GuardedHost {
     pub(crate) state_dir: PathBuf,
     pub(crate) kernel_events: KernelEventsMode,
     /// The format of the log.
-    pub(crate) log_format: LogFormat,
+    pub log_format: LogFormat,
 }
 
-impl PrimaryOptions {
+impl GuardedOptions {
     /// Checks the flags.
     ///
     /// # Errors
     /// When one is wrong.
-    pub(crate) fn checked(self) -> Result<GuardedHost, ConfigurationError> {
-        let gateway = self.gateway.resolve()?.checked()?;
-        let operation = self.operation.resolve()?.checked(gateway.port)?;
+    pub fn checked(self) -> Result<GuardedHost, ConfigurationError> {
+        // Of a gateway that nothing starts, the daemon would ask for the commands.
+        let needs_commands = self.gateway == Some(GatewayKind::Command);
+        let nothing = needs_commands.then(|| NOTHING.to_owned());
+        let gateway = GatewayOptions {
+            gateway: self.gateway,
+            user: self.user,
+            unit: self.unit,
+            port: self.port,
+            owner: self.owner,
+            start: nothing.clone(),
+            stop: nothing,
+            ..GatewayOptions::default()
+        };
+        let gateway = gateway.resolve()?.checked()?;
+        let operation = OperationOptions {
+            state_dir: self.state_dir,
+            kernel_events: self.kernel_events,
+            log_format: self.log_format,
+            ..OperationOptions::default()
+        };
+        let operation = operation.resolve()?.checked(gateway.port)?;
         Ok(GuardedHost {
             gateway: gateway.gateway,
             port: gateway.port,
@@ -118,5 +158,49 @@ impl PrimaryOptions {
             kernel_events: operation.kernel_events,
             log_format: operation.log_format,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn checked(options: GuardedOptions) -> String {
+        let checked = options.checked();
+        checked.map_or_else(|error| error.to_string(), |host| host.port.to_string())
+    }
+
+    #[test]
+    fn a_gateway_of_any_kind_is_guarded_without_commands() {
+        let of = |gateway| GuardedOptions {
+            gateway,
+            ..GuardedOptions::default()
+        };
+        for kind in [
+            None,
+            Some(GatewayKind::Command),
+            Some(GatewayKind::SystemdUser),
+        ] {
+            assert_eq!(checked(of(kind)), "18789", "{kind:?}");
+        }
+        let refused = checked(of(Some(GatewayKind::Systemd)));
+        assert!(refused.contains("unit"), "{refused}");
+    }
+
+    #[test]
+    fn a_flag_that_would_change_nothing_is_none() {
+        let run = |flag| Cli::try_parse_from(["failover", "guard", "run", flag]).map(drop);
+        assert!(run("--port=1234").is_ok());
+        for flag in [
+            "--metrics=127.0.0.1:1",
+            "--dry-run",
+            "--start=x",
+            "--operators=alice",
+        ] {
+            assert!(run(flag).is_err(), "{flag}");
+        }
     }
 }

@@ -57,7 +57,7 @@ pub(crate) use flap_damping::FlapDampingOptions;
 pub use flap_damping::NoSuccesses;
 pub use gateway::{GatewayError, GatewayKind};
 pub(crate) use guard::GUARD_PORT;
-pub use guard::PrimaryOptions as GuardedOptions;
+pub use guard::{GuardedHost, GuardedOptions};
 pub use host::Host;
 pub use layers::{Origin, Setting, as_file, in_force};
 pub use local_check::{LocalCheck, LocalCheckKind, Transport};

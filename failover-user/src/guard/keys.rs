@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use failover_guard::keys::{KeyError, KeyId, KeyPair, KeyRing};
+use failover_guard::keys::{KeyError, KeyPair, KeyRing};
 use failover_linux::files;
 
 /// The file's name.
@@ -90,8 +90,8 @@ impl Keys {
     ///
     /// # Errors
     /// When there are none, or too many.
-    pub fn ring(&self, state_dir: &Path, signs_with: Option<KeyId>) -> Result<KeyRing, KeysError> {
-        KeyRing::new(&self.pairs, signs_with).map_err(|source| KeysError::Content {
+    pub fn ring(&self, state_dir: &Path) -> Result<KeyRing, KeysError> {
+        KeyRing::new(&self.pairs).map_err(|source| KeysError::Content {
             path: state_dir.join(FILE),
             source,
         })
@@ -101,6 +101,8 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use failover_guard::keys::KeyId;
 
     use super::*;
 
@@ -118,7 +120,7 @@ mod tests {
         Keys::add(directory.path(), pair(3), None).unwrap();
         let keys = Keys::read(directory.path()).unwrap().unwrap();
         assert_eq!(keys.peer, peer);
-        let ring = keys.ring(directory.path(), None).unwrap();
+        let ring = keys.ring(directory.path()).unwrap();
         assert_eq!(ring.send().id(), KeyId(3));
         assert!(ring.receive(KeyId(2)).is_some() && ring.receive(KeyId(1)).is_none());
         let mode = fs::metadata(directory.path().join(FILE)).unwrap();

@@ -418,7 +418,7 @@ mod tests {
 
     fn rings() -> (KeyRing, KeyRing) {
         let (forth, back) = ([1; 32], [2; 32]);
-        let ring = |pair| KeyRing::new(&[pair], None).unwrap();
+        let ring = |pair| KeyRing::new(&[pair]).unwrap();
         (
             ring(KeyPair::new(KeyId(1), &forth, &back)),
             ring(KeyPair::new(KeyId(1), &back, &forth)),
@@ -525,7 +525,7 @@ mod tests {
             let at = primary.peer.unwrap();
             stranger.send_to(b"FOB1nonsense", at).await.unwrap();
             let other = KeyPair::new(KeyId(2), &[3; 32], &[4; 32]);
-            let other = KeyRing::new(&[other], None).unwrap();
+            let other = KeyRing::new(&[other]).unwrap();
             let mut other = Link::to(at, other, INTERVAL).unwrap();
             other.send_if_due();
             for refusal in [Refusal::Format, Refusal::UnknownKey] {

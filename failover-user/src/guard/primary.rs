@@ -1,7 +1,7 @@
 //! The guard on PC-A: watches its gateway, and tells PC-B. It starts and stops nothing, and the gateway doesn't depend on
 //! it.
 
-use std::{future::Future, net::SocketAddr, pin::Pin, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::Pin, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tokio::{
@@ -13,16 +13,10 @@ use tracing::{info, warn};
 
 use failover_decide::PortObservation;
 use failover_guard::beat::{Announcement, GatewayState};
-use failover_linux::bpf::{
-    event::KernelEvent,
-    load::{Batch, KernelEvents, Watch},
-};
+use failover_linux::bpf::{event::KernelEvent, load::Batch};
 
 use crate::{
-    config::{
-        KernelEventsMode, LogFormat,
-        guard::{GuardedHost, PrimaryOptions},
-    },
+    config::GuardedHost,
     gateway::port::{LocalPort, invocation::InvocationMark},
     guard::{
         keys::Keys,
@@ -30,6 +24,7 @@ use crate::{
         shutdown::Shutdown,
         watch,
     },
+    kernel_events::{self, KernelSource},
 };
 
 /// From one heartbeat to the next: a lost host is known within a third of a second.
@@ -49,7 +44,7 @@ struct Guard {
     host: GuardedHost,
     link: Link,
     port: LocalPort,
-    events: Option<KernelEvents>,
+    kernel: KernelSource,
     shutdown: Shutdown,
     seen: PortObservation,
     state: GatewayState,
@@ -62,30 +57,22 @@ type Asking = Pin<Box<dyn Future<Output = GatewayState>>>;
 /// What woke the guard.
 enum Input {
     Heard(Hearing),
-    KernelEvents(std::io::Result<Batch>),
+    KernelEvents(io::Result<Batch>),
+    /// Kernel events may be had again.
+    KernelEventsDue,
     Look,
     Manager(GatewayState),
     Shutdown(bool),
     End,
 }
 
-/// The log format that these flags ask for.
-///
-/// # Errors
-/// When a flag is wrong.
-pub fn log_format(options: &PrimaryOptions) -> anyhow::Result<LogFormat> {
-    Ok(options.clone().checked()?.log_format)
-}
-
 /// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// When the hosts were never paired, or the port can't be looked at.
-pub async fn run(options: PrimaryOptions) -> anyhow::Result<()> {
-    let host = options.checked()?;
-    let mut ends = [SignalKind::terminate(), SignalKind::interrupt()]
-        .map(|kind| signal(kind).context("waiting for signals"));
-    let [terminate, interrupt] = &mut ends;
+pub async fn run(host: GuardedHost) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
     let Some(keys) = Keys::read(&host.state_dir)? else {
         bail!(
             "there are no keys in {}; type `failover guard pair` on PC-B, and then what that prints here",
@@ -97,21 +84,15 @@ pub async fn run(options: PrimaryOptions) -> anyhow::Result<()> {
             "the keys don't say where PC-B is; pair the hosts again with `failover guard pair --with PC-B` here"
         );
     };
-    let ring = keys.ring(&host.state_dir, None)?;
-    let terminate = terminate
-        .as_mut()
-        .map_err(|error| anyhow::anyhow!("{error:#}"))?;
-    let interrupt = interrupt
-        .as_mut()
-        .map_err(|error| anyhow::anyhow!("{error:#}"))?;
-    let Some(address) = looked_up(&peer, terminate).await else {
+    let ring = keys.ring(&host.state_dir)?;
+    let Some(address) = looked_up(&peer, &mut terminate).await else {
         return Ok(());
     };
     let link = Link::to(address, ring, INTERVAL).context("the socket for heartbeats")?;
     let mut guard = Guard::new(host, link).await?;
     info!(peer, %address, port = guard.host.port.get(), "guarding the gateway");
     loop {
-        match guard.next(terminate, interrupt).await {
+        match guard.next(&mut terminate, &mut interrupt).await {
             Input::End => break,
             input => guard.receive(input),
         }
@@ -141,36 +122,17 @@ async fn looked_up(peer: &str, terminate: &mut Signal) -> Option<SocketAddr> {
 
 impl Guard {
     async fn new(host: GuardedHost, link: Link) -> anyhow::Result<Self> {
-        let events = match host.kernel_events {
-            KernelEventsMode::Off => None,
-            KernelEventsMode::Auto | KernelEventsMode::Required => {
-                let loaded = KernelEvents::load(Watch {
-                    local_port: host.port,
-                    primary_port: host.port,
-                    all_namespaces: false,
-                    ignored_process: Some(std::process::id()),
-                    debug: false,
-                });
-                match loaded {
-                    Ok(events) => Some(events),
-                    Err(error) if host.kernel_events == KernelEventsMode::Required => {
-                        return Err(error.into());
-                    }
-                    Err(error) => {
-                        warn!(%error, "no kernel events; looking at the port every second instead");
-                        None
-                    }
-                }
-            }
-        };
+        // No connection to anything else is of interest here.
+        let watch = kernel_events::watch(host.port, host.port);
+        let kernel = KernelSource::load(host.kernel_events, watch)?;
         let mark = InvocationMark::of(&host.state_dir);
-        let mut port = LocalPort::new(host.port, events.is_some(), &host.gateway, mark, Vec::new());
+        let mut port = LocalPort::new(host.port, kernel.is_on(), &host.gateway, mark, Vec::new());
         let seen = port.first_look().await?;
         let mut guard = Self {
             host,
             link,
             port,
-            events,
+            kernel,
             shutdown: Shutdown::watch().await,
             seen,
             state: GatewayState::Unknown,
@@ -183,9 +145,10 @@ impl Guard {
     /// Waits for the next thing to happen. Cancel-safe.
     async fn next(&mut self, terminate: &mut Signal, interrupt: &mut Signal) -> Input {
         let look = self.port.next_look(true, LOOK).unwrap_or(LOOK);
-        let events = async {
-            match &mut self.events {
-                Some(events) => events.next().await,
+        let attempt = self.kernel.next_attempt();
+        let attempt = async {
+            match attempt {
+                Some(after) => sleep(after).await,
                 None => std::future::pending().await,
             }
         };
@@ -197,7 +160,8 @@ impl Guard {
         };
         tokio::select! {
             hearing = self.link.next() => Input::Heard(hearing),
-            batch = events => Input::KernelEvents(batch),
+            batch = self.kernel.next() => Input::KernelEvents(batch),
+            () = attempt => Input::KernelEventsDue,
             state = manager => Input::Manager(state),
             begins = self.shutdown.next() => Input::Shutdown(begins),
             () = self.port.ended(true) => Input::Look,
@@ -211,24 +175,29 @@ impl Guard {
         match input {
             Input::Heard(hearing) => self.heard(hearing),
             Input::KernelEvents(Ok(batch)) => {
-                let concerns = |event: &KernelEvent| match event {
-                    KernelEvent::TcpState(change) => self.port.concerns(change),
-                    KernelEvent::Bind(_) => false,
-                };
-                // Each of them, for what they say is noted.
-                let mut events = batch.events.iter().map(concerns).collect::<Vec<_>>();
-                events.retain(|concerns| *concerns);
-                if batch.lost > 0 {
+                let mut is_changed = batch.lost > 0;
+                if is_changed {
                     self.port.events_lost();
                 }
-                if batch.lost > 0 || !events.is_empty() {
+                for event in &batch.events {
+                    if let KernelEvent::TcpState(change) = event {
+                        // Each of them, for what they say is noted.
+                        is_changed |= self.port.concerns(change);
+                    }
+                }
+                if is_changed {
                     self.look();
                 }
             }
             Input::KernelEvents(Err(error)) => {
-                warn!(%error, "kernel events are lost from now on; looking at the port instead");
-                self.events = None;
+                self.kernel.end(&error);
                 self.port.without_events();
+            }
+            Input::KernelEventsDue => {
+                if self.kernel.try_again() {
+                    self.port.with_events();
+                    self.look();
+                }
             }
             Input::Look => self.look(),
             Input::Manager(state) => {
@@ -239,8 +208,11 @@ impl Guard {
                 }
             }
             Input::Shutdown(begins) => {
-                info!(begins, "the machine is being shut down");
-                self.say(begins.then_some(Announcement::ShutsDown));
+                match begins {
+                    true => info!("the machine is being shut down"),
+                    false => info!("the shutdown was called off"),
+                }
+                self.say(self.shutdown.announcement());
             }
             Input::End => {}
         }

@@ -43,7 +43,7 @@ impl Receiver {
         let Some((port, keys)) = &self.made_of else {
             return;
         };
-        let ring = match keys.ring(state_dir, None) {
+        let ring = match keys.ring(state_dir) {
             Ok(ring) => ring,
             Err(error) => return self.fail(&error),
         };

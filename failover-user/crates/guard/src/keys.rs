@@ -105,12 +105,11 @@ pub enum KeyError {
 }
 
 impl KeyRing {
-    /// The keys of these pairs, the newest first. The newest one signs once the other side has it: until then
-    /// `signs_with` names an older one.
+    /// The keys of these pairs, the newest first, which signs.
     ///
     /// # Errors
     /// When there are none, or too many.
-    pub fn new(pairs: &[KeyPair], signs_with: Option<KeyId>) -> Result<Self, KeyError> {
+    pub fn new(pairs: &[KeyPair]) -> Result<Self, KeyError> {
         let first = pairs.first().ok_or(KeyError::None)?;
         if pairs.len() > MOST_PAIRS {
             return Err(KeyError::TooMany(pairs.len()));
@@ -118,10 +117,8 @@ impl KeyRing {
         if pairs.iter().skip(1).any(|pair| pair.id == first.id) {
             return Err(KeyError::Twice);
         }
-        let chosen = pairs.iter().find(|pair| Some(pair.id) == signs_with);
-        let chosen = chosen.unwrap_or(first);
         Ok(Self {
-            send: Key::new(chosen.id, &chosen.send.0),
+            send: Key::new(first.id, &first.send.0),
             receive: pairs
                 .iter()
                 .map(|pair| Key::new(pair.id, &pair.receive.0))
@@ -199,11 +196,11 @@ mod tests {
 
     #[test]
     fn two_pairs_are_valid_while_they_are_replaced_and_no_more() {
-        let ring = KeyRing::new(&[pair(2), pair(1)], Some(KeyId(1))).expect("a ring");
-        assert_eq!(ring.send().id(), KeyId(1));
+        let ring = KeyRing::new(&[pair(2), pair(1)]).expect("a ring");
+        assert_eq!(ring.send().id(), KeyId(2));
         assert!(ring.receive(KeyId(1)).is_some() && ring.receive(KeyId(2)).is_some());
         assert!(ring.receive(KeyId(3)).is_none());
-        let error = |pairs: &[KeyPair]| KeyRing::new(pairs, None).expect_err("no ring");
+        let error = |pairs: &[KeyPair]| KeyRing::new(pairs).expect_err("no ring");
         assert_eq!(error(&[]), KeyError::None);
         assert_eq!(error(&[pair(1), pair(1)]), KeyError::Twice);
         assert_eq!(error(&[pair(1), pair(2), pair(3)]), KeyError::TooMany(3));

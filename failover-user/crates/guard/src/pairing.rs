@@ -205,7 +205,7 @@ mod tests {
         let (first, second) = paired();
         assert_eq!(first.code, second.code);
         assert_eq!(first.code.len(), "123 456".len());
-        let ring = |agreement: Agreement| KeyRing::new(&[agreement.pair], None).expect("a ring");
+        let ring = |agreement: Agreement| KeyRing::new(&[agreement.pair]).expect("a ring");
         let (first, second) = (ring(first), ring(second));
         let beat = Beat {
             from: Nonce(1),

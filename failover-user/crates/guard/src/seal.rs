@@ -102,7 +102,7 @@ mod tests {
 
     fn rings() -> (KeyRing, KeyRing) {
         let (one, two) = ([1; LENGTH], [2; LENGTH]);
-        let ring = |pair| KeyRing::new(&[pair], None).expect("a ring");
+        let ring = |pair| KeyRing::new(&[pair]).expect("a ring");
         (
             ring(KeyPair::new(KeyId(9), &one, &two)),
             ring(KeyPair::new(KeyId(9), &two, &one)),
@@ -142,7 +142,7 @@ mod tests {
     fn another_key_is_told_from_a_wrong_code() {
         let (primary, _) = rings();
         let other = KeyPair::new(KeyId(8), &[2; LENGTH], &[1; LENGTH]);
-        let other = KeyRing::new(&[other], None).expect("a ring");
+        let other = KeyRing::new(&[other]).expect("a ring");
         let datagram = seal(&primary, &beat()).expect("a datagram");
         assert_eq!(open(&other, &datagram), Err(Refusal::UnknownKey));
     }

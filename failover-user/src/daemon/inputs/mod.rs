@@ -28,7 +28,7 @@ use crate::{
         port::{LocalPort, invocation::InvocationMark, started},
     },
     guard::standby::Receiver,
-    kernel_events::KernelSource,
+    kernel_events::{self, KernelSource},
     log::{lines::RateLimit, systemd::Watchdog},
     primary::{
         self, Prober,
@@ -144,7 +144,10 @@ impl Inputs {
         persisted: &Persisted,
         sources: Sources,
     ) -> anyhow::Result<Self> {
-        let kernel = KernelSource::load(configuration)?;
+        let kernel = KernelSource::load(
+            configuration.kernel_events,
+            kernel_events::watch(configuration.port, configuration.primary.port),
+        )?;
         let settings = &configuration.decide;
         let mut inputs = Self {
             prober: prober(configuration, persisted),

@@ -44,8 +44,7 @@ impl Daemon {
                 self.inputs.port.without_events();
             }
             Input::KernelEventsDue => {
-                let configuration = &self.settings.configuration;
-                if self.inputs.kernel.try_again(configuration) {
+                if self.inputs.kernel.try_again() {
                     self.inputs.port.with_events();
                     self.look_and_decide();
                 }
