@@ -11,9 +11,10 @@ use failover_sync::{
 
 use crate::account::{self, Account};
 
-/// Below the home.
-const STORE: &str = ".local/state/failover/sync";
-const KEY: &str = ".local/state/failover/sync-key";
+/// Generations, below the home.
+pub const STORE: &str = ".local/state/failover/sync";
+/// The key that may ask the source.
+pub const KEY: &str = ".local/state/failover/sync-key";
 
 /// The source, which has an sshd, may be asked for OpenClaw's state.
 ///
@@ -27,14 +28,11 @@ pub fn permit(source: &Account, local: &Account) {
     source.write(".ssh/authorized_keys", line + "\n");
 }
 
-/// The local account's worker carries this out.
-///
-/// # Panics
-/// When it doesn't answer.
+/// An order of the local account's worker, with limits that no test reaches by itself.
 #[must_use]
-pub fn carries_out(source: &Account, local: &Account, order: Order) -> Outcome {
+pub fn spec(source: &Account, order: Order) -> Spec {
     let home = Path::new(account::HOME);
-    let spec = Spec {
+    Spec {
         order,
         state: openclaw::state(home),
         store: home.join(STORE),
@@ -52,7 +50,16 @@ pub fn carries_out(source: &Account, local: &Account, order: Order) -> Outcome {
             free_bytes: 0,
         },
         unit_file: None,
-    };
+    }
+}
+
+/// The local account's worker carries this out.
+///
+/// # Panics
+/// When it doesn't answer.
+#[must_use]
+pub fn carries_out(source: &Account, local: &Account, order: Order) -> Outcome {
+    let spec = spec(source, order);
     let mut worker = local.command(account::FAILOVER);
     worker
         .arg("sync-worker")

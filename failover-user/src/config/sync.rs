@@ -15,7 +15,7 @@ use failover_sync::{
 use crate::{
     config::{
         duration::{HumanDuration, days, hours, minutes, seconds},
-        gateway::{GatewayKind, OPENCLAW_UNIT, OPENCLAW_UNIT_BEGINS},
+        gateway::{GatewayKind, is_openclaw_unit},
         option::{Always, option_set, sync},
         parse::count,
         secret::quoted,
@@ -23,7 +23,7 @@ use crate::{
     },
     gateway::{
         command::account::{Account, AccountError},
-        port::identity::OPENCLAW_UNITS,
+        port::identity::{OPENCLAW_UNIT, OPENCLAW_UNITS},
         spec::LocalGateway,
     },
 };
@@ -252,9 +252,7 @@ fn is_openclaw(kind: GatewayKind, gateway: &LocalGateway) -> bool {
     let unit = gateway.unit.as_ref();
     match kind {
         GatewayKind::OpenClaw => true,
-        GatewayKind::SystemdUser => {
-            unit.is_some_and(|unit| unit.name.starts_with(OPENCLAW_UNIT_BEGINS))
-        }
+        GatewayKind::SystemdUser => unit.is_some_and(|unit| is_openclaw_unit(&unit.name)),
         GatewayKind::Command | GatewayKind::Systemd => false,
     }
 }

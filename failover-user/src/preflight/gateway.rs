@@ -21,8 +21,12 @@ use crate::{
         boot::{Enabled, EnabledBy, enabled_units, has_systemd, installed_units, is_lingering},
         command::{account::Account, command_line::CommandLine, unit::Scope},
         port::{
-            debounce::Debounce, holder::Holder, holder_search::holders, identity::Identity,
-            invocation::InvocationMark, tunnel::tunnels,
+            debounce::Debounce,
+            holder::Holder,
+            holder_search::holders,
+            identity::{Identity, OPENCLAW_UNIT},
+            invocation::InvocationMark,
+            tunnel::tunnels,
         },
         spec::LocalUnit,
     },
@@ -34,9 +38,6 @@ use crate::{
     state_dir::persisted::Persisted,
     wording,
 };
-
-/// The unit that OpenClaw installs without a profile.
-const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
 
 /// Does the command's program exist, and can it run?
 pub(super) fn command(

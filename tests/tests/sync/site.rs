@@ -5,7 +5,6 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use failover_sync::{
@@ -13,20 +12,20 @@ use failover_sync::{
     openclaw,
     outcome::{FailedStep, Outcome},
     source::{Program, authorized_keys_line},
-    spec::{Limits, Order, SourceSpec, Spec},
+    spec::{Order, Spec},
 };
 use failover_tests::{
     account::{self, Account},
     lab::{Lab, Process, reaper},
-    wait,
+    sync_worker, wait,
 };
 use rusqlite::Connection;
+
+pub use failover_tests::sync_worker::{KEY, STORE};
 
 pub const DATABASE: &str = ".openclaw/agents/main/agent/openclaw-agent.sqlite";
 pub const STATE: &str = ".openclaw/state/openclaw.sqlite";
 pub const AUTHORIZED_KEYS: &str = ".ssh/authorized_keys";
-pub const STORE: &str = ".local/state/failover/sync";
-pub const KEY: &str = ".local/state/failover/sync-key";
 
 /// PC-A with a gateway's state and sshd, PC-B with the key.
 pub struct Site {
@@ -95,26 +94,7 @@ impl Site {
     }
 
     pub fn spec(&self, order: Order) -> Spec {
-        let home = Path::new(account::HOME);
-        Spec {
-            order,
-            state: openclaw::state(home),
-            store: home.join(STORE),
-            source: Some(SourceSpec {
-                destination: format!("{}@{}", account::NAME, self.source.host().address()),
-                port: None,
-                key: home.join(KEY),
-                known_hosts: home.join(format!("{KEY}.hosts")),
-            }),
-            limits: Limits {
-                within: Duration::from_secs(60),
-                bytes: 1 << 30,
-                file_bytes: 1 << 29,
-                files: 10_000,
-                free_bytes: 0,
-            },
-            unit_file: None,
-        }
+        sync_worker::spec(&self.source, order)
     }
 
     pub fn round(&self) -> Outcome {

@@ -26,7 +26,7 @@ use crate::gateway::{
         command_line::CommandLine,
         unit::{Scope, UnitCommand, UnitVerb},
     },
-    port::identity::{Identity, OPENCLAW_UNITS, Rule},
+    port::identity::{Identity, OPENCLAW_UNIT, OPENCLAW_UNITS, Rule},
     spec::{LocalGateway, LocalUnit},
 };
 
@@ -34,9 +34,8 @@ use crate::gateway::{
 pub(super) const OPENCLAW_START: &str = "openclaw gateway start";
 /// Stops OpenClaw. `--force` is added where the installed version has it.
 const OPENCLAW_STOP: &str = "openclaw gateway stop";
-pub(super) const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
 /// What its name and those of its profiles begin with (`openclaw-gateway-NAME.service`).
-pub(super) const OPENCLAW_UNIT_BEGINS: &str = "openclaw-gateway";
+const OPENCLAW_UNIT_BEGINS: &str = "openclaw-gateway";
 /// On slow boards OpenClaw was seen to take up to 240 s until it listens, and its own start command waits up to
 /// 300 s for one that makes progress. A start that is dead is noticed by what it leaves behind, not by this.
 const START_TIMEOUT: HumanDuration = seconds(360);

@@ -10,11 +10,10 @@ use crate::gateway::{
         unit::Scope,
     },
     parking::facts::Facts,
+    port::identity::{OPENCLAW_UNIT, OPENCLAW_UNITS},
     spec::LocalGateway,
 };
 
-/// The unit that OpenClaw installs without a profile.
-const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
 /// UNIT_NAME_MAX in systemd's `basic/unit-name.h`, 257.
 const LONGEST_NAME: usize = 255;
 /// LOGIN_NAME_MAX in `linux/limits.h`.
@@ -80,9 +79,7 @@ impl ParkedUnit {
         let name = match unit.name.contains('*') {
             false => unit.name.clone(),
             // What its own start command starts without a profile.
-            true if crate::gateway::port::identity::OPENCLAW_UNITS == unit.name => {
-                OPENCLAW_UNIT.to_owned()
-            }
+            true if OPENCLAW_UNITS == unit.name => OPENCLAW_UNIT.to_owned(),
             true => return Err(NotParkable::Pattern(unit.name.clone())),
         };
         let account = match unit.scope {

@@ -18,6 +18,8 @@ use crate::gateway::port::{holder::Holder, home::Home};
 
 /// The executables that OpenClaw runs in, with or without a version: `node-22`, `node22`, `nodejs-22.1`.
 const OPENCLAW_PROGRAMS: [&str; 4] = ["nodejs", "node", "bun", "openclaw"];
+/// OpenClaw's unit.
+pub const OPENCLAW_UNIT: &str = "openclaw-gateway.service";
 /// OpenClaw's unit, and the units of its profiles (`openclaw-gateway-NAME.service`).
 pub const OPENCLAW_UNITS: &str = "openclaw-gateway*.service";
 /// Its units under former names.
