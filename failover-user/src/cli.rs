@@ -142,7 +142,7 @@ pub enum GuardVerb {
 #[derive(Args, Debug)]
 pub struct PairOptions {
     /// PC-B, where `failover guard pair` waits [default: wait for PC-A]
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST[:PORT]")]
     pub with: Option<String>,
     /// The port to wait at (TCP)
     #[arg(long, value_name = "PORT", default_value_t = GUARD_PORT, value_parser = port, conflicts_with = "with")]

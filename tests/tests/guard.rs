@@ -207,7 +207,6 @@ fn the_units_guard_is_heard_and_says_that_an_operator_has_stopped_the_gateway() 
     machine.run(&["install", program.to_str().unwrap(), "/usr/bin/failover"]);
     machine.run(&["systemctl", "daemon-reload"]);
     machine.run(&["systemctl", "start", "bot"]);
-    machine.run(&["mkdir", "-m", "750", "-p", "/var/lib/failover"]);
     let mut daemon = Setup::new(&lab)
         .interval(INTERVAL)
         .on_host(lab.host_a())

@@ -528,7 +528,7 @@ json\:"One JSON object per line"))' \
 ;;
 (pair)
 _arguments "${_arguments_options[@]}" : \
-'--with=[PC-B, where \`failover guard pair\` waits \[default\: wait for PC-A\]]:HOST:PORT:_default' \
+'--with=[PC-B, where \`failover guard pair\` waits \[default\: wait for PC-A\]]:HOST[:PORT]:_default' \
 '(--with)--guard-port=[The port to wait at (TCP)]:PORT:_default' \
 '--state-dir=[The state directory, where the keys are kept]:DIR:_files' \
 '-h[Print help (see more with '\''--help'\'')]' \

@@ -18,7 +18,7 @@ pub enum Host {
 }
 
 /// Reads `HOST[:PORT]`. An IPv6 address may have brackets, and needs them where a port follows.
-pub(super) fn host_and_port(text: &str) -> Option<(Host, Option<NonZeroU16>)> {
+pub(crate) fn host_and_port(text: &str) -> Option<(Host, Option<NonZeroU16>)> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         // Only an address is kept; without its zone this one would lead elsewhere.
         if matches!(address, SocketAddr::V6(address) if address.scope_id() != 0) {

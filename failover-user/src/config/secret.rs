@@ -12,7 +12,7 @@ const LONGEST_QUOTE: usize = 40;
 
 /// A refused value of an option that holds no secret, for a message: short, on one line. A URL may be one that was
 /// meant for another option, so nothing of it is repeated.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let has_user = text.contains('@') && text.contains(':');
     if text.contains("://") || text.contains('?') || has_user {
         return "…".to_owned();

@@ -4,9 +4,11 @@
 //! the same. See [`failover_guard::pairing`] for why nobody in between can take part.
 
 use std::{
+    fs::DirBuilder,
     io::{self, BufRead, BufReader, IsTerminal as _, Read as _, Write},
-    net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, ToSocketAddrs as _},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _},
     num::NonZeroU16,
+    os::unix::fs::DirBuilderExt as _,
     path::Path,
     time::Duration,
 };
@@ -16,7 +18,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use failover_guard::pairing::{Commitment, Contribution, Exchange, Side};
 
-use crate::guard::keys::Keys;
+use failover_linux::files::{self, Sticky};
+
+use crate::{
+    config::{GUARD_PORT, Host, host_and_port, quoted},
+    guard::keys::Keys,
+};
 
 /// Each message is a line of JSON of some 300 bytes.
 const LONGEST_LINE: u64 = 4096;
@@ -40,6 +47,7 @@ struct Compared {
 /// # Errors
 /// When the port can't be had, or the codes differ.
 pub fn wait(port: NonZeroU16, state_dir: &Path) -> anyhow::Result<()> {
+    prepare(state_dir)?;
     let number = port.get();
     let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, number))
         .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, number)))
@@ -64,19 +72,51 @@ pub fn wait(port: NonZeroU16, state_dir: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// When it can't be reached, or the codes differ.
 pub fn connect(peer: &str, state_dir: &Path) -> anyhow::Result<()> {
+    prepare(state_dir)?;
+    let peer = with_port(peer).with_context(|| {
+        format!(
+            "`{}` is not HOST[:PORT]; write pc-b, or pc-b:{GUARD_PORT}",
+            quoted(peer)
+        )
+    })?;
     let addresses = peer
         .to_socket_addrs()
         .with_context(|| format!("looking up {peer}"))?;
     let mut last = None;
     for address in addresses {
         match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => return agree(&stream, Side::First, state_dir, Some(peer.to_owned())),
+            Ok(stream) => return agree(&stream, Side::First, state_dir, Some(peer)),
             Err(error) => last = Some(error),
         }
     }
     let error = last.unwrap_or_else(|| io::Error::other("it has no address"));
     Err(error).with_context(|| {
         format!("connecting to {peer}; does `failover guard pair` wait there, and does a firewall let it through?")
+    })
+}
+
+/// Before anybody compares anything: can the keys be kept? The daemon's unit makes the directory, and hasn't run on PC-A.
+fn prepare(state_dir: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(state_dir);
+    made.and_then(|()| files::try_writing(state_dir, 1, Sticky::IsNotEnough))
+        .with_context(|| {
+            format!(
+                "the keys can't be kept in {}; run this as root, or set another --state-dir",
+                state_dir.display()
+            )
+        })
+}
+
+/// With the default port, where none is given.
+fn with_port(peer: &str) -> Option<String> {
+    let (host, port) = host_and_port(peer)?;
+    let port = port.unwrap_or(GUARD_PORT);
+    Some(match host {
+        Host::Address(address) => SocketAddr::new(address, port.get()).to_string(),
+        Host::Name(name) => format!("{name}:{port}"),
     })
 }
 
@@ -158,4 +198,35 @@ fn hear<T: DeserializeOwned>(reader: &mut BufReader<TcpStream>) -> anyhow::Resul
         Err(error) => Err(error.to_string()),
     };
     heard.map_err(|error| Stranger(error).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_has_the_default_port_unless_it_has_one() {
+        for (peer, found) in [
+            ("pc-b", Some("pc-b:18790")),
+            ("pc-b:1234", Some("pc-b:1234")),
+            ("10.0.0.2", Some("10.0.0.2:18790")),
+            ("fd00::2", Some("[fd00::2]:18790")),
+            ("[fd00::2]:1234", Some("[fd00::2]:1234")),
+            ("pc b", None),
+            ("", None),
+        ] {
+            assert_eq!(with_port(peer).as_deref(), found, "{peer}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_is_made_and_one_that_cannot_be_is_named_first() {
+        let directory = tempfile::tempdir().unwrap();
+        prepare(&directory.path().join("lib/failover")).unwrap();
+        let error = format!(
+            "{:#}",
+            prepare(Path::new("/proc/self/failover")).unwrap_err()
+        );
+        assert!(error.contains("--state-dir"), "{error}");
+    }
 }
