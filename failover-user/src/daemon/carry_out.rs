@@ -143,7 +143,7 @@ impl Daemon {
         self.inputs.kernel.tell_binds(true);
         if command == Step::START && !self.executor.is_dry() {
             let limit = self.decider.start_limit();
-            self.inputs.port.start_begins(limit);
+            self.inputs.port.listeners_mut().start_begins(limit);
         }
         let environment = self.environment();
         if let Some((task, worker)) = self.preparation(command) {
@@ -209,7 +209,7 @@ impl Daemon {
             decided: self.decider.persistent_state(),
             answered: self.inputs.prober.good_addresses(),
             gateway: &configuration.gateway,
-            bound: self.inputs.port.gateway_bound(),
+            bound: self.inputs.port.listeners().gateway_bound(),
         });
         for change in changes {
             self.observe(&Occurrence::Decided(match change {

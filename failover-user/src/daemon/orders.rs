@@ -255,7 +255,7 @@ impl Daemon {
             ));
             return Err(Refused::because(wording::order::refused(
                 refusal,
-                || self.inputs.port.held_by(),
+                || self.inputs.port.listeners().held_by(),
                 self.observers.last_seen.probe.as_ref(),
                 self.observers
                     .last_seen

@@ -201,7 +201,7 @@ impl Recorder {
                 Source::Own(_) => {}
             },
             Seen::Port(PortObservation::Foreign) => {
-                let holder = context.port.held_by();
+                let holder = context.port.listeners().held_by();
                 self.note(now, &format!("the local port is held by {holder}"));
             }
             // Of one that nobody is stopping.

@@ -91,7 +91,7 @@ fn daemon(course: &DaemonCourse, context: &Context) {
                 port = configuration.port,
                 kernel_events = if *kernel_events { "on" } else { "off" },
                 dry_run = configuration.dry_run,
-                listening = port.is_listening(),
+                listening = port.listeners().is_listening(),
                 "watching"
             );
             if !decider.is_armed() {
@@ -121,7 +121,7 @@ fn daemon(course: &DaemonCourse, context: &Context) {
             releases = totals.releases,
             no_gateway = format_args!("{:.1?}", totals.no_gateway),
             dual_active = format_args!("{:.1?}", totals.dual_active),
-            listening = port.is_listening(),
+            listening = port.listeners().is_listening(),
             "stopping; the gateway keeps running"
         ),
         DaemonCourse::Watches | DaemonCourse::Reconfigured(_) | DaemonCourse::Ends => {}
@@ -149,7 +149,7 @@ fn refused_bind(bind: &Bind, context: &Context) {
         by = %Escaped(&origin.comm),
         pid = origin.pid.unwrap_or(0),
         uid = origin.uid,
-        held_by = context.port.held_by(),
+        held_by = context.port.listeners().held_by(),
         "the port is taken (EADDRINUSE)"
     );
 }

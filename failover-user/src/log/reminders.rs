@@ -97,7 +97,7 @@ impl Observer for DualActive {
                 warn!(
                     since = clock::rfc3339(since),
                     primary = %configuration.primary,
-                    local = port.held_by(),
+                    local = port.listeners().held_by(),
                     ends = wording::problem::dual_active_end(ends),
                     "two gateways serve"
                 );

@@ -113,7 +113,7 @@ pub(crate) struct Here<'now> {
 impl Here<'_> {
     /// Without kernel events a new listener is noticed with a delay.
     fn may_listen(&self) -> bool {
-        self.port.is_listening() || (!self.has_events && self.is_starting)
+        self.port.listeners().is_listening() || (!self.has_events && self.is_starting)
     }
 }
 
@@ -145,7 +145,12 @@ impl Attribution {
         if !begun.listened && !here.may_listen() && self.accepted.is_empty() {
             return outcome;
         }
-        let holders: Vec<ProcessKey> = here.port.holders().map(|(one, _)| one.key()).collect();
+        let holders: Vec<ProcessKey> = here
+            .port
+            .listeners()
+            .holders()
+            .map(|(one, _)| one.key())
+            .collect();
         let same = self.is_same(readiness, &holders);
         let seen = || self.seen_since(begun, here);
         let unknown = match &outcome {

@@ -95,12 +95,16 @@ impl PortForward {
     /// Reads the connections of the port's holders when these have changed, and each minute: in the
     /// background, because there may be many.
     pub(crate) fn look(&mut self, port: &LocalPort, primary: &[SocketAddr]) {
-        if !port.is_listening() {
+        if !port.listeners().is_listening() {
             self.forget();
             self.holders = Vec::new();
             return;
         }
-        let holders: Vec<ProcessKey> = port.holders().map(|(holder, _)| holder.key()).collect();
+        let holders: Vec<ProcessKey> = port
+            .listeners()
+            .holders()
+            .map(|(holder, _)| holder.key())
+            .collect();
         if self.holders != holders {
             self.forget();
             self.holders = holders;
@@ -117,8 +121,15 @@ impl PortForward {
             return;
         }
         self.looked = Some(now);
-        let holders: Vec<Holder> = port.holders().map(|(holder, _)| holder.clone()).collect();
-        let gateways = port.holders().filter(|(_, is_gateway)| *is_gateway);
+        let holders: Vec<Holder> = port
+            .listeners()
+            .holders()
+            .map(|(holder, _)| holder.clone())
+            .collect();
+        let gateways = port
+            .listeners()
+            .holders()
+            .filter(|(_, is_gateway)| *is_gateway);
         let gateways = gateways.map(|(holder, _)| holder.pid).collect();
         let (number, primary) = (port.number(), primary.to_vec());
         match background::begin("tunnel", move || tunnels(&holders, number, &primary)) {
@@ -165,9 +176,9 @@ impl PortForward {
     pub(crate) fn compare(&mut self, port: &LocalPort, primary: &Readiness) {
         let now = clock::now();
         let due = self.asked.is_none_or(|asked| now.since(asked) >= AGAIN);
-        if due && port.is_listening() && primary.started.is_some() {
+        if due && port.listeners().is_listening() && primary.started.is_some() {
             self.asked = Some(now);
-            let addresses = port.addresses();
+            let addresses = port.listeners().addresses();
             let some = addresses.get(..MOST_ASKED).unwrap_or(&addresses);
             self.ask(some);
         }
@@ -215,14 +226,14 @@ impl PortForward {
         let Some(same) = both.and_then(|(local, primary)| local.is_same_process(primary)) else {
             return;
         };
-        if same && !self.same && port.is_listening() {
+        if same && !self.same && port.listeners().is_listening() {
             warn!(
-                held_by = port.held_by(),
+                held_by = port.listeners().held_by(),
                 remedy = REMEDY,
                 "the local port leads to the primary: both are the same process"
             );
         }
-        self.same = same && port.is_listening();
+        self.same = same && port.listeners().is_listening();
     }
 
     /// The problem, if the port leads to the primary.

@@ -49,7 +49,12 @@ impl LastSeen {
     /// Why the state changes now, with all that led to it.
     pub(crate) fn explain(&self, change: Change, port: &LocalPort) -> Explanation {
         let connections = self.evidence.of_strikes(&change.strikes);
-        Explanation::new(change, &self.failures, || port.held_by(), connections)
+        Explanation::new(
+            change,
+            &self.failures,
+            || port.listeners().held_by(),
+            connections,
+        )
     }
 
     fn probe(&mut self, probe: &ProbeSeen, context: &Context) {

@@ -94,7 +94,7 @@ impl Dashboard {
             Seen::Listener(change) => self.evidence(context, &listener(change)),
             Seen::RefusedBind(bind) => self.evidence(context, &refused(bind)),
             Seen::Port(_) => {
-                let listening = context.port.is_listening();
+                let listening = context.port.listeners().is_listening();
                 if listening != self.listening {
                     self.listening = listening;
                     self.news();

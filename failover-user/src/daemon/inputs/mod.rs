@@ -347,12 +347,16 @@ impl Inputs {
         self.progress
             .waits(Source::GatewayProbe, Some(clock::now() + self.timeout));
         self.local_prober
-            .start(probe, &self.port.gateways_addresses());
+            .start(probe, &self.port.listeners().gateways_addresses());
     }
 
     /// When the local gateway's process began, if it listens and that is another than was seen last.
     pub(crate) fn gateway_began(&mut self) -> Option<Time> {
-        let gateways = self.port.holders().filter(|(_, is_gateway)| *is_gateway);
+        let gateways = self
+            .port
+            .listeners()
+            .holders()
+            .filter(|(_, is_gateway)| *is_gateway);
         let began = gateways.map(|(holder, _)| holder.started).min();
         let began = began.filter(|ticks| *ticks > 0).map(started::time);
         let is_news = began.is_some() && began != self.gateway_began;

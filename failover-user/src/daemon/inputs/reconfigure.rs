@@ -45,7 +45,7 @@ impl Inputs {
             self.quorum.replace(witnesses, quorum, timeout);
         }
         if old.gateway != new.gateway {
-            self.port.identify(&new.gateway);
+            self.port.listeners_mut().identify(&new.gateway);
         }
         if old.gateway != new.gateway || old.dry_run != new.dry_run {
             self.standby = StandbyWatch::new(new);

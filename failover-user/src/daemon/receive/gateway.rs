@@ -19,7 +19,7 @@ impl Daemon {
         } = report;
         // Who listens now comes first: one that was stopped meanwhile didn't have to answer.
         self.look_and_decide();
-        let holders = self.inputs.port.holders();
+        let holders = self.inputs.port.listeners().holders();
         let holders = holders.map(|(one, _)| one.key()).collect();
         self.inputs
             .attribution

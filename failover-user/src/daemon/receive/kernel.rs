@@ -81,7 +81,7 @@ impl Daemon {
             return None;
         }
         if bind.result.is_ok() {
-            self.inputs.port.bound(&bind.origin);
+            self.inputs.port.listeners_mut().bound(&bind.origin);
         }
         let is_refused = bind.result == Err(libc::EADDRINUSE);
         if !self.is_starting() || !is_refused || !self.inputs.refused_binds.is_due() {
@@ -121,7 +121,11 @@ impl Daemon {
             .look(&inputs.port, inputs.prober.addresses());
         match observation {
             PortObservation::Listening => {
-                let holders = inputs.port.holders().filter(|(_, is_gateway)| *is_gateway);
+                let holders = inputs
+                    .port
+                    .listeners()
+                    .holders()
+                    .filter(|(_, is_gateway)| *is_gateway);
                 let programs = holders.filter_map(|(holder, _)| holder.executable.clone());
                 self.executor.start().listen(programs);
                 let began = self.inputs.gateway_began();

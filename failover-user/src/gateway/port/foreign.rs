@@ -1,9 +1,14 @@
-//! When to log foreign listeners on the port: once, again as soon as a start waits for the port, and then each
-//! minute while one does. It must not know which programs they are.
+//! Logs foreign listeners on the port: once, again as soon as a start waits for the port, and then each minute while one
+//! does.
 
 use std::time::Duration;
 
+use tracing::{error, info, warn};
+
 use failover_decide::Time;
+use failover_linux::clock;
+
+use crate::gateway::port::listeners::Listeners;
 
 /// While they keep the gateway from being started, they are logged this often.
 const LOG_AGAIN: Duration = Duration::from_secs(60);
@@ -13,6 +18,8 @@ const LOG_AGAIN: Duration = Duration::from_secs(60);
 pub(crate) struct ForeignListeners {
     logged: Option<Logged>,
     is_blocking: bool,
+    /// Those on other addresses that were logged last.
+    beside: String,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -23,13 +30,39 @@ struct Logged {
 }
 
 impl ForeignListeners {
+    /// Logs what is due. `blocks`: a start waits for the port.
+    pub(crate) fn log(&mut self, listeners: &Listeners, blocks: bool) {
+        let beside = listeners.beside();
+        if self.beside != beside {
+            if !beside.is_empty() {
+                info!(
+                    held_by = beside,
+                    "something that isn't the gateway listens on another address of the port; it doesn't keep the gateway from starting"
+                );
+            }
+            self.beside = beside;
+        }
+        if !listeners.is_foreign() {
+            self.clear();
+        } else if self.is_due(clock::now(), blocks) {
+            let (held_by, gateway) = (listeners.held_by(), listeners.identity());
+            let remedy = "end it, or name it with --owner if it is the gateway";
+            if blocks {
+                error!(held_by, %gateway, remedy, "the port is held by something that isn't the gateway: no start is tried until it is free");
+            } else {
+                warn!(held_by, %gateway, remedy, "the port is held by something that isn't the gateway: a takeover would wait until it is free");
+            }
+        }
+    }
+
     /// The port is free, or the gateway's.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+    fn clear(&mut self) {
+        self.logged = None;
+        self.is_blocking = false;
     }
 
     /// They have the port, and a start waits for it or doesn't. Are they to be logged now?
-    pub(crate) fn is_due(&mut self, now: Time, is_blocking: bool) -> bool {
+    fn is_due(&mut self, now: Time, is_blocking: bool) -> bool {
         self.is_blocking = is_blocking;
         let logged = self.logged.filter(|logged| {
             let is_recent = now.since(logged.at) < LOG_AGAIN;

@@ -1,4 +1,5 @@
-//! The local port: who listens there, asked whenever something may have changed.
+//! The local port: when to look who listens there, which is whenever something may have changed. Who that is, is
+//! [`listeners`]'.
 //!
 //! Kernel events say when to look; sock_diag says what is true. So a lost event costs time, never
 //! truth.
@@ -11,46 +12,37 @@ pub(crate) mod holder_search;
 pub(crate) mod home;
 pub(crate) mod identity;
 pub(crate) mod invocation;
+pub(crate) mod listeners;
 pub(crate) mod looker;
 pub(crate) mod started;
 pub(crate) mod terminating;
 pub(crate) mod tunnel;
 pub(crate) mod view;
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    net::SocketAddr,
-    num::NonZeroU16,
-    time::Duration,
-};
+use std::{collections::VecDeque, net::SocketAddr, num::NonZeroU16, time::Duration};
 
 use tokio::time::sleep;
-use tracing::{error, info, warn};
+use tracing::warn;
 
 use failover_decide::{PortObservation, Time};
 use failover_linux::{
-    bpf::event::{Origin, TcpStateChange},
+    bpf::event::TcpStateChange,
     clock,
-    escape::Escaped,
     sock_diag::{
         bound::Bound,
         destroyed::Destroyed,
-        listeners::{Interest, Listener, ListenersError},
+        listeners::{Listener, ListenersError, Listening},
     },
 };
 
 use crate::gateway::{
-    command::account::Account,
     port::{
         cross_check::CrossCheck,
-        debounce::Debounce,
         foreign::ForeignListeners,
-        holder::{Holder, first_of},
-        identity::Identity,
+        holder::first_of,
         invocation::InvocationMark,
-        looker::{Answer, HANGS, Looker, Pace, Question},
-        started::{Brings, Start},
-        terminating::Processes,
+        listeners::Listeners,
+        looker::{Answer, HANGS, Looker, Pace},
     },
     spec::LocalGateway,
 };
@@ -59,8 +51,6 @@ use crate::gateway::{
 const POLL: Duration = Duration::from_secs(1);
 /// Poll interval with kernel events in quiet times, to verify that no event was lost.
 const CROSS_CHECK: Duration = Duration::from_secs(10);
-/// While only foreign listeners have the port, they are identified again this often.
-const RECHECK_FOREIGN: Duration = Duration::from_secs(5);
 /// Limit for process IDs from events, far more than ever listen on one port; others are found by a full search.
 const MOST_ANNOUNCERS: usize = 64;
 /// A look takes less than a millisecond, and the loop waits for it so that the next decision uses the
@@ -87,6 +77,7 @@ const LOOK_AGAIN: [Duration; 4] = [
 
 pub(crate) struct LocalPort {
     port: NonZeroU16,
+    listeners: Listeners,
     looker: Looker,
     pace: Pace,
     /// The last look was slow.
@@ -95,41 +86,13 @@ pub(crate) struct LocalPort {
     is_wanted: bool,
     /// The last look failed.
     has_failed: bool,
-    /// The stable listeners.
-    seen: Vec<Listener>,
-    /// Number of listeners that are left out of `seen`.
-    left_out: usize,
-    /// The holders of all listeners, stable or not.
-    held: Vec<Holder>,
-    /// The sockets that `held` was searched for.
-    searched_for: BTreeSet<u32>,
-    /// The last search was incomplete.
-    is_unfinished: bool,
-    accounts: BTreeSet<u32>,
-    /// The listeners that aren't stable yet.
-    debounce: Debounce,
-    /// The holders of `seen`, and whether each is the gateway.
-    holders: Vec<(Holder, bool)>,
-    /// Sockets of the gateway whose process isn't visible: their inodes and accounts.
-    unseen: BTreeSet<(u32, u32)>,
-    /// What the gateway is bound to, or was when it listened last.
-    bound: Vec<Bound>,
-    /// When the holders were classified last.
-    classified: Option<Time>,
-    identity: Identity,
     foreign: ForeignListeners,
-    /// The listeners on other addresses that were logged last.
-    logged_beside: String,
-    start: Start,
-    processes: Processes,
     kernel_events: bool,
     cross_check: CrossCheck,
     /// A LISTEN event came and no socket was found yet: the number of looks since.
     announced: Option<usize>,
     /// Processes that were reported to listen since the port was free.
     announcers: VecDeque<u32>,
-    /// The process that last bound to the port.
-    bound_by: Option<String>,
     looked: Option<Time>,
     /// When the kernel was queried last, whether it answered or not.
     asked: Option<Time>,
@@ -147,80 +110,41 @@ impl LocalPort {
     ) -> Self {
         Self {
             port,
+            listeners: Listeners::new(gateway, mark, bound),
             looker: Looker::new(port.get()),
             pace: Pace::default(),
             is_slow: false,
             is_wanted: false,
             has_failed: false,
-            seen: Vec::new(),
-            left_out: 0,
-            held: Vec::new(),
-            searched_for: BTreeSet::new(),
-            is_unfinished: false,
-            accounts: accounts(gateway),
-            debounce: Debounce::default(),
-            holders: Vec::new(),
-            unseen: BTreeSet::new(),
-            bound,
-            classified: None,
-            identity: gateway.identity.clone(),
             foreign: ForeignListeners::default(),
-            logged_beside: String::new(),
-            start: Start::new(mark, Brings::of(gateway)),
-            processes: Processes::default(),
             kernel_events,
             cross_check: CrossCheck::default(),
             announced: None,
             announcers: VecDeque::new(),
-            bound_by: None,
             looked: None,
             asked: None,
             destroyed: None,
         }
     }
 
-    /// The addresses that the gateway listens on.
-    pub(crate) fn gateways_addresses(&self) -> Vec<SocketAddr> {
-        let listeners = self.gateways_listeners();
-        listeners.map(|listener| listener.address).collect()
+    /// Who listens, as the last look found it.
+    pub(crate) const fn listeners(&self) -> &Listeners {
+        &self.listeners
     }
 
-    fn gateways_listeners(&self) -> impl Iterator<Item = &Listener> {
-        let listeners = self.seen.iter();
-        listeners.filter(|listener| self.is_the_gateways(listener))
+    /// The same, to be notified of what the daemon does.
+    pub(crate) const fn listeners_mut(&mut self) -> &mut Listeners {
+        &mut self.listeners
     }
 
-    fn is_the_gateways(&self, listener: &Listener) -> bool {
-        let mut gateway = self.holders.iter().filter(|(_, is_gateway)| *is_gateway);
-        self.unseen.contains(&(listener.inode, listener.uid))
-            || gateway.any(|(holder, _)| holder.sockets.contains(&listener.inode))
-    }
-
-    /// Would this foreign listener make the gateway's bind fail? It is assumed to bind the same addresses
-    /// as last time.
-    fn is_in_the_way(&self, listener: &Listener) -> bool {
-        Bound::is_blocked_by(&self.bound, listener.bound())
-    }
-
-    /// What the gateway is bound to, or was when it listened last.
-    pub(crate) fn gateway_bound(&self) -> &[Bound] {
-        &self.bound
+    /// Logs foreign listeners: once, and each minute while they block a start.
+    pub(crate) fn log_foreign(&mut self, blocks: bool) {
+        self.foreign.log(&self.listeners, blocks);
     }
 
     /// The port number.
     pub(crate) fn number(&self) -> NonZeroU16 {
         self.port
-    }
-
-    /// The visible processes that listen, and whether each is the gateway.
-    pub(crate) fn holders(&self) -> impl Iterator<Item = (&Holder, bool)> {
-        let holders = self.holders.iter();
-        holders.map(|(holder, is_gateway)| (holder, *is_gateway))
-    }
-
-    /// The addresses of all listeners.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.seen.iter().map(|listener| listener.address).collect()
     }
 
     /// Kernel events have ended.
@@ -241,116 +165,6 @@ impl LocalPort {
     /// How often kernel events and sock_diag disagreed.
     pub(crate) fn disagreements(&self) -> u64 {
         self.cross_check.disagreements()
-    }
-
-    /// Applies a new definition of the gateway. Processes that were already recognised as it stay so.
-    pub(crate) fn identify(&mut self, gateway: &LocalGateway) {
-        self.identity = gateway.identity.clone();
-        self.accounts = accounts(gateway);
-        self.start.brings(Brings::of(gateway));
-        // These are the previous gateway's.
-        self.bound.clear();
-        self.classify();
-    }
-
-    /// Does the gateway listen, or a process that blocks it?
-    pub(crate) fn is_listening(&self) -> bool {
-        self.is_gateways() || self.is_foreign()
-    }
-
-    /// Does a process that blocks the gateway listen, and not the gateway?
-    pub(crate) fn is_foreign(&self) -> bool {
-        let mut seen = self.seen.iter();
-        !self.is_gateways() && seen.any(|listener| self.is_in_the_way(listener))
-    }
-
-    fn is_gateways(&self) -> bool {
-        self.gateways_listeners().next().is_some()
-    }
-
-    /// Foreign listeners on other addresses of the port, which don't block the gateway.
-    pub(crate) fn beside(&self) -> String {
-        self.named(|listener| !self.is_the_gateways(listener) && !self.is_in_the_way(listener))
-    }
-
-    /// Logs foreign listeners: once, and each minute while they block a start.
-    pub(crate) fn log_foreign(&mut self, blocks: bool) {
-        let beside = self.beside();
-        if self.logged_beside != beside {
-            if !beside.is_empty() {
-                info!(
-                    held_by = beside,
-                    "something that isn't the gateway listens on another address of the port; it doesn't keep the gateway from starting"
-                );
-            }
-            self.logged_beside = beside;
-        }
-        if !self.is_foreign() {
-            self.foreign.clear();
-        } else if self.foreign.is_due(clock::now(), blocks) {
-            let (held_by, gateway) = (self.held_by(), &self.identity);
-            let remedy = "end it, or name it with --owner if it is the gateway";
-            if blocks {
-                error!(held_by, %gateway, remedy, "the port is held by something that isn't the gateway: no start is tried until it is free");
-            } else {
-                warn!(held_by, %gateway, remedy, "the port is held by something that isn't the gateway: a takeover would wait until it is free");
-            }
-        }
-    }
-
-    /// The gateway's processes that live on after their sockets are gone, and since when.
-    pub(crate) fn terminating(&self) -> impl Iterator<Item = (u32, Time)> {
-        self.processes.terminating()
-    }
-
-    /// A start command is about to run, with this timeout.
-    pub(crate) fn start_begins(&mut self, timeout: Duration) {
-        self.start.begin(&self.seen, timeout);
-    }
-
-    /// A socket was bound to the port; it may listen later or never.
-    pub(crate) fn bound(&mut self, by: &Origin) {
-        self.bound_by = Some(format!(
-            "pid {}, {}",
-            by.pid.unwrap_or(0),
-            Escaped(&by.comm)
-        ));
-    }
-
-    /// Describes the holders of the port: the gateway, or else the processes that block it.
-    pub(crate) fn held_by(&self) -> String {
-        let is_gateways = self.is_gateways();
-        let held_by = self.named(|listener| match is_gateways {
-            true => self.is_the_gateways(listener),
-            false => self.is_in_the_way(listener),
-        });
-        match (held_by.is_empty(), &self.bound_by) {
-            (false, _) => held_by,
-            (true, None) => "nobody who listens".to_owned(),
-            (true, Some(by)) => format!("nobody who listens; last bound by {by}"),
-        }
-    }
-
-    /// Describes the holders of these listeners.
-    fn named(&self, wanted: impl Fn(&Listener) -> bool) -> String {
-        let wanted: Vec<&Listener> = self.seen.iter().filter(|one| wanted(one)).collect();
-        let inodes: BTreeSet<u32> = wanted.iter().map(|one| one.inode).collect();
-        let holders = self.holders.iter().map(|(holder, _)| holder);
-        let held: BTreeSet<u32> = holders
-            .clone()
-            .flat_map(|holder| holder.sockets.iter().copied())
-            .collect();
-        let named = holders
-            .filter(|holder| holder.sockets.iter().any(|inode| inodes.contains(inode)))
-            .map(Holder::to_string);
-        let unseen = wanted
-            .iter()
-            .filter(|listener| !held.contains(&listener.inode))
-            .map(|listener| {
-                let Listener { address, uid, .. } = listener;
-                format!("a process that isn't visible from here (uid {uid}) on {address}")
-            });
-        first_of(named.chain(unseen), MOST_WRITTEN, "; ")
     }
 
     /// Did a process begin or stop listening on the port?
@@ -387,7 +201,7 @@ impl LocalPort {
     /// process may only be testing whether the port is free.
     pub(crate) async fn first_look(&mut self) -> Result<PortObservation, ListenersError> {
         let gateway = self.look_patiently()?;
-        match self.debounce.remaining(clock::now()) {
+        match self.listeners.settles() {
             None => Ok(gateway),
             Some(young) => {
                 sleep(young).await;
@@ -421,16 +235,16 @@ impl LocalPort {
                 None if self.looker.asked().is_none() => self.is_wanted = true,
                 None => {
                     self.is_wanted = true;
-                    return Ok(self.gateway());
+                    return Ok(self.listeners.observation());
                 }
             }
             if !self.is_wanted {
-                return Ok(gateway.unwrap_or_else(|| self.gateway()));
+                return Ok(gateway.unwrap_or_else(|| self.listeners.observation()));
             }
         }
         self.is_wanted = self.pace.pause(clock::now()) > Duration::ZERO;
         if self.is_wanted {
-            return Ok(gateway.unwrap_or_else(|| self.gateway()));
+            return Ok(gateway.unwrap_or_else(|| self.listeners.observation()));
         }
         self.ask();
         let patience = match self.is_slow {
@@ -441,7 +255,7 @@ impl LocalPort {
             Some(answer) => self.apply(answer),
             None => {
                 self.is_slow = true;
-                Ok(self.gateway())
+                Ok(self.listeners.observation())
             }
         }
     }
@@ -459,21 +273,8 @@ impl LocalPort {
 
     pub(crate) fn ask(&mut self) {
         self.asked = Some(clock::now());
-        let young = self.debounce.has_young();
-        let held = self.held.iter().map(|holder| holder.pid);
-        let mut accounts = self.accounts.clone();
-        accounts.insert(0);
-        self.looker.ask(Question {
-            interest: Interest {
-                accounts: accounts.clone(),
-                inodes: self.seen.iter().map(|one| one.inode).collect(),
-            },
-            known: self.searched_for.clone(),
-            again: young || self.is_unfinished || self.is_in_doubt(),
-            first: self.announcers.iter().copied().chain(held).collect(),
-            mark: self.start.mark().clone(),
-            trusted: accounts,
-        });
+        let question = self.listeners.question(self.announcers.iter().copied());
+        self.looker.ask(question);
     }
 
     /// Applies what a look found.
@@ -487,34 +288,10 @@ impl LocalPort {
         self.pace.took(clock::now(), took);
         self.is_slow = took > SLOW;
         self.has_failed = listening.is_err();
-        let listening = listening?;
-        let found = listening.sockets;
-        self.left_out = listening.left_out;
-        self.check(asked, &found);
-        let finds_nobody = found.is_empty();
-        let is_searched = holders.is_some();
-        if let Some(holders) = holders {
-            self.is_unfinished = !holders.is_complete;
-            self.searched_for = found.iter().map(|one| one.inode).collect();
-            self.hold(holders.held);
-        }
-        let seen = self.debounce.stable(clock::now(), &found, &self.seen);
-        let changed = seen != self.seen;
-        if changed || is_searched || self.is_in_doubt() {
-            let before = (self.listens(), self.is_foreign());
-            self.seen = seen;
-            self.classify();
-            if changed || before.1 != self.is_foreign() {
-                info!(
-                    listens = self.listens(),
-                    held_by = self.held_by(),
-                    foreign = self.is_foreign(),
-                    before = before.0,
-                    "local port changed"
-                );
-            }
-        }
-        self.processes.look();
+        let Listening { sockets, left_out } = listening?;
+        self.check(asked, &sockets, left_out > 0);
+        self.listeners.find(&sockets, left_out, holders);
+        let finds_nobody = sockets.is_empty();
         self.announced = match self.announced {
             Some(looks) if finds_nobody => Some(looks + 1),
             _ => None,
@@ -522,105 +299,13 @@ impl LocalPort {
         if finds_nobody && self.announced.is_none() {
             self.announcers.clear();
         }
-        Ok(self.gateway())
+        Ok(self.listeners.observation())
     }
 
-    /// The result of the last look.
-    fn gateway(&self) -> PortObservation {
-        match (self.is_gateways(), self.is_foreign()) {
-            (true, _) => PortObservation::Listening,
-            (false, true) => PortObservation::Foreign,
-            (false, false) if self.terminating().next().is_some() => PortObservation::Terminating,
-            (false, false) => PortObservation::Absent,
-        }
-    }
-
-    /// Records the holders that were found. After an incomplete search, earlier holders are kept unless
-    /// another holder of their sockets was found.
-    fn hold(&mut self, found: Vec<Holder>) {
-        let before = std::mem::replace(&mut self.held, found);
-        if !self.is_unfinished {
-            return;
-        }
-        let inodes: BTreeSet<u32> = sockets(&self.held).collect();
-        let is_unheld = |inode: &u32| !inodes.contains(inode);
-        let still = before.into_iter();
-        self.held
-            .extend(still.filter(|holder| holder.sockets.iter().all(is_unheld)));
-    }
-
-    fn listens(&self) -> String {
-        let addresses = self.seen.iter().map(|one| one.address.to_string());
-        let mut listens = first_of(addresses, MOST_WRITTEN, ", ");
-        if self.left_out > 0 {
-            listens.push_str(&format!(", and {} on top", self.left_out));
-        }
-        match listens.is_empty() {
-            true => "nobody".to_owned(),
-            false => listens,
-        }
-    }
-
-    /// Does any process listen, and not the gateway?
-    fn has_only_foreign(&self) -> bool {
-        !self.seen.is_empty() && !self.is_gateways()
-    }
-
-    /// A listener may only look foreign: a process can't be seen in the moment in which it comes.
-    fn is_in_doubt(&self) -> bool {
-        let again = |sorted: Time| clock::now().since(sorted) >= RECHECK_FOREIGN;
-        self.has_only_foreign() && self.classified.is_none_or(again)
-    }
-
-    /// Finds out which processes listen, and which of them is the gateway.
-    fn classify(&mut self) {
-        let listened = self.is_gateways();
-        let believed: BTreeSet<u32> = self.seen.iter().map(|one| one.inode).collect();
-        let found: Vec<Holder> = self
-            .held
-            .iter()
-            .filter_map(|one| one.of(&believed))
-            .collect();
-        let held: BTreeSet<u32> = sockets(&found).collect();
-        let is_unseen = |listener: &&Listener| !held.contains(&listener.inode);
-        let unseen = self.seen.iter().filter(is_unseen);
-        self.unseen = unseen
-            .filter(|listener| {
-                // An inode number may be reused.
-                self.unseen.contains(&(listener.inode, listener.uid))
-                    || self.identity.is_gateways(listener)
-                    || self.start.may_have_made(listener)
-            })
-            .map(|listener| (listener.inode, listener.uid))
-            .collect();
-        self.holders = found
-            .into_iter()
-            .map(|holder| {
-                let is_gateway = self.identity.is_gateway(&holder)
-                    || self.processes.is_known(holder.key(), holder.uid)
-                    || self.start.made(&holder);
-                (holder, is_gateway)
-            })
-            .collect();
-        let gateway = self.holders.iter().filter(|(_, is_gateway)| *is_gateway);
-        self.processes.hold(gateway.map(|(holder, _)| holder));
-        let mut bound: Vec<Bound> = self.gateways_listeners().map(Listener::bound).collect();
-        if !bound.is_empty() {
-            // One socket may open later than another, and close earlier.
-            bound.extend(self.bound.iter().filter(|_| listened));
-            bound.sort_unstable();
-            bound.dedup();
-            self.bound = bound;
-        }
-        self.classified = Some(clock::now());
-    }
-
-    /// Compares the answer with the events.
-    fn check(&mut self, asked: Time, seen: &[Listener]) {
+    /// Compares the answer with the events, which include those that a partial one leaves out.
+    fn check(&mut self, asked: Time, seen: &[Listener], is_partial: bool) {
         let now = clock::now();
         let answer = seen.iter().map(|listener| listener.address);
-        // The events include those that are left out.
-        let is_partial = self.left_out > 0;
         if self.looked.replace(now).is_none() || !self.kernel_events || is_partial {
             self.cross_check.adopt(asked, answer);
         } else if let Some(disagreement) = self.cross_check.compare(now, answer) {
@@ -651,7 +336,7 @@ impl LocalPort {
         };
         let ended = tokio::select! {
             ended = destroyed => ended,
-            () = self.processes.ended() => Ok(()),
+            () = self.listeners.ended() => Ok(()),
             () = self.looker.answered() => Ok(()),
         };
         if ended.is_err() {
@@ -678,32 +363,15 @@ impl LocalPort {
             .announced
             .and_then(|looks| LOOK_AGAIN.get(looks.checked_sub(1)?).copied());
         let poll = (!self.kernel_events && matters).then(|| POLL.min(pace));
+        let failed = self.has_failed.then_some(FAILED);
         let since = self.asked.map_or(Duration::MAX, |asked| now.since(asked));
         let after = |pause: Duration| pause.saturating_sub(since);
+        let [again, poll, failed] = [again, poll, failed].map(|pause| pause.map(after));
         let settles = self.cross_check.remaining(now);
-        let young = self.debounce.remaining(now);
-        let terminating = self.processes.next_look(since);
-        let is_blocked = self.foreign.is_blocking();
-        let doubt = (matters || is_blocked).then_some(RECHECK_FOREIGN);
-        let doubt = doubt.filter(|_| self.has_only_foreign());
-        let failed = self.has_failed.then_some(FAILED);
-        let unfinished = self.is_unfinished.then_some(RECHECK_FOREIGN);
-        let [again, poll, doubt, failed, unfinished] =
-            [again, poll, doubt, failed, unfinished].map(|pause| pause.map(after));
-        [
-            wanted,
-            again,
-            poll,
-            settles,
-            young,
-            terminating,
-            doubt,
-            failed,
-            unfinished,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let matters = matters || self.foreign.is_blocking();
+        let listeners = self.listeners.next_look(matters, since);
+        let waits = [wanted, again, poll, failed, settles, listeners];
+        waits.into_iter().flatten().min()
     }
 }
 
@@ -719,24 +387,12 @@ fn addresses(listeners: &[Listener]) -> String {
     }
 }
 
-/// The accounts that the gateway may belong to.
-fn accounts(gateway: &LocalGateway) -> BTreeSet<u32> {
-    let user = gateway.user.as_ref().map(Account::uid);
-    gateway.identity.accounts().chain(user).collect()
-}
-
-fn sockets(holders: &[Holder]) -> impl Iterator<Item = u32> {
-    holders
-        .iter()
-        .flat_map(|holder| holder.sockets.iter().copied())
-}
-
 #[cfg(test)]
 mod tests {
     use std::{future::poll_fn, net::TcpListener, task::Poll};
 
     use super::*;
-    use crate::config::Configuration;
+    use crate::{config::Configuration, gateway::port::identity::Identity};
 
     fn local_port(port: NonZeroU16, bound: &[&str]) -> LocalPort {
         let nowhere = tempfile::tempdir().unwrap();
@@ -771,7 +427,7 @@ mod tests {
         assert!(waits.await);
         drop(listener);
         assert_eq!(look.await.unwrap(), PortObservation::Absent);
-        assert!(port.gateway_bound().is_empty());
+        assert!(port.listeners().gateway_bound().is_empty());
     }
 
     #[tokio::test]
@@ -779,7 +435,7 @@ mod tests {
         let (_listener, port) = listening("127.0.0.1:0");
         let mut port = local_port(port, &[]);
         assert_eq!(port.first_look().await.unwrap(), PortObservation::Listening);
-        assert_eq!(port.gateway_bound(), [Bound::LOOPBACK]);
+        assert_eq!(port.listeners().gateway_bound(), [Bound::LOOPBACK]);
     }
 
     #[tokio::test]
@@ -799,13 +455,16 @@ mod tests {
             let (_listener, port) = listening(address);
             let mut port = local_port(port, bound);
             // No process is the gateway.
-            port.identity = Identity::default();
+            port.listeners_mut().identity_is(Identity::default());
             let seen = port.first_look().await.unwrap();
             assert_eq!(seen, expected, "{address} beside {bound:?}");
-            let seen_as = (port.is_listening(), !port.beside().is_empty());
+            let seen_as = (
+                port.listeners().is_listening(),
+                !port.listeners().beside().is_empty(),
+            );
             let harmless = expected == PortObservation::Absent;
             assert_eq!(seen_as, (!harmless, harmless), "{address}");
-            assert_eq!(port.gateways_addresses(), [], "{address}");
+            assert_eq!(port.listeners().gateways_addresses(), [], "{address}");
         }
     }
 

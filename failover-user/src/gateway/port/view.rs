@@ -22,12 +22,13 @@ pub(crate) struct PortView {
 
 impl PortView {
     pub(crate) fn of(port: &LocalPort) -> Self {
+        let listeners = port.listeners();
         Self {
-            is_listening: port.is_listening(),
-            is_foreign: port.is_foreign(),
-            held_by: port.held_by(),
-            beside: port.beside(),
-            terminating: port.terminating().collect(),
+            is_listening: listeners.is_listening(),
+            is_foreign: listeners.is_foreign(),
+            held_by: listeners.held_by(),
+            beside: listeners.beside(),
+            terminating: listeners.terminating().collect(),
             has_events: port.has_events(),
             disagreements: port.disagreements(),
             looks_since: port.looks_since(),
