@@ -1,6 +1,8 @@
 //! The command line and its help. Man pages and completions are
 //! generated from it (`tests/generated`), so that they never differ.
 
+pub mod near_miss;
+
 use std::{
     ffi::OsString,
     num::{NonZeroU16, NonZeroU64},
@@ -8,13 +10,17 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
+use jiff::ZonedDateTime;
 
 use crate::{
     config::{
         ConfigurationError, DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, DEFAULT_STATE_DIR,
         GUARD_PORT, GuardedOptions, HumanDuration, Locations, Options, count, path, port,
     },
-    control::Request,
+    control::{
+        Request,
+        until::{Until, UntilOver},
+    },
     gateway::{
         command::unit::UnitVerb,
         parking::{
@@ -87,6 +93,10 @@ pub enum Verb {
     /// Sessions and configuration that are copied from PC-A: how fresh they are, and what to do with them
     #[command(subcommand)]
     Sync(SyncVerb),
+    /// Explain a state, a problem, an alert, an event or an option, and what to do
+    ///
+    /// Needs no daemon. Exit code 0: explained, 1: nothing is known by that name.
+    Explain(ExplainOptions),
     /// Show kernel events of the port as they happen
     Trace(TraceOptions),
     /// Simulate settings: years of modelled networks in seconds
@@ -203,19 +213,30 @@ pub struct PauseOptions {
     /// Duration of the pause [default: until `failover resume`]
     #[arg(long = "for", value_name = "DURATION", allow_hyphen_values = true)]
     pub span: Option<HumanDuration>,
+    /// End of the pause, in local time: 18:30, "Sun 06:00" or "2026-12-24 08:00"
+    #[arg(long, value_name = "WHEN", conflicts_with = "span")]
+    pub until: Option<Until>,
     /// The reason, for the log and `failover status`
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
 
 impl PauseOptions {
-    /// The control request.
-    #[must_use]
-    pub fn request(&self) -> Request {
-        Request::Pause {
-            seconds: self.span.map(|span| span.get().as_secs()),
+    /// The control request, at this time.
+    ///
+    /// # Errors
+    /// When the pause would be over already.
+    pub fn request(&self, now: &ZonedDateTime) -> Result<Request, UntilOver> {
+        let until = self.until.map(|until| until.after(now)).transpose()?;
+        let seconds = until.map(|until| {
+            let span = until.duration_since(now.timestamp());
+            // Not before that moment.
+            span.as_secs().unsigned_abs() + u64::from(span.subsec_nanos() > 0)
+        });
+        Ok(Request::Pause {
+            seconds: seconds.or_else(|| self.span.map(|span| span.get().as_secs())),
             reason: self.reason.clone(),
-        }
+        })
     }
 }
 
@@ -548,6 +569,17 @@ pub struct StatusOptions {
     /// Update the output in place every second, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
+    /// One short line, for a shell prompt or a status bar
+    #[arg(long, conflicts_with_all = ["watch", "output"])]
+    pub short: bool,
+}
+
+/// Options of `failover explain`.
+#[derive(Args, Debug)]
+pub struct ExplainOptions {
+    /// A name, or part of a message: isolated, FailoverStartFails, interval [default: list all names]
+    #[arg(value_name = "WORD")]
+    pub words: Vec<String>,
 }
 
 /// Options of `failover history`.

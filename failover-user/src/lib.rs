@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod explain;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gateway;

@@ -17,7 +17,7 @@ use failover::{
     cli::{
         AskOptions, CheckOptions, Cli, ConfigVerb, DiscardOptions, DrillOptions, GuardVerb,
         HistoryOptions, PairOptions, ParkingUnit, ParkingVerb, ShowOptions, StatusOptions,
-        SyncTransport, SyncVerb, TraceOptions, UnitJob, UnitName, Verb,
+        SyncTransport, SyncVerb, TraceOptions, UnitJob, UnitName, Verb, near_miss::near_miss,
     },
     config::{
         self, Configuration, ConfigurationError, DEFAULT_CONFIG, Faults, GuardedOptions, Locations,
@@ -37,6 +37,7 @@ use failover::{
     sync_setup, trace,
 };
 use failover_sync::{process, setup, transport};
+use jiff::ZonedDateTime;
 use rustix::process::geteuid;
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
@@ -57,17 +58,21 @@ const FULL_DRILL: &str =
 const LONGEST_ANSWER: u64 = 1024;
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().verb {
+    let result = match command_line().verb {
         Verb::Run(options) => run(*options).map(|()| ExitCode::SUCCESS),
         Verb::Check(options) => preflight(*options),
         Verb::Status(options) => status(&options),
         Verb::History(options) => history(&options),
-        Verb::Pause(options) => order(&options.ask, &options.request()),
+        Verb::Pause(options) => match options.request(&ZonedDateTime::now()) {
+            Ok(request) => order(&options.ask, &request),
+            Err(over) => Err(anyhow!("--until: {over}")),
+        },
         Verb::Resume(options) => order(&options, &Request::Resume),
         Verb::Takeover(options) => order(&options.ask, &options.request()),
         Verb::Release(options) => order(&options.ask, &options.request()),
         Verb::Drill(options) => drill(&options),
         Verb::Sync(verb) => sync(&verb),
+        Verb::Explain(options) => explain(&options.words),
         Verb::Trace(options) => trace(&options).map(|()| ExitCode::SUCCESS),
         Verb::Config(ConfigVerb::Init { output }) => init(output.as_deref()),
         Verb::Config(ConfigVerb::Check { file }) => check(file),
@@ -113,6 +118,28 @@ fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// The command line; a wrong one ends the program, with the right one where that can be guessed.
+fn command_line() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let _ = error.print();
+        let words: Vec<String> = env::args().skip(1).collect();
+        if error.use_stderr()
+            && let Some(instead) = near_miss(&words)
+        {
+            let _ = writeln!(io::stderr(), "\n{instead}");
+        }
+        std::process::exit(error.exit_code())
+    })
+}
+
+/// Prints what is known by a name, or all names.
+fn explain(words: &[String]) -> anyhow::Result<ExitCode> {
+    if words.is_empty() {
+        return print(&failover::explain::names());
+    }
+    print(&failover::explain::explain(&words.join(" "))?)
 }
 
 /// The error with its causes, without those that its text already contains.
@@ -248,6 +275,9 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 /// Shows the daemon's status, once or repeatedly. The exit code is that of the last one.
 fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
     let locations = options.ask.locations()?;
+    if options.short {
+        return short(&locations);
+    }
     if options.watch && options.output == trace::Format::Text && io::stdout().is_terminal() {
         return watch(&locations);
     }
@@ -269,6 +299,20 @@ fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// One line, whatever the daemon does: a prompt has no place for more.
+fn short(locations: &Locations) -> anyhow::Result<ExitCode> {
+    match control::ask::<Document>(&locations.control, &Request::Status) {
+        Ok(status) => {
+            print(&format!("{}\n", status.short()))?;
+            Ok(protection(&status))
+        }
+        Err(error) => {
+            print(&format!("{}\n", error.short()))?;
+            Ok(exit_code(&error))
+        }
+    }
+}
+
 /// The exit code for a status.
 fn protection(status: &Document) -> ExitCode {
     match status.protection() {
@@ -286,6 +330,11 @@ fn unanswered(error: &AskError, locations: &Locations) -> ExitCode {
             "failover: {error}; or set --control, if the daemon uses another socket"
         );
     }
+    exit_code(error)
+}
+
+/// The exit code where there is no answer.
+fn exit_code(error: &AskError) -> ExitCode {
     match error {
         AskError::NotRunning { .. } => NOT_RUNNING.into(),
         AskError::NotPermitted { .. } | AskError::NoAnswer { .. } | AskError::Unreadable { .. } => {

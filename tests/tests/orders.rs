@@ -446,3 +446,36 @@ fn a_full_drill_is_a_takeover_so_without_a_terminal_it_has_to_be_confirmed_by_an
     drop(primary);
     daemon.ends_having_run(&[]);
 }
+
+#[test]
+fn a_pause_ends_at_the_time_that_was_given() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.counts(1);
+    // A second before the moment would be too soon, and a minute after it too late.
+    let moment = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(600);
+    daemon.follows(&["pause", "--until", &moment.to_string()]);
+    let (status, _) = daemon.status();
+    let until: jiff::Timestamp = status["paused"]["until"].as_str().unwrap().parse().unwrap();
+    let late = until.duration_since(moment);
+    assert!((0..10).contains(&late.as_secs()), "{moment} and {until}");
+    refused(
+        &daemon,
+        &["pause", "--until", "2020-01-01 00:00"],
+        "is over; give a time to come",
+    );
+}
+
+#[test]
+fn a_nearly_right_order_is_answered_with_the_right_one() {
+    let output = std::process::Command::new(failover_binary())
+        .args(["pause", "2h"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.ends_with("\ndid you mean `failover pause --for 2h`?\n"),
+        "{said}"
+    );
+}

@@ -13,7 +13,7 @@ use std::{
 };
 
 use failover_tests::{
-    daemon::Setup,
+    daemon::{Daemon, Setup},
     lab::{Lab, failover_binary},
     package_file::with_package_file,
     wait,
@@ -161,7 +161,7 @@ fn connections_to_the_local_gateway_are_no_listeners_that_end() {
             .connect(lab.host_b().gateway_address())
             .unwrap();
     }
-    let notes = |daemon: &failover_tests::daemon::Daemon| {
+    let notes = |daemon: &Daemon| {
         let (status, _) = daemon.status();
         let notes = status["recent"].as_array().unwrap().clone();
         let texts = notes.iter().map(|note| note["text"].to_string());
@@ -425,4 +425,32 @@ fn a_daemon_that_has_no_place_for_its_socket_does_its_work_all_the_same() {
     daemon.becomes("active");
     daemon.runs_nothing_for(Duration::from_millis(200));
     daemon.ends_having_run(&["start"]);
+}
+
+#[test]
+fn a_prompt_gets_one_short_line_with_and_without_a_daemon() {
+    let lab = Lab::new();
+    let _primary = lab.host_a().gateway().unwrap();
+    let mut daemon = Setup::new(&lab).spawn();
+    daemon.probes("connected");
+    let short = |daemon: &Daemon| {
+        let output = daemon.order(&["status", "--short"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        (text, output.status.code(), output.stderr)
+    };
+    assert_eq!(
+        short(&daemon),
+        ("standby (safe)\n".to_owned(), Some(0), Vec::new())
+    );
+    daemon.follows(&["pause"]);
+    let paused = "standby, PAUSED (NOT SAFE, 1 problem)\n".to_owned();
+    assert_eq!(short(&daemon), (paused, Some(1), Vec::new()));
+    let elsewhere = lab.directory().join("no-socket");
+    let mut nobody = Command::new(failover_binary());
+    nobody
+        .args(["status", "--short", "--control"])
+        .arg(elsewhere);
+    let output = nobody.output().unwrap();
+    assert_eq!(output.stdout, b"not running\n");
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(3), 0));
 }

@@ -25,6 +25,9 @@ _failover() {
             failover,drill)
                 cmd="failover__subcmd__drill"
                 ;;
+            failover,explain)
+                cmd="failover__subcmd__explain"
+                ;;
             failover,guard)
                 cmd="failover__subcmd__guard"
                 ;;
@@ -111,6 +114,9 @@ _failover() {
                 ;;
             failover__subcmd__help,drill)
                 cmd="failover__subcmd__help__subcmd__drill"
+                ;;
+            failover__subcmd__help,explain)
+                cmd="failover__subcmd__help__subcmd__explain"
                 ;;
             failover__subcmd__help,guard)
                 cmd="failover__subcmd__help__subcmd__guard"
@@ -248,7 +254,7 @@ _failover() {
 
     case "${cmd}" in
         failover)
-            opts="-h -V --help --version run check status history pause resume takeover release drill sync trace simulate guard config help"
+            opts="-h -V --help --version run check status history pause resume takeover release drill sync explain trace simulate guard config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1071,6 +1077,20 @@ _failover() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        failover__subcmd__explain)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         failover__subcmd__guard)
             opts="-h --help run pair help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1214,7 +1234,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__help)
-            opts="run check status history pause resume takeover release drill sync trace simulate guard config help"
+            opts="run check status history pause resume takeover release drill sync explain trace simulate guard config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1298,6 +1318,20 @@ _failover() {
             return 0
             ;;
         failover__subcmd__help__subcmd__drill)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1650,7 +1684,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__pause)
-            opts="-h --control --config --for --reason --help"
+            opts="-h --control --config --for --until --reason --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1665,6 +1699,10 @@ _failover() {
                     return 0
                     ;;
                 --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2164,7 +2202,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__status)
-            opts="-h --control --config --output --watch --help"
+            opts="-h --control --config --output --watch --short --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -241,6 +241,7 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[Output format]:FORMAT:((text\:"Aligned columns"
 json\:"JSON, one object a line"))' \
 '--watch[Update the output in place every second, until Ctrl-C]' \
+'(--watch --output)--short[One short line, for a shell prompt or a status bar]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
@@ -261,6 +262,7 @@ _arguments "${_arguments_options[@]}" : \
 '--control=[The daemon'\''s control socket \[default\: from the configuration file, or /run/failover/control.sock\]]:PATH:_files' \
 '--config=[The daemon'\''s configuration file \[default\: /etc/failover/failover.toml, if it exists\]]:FILE:_files' \
 '--for=[Duration of the pause \[default\: until \`failover resume\`\]]:DURATION:_default' \
+'(--for)--until=[End of the pause, in local time\: 18\:30, "Sun 06\:00" or "2026-12-24 08\:00"]:WHEN:_default' \
 '--reason=[The reason, for the log and \`failover status\`]:TEXT:_default' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -443,6 +445,13 @@ esac
         esac
     ;;
 esac
+;;
+(explain)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::words -- A name, or part of a message\: isolated, FailoverStartFails, interval \[default\: list all names\]:_default' \
+&& ret=0
 ;;
 (trace)
 _arguments "${_arguments_options[@]}" : \
@@ -832,6 +841,10 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(explain)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (trace)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -918,6 +931,7 @@ _failover_commands() {
 'release:Stop the local gateway now, although the primary does not answer' \
 'drill:Show that the local gateway could serve\: start it up to its bind, and end it again' \
 'sync:Sessions and configuration that are copied from PC-A\: how fresh they are, and what to do with them' \
+'explain:Explain a state, a problem, an alert, an event or an option, and what to do' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Simulate settings\: years of modelled networks in seconds' \
 'guard:Heartbeats from PC-A\: run the guard there, and make the keys for both hosts' \
@@ -991,6 +1005,11 @@ _failover__subcmd__drill_commands() {
     local commands; commands=()
     _describe -t commands 'failover drill commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__explain_commands] )) ||
+_failover__subcmd__explain_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover explain commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__guard_commands] )) ||
 _failover__subcmd__guard_commands() {
     local commands; commands=(
@@ -1047,6 +1066,7 @@ _failover__subcmd__help_commands() {
 'release:Stop the local gateway now, although the primary does not answer' \
 'drill:Show that the local gateway could serve\: start it up to its bind, and end it again' \
 'sync:Sessions and configuration that are copied from PC-A\: how fresh they are, and what to do with them' \
+'explain:Explain a state, a problem, an alert, an event or an option, and what to do' \
 'trace:Show kernel events of the port as they happen' \
 'simulate:Simulate settings\: years of modelled networks in seconds' \
 'guard:Heartbeats from PC-A\: run the guard there, and make the keys for both hosts' \
@@ -1088,6 +1108,11 @@ _failover__subcmd__help__subcmd__config__subcmd__show_commands() {
 _failover__subcmd__help__subcmd__drill_commands() {
     local commands; commands=()
     _describe -t commands 'failover help drill commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__explain_commands] )) ||
+_failover__subcmd__help__subcmd__explain_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help explain commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__help__subcmd__guard_commands] )) ||
 _failover__subcmd__help__subcmd__guard_commands() {

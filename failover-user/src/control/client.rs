@@ -64,6 +64,20 @@ pub enum AskError {
     },
 }
 
+impl AskError {
+    /// In a few words, where there is no place for more.
+    #[must_use]
+    pub const fn short(&self) -> &'static str {
+        match self {
+            Self::NotRunning { .. } => "not running",
+            Self::NotPermitted { .. } => "no permission",
+            Self::NoAnswer { .. } => "no answer",
+            Self::Refused(_) | Self::Unconfirmed(_) => "refused",
+            Self::Unreadable { .. } => "unknown version",
+        }
+    }
+}
+
 /// Sends a request to the daemon on this socket, and returns its answer.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ mod guest;
 pub mod hand_back;
 mod server;
 pub mod sync;
+pub mod until;
 pub(crate) mod waiting;
 
 use std::time::Duration;

@@ -8,8 +8,11 @@ use failover_decide::StandbyState;
 
 use crate::{
     named::Value,
-    status::document::{
-        Document, Drill, EndingProcess, Gateway, Readiness, Router, Standby, Witnesses,
+    status::{
+        document::{
+            Document, Drill, EndingProcess, Gateway, Readiness, Router, Standby, Witnesses,
+        },
+        protection::Protection,
     },
     wording,
 };
@@ -25,6 +28,28 @@ impl Document {
             })
         });
         wording::marks(self.dual_active_since.is_some(), pause, self.dry_run)
+    }
+}
+
+impl Document {
+    /// One short line: the state, what is more important than that, and the verdict.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let verdict = match self.protection() {
+            Protection::Safe => "safe".to_owned(),
+            Protection::Degraded => "degraded".to_owned(),
+            Protection::Unsafe => match self.problems.len() {
+                0 => "NOT SAFE".to_owned(),
+                1 => "NOT SAFE, 1 problem".to_owned(),
+                several => format!("NOT SAFE, {several} problems"),
+            },
+        };
+        let two = self.dual_active_since.as_ref().map(|_| "TWO SERVE");
+        let paused = self.paused.as_ref().map(|_| "PAUSED");
+        let dry_run = self.dry_run.then_some("DRY RUN");
+        let mut marks = vec![self.state.name()];
+        marks.extend([two, paused, dry_run].into_iter().flatten());
+        format!("{} ({verdict})", marks.join(", "))
     }
 }
 

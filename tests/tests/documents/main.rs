@@ -58,9 +58,6 @@ fn proof(typed: &Typed) -> Option<Proof> {
         ] => Proof::Goes,
         // With the editor's answer being to change nothing.
         ["failover", "status" | "check", ..] | ["systemctl", "edit", ..] => Proof::Answers,
-        ["failover", "run", "--help"] | ["failover", "history" | "config" | "simulate", ..] => {
-            Proof::Succeeds
-        }
         [
             "failover",
             "pause" | "resume" | "takeover" | "release" | "drill",
@@ -84,6 +81,12 @@ fn proof(typed: &Typed) -> Option<Proof> {
         ["systemctl", "--user", ..] => Proof::AsOwner,
         [
             "systemctl" | "journalctl" | "loginctl" | "systemd-analyze" | "systemd-run",
+            ..,
+        ]
+        | ["failover", "run", "--help"]
+        | [
+            "failover",
+            "history" | "config" | "simulate" | "explain",
             ..,
         ]
         | [
