@@ -138,10 +138,12 @@ fn a_hostile_sender_writes_nothing_but_a_failure() {
     ] {
         let script = format!(
             "#!/bin/sh\n\
-             case $SSH_ORIGINAL_COMMAND in\n\
-             rsync*) head -c {length} >/dev/null; exec rsync --server --sender -ltprRze.iLsfxCIvu . {sent} ;;\n\
-             *) exec sh $HOME/honest ;;\n\
-             esac\n",
+             piece() {{ dd bs=\"$1\" count=1 iflag=fullblock 2>/dev/null; }}\n\
+             piece {length} >program\n\
+             piece \"${{SSH_ORIGINAL_COMMAND#round }}\" >request\n\
+             cat program request | SSH_ORIGINAL_COMMAND=copy sh honest\n\
+             piece 1024 >/dev/null\n\
+             exec rsync --server --sender -ltprRze.iLsfxCIvu . {sent}\n",
             length = Program::newest().text().len()
         );
         site.source.write("hostile", script);

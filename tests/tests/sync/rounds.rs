@@ -54,6 +54,7 @@ fn a_round_copies_what_has_changed_and_links_the_rest() {
             "{name}"
         );
     }
+    assert_eq!(site.connections(), 2, "one for each round");
     site.nothing_runs();
 }
 
@@ -178,6 +179,15 @@ fn a_killed_worker_leaves_no_process_and_no_half_generation() {
     site.newest_is(&second);
 }
 
+/// Ends who writes, however the test ends.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_file_that_grows_while_it_is_copied_does_no_harm() {
     let Some(site) = Site::new() else { return };
@@ -192,11 +202,11 @@ fn a_file_that_grows_while_it_is_copied_does_no_harm() {
                 thread::sleep(Duration::from_millis(1));
             }
         });
+        let _over = Over(&is_over);
         for _ in 0..3 {
             let manifest = site.copied();
             assert!(site.turns(&manifest, DATABASE) > 0);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
 }
 
@@ -226,6 +236,7 @@ fn twenty_rounds_beside_a_gateway_that_writes_are_whole_with_every_turn() {
                 thread::sleep(due.saturating_duration_since(Instant::now()));
             }
         });
+        let _over = Over(is_over);
         wait::until("turns", wait::LONG, || {
             (written.load(Ordering::SeqCst) > 100).then_some(())
         });
@@ -235,6 +246,5 @@ fn twenty_rounds_beside_a_gateway_that_writes_are_whole_with_every_turn() {
             let turns = site.turns(&manifest, DATABASE);
             assert!(turns >= before, "{turns} of {before}");
         }
-        is_over.store(true, Ordering::Relaxed);
     });
 }

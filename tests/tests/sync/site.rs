@@ -195,6 +195,15 @@ impl Site {
         );
     }
 
+    /// How many connections PC-A's sshd has let in.
+    pub fn connections(&self) -> usize {
+        let log = self.source.home().with_file_name("sshd/log");
+        let log = fs::read_to_string(log).expect("sshd's log");
+        log.lines()
+            .filter(|line| line.contains("Accepted publickey"))
+            .count()
+    }
+
     /// No process is left on PC-B.
     pub fn nothing_runs(&self) {
         let host = self.local.host().namespace().identity();

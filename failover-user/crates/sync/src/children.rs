@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read, Write as _},
     os::unix::process::CommandExt as _,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
@@ -63,14 +63,7 @@ pub(crate) fn run(
         program: program.clone(),
         source,
     };
-    let child = command
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(not_run)?;
-    let mut group = Group(child);
+    let mut group = Group::spawn(command)?;
     let (report, reports) = mpsc::channel();
     let limit = u64::try_from(longest).unwrap_or(u64::MAX);
     read_all(group.0.stdout.take(), limit, Stream::Output, &report);
@@ -101,15 +94,9 @@ pub(crate) fn run(
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let status = loop {
-        match group.0.try_wait().map_err(not_run)? {
-            Some(status) => break status,
-            None if Instant::now() >= deadline => return Err(Unfinished::TooLong),
-            None => thread::sleep(END_INTERVAL),
-        }
-    };
+    let status = group.wait(deadline).map_err(not_run)?;
     Ok(Finished {
-        status,
+        status: status.ok_or(Unfinished::TooLong)?,
         output,
         complaint: String::from_utf8_lossy(&complaint).into_owned(),
     })
@@ -118,6 +105,18 @@ pub(crate) fn run(
 enum Stream {
     Output,
     Complaint,
+}
+
+/// The beginning of its standard error, once that has ended.
+pub(crate) fn complaint_of(group: &mut Group) -> mpsc::Receiver<String> {
+    let (report, reports) = mpsc::channel();
+    if let Some(mut pipe) = group.0.stderr.take() {
+        thread::spawn(move || {
+            let complaint = beginning(&mut pipe, LONGEST_COMPLAINT);
+            report.send(String::from_utf8_lossy(&complaint).into_owned())
+        });
+    }
+    reports
 }
 
 /// Reads to the end on a thread of its own, and keeps the beginning.
@@ -130,18 +129,52 @@ fn read_all(
     let (Some(mut pipe), report) = (pipe, report.clone()) else {
         return;
     };
-    thread::spawn(move || {
-        let mut kept = Vec::new();
-        let read = pipe.by_ref().take(limit).read_to_end(&mut kept);
-        if read.is_ok() {
-            let _ = io::copy(&mut pipe, &mut io::sink());
-        }
-        let _ = report.send((stream, kept));
-    });
+    thread::spawn(move || report.send((stream, beginning(&mut pipe, limit))));
 }
 
-/// Kills all of the group when it is dropped: also what a finished program has left.
-struct Group(Child);
+/// Reads to the end, and keeps the beginning.
+fn beginning(pipe: &mut impl Read, limit: u64) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let read = pipe.by_ref().take(limit).read_to_end(&mut kept);
+    if read.is_ok() {
+        let _ = io::copy(pipe, &mut io::sink());
+    }
+    kept
+}
+
+/// A program with all that it runs. Kills all of it when it is dropped: also what a finished program has left.
+pub(crate) struct Group(Child);
+
+impl Group {
+    /// Runs a program with pipes for all three of its standard streams.
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self, Unfinished> {
+        command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let spawned = command.spawn().map_err(|source| Unfinished::NotRun {
+            program: command.get_program().to_string_lossy().into_owned(),
+            source,
+        });
+        spawned.map(Self)
+    }
+
+    /// The ends of its standard input and output, once.
+    pub(crate) fn pipes(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+        self.0.stdin.take().zip(self.0.stdout.take())
+    }
+
+    /// Its exit status; `None`: it runs longer.
+    pub(crate) fn wait(&mut self, until: Instant) -> io::Result<Option<ExitStatus>> {
+        loop {
+            match self.0.try_wait()? {
+                None if Instant::now() < until => thread::sleep(END_INTERVAL),
+                ended => return Ok(ended),
+            }
+        }
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {

@@ -26,7 +26,7 @@ use crate::{
     source::Answer,
     spec::{Spec, StateSpec},
     store::{Store, below},
-    transport::{HOST, Way},
+    transport::{HOST, Line, Way},
 };
 
 /// The folder of the store in which the state is put together.
@@ -223,6 +223,7 @@ fn place_in(staged: &Path, path: &Path) -> Result<PathBuf, Failure> {
 
 fn push(way: &Way, staged: &Path) -> Result<(), Failure> {
     let mut rsync = rsync::command(way)?;
+    way.equip(&mut rsync, Line::Own(way.source.clone()))?;
     rsync.arg("--delete").arg(staged.join(""));
     rsync.arg(format!("{HOST}:incoming/"));
     rsync::run(&mut rsync, way, || Ok(())).map(drop)

@@ -32,7 +32,7 @@ const NOT_WRITTEN: i32 = 11;
 /// The transport's, which is ssh's: ssh(1).
 const NOT_REACHED: i32 = 255;
 
-/// rsync, with the transport as its remote shell.
+/// rsync, with the transport as its remote shell: what that needs is to be given to it.
 pub(crate) fn command(way: &Way) -> Result<Command, Failure> {
     let executable = way.executable.display().to_string();
     // rsync splits the words itself, and knows quotes.
@@ -45,7 +45,6 @@ pub(crate) fn command(way: &Way) -> Result<Command, Failure> {
     for variable in ["RSYNC_OLD_ARGS", "RSYNC_PROTECT_ARGS", "RSYNC_PARTIAL_DIR"] {
         rsync.env_remove(variable);
     }
-    way.equip(&mut rsync)?;
     Ok(rsync)
 }
 

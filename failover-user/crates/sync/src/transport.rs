@@ -1,4 +1,5 @@
-//! The way to the other host: one ssh command a connection, with our own options only, and the program first.
+//! The way to the other host: one ssh command a connection, with our own options only, and the program first. A
+//! [round](crate::session) has one connection for all that it does.
 //!
 //! ssh is not run by the worker itself but by a process of ours between the two, the transport: it also stands
 //! between rsync and ssh (`rsync -e`), sends the program before anything that rsync sends, and kills its process
@@ -7,11 +8,11 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Command, ExitCode, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -22,6 +23,7 @@ use thiserror::Error;
 
 use crate::{
     children::{self, Finished, Unfinished},
+    pipes::{Pipes, pass_on},
     source::{Answer, AnswerError, LONGEST_ANSWER, Program, printable},
     spec::SourceSpec,
 };
@@ -66,8 +68,17 @@ const OPTIONS: [&str; 20] = [
 /// What the transport needs.
 #[derive(Deserialize, Serialize)]
 struct Errand {
-    source: SourceSpec,
+    line: Line,
     within: Duration,
+}
+
+/// How it reaches the other host.
+#[derive(Deserialize, Serialize)]
+pub(crate) enum Line {
+    /// By a connection of its own.
+    Own(SourceSpec),
+    /// By that of a [round](crate::session), through pipes that it has inherited.
+    Round(Pipes),
 }
 
 /// The way to the other host, for one order.
@@ -131,9 +142,7 @@ impl Way {
     /// # Errors
     /// When the other host isn't reached, refuses, fails, or takes too long.
     pub fn text(&self, verb: &str, input: Vec<u8>) -> Result<Vec<u8>, WayError> {
-        let mut command = Command::new(&self.executable);
-        command.args([VERB, HOST, verb]);
-        self.equip(&mut command)?;
+        let mut command = self.command(verb)?;
         let finished = children::run(&mut command, input, LONGEST_ANSWER, self.deadline, || None);
         let Finished {
             status,
@@ -143,11 +152,26 @@ impl Way {
         match status.code() {
             // The program reports its failures as an answer, where it gets that far.
             Some(0 | 1) if !output.is_empty() => Ok(output),
-            Some(SSH_FAILED) => Err(WayError::NotReached {
+            Some(_) | None => Err(self.ended(status, &complaint)),
+        }
+    }
+
+    /// One connection, in which the program there does this.
+    pub(crate) fn command(&self, verb: &str) -> Result<Command, WayError> {
+        let mut command = Command::new(&self.executable);
+        command.args([VERB, HOST, verb]);
+        self.equip(&mut command, Line::Own(self.source.clone()))?;
+        Ok(command)
+    }
+
+    /// Why a connection has ended like this.
+    pub(crate) fn ended(&self, status: ExitStatus, complaint: &str) -> WayError {
+        match status.code() {
+            Some(SSH_FAILED) => WayError::NotReached {
                 destination: self.source.destination.clone(),
-                words: end_of(&complaint),
-            }),
-            Some(_) | None => Err(self.refused(printable(&complaint, LONGEST_COMPLAINT))),
+                words: end_of(complaint),
+            },
+            Some(_) | None => self.refused(printable(complaint, LONGEST_COMPLAINT)),
         }
     }
 
@@ -155,15 +179,12 @@ impl Way {
     ///
     /// # Errors
     /// When no time is left.
-    pub(crate) fn equip(&self, command: &mut Command) -> Result<(), WayError> {
+    pub(crate) fn equip(&self, command: &mut Command, line: Line) -> Result<(), WayError> {
         let within = self.deadline.saturating_duration_since(Instant::now());
         if within.is_zero() {
             return Err(WayError::TooLong(self.source.destination.clone()));
         }
-        let errand = Errand {
-            source: self.source.clone(),
-            within,
-        };
+        let errand = Errand { line, within };
         let errand = serde_json::to_string(&errand);
         command.env(
             VARIABLE,
@@ -172,14 +193,14 @@ impl Way {
         Ok(())
     }
 
-    fn refused(&self, words: String) -> WayError {
+    pub(crate) fn refused(&self, words: String) -> WayError {
         WayError::Refused {
             destination: self.source.destination.clone(),
             words,
         }
     }
 
-    fn unfinished(&self, error: &Unfinished) -> WayError {
+    pub(crate) fn unfinished(&self, error: &Unfinished) -> WayError {
         match error {
             Unfinished::NotRun { .. } | Unfinished::Stopped(_) => {
                 WayError::Local(error.to_string())
@@ -233,20 +254,31 @@ pub fn carry(words: Vec<OsString>) -> Result<ExitCode, TransportError> {
     let errand = env::var(VARIABLE).map_err(|_| TransportError::NoErrand)?;
     let errand: Errand = serde_json::from_str(&errand).map_err(|_| TransportError::NoErrand)?;
     end_at_limit(errand.within);
-    let program = match fs::read_to_string(program_file(&errand.source.key)) {
+    // sshd puts the words together with spaces again.
+    let command = words.into_iter().skip(1).collect::<Vec<_>>();
+    let command = command.join(" ".as_ref());
+    match errand.line {
+        Line::Own(source) => connect(&source, &command),
+        Line::Round(pipes) => {
+            pipes.carry(&command)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Runs this command on the other host. The exit code is ssh's.
+fn connect(source: &SourceSpec, command: &OsStr) -> Result<ExitCode, TransportError> {
+    let program = match fs::read_to_string(program_file(&source.key)) {
         Ok(hash) => Program::with_hash(hash.trim()).ok_or(TransportError::UnknownProgram)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Program::newest(),
         Err(error) => return Err(error.into()),
     };
-    let mut ssh = ssh(&errand.source)?;
-    // sshd puts the words together with spaces again.
-    let command = words.into_iter().skip(1).collect::<Vec<_>>();
-    let mut ssh = ssh.arg(command.join(" ".as_ref())).spawn()?;
+    let mut ssh = ssh(source)?.arg(command).spawn()?;
     if let Some(mut to_ssh) = ssh.stdin.take() {
         // Not waited for: ssh may end before the process that writes here has closed its end.
         thread::spawn(move || {
             let sent = to_ssh.write_all(program.text().as_bytes());
-            sent.and_then(|()| pass_on(&mut to_ssh))
+            sent.and_then(|()| pass_on(&mut io::stdin().lock(), &mut to_ssh))
         });
     }
     let status = ssh.wait()?;
@@ -254,19 +286,6 @@ pub fn carry(words: Vec<OsString>) -> Result<ExitCode, TransportError> {
         .code()
         .and_then(|code| u8::try_from(code).ok())
         .map_or(ExitCode::FAILURE, ExitCode::from))
-}
-
-/// Each piece at once: `io::copy` has the kernel do it, and held back what rsync sent from its socket pair until rsync
-/// gave up (seen with Linux 6.18).
-fn pass_on(to_ssh: &mut impl io::Write) -> io::Result<()> {
-    let mut buffer = vec![0; 64 << 10];
-    let mut input = io::stdin().lock();
-    loop {
-        match input.read(&mut buffer)? {
-            0 => return Ok(()),
-            length => to_ssh.write_all(buffer.get(..length).unwrap_or_default())?,
-        }
-    }
 }
 
 /// The whole group goes at the limit. If the process that runs the transport is gone before that, so is the

@@ -7,10 +7,11 @@ use crate::{
     failure::Failure,
     round::{measure, previous::Previous},
     rsync,
+    session::Session,
     source::SourceState,
     spec::{Spec, StateSpec},
     store::{DATABASES, Staging, TREE},
-    transport::{HOST, Way},
+    transport::HOST,
 };
 
 /// Below the home there: where the program puts copies of databases.
@@ -28,7 +29,7 @@ const SIDECARS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 /// Fetches into the staged generation, and returns what came over the wire, in bytes.
 pub(super) fn fetch(
-    way: &Way,
+    session: &Session<'_>,
     spec: &Spec,
     state: &SourceState,
     staging: &Staging<'_>,
@@ -43,7 +44,9 @@ pub(super) fn fetch(
             .create(folder)
             .map_err(Failure::file("making", folder))?;
     }
+    let way = session.way();
     let mut rsync = rsync::command(way)?;
+    session.equip(&mut rsync)?;
     rsync.arg("--chmod=Du=rwx,u-s,go=");
     rsync.args([
         "--relative",

@@ -17,6 +17,7 @@ use crate::{
     generation::{Manifest, Number},
     outcome::{FailedStep, Outcome},
     place,
+    session::Session,
     source::{Answer, SourceState},
     spec::{Spec, StateSpec},
     store::Store,
@@ -31,10 +32,12 @@ pub(crate) fn run(spec: &Spec, store: &Store, deadline: Instant) -> Result<Outco
     // Before the question: nothing that is committed later is surely in the answer.
     let taken = Timestamp::now();
     let token = newest.as_ref().map(|manifest| manifest.token.as_str());
-    let answer = ask_copy(&way, &spec.state, spec.limits.files, token)?;
+    let request = request(&spec.state, spec.limits.files, token);
+    let (session, answer) = Session::open(&way, &request)?;
     let answered = Timestamp::now();
-    let state = match (answer, &newest) {
+    let state = match (copy_of(&way, token, answer)?, &newest) {
         (Copy::Same(state), Some(newest)) => {
+            session.end(Ok(()))?;
             return Ok(Outcome::Unchanged {
                 number: newest.number,
                 epoch: state.epoch,
@@ -51,7 +54,8 @@ pub(crate) fn run(spec: &Spec, store: &Store, deadline: Instant) -> Result<Outco
         folder: store.folder(newest.number),
         manifest: newest,
     });
-    let bytes = fetch::fetch(&way, spec, &state, &staging, previous.as_ref())?;
+    let fetched = fetch::fetch(&session, spec, &state, &staging, previous.as_ref());
+    let bytes = session.end(fetched)?;
     let databases = arrived::check(spec, &state, &staging, previous.as_ref(), deadline)?;
     let size = measure::of(staging.path()).map_err(Failure::file("reading", staging.path()))?;
     measure::within(&size, &spec.limits)?;
@@ -104,6 +108,11 @@ pub(crate) fn ask_copy(
     files: u64,
     token: Option<&str>,
 ) -> Result<Copy, Failure> {
+    let answer = way.ask("copy", request(spec, files, token))?;
+    copy_of(way, token, answer)
+}
+
+fn request(spec: &StateSpec, files: u64, token: Option<&str>) -> Vec<u8> {
     let request = json!({
         "token": token,
         "exclude": spec.exclude,
@@ -111,7 +120,11 @@ pub(crate) fn ask_copy(
         "openclaw": spec.is_openclaw,
         "files": files,
     });
-    match way.ask("copy", request.to_string().into_bytes())? {
+    request.to_string().into_bytes()
+}
+
+fn copy_of(way: &Way, token: Option<&str>, answer: Answer) -> Result<Copy, Failure> {
+    match answer {
         Answer::Same(state) if token == Some(state.token.as_str()) => Ok(Copy::Same(state)),
         Answer::Copied(state) => Ok(Copy::Changed(state)),
         Answer::Same(_)

@@ -479,6 +479,45 @@ fn a_whole_copy_goes_over_the_key() {
 }
 
 #[test]
+fn in_a_round_rsync_asks_in_the_same_connection_and_for_nothing_else() {
+    let account = Account::new();
+    let _live = account.database("state/openclaw.sqlite");
+    let request = Account::request(None).to_string();
+    let round = |asked: &str| {
+        let asked = format!("{request}{asked:\n<1024}");
+        account.over_ssh(&format!("round {}", request.len()), asked.as_bytes())
+    };
+    let answer = |output: &Output| {
+        let line = output.stdout.split(|byte| *byte == b'\n').next();
+        Answer::parse(line.unwrap_or_default(), &[account.root()])
+    };
+    // Nothing to fetch: the connection ends.
+    let output = account.over_ssh(&format!("round {}", request.len()), request.as_bytes());
+    assert!(matches!(answer(&output), Ok(Answer::Copied(_))));
+    assert!(output.status.success());
+    // rsync begins with its protocol, and ends for want of a client.
+    let output = round("rsync --server --sender -ltprRze.iLsfxCIvu . /");
+    assert!(matches!(answer(&output), Ok(Answer::Copied(_))));
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.contains("rsync"), "{words}");
+    for asked in [
+        "mark",
+        "install",
+        "rsync --server -ltprze.iLsfxCIvu --delete . x",
+        "rsync --server --sender -Lre.i . /etc",
+        "rsync --server --sender $HOME . /",
+    ] {
+        let output = round(asked);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            words.starts_with("failover-sync: refused"),
+            "{asked}: {words}"
+        );
+        assert_eq!(output.status.code(), Some(1), "{asked}");
+    }
+}
+
+#[test]
 fn nothing_else_is_run_for_the_key() {
     let account = Account::new();
     let own = "-ltprRze.iLsfxCIvu -B4096 --timeout=10 --safe-links --no-implied-dirs";
@@ -488,6 +527,11 @@ fn nothing_else_is_run_for_the_key() {
         "copy; touch x".to_owned(),
         "copy $(touch x)".to_owned(),
         "copy\ntouch x".to_owned(),
+        "round".to_owned(),
+        "round ".to_owned(),
+        "round 2; touch x".to_owned(),
+        "round 2\ntouch x".to_owned(),
+        "round 1000000".to_owned(),
         " copy".to_owned(),
         "rsync --daemon . /".to_owned(),
         "rsync --server --sender . /".to_owned(),

@@ -18,9 +18,8 @@ exists() {
     [ -e "$1" ] || [ -L "$1" ]
 }
 
-# The first of the candidates that can runs the program; 42 is its word for "not with this one".
+# Answers the request. The first of the candidates that can runs the program; 42 is its word for "not with this one".
 copy() {
-    request=$(head -c 1048576)
     set +f
     for node in "$(sed -n 's/^ExecStart="\{0,1\}\([^" ]*node\)[" ].*/\1/p' "$unit" 2>/dev/null | head -n 1)" \
         "$(command -v node)" "$HOME/.local/bin/node" /usr/local/bin/node /usr/bin/node \
@@ -41,6 +40,25 @@ run() {
     case $status in 42 | 126 | 127) ;; *) exit "$status" ;; esac
 }
 
+# A round in one connection: a request of so many bytes, the answer to it, and then what the client's rsync asks.
+round() {
+    case $1 in *[!0-9]* | '' | ???????*) fail 'refused: the length of the request' ;; esac
+    request=$(piece "$1")
+    shift
+    (copy "$@") || exit "$?"
+    asked=$(piece 1024)
+    [ -n "$asked" ] || exit 0
+    case $asked in
+    'rsync --server --sender '*' . '*) sender "$asked" "$@" ;;
+    *) fail 'refused: in a round this key may only copy the state of the gateway' ;;
+    esac
+}
+
+# Reads so many bytes, and none of what follows them.
+piece() {
+    dd bs="$1" count=1 iflag=fullblock 2>/dev/null
+}
+
 # Options of rsync --server as our client sends them; all others could read or write somewhere else.
 checked_options() {
     case $1 in *[!A-Za-z0-9.=\ -]* | '') fail 'refused: characters in the options of rsync' ;; esac
@@ -57,6 +75,13 @@ checked_options() {
         *) fail "refused: $option" ;;
         esac
     done
+}
+
+# What the client's rsync asks, as a command line.
+sender() {
+    options=${1#rsync --server --sender }
+    shift
+    send "${options%% . *}" "$@"
 }
 
 # Sends the copies of the databases, and the configured paths: not the ones that were asked for.
@@ -253,15 +278,16 @@ for path; do
 done
 [ "$#" -gt 0 ] || fail 'no paths'
 case ${SSH_ORIGINAL_COMMAND-} in
-copy) copy "$@" ;;
+copy)
+    request=$(head -c 1048576)
+    copy "$@"
+    ;;
+'round '*) round "${SSH_ORIGINAL_COMMAND#round }" "$@" ;;
 install) install "$@" ;;
 mark) mark ;;
 key) key ;;
 remove) remove ;;
-'rsync --server --sender '*' . '*)
-    options=${SSH_ORIGINAL_COMMAND#rsync --server --sender }
-    send "${options%% . *}" "$@"
-    ;;
+'rsync --server --sender '*' . '*) sender "$SSH_ORIGINAL_COMMAND" "$@" ;;
 'rsync --server '*' . '*)
     options=${SSH_ORIGINAL_COMMAND#rsync --server }
     receive "${options%% . *}"
