@@ -32,7 +32,7 @@ const NOT_WRITTEN: i32 = 11;
 /// The transport's, which is ssh's: ssh(1).
 const NOT_REACHED: i32 = 255;
 
-/// rsync, with the transport as its remote shell: what that needs is to be given to it.
+/// rsync, with the transport as its remote shell: the caller gives it what that needs.
 pub(crate) fn command(way: &Way) -> Result<Command, Failure> {
     let executable = way.executable.display().to_string();
     // rsync splits the words itself, and knows quotes.
