@@ -1,7 +1,12 @@
 //! The real OpenClaw as its account's unit on two machines, each with a [model](crate::model): PC-A with an sshd that lets
 //! PC-B's account fetch its state, and PC-B with the daemon, which does so.
 
-use std::{fs, path::Path, process::Stdio, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use failover_sync::{
     openclaw as state,
@@ -12,7 +17,7 @@ use crate::{
     PORT,
     account::{SSH_PORT, key_pair, program, sshd_configuration},
     lab::{
-        Lab, Machine, Process,
+        Host, Lab, Machine, Process,
         machine::{ACCOUNT, HOME},
     },
     model::ModelServer,
@@ -32,8 +37,12 @@ const LONGEST_TURN: Duration = Duration::from_secs(120);
 /// See the module.
 #[derive(Debug)]
 pub struct OpenClawPair {
+    /// With its sshd.
     primary: Option<(Machine, Process)>,
+    /// PC-B's sshd, where PC-A's gateway may ask for its newer state.
+    way_back: Option<Process>,
     standby: Machine,
+    sshd: PathBuf,
     models: [ModelServer; 2],
     lab: Lab,
 }
@@ -59,7 +68,7 @@ impl OpenClawPair {
             .filter_map(|folder| Some((folder.as_path(), folder.to_str()?)))
             .collect();
         let primary = openclaw_unit::machine_on(&lab, lab.host_a(), &shown)?;
-        let standby = openclaw_unit::machine(&lab)?;
+        let standby = openclaw_unit::machine_on(&lab, lab.host_b(), &shown)?;
         let models = [lab.host_a(), lab.host_b()].map(ModelServer::on);
         for machine in [&primary, &standby] {
             configure_gateway(machine, &configuration());
@@ -78,10 +87,40 @@ impl OpenClawPair {
         await_seen(&standby);
         Some(Self {
             primary: Some((primary, server)),
+            way_back: None,
             standby,
+            sshd,
             models,
             lab,
         })
+    }
+
+    /// PC-A's gateway gets what PC-B has served with before it starts: made by what `failover sync init` says to do.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    pub fn make_way_back(&mut self) {
+        let server = serve(&self.lab, self.lab.host_b(), &self.standby, &self.sshd);
+        self.way_back = Some(server);
+        let text = self.standby.run(&["failover", "sync", "init"]);
+        let begin = text.find("# The state that PC-B has served with");
+        let unit = begin.and_then(|begin| text.get(begin..));
+        let unit = unit.unwrap_or_else(|| panic!("{text}"));
+        let folder = format!("{HOME}/.config/systemd/user/{UNIT}.d");
+        let primary = self.primary();
+        primary.run_as_user(&["mkdir", "-p", &folder]);
+        primary.write(&format!("{folder}/failover-sync.conf"), unit);
+        primary.run_as_user(&["systemctl", "--user", "daemon-reload"]);
+    }
+
+    /// PC-A.
+    ///
+    /// # Panics
+    /// When it is gone.
+    #[must_use]
+    pub fn primary(&self) -> &Machine {
+        let (primary, _) = self.primary.as_ref().expect("PC-A is there");
+        primary
     }
 
     /// PC-B.
@@ -96,8 +135,7 @@ impl OpenClawPair {
     /// When there is none.
     #[must_use]
     pub fn primary_answers(&self, message: &str) -> String {
-        let (primary, _) = self.primary.as_ref().expect("PC-A is there");
-        answers(primary, message)
+        answers(self.primary(), message)
     }
 
     /// The same with PC-B's.
@@ -114,6 +152,13 @@ impl OpenClawPair {
     pub fn standby_asked(&self) -> Vec<String> {
         let [_, local] = &self.models;
         local.asked()
+    }
+
+    /// The same of PC-A's.
+    #[must_use]
+    pub fn primary_asked(&self) -> Vec<String> {
+        let [primary, _] = &self.models;
+        primary.asked()
     }
 
     /// PC-B has what PC-A has now.
@@ -156,6 +201,28 @@ impl OpenClawPair {
         drop(self.primary.take().expect("PC-A is there"));
     }
 
+    /// PC-A's gateway is killed, and stays away.
+    ///
+    /// # Panics
+    /// When systemd doesn't do it.
+    pub fn primary_is_killed(&self) {
+        let primary = self.primary();
+        primary.run_as_user(&["systemctl", "--user", "kill", "--signal=KILL", UNIT]);
+        primary.run_as_user(&["systemctl", "--user", "stop", UNIT]);
+    }
+
+    /// PC-A's gateway is started, and serves.
+    ///
+    /// # Panics
+    /// With both logs, when it doesn't.
+    pub fn primary_returns(&self) {
+        let primary = self.primary();
+        primary.run_as_user(&["systemctl", "--user", "start", UNIT]);
+        let host = self.lab.host_a();
+        let serves = wait::attempt(LONGEST_START, || host.listens(PORT).then_some(()));
+        assert!(serves.is_some(), "{}\n{}", log(primary), log(&self.standby));
+    }
+
     /// Waits until PC-B serves in its place.
     ///
     /// # Panics
@@ -168,13 +235,21 @@ impl OpenClawPair {
 
 /// Runs an sshd on PC-A that lets PC-B's account do the one thing.
 fn permit(lab: &Lab, primary: &Machine, standby: &Machine, sshd: &Path) -> Process {
-    let [host_key, key] = ["host-key", "key"].map(|name| lab.directory().join(name));
+    let names = [
+        format!("host-key-{}", lab.host_a().name()),
+        "key".to_owned(),
+    ];
+    let [host_key, key] = names.map(|name| lab.directory().join(name));
     key_pair(&host_key);
     key_pair(&key);
     let read = |path: &Path| fs::read_to_string(path).expect("a key");
     let store = format!("{HOME}/{STORE}");
     standby.run_as_user(&["mkdir", "-p", "-m", "700", &store]);
     standby.write(&format!("{store}/key"), &read(&key));
+    standby.write(
+        &format!("{store}/key.pub"),
+        &read(&key.with_extension("pub")),
+    );
     let public = read(&host_key.with_extension("pub"));
     let known = format!("{} {public}", lab.host_a().address());
     standby.write(&format!("{store}/known_hosts"), &known);
@@ -188,21 +263,30 @@ fn permit(lab: &Lab, primary: &Machine, standby: &Machine, sshd: &Path) -> Proce
     primary.run_as_user(&["mkdir", "-m", "700", &format!("{HOME}/.ssh")]);
     primary.write(&authorized_keys, &(line + "\n"));
     primary.run(&["chown", ACCOUNT, &authorized_keys]);
+    serve(lab, lab.host_a(), primary, sshd)
+}
+
+/// Runs an sshd on one of them.
+fn serve(lab: &Lab, host: &Host, machine: &Machine, sshd: &Path) -> Process {
+    let host_key = lab.directory().join(format!("host-key-{}", host.name()));
+    if !host_key.exists() {
+        key_pair(&host_key);
+    }
     // Where Debian's package isn't installed.
     let account =
         "id sshd >/dev/null 2>&1 || useradd --system --home-dir /run/sshd sshd; mkdir -p /run/sshd";
-    primary.run(&["sh", "-c", account]);
+    machine.run(&["sh", "-c", account]);
     let host_key = host_key.to_str().expect("the lab's paths are text");
-    primary.write("/etc/lab-sshd.conf", &sshd_configuration(host_key));
-    let mut command = primary.command(sshd);
+    machine.write("/etc/lab-sshd.conf", &sshd_configuration(host_key));
+    let mut command = machine.command(sshd);
     command.args(["-D", "-e", "-f", "/etc/lab-sshd.conf"]);
-    let log = fs::File::create(lab.directory().join("sshd.log")).expect("sshd's log");
-    let server = lab
-        .host_a()
+    let log = lab.directory().join(format!("sshd-{}.log", host.name()));
+    let log = fs::File::create(log).expect("sshd's log");
+    let server = host
         .spawn(command.stdout(Stdio::null()).stderr(log))
         .unwrap_or_else(|error| panic!("{error:#}"));
     wait::until("sshd listens", wait::LONG, || {
-        lab.host_a().listens(SSH_PORT).then_some(())
+        host.listens(SSH_PORT).then_some(())
     });
     server
 }
