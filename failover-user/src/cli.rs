@@ -15,7 +15,8 @@ use jiff::ZonedDateTime;
 use crate::{
     config::{
         ConfigurationError, DEFAULT_CONFIG, DEFAULT_CONTROL, DEFAULT_PORT, DEFAULT_STATE_DIR,
-        GUARD_PORT, GuardedOptions, HumanDuration, Locations, Options, count, path, port,
+        GUARD_CONTROL, GUARD_PORT, GuardedOptions, HumanDuration, Locations, Options, count, path,
+        port,
     },
     control::{
         Request,
@@ -28,6 +29,7 @@ use crate::{
             place::{DEFAULT_DIRECTORY, Place},
         },
     },
+    guard::hook::Otherwise,
     history::Since,
     simulate,
     sync::lineage::Side,
@@ -141,11 +143,30 @@ pub enum GuardVerb {
     /// It starts and stops nothing, and the gateway does not depend on it. SIGTERM and Ctrl-C stop it, and PC-B is
     /// notified.
     Run(Box<GuardedOptions>),
+    /// Before PC-A's gateway starts: have PC-B release its own, and wait for that
+    ///
+    /// For the gateway's unit, as ExecStartPre=. Root and the gateway's account may ask. Exit code 0: the gateway may
+    /// start (released, nothing to release, or no guard is running), 1: it may not, only with --or=refuse.
+    Ask(LetGoOptions),
     /// Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with
     ///
     /// Both hosts show a code of six digits; keys are kept only if both operators confirm that it is the same. A further pairing
     /// replaces the keys, and those before it stay valid until the next.
     Pair(PairOptions),
+}
+
+/// Options of `failover guard ask`.
+#[derive(Args, Debug)]
+pub struct LetGoOptions {
+    /// Limit for the whole time, at most 30 s
+    #[arg(long, value_name = "DURATION", default_value = "20s")]
+    pub timeout: HumanDuration,
+    /// What follows if PC-B does not answer, or has not finished in time
+    #[arg(long = "or", value_name = "WHAT", default_value = "start")]
+    pub otherwise: Otherwise,
+    /// Control socket of the guard
+    #[arg(long, value_name = "PATH", default_value = GUARD_CONTROL, value_parser = path)]
+    pub control: PathBuf,
 }
 
 /// Options of `failover guard pair`.

@@ -16,8 +16,9 @@ use clap::Parser as _;
 use failover::{
     cli::{
         AskOptions, CheckOptions, Cli, ConfigVerb, DiscardOptions, DrillOptions, GuardVerb,
-        HistoryOptions, PairOptions, ParkingUnit, ParkingVerb, ShowOptions, StatusOptions,
-        SyncTransport, SyncVerb, TraceOptions, UnitJob, UnitName, Verb, near_miss::near_miss,
+        HistoryOptions, LetGoOptions, PairOptions, ParkingUnit, ParkingVerb, ShowOptions,
+        StatusOptions, SyncTransport, SyncVerb, TraceOptions, UnitJob, UnitName, Verb,
+        near_miss::near_miss,
     },
     config::{
         self, Configuration, ConfigurationError, DEFAULT_CONFIG, Faults, GuardedOptions, Locations,
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         Verb::Config(ConfigVerb::Check { file }) => check(file),
         Verb::Config(ConfigVerb::Show(options)) => show(*options),
         Verb::Guard(GuardVerb::Run(options)) => guard(*options).map(|()| ExitCode::SUCCESS),
+        Verb::Guard(GuardVerb::Ask(options)) => let_go(options),
         Verb::Guard(GuardVerb::Pair(options)) => pair(&options).map(|()| ExitCode::SUCCESS),
         Verb::Simulate(options) => failover::simulate::run(&options).map(|()| ExitCode::SUCCESS),
         Verb::UnitJob(job) => unit_job(&job).map(|()| ExitCode::SUCCESS),
@@ -186,6 +188,19 @@ fn guard(options: GuardedOptions) -> anyhow::Result<()> {
     let ended = runtime.block_on(guard::primary::run(host));
     runtime.shutdown_timeout(LAST_PATIENCE);
     ended
+}
+
+/// Before PC-A's gateway starts.
+fn let_go(options: LetGoOptions) -> anyhow::Result<ExitCode> {
+    let runtime = runtime()?;
+    let within = options.timeout.get();
+    let ended = runtime.block_on(guard::hook::run(options.control, within, options.otherwise));
+    // Nobody waits for the guard's answer after SIGTERM.
+    runtime.shutdown_background();
+    Ok(match ended? {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn pair(options: &PairOptions) -> anyhow::Result<()> {

@@ -39,7 +39,14 @@ pub fn pair(lab: &Lab, state_dir_b: &Path) {
 /// # Panics
 /// When it fails, or the codes differ.
 pub fn pair_with(host: &Host, state_dir: &Path, connect: impl FnOnce(&str) -> Child) {
-    let waiting = pairing(host, state_dir, &[]);
+    pair_sides(pairing(host, state_dir, &[]), host, connect);
+}
+
+/// Pairs the side that waits on this host with the side that connects to it.
+///
+/// # Panics
+/// When it fails, or the codes differ.
+pub fn pair_sides(waiting: Child, host: &Host, connect: impl FnOnce(&str) -> Child) {
     wait::until("it waits", wait::LONG, || {
         host.listens(GUARD_PORT).then_some(())
     });
@@ -116,11 +123,23 @@ pub fn code(output: &Output) -> String {
 pub fn run(lab: &Lab, state_dir: &Path) -> Process {
     let mut command: Command = lab.host_a().command(failover_binary());
     command
-        .args(["guard", "run", "--gateway=command"])
-        .args(["--owner=account:root", &format!("--port={PORT}")])
-        .arg(format!("--state-dir={}", state_dir.display()))
+        .args(run_arguments(state_dir))
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let guard = lab.host_a().spawn(&mut command);
     guard.expect("the binary can be run")
+}
+
+/// Its arguments.
+#[must_use]
+pub fn run_arguments(state_dir: &Path) -> [String; 7] {
+    [
+        "guard".to_owned(),
+        "run".to_owned(),
+        "--gateway=command".to_owned(),
+        "--owner=account:root".to_owned(),
+        format!("--port={PORT}"),
+        format!("--state-dir={}", state_dir.display()),
+        format!("--control={}", state_dir.join("control.sock").display()),
+    ]
 }

@@ -88,6 +88,9 @@ _failover() {
             failover__subcmd__config__subcmd__help,show)
                 cmd="failover__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            failover__subcmd__guard,ask)
+                cmd="failover__subcmd__guard__subcmd__ask"
+                ;;
             failover__subcmd__guard,help)
                 cmd="failover__subcmd__guard__subcmd__help"
                 ;;
@@ -96,6 +99,9 @@ _failover() {
                 ;;
             failover__subcmd__guard,run)
                 cmd="failover__subcmd__guard__subcmd__run"
+                ;;
+            failover__subcmd__guard__subcmd__help,ask)
+                cmd="failover__subcmd__guard__subcmd__help__subcmd__ask"
                 ;;
             failover__subcmd__guard__subcmd__help,help)
                 cmd="failover__subcmd__guard__subcmd__help__subcmd__help"
@@ -162,6 +168,9 @@ _failover() {
                 ;;
             failover__subcmd__help__subcmd__config,show)
                 cmd="failover__subcmd__help__subcmd__config__subcmd__show"
+                ;;
+            failover__subcmd__help__subcmd__guard,ask)
+                cmd="failover__subcmd__help__subcmd__guard__subcmd__ask"
                 ;;
             failover__subcmd__help__subcmd__guard,pair)
                 cmd="failover__subcmd__help__subcmd__guard__subcmd__pair"
@@ -1092,7 +1101,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__guard)
-            opts="-h --help run pair help"
+            opts="-h --help run ask pair help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1105,9 +1114,49 @@ _failover() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        failover__subcmd__guard__subcmd__help)
-            opts="run pair help"
+        failover__subcmd__guard__subcmd__ask)
+            opts="-h --timeout --or --control --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --or)
+                    COMPREPLY=($(compgen -W "start refuse" -- "${cur}"))
+                    return 0
+                    ;;
+                --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__guard__subcmd__help)
+            opts="run ask pair help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__guard__subcmd__help__subcmd__ask)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1188,7 +1237,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__guard__subcmd__run)
-            opts="-h --gateway --user --unit --port --owner --state-dir --kernel-events --log-format --help"
+            opts="-h --gateway --user --unit --port --owner --state-dir --control --kernel-events --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1215,6 +1264,10 @@ _failover() {
                     return 0
                     ;;
                 --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1346,8 +1399,22 @@ _failover() {
             return 0
             ;;
         failover__subcmd__help__subcmd__guard)
-            opts="run pair"
+            opts="run ask pair"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        failover__subcmd__help__subcmd__guard__subcmd__ask)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -373,10 +373,11 @@ complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-succ
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l flap-interval -d 'Time between these probes, where a release needs more than one [default: 3s, or the interval if shorter] [range: 100ms to 1h]' -r
 complete -c failover -n "__fish_failover_using_subcommand simulate" -l baseline -d 'Also simulate the plain shell loop'
 complete -c failover -n "__fish_failover_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -s h -l help -d 'Print help'
-complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -f -a "run" -d 'Run the guard on PC-A: report to PC-B every 50 ms how this host\'s gateway is'
-complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -f -a "pair" -d 'Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with'
-complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run pair help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run ask pair help" -s h -l help -d 'Print help'
+complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run ask pair help" -f -a "run" -d 'Run the guard on PC-A: report to PC-B every 50 ms how this host\'s gateway is'
+complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run ask pair help" -f -a "ask" -d 'Before PC-A\'s gateway starts: have PC-B release its own, and wait for that'
+complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run ask pair help" -f -a "pair" -d 'Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with'
+complete -c failover -n "__fish_failover_using_subcommand guard; and not __fish_seen_subcommand_from run ask pair help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l gateway -d 'What the gateway is: sets how it is recognized [default: openclaw]' -r -f -a "openclaw\t'OpenClaw, through its own commands'
 command\t'Anything, through the start and stop commands'
 systemd-user\t'A user unit (systemctl --user) of the account, through D-Bus'
@@ -386,17 +387,24 @@ complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l port -d 'Port of the gateway [default: 18789]' -r
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l owner -d 'Which process on the port is the gateway, as in the daemon\'s configuration' -r
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l state-dir -d 'Directory with the keys [default: /var/lib/failover]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l control -d 'Control socket of the guard' -r -F
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l kernel-events -d 'Kernel events (eBPF): used if available, required, or off [default: auto]' -r -f -a "auto\t'Use them if available; otherwise log why, and poll the port every second'
 required\t'Don\'t run without them'
 off\t'Poll the port every second'"
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -l log-format -d 'Log format [default: text]' -r -f -a "text\t'Text for people'
 json\t'One JSON object per line'"
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from ask" -l timeout -d 'Limit for the whole time, at most 30 s' -r
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from ask" -l or -d 'What follows if PC-B does not answer, or has not finished in time' -r -f -a "start\t'The gateway starts, and two may serve'
+refuse\t'It doesn\'t, and none may'"
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from ask" -l control -d 'Control socket of the guard' -r -F
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from ask" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from pair" -l with -d 'PC-B, where `failover guard pair` waits [default: wait for PC-A]' -r
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from pair" -l guard-port -d 'The port to wait at (TCP)' -r
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from pair" -l state-dir -d 'The state directory, where the keys are kept' -r -F
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from pair" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run the guard on PC-A: report to PC-B every 50 ms how this host\'s gateway is'
+complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from help" -f -a "ask" -d 'Before PC-A\'s gateway starts: have PC-B release its own, and wait for that'
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from help" -f -a "pair" -d 'Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with'
 complete -c failover -n "__fish_failover_using_subcommand guard; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c failover -n "__fish_failover_using_subcommand config; and not __fish_seen_subcommand_from init check show help" -s h -l help -d 'Print help'
@@ -541,6 +549,7 @@ complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "answer" -d 'What PC-A\'s key runs here: hands PC-A\'s state back before its gateway starts'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from sync" -f -a "choose" -d 'Choose whose state stays where PC-A and PC-B have both changed'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from guard" -f -a "run" -d 'Run the guard on PC-A: report to PC-B every 50 ms how this host\'s gateway is'
+complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from guard" -f -a "ask" -d 'Before PC-A\'s gateway starts: have PC-B release its own, and wait for that'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from guard" -f -a "pair" -d 'Make the keys for the heartbeats: on PC-B first, and then on PC-A with --with'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write the default configuration, with comments'
 complete -c failover -n "__fish_failover_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file like `run` does'

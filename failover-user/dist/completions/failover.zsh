@@ -526,11 +526,22 @@ systemd\:"A system unit, through D-Bus"))' \
 '--port=[Port of the gateway \[default\: 18789\]]:PORT:_default' \
 '*--owner=[Which process on the port is the gateway, as in the daemon'\''s configuration]:OWNER:_default' \
 '--state-dir=[Directory with the keys \[default\: /var/lib/failover\]]:DIR:_files' \
+'--control=[Control socket of the guard]:PATH:_files' \
 '--kernel-events=[Kernel events (eBPF)\: used if available, required, or off \[default\: auto\]]:MODE:((auto\:"Use them if available; otherwise log why, and poll the port every second"
 required\:"Don'\''t run without them"
 off\:"Poll the port every second"))' \
 '--log-format=[Log format \[default\: text\]]:FORMAT:((text\:"Text for people"
 json\:"One JSON object per line"))' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(ask)
+_arguments "${_arguments_options[@]}" : \
+'--timeout=[Limit for the whole time, at most 30 s]:DURATION:_default' \
+'--or=[What follows if PC-B does not answer, or has not finished in time]:WHAT:((start\:"The gateway starts, and two may serve"
+refuse\:"It doesn'\''t, and none may"))' \
+'--control=[Control socket of the guard]:PATH:_files' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
@@ -557,6 +568,10 @@ _arguments "${_arguments_options[@]}" : \
         curcontext="${curcontext%:*:*}:failover-guard-help-command-$line[1]:"
         case $line[1] in
             (run)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(ask)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -869,6 +884,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(ask)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (pair)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -1014,19 +1033,31 @@ _failover__subcmd__explain_commands() {
 _failover__subcmd__guard_commands() {
     local commands; commands=(
 'run:Run the guard on PC-A\: report to PC-B every 50 ms how this host'\''s gateway is' \
+'ask:Before PC-A'\''s gateway starts\: have PC-B release its own, and wait for that' \
 'pair:Make the keys for the heartbeats\: on PC-B first, and then on PC-A with --with' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover guard commands' commands "$@"
 }
+(( $+functions[_failover__subcmd__guard__subcmd__ask_commands] )) ||
+_failover__subcmd__guard__subcmd__ask_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover guard ask commands' commands "$@"
+}
 (( $+functions[_failover__subcmd__guard__subcmd__help_commands] )) ||
 _failover__subcmd__guard__subcmd__help_commands() {
     local commands; commands=(
 'run:Run the guard on PC-A\: report to PC-B every 50 ms how this host'\''s gateway is' \
+'ask:Before PC-A'\''s gateway starts\: have PC-B release its own, and wait for that' \
 'pair:Make the keys for the heartbeats\: on PC-B first, and then on PC-A with --with' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'failover guard help commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__guard__subcmd__help__subcmd__ask_commands] )) ||
+_failover__subcmd__guard__subcmd__help__subcmd__ask_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover guard help ask commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__guard__subcmd__help__subcmd__help_commands] )) ||
 _failover__subcmd__guard__subcmd__help__subcmd__help_commands() {
@@ -1118,9 +1149,15 @@ _failover__subcmd__help__subcmd__explain_commands() {
 _failover__subcmd__help__subcmd__guard_commands() {
     local commands; commands=(
 'run:Run the guard on PC-A\: report to PC-B every 50 ms how this host'\''s gateway is' \
+'ask:Before PC-A'\''s gateway starts\: have PC-B release its own, and wait for that' \
 'pair:Make the keys for the heartbeats\: on PC-B first, and then on PC-A with --with' \
     )
     _describe -t commands 'failover help guard commands' commands "$@"
+}
+(( $+functions[_failover__subcmd__help__subcmd__guard__subcmd__ask_commands] )) ||
+_failover__subcmd__help__subcmd__guard__subcmd__ask_commands() {
+    local commands; commands=()
+    _describe -t commands 'failover help guard ask commands' commands "$@"
 }
 (( $+functions[_failover__subcmd__help__subcmd__guard__subcmd__pair_commands] )) ||
 _failover__subcmd__help__subcmd__guard__subcmd__pair_commands() {

@@ -78,6 +78,9 @@ impl GuardValues {
     }
 }
 
+/// The control socket of PC-A's guard.
+pub const GUARD_CONTROL: &str = "/run/failover-guard/control.sock";
+
 /// Runs whatever is asked for, where something has to be said and nothing is run.
 const NOTHING: &str = "true";
 
@@ -102,6 +105,9 @@ pub struct GuardedOptions {
     /// Directory with the keys [default: /var/lib/failover]
     #[arg(long, value_name = "DIR", value_parser = path)]
     state_dir: Option<PathBuf>,
+    /// Control socket of the guard
+    #[arg(long, value_name = "PATH", default_value = GUARD_CONTROL, value_parser = path)]
+    control: PathBuf,
     /// Kernel events (eBPF): used if available, required, or off [default: auto]
     #[arg(long, value_name = "MODE")]
     kernel_events: Option<KernelEventsMode>,
@@ -119,6 +125,8 @@ pub struct GuardedHost {
     pub(crate) port: NonZeroU16,
     /// Where the keys are.
     pub(crate) state_dir: PathBuf,
+    /// Where the guard can be asked.
+    pub(crate) control: PathBuf,
     pub(crate) kernel_events: KernelEventsMode,
     /// The format of the log.
     pub log_format: LogFormat,
@@ -155,6 +163,7 @@ impl GuardedOptions {
             gateway: gateway.gateway,
             port: gateway.port,
             state_dir: operation.state_dir,
+            control: self.control,
             kernel_events: operation.kernel_events,
             log_format: operation.log_format,
         })

@@ -57,7 +57,7 @@ pub(crate) use flap_damping::FlapDampingOptions;
 pub use flap_damping::NoSuccesses;
 pub use gateway::{GatewayError, GatewayKind};
 pub(crate) use guard::GUARD_PORT;
-pub use guard::{GuardedHost, GuardedOptions};
+pub use guard::{GUARD_CONTROL, GuardedHost, GuardedOptions};
 pub use host::Host;
 pub(crate) use host::host_and_port;
 pub use layers::{Origin, Setting, as_file, in_force};

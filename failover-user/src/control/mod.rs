@@ -27,6 +27,9 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Limit for a hand-back: a gateway that drains takes up to 315 s to stop (measured), and PC-A's unit gives up at 420 s.
 pub const HAND_BACK_WITHIN: Duration = Duration::from_secs(390);
 
+/// Limit for a gateway's start that waits for the other host: `openclaw gateway start` gives up after 52 s (measured).
+pub const LET_GO_WITHIN: Duration = Duration::from_secs(30);
+
 /// Version of requests and answers. Fields may be added within a version, never changed or removed.
 pub const VERSION: u32 = 1;
 
@@ -66,6 +69,12 @@ pub enum Request {
     /// Give PC-A the state that the local gateway has served with, before PC-A's gateway starts. The gateway's
     /// account may ask for this, too.
     HandBack,
+    /// Of PC-A's guard: have PC-B's gateway released, before the local one starts. The answer is a `guard::asking::LetGo`. The
+    /// gateway's account may ask for this, too.
+    LetGo {
+        /// Limit for the answer.
+        seconds: u64,
+    },
     /// Stop the local gateway, although the primary does not answer.
     Release {
         /// Prevent a takeover for this time.
@@ -79,8 +88,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Request {
     /// Timeout for the answer.
-    const fn patience(&self) -> Duration {
+    fn patience(&self) -> Duration {
         match self {
+            Self::LetGo { seconds } => PATIENCE + Duration::from_secs(*seconds).min(LET_GO_WITHIN),
             Self::Takeover { .. } => PATIENCE.saturating_add(LONGEST_WAIT),
             Self::HandBack => HAND_BACK_WITHIN,
             _ => PATIENCE,

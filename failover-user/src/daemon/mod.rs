@@ -30,7 +30,7 @@ use crate::{
     config::Configuration,
     control::Server,
     daemon::{
-        handing_back::HandBack,
+        handing_back::{GuardAsk, HandBack},
         inputs::{Inputs, Sources},
     },
     gateway::{
@@ -103,6 +103,7 @@ struct Daemon {
     observers: Observers,
     state_dir: StateDir,
     hand_back: HandBack,
+    guard_ask: Option<GuardAsk>,
 }
 
 /// The configuration in force.
@@ -153,6 +154,7 @@ impl Daemon {
             observers,
             state_dir,
             hand_back: HandBack::default(),
+            guard_ask: None,
             settings: Settings {
                 configuration,
                 since: clock::now(),
@@ -201,6 +203,7 @@ impl Daemon {
         self.receive(input)?;
         self.follow_guard();
         self.continue_hand_back();
+        self.follow_guard_ask();
         self.state_dir.go_on();
         self.observe(&Occurrence::Turned);
         Ok(())

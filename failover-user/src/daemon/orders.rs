@@ -25,6 +25,7 @@ use crate::{
 const KEPT_WITHIN: Duration = Duration::from_secs(2);
 const FORGOTTEN: &str =
     "the state directory can't be written to, so a restart forgets this order until it can";
+const NO_GUARD: &str = "this is PC-B's daemon; PC-A's guard has a control socket of its own, /run/failover-guard/control.sock";
 const NOT_RECORDED: &str = "the order is kept, but the history or a notice of it can't be written to the state directory, and may be lost at a restart";
 
 /// A probe that an order waits for begins within so long: never two of them within a second.
@@ -103,6 +104,10 @@ impl Daemon {
         }
         if pending.request == Request::HandBack {
             self.answer_hand_back(pending);
+            return;
+        }
+        if let Request::LetGo { .. } = pending.request {
+            self.reply(pending, Err(Refused::because(NO_GUARD.to_owned())));
             return;
         }
         let permitted = self.permitted(&pending.request, pending.asker);
@@ -195,9 +200,11 @@ impl Daemon {
                 until: seconds.map(|seconds| now + Duration::from_secs(seconds)),
             },
             // These are answered before.
-            Request::Status | Request::Sync { .. } | Request::HandBack | Request::Resume => {
-                Order::Resume
-            }
+            Request::Status
+            | Request::Sync { .. }
+            | Request::HandBack
+            | Request::LetGo { .. }
+            | Request::Resume => Order::Resume,
             Request::Drill => Order::Drill,
             Request::Takeover { force, .. } => Order::TakeOver { force: *force },
             Request::Release { hold_seconds } => Order::Release {
@@ -324,6 +331,7 @@ impl Daemon {
             | Request::Resume
             | Request::Drill
             | Request::HandBack
+            | Request::LetGo { .. }
             | Request::Sync { .. } => {}
         }
         None

@@ -23,6 +23,7 @@ use tokio::{
 
 use failover_decide::Time;
 use failover_guard::{
+    ask::{Answer, Ask, AskId},
     beat::{Announcement, Beat, BootId, Echo, GatewayState, HostName, Nonce},
     keys::KeyRing,
     liveness::Gaps,
@@ -35,6 +36,8 @@ use failover_linux::clock;
 const MOST_AT_ONCE: usize = 64;
 /// The shortest time between answers to beats of a start that isn't known yet.
 const ANSWER_GAP: Duration = Duration::from_millis(50);
+/// From one beat to the next while something is asked or answered.
+const HURRIED: Duration = Duration::from_millis(50);
 /// Intervals that the other side may keep.
 const INTERVALS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(20)..=Duration::from_secs(5);
@@ -51,6 +54,8 @@ pub(crate) struct Link {
     boot: Option<BootId>,
     gateway: GatewayState,
     announcement: Option<Announcement>,
+    asks: Option<Ask>,
+    answers: Option<Answer>,
     /// Where beats are sent: where the last fresh beat came from, or as configured.
     peer: Option<SocketAddr>,
     next_beat: Instant,
@@ -146,6 +151,8 @@ impl Link {
             boot: boot.and_then(|boot| BootId::try_from(boot).ok()),
             gateway: GatewayState::Unknown,
             announcement: None,
+            asks: None,
+            answers: None,
             peer,
             next_beat: now,
             next_answer: now,
@@ -162,6 +169,34 @@ impl Link {
             (self.gateway, self.announcement) = (gateway, announcement);
             self.next_beat = Instant::now();
         }
+    }
+
+    /// What this side asks from now on. News is sent at once.
+    pub(crate) fn ask(&mut self, ask: Option<Ask>) {
+        if ask != self.asks {
+            self.asks = ask;
+            self.next_beat = Instant::now();
+        }
+    }
+
+    /// How far the other side's ask is from now on. News is sent at once.
+    pub(crate) fn answer(&mut self, answer: Option<Answer>) {
+        if answer != self.answers {
+            self.answers = answer;
+            self.next_beat = Instant::now();
+        }
+    }
+
+    /// What the other side asked when it was heard last.
+    pub(crate) fn asked(&self) -> Option<Ask> {
+        self.heard.as_ref().and_then(|heard| heard.beat.asks)
+    }
+
+    /// The other side's answer to this ask, and when it was heard last.
+    pub(crate) fn answered(&self, id: AskId) -> Option<(&Answer, Time)> {
+        let heard = self.heard.as_ref()?;
+        let answer = heard.beat.answers.as_ref()?;
+        (answer.id == id).then_some((answer, heard.at))
     }
 
     /// Time has passed that nobody could use: it is no silence.
@@ -229,7 +264,12 @@ impl Link {
             return;
         }
         // At a fixed rate, but without making up for time that this process didn't get.
-        self.next_beat = (self.next_beat + self.interval).max(now + self.interval / 2);
+        let interval = match self.asks.is_some() || self.answers.is_some() {
+            // The beats keep the longer one in them, so that going back to it is no silence.
+            true => self.interval.min(HURRIED),
+            false => self.interval,
+        };
+        self.next_beat = (self.next_beat + interval).max(now + interval / 2);
         self.send();
     }
 
@@ -250,6 +290,8 @@ impl Link {
             boot: self.boot,
             gateway: self.gateway,
             announcement: self.announcement,
+            asks: self.asks,
+            answers: self.answers.clone(),
             sent_us: microseconds(now.as_duration()),
             echo,
         };
@@ -350,11 +392,10 @@ impl Link {
             let trip = since.and_then(|since| since.checked_sub(echo.held_us));
             self.round_trip = trip.map(Duration::from_micros);
         }
-        let says = |beat: &Beat| (beat.from, beat.gateway, beat.announcement);
         let is_same = self
             .heard
             .as_ref()
-            .is_some_and(|before| says(&before.beat) == says(&beat));
+            .is_some_and(|before| says_the_same(&before.beat, &beat));
         let is_news = self.hearing != Hearing::Beats || !is_same;
         self.heard = Some(Heard { beat, at: now });
         self.hearing = Hearing::Beats;
@@ -388,6 +429,12 @@ impl Link {
     }
 }
 
+/// Does the later one of two beats say nothing new?
+fn says_the_same(before: &Beat, beat: &Beat) -> bool {
+    let says = |beat: &Beat| (beat.from, beat.gateway, beat.announcement, beat.asks);
+    says(before) == says(beat) && before.answers == beat.answers
+}
+
 /// IPv6 and IPv4, or IPv4 alone where there is no IPv6.
 fn bind(port: u16) -> io::Result<UdpSocket> {
     let dual = std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port));
@@ -397,20 +444,23 @@ fn bind(port: u16) -> io::Result<UdpSocket> {
 }
 
 /// Names this start: nobody can guess it.
-fn nonce() -> io::Result<Nonce> {
+pub(crate) fn nonce() -> io::Result<Nonce> {
     let mut bytes = [0; 8];
     // As few as that come whole (getrandom(2)).
     getrandom(&mut bytes, GetRandomFlags::empty())?;
     Ok(Nonce(u64::from_ne_bytes(bytes)))
 }
 
-fn microseconds(duration: Duration) -> u64 {
+pub(crate) fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use failover_guard::keys::{KeyId, KeyPair};
+    use failover_guard::{
+        ask::{How, What},
+        keys::{KeyId, KeyPair},
+    };
 
     use super::*;
 
@@ -500,6 +550,33 @@ mod tests {
             );
             until(&mut standby, &mut primary, is_heard).await;
             assert!(standby.round_trip().is_some());
+        });
+    }
+
+    #[test]
+    fn what_is_asked_is_heard_and_its_answer_as_well_until_it_is_no_longer_asked() {
+        run(async {
+            let (mut primary, mut standby) = ends();
+            let id = AskId(7);
+            let what = What::LetGo;
+            primary.ask(Some(Ask { id, what }));
+            until(&mut standby, &mut primary, |end| {
+                end.asked().map(|ask| ask.id) == Some(id)
+            })
+            .await;
+            standby.answer(Some(Answer {
+                id,
+                how: How::Done,
+                why: None,
+            }));
+            until(&mut primary, &mut standby, |end| {
+                end.answered(id)
+                    .is_some_and(|(answer, _)| answer.how == How::Done)
+            })
+            .await;
+            assert!(primary.answered(AskId(8)).is_none());
+            primary.ask(None);
+            until(&mut standby, &mut primary, |end| end.asked().is_none()).await;
         });
     }
 

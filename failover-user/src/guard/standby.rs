@@ -5,7 +5,10 @@ use std::{num::NonZeroU16, path::Path, time::Duration};
 use tracing::{error, info};
 
 use failover_decide::{GuardObservation, PrimaryGateway};
-use failover_guard::beat::{Announcement, GatewayState};
+use failover_guard::{
+    ask::{Answer, Ask},
+    beat::{Announcement, GatewayState},
+};
 
 use crate::guard::{
     keys::Keys,
@@ -66,6 +69,18 @@ impl Receiver {
     pub(crate) fn say(&mut self, gateway: GatewayState) {
         if let Some(link) = &mut self.link {
             link.say(gateway, None);
+        }
+    }
+
+    /// What PC-A's guard asks for.
+    pub(crate) fn asked(&self) -> Option<Ask> {
+        self.link.as_ref().and_then(Link::asked)
+    }
+
+    /// How far that is.
+    pub(crate) fn answer(&mut self, answer: Option<Answer>) {
+        if let Some(link) = &mut self.link {
+            link.answer(answer);
         }
     }
 

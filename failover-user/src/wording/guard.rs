@@ -2,7 +2,15 @@
 
 use failover_guard::beat::{Announcement, GatewayState};
 
-use crate::guard::{link::Hearing, view::GuardView};
+use crate::{
+    control::AskError,
+    guard::{
+        asking::LetGo,
+        hook::{Otherwise, is_free},
+        link::Hearing,
+        view::GuardView,
+    },
+};
 
 /// One line, without when it was heard.
 pub(crate) fn heard(guard: &GuardView) -> String {
@@ -22,6 +30,35 @@ pub(crate) fn heard(guard: &GuardView) -> String {
         text.push_str(&format!(", {announced}"));
     }
     text
+}
+
+/// What came of it that PC-B was asked to let go, and what follows.
+pub(crate) fn let_go(ended: &Result<LetGo, AskError>, otherwise: Otherwise) -> String {
+    let told = match ended {
+        Ok(LetGo::Released) => "PC-B has released its gateway".to_owned(),
+        Ok(LetGo::NothingToRelease) => "PC-B's gateway does not serve".to_owned(),
+        Ok(LetGo::Silent) => "PC-B cannot be reached".to_owned(),
+        Ok(LetGo::Unanswered) => {
+            "PC-B does not answer the question; it may run an earlier version".to_owned()
+        }
+        Ok(LetGo::NotInTime { drains: true }) => {
+            "PC-B's gateway is still draining, and serves until it has finished".to_owned()
+        }
+        Ok(LetGo::NotInTime { drains: false }) => {
+            "PC-B has not released its gateway in time".to_owned()
+        }
+        Ok(LetGo::Refused { why }) => format!("PC-B does not release its gateway: {why}"),
+        Err(AskError::NotRunning { .. }) => {
+            "the guard is not running, so PC-B cannot be asked".to_owned()
+        }
+        Err(error) => error.to_string(),
+    };
+    let follows = match (is_free(ended), otherwise) {
+        (true, _) => "the gateway starts",
+        (false, Otherwise::Start) => "the gateway starts all the same (--or=start)",
+        (false, Otherwise::Refuse) => "the gateway does not start (--or=refuse)",
+    };
+    format!("{told}; {follows}")
 }
 
 /// A gateway as its host sees it.

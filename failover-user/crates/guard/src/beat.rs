@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ask::{Answer, Ask};
+
 /// Longer names are cut: gethostname(2) allows 64 bytes.
 const LONGEST_NAME: usize = 64;
 
@@ -32,6 +34,12 @@ pub struct Beat {
     /// What the sender has announced, as long as it holds.
     #[serde(default)]
     pub announcement: Option<Announcement>,
+    /// What the sender wants of the receiver, in every beat until that is answered.
+    #[serde(default)]
+    pub asks: Option<Ask>,
+    /// How far the receiver's ask is, in every beat as long as it is asked.
+    #[serde(default)]
+    pub answers: Option<Answer>,
     /// When it was sent, in microseconds of the sender's boot clock.
     #[serde(default)]
     pub sent_us: u64,
@@ -173,17 +181,21 @@ impl From<BootId> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ask::What;
 
     #[test]
     fn what_a_later_release_adds_is_left_out_and_its_words_are_unknown() {
         let beat: Beat = serde_json::from_str(
             r#"{"from":7,"sequence":1,"interval_ms":50,"host":"pc-a","gateway":"hibernating",
-                "announcement":"moves-house","weather":{"sun":true}}"#,
+                "announcement":"moves-house","weather":{"sun":true},
+                "asks":{"id":3,"what":"dance","with":"whom"}}"#,
         )
         .expect("a beat");
         assert_eq!(beat.gateway, GatewayState::Unknown);
         assert_eq!(beat.announcement, Some(Announcement::Unknown));
         assert_eq!((beat.to, beat.boot, beat.echo), (None, None, None));
+        assert_eq!(beat.asks.map(|ask| ask.what), Some(What::Unknown));
+        assert_eq!(beat.answers, None);
     }
 
     #[test]

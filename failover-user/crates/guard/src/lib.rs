@@ -2,9 +2,10 @@
 //!
 //! No sockets, no clock, no files: bytes and times are arguments, so that tests drive the very code that runs. What
 //! comes in is hostile until its authentication code, its freshness and its bounds are checked, in this order:
-//! [`seal`], [`session`], [`beat`]. Nothing here decides: what silence means for a takeover is the decider's.
+//! [`seal`], [`session`], [`beat`], which may carry an [`ask`]. Nothing here decides: what silence means for a takeover is the decider's.
 #![forbid(unsafe_code)]
 
+pub mod ask;
 pub mod beat;
 pub mod keys;
 pub mod liveness;

@@ -216,6 +216,8 @@ mod tests {
             boot: None,
             gateway: GatewayState::Unknown,
             announcement: None,
+            asks: None,
+            answers: None,
             sent_us: 0,
             echo: None,
         };

@@ -119,6 +119,8 @@ mod tests {
             boot: None,
             gateway: GatewayState::Answering,
             announcement: None,
+            asks: None,
+            answers: None,
             sent_us: 4,
             echo: None,
         }
