@@ -32,6 +32,7 @@ Verbs:
               kernel           Measure the eBPF program against bpftrace and tcpstates instead
               gateway          Measure takeovers by the real OpenClaw, kept ready in each way, instead
               sync             Measure what it costs to have its state on PC-B, instead
+              guard            Measure host loss with a guard on PC-A, instead
               -- OPTIONS       Passed on to `failover-lab bench`; `-- --help` lists them
   vmtest    Test the program on other kernels, Debian's own, each in an emulated machine
               --kernel VERSION  A version like 5.10, or `newest`; can be given several times

@@ -44,6 +44,7 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[OsString]) -> 
     let tools = setup::ready(workspace)?;
     let asks = |mode| arguments.iter().any(|argument| argument == mode);
     let is_of_sync = matches!(show, Show::Bench) && asks("sync");
+    let is_of_guard = matches!(show, Show::Bench) && asks("guard");
     let is_with_openclaw = is_of_sync || matches!(show, Show::Bench) && asks("gateway");
     if matches!(show, Show::Bench) {
         // Each takes some that the others don't.
@@ -78,6 +79,10 @@ pub(crate) fn run(workspace: &Workspace, show: Show, arguments: &[OsString]) -> 
         if let Some(program) = litestream::present(workspace) {
             command.arg("--litestream").arg(program);
         }
+    }
+    if is_of_guard {
+        setup::systemd(workspace, &lab)?;
+        command.env("FAILOVER_BIN", &failover);
     }
     if is_with_openclaw {
         if !is_of_sync {

@@ -8,6 +8,7 @@
 mod cgroup;
 mod episode;
 mod gateway;
+mod guard;
 mod idle;
 mod kernel;
 mod latency;
@@ -77,6 +78,8 @@ enum Mode {
     Gateway(gateway::Options),
     /// Measure what it costs to have PC-A's state on PC-B
     Sync(sync::Options),
+    /// Measure host loss and its return with a guard on PC-A, beside keepalived on both hosts and the loop
+    Guard(guard::Options),
 }
 
 /// Measures, and prints the table. The exit code is 0 when every goal is met.
@@ -88,6 +91,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Some(Mode::Kernel(kernel)) => return kernel::run(kernel, &options.failover),
         Some(Mode::Gateway(gateway)) => return gateway::run(gateway, &options.failover),
         Some(Mode::Sync(sync)) => return sync::run(sync, &options.failover),
+        Some(Mode::Guard(guard)) => return guard::run(guard, &options.failover),
         None => {}
     }
     let timings: &[Timing] = if options.quick {

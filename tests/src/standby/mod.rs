@@ -24,6 +24,7 @@ use crate::{
         Lab, Machine, Process, SwitchPort,
         machine::{HOME, USER},
     },
+    moment::Moment,
     openclaw::LONGEST_START,
     openclaw_unit::{
         self, UNIT, await_seen, await_state, await_status, configure_daemon, log, run_daemon,
@@ -151,6 +152,21 @@ impl StandbySite {
     /// When it doesn't run.
     pub fn primary_dies(&mut self) {
         self.primary.take().expect("the primary runs").kill();
+    }
+
+    /// The same, and when.
+    pub fn primary_killed(&mut self) -> Option<Moment> {
+        self.primary.take().map(Process::kill)
+    }
+
+    /// PC-A's cable is cut, and when.
+    pub fn cut_primary(&self) -> Moment {
+        self.lab.switch_port(self.lab.host_a()).down()
+    }
+
+    /// PC-A's cable is in again, and when.
+    pub fn mend_primary(&self) -> Moment {
+        self.lab.switch_port(self.lab.host_a()).up()
     }
 
     /// PC-A's gateway is started.
