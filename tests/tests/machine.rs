@@ -29,6 +29,11 @@ fn a_system_unit_serves_the_other_host_and_is_restarted_when_it_is_killed() {
     };
     wait::until("PC-A reaches it", wait::LONG, reach);
     machine.run(&["systemctl", "kill", "--signal=KILL", "gateway"]);
+    // The one that is killed may answer for a moment.
+    wait::until("it is started again", wait::LONG, || {
+        let restarts = machine.run(&["systemctl", "show", "--value", "-p", "NRestarts", "gateway"]);
+        (restarts.trim() == "1").then_some(())
+    });
     wait::until("PC-A reaches it again", wait::LONG, reach);
     machine.run(&["systemctl", "stop", "gateway"]);
     assert_eq!(machine.unit_state("gateway"), "inactive");

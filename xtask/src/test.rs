@@ -1,14 +1,18 @@
-//! `cargo xtask test`: builds everything as the caller, then runs one suite after the other, the
-//! end-to-end ones as root.
+//! `cargo xtask test`: builds everything as the caller, then runs the suites, the end-to-end ones as
+//! root.
 //!
 //! The suites are run from here and not by `cargo test`: so everything is compiled once and in
-//! one go, nothing but a finished test ever runs as root, and a suite that dies is noticed.
+//! one go, nothing but a finished test ever runs as root, a suite that dies is noticed, and several
+//! end-to-end suites run at once: their tests mostly wait.
 
 use std::env;
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -19,6 +23,11 @@ use crate::results::{Collector, Tally};
 use crate::steps::Work;
 use crate::workspace::Workspace;
 use crate::{build, dist, kernel, openclaw, setup};
+
+/// End-to-end suites that measure what other tests would disturb.
+const MEASURING: [&str; 3] = ["crowds", "stopper", "surroundings"];
+/// Number of end-to-end suites that run at once on each core.
+const TOGETHER: usize = 2;
 
 /// Which tests to run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,9 +75,7 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
     // Quick ones first.
     suites.sort_by_key(|suite| (is_end_to_end(suite, workspace), suite.source.clone()));
 
-    let skips = Skips::new(workspace)?;
-    let mut summary = Summary::default();
-    for suite in &suites {
+    let command = |suite: &Artifact| {
         let mut command = match privileges {
             Some(privileges) if is_end_to_end(suite, workspace) => {
                 privileges.command(&suite.executable)
@@ -79,7 +86,6 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
             .current_dir(&suite.package)
             .env("CARGO_MANIFEST_DIR", &suite.package)
             .env("FAILOVER_BIN", &failover)
-            .env("FAILOVER_SKIPS", &skips.0)
             .args(colour())
             .args(filters);
         if let Some(package) = &package {
@@ -90,13 +96,22 @@ pub(crate) fn run(workspace: &Workspace, scope: Scope, filters: &[String]) -> Re
             // Its start keeps two cores busy, and some of the tests are about how long it takes.
             command.arg("--test-threads=1");
         }
-        let name = workspace.relative(&suite.source).display().to_string();
-        eprintln!("     Running {name}");
-        let (results, status) = stream(&mut command, &mut io::stdout())?;
-        // The suite's own result comes last; a test may have printed what looks like one.
-        summary.add(&name, results.last().copied(), status);
-        summary.skip(&name, &skips.take()?);
+        command
+    };
+    let (alone, together): (Vec<_>, Vec<_>) = suites
+        .into_iter()
+        .partition(|suite| scope == Scope::OpenClaw || runs_alone(suite, workspace));
+    let mut summary = Summary::default();
+    for suite in &alone {
+        eprintln!("     Running {}", name(suite, workspace));
+        summary.count(&finish(
+            workspace,
+            suite,
+            command(suite),
+            &mut io::stdout(),
+        )?);
     }
+    summary.run_together(workspace, &together, command)?;
 
     if scope == Scope::OpenClaw {
         return Ok(summary.close());
@@ -141,17 +156,18 @@ fn package(workspace: &Workspace) -> Option<PathBuf> {
     }
 }
 
-/// The file in which tests that found that they can't run here say so. libtest counts them as passed.
+/// The file in which a suite's tests that found that they can't run here say so. libtest counts them as passed.
 struct Skips(PathBuf);
 
 impl Skips {
-    fn new(workspace: &Workspace) -> Result<Self> {
-        let skips = Self(workspace.target().join("skipped-tests"));
+    fn new(workspace: &Workspace, suite: &Artifact) -> Result<Self> {
+        let name = format!("skipped-tests-{}", suite.name);
+        let skips = Self(workspace.target().join(name));
         skips.take()?;
         Ok(skips)
     }
 
-    /// What was said since this was asked last: a line each.
+    /// What was written since this was called last: a line each.
     fn take(&self) -> Result<String> {
         let told = match fs::read_to_string(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
@@ -181,6 +197,11 @@ fn is_end_to_end(suite: &Artifact, workspace: &Workspace) -> bool {
     suite.package == workspace.end_to_end_package()
 }
 
+/// Unit tests use all cores; the others wait, but for those that measure.
+fn runs_alone(suite: &Artifact, workspace: &Workspace) -> bool {
+    !is_end_to_end(suite, workspace) || suite.is_library || MEASURING.contains(&&*suite.name)
+}
+
 /// The real gateway's suites have its name.
 fn is_with_openclaw(suite: &Artifact) -> bool {
     suite.name.starts_with("openclaw")
@@ -203,6 +224,33 @@ fn colour() -> &'static [&'static str] {
         _ => io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none(),
     };
     if wanted { &["--color=always"] } else { &[] }
+}
+
+/// Runs a suite to its end.
+fn finish(
+    workspace: &Workspace,
+    suite: &Artifact,
+    mut command: Command,
+    terminal: &mut impl Write,
+) -> Result<Finished> {
+    let skips = Skips::new(workspace, suite)?;
+    command.env("FAILOVER_SKIPS", &skips.0);
+    let (results, status) = stream(&mut command, terminal)?;
+    Ok(Finished {
+        name: name(suite, workspace),
+        // The suite's own result comes last; a test may have printed what looks like one.
+        result: results.last().copied(),
+        status,
+        skipped: skips.take()?,
+    })
+}
+
+fn name(suite: &Artifact, workspace: &Workspace) -> String {
+    workspace.relative(&suite.source).display().to_string()
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Runs `command`, passes its output on to `terminal` as it comes, and returns the results that it
@@ -250,7 +298,65 @@ struct Summary {
     complaints: Vec<String>,
 }
 
+/// What a suite came to.
+struct Finished {
+    name: String,
+    result: Option<Tally>,
+    status: ExitStatus,
+    /// A line for each test that was skipped.
+    skipped: String,
+}
+
 impl Summary {
+    /// Runs several of these suites at once. The output of each is shown in one piece, when it has ended.
+    fn run_together(
+        &mut self,
+        workspace: &Workspace,
+        suites: &[Artifact],
+        command: impl Fn(&Artifact) -> Command + Sync,
+    ) -> Result<()> {
+        let waiting = Mutex::new(suites.iter());
+        let next = || {
+            waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next()
+        };
+        let (ended, finished) = mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..cores() * TOGETHER {
+                let (ended, next, command) = (ended.clone(), &next, &command);
+                scope.spawn(move || {
+                    while let Some(suite) = next() {
+                        let mut output = Vec::new();
+                        let suite = finish(workspace, suite, command(suite), &mut output);
+                        // Nobody waits for it any more after an error.
+                        if ended.send(suite.map(|suite| (suite, output))).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(ended);
+            for suite in finished {
+                let (suite, output) = suite?;
+                eprintln!("         Ran {}", suite.name);
+                let mut terminal = io::stdout();
+                terminal
+                    .write_all(&output)
+                    .and_then(|()| terminal.flush())
+                    .context("cannot write to standard output")?;
+                self.count(&suite);
+            }
+            Ok(())
+        })
+    }
+
+    fn count(&mut self, suite: &Finished) {
+        self.add(&suite.name, suite.result, suite.status);
+        self.skip(&suite.name, &suite.skipped);
+    }
+
     fn add(&mut self, name: &str, result: Option<Tally>, status: ExitStatus) {
         let tally = result.unwrap_or_default();
         self.tally += tally;
