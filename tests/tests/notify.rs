@@ -13,7 +13,11 @@ use std::{
     time::Duration,
 };
 
-use failover_tests::{daemon::Setup, lab::Lab, wait};
+use failover_tests::{
+    daemon::{Daemon, Setup},
+    lab::Lab,
+    wait,
+};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Request, Response,
@@ -505,4 +509,31 @@ fn a_pause_is_reported_with_who_ordered_it_and_why() {
     let text = paused["text"].as_str().unwrap();
     assert!(text.ends_with("moving house"), "{text}");
     daemon.ends_having_run(&[]);
+}
+
+#[test]
+fn the_heartbeat_url_is_requested_only_while_all_is_well() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab)
+        .argument("--heartbeat-url=http://127.0.0.1:1/push")
+        .argument("--heartbeat-every=5s")
+        .spawn();
+    // PC-A was never seen, so nothing is protected.
+    daemon.says("it is not requested", |line| {
+        line.message()
+            .ends_with("the heartbeat URL is not requested")
+    });
+    let fails = |daemon: &Daemon| {
+        let (status, _) = daemon.status();
+        let warnings = status.get("warnings").expect("a list").to_string();
+        warnings.contains("the heartbeat URL")
+    };
+    assert!(!fails(&daemon));
+    let _primary = lab.host_a().gateway().unwrap();
+    daemon.says("it is requested", |line| {
+        line.message() == "the heartbeat URL can't be requested"
+    });
+    wait::until("the status shows that nobody serves it", wait::LONG, || {
+        fails(&daemon).then_some(())
+    });
 }

@@ -277,7 +277,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__check)
-            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --guard-port --host-loss --on-crash --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --guard-port --host-loss --on-crash --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --heartbeat-url --heartbeat-every --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -568,6 +568,14 @@ _failover() {
                     return 0
                     ;;
                 --webhook-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --heartbeat-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --heartbeat-every)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -727,7 +735,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__config__subcmd__show)
-            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --guard-port --host-loss --on-crash --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --secrets --output --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --guard-port --host-loss --on-crash --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --heartbeat-url --heartbeat-every --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --secrets --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1018,6 +1026,14 @@ _failover() {
                     return 0
                     ;;
                 --webhook-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --heartbeat-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --heartbeat-every)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1833,7 +1849,7 @@ _failover() {
             return 0
             ;;
         failover__subcmd__run)
-            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --guard-port --host-loss --on-crash --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
+            opts="-h --config --primary --check --check-path --check-status --check-pointer --check-value --check-contains --check-tls --check-ca --check-fingerprint --check-host --check-token-file --drain-limit --gateway --user --unit --port --start --stop --start-timeout --stop-timeout --owner --standby --hot-refresh --drill-every --local-check --local-check-path --local-check-status --local-check-pointer --local-check-value --local-check-contains --local-check-tls --local-check-ca --local-check-host --local-check-token-file --interval --strikes --timeout --confirm-interval --recovery-interval --veto-limit --arm --witnesses --witness-quorum --fence --fence-required --fence-timeout --flap-damping --flap-window --flap-quiet --flap-successes --flap-interval --guard-port --host-loss --on-crash --sync-from --sync-every --sync-max-age --sync-within --sync-place-within --sync-max-bytes --sync-max-file --sync-max-files --sync-min-free --sync-paths --sync-databases --sync-exclude --notify --webhook --webhook-token-file --webhook-ca --heartbeat-url --heartbeat-every --state-dir --control --operators --metrics --kernel-events --log-format --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2124,6 +2140,14 @@ _failover() {
                     return 0
                     ;;
                 --webhook-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --heartbeat-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --heartbeat-every)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -132,6 +132,8 @@ complete -c failover -n "__fish_failover_using_subcommand run" -l notify -d 'Com
 complete -c failover -n "__fish_failover_using_subcommand run" -l webhook -d 'URL to POST each event to, as JSON; retried for up to a day' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l webhook-token-file -d 'File with the webhook\'s token, sent as Authorization: Bearer' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l webhook-ca -d 'PEM file with the CA of the webhook\'s certificate, or the certificate itself [default: the system\'s CA store]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand run" -l heartbeat-url -d 'URL to request while PC-A is protected or PC-B serves: a monitoring service that gets no more requests reports that PC-B itself is off' -r
+complete -c failover -n "__fish_failover_using_subcommand run" -l heartbeat-every -d 'Time between two of these requests [default: 1m] [range: 5s to 24h]' -r
 complete -c failover -n "__fish_failover_using_subcommand run" -l state-dir -d 'Directory for the history, the daemon\'s state and the output of commands [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l control -d 'Control socket [default: /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand run" -l operators -d 'Accounts besides root that may pause, take over and release' -r
@@ -234,6 +236,8 @@ complete -c failover -n "__fish_failover_using_subcommand check" -l notify -d 'C
 complete -c failover -n "__fish_failover_using_subcommand check" -l webhook -d 'URL to POST each event to, as JSON; retried for up to a day' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l webhook-token-file -d 'File with the webhook\'s token, sent as Authorization: Bearer' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l webhook-ca -d 'PEM file with the CA of the webhook\'s certificate, or the certificate itself [default: the system\'s CA store]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand check" -l heartbeat-url -d 'URL to request while PC-A is protected or PC-B serves: a monitoring service that gets no more requests reports that PC-B itself is off' -r
+complete -c failover -n "__fish_failover_using_subcommand check" -l heartbeat-every -d 'Time between two of these requests [default: 1m] [range: 5s to 24h]' -r
 complete -c failover -n "__fish_failover_using_subcommand check" -l state-dir -d 'Directory for the history, the daemon\'s state and the output of commands [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l control -d 'Control socket [default: /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand check" -l operators -d 'Accounts besides root that may pause, take over and release' -r
@@ -505,6 +509,8 @@ complete -c failover -n "__fish_failover_using_subcommand config; and __fish_see
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook -d 'URL to POST each event to, as JSON; retried for up to a day' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook-token-file -d 'File with the webhook\'s token, sent as Authorization: Bearer' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l webhook-ca -d 'PEM file with the CA of the webhook\'s certificate, or the certificate itself [default: the system\'s CA store]' -r -F
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l heartbeat-url -d 'URL to request while PC-A is protected or PC-B serves: a monitoring service that gets no more requests reports that PC-B itself is off' -r
+complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l heartbeat-every -d 'Time between two of these requests [default: 1m] [range: 5s to 24h]' -r
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l state-dir -d 'Directory for the history, the daemon\'s state and the output of commands [default: /var/lib/failover]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l control -d 'Control socket [default: /run/failover/control.sock]' -r -F
 complete -c failover -n "__fish_failover_using_subcommand config; and __fish_seen_subcommand_from show" -l operators -d 'Accounts besides root that may pause, take over and release' -r

@@ -116,6 +116,8 @@ take-over\:"A takeover at once"))' \
 '--webhook=[URL to POST each event to, as JSON; retried for up to a day]:URL:_default' \
 '--webhook-token-file=[File with the webhook'\''s token, sent as Authorization\: Bearer]:FILE:_files' \
 '--webhook-ca=[PEM file with the CA of the webhook'\''s certificate, or the certificate itself \[default\: the system'\''s CA store\]]:FILE:_files' \
+'--heartbeat-url=[URL to request while PC-A is protected or PC-B serves\: a monitoring service that gets no more requests reports that PC-B itself is off]:URL:_default' \
+'--heartbeat-every=[Time between two of these requests \[default\: 1m\] \[range\: 5s to 24h\]]:DURATION:_default' \
 '--state-dir=[Directory for the history, the daemon'\''s state and the output of commands \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[Control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
 '*--operators=[Accounts besides root that may pause, take over and release]:ACCOUNTS:_default' \
@@ -218,6 +220,8 @@ take-over\:"A takeover at once"))' \
 '--webhook=[URL to POST each event to, as JSON; retried for up to a day]:URL:_default' \
 '--webhook-token-file=[File with the webhook'\''s token, sent as Authorization\: Bearer]:FILE:_files' \
 '--webhook-ca=[PEM file with the CA of the webhook'\''s certificate, or the certificate itself \[default\: the system'\''s CA store\]]:FILE:_files' \
+'--heartbeat-url=[URL to request while PC-A is protected or PC-B serves\: a monitoring service that gets no more requests reports that PC-B itself is off]:URL:_default' \
+'--heartbeat-every=[Time between two of these requests \[default\: 1m\] \[range\: 5s to 24h\]]:DURATION:_default' \
 '--state-dir=[Directory for the history, the daemon'\''s state and the output of commands \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[Control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
 '*--operators=[Accounts besides root that may pause, take over and release]:ACCOUNTS:_default' \
@@ -707,6 +711,8 @@ take-over\:"A takeover at once"))' \
 '--webhook=[URL to POST each event to, as JSON; retried for up to a day]:URL:_default' \
 '--webhook-token-file=[File with the webhook'\''s token, sent as Authorization\: Bearer]:FILE:_files' \
 '--webhook-ca=[PEM file with the CA of the webhook'\''s certificate, or the certificate itself \[default\: the system'\''s CA store\]]:FILE:_files' \
+'--heartbeat-url=[URL to request while PC-A is protected or PC-B serves\: a monitoring service that gets no more requests reports that PC-B itself is off]:URL:_default' \
+'--heartbeat-every=[Time between two of these requests \[default\: 1m\] \[range\: 5s to 24h\]]:DURATION:_default' \
 '--state-dir=[Directory for the history, the daemon'\''s state and the output of commands \[default\: /var/lib/failover\]]:DIR:_files' \
 '--control=[Control socket \[default\: /run/failover/control.sock\]]:PATH:_files' \
 '*--operators=[Accounts besides root that may pause, take over and release]:ACCOUNTS:_default' \

@@ -137,6 +137,7 @@ impl Configuration {
             sync,
             notify,
             webhook,
+            dead_mans_switch,
             operation,
         } = options.resolve()?;
         let primary = primary.primary.ok_or(ConfigurationError::NoPrimary)?;
@@ -188,7 +189,11 @@ impl Configuration {
             standby: standby.checked()?,
             sync,
             fence: fence.command,
-            notifications: Notifications::checked::<ConfigurationError>(notify, webhook)?,
+            notifications: Notifications::checked::<ConfigurationError>(
+                notify,
+                webhook,
+                dead_mans_switch,
+            )?,
             state_dir: operation.state_dir,
             control: operation.control,
             operators: operation.operators,

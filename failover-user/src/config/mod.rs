@@ -63,7 +63,7 @@ pub(crate) use host::host_and_port;
 pub use layers::{Origin, Setting, as_file, in_force};
 pub use local_check::{LocalCheck, LocalCheckKind, Transport};
 pub use locations::Locations;
-pub use notify::{Webhook, WebhookError};
+pub use notify::{DeadMansSwitch, Webhook, WebhookError};
 pub use operation::{
     DEFAULT_CONTROL, DEFAULT_STATE_DIR, KernelEventsMode, LogFormat, OperationError,
 };
@@ -88,7 +88,7 @@ pub use witness::{Witness, WitnessError, WitnessList, WitnessesError};
 /// One that isn't in force anywhere.
 #[cfg(test)]
 pub(crate) fn webhook_for_tests(url: &str, token_file: Option<&std::path::Path>) -> Webhook {
-    Webhook::checked(Some(url), token_file, None)
+    Webhook::checked("webhook", Some(url), token_file, None)
         .expect("a webhook")
         .expect("it is given")
 }

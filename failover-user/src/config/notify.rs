@@ -1,6 +1,10 @@
-//! Who is notified: a command that is run, and a webhook that is called.
+//! Who is notified: a command that is run, a webhook that is called; and the dead man's switch, which is called as long as
+//! all is well.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use hyper::{
     Uri,
@@ -13,10 +17,13 @@ use crate::config::{
     check::Tls,
     command::{CommandError, command},
     credential::{CredentialError, Token, roots_in, token, trusted_here},
-    option::{essential, notifications, option_set},
+    duration::{HumanDuration, days, minutes, seconds},
+    option::{Always, essential, notifications, option_set},
     parse::path,
 };
 use crate::gateway::command::command_line::CommandLine;
+
+const WEBHOOK: &str = "webhook";
 
 option_set! {
     /// The command for notifications.
@@ -52,6 +59,24 @@ option_set! {
     }
 }
 
+option_set! {
+    /// The dead man's switch.
+    pub(crate) struct DeadMansSwitchOptions => DeadMansSwitchValues {
+        /// URL to request while PC-A is protected or PC-B serves: a monitoring service that gets no more requests reports
+        /// that PC-B itself is off
+        #[arg(value_name = "URL")]
+        heartbeat_url: Option<String> = notifications()
+            .secret()
+            .example("http://status.lan/api/push/pc-b".to_owned());
+
+        /// Time between two of these requests
+        #[arg(value_name = "DURATION")]
+        heartbeat_every: Always<HumanDuration> = notifications()
+            .range(seconds(5), days(1))
+            .default(minutes(1));
+    }
+}
+
 /// The channels that events are sent to, as far as they are configured.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Notifications {
@@ -59,16 +84,29 @@ pub struct Notifications {
     pub command: Option<CommandLine>,
     /// The webhook to call.
     pub webhook: Option<Webhook>,
+    /// The dead man's switch.
+    pub dead_mans_switch: Option<DeadMansSwitch>,
+}
+
+/// What is called as long as all is well.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DeadMansSwitch {
+    /// The monitoring service.
+    pub service: Webhook,
+    /// From one request to the next.
+    pub every: Duration,
 }
 
 impl Notifications {
     pub(super) fn checked<E: From<CommandError> + From<WebhookError>>(
         notify: NotifyValues,
         webhook: WebhookValues,
+        dead_mans_switch: DeadMansSwitchValues,
     ) -> Result<Self, E> {
         Ok(Self {
             command: notify.checked()?,
             webhook: webhook.checked()?,
+            dead_mans_switch: dead_mans_switch.checked()?,
         })
     }
 }
@@ -95,14 +133,20 @@ pub struct Webhook {
 pub enum WebhookError {
     /// Not a URL.
     #[error(
-        "webhook is not an http or https URL without a user name (not shown, it may be a secret); write one, as https://example.org/hook"
+        "{0} is not an http or https URL without a user name (not shown, it may be a secret); write one, as https://example.org/hook"
     )]
-    Url,
+    Url(&'static str),
     /// Nobody can be trusted.
     #[error(
-        "webhook: this machine's CA store is empty ({0}); install ca-certificates, or set webhook-ca"
+        "{option}: this machine's CA store is empty ({why}); install ca-certificates{}",
+        if *.option == WEBHOOK { ", or set webhook-ca" } else { "" }
     )]
-    NoRoots(String),
+    NoRoots {
+        /// The option.
+        option: &'static str,
+        /// How it is empty.
+        why: String,
+    },
     /// A file that isn't what it should be.
     #[error(transparent)]
     File(#[from] CredentialError),
@@ -118,9 +162,8 @@ impl WebhookError {
     /// The option that has to change.
     pub(super) fn option(&self) -> &'static str {
         match self {
-            Self::Url | Self::NoRoots(_) => "webhook",
+            Self::Url(option) | Self::NoRoots { option, .. } | Self::WithoutUrl(option) => option,
             Self::File(error) => error.option(),
-            Self::WithoutUrl(option) => option,
             Self::InTheClear => "webhook-ca",
         }
     }
@@ -141,6 +184,7 @@ impl WebhookValues {
             webhook_ca,
         } = self;
         Webhook::checked(
+            WEBHOOK,
             webhook.as_deref(),
             webhook_token_file.as_deref(),
             webhook_ca.as_deref(),
@@ -148,8 +192,24 @@ impl WebhookValues {
     }
 }
 
+impl DeadMansSwitchValues {
+    fn checked(self) -> Result<Option<DeadMansSwitch>, WebhookError> {
+        let Self {
+            heartbeat_url,
+            heartbeat_every,
+        } = self;
+        let service = Webhook::checked("heartbeat-url", heartbeat_url.as_deref(), None, None)?;
+        Ok(service.map(|service| DeadMansSwitch {
+            service,
+            every: heartbeat_every.get(),
+        }))
+    }
+}
+
 impl Webhook {
+    /// `option`: where the URL was written.
     pub(super) fn checked(
+        option: &'static str,
         url: Option<&str>,
         token_file: Option<&Path>,
         ca: Option<&Path>,
@@ -161,7 +221,7 @@ impl Webhook {
                 (None, None) => Ok(None),
             };
         };
-        let wrong = || WebhookError::Url;
+        let wrong = || WebhookError::Url(option);
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let is_secret = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
@@ -178,7 +238,10 @@ impl Webhook {
             (true, ca) => {
                 let (roots, pins) = match ca {
                     Some(file) => roots_in("webhook-ca", file)?,
-                    None => (trusted_here().map_err(WebhookError::NoRoots)?, Vec::new()),
+                    None => {
+                        let no_roots = |why| WebhookError::NoRoots { option, why };
+                        (trusted_here().map_err(no_roots)?, Vec::new())
+                    }
                 };
                 Some(Tls {
                     roots,
@@ -218,13 +281,15 @@ mod tests {
             ("http://hooks.test", "hooks.test", 80, "/"),
             ("http://[fd00::1]:8080/x", "fd00::1", 8080, "/x"),
         ] {
-            let webhook = Webhook::checked(Some(url), None, None).unwrap().unwrap();
+            let webhook = Webhook::checked(WEBHOOK, Some(url), None, None)
+                .unwrap()
+                .unwrap();
             let parts = (&*webhook.host, webhook.port, webhook.path.as_str());
             assert_eq!(parts, (host, port, path));
             assert!(url.contains(&webhook.authority), "{webhook:?}");
             assert_eq!(webhook.tls, None);
         }
-        assert_eq!(Webhook::checked(None, None, None).unwrap(), None);
+        assert_eq!(Webhook::checked(WEBHOOK, None, None, None).unwrap(), None);
     }
 
     #[test]
@@ -239,7 +304,7 @@ mod tests {
             "http://a b/",
             "http://hooks.test/\n",
         ] {
-            let error = Webhook::checked(Some(url), None, None)
+            let error = Webhook::checked(WEBHOOK, Some(url), None, None)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains("as https://example.org/hook"), "{error}");
@@ -261,7 +326,9 @@ mod tests {
                 "webhook-ca: reading /nowhere",
             ),
         ] {
-            let error = Webhook::checked(url, token, ca).unwrap_err().to_string();
+            let error = Webhook::checked(WEBHOOK, url, token, ca)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(part), "{error}");
         }
     }

@@ -14,7 +14,10 @@ use crate::config::{
     gateway::{GatewayOptions, GatewayValues},
     guard::{GuardOptions, GuardValues},
     local_check::{LocalCheckKind, LocalCheckOptions, LocalCheckValues},
-    notify::{NotifyOptions, NotifyValues, WebhookOptions, WebhookValues},
+    notify::{
+        DeadMansSwitchOptions, DeadMansSwitchValues, NotifyOptions, NotifyValues, WebhookOptions,
+        WebhookValues,
+    },
     operation::{OperationOptions, OperationValues},
     option::{Description, OptionError, OptionSet},
     primary::{PrimaryOptions, PrimaryValues},
@@ -132,6 +135,8 @@ options! {
     notify: NotifyOptions => NotifyValues;
     /// The webhook for notifications.
     webhook: WebhookOptions => WebhookValues;
+    /// What is called as long as all is well.
+    dead_mans_switch: DeadMansSwitchOptions => DeadMansSwitchValues;
     /// How the daemon itself runs.
     operation: OperationOptions => OperationValues;
 }
@@ -184,6 +189,7 @@ impl Options {
             sync,
             notify,
             webhook,
+            dead_mans_switch,
             operation,
         } = self;
         let gateway = gateway.resolve()?;
@@ -205,6 +211,7 @@ impl Options {
             sync: sync.resolve()?,
             notify: notify.resolve()?,
             webhook: webhook.resolve()?,
+            dead_mans_switch: dead_mans_switch.resolve()?,
             operation: operation.resolve()?,
         })
     }

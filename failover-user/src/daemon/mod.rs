@@ -256,7 +256,12 @@ impl Daemon {
             events_seen: observers.dashboard.events_seen(),
             events_lost: inputs.kernel.lost(),
             totals: observers.recorder.totals(now),
-            channels: observers.alarms.channels(),
+            channels: observers
+                .alarms
+                .channels()
+                .into_iter()
+                .chain(inputs.dead_mans_switch())
+                .collect(),
             parts: inputs.parts(),
             recent: observers.dashboard.recent(),
         }

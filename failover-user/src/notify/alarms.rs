@@ -63,7 +63,10 @@ struct Outlet {
 /// How a channel does.
 #[derive(Clone, Debug)]
 pub(crate) struct ChannelStatus {
-    pub(crate) kind: &'static Kind,
+    /// Its name, for tools.
+    pub(crate) name: &'static str,
+    /// As people know it.
+    pub(crate) part: &'static str,
     pub(crate) is_configured: bool,
     pub(crate) delivered: Delivered,
 }
@@ -223,7 +226,8 @@ impl Alarms {
     pub(crate) fn channels(&self) -> Vec<ChannelStatus> {
         let outlets = self.outlets.iter();
         let status = |outlet: &Outlet| ChannelStatus {
-            kind: outlet.kind,
+            name: outlet.kind.name,
+            part: outlet.kind.part,
             is_configured: outlet.channel.is_some(),
             delivered: outlet.delivery.so_far(),
         };

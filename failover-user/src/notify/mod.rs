@@ -6,8 +6,10 @@ pub(crate) mod backoff;
 pub(crate) mod channel;
 pub(crate) mod command;
 pub(crate) mod connect;
+pub(crate) mod dead_mans_switch;
 pub(crate) mod delivery;
 pub(crate) mod event;
+pub(crate) mod http;
 pub(crate) mod queue;
 pub(crate) mod webhook;
 

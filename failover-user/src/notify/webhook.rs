@@ -9,14 +9,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use http_body_util::Full;
-use hyper::{
-    Request, StatusCode,
-    body::Bytes,
-    client::conn::http1::Builder,
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT},
-};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, oneshot},
@@ -36,11 +29,10 @@ use crate::{
         DeliveryError, Notice, VERSION,
         backoff::Backoff,
         channel::{Channel, Kind},
-        connect::connect,
         delivery::Delivery,
+        http::Client,
         queue::Queue,
     },
-    primary::check::tls::Tls as TlsClient,
     runtime::{background, parts, parts::Part},
 };
 
@@ -50,13 +42,8 @@ const MOST_WAITING: usize = 100;
 const LONGEST_FILE: u64 = 4 << 20;
 /// A notice is dropped at this age.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
-/// Timeout from name resolution to the response status.
-const LIMIT: Duration = Duration::from_secs(20);
 /// Interval between attempts to persist the queue; also retried whenever it changes.
 const KEEP_AGAIN: Duration = Duration::from_secs(30);
-/// Limit for the response head. The body is not read.
-const LONGEST_HEAD: usize = 16 * 1024;
-const OURSELVES: &str = concat!("failover/", env!("CARGO_PKG_VERSION"));
 
 /// The webhook.
 pub(crate) const KIND: Kind = Kind {
@@ -111,8 +98,7 @@ impl WebhookNotifier {
         let changed = Arc::new(Notify::new());
         let waiting = Answers::default();
         let sender = Arc::new(Sender {
-            tls: webhook.tls.as_ref().map(TlsClient::new),
-            webhook,
+            client: Client::new(webhook),
             file: state_dir.join("webhook.json"),
             keep_again,
             queue: Arc::clone(&queue),
@@ -158,8 +144,7 @@ impl Drop for WebhookNotifier {
 }
 
 struct Sender {
-    webhook: Webhook,
-    tls: Option<TlsClient>,
+    client: Client,
     file: PathBuf,
     keep_again: Duration,
     queue: Arc<Queue>,
@@ -239,7 +224,7 @@ impl Sender {
         loop {
             let waiting = self.queue.first().await;
             let notice = &waiting.notice;
-            let (event, host) = (&notice.event, &self.webhook.authority);
+            let (event, host) = (&notice.event, self.client.authority());
             if waiting.age(clock::now()) > LONGEST_WAIT {
                 warn!(
                     event,
@@ -285,60 +270,22 @@ impl Sender {
     }
 
     async fn attempt(&self, notice: &Notice) -> Attempt {
-        match timeout(LIMIT, self.post(notice)).await {
-            Ok(Ok(status)) => judge(status),
-            Ok(Err(error)) => Attempt::Failed(error),
-            Err(_) => Attempt::Failed(DeliveryError {
-                what: format!("no answer within {LIMIT:?}"),
-                remedy: "is there a route from PC-B, and does the server work?",
-            }),
-        }
-    }
-
-    async fn post(&self, notice: &Notice) -> Result<StatusCode, DeliveryError> {
-        let Webhook {
-            authority,
-            path,
-            token,
-            ..
-        } = &self.webhook;
-        let failed = |error: &dyn std::error::Error| {
-            let cause = error.source().map(|cause| format!(": {cause}"));
-            DeliveryError {
-                what: format!("{error}{}", cause.unwrap_or_default()),
-                remedy: "is it a web server?",
+        let document = match serde_json::to_vec(notice) {
+            Ok(document) => document,
+            Err(error) => {
+                return Attempt::Refused(DeliveryError {
+                    what: error.to_string(),
+                    remedy: "report this",
+                });
             }
         };
-        let stream = connect(&self.webhook, self.tls.as_ref()).await?;
-        let mut builder = Builder::new();
-        builder
-            .max_buf_size(LONGEST_HEAD)
-            .max_header_size(LONGEST_HEAD);
-        let handshake = builder.handshake(TokioIo::new(stream)).await;
-        let (mut sender, transport) = handshake.map_err(|error| failed(&error))?;
-        let document = serde_json::to_vec(notice).map_err(|error| failed(&error))?;
-        let mut request = Request::post(path.as_str())
-            .header(HOST, authority)
-            .header(USER_AGENT, OURSELVES)
-            .header(CONTENT_TYPE, "application/json");
-        if let Some(token) = token {
-            request = request.header(AUTHORIZATION, token.header());
+        match self.client.request(Method::POST, Some(document)).await {
+            Ok(status) => judge(status),
+            Err(error) => Attempt::Failed(error),
         }
-        let request = request
-            .body(Full::new(Bytes::from(document)))
-            .map_err(|error| failed(&error))?;
-        let answer = sender.send_request(request);
-        tokio::pin!(answer);
-        let answer = tokio::select! {
-            answer = &mut answer => answer,
-            // Wakes those who wait for the result.
-            _ = transport => answer.await,
-        };
-        Ok(answer.map_err(|error| failed(&error))?.status())
     }
 }
 
-/// Redirects are not followed: the notice is for this server only.
 fn judge(status: StatusCode) -> Attempt {
     let is_for_now = matches!(
         status,
@@ -400,8 +347,15 @@ fn store(file: &Path, waiting: Vec<Notice>) -> io::Result<()> {
 mod tests {
     use std::{convert::Infallible, fs};
 
-    use http_body_util::BodyExt as _;
-    use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
+    use http_body_util::{BodyExt as _, Full};
+    use hyper::{
+        Request, Response,
+        body::{Bytes, Incoming},
+        header::AUTHORIZATION,
+        server::conn::http1,
+        service::service_fn,
+    };
+    use hyper_util::rt::TokioIo;
     use jiff::{SignedDuration, Timestamp};
     use tokio::net::TcpListener;
 

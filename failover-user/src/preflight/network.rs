@@ -328,8 +328,7 @@ fn default_router(primary: &[SocketAddr]) -> Result<Routers, String> {
 }
 
 /// Can PC-B connect to it? Sends nothing, so that nobody is notified.
-pub(super) async fn webhook(webhook: &Webhook) -> Finding {
-    const NAME: &str = "webhook";
+pub(super) async fn webhook(name: &'static str, webhook: &Webhook) -> Finding {
     let tls = webhook.tls.as_ref().map(TlsClient::new);
     let host = &webhook.authority;
     match timeout(PATIENCE, notify::connect::connect(webhook, tls.as_ref())).await {
@@ -338,13 +337,13 @@ pub(super) async fn webhook(webhook: &Webhook) -> Finding {
                 Some(_) => "with a trusted certificate",
                 None => "not encrypted",
             };
-            Finding::ok(NAME, format!("{host} accepts connections, {how}"))
+            Finding::ok(name, format!("{host} accepts connections, {how}"))
         }
         Ok(Err(DeliveryError { what, remedy })) => {
-            Finding::warning(NAME, format!("{what}: notifications would fail"), remedy)
+            Finding::warning(name, format!("{what}: notifications would fail"), remedy)
         }
         Err(_) => Finding::warning(
-            NAME,
+            name,
             format!("{host} does not answer within {PATIENCE:?}: notifications would fail"),
             "is there a route from PC-B, and does the firewall allow it?",
         ),

@@ -290,7 +290,7 @@ fn notifier(channel: &ChannelStatus) -> Notifier {
     let delivered = &channel.delivered;
     let failing = delivered.failing.as_ref();
     Notifier {
-        kind: channel.kind.name.to_owned(),
+        kind: channel.name.to_owned(),
         configured: channel.is_configured,
         sent: delivered.sent,
         failed: delivered.failed,

@@ -31,6 +31,7 @@ use crate::{
     notify::{
         DeliveryError,
         alarms::{ChannelStatus, KINDS},
+        channel::Kind,
         delivery::Delivered,
     },
     primary::{
@@ -100,8 +101,9 @@ struct Daemon {
 
 /// All of them, each with what became of its notices.
 fn channels(is_configured: bool) -> Vec<ChannelStatus> {
-    let channel = |kind| ChannelStatus {
-        kind,
+    let channel = |kind: &Kind| ChannelStatus {
+        name: kind.name,
+        part: kind.part,
         is_configured,
         delivered: Delivered::default(),
     };

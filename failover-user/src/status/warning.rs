@@ -70,7 +70,7 @@ pub(super) fn warnings(context: &Context<'_>) -> Vec<Warning> {
     let failing = context.channels.iter().filter_map(|channel| {
         let (since, error) = channel.delivered.failing.as_ref()?;
         Some(Warning::NotificationsFail {
-            channel: channel.kind.part,
+            channel: channel.part,
             since: clock::wall(*since),
             error: error.clone(),
         })

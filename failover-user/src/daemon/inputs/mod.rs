@@ -14,7 +14,7 @@ use failover_linux::{bpf::load::Batch, clock};
 use failover_sync::outcome::Outcome;
 
 use crate::{
-    config::Configuration,
+    config::{self, Configuration},
     control::{Pending, Server, waiting::WaitingOrders},
     daemon::inputs::{
         progress::{Progress, Source, Stall, Work},
@@ -30,6 +30,10 @@ use crate::{
     guard::standby::Receiver,
     kernel_events::{self, KernelSource},
     log::{lines::RateLimit, systemd::Watchdog},
+    notify::{
+        alarms::ChannelStatus,
+        dead_mans_switch::{self, DeadMansSwitch, Question},
+    },
     primary::{
         self, Prober,
         attribution::{Attribution, Here},
@@ -72,6 +76,8 @@ pub(crate) enum Input {
     /// An order has waited for long enough.
     OrderOverdue,
     View(web::view::ViewRequest),
+    /// The dead man's switch asks whether all is well.
+    IsWell(Question),
     Configuration(Box<Reading>),
     Lock(Result<(), Refusal>),
     /// The local port may have changed, or it is time to look.
@@ -110,6 +116,7 @@ pub(crate) struct Inputs {
     /// Orders that wait for a probe.
     pub(crate) waiting: WaitingOrders,
     web: Option<Web>,
+    dead_mans_switch: Option<DeadMansSwitch>,
     changes: tokio::sync::watch::Receiver<()>,
     parts: Parts,
     pub(crate) reload: Reload,
@@ -176,6 +183,7 @@ impl Inputs {
             control: sources.control,
             waiting: WaitingOrders::default(),
             web: None,
+            dead_mans_switch: None,
             changes: sources.changes,
             parts: sources.parts,
             reload: Reload::by(sources.reader),
@@ -186,6 +194,7 @@ impl Inputs {
             timeout: settings.timeout,
         };
         inputs.serve_at(configuration.metrics);
+        inputs.call(configuration.notifications.dead_mans_switch.as_ref());
         inputs
             .guard
             .begin(configuration.guard_port, &configuration.state_dir);
@@ -233,6 +242,7 @@ impl Inputs {
             pending = stall.pass(Source::ControlSocket, self.control.next()) => Input::Request(pending),
             () = pause(self.waiting.next()) => Input::OrderOverdue,
             request = stall.pass(Source::Page, view(&mut self.web)) => Input::View(request),
+            question = is_well(&mut self.dead_mans_switch) => Input::IsWell(question),
             read = self.reload.next() => Input::Configuration(Box::new(read)),
             acquired = state_dir.acquired() => Input::Lock(acquired),
             () = stall.pass(Source::Look, pause(look)) => Input::Look,
@@ -262,6 +272,7 @@ impl Inputs {
             | Input::Request(_)
             | Input::OrderOverdue
             | Input::View(_)
+            | Input::IsWell(_)
             | Input::Configuration(_)
             | Input::Lock(_)
             | Input::Look
@@ -385,6 +396,19 @@ impl Inputs {
         self.web = metrics.map(|metrics| Web::at(metrics, part, self.changes.clone()));
     }
 
+    /// Calls this service from now on as long as all is well.
+    fn call(&mut self, service: Option<&config::DeadMansSwitch>) {
+        self.dead_mans_switch = None;
+        let part = self.parts.part(dead_mans_switch::PART);
+        part.works();
+        self.dead_mans_switch = service.map(|service| DeadMansSwitch::new(service, part));
+    }
+
+    /// How the calls of the dead man's switch do, if there is one.
+    pub(crate) fn dead_mans_switch(&self) -> Option<ChannelStatus> {
+        self.dead_mans_switch.as_ref().map(DeadMansSwitch::status)
+    }
+
     // --- tests -------------------------------------------------------------------------------
 
     /// As if polls of the port hung.
@@ -416,6 +440,14 @@ fn prober(configuration: &Configuration, persisted: &Persisted) -> Prober {
 async fn view(web: &mut Option<Web>) -> web::view::ViewRequest {
     match web {
         Some(web) => web.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the dead man's switch asks. Cancel-safe.
+async fn is_well(switch: &mut Option<DeadMansSwitch>) -> Question {
+    match switch {
+        Some(switch) => switch.next().await,
         None => std::future::pending().await,
     }
 }

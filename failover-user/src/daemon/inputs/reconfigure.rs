@@ -56,6 +56,10 @@ impl Inputs {
         }
         // The hosts may have been paired since.
         self.guard.begin(new.guard_port, &new.state_dir);
+        let switch = |of: &Configuration| of.notifications.dead_mans_switch.clone();
+        if switch(old) != switch(new) {
+            self.call(new.notifications.dead_mans_switch.as_ref());
+        }
         if old.metrics != new.metrics {
             self.serve_at(new.metrics);
         }

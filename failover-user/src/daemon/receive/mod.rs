@@ -16,6 +16,7 @@ use crate::{
     observe::occurrence::{Occurrence, Seen, Source},
     primary::Report,
     state_dir::lock::Refusal,
+    status::Protection,
     witness::{
         Answers,
         quorum::{Purpose, pinged},
@@ -76,6 +77,11 @@ impl Daemon {
             Input::View(request) => {
                 let snapshot = self.snapshot();
                 self.observers.dashboard.answer(request, snapshot);
+            }
+            Input::IsWell(question) => {
+                let is_well = self.snapshot().protection != Protection::Unsafe;
+                // It has ended if it doesn't wait any longer.
+                let _ = question.send(is_well);
             }
             Input::Configuration(read) => self.reloaded(*read),
             Input::Lock(acquired) => acquired?,

@@ -304,7 +304,7 @@ fn channels(to: &mut Registry, channels: &[ChannelStatus]) {
             ("dropped", delivered.dropped),
         ] {
             let label = Tried {
-                kind: channel.kind.name,
+                kind: channel.name,
                 result,
             };
             tried.push((label, ConstCounter::new(count)));
@@ -316,7 +316,7 @@ fn channels(to: &mut Registry, channels: &[ChannelStatus]) {
         Rows(tried),
     );
     let failing = channels.iter().map(|channel| {
-        let kind = channel.kind.name;
+        let kind = channel.name;
         (Kind { kind }, gauge(channel.delivered.failing.is_some()))
     });
     to.register(

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     config::StandbyChoice,
     gateway::parking::situation::Parked,
-    notify::{DeliveryError, alarms::KINDS, delivery::Delivered},
+    notify::{DeliveryError, alarms::KINDS, channel::Kind as ChannelKind, delivery::Delivered},
     standby::{
         drill::{self, DrillResult},
         failing::FailedDrills,
@@ -95,8 +95,9 @@ fn degraded_is_protected_and_two_who_serve_are_not() {
 #[test]
 fn who_cannot_be_told_is_counted_by_kind_and_by_what_became_of_it() {
     let mut snapshot = sample();
-    let channel = |kind, failing| ChannelStatus {
-        kind,
+    let channel = |kind: &ChannelKind, failing| ChannelStatus {
+        name: kind.name,
+        part: kind.part,
         is_configured: true,
         delivered: Delivered {
             sent: 3,
@@ -254,7 +255,8 @@ fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
         router: None,
     });
     let channels = KINDS.into_iter().map(|kind| ChannelStatus {
-        kind,
+        name: kind.name,
+        part: kind.part,
         is_configured: true,
         delivered: Delivered::default(),
     });
