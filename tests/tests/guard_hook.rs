@@ -1,4 +1,4 @@
-//! The hook at the start of PC-A's gateway: PC-B lets go first, and whatever happens, somebody serves.
+//! The hook at the start of PC-A's gateway: PC-B releases first, and whatever happens, somebody serves.
 
 use std::{
     path::PathBuf,

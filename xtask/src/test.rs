@@ -26,8 +26,6 @@ use crate::{build, dist, kernel, openclaw, setup};
 
 /// End-to-end suites that measure what other tests would disturb.
 const MEASURING: [&str; 3] = ["crowds", "stopper", "surroundings"];
-/// Number of end-to-end suites that run at once on each core.
-const TOGETHER: usize = 2;
 
 /// Which tests to run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -324,7 +322,8 @@ impl Summary {
         };
         let (ended, finished) = mpsc::channel();
         thread::scope(|scope| {
-            for _ in 0..cores() * TOGETHER {
+            // One a core, each with as many threads: with twice as many, waits that tests rely on become too long.
+            for _ in 0..cores() {
                 let (ended, next, command) = (ended.clone(), &next, &command);
                 scope.spawn(move || {
                     while let Some(suite) = next() {

@@ -17,7 +17,7 @@ const PATIENCE_AT_BOOT: Duration = Duration::from_secs(15);
 /// How long "right after the boot" is, by the boot clock.
 const BOOT: Duration = Duration::from_secs(120);
 
-/// How it ended that PC-B was asked to let go.
+/// How a request to PC-B to release its gateway ended.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "let-go", rename_all = "kebab-case")]
 pub enum LetGo {
@@ -97,7 +97,7 @@ impl Asking {
         })
     }
 
-    /// Those whose time is over, and what they are told. They wait no longer.
+    /// Those whose time is over, and their answer. They wait no longer.
     pub(super) fn overdue(&mut self, now: Time) -> (Vec<Pending>, LetGo) {
         let overdue = self.waiting.extract_if(.., |(_, until)| *until <= now);
         let pending = overdue.map(|(pending, _)| pending).collect();

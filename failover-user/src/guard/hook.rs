@@ -1,5 +1,5 @@
-//! What PC-A's unit runs before its gateway starts: has PC-B let go, through the guard. It never fails where the operator
-//! prefers a gateway that starts, and takes less time than whoever starts it is ready to wait.
+//! What PC-A's unit runs before its gateway starts: has PC-B release its own, through the guard. It never
+//! fails where the operator prefers a gateway that starts, and takes less time than `openclaw gateway start` waits.
 
 use std::{
     io::Write as _,
@@ -17,7 +17,7 @@ use crate::{
     wording,
 };
 
-/// What follows when PC-B can't be asked, or doesn't let go.
+/// What follows when PC-B can't be asked, or doesn't release its gateway.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Otherwise {
     /// The gateway starts, and two may serve.

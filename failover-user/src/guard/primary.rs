@@ -1,4 +1,4 @@
-//! The guard on PC-A: watches its gateway, tells PC-B, and asks PC-B to let go before it starts. It starts and stops
+//! The guard on PC-A: watches its gateway, tells PC-B, and asks PC-B for a release before it starts. It starts and stops
 //! nothing, and the gateway doesn't depend on it.
 
 use std::{future::Future, io, net::SocketAddr, pin::Pin, time::Duration};
@@ -46,7 +46,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// PC-B's name is looked up again after this time.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(10);
 const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
-/// A gateway that PC-B has let go for comes up within this time, where no service manager can be asked whether it does.
+/// A gateway that PC-B has released its own for comes up within this time, where no service manager can be asked whether it does.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 /// An end is announced this often: a datagram may be lost.
 const LAST_BEATS: u32 = 3;

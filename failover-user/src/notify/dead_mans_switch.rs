@@ -61,7 +61,7 @@ impl DeadMansSwitch {
         }
     }
 
-    /// Waits until it is to be said whether all is well. Cancel-safe.
+    /// Waits until the next question whether all is well. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Question {
         match self.questions.recv().await {
             Some(question) => question,

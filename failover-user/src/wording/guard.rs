@@ -32,7 +32,7 @@ pub(crate) fn heard(guard: &GuardView) -> String {
     text
 }
 
-/// What came of it that PC-B was asked to let go, and what follows.
+/// How a request to PC-B to release its gateway ended, and what follows.
 pub(crate) fn let_go(ended: &Result<LetGo, AskError>, otherwise: Otherwise) -> String {
     let told = match ended {
         Ok(LetGo::Released) => "PC-B has released its gateway".to_owned(),

@@ -27,7 +27,7 @@ pub struct AskId(pub u64);
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
-    /// The receiver's gateway is to be released, because the sender's is about to start.
+    /// Release the receiver's gateway, because the sender's is about to start.
     LetGo,
     /// A word of a later release.
     #[serde(other)]
@@ -62,13 +62,13 @@ pub enum How {
     NothingToDo,
     /// It is not done.
     Refused,
-    /// A word of a later release: taken as work that goes on.
+    /// A word of a later release: treated as work in progress.
     #[serde(other)]
     Unknown,
 }
 
 impl How {
-    /// Is this the last word?
+    /// Is this the last report?
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {

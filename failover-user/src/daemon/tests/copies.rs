@@ -267,7 +267,7 @@ async fn a_primary_that_asks_gets_what_was_served_and_nothing_is_taken_over_unti
     let gateway = TcpListener::bind(local).unwrap();
     lab.until("active").await;
     let asker = asks_for_its_state(folder.path());
-    lab.until("release ordered by PC-A, which asks for its state")
+    lab.until("release ordered by PC-A, whose gateway is about to start")
         .await;
     lab.until("stop started").await;
     let is_still_asked = |lab: &Lab| {
