@@ -18,6 +18,7 @@ use failover_tests::{
 use rustix::process::Signal;
 use serde_json::Value;
 
+const HOOK: &str = "[Service]\nExecStartPre=-+/usr/bin/failover guard ask\n";
 const SHIPPED: &str = include_str!("../../failover-user/dist/failover-guard.service");
 /// Three strikes would take two of these.
 const INTERVAL: Duration = Duration::from_secs(20);
@@ -235,4 +236,38 @@ fn the_units_guard_is_heard_and_says_that_an_operator_has_stopped_the_gateway() 
         guard["gateway"] == "stopped"
     });
     daemon.becomes("active");
+    // Its hook, as the guide has it for a system unit.
+    machine.write("/etc/systemd/system/bot.service.d/failover.conf", HOOK);
+    machine.run(&["systemctl", "daemon-reload"]);
+    machine.run(&["systemctl", "start", "bot"]);
+    assert!(!lab.host_a().listens(PORT), "both gateways serve");
+    let said = machine.run(&["journalctl", "--unit=bot", "--output=cat"]);
+    assert!(said.contains("PC-B has released its gateway"), "{said}");
+    // The guard doesn't know the unit's account: only root may ask.
+    let ask = |otherwise: &str| {
+        let mut command = machine.user_command("/usr/bin/failover");
+        let asked = command.args(["guard", "ask", otherwise]).output().unwrap();
+        (
+            asked.status.code(),
+            String::from_utf8(asked.stdout).unwrap(),
+        )
+    };
+    let (code, said) = ask("--or=refuse");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("may not ask the guard"), "{said}");
+    // One that it knows may.
+    machine.write(
+        "/etc/default/failover-guard",
+        &format!("GUARD_OPTIONS=\"--gateway=systemd-user --user={ACCOUNT} --unit=bot\"\n"),
+    );
+    machine.run(&["systemctl", "restart", "failover-guard"]);
+    let (code, said) = ask("--or=refuse");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("PC-B's gateway does not serve"), "{said}");
+    // The package was removed, and the hook was not.
+    machine.run(&["systemctl", "stop", "bot", "failover-guard"]);
+    machine.run(&["rm", "/usr/bin/failover"]);
+    machine.run(&["systemctl", "start", "bot"]);
+    assert_eq!(machine.unit_state("bot"), "active");
+    daemon.ends_having_run(&["start", "stop"]);
 }

@@ -34,6 +34,7 @@ use crate::{
         watch,
     },
     kernel_events::{self, KernelSource},
+    log::systemd,
     runtime::parts::Parts,
 };
 
@@ -110,6 +111,8 @@ pub async fn run(host: GuardedHost) -> anyhow::Result<()> {
     let guest = Some(host.gateway.uid()).filter(|account| *account != 0);
     let part = Parts::default().part("the control socket");
     let control = Server::listen(&host.control, guest, part).await?;
+    // At boot, gateways are started after this, so that each finds the socket.
+    systemd::from_environment().0.ready();
     let Some(address) = looked_up(&peer, &mut terminate).await else {
         return Ok(());
     };

@@ -135,7 +135,7 @@ impl Watchdog {
 
 impl Supervisor {
     /// It watches, with what it was given last.
-    fn ready(&self) {
+    pub(crate) fn ready(&self) {
         self.say("READY=1");
     }
 

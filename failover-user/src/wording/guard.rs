@@ -51,6 +51,11 @@ pub(crate) fn let_go(ended: &Result<LetGo, AskError>, otherwise: Otherwise) -> S
         Err(AskError::NotRunning { .. }) => {
             "the guard is not running, so PC-B cannot be asked".to_owned()
         }
+        Err(AskError::NotPermitted { path }) => format!(
+            "this account may not ask the guard (its socket is {}): in a system unit write \
+             `ExecStartPre=-+`, in a user unit name the account with --user in GUARD_OPTIONS",
+            path.display()
+        ),
         Err(error) => error.to_string(),
     };
     let follows = match (is_free(ended), otherwise) {

@@ -63,6 +63,7 @@ fn proof(typed: &Typed) -> Option<Proof> {
             "pause" | "resume" | "takeover" | "release" | "drill",
             ..,
         ] => Proof::Order,
+        ["failover", "guard", "ask"] => Proof::Elsewhere("guard.rs", "/usr/bin/failover guard ask"),
         ["failover", "guard", "pair", ..] => {
             Proof::Elsewhere("../src/guard.rs", "\"guard\", \"pair\"")
         }
