@@ -8,7 +8,7 @@ use std::{
 use failover_linux::files::{folder::Folder, ownership::Sticky};
 
 use crate::config::{
-    reference::{Entry, entries, wrapped},
+    reference::{Entry, WIDTH, entries, wrapped},
     values::plain,
 };
 
@@ -55,7 +55,7 @@ fn section(entry: &Entry) -> String {
     if !choices.is_empty() {
         help.push_str(&format!(" [one of: {}]", choices.join(", ")));
     }
-    let lines = wrapped(&help);
+    let lines = wrapped(&help, WIDTH);
     let lines = lines.iter().map(|line| format!("# {line}\n"));
     format!("\n{}#{}\n", lines.collect::<String>(), entry.sample())
 }

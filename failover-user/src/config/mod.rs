@@ -63,6 +63,7 @@ pub(crate) use host::host_and_port;
 pub use layers::{Origin, Setting, as_file, in_force};
 pub use local_check::{LocalCheck, LocalCheckKind, Transport};
 pub use locations::Locations;
+pub(crate) use notify::WEBHOOK;
 pub use notify::{DeadMansSwitch, Webhook, WebhookError};
 pub use operation::{
     DEFAULT_CONTROL, DEFAULT_STATE_DIR, KernelEventsMode, LogFormat, OperationError,
@@ -71,6 +72,7 @@ pub use option::{Description, Group, OptionError};
 pub use options::{DEFAULT_CONFIG, Options};
 pub use parse::{count, path, port};
 pub use primary::{DEFAULT_PORT, PrimaryAddress};
+pub(crate) use reference::wrapped;
 pub use reference::{Entry, VALUES, entries, reference};
 pub(crate) use secret::quoted;
 pub use size::{Size, SizeError};
@@ -88,7 +90,7 @@ pub use witness::{Witness, WitnessError, WitnessList, WitnessesError};
 /// One that isn't in force anywhere.
 #[cfg(test)]
 pub(crate) fn webhook_for_tests(url: &str, token_file: Option<&std::path::Path>) -> Webhook {
-    Webhook::checked("webhook", Some(url), token_file, None)
+    Webhook::checked(WEBHOOK, Some(url), token_file, None)
         .expect("a webhook")
         .expect("it is given")
 }

@@ -23,7 +23,8 @@ use crate::config::{
 };
 use crate::gateway::command::command_line::CommandLine;
 
-const WEBHOOK: &str = "webhook";
+/// The option of the webhook's URL.
+pub(crate) const WEBHOOK: &str = "webhook";
 
 option_set! {
     /// The command for notifications.
@@ -114,6 +115,8 @@ impl Notifications {
 /// Where notices are sent. The path may be a secret, so it isn't shown.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Webhook {
+    /// The option with its URL.
+    pub option: &'static str,
     /// The Host header.
     pub authority: String,
     /// What to connect to: a name or an address, without brackets.
@@ -255,6 +258,7 @@ impl Webhook {
         };
         let default_port = if is_secret { 443 } else { 80 };
         Ok(Some(Self {
+            option,
             authority: authority.to_string(),
             host: host.to_owned(),
             port: authority.port_u16().unwrap_or(default_port),

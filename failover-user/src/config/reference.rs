@@ -56,7 +56,7 @@ pub const VALUES: [(&str, &str); 9] = [
 ];
 
 /// Wide enough for people, narrow enough for terminals.
-const WIDTH: usize = 96;
+pub(super) const WIDTH: usize = 96;
 
 /// An option, for documents. Texts end without a full stop.
 #[derive(Clone, Debug)]
@@ -134,7 +134,7 @@ fn section(entry: &Entry) -> String {
         name, help, range, ..
     } = entry.option;
     let mut section = format!("\n### {name}\n\n");
-    for line in wrapped(&format!("{}.", escaped(help))) {
+    for line in wrapped(&format!("{}.", escaped(help)), WIDTH) {
         section.push_str(&format!("{line}\n"));
     }
     let (sample, kind) = (entry.sample(), &entry.kind);
@@ -153,12 +153,12 @@ fn section(entry: &Entry) -> String {
     section
 }
 
-/// In lines.
-pub(super) fn wrapped(text: &str) -> Vec<String> {
+/// In lines of at most this many characters; a longer word has a line of its own.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
                 line.push(' ');
                 line.push_str(word);
             }

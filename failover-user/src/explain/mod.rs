@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use thiserror::Error;
 
-use crate::config::{Entry, entries};
+use crate::config::{Entry, entries, wrapped};
 
 use guide::{Kind, Row, rows};
 
@@ -150,20 +150,6 @@ fn part(text: &mut String, name: &str, said: &str) {
     for line in wrapped(said, WIDTH) {
         let _ = writeln!(text, "  {:<12}{line}", name.take().unwrap_or_default());
     }
-}
-
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 /// The names that are most like this one.

@@ -1,11 +1,11 @@
-//! The connection to a webhook's server: name resolution, TCP, TLS. Each error has a remedy.
+//! The connection to the server of a URL: name resolution, TCP, TLS. Each error has a remedy.
 
 use std::{io, net::SocketAddr};
 
 use tokio::net::TcpStream;
 
 use crate::{
-    config::Webhook,
+    config::{WEBHOOK, Webhook},
     notify::DeliveryError,
     primary::check::{
         tls::{Tls as TlsClient, presented_in as tls_presented_in, wrong_in as tls_wrong_in},
@@ -34,7 +34,7 @@ pub(crate) async fn connect(
         Err(error) => {
             return Err(DeliveryError {
                 what: format!("cannot resolve {host}: {error}"),
-                remedy: "is the name in the webhook's URL right, and does name resolution work on PC-B?",
+                remedy: "is the name in the URL right, and does name resolution work on PC-B?",
             });
         }
     };
@@ -43,7 +43,7 @@ pub(crate) async fn connect(
     match tls {
         Some(tls) => match tls.open(stream).await {
             Ok(stream) => Ok(Box::new(stream)),
-            Err(error) => Err(untrusted(host, &error)),
+            Err(error) => Err(untrusted(webhook, &error)),
         },
         None => Ok(Box::new(stream)),
     }
@@ -53,14 +53,15 @@ fn unconnected(host: &str, port: u16, error: &io::Error) -> DeliveryError {
     let what = format!("cannot connect to {host} on port {port}: {error}");
     let remedy = match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            "does the server run, and is the port in the webhook's URL right?"
+            "does the server run, and is the port in the URL right?"
         }
         _ => "is there a route from PC-B, and does the firewall allow it?",
     };
     DeliveryError { what, remedy }
 }
 
-fn untrusted(host: &str, error: &io::Error) -> DeliveryError {
+fn untrusted(webhook: &Webhook, error: &io::Error) -> DeliveryError {
+    let host = &webhook.host;
     let Some(wrong) = tls_wrong_in(error) else {
         return DeliveryError {
             what: format!("TLS with {host}: {error}"),
@@ -68,12 +69,13 @@ fn untrusted(host: &str, error: &io::Error) -> DeliveryError {
         };
     };
     let remedy = match wrong {
+        WrongAnswer::Certificate(Certificate::UnknownIssuer) if webhook.option != WEBHOOK => {
+            "add its CA to this machine's CA store (update-ca-certificates)"
+        }
         WrongAnswer::Certificate(Certificate::UnknownIssuer) => {
             "set --webhook-ca to a PEM file with its CA, or with the certificate itself"
         }
-        WrongAnswer::Certificate(Certificate::OtherName) => {
-            "use the certificate's name in the webhook's URL"
-        }
+        WrongAnswer::Certificate(Certificate::OtherName) => "use the certificate's name in the URL",
         WrongAnswer::Certificate(Certificate::Expired | Certificate::NotYetValid) => {
             "renew the certificate, or set PC-B's clock (timedatectl)"
         }
@@ -87,5 +89,25 @@ fn untrusted(host: &str, error: &io::Error) -> DeliveryError {
             certificate.unwrap_or_default()
         ),
         remedy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_rustls::rustls;
+
+    use super::*;
+    use crate::config::webhook_for_tests;
+
+    #[test]
+    fn the_remedy_for_an_unknown_authority_is_one_that_the_url_has() {
+        let error = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let error = io::Error::other(error);
+        let mut webhook = webhook_for_tests("http://hooks.test/", None);
+        let remedy = untrusted(&webhook, &error).remedy;
+        assert!(remedy.contains("--webhook-ca"), "{remedy}");
+        webhook.option = "heartbeat-url";
+        let remedy = untrusted(&webhook, &error).remedy;
+        assert!(remedy.contains("update-ca-certificates"), "{remedy}");
     }
 }

@@ -93,10 +93,10 @@ pub async fn check(options: Options) -> Report {
         findings.push(network::witnesses(&configuration, &primary.addresses, router).await);
     }
     if let Some(webhook) = &configuration.notifications.webhook {
-        findings.push(network::webhook("webhook", webhook).await);
+        findings.push(network::webhook(webhook).await);
     }
     if let Some(switch) = &configuration.notifications.dead_mans_switch {
-        findings.push(network::webhook("heartbeat-url", &switch.service).await);
+        findings.push(network::webhook(&switch.service).await);
     }
     findings.push(machine::state_dir(&configuration).await);
     findings.extend(sync::sync(&configuration, daemon.as_ref().ok()));

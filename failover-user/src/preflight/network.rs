@@ -328,7 +328,8 @@ fn default_router(primary: &[SocketAddr]) -> Result<Routers, String> {
 }
 
 /// Can PC-B connect to it? Sends nothing, so that nobody is notified.
-pub(super) async fn webhook(name: &'static str, webhook: &Webhook) -> Finding {
+pub(super) async fn webhook(webhook: &Webhook) -> Finding {
+    let name = webhook.option;
     let tls = webhook.tls.as_ref().map(TlsClient::new);
     let host = &webhook.authority;
     match timeout(PATIENCE, notify::connect::connect(webhook, tls.as_ref())).await {
