@@ -9,7 +9,7 @@ use std::{
 use failover_tests::{
     daemon::{Daemon, Setup},
     guard,
-    lab::{Lab, failover_binary},
+    lab::{Lab, Process, failover_binary},
     wait,
 };
 use rustix::process::Signal;
@@ -51,7 +51,10 @@ fn asks(lab: &Lab, more: &[&str]) -> (Option<i32>, String) {
     )
 }
 
-fn is_heard(daemon: &Daemon) {
+/// The same, with a guard on PC-A that it hears.
+fn guarded(lab: &Lab) -> (Daemon, Process) {
+    let daemon = paired(lab);
+    let guard = guard::run(lab, &guard::state_dir(lab));
     wait::until("the guard is heard", wait::LONG, || {
         let (status, _) = daemon.status();
         let hearing = status.pointer("/guard/hearing");
@@ -59,6 +62,7 @@ fn is_heard(daemon: &Daemon) {
             .is_some_and(|hearing| hearing == "beats")
             .then_some(())
     });
+    (daemon, guard)
 }
 
 fn waits_for_control(lab: &Lab) {
@@ -71,9 +75,7 @@ fn waits_for_control(lab: &Lab) {
 fn a_gateway_that_is_about_to_start_is_alone_from_its_first_moment() {
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();
-    let mut daemon = paired(&lab);
-    let _guard = guard::run(&lab, &guard::state_dir(&lab));
-    is_heard(&daemon);
+    let (mut daemon, _guard) = guarded(&lab);
     primary.kill();
     daemon.becomes("active");
     let (code, told) = asks(&lab, &["--or=refuse"]);
@@ -92,9 +94,7 @@ fn a_gateway_that_is_about_to_start_is_alone_from_its_first_moment() {
 fn where_nothing_is_served_nobody_waits() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
-    let daemon = paired(&lab);
-    let _guard = guard::run(&lab, &guard::state_dir(&lab));
-    is_heard(&daemon);
+    let (daemon, _guard) = guarded(&lab);
     let began = Instant::now();
     let (code, told) = asks(&lab, &["--or=refuse"]);
     assert_eq!(code, Some(0), "{told}");
@@ -107,9 +107,7 @@ fn where_nothing_is_served_nobody_waits() {
 fn an_unreachable_pc_b_keeps_the_gateway_from_starting_only_where_that_is_wanted() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
-    let daemon = paired(&lab);
-    let _guard = guard::run(&lab, &guard::state_dir(&lab));
-    is_heard(&daemon);
+    let (_daemon, _guard) = guarded(&lab);
     lab.switch_port(lab.host_b()).down();
     let (code, told) = asks(&lab, &[]);
     assert_eq!(code, Some(0), "{told}");
@@ -132,9 +130,7 @@ fn without_a_guard_the_gateway_starts() {
 fn a_hook_whose_unit_is_stopped_while_it_waits_has_not_failed() {
     let lab = Lab::new();
     let _primary = lab.host_a().gateway().unwrap();
-    let daemon = paired(&lab);
-    let _guard = guard::run(&lab, &guard::state_dir(&lab));
-    is_heard(&daemon);
+    let (daemon, _guard) = guarded(&lab);
     waits_for_control(&lab);
     // PC-B's daemon gets no time: nothing is answered.
     daemon.signal(Signal::STOP);
@@ -153,9 +149,7 @@ fn a_hook_whose_unit_is_stopped_while_it_waits_has_not_failed() {
 fn two_that_ask_at_once_both_get_the_answer() {
     let lab = Lab::new();
     let primary = lab.host_a().gateway().unwrap();
-    let mut daemon = paired(&lab);
-    let _guard = guard::run(&lab, &guard::state_dir(&lab));
-    is_heard(&daemon);
+    let (mut daemon, _guard) = guarded(&lab);
     primary.kill();
     daemon.becomes("active");
     let hooks = [(); 2].map(|()| begins_to_ask(&lab, &["--or=refuse"]));

@@ -8,6 +8,7 @@
 mod cgroup;
 mod episode;
 mod gateway;
+mod goals;
 mod guard;
 mod idle;
 mod kernel;

@@ -1,9 +1,11 @@
 //! The figures of a mode, their goals, the table and the JSON. Everything is computed from the samples.
 
-use std::{fmt::Write as _, fs, io::Write as _, path::Path, process::ExitCode, time::Duration};
+use std::{fmt::Write as _, path::Path, process::ExitCode, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
+
+use crate::bench::goals::{self, Goal};
 
 use super::{
     Mode,
@@ -77,7 +79,7 @@ impl Outcome {
     }
 
     /// Each goal of it in words, and whether it is met. `cold`: what it is compared with.
-    fn goals(&self, cold: Option<&Self>) -> Vec<(String, bool)> {
+    fn goals(&self, cold: Option<&Self>) -> Vec<Goal> {
         let healthz = match self.mode {
             Mode::Plain | Mode::Cold | Mode::ColdDroppedCache => return Vec::new(),
             Mode::Warm => WARM_HEALTHZ,
@@ -145,25 +147,11 @@ pub(super) fn publish(
     parked_for: Duration,
     json: Option<&Path>,
 ) -> Result<ExitCode> {
-    let (table, are_met) = table(outcomes, parked_for);
-    write!(std::io::stdout(), "\n{table}").context("printing the table")?;
-    if let Some(file) = json {
-        let json = serde_json::to_string_pretty(outcomes).context("making JSON")?;
-        fs::write(file, json).with_context(|| format!("writing {}", file.display()))?;
-    }
-    Ok(match are_met {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    goals::publish(table(outcomes, parked_for), &outcomes, json)
 }
 
 fn table(outcomes: &[Outcome], parked_for: Duration) -> (String, bool) {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    let mut table = format!(
-        "{processors} processors, load average {}. From the third strike, in ms: least / median / most\n",
-        load.split(' ').next().unwrap_or_default()
-    );
+    let mut table = goals::machine("From the third strike, in ms: least / median / most");
     let _ = writeln!(
         table,
         "{:<20}{:>24}{:>24}{:>24}   in standby: CPU a minute, memory (daemon; gateway)",
@@ -188,11 +176,7 @@ fn table(outcomes: &[Outcome], parked_for: Duration) -> (String, bool) {
     let mut are_met = true;
     for outcome in outcomes {
         let _ = writeln!(table, "{}: {}", outcome.mode.name(), outcome.phases());
-        for (goal, is_met) in outcome.goals(cold) {
-            are_met &= is_met;
-            let verdict = if is_met { "met" } else { "MISSED" };
-            let _ = writeln!(table, "  {goal}: {verdict}");
-        }
+        are_met &= goals::judge(&mut table, outcome.goals(cold));
         if outcome.mode == Mode::Hot {
             let asked = HOT_FOR.as_secs() / 60;
             let enough = if parked_for >= HOT_FOR {

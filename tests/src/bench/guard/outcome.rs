@@ -1,9 +1,11 @@
 //! The figures of an event, their goals, the table and the JSON. Everything is computed from the samples.
 
-use std::{fmt::Write as _, fs, io::Write as _, path::Path, process::ExitCode, time::Duration};
+use std::{fmt::Write as _, path::Path, process::ExitCode, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
+
+use crate::bench::goals::{self, Goal};
 
 use super::{Event, Who};
 
@@ -84,7 +86,7 @@ impl Outcome {
 }
 
 /// Each goal in words, and whether it is met.
-fn goals(outcomes: &[Outcome], idle: Option<Idle>) -> Vec<(String, bool)> {
+fn goals(outcomes: &[Outcome], idle: Option<Idle>) -> Vec<Goal> {
     let of = |who: Who, event: Event| {
         outcomes
             .iter()
@@ -141,25 +143,11 @@ pub(super) fn publish(
     idle: Option<Idle>,
     json: Option<&Path>,
 ) -> Result<ExitCode> {
-    let (table, are_met) = table(outcomes, idle);
-    write!(std::io::stdout(), "\n{table}").context("printing the table")?;
-    if let Some(file) = json {
-        let json = serde_json::to_string_pretty(outcomes).context("making JSON")?;
-        fs::write(file, json).with_context(|| format!("writing {}", file.display()))?;
-    }
-    Ok(match are_met {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    goals::publish(table(outcomes, idle), &outcomes, json)
 }
 
 fn table(outcomes: &[Outcome], idle: Option<Idle>) -> (String, bool) {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    let mut table = format!(
-        "{processors} processors, load average {}. Nobody answers, in seconds: least / median / most\n",
-        load.split(' ').next().unwrap_or_default()
-    );
+    let mut table = goals::machine("Nobody answers, in seconds: least / median / most");
     let _ = writeln!(
         table,
         "{:<12}{:<12}{:>26}{:>12}{:>9}",
@@ -177,12 +165,7 @@ fn table(outcomes: &[Outcome], idle: Option<Idle>) -> (String, bool) {
             outcome.samples,
         );
     }
-    let mut are_met = true;
-    for (goal, is_met) in goals(outcomes, idle) {
-        are_met &= is_met;
-        let verdict = if is_met { "met" } else { "MISSED" };
-        let _ = writeln!(table, "  {goal}: {verdict}");
-    }
+    let are_met = goals::judge(&mut table, goals(outcomes, idle));
     (table, are_met)
 }
 

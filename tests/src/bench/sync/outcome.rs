@@ -1,9 +1,11 @@
 //! The figures of a way's rounds, their goals, the table and the JSON. Everything is computed from the samples.
 
-use std::{fmt::Write as _, fs, io::Write as _, path::Path, process::ExitCode, time::Duration};
+use std::{fmt::Write as _, path::Path, process::ExitCode, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
+
+use crate::bench::goals::{self, Goal};
 
 use super::{Round, Way, site::Sample};
 
@@ -30,9 +32,6 @@ pub(super) struct Outcome {
     seconds: f64,
     samples: usize,
 }
-
-/// A goal in words, and whether it is met.
-type Goal = (String, bool);
 
 impl Outcome {
     /// `None` without samples.
@@ -143,25 +142,11 @@ fn loss_window(turn: &Outcome) -> String {
 
 /// Prints the table, and writes the JSON where it is wanted. The exit code says whether every goal is met.
 pub(super) fn publish(outcomes: &[Outcome], json: Option<&Path>) -> Result<ExitCode> {
-    let (table, are_met) = table(outcomes);
-    write!(std::io::stdout(), "\n{table}").context("printing the table")?;
-    if let Some(file) = json {
-        let json = serde_json::to_string_pretty(outcomes).context("making JSON")?;
-        fs::write(file, json).with_context(|| format!("writing {}", file.display()))?;
-    }
-    Ok(match are_met {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    goals::publish(table(outcomes), &outcomes, json)
 }
 
 fn table(outcomes: &[Outcome]) -> (String, bool) {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    let mut table = format!(
-        "{processors} processors, load average {}. Medians of a copy; Litestream's idle one is 30 s of it\n",
-        load.split(' ').next().unwrap_or_default()
-    );
+    let mut table = goals::machine("Medians of a copy; Litestream's idle one is 30 s of it");
     let _ = writeln!(
         table,
         "{:<18}{:<8}{:>12}{:>14}{:>14}{:>10}{:>9}",
@@ -188,12 +173,7 @@ fn table(outcomes: &[Outcome]) -> (String, bool) {
             loss_window(turn)
         );
     }
-    let mut are_met = true;
-    for (goal, is_met) in goals(outcomes) {
-        are_met &= is_met;
-        let verdict = if is_met { "met" } else { "MISSED" };
-        let _ = writeln!(table, "  {goal}: {verdict}");
-    }
+    let are_met = goals::judge(&mut table, goals(outcomes));
     (table, are_met)
 }
 
