@@ -34,9 +34,11 @@ const IDLE: Duration = Duration::from_secs(60);
 pub(super) struct Site {
     guard: Option<Process>,
     gateway: Option<Process>,
-    clients: [Client; 2],
+    /// None while the use of an idle machine is measured: the guard sees their connections, too.
+    clients: Option<[Client; 2]>,
     serves: [Serves; 2],
     used_by_guard: Cgroup,
+    outside: Host,
     _witness: Host,
     site: StandbySite,
 }
@@ -44,6 +46,7 @@ pub(super) struct Site {
 pub(super) fn measure(samples: u32, failover: &Path) -> Result<(Vec<Sample>, Idle)> {
     let mut site = Site::new(failover)?;
     let idle = site.idle()?;
+    site.begin_to_ask();
     let mut measured = Vec::new();
     let mut random = fastrand::Rng::with_seed(1);
     for _ in 0..samples {
@@ -81,17 +84,24 @@ impl Site {
         site.machine().run(&["systemctl", "restart", "failover"]);
         openclaw_unit::await_seen(site.machine());
         let hosts = [lab.host_a(), lab.host_b()];
-        let clients = hosts.map(|host| Client::of(&outside, (host.address(), PORT).into()));
         let serves = hosts.map(Serves::listening);
         Ok(Self {
             guard: None,
             gateway: None,
-            clients,
+            clients: None,
             serves,
             used_by_guard: Cgroup::new()?,
+            outside,
             _witness: witness,
             site,
         })
+    }
+
+    /// A client asks both gateways from now on.
+    fn begin_to_ask(&mut self) {
+        let lab = self.lab();
+        let client = |host: &Host| Client::of(&self.outside, (host.address(), PORT).into());
+        self.clients = Some([client(lab.host_a()), client(lab.host_b())]);
     }
 
     pub(super) const fn standby(&self) -> &StandbySite {
@@ -176,7 +186,7 @@ impl Site {
             }
             Event::Killed | Event::Switchover | Event::Return => self.end_gateway()?,
         };
-        let [_, of_b] = &self.clients;
+        let [_, of_b] = self.clients.as_ref().context("nobody asks")?;
         let first = of_b.first_after(lost, PATIENCE);
         let nobody = first.context("PC-B doesn't answer")?.since(lost);
         let [a, b] = &self.serves;
@@ -185,6 +195,21 @@ impl Site {
             nobody,
             two: both(a, b, lost, Moment::now()),
         })
+    }
+
+    /// What PC-A's unit runs before its gateway. A guard that was just started may not be there yet, and one that was
+    /// killed leaves its socket: the package's unit is started after its guard is ready.
+    fn run_hook(&self) -> Result<()> {
+        let control = guard::state_dir(self.lab()).join("control.sock");
+        let asked = || {
+            let mut hook = self.lab().host_a().command(failover_binary());
+            hook.args(["guard", "ask", "--or=refuse"])
+                .arg(format!("--control={}", control.display()));
+            let asked = hook.output().ok()?;
+            let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+            said.contains("PC-B has released").then_some(())
+        };
+        wait::attempt(PATIENCE, asked).context("PC-B doesn't release its gateway")
     }
 
     fn end_gateway(&mut self) -> Result<Moment> {
@@ -200,12 +225,13 @@ impl Site {
         if self.guard.is_none() {
             self.start_guard()?;
         }
+        self.run_hook()?;
         self.gateway = Some(self.lab().host_a().gateway()?);
         let [a, b] = &self.serves;
         wait::attempt(PATIENCE, || (!b.now()).then_some(())).context("PC-B isn't released")?;
         thread::sleep(SETTLED);
         let now = Moment::now();
-        let [of_a, of_b] = &self.clients;
+        let [of_a, of_b] = self.clients.as_ref().context("nobody asks")?;
         Ok(Sample {
             event: Event::Return,
             nobody: longest_gap(&[of_a, of_b], back, now),
