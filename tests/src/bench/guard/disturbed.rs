@@ -27,6 +27,7 @@ struct Seen {
 pub(super) fn run(disturbance: Disturbance, period: Duration, failover: &Path) -> Result<ExitCode> {
     let mut site = Site::new(failover)?;
     site.start_guard()?;
+    site.begin_to_ask();
     site.await_ready()?;
     progress(&format!("{period:?} with a disturbed PC-A that is well"));
     let _disturbed = disturb(&site, disturbance)?;

@@ -98,7 +98,7 @@ impl Site {
     }
 
     /// A client asks both gateways from now on.
-    fn begin_to_ask(&mut self) {
+    pub(super) fn begin_to_ask(&mut self) {
         let lab = self.lab();
         let client = |host: &Host| Client::of(&self.outside, (host.address(), PORT).into());
         self.clients = Some([client(lab.host_a()), client(lab.host_b())]);
