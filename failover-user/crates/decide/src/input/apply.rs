@@ -294,7 +294,7 @@ impl Situation {
 
     /// Is the primary being stopped or restarted in an orderly way, or is an order in force that is meant for
     /// such times? Then a failure isn't a sign that the primary flaps.
-    fn is_expected(&self) -> bool {
+    pub(crate) fn is_expected(&self) -> bool {
         self.primary_drains
             || self.orders.takes_over()
             || self.orders.pause().is_some()

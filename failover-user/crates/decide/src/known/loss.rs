@@ -34,7 +34,7 @@ impl Situation {
     /// A primary that is lost doesn't answer, whatever the strikes say.
     fn note_loss(&mut self, now: Time) {
         if self.loss_is_proven(now) && !matches!(self.primary, Primary::Failing(_)) {
-            if self.guard.heard == PrimaryGateway::Stopped {
+            if self.is_expected() || self.guard.heard == PrimaryGateway::Stopped {
                 self.flap_damping.expected();
             } else if self.healthy() && self.guard.hearing == Hearing::Beats {
                 self.flap_damping.crashed(now);

@@ -1,11 +1,11 @@
 //! What a guard on the primary's host changes: a lost host is seen at once, a gateway that its own service manager
 //! restarts has its time, and an announced end is a switchover. Each takes a failed probe as well.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use super::super::{
     super::{
-        GuardObservation, GuardRules, HostLoss, OnCrash, Order, PrimaryGateway, Settings,
+        Flapping, GuardObservation, GuardRules, HostLoss, OnCrash, Order, PrimaryGateway, Settings,
         StandbyMode, State,
     },
     mission, ms, s,
@@ -210,4 +210,41 @@ fn what_was_heard_before_an_absence_counts_no_longer() {
         .stall(ms(39_000), s(100))
         .play(ms(100_900));
     assert_eq!(starts(&world), [""; 0]);
+}
+
+#[test]
+fn a_crash_during_an_operators_order_is_no_flap() {
+    const FORCE: Order = Order::TakeOver { force: true };
+    let pause = Order::Pause { until: None };
+    for order in [FORCE, pause] {
+        let script = Script::new(Settings {
+            flapping: Some(Flapping {
+                window: s(600),
+                quiet: s(3600),
+                successes: [1, 3]
+                    .map(|needed| NonZeroU32::new(needed).unwrap())
+                    .to_vec(),
+                interval: s(5),
+            }),
+            guard: GuardRules {
+                on_crash: OnCrash::TakeOver,
+                ..GuardRules::default()
+            },
+            ..mission()
+        });
+        // It crashes a second time soon after it has come back.
+        let script = script
+            .primary([
+                (s(0), ANSWERS),
+                (s(100), REFUSES),
+                (s(200), ANSWERS),
+                (s(400), REFUSES),
+            ])
+            .orders([(s(40), order)]);
+        let restarting = says(PrimaryGateway::Restarting);
+        let guard = [(s(100), restarting), (s(205), BEATS), (s(400), restarting)];
+        let world = with(script, &guard).play(s(500));
+        let (decider, _) = world.decider();
+        assert_eq!(decider.release_needs(), 1, "{order:?}");
+    }
 }
