@@ -13,7 +13,9 @@ impl Situation {
         orders.expire(now);
         let failing = matches!(self.primary, Primary::Failing(_));
         match order {
-            Order::TakeOver { .. } | Order::Release { .. } if orders.pause().is_some() => {
+            Order::TakeOver { .. } | Order::Release { .. } | Order::Drill
+                if orders.pause().is_some() =>
+            {
                 Some(Refusal::Paused)
             }
             Order::TakeOver { .. } if self.port == Some(PortState::Foreign) => {
@@ -63,11 +65,9 @@ impl Situation {
         }
     }
 
-    /// Why no drill is made now.
+    /// Why no drill is made now, where none is paused.
     fn drill_objection(&self) -> Option<Refusal> {
-        if self.orders.pause().is_some() {
-            Some(Refusal::Paused)
-        } else if self.port == Some(PortState::Foreign) {
+        if self.port == Some(PortState::Foreign) {
             Some(Refusal::ForeignListener)
         } else if self.listening() || self.attempt.is_start() {
             Some(Refusal::AlreadyActive)

@@ -317,6 +317,18 @@ fn a_drill_parks_and_ends_and_its_takeover_stays_cold() {
 }
 
 #[test]
+fn a_pause_that_is_over_refuses_no_drill() {
+    let mut script = Script::mission();
+    script.standby = vec![(s(0), StandbyMode::Cold, true)];
+    // It ends a moment before it was ordered: nothing has noted its end yet.
+    let until = Some(Time::from_boot(script.boot + ms(49_999)));
+    let script = script.orders([(s(50), Order::Pause { until }), (s(50), Order::Drill)]);
+    let world = script.play_one_by_one(s(100));
+    let passed = "65 drill Passed".to_owned();
+    assert!(world.journal().standby_state().contains(&passed));
+}
+
+#[test]
 fn a_drill_of_a_parked_gateway_shows_the_whole_way_and_leaves_it_parked() {
     let world = hot().orders([(s(50), Order::Drill)]).play(s(100));
     assert_eq!(
