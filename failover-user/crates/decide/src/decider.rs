@@ -202,7 +202,8 @@ impl Decider {
     /// Is the primary's loss proven by its guard and a failed probe, whatever the strikes say?
     #[must_use]
     pub fn loss_is_proven(&self) -> bool {
-        self.situation.loss_is_proven(self.situation.now)
+        // A failure that was withdrawn or is too old proves nothing, whatever it had confirmed.
+        self.situation.fails() && self.situation.loss_is_proven(self.situation.now)
     }
 
     /// Until when a takeover waits, because the primary's own service manager restarts its gateway.

@@ -313,6 +313,8 @@ impl Situation {
         {
             self.vetoes += 1;
             strikes.take_back();
+            // It doesn't confirm what the guard reports either.
+            self.guard.confirmed = None;
             if strikes.count() == 0 {
                 self.primary = Primary::Unproven;
                 self.discount_steps();

@@ -205,6 +205,8 @@ impl Books {
             Event::DefaultRouters(routers) => self.routers_found(routers),
             Event::RoutersPinged { answered } => self.routers_answered(answered),
             Event::Evidence(evidence, seen) => {
+                // A sign of life may withdraw the failure that confirmed a loss.
+                self.guard.certainly_failed = None;
                 if evidence.is_good() {
                     self.seen_alive = self.seen_alive.max(Some(now.min(*seen)));
                 }

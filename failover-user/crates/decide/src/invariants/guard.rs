@@ -1,5 +1,7 @@
 //! What the guard on the primary's host has said, and whether that and a failed probe together prove a loss.
 
+use std::time::Duration;
+
 use super::{
     books::{Books, SLACK},
     heard::Guard,
@@ -21,33 +23,37 @@ impl Books {
         let is_doubted = is_silent || guard.says_gone();
         let is_other_word = !is_silent && guard.heard != before.heard;
         if !is_doubted {
-            (guard.doubted, guard.failed) = (None, None);
+            (guard.doubted, guard.failed, guard.certainly_failed) = (None, None, None);
         } else if guard.doubted.is_none() || is_other_word {
-            (guard.doubted, guard.failed) = (Some(now), None);
+            (guard.doubted, guard.failed, guard.certainly_failed) = (Some(now), None, None);
         }
         self.loss_is_noted(now);
     }
 
     pub(super) fn failed_for_guard(&mut self, now: Time, failure: Failure, began: Time) {
-        let is_own = matches!(failure, Failure::Gone(_));
-        if !is_own
-            && self
-                .guard
-                .doubted
-                .is_some_and(|doubted| began + SLACK >= doubted)
-        {
-            self.guard.failed = Some(began);
+        if matches!(failure, Failure::Gone(_)) {
+            return;
+        }
+        let guard = &mut self.guard;
+        if let Some(doubted) = guard.doubted {
+            if began + SLACK >= doubted {
+                guard.failed = Some(began);
+            }
+            if began >= doubted {
+                guard.certainly_failed = Some(began);
+            }
         }
         self.loss_is_noted(now);
     }
 
     pub(super) fn guard_answered(&mut self) {
-        self.guard.failed = None;
+        (self.guard.failed, self.guard.certainly_failed) = (None, None);
     }
 
     /// A primary that is lost doesn't answer any longer.
     fn loss_is_noted(&mut self, now: Time) {
-        if self.loss_is_proven(now) {
+        let lifetime = self.settings.strike_lifetime();
+        if self.is_proven_by(now, self.guard.certainly_failed, lifetime) {
             self.success = None;
             self.certainly = Successes::default();
         }
@@ -55,11 +61,13 @@ impl Books {
 
     pub(super) fn loss_is_proven(&self, now: Time) -> bool {
         let lifetime = self.settings.strike_lifetime() + SLACK;
+        self.is_proven_by(now, self.guard.failed, lifetime)
+    }
+
+    /// Does a probe that began then, and failed, prove it, for this long?
+    fn is_proven_by(&self, now: Time, failed: Option<Time>, lifetime: Duration) -> bool {
         let rules = &self.settings.guard;
-        let failed = self
-            .guard
-            .failed
-            .is_some_and(|began| now.since(began) <= lifetime);
+        let failed = failed.is_some_and(|began| now.since(began) <= lifetime);
         let word = match self.guard.heard {
             PrimaryGateway::Ended | PrimaryGateway::Stopped => true,
             PrimaryGateway::Restarting => rules.on_crash == OnCrash::TakeOver,

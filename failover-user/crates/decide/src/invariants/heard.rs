@@ -10,6 +10,8 @@ pub(super) struct Guard {
     pub(super) doubted: Option<Time>,
     /// When the last probe began that failed, of those since the doubt began.
     pub(super) failed: Option<Time>,
+    /// The same, if it surely began after the doubt: within the slack the decider may see it either way.
+    pub(super) certainly_failed: Option<Time>,
 }
 
 impl Guard {

@@ -238,6 +238,11 @@ impl Situation {
         matches!(self.port, Some(PortState::Listening { .. }))
     }
 
+    /// Has the primary failed since it answered last?
+    pub(crate) fn fails(&self) -> bool {
+        matches!(self.primary, Primary::Failing(_))
+    }
+
     /// Has the primary failed often enough for a takeover, is its loss proven otherwise, or has an operator ordered one?
     pub(crate) fn is_failed(&self) -> bool {
         let needs_one = self.orders.takes_over();

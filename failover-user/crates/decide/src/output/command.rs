@@ -32,17 +32,19 @@ impl Situation {
             self.cut_short(now, actions);
         }
         self.cut_parking_short(actions);
-        match self.attempt {
-            Attempt::Running {
-                command,
-                killed: false,
-                ..
-            } if self.deadline().is_some_and(|deadline| now >= deadline) => {
-                if command == Step::START && self.begun != Some(Begun::Gone) {
-                    self.overdue = self.overdue.saturating_add(1);
-                }
-                self.kill(actions);
+        if let Attempt::Running {
+            command,
+            killed: false,
+            ..
+        } = self.attempt
+            && self.deadline().is_some_and(|deadline| now >= deadline)
+        {
+            if command == Step::START && self.begun != Some(Begun::Gone) {
+                self.overdue = self.overdue.saturating_add(1);
             }
+            self.kill(actions);
+        }
+        match self.attempt {
             // Parking never delays a takeover: what the gates wait for is queried meanwhile.
             Attempt::Running { killed, .. } if self.attempt.is_of_standby() => {
                 if let Some(due) = self.due_takeover(gates) {
