@@ -262,21 +262,21 @@ impl Books {
             (Outcome::Connected { .. }, _) => self.primary_answered(now, began, cause, before),
             (Outcome::Failed { .. }, _) if distrusted => {}
             (Outcome::Failed { failure, .. }, cause) if heard::is_short(cause, failure) => {
-                self.failed_for_guard(now, failure, began);
+                self.failed_for_guard(now, failure, began, false);
             }
             (
                 Outcome::Failed { failure, .. },
                 Cause::Scheduled | Cause::BadNews | Cause::Ordered | Cause::Guard,
             ) => {
-                self.failed_for_guard(now, failure, began);
-                self.failures.push(began);
-                self.certainly = Successes::default();
                 // What other connections showed may excuse it, unless TCP connected.
                 let rumour = cause == Cause::BadNews && self.false_alarm;
                 let excused = rumour && failure.is_silence();
                 let counts = self.settings.veto_limit == 0
                     || failure.is_above_tcp()
                     || self.seen_alive.is_none_or(|seen| seen < began);
+                self.failed_for_guard(now, failure, began, excused || !counts);
+                self.failures.push(began);
+                self.certainly = Successes::default();
                 if counts && !excused {
                     self.success = None;
                     self.possibly = Successes::default();

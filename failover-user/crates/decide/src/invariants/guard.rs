@@ -30,7 +30,14 @@ impl Books {
         self.loss_is_noted(now);
     }
 
-    pub(super) fn failed_for_guard(&mut self, now: Time, failure: Failure, began: Time) {
+    /// A probe has failed. `excused`: the decider may have disregarded it.
+    pub(super) fn failed_for_guard(
+        &mut self,
+        now: Time,
+        failure: Failure,
+        began: Time,
+        excused: bool,
+    ) {
         if matches!(failure, Failure::Gone(_)) {
             return;
         }
@@ -39,7 +46,7 @@ impl Books {
             if began + SLACK >= doubted {
                 guard.failed = Some(began);
             }
-            if began >= doubted {
+            if began >= doubted && !excused {
                 guard.certainly_failed = Some(began);
             }
         }
